@@ -1,0 +1,38 @@
+# The same commands here, in CI and before a commit.
+.DEFAULT_GOAL := help
+CARGO ?= cargo
+
+.PHONY: help
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: demo
+demo: ## Show on a real control plane what the operator does (90 s after the first build)
+	@$(CARGO) run --quiet --locked --package testbed --bin demo
+
+.PHONY: playground
+playground: ## Start a control plane, a simulated Kore and the operator, and leave them running until Ctrl-C
+	@$(CARGO) run --quiet --locked --package testbed --bin playground
+
+.PHONY: test
+test: ## Run all tests, on a real control plane
+	$(CARGO) test --workspace --locked
+
+.PHONY: check
+check: ## Check format, lints, generated files, dependencies
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
+	$(CARGO) test --locked --test generated
+	$(CARGO) deny --locked check bans licenses sources
+
+.PHONY: audit
+audit: ## Check the dependencies for known vulnerabilities (needs the network)
+	$(CARGO) deny --locked check advisories
+
+.PHONY: generate
+generate: ## Write the generated files anew (crds/)
+	UPDATE_GENERATED=1 $(CARGO) test --locked --test generated
+
+.PHONY: format
+format: ## Format the code
+	$(CARGO) fmt --all

@@ -1,0 +1,169 @@
+use kube::{CustomResource, KubeSchema};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::IDENTIFIER_RULE;
+
+/// A host that may be called: `https` anywhere, `http` only where the token does not leave the machine or the cluster.
+const HOST_RULE: &str = "self.matches('^https://([a-z0-9]([a-z0-9.-]*[a-z0-9])?|\\\\[[0-9a-f:]+\\\\])(:[0-9]{1,5})?$') \
+    || self.matches('^http://(localhost|127[.][0-9]{1,3}[.][0-9]{1,3}[.][0-9]{1,3}|\\\\[::1\\\\]|[a-z0-9-]+[.][a-z0-9-]+[.]svc([.]cluster[.]local)?)(:[0-9]{1,5})?$')";
+
+/// Where and as whom Kore is called.
+#[derive(CustomResource, KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
+#[kube(
+    group = "voicecampaign.dev",
+    version = "v1alpha1",
+    kind = "KoreConnection",
+    namespaced,
+    cel,
+    derive = "PartialEq",
+    shortname = "kconn",
+    category = "kore",
+    selectable = ".spec.accountId",
+    doc = "KoreConnection says where and as whom the operator calls Kore.ai for the VoiceCampaigns of its namespace.",
+    printcolumn(
+        name = "Host",
+        type_ = "string",
+        json_path = ".spec.host",
+        description = "Base address of Kore"
+    ),
+    printcolumn(
+        name = "Account",
+        type_ = "string",
+        json_path = ".spec.accountId",
+        description = "Account in Kore"
+    ),
+    printcolumn(
+        name = "Secret",
+        type_ = "string",
+        json_path = ".spec.credentialsSecretRef.name",
+        description = "Secret with the credentials of the JWT app"
+    ),
+    printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp")
+)]
+#[serde(rename_all = "camelCase")]
+pub struct KoreConnectionSpec {
+    /// Base address of the Kore environment, without a path; for example `https://platform.kore.ai`. Immutable.
+    #[schemars(length(max = 253))]
+    #[x_kube(
+        validation = Rule::new(HOST_RULE).message("`host` must be `https://` and a lower-case host name with an optional port, without a path; `http://` is allowed only for `localhost`, a loopback address or a Service of the cluster (`name.namespace.svc`)"),
+        validation = Rule::new("self == oldSelf").message("`host` is immutable: create another KoreConnection instead"),
+    )]
+    pub host: String,
+
+    /// Account in Kore, sent as header and query parameter `accountId`; for example `67777ce93e25326494exxxxx`. Rate
+    /// limits are counted per host and account. Immutable.
+    #[schemars(length(max = 128))]
+    #[x_kube(
+        validation = Rule::new(IDENTIFIER_RULE).message("`accountId` must be 1 to 128 characters: letters, digits, `-`, `_` and `.`, beginning with a letter or a digit"),
+        validation = Rule::new("self == oldSelf").message("`accountId` is immutable: create another KoreConnection instead"),
+    )]
+    pub account_id: String,
+
+    /// Secret in the same namespace with the keys `clientId` and `clientSecret` of a JWT app that has the scope
+    /// Campaign Management. Read at use; a change is followed at the next attempt.
+    pub credentials_secret_ref: SecretReference,
+
+    /// Value of the header `iid` (application id). Default: the `streamId` of the campaign, as in the samples of Kore.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 128))]
+    #[x_kube(validation = Rule::new(IDENTIFIER_RULE).message("`iid` must be 1 to 128 characters: letters, digits, `-`, `_` and `.`, beginning with a letter or a digit"))]
+    pub iid: Option<String>,
+
+    /// How the token of a request is made. Each request gets its own.
+    #[serde(default)]
+    pub jwt: JwtSpec,
+
+    /// How fast Kore may be called.
+    #[serde(default)]
+    pub rate_limit: RateLimitSpec,
+
+    /// Deadline of one call to Kore in seconds, from the connection to the last byte of the answer: 1 to 30, default 10.
+    #[serde(default = "default_timeout_seconds")]
+    #[schemars(range(min = 1, max = 30))]
+    pub timeout_seconds: i32,
+}
+
+/// Reference to a Secret in the same namespace.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
+pub struct SecretReference {
+    /// Name of the Secret, in the namespace of the KoreConnection.
+    #[schemars(length(max = 253))]
+    #[x_kube(validation = Rule::new("self.matches('^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$')").message("`credentialsSecretRef.name` must be the name of a Secret: 1 to 253 lower-case letters, digits, `-` and `.`"))]
+    pub name: String,
+}
+
+/// How the token of a request is made.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct JwtSpec {
+    /// Signing algorithm that was chosen for the JWT app in Kore. Default `HS256`.
+    #[serde(default)]
+    pub algorithm: JwtAlgorithm,
+
+    /// Claim `sub`. Kore takes any text; it may show in its logs. Default `voicecampaign-operator`.
+    #[serde(default = "default_subject")]
+    #[schemars(length(max = 128))]
+    #[x_kube(validation = Rule::new("self.size() >= 1").message("`jwt.subject` must be 1 to 128 characters"))]
+    pub subject: String,
+
+    /// How long a token is valid, in seconds: 30 to 3600, default 300. Kore refuses a token with a `jti` that is valid
+    /// for more than one hour.
+    #[serde(default = "default_ttl_seconds")]
+    #[schemars(range(min = 30, max = 3600))]
+    pub ttl_seconds: i32,
+}
+
+/// Signing algorithms with a shared secret that Kore documents.
+#[derive(JsonSchema, Serialize, Deserialize, Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum JwtAlgorithm {
+    /// HMAC with SHA-256.
+    #[default]
+    HS256,
+    /// HMAC with SHA-512.
+    HS512,
+}
+
+/// How fast Kore may be called.
+#[derive(JsonSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct RateLimitSpec {
+    /// Most calls in any 60 seconds, over all campaigns of the account: 1 to 6000, default 60, which is what Kore
+    /// documents. Where other integrations use the same account, leave them their share. If several KoreConnections
+    /// name the same host and account, the lowest number holds.
+    #[serde(default = "default_requests_per_minute")]
+    #[schemars(range(min = 1, max = 6000))]
+    pub requests_per_minute: i32,
+}
+
+fn default_timeout_seconds() -> i32 {
+    10
+}
+
+fn default_subject() -> String {
+    "voicecampaign-operator".to_owned()
+}
+
+fn default_ttl_seconds() -> i32 {
+    300
+}
+
+fn default_requests_per_minute() -> i32 {
+    60
+}
+
+impl Default for JwtSpec {
+    fn default() -> Self {
+        Self {
+            algorithm: JwtAlgorithm::default(),
+            subject: default_subject(),
+            ttl_seconds: default_ttl_seconds(),
+        }
+    }
+}
+
+impl Default for RateLimitSpec {
+    fn default() -> Self {
+        Self { requests_per_minute: default_requests_per_minute() }
+    }
+}

@@ -1,0 +1,38 @@
+//! The resource types of `voicecampaign.dev/v1alpha1`, and nothing else: schema, rules, columns.
+//!
+//! A rule that the API server can check is a CEL rule here, so that a mistake is refused at `kubectl apply` with a
+//! message that says what is allowed. Every string a rule reads has a `maxLength`: without it the estimated cost of a
+//! rule exceeds the limit of the API server.
+
+#![expect(
+    clippy::duplicated_attributes,
+    reason = "each printcolumn has a type_ of its own; clippy takes them for one"
+)]
+
+mod kore_connection;
+mod voice_campaign;
+
+pub use kore_connection::{
+    JwtAlgorithm, JwtSpec, KoreConnection, KoreConnectionSpec, RateLimitSpec, SecretReference,
+};
+pub use voice_campaign::{
+    ConnectionReference, DeletionPolicy, DeletionStatus, GroundName, LastAnswer, VoiceCampaign,
+    VoiceCampaignSpec, VoiceCampaignStatus,
+};
+
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
+use kube::CustomResourceExt;
+
+/// API group of both kinds.
+pub const GROUP: &str = "voicecampaign.dev";
+
+/// The custom resource definitions of this operator, in the order in which they are installed.
+pub fn crds() -> [CustomResourceDefinition; 2] {
+    [KoreConnection::crd(), VoiceCampaign::crd()]
+}
+
+/// What of an identifier is allowed, in words, for every message that refuses one.
+///
+/// Kore's identifiers are `st-…`, `cd-…` or hexadecimal, but the documents do not promise a format (the samples are
+/// masked), so the rule only keeps out what would change the path of a request.
+const IDENTIFIER_RULE: &str = "self.matches('^[A-Za-z0-9][A-Za-z0-9._-]*$')";

@@ -1,0 +1,49 @@
+use std::time::Duration;
+
+use crate::kube_ext::WriteError;
+use crate::pacing::backoff;
+
+/// A pass that could not be finished. What went wrong on Kore's side is no error here: it is an outcome, and in status.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The API server could not be written to.
+    #[error("could not {what}")]
+    Write {
+        /// What was to be done.
+        what: &'static str,
+        /// Why not.
+        source: WriteError,
+    },
+    /// The API server could not be asked for the connection or its Secret.
+    #[error("could not read the connection")]
+    Connection(#[source] Box<kube::Error>),
+    /// The pass took too long.
+    #[error("the pass took longer than {} s", super::PASS_DEADLINE.as_secs())]
+    Deadline,
+    /// The pass went in a circle. A bug.
+    #[error("no rest after {} steps", super::MAX_STEPS)]
+    NoProgress,
+}
+
+impl Error {
+    /// When to try again, after this many failures in a row.
+    pub fn retry_after(&self, identity: &str, failures: u32) -> Duration {
+        match self {
+            // Somebody else has written: the view is old, nothing is wrong.
+            Self::Write { source: WriteError::Changed | WriteError::Gone, .. } => Duration::from_millis(100),
+            Self::Write {
+                source: WriteError::Refused(_) | WriteError::Failed(_) | WriteError::Deadline,
+                ..
+            }
+            | Self::Connection(_)
+            | Self::Deadline
+            | Self::NoProgress => {
+                let attempts = i32::try_from(failures).unwrap_or(i32::MAX);
+                backoff(identity, attempts).min(LONGEST_PAUSE)
+            }
+        }
+    }
+}
+
+/// The API server is ours to reach: a shorter pause than for Kore.
+const LONGEST_PAUSE: Duration = Duration::from_secs(30);

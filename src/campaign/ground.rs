@@ -1,0 +1,54 @@
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+
+use crate::api::{DeletionPolicy, DeletionStatus, GroundName, VoiceCampaign};
+use crate::kore::ConfirmedDeletion;
+
+/// Why a VoiceCampaign may be let go. Our finalizer can't be removed without one (see [`crate::kube_ext::Finalizer`]).
+///
+/// There is no way to make one but from evidence:
+///
+/// ```compile_fail
+/// use voicecampaign_operator::{api::GroundName, campaign::Ground};
+/// let made_up = Ground { name: GroundName::Deleted };
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ground {
+    name: GroundName,
+}
+
+impl Ground {
+    /// Kore confirmed the deletion of this campaign.
+    pub fn deleted(_evidence: &ConfirmedDeletion) -> Self {
+        Self { name: GroundName::Deleted }
+    }
+
+    /// The user asked to leave the campaign alone.
+    pub fn orphaned(object: &VoiceCampaign) -> Option<Self> {
+        (object.spec.deletion_policy == DeletionPolicy::Orphan).then_some(Self { name: GroundName::Orphaned })
+    }
+
+    /// A ground that was recorded in status before a crash or restart.
+    ///
+    /// It counts only for the very deletion it was recorded in: same uid, same deletionTimestamp (a backup may have
+    /// brought an old status back). `Orphaned` counts only while the policy still says so.
+    pub fn recorded(object: &VoiceCampaign) -> Option<Self> {
+        let name = recorded_deletion(object)?.ground?;
+        match name {
+            GroundName::Deleted => Some(Self { name }),
+            GroundName::Orphaned => Self::orphaned(object),
+        }
+    }
+
+    /// The name as it stands in status, events and metrics.
+    pub fn name(self) -> GroundName {
+        self.name
+    }
+}
+
+/// The record of the deletion that is going on, if status holds one and it is of this very deletion.
+pub fn recorded_deletion(object: &VoiceCampaign) -> Option<&DeletionStatus> {
+    let ObjectMeta { uid, deletion_timestamp, .. } = &object.metadata;
+    object.status.as_ref()?.deletion.as_ref().filter(|deletion| {
+        Some(&deletion.uid) == uid.as_ref() && Some(&deletion.requested_at) == deletion_timestamp.as_ref()
+    })
+}

@@ -1,0 +1,75 @@
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use jiff::Timestamp;
+
+use super::decide::Attempt;
+use crate::api::VoiceCampaignStatus;
+
+/// What is known of each object (by uid) beyond what the cache shows. Losing it, by a restart, is safe: it saves calls
+/// and writes, and status holds all that matters.
+#[derive(Default)]
+pub struct Memory {
+    objects: Mutex<HashMap<String, Remembered>>,
+}
+
+/// What is known of one object.
+#[derive(Clone, Default)]
+pub struct Remembered {
+    /// A DELETE that was answered, but whose outcome could not be written yet.
+    pub attempt: Option<Attempt>,
+    /// The status of a terminating object as we wrote it last; the cache may lag behind.
+    pub written: Option<Box<VoiceCampaignStatus>>,
+    /// When the living campaign is due to be looked at again.
+    pub look_again_at: Option<Timestamp>,
+    /// Our finalizer is off; the cache may still show it.
+    pub released: bool,
+    /// Passes in a row that failed.
+    failures: u32,
+}
+
+impl Memory {
+    /// What is known of an object.
+    pub fn recall(&self, uid: &str) -> Remembered {
+        self.objects().get(uid).cloned().unwrap_or_default()
+    }
+
+    /// Changes what is known of an object.
+    pub fn note(&self, uid: &str, change: impl FnOnce(&mut Remembered)) {
+        change(self.objects().entry(uid.to_owned()).or_default());
+    }
+
+    /// Our finalizer is off. Kept until the watch shows that the object is gone, because the cache lags behind.
+    pub fn released(&self, uid: &str) {
+        self.note(uid, |remembered| *remembered = Remembered { released: true, ..Remembered::default() });
+    }
+
+    /// Counts a failed pass, and tells how many failed in a row.
+    pub fn failed(&self, uid: &str) -> u32 {
+        let mut objects = self.objects();
+        let remembered = objects.entry(uid.to_owned()).or_default();
+        remembered.failures = remembered.failures.saturating_add(1);
+        remembered.failures
+    }
+
+    /// A pass came to its end.
+    pub fn succeeded(&self, uid: &str) {
+        if let Some(remembered) = self.objects().get_mut(uid) {
+            remembered.failures = 0;
+        }
+    }
+
+    /// Forgets an object that is gone.
+    pub fn forget(&self, uid: &str) {
+        self.objects().remove(uid);
+    }
+
+    /// Forgets all objects but these.
+    pub fn retain(&self, keep: impl Fn(&str) -> bool) {
+        self.objects().retain(|uid, _| keep(uid));
+    }
+
+    fn objects(&self) -> MutexGuard<'_, HashMap<String, Remembered>> {
+        self.objects.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,32 @@
+//! Which change of a status is worth an event. Pure.
+
+use super::reason::Reason;
+use super::status;
+use crate::api::{GroundName, VoiceCampaignStatus};
+use crate::kube_ext::Note;
+
+/// The event that tells of a new status, if a user wants to see one.
+///
+/// A deletion that is confirmed at once has none: it costs two writes, and its outcome is in status.
+pub fn note(before: Option<&VoiceCampaignStatus>, after: &VoiceCampaignStatus) -> Option<Note> {
+    let attempts =
+        |status: &VoiceCampaignStatus| status.deletion.as_ref().map_or(0, |deletion| deletion.attempts);
+    let ground = |status: &VoiceCampaignStatus| status.deletion.as_ref().and_then(|deletion| deletion.ground);
+    let (reason, reason_before) = (status::reason(after), before.map(status::reason));
+    let tried_again = attempts(after) > before.map_or(0, attempts);
+    let deleting = after.deletion.is_some();
+    let first = |name: GroundName| before.and_then(ground) != Some(name);
+    let warning = match ground(after) {
+        Some(GroundName::Orphaned) if first(GroundName::Orphaned) => false,
+        Some(GroundName::Deleted) if first(GroundName::Deleted) && attempts(after) > 1 => false,
+        Some(_) => return None,
+        None if tried_again => true,
+        None if reason_before == Some(reason) => return None,
+        None if reason == Reason::Suspended && deleting => false,
+        None if reason == Reason::Suspended => return None,
+        None if reason.needs_a_person() || reason == Reason::CampaignNotFound => true,
+        None => return None,
+    };
+    let text = after.conditions.iter().find(|condition| condition.type_ == "Ready")?.message.clone();
+    Some(Note { warning, reason: reason.as_str(), action: if deleting { "Delete" } else { "Observe" }, text })
+}

@@ -1,0 +1,133 @@
+use crate::kore::FailureKind;
+
+/// Why a VoiceCampaign is in the state that its conditions show. The same strings stand in conditions and events, and
+/// docs/voicecampaign.md explains each.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Reason {
+    /// Kore returned the campaign.
+    CampaignFound,
+    /// Kore's answer says that there is no such campaign.
+    CampaignNotFound,
+    /// The object is new; Kore has not been asked yet.
+    Pending,
+    /// `spec.suspend` is true.
+    Suspended,
+    /// There is no KoreConnection of that name.
+    ConnectionNotFound,
+    /// The KoreConnection can't be read: it does not fit its schema.
+    ConnectionInvalid,
+    /// The Secret, or one of its keys, is missing or may not be read.
+    CredentialsMissing,
+    /// A DELETE is on its way.
+    Deleting,
+    /// The next DELETE waits for its slot within the quota of the account.
+    WaitingForQuota,
+    /// The last DELETE was not answered with a confirmation.
+    Service(FailureKind),
+    /// Kore has confirmed the deletion.
+    Deleted,
+    /// The campaign was left alone.
+    Orphaned,
+}
+
+impl Reason {
+    /// Every reason, for the documents and their test.
+    pub fn all() -> impl Iterator<Item = Self> {
+        [
+            Self::CampaignFound,
+            Self::CampaignNotFound,
+            Self::Pending,
+            Self::Suspended,
+            Self::ConnectionNotFound,
+            Self::ConnectionInvalid,
+            Self::CredentialsMissing,
+            Self::Deleting,
+            Self::WaitingForQuota,
+            Self::Deleted,
+            Self::Orphaned,
+        ]
+        .into_iter()
+        .chain(FailureKind::ALL.into_iter().map(Self::Service))
+    }
+
+    /// The reason as it stands in a condition or an event.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::CampaignFound => "CampaignFound",
+            Self::CampaignNotFound => "CampaignNotFound",
+            Self::Pending => "Pending",
+            Self::Suspended => "Suspended",
+            Self::ConnectionNotFound => "ConnectionNotFound",
+            Self::ConnectionInvalid => "ConnectionInvalid",
+            Self::CredentialsMissing => "CredentialsMissing",
+            Self::Deleting => "Deleting",
+            Self::WaitingForQuota => "WaitingForQuota",
+            Self::Service(kind) => kind.reason(),
+            Self::Deleted => "Deleted",
+            Self::Orphaned => "Orphaned",
+        }
+    }
+
+    /// Reads a reason back from a status.
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::all().find(|reason| reason.as_str() == text)
+    }
+
+    /// Whether a person is needed: no retry can heal it.
+    pub fn needs_a_person(self) -> bool {
+        match self {
+            Self::Suspended
+            | Self::ConnectionNotFound
+            | Self::ConnectionInvalid
+            | Self::CredentialsMissing
+            | Self::Service(FailureKind::CredentialsRejected) => true,
+            Self::CampaignFound
+            | Self::CampaignNotFound
+            | Self::Pending
+            | Self::Deleting
+            | Self::WaitingForQuota
+            | Self::Deleted
+            | Self::Orphaned
+            | Self::Service(
+                FailureKind::MayBeAbsent
+                | FailureKind::Accepted
+                | FailureKind::Throttled
+                | FailureKind::Refused
+                | FailureKind::Unavailable
+                | FailureKind::Unreachable
+                | FailureKind::Unreadable
+                | FailureKind::ContractViolation,
+            ) => false,
+        }
+    }
+
+    /// Whether it is the outcome of an observation of the living campaign, which stays true until the next one.
+    pub fn is_observed(self) -> bool {
+        match self {
+            Self::CampaignFound | Self::CampaignNotFound | Self::Service(_) => true,
+            Self::Pending
+            | Self::Suspended
+            | Self::ConnectionNotFound
+            | Self::ConnectionInvalid
+            | Self::CredentialsMissing
+            | Self::Deleting
+            | Self::WaitingForQuota
+            | Self::Deleted
+            | Self::Orphaned => false,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A status is read back after a restart: each reason must be told from the others.
+    #[test]
+    fn every_reason_is_read_back() {
+        for reason in Reason::all() {
+            assert_eq!(Reason::parse(reason.as_str()), Some(reason));
+        }
+        assert_eq!(Reason::parse("Unheard"), None);
+    }
+}

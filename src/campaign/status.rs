@@ -1,0 +1,308 @@
+//! What a status says. Pure: from the object, the record of its deletion and the situation to the whole status.
+//!
+//! The conditions are those that kstatus (Flux, Helm, `kubectl wait`) reads: `Ready` always; `Reconciling` and
+//! `Stalled` only while they hold, never both.
+
+#![warn(clippy::wildcard_enum_match_arm)]
+
+use jiff::{RoundMode, Timestamp, TimestampRound, Unit};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
+
+use super::decide::Sighting;
+use super::ground::Ground;
+use super::reason::Reason;
+use crate::api::{DeletionStatus, GroundName, LastAnswer, VoiceCampaign, VoiceCampaignStatus};
+use crate::connection::Problem;
+use crate::kore::{AnswerSummary, Campaign, ConfirmedDeletion, Failure, FailureKind};
+
+/// What there is to say about an object.
+#[derive(Clone, Copy, Debug)]
+pub enum Situation<'a> {
+    /// New, or not asked for since it could be.
+    Pending,
+    /// As the last observation found it.
+    Unchanged,
+    /// As this observation found it.
+    Seen(&'a Sighting),
+    /// Held by `spec.suspend`.
+    Suspended,
+    /// Kore can't be called.
+    Misconfigured(&'a Problem),
+    /// A DELETE takes longer than a moment.
+    InFlight,
+    /// The last DELETE did not confirm; the next one is due at `until`.
+    BetweenAttempts {
+        /// When the next DELETE is due.
+        until: Timestamp,
+    },
+    /// The quota of the account is used up until `until`.
+    WaitingForQuota {
+        /// The slot of this object.
+        until: Timestamp,
+    },
+    /// There is a ground.
+    LetGo(Ground),
+}
+
+/// The status of an object in a situation. `campaign` replaces what was known of the campaign.
+pub fn of(
+    object: &VoiceCampaign,
+    now: Timestamp,
+    deletion: Option<DeletionStatus>,
+    campaign: Option<&Campaign>,
+    situation: Situation<'_>,
+) -> VoiceCampaignStatus {
+    let stored = object.status.clone().unwrap_or_default();
+    let conditions = match situation {
+        Situation::Unchanged => stored
+            .conditions
+            .iter()
+            .map(|condition| Condition {
+                observed_generation: object.metadata.generation,
+                ..condition.clone()
+            })
+            .collect(),
+        Situation::Pending
+        | Situation::Seen(_)
+        | Situation::Suspended
+        | Situation::Misconfigured(_)
+        | Situation::InFlight
+        | Situation::BetweenAttempts { .. }
+        | Situation::WaitingForQuota { .. }
+        | Situation::LetGo(_) => {
+            conditions(object, now, &stored.conditions, &describe(object, deletion.as_ref(), situation))
+        }
+    };
+    VoiceCampaignStatus {
+        observed_generation: object.metadata.generation,
+        conditions,
+        campaign: campaign.cloned().or(stored.campaign),
+        deletion,
+    }
+}
+
+/// The reason of the `Ready` condition.
+pub fn reason(status: &VoiceCampaignStatus) -> Reason {
+    status
+        .conditions
+        .iter()
+        .find(|condition| condition.type_ == "Ready")
+        .and_then(|ready| Reason::parse(&ready.reason))
+        .unwrap_or(Reason::Pending)
+}
+
+/// An empty record of the deletion that is going on.
+pub fn new_deletion(object: &VoiceCampaign) -> DeletionStatus {
+    DeletionStatus {
+        uid: object.metadata.uid.clone().unwrap_or_default(),
+        requested_at: object.metadata.deletion_timestamp.clone().unwrap_or(Time(Timestamp::UNIX_EPOCH)),
+        attempts: 0,
+        last_attempt_at: None,
+        next_attempt_at: None,
+        last_answer: None,
+        confirmed_at: None,
+        ground: None,
+    }
+}
+
+/// What of the outcome of a DELETE is kept.
+pub fn last_answer(outcome: &Result<ConfirmedDeletion, Failure>) -> LastAnswer {
+    let (answer, reason) = match outcome {
+        Ok(confirmed) => (confirmed.answer(), Reason::Deleted),
+        Err(failure) => (&failure.answer, Reason::Service(failure.kind)),
+    };
+    let AnswerSummary { http_status, status, message } = answer;
+    LastAnswer {
+        http_status: http_status.map(i32::from),
+        status: status.clone(),
+        message: message.clone(),
+        reason: reason.as_str().to_owned(),
+    }
+}
+
+/// A time as status holds it, not after the given one.
+pub fn round_down(time: Timestamp) -> Time {
+    Time(rounded(time, RoundMode::Floor))
+}
+
+/// A time as status holds it, not before the given one: nothing may happen earlier than status says.
+pub fn round_up(time: Timestamp) -> Time {
+    Time(rounded(time, RoundMode::Ceil))
+}
+
+fn rounded(time: Timestamp, mode: RoundMode) -> Timestamp {
+    time.round(TimestampRound::new().smallest(Unit::Second).mode(mode)).unwrap_or(time)
+}
+
+/// One state, as the conditions show it.
+struct Description {
+    ready: &'static str,
+    phase: Phase,
+    reason: Reason,
+    message: String,
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Phase {
+    Settled,
+    Reconciling,
+    Stalled,
+}
+
+fn describe(
+    object: &VoiceCampaign,
+    deletion: Option<&DeletionStatus>,
+    situation: Situation<'_>,
+) -> Description {
+    let spec = &object.spec;
+    let (ready, reason, message) = match situation {
+        Situation::Pending | Situation::Unchanged => {
+            ("Unknown", Reason::Pending, "Kore has not been asked about the campaign yet.".to_owned())
+        }
+        Situation::Seen(Ok(campaign)) => {
+            let state = campaign.status.as_deref().unwrap_or("not named");
+            let message = format!("Kore has the campaign; its state is {state}. Deleting this resource deletes it.");
+            ("True", Reason::CampaignFound, message)
+        }
+        Situation::Seen(Err(failure)) => seen_nothing(spec.campaign_id.as_str(), failure),
+        Situation::Suspended if deletion.is_some() => (
+            "False",
+            Reason::Suspended,
+            "The deletion is held, because spec.suspend is true. Set it to false to delete the campaign, or set \
+             spec.deletionPolicy to Orphan to leave it in Kore and let this resource go."
+                .to_owned(),
+        ),
+        Situation::Suspended => (
+            "True",
+            Reason::Suspended,
+            "The campaign is not observed, because spec.suspend is true. A deletion would be held.".to_owned(),
+        ),
+        Situation::Misconfigured(problem) => ("False", problem.reason(), problem.to_string()),
+        Situation::InFlight => {
+            let number = deletion.map_or(0, |deletion| deletion.attempts) + 1;
+            ("False", Reason::Deleting, format!("Kore is being asked to delete the campaign (attempt {number})."))
+        }
+        Situation::BetweenAttempts { until } => between_attempts(deletion, until),
+        Situation::WaitingForQuota { until } => (
+            "False",
+            Reason::WaitingForQuota,
+            format!("The rate limit of the account is used up by other calls. Kore is asked at {until:.0}."),
+        ),
+        Situation::LetGo(ground) => match ground.name() {
+            GroundName::Deleted => {
+                ("False", Reason::Deleted, "Kore has confirmed that the campaign is deleted.".to_owned())
+            }
+            GroundName::Orphaned => (
+                "False",
+                Reason::Orphaned,
+                "The campaign was left in Kore, because spec.deletionPolicy is Orphan.".to_owned(),
+            ),
+        },
+    };
+    let phase = match situation {
+        _ if reason == Reason::Suspended && deletion.is_none() => Phase::Settled,
+        _ if reason.needs_a_person() => Phase::Stalled,
+        Situation::Pending
+        | Situation::InFlight
+        | Situation::BetweenAttempts { .. }
+        | Situation::WaitingForQuota { .. } => Phase::Reconciling,
+        Situation::Unchanged
+        | Situation::Seen(_)
+        | Situation::Suspended
+        | Situation::Misconfigured(_)
+        | Situation::LetGo(_) => Phase::Settled,
+    };
+    Description { ready, phase, reason, message }
+}
+
+fn seen_nothing(id: &str, failure: &Failure) -> (&'static str, Reason, String) {
+    let answer = in_words(failure.answer.http_status.map(i32::from), &failure.answer.message);
+    if failure.kind == FailureKind::MayBeAbsent {
+        let message = format!(
+            "Kore does not return campaign {id} ({answer}). Are campaignId, streamId and the account right, or was \
+             it deleted elsewhere?"
+        );
+        return ("False", Reason::CampaignNotFound, message);
+    }
+    let message = format!("The campaign can't be observed: {}{answer}.", advice(failure.kind));
+    ("Unknown", Reason::Service(failure.kind), message)
+}
+
+fn between_attempts(deletion: Option<&DeletionStatus>, until: Timestamp) -> (&'static str, Reason, String) {
+    let answer = deletion.and_then(|deletion| deletion.last_answer.as_ref());
+    let reason = answer.and_then(|answer| Reason::parse(&answer.reason));
+    let (Some(answer), Some(Reason::Service(kind)), Some(deletion)) = (answer, reason, deletion) else {
+        let message = format!("Kore is asked to delete the campaign at {until:.0}.");
+        return ("False", Reason::WaitingForQuota, message);
+    };
+    let attempt = deletion.attempts;
+    let said = in_words(answer.http_status, &answer.message);
+    let message = format!(
+        "The deletion is not confirmed. Attempt {attempt}: {}{said}. Kore is asked again at {until:.0}.",
+        advice(kind)
+    );
+    ("False", Reason::Service(kind), message)
+}
+
+/// What a kind of failure means to the reader, before the answer itself.
+fn advice(kind: FailureKind) -> &'static str {
+    match kind {
+        FailureKind::MayBeAbsent => {
+            "the answer may mean that Kore has no such campaign, but does not prove it; "
+        }
+        FailureKind::Accepted => {
+            "Kore has accepted the request, but not confirmed that the campaign is gone; "
+        }
+        FailureKind::CredentialsRejected => {
+            "Kore refused the credentials; check the keys clientId and clientSecret of the Secret, that the JWT app is \
+             published and has the scope Campaign Management, and that the clocks agree; "
+        }
+        FailureKind::Throttled => "the rate limit of the account is used up; ",
+        FailureKind::Refused => "Kore refused the request; ",
+        FailureKind::Unavailable => "Kore, or a gateway before it, is in trouble; ",
+        FailureKind::Unreachable => "no answer came from Kore; ",
+        FailureKind::Unreadable => "the answer is not what Kore documents; ",
+        FailureKind::ContractViolation => "the answer contradicts what Kore documents; ",
+    }
+}
+
+fn in_words(http_status: Option<i32>, message: &str) -> String {
+    let message = message.trim_end_matches('.');
+    match (http_status, message) {
+        (Some(status), "") => format!("HTTP {status}"),
+        (Some(status), message) => format!("HTTP {status}, {message}"),
+        (None, message) => message.to_owned(),
+    }
+}
+
+fn conditions(
+    object: &VoiceCampaign,
+    now: Timestamp,
+    stored: &[Condition],
+    description: &Description,
+) -> Vec<Condition> {
+    let Description { ready, phase, reason, message } = description;
+    let condition = |type_: &str, status: &str| {
+        let since = stored
+            .iter()
+            .find(|condition| condition.type_ == type_ && condition.status == status)
+            .map_or_else(|| round_down(now), |condition| condition.last_transition_time.clone());
+        Condition {
+            type_: type_.to_owned(),
+            status: status.to_owned(),
+            reason: reason.as_str().to_owned(),
+            message: message.clone(),
+            observed_generation: object.metadata.generation,
+            last_transition_time: since,
+        }
+    };
+    let phase = match phase {
+        Phase::Settled => None,
+        Phase::Reconciling => Some("Reconciling"),
+        Phase::Stalled => Some("Stalled"),
+    };
+    [Some(condition("Ready", ready)), phase.map(|phase| condition(phase, "True"))]
+        .into_iter()
+        .flatten()
+        .collect()
+}

@@ -1,0 +1,94 @@
+//! Whose credentials a campaign is deleted with: from `connectionRef` over the KoreConnection to the Secret.
+//!
+//! KoreConnections are watched. Secrets never are: one is read by name when it is needed, and kept for seconds.
+
+mod resolve;
+
+pub use resolve::Connections;
+
+use crate::campaign::Reason;
+use crate::kore::Target;
+
+/// What is known of the connection of a campaign.
+#[derive(Clone, Debug)]
+pub enum Connection {
+    /// It has not been looked up in this pass.
+    NotLookedUp,
+    /// It can't be used until somebody mends it.
+    Unusable(Problem),
+    /// It can be used.
+    Usable(Box<UsableConnection>),
+}
+
+/// A connection that can be used.
+#[derive(Clone, Debug)]
+pub struct UsableConnection {
+    /// Everything needed for a call.
+    pub target: Target,
+    /// Most calls in any 60 seconds.
+    pub requests_per_minute: usize,
+}
+
+/// Why a connection can't be used. The text says what to do.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum Problem {
+    /// There is none of that name.
+    #[error(
+        "There is no KoreConnection {name} in this namespace. Create it, or set spec.deletionPolicy to Orphan to leave the campaign in Kore."
+    )]
+    ConnectionNotFound {
+        /// Its name.
+        name: String,
+    },
+    /// It does not fit the schema.
+    #[error(
+        "The KoreConnection {name} can't be read: {why}. Apply it again with the current CustomResourceDefinition."
+    )]
+    ConnectionInvalid {
+        /// Its name.
+        name: String,
+        /// What does not fit.
+        why: String,
+    },
+    /// There is no such Secret.
+    #[error(
+        "The Secret {secret} that the KoreConnection {connection} names does not exist in this namespace. Create it with the keys clientId and clientSecret of a Kore JWT app."
+    )]
+    SecretNotFound {
+        /// Name of the KoreConnection.
+        connection: String,
+        /// Name of the Secret.
+        secret: String,
+    },
+    /// The Secret lacks a key, or the key is empty.
+    #[error(
+        "The Secret {secret} has no value under the key {key}. Kore's JWT app shows it; add it to the Secret."
+    )]
+    KeyMissing {
+        /// Name of the Secret.
+        secret: String,
+        /// The key.
+        key: &'static str,
+    },
+    /// The operator may not read the Secret.
+    #[error(
+        "The operator is not allowed to read the Secret {secret}. Its role needs the verb get on secrets in this namespace."
+    )]
+    SecretForbidden {
+        /// Name of the Secret.
+        secret: String,
+    },
+}
+
+impl Problem {
+    /// The reason under which it shows in conditions and events.
+    pub fn reason(&self) -> Reason {
+        match self {
+            Self::ConnectionNotFound { .. } => Reason::ConnectionNotFound,
+            Self::ConnectionInvalid { .. } => Reason::ConnectionInvalid,
+            Self::SecretNotFound { .. } | Self::KeyMissing { .. } | Self::SecretForbidden { .. } => {
+                Reason::CredentialsMissing
+            }
+        }
+    }
+}

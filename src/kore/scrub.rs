@@ -1,0 +1,94 @@
+//! What of a text from outside may be shown in a status, an event, a log or an error.
+
+use std::sync::LazyLock;
+
+use regex::Regex;
+
+/// Longest message that is shown, in characters.
+pub const MAX_MESSAGE_CHARS: usize = 256;
+
+/// Three base64url parts with dots (a JWT), whatever is around it.
+static TOKEN: LazyLock<Regex> =
+    LazyLock::new(|| pattern(r"[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{4,}\.[A-Za-z0-9_-]*"));
+/// The query of a URL: may carry anything.
+static QUERY: LazyLock<Regex> = LazyLock::new(|| pattern(r#"\?[^\s"'<>]+"#));
+/// Nine or more digits, as telephone numbers are written; shorter runs are dates, counts and parts of identifiers.
+static TELEPHONE: LazyLock<Regex> = LazyLock::new(|| pattern(r"\+?\b\d(?:[ ()./-]{0,2}\d){8,}\b"));
+/// A date is no telephone number, although it is written like one.
+static DATE: LazyLock<Regex> = LazyLock::new(|| pattern(r"^\d{4}-\d{2}-\d{2}\b"));
+
+fn pattern(pattern: &str) -> Regex {
+    #[expect(clippy::unwrap_used, reason = "a constant pattern, compiled by the tests below")]
+    Regex::new(pattern).unwrap()
+}
+
+/// A message of the service, or about it: one line, without tokens, queries and telephone numbers, cut.
+pub fn message(text: &str) -> String {
+    let text = TOKEN.replace_all(text, "[token]");
+    let text = QUERY.replace_all(&text, "?[query]");
+    let text = TELEPHONE.replace_all(&text, |found: &regex::Captures<'_>| {
+        if DATE.is_match(&found[0]) { found[0].to_owned() } else { "[number]".to_owned() }
+    });
+    cut(text.split_whitespace().collect::<Vec<_>>().join(" ").as_str(), MAX_MESSAGE_CHARS)
+}
+
+/// At most `max` characters, without control characters.
+pub fn cut(text: &str, max: usize) -> String {
+    let clean = |c: char| if c.is_control() { ' ' } else { c };
+    if text.chars().nth(max).is_none() {
+        return text.chars().map(clean).collect();
+    }
+    text.chars().take(max - 1).map(clean).chain(['…']).collect()
+}
+
+/// Replaces each secret in bytes that came from outside, before anybody looks at them.
+///
+/// A service that echoes the token or the client secret in an error is not unheard of.
+pub fn redact(body: Vec<u8>, secrets: &[&str]) -> Vec<u8> {
+    let present = |secret: &&&str| {
+        secret.len() >= 4 && body.windows(secret.len()).any(|window| window == secret.as_bytes())
+    };
+    let found: Vec<_> = secrets.iter().filter(present).collect();
+    if found.is_empty() {
+        return body;
+    }
+    let mut text = String::from_utf8_lossy(&body).into_owned();
+    for secret in found {
+        text = text.replace(*secret, "[redacted]");
+    }
+    text.into_bytes()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Tokens, queries and telephone numbers do not get into a status.
+    #[test]
+    fn a_message_loses_tokens_queries_and_telephone_numbers() {
+        let shown = message(
+            "GET https://h/x?auth=abc failed for +1 (816) 330-12345, token eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJ4In0.c2ln\n",
+        );
+        assert_eq!(shown, "GET https://h/x?[query] failed for [number], token [token]");
+    }
+
+    /// What helps a person to find the campaign stays.
+    #[test]
+    fn identifiers_and_times_stay() {
+        let text = "Campaign61 cd-a1e45a7-e8ba-4e97-a339-476ebc7 of 2025-12-04 10:50:56 and 2025-12-05T06:31:23.308Z";
+        assert_eq!(message(text), text);
+    }
+
+    #[test]
+    fn a_long_text_is_cut_on_a_character_boundary() {
+        let shown = message(&"ö".repeat(1000));
+        assert_eq!(shown.chars().count(), MAX_MESSAGE_CHARS);
+        assert!(shown.ends_with('…'));
+    }
+
+    #[test]
+    fn an_echoed_secret_is_redacted() {
+        let body = redact(br#"{"message":"bad secret hunter2hunter2"}"#.to_vec(), &["hunter2hunter2", ""]);
+        assert_eq!(body, br#"{"message":"bad secret [redacted]"}"#);
+    }
+}

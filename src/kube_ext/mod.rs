@@ -1,0 +1,12 @@
+//! What kube-rs does not bring, or brings in a form that cost others an outage: finalizers that test the uid, writes
+//! with a deadline, events that may fail, a cache without ballast.
+
+mod events;
+mod finalizer;
+mod prune;
+mod write;
+
+pub use events::{Events, Note};
+pub use finalizer::Finalizer;
+pub use prune::prune;
+pub use write::{Kube, WriteError};

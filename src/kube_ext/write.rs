@@ -1,0 +1,134 @@
+use std::fmt::Debug;
+use std::sync::Arc;
+use std::time::Duration;
+
+use json_patch::{Patch, PatchOperation};
+use kube::api::PatchParams;
+use kube::core::NamespaceResourceScope;
+use kube::{Api, Client, Resource, ResourceExt};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::json;
+use tokio::sync::Semaphore;
+
+/// Deadline of one call to the API server.
+const DEADLINE: Duration = Duration::from_secs(10);
+/// Calls under way at once. Each has its own TLS connection (kube-rs speaks HTTP/1.1), so more would not be faster.
+const CONCURRENT_CALLS: usize = 32;
+
+/// The API server, with a deadline on each call and a bound on how many are under way.
+#[derive(Clone)]
+pub struct Kube {
+    client: Client,
+    seats: Arc<Semaphore>,
+}
+
+/// A write that was not done.
+#[derive(Debug, thiserror::Error)]
+pub enum WriteError {
+    /// The object is gone.
+    #[error("the object is gone")]
+    Gone,
+    /// The object is another one (re-created under its name), or has changed in the part that the write tests.
+    #[error("the object has changed")]
+    Changed,
+    /// The API server refuses the content of the write.
+    #[error("the API server refuses the write: {0}")]
+    Refused(String),
+    /// Anything else: not reachable, overloaded, forbidden.
+    #[error("the API server did not do the write")]
+    Failed(#[source] Box<kube::Error>),
+    /// No answer in time.
+    #[error("the API server did not answer within {} s", DEADLINE.as_secs())]
+    Deadline,
+}
+
+impl Kube {
+    /// Wraps a client.
+    pub fn new(client: Client) -> Self {
+        Self { client, seats: Arc::new(Semaphore::new(CONCURRENT_CALLS)) }
+    }
+
+    /// The client inside, for watches and reads.
+    pub fn client(&self) -> Client {
+        self.client.clone()
+    }
+
+    /// Patches the main resource. The patch must test the uid.
+    ///
+    /// # Errors
+    /// See [`WriteError`]; nothing is retried here.
+    pub async fn patch<K>(&self, object: &K, patch: Patch) -> Result<K, WriteError>
+    where
+        K: Resource<Scope = NamespaceResourceScope, DynamicType = ()> + Clone + DeserializeOwned + Debug,
+    {
+        let api = self.api(object);
+        let patch = kube::api::Patch::Json::<()>(patch);
+        self.bounded(api.patch(&object.name_any(), &PatchParams::default(), &patch)).await
+    }
+
+    /// Replaces the whole status of the very object (tested by its uid).
+    ///
+    /// A `uid` in a merge patch on `/status` is not checked by the API server; a JSON patch `test` is.
+    ///
+    /// # Errors
+    /// See [`WriteError`]; nothing is retried here.
+    pub async fn replace_status<K>(&self, object: &K, status: &impl Serialize) -> Result<K, WriteError>
+    where
+        K: Resource<Scope = NamespaceResourceScope, DynamicType = ()> + Clone + DeserializeOwned + Debug,
+    {
+        let operations = json!([
+            {"op": "test", "path": "/metadata/uid", "value": object.uid()},
+            {"op": "add", "path": "/status", "value": status},
+        ]);
+        let operations: Vec<PatchOperation> =
+            serde_json::from_value(operations).map_err(|error| WriteError::Refused(error.to_string()))?;
+        let api = self.api(object);
+        let patch = kube::api::Patch::Json::<()>(Patch(operations));
+        self.bounded(api.patch_status(&object.name_any(), &PatchParams::default(), &patch)).await
+    }
+
+    /// Reads the object anew; `None` if it is gone, or another one has its name.
+    ///
+    /// # Errors
+    /// See [`WriteError`].
+    pub async fn read_again<K>(&self, object: &K) -> Result<Option<K>, WriteError>
+    where
+        K: Resource<Scope = NamespaceResourceScope, DynamicType = ()> + Clone + DeserializeOwned + Debug,
+    {
+        let api = self.api(object);
+        match self.bounded(api.get(&object.name_any())).await {
+            Ok(fresh) => Ok(Some(fresh).filter(|fresh: &K| fresh.uid() == object.uid())),
+            Err(WriteError::Gone) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn api<K>(&self, object: &K) -> Api<K>
+    where
+        K: Resource<Scope = NamespaceResourceScope, DynamicType = ()>,
+    {
+        Api::namespaced(self.client(), &object.namespace().unwrap_or_default())
+    }
+
+    async fn bounded<T>(&self, call: impl Future<Output = kube::Result<T>>) -> Result<T, WriteError> {
+        let _seat = self.seats.acquire().await;
+        match tokio::time::timeout(DEADLINE, call).await {
+            Ok(answer) => answer.map_err(classify),
+            Err(_elapsed) => Err(WriteError::Deadline),
+        }
+    }
+}
+
+fn classify(error: kube::Error) -> WriteError {
+    match error {
+        kube::Error::Api(status) if status.is_not_found() => WriteError::Gone,
+        kube::Error::Api(status) if status.is_conflict() => WriteError::Changed,
+        // The API server answers 422 for a failed `test` as well as for invalid content; only the former names no field.
+        kube::Error::Api(status) if status.is_invalid() => {
+            let names_a_field = status.details.as_ref().is_some_and(|details| !details.causes.is_empty());
+            if names_a_field { WriteError::Refused(status.message) } else { WriteError::Changed }
+        }
+        other => WriteError::Failed(Box::new(other)),
+    }
+}

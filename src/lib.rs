@@ -1,0 +1,29 @@
+//! Operator that removes Kore.ai voice campaigns, for certain, when their `VoiceCampaign` is deleted.
+//!
+//! ```text
+//!             watch VoiceCampaign
+//!                     │
+//!  api ──▶ campaign:  fetch ─▶ decide ─▶ act ─▶ record        run: wiring, settings, signals,
+//!   types             reads    PURE      one    status,            admin server, telemetry
+//!                                        effect event, metric
+//!            │           │         │       │
+//!            ▼           ▼         ▼       ▼
+//!        connection   kore      pacing   kube_ext
+//!        whose        the       when     finalizer, events,
+//!        credentials  service   to call  pruning
+//! ```
+//!
+//! `api`, `campaign::decide`, `campaign::status`, `pacing` and `kore::wire` import neither a Kubernetes client nor an
+//! HTTP client nor a clock. `kore` knows no Kubernetes. Only `run` reads the environment. Only `campaign::act` and
+//! `kube_ext` write to the API server. `ARCHITECTURE.md` follows one deletion through these folders.
+
+#![warn(missing_docs)]
+
+pub mod api;
+pub mod campaign;
+pub mod connection;
+pub mod kore;
+pub mod kube_ext;
+pub mod metrics;
+pub mod pacing;
+pub mod run;

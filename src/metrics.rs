@@ -1,0 +1,127 @@
+//! What is counted. The table in README.md is held against [`Metrics::encode`] by a test.
+
+use std::time::Duration;
+
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::encoding::text::encode;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
+use prometheus_client::registry::{Registry, Unit};
+
+use crate::api::GroundName;
+
+/// The metrics of the process. Labels come from fixed sets: never a name, an id or a text from outside.
+pub struct Metrics {
+    registry: Registry,
+    remote_requests: Family<RemoteLabels, Counter>,
+    remote_duration: Family<OperationLabels, Histogram>,
+    deletions: Family<GroundLabels, Counter>,
+    reconciles: Family<ResultLabels, Counter>,
+    reconcile_duration: Histogram,
+    writes: Family<WriteLabels, Counter>,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct RemoteLabels {
+    operation: &'static str,
+    outcome: &'static str,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct OperationLabels {
+    operation: &'static str,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct GroundLabels {
+    ground: &'static str,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct ResultLabels {
+    result: &'static str,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct WriteLabels {
+    target: &'static str,
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        let mut registry = Registry::with_prefix("voicecampaign_operator");
+        let seconds = || Histogram::new(exponential_buckets(0.005, 2.0, 13));
+        let metrics = Self {
+            remote_requests: Family::default(),
+            remote_duration: Family::new_with_constructor(seconds),
+            deletions: Family::default(),
+            reconciles: Family::default(),
+            reconcile_duration: seconds(),
+            writes: Family::default(),
+            registry: Registry::default(),
+        };
+        registry.register(
+            "remote_requests",
+            "Requests to Kore, by operation and outcome (Success, or a reason)",
+            metrics.remote_requests.clone(),
+        );
+        registry.register_with_unit(
+            "remote_request_duration",
+            "Time from sending a request to Kore to its outcome",
+            Unit::Seconds,
+            metrics.remote_duration.clone(),
+        );
+        registry.register(
+            "deletions",
+            "VoiceCampaigns that were let go, by ground",
+            metrics.deletions.clone(),
+        );
+        registry.register("reconciles", "Passes over an object, by result", metrics.reconciles.clone());
+        registry.register_with_unit(
+            "reconcile_duration",
+            "Time of one pass over an object, calls to Kore included",
+            Unit::Seconds,
+            metrics.reconcile_duration.clone(),
+        );
+        registry.register(
+            "kubernetes_writes",
+            "Writes to VoiceCampaigns, by what is written",
+            metrics.writes.clone(),
+        );
+        Self { registry, ..metrics }
+    }
+}
+
+impl Metrics {
+    /// A request to Kore has come to its outcome.
+    pub fn called(&self, operation: &'static str, outcome: &'static str, duration: Duration) {
+        self.remote_requests.get_or_create(&RemoteLabels { operation, outcome }).inc();
+        self.remote_duration.get_or_create(&OperationLabels { operation }).observe(duration.as_secs_f64());
+    }
+
+    /// A VoiceCampaign was let go.
+    pub fn released(&self, ground: GroundName) {
+        self.deletions.get_or_create(&GroundLabels { ground: ground.as_str() }).inc();
+    }
+
+    /// A pass has ended.
+    pub fn reconciled(&self, ok: bool, duration: Duration) {
+        let result = if ok { "success" } else { "error" };
+        self.reconciles.get_or_create(&ResultLabels { result }).inc();
+        self.reconcile_duration.observe(duration.as_secs_f64());
+    }
+
+    /// A VoiceCampaign was written: its `status` or its `finalizer`.
+    pub fn wrote(&self, target: &'static str) {
+        self.writes.get_or_create(&WriteLabels { target }).inc();
+    }
+
+    /// All metrics as OpenMetrics text.
+    pub fn encode(&self) -> String {
+        let mut text = String::new();
+        // Writing to a String can't fail.
+        let _ = encode(&mut text, &self.registry);
+        text
+    }
+}

@@ -1,0 +1,108 @@
+//! The process: settings, telemetry, the wiring of the controllers, the admin server, and its end.
+
+mod admin;
+mod crds;
+mod settings;
+mod telemetry;
+mod watch;
+
+pub use admin::Health;
+pub use settings::{Cli, Command, LogFormat, RunArgs, Settings};
+pub use telemetry::init as init_telemetry;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use kube::Client;
+use tokio::sync::watch as signal;
+
+use crate::campaign::Accounts;
+use crate::kore::KoreClient;
+use crate::kube_ext::Kube;
+use crate::metrics::Metrics;
+
+/// How long a step in flight may take to its end when the process is told to stop.
+const GRACE: Duration = Duration::from_secs(10);
+
+/// Runs the operator until `stop` is ready. What is in flight then is finished, for at most 10 s.
+///
+/// # Errors
+/// If the process can't start: a setting is wrong, or the admin address can't be bound.
+pub async fn run(
+    settings: Settings,
+    client: Client,
+    stop: impl Future<Output = ()> + Send,
+) -> anyhow::Result<()> {
+    let Settings { namespaces, admin_address, kore, instance } = settings;
+    let service = Arc::new(KoreClient::new(&kore)?);
+    let metrics = Arc::new(Metrics::default());
+    let health = Arc::new(Health::default());
+    let admin = match admin_address {
+        Some(address) => {
+            let listener = tokio::net::TcpListener::bind(address)
+                .await
+                .with_context(|| format!("the admin address {address} can't be used"))?;
+            tracing::info!(address = %listener.local_addr()?, "Serving /livez, /readyz and /metrics");
+            Some(tokio::spawn(admin::serve(listener, health.clone(), metrics.clone())))
+        }
+        None => None,
+    };
+    let (stopping, stopped) = signal::channel(false);
+    let wiring = watch::Wiring {
+        kube: Kube::new(client),
+        service,
+        accounts: Arc::new(Accounts::default()),
+        metrics,
+        health: health.clone(),
+        instance,
+        stopping: stopped,
+    };
+    let mut controllers = std::pin::pin!(watch::controllers(wiring, namespaces));
+    tokio::select! {
+        () = &mut controllers => anyhow::bail!("the controllers have ended by themselves"),
+        () = stop => {}
+    }
+    tracing::info!("Stopping: no new call is begun, what is in flight is finished");
+    stopping.send_replace(true);
+    if tokio::time::timeout(GRACE, controllers).await.is_err() {
+        tracing::warn!("Stopped with a call in flight; its outcome is looked for after the next start");
+    }
+    if let Some(admin) = admin {
+        admin.abort();
+    }
+    tracing::info!("Stopped");
+    Ok(())
+}
+
+/// Ready when the process is told to stop: SIGTERM or Ctrl-C.
+///
+/// # Errors
+/// If the signals can't be listened for.
+pub fn termination() -> std::io::Result<impl Future<Output = ()> + Send> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (mut term, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    Ok(async move {
+        tokio::select! {
+            _ = term.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    })
+}
+
+/// A client for the API server, from `KUBECONFIG` or from inside a cluster.
+///
+/// kube-rs would retry 429, 503 and 504 up to 15 times inside one call, for minutes. Retries are the controller's
+/// business here, and it puts a deadline on each call.
+///
+/// # Errors
+/// If there is no usable configuration.
+pub async fn client() -> anyhow::Result<Client> {
+    let mut config = kube::Config::infer()
+        .await
+        .context("no Kubernetes cluster: set KUBECONFIG, or run the operator in a cluster")?;
+    config.default_retry = false;
+    config.connect_timeout = Some(Duration::from_secs(5));
+    tracing::info!(cluster = %config.cluster_url, "Using the Kubernetes cluster");
+    Client::try_from(config).context("the configuration of the Kubernetes client can't be used")
+}

@@ -1,0 +1,199 @@
+use std::io::IsTerminal;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::kore::ClientSettings;
+
+/// Deletes Kore.ai voice campaigns, for certain, when their VoiceCampaign resource is deleted.
+#[derive(Debug, Parser)]
+#[command(name = "voicecampaign-operator", version, propagate_version = true)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What the program can do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run the operator, in a cluster or (with KUBECONFIG) outside of one
+    Run(RunArgs),
+    /// Print the CustomResourceDefinitions as YAML: `voicecampaign-operator crds | kubectl apply --server-side -f -`
+    Crds,
+}
+
+/// Options of `run`. Each has an environment variable, which the option overrides.
+#[derive(Args, Debug)]
+pub struct RunArgs {
+    /// Namespaces to work in, separated by commas; all if not set
+    #[arg(long, env = "WATCH_NAMESPACES", value_name = "NAMESPACE", value_delimiter = ',', value_parser = namespace)]
+    pub watch_namespaces: Vec<String>,
+
+    /// Where to serve /livez, /readyz and /metrics; `none` to serve nothing
+    #[arg(long, env = "ADMIN_ADDRESS", value_name = "IP:PORT", default_value = "0.0.0.0:8080", value_parser = admin_address)]
+    pub admin_address: AdminAddress,
+
+    /// PEM file with certificates to trust for Kore, in addition to the system's
+    #[arg(long, env = "KORE_CA_FILE", value_name = "FILE")]
+    pub kore_ca_file: Option<PathBuf>,
+
+    /// Least severe messages to log; RUST_LOG, if set, says it in more detail
+    #[arg(long, env = "LOG_LEVEL", value_enum, default_value_t = LogLevel::Info)]
+    pub log_level: LogLevel,
+
+    /// How to log; text on a terminal and JSON otherwise, if not set
+    #[arg(long, env = "LOG_FORMAT", value_enum)]
+    pub log_format: Option<LogFormat>,
+
+    /// Name under which this instance reports its events; the Pod's name, in a cluster
+    #[arg(long, env = "POD_NAME", value_name = "NAME")]
+    pub instance_name: Option<String>,
+}
+
+/// How to log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// Least severe messages to log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum LogLevel {
+    /// What makes the operator fail.
+    Error,
+    /// What does not go as it should.
+    Warn,
+    /// What is done.
+    Info,
+    /// Why it is done.
+    Debug,
+    /// Everything.
+    Trace,
+}
+
+/// Where the admin server listens, if anywhere.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AdminAddress(Option<SocketAddr>);
+
+/// What the process works with, checked.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Namespaces to work in; all if empty.
+    pub namespaces: Vec<String>,
+    /// Where to serve the admin endpoints.
+    pub admin_address: Option<SocketAddr>,
+    /// The HTTP client for Kore.
+    pub kore: ClientSettings,
+    /// Name of this instance.
+    pub instance: Option<String>,
+}
+
+impl RunArgs {
+    /// The settings that these options make.
+    pub fn settings(self) -> Settings {
+        let mut namespaces = self.watch_namespaces;
+        namespaces.sort_unstable();
+        namespaces.dedup();
+        Settings {
+            namespaces,
+            admin_address: self.admin_address.0,
+            kore: ClientSettings { extra_ca_file: self.kore_ca_file },
+            instance: self.instance_name,
+        }
+    }
+
+    /// How to log.
+    pub fn log_format(&self) -> LogFormat {
+        let terminal = std::io::stderr().is_terminal();
+        self.log_format.unwrap_or(if terminal { LogFormat::Text } else { LogFormat::Json })
+    }
+}
+
+impl LogLevel {
+    /// The level as a filter directive.
+    pub fn directive(self) -> &'static str {
+        match self {
+            Self::Error => "error",
+            Self::Warn => "warn",
+            Self::Info => "info",
+            Self::Debug => "debug",
+            Self::Trace => "trace",
+        }
+    }
+}
+
+fn admin_address(text: &str) -> Result<AdminAddress, String> {
+    if text == "none" {
+        return Ok(AdminAddress(None));
+    }
+    let expected = "must be an IP address and a port, as 0.0.0.0:8080 or [::]:8080, or `none`";
+    text.parse().map(|address| AdminAddress(Some(address))).map_err(|_error| expected.to_owned())
+}
+
+fn namespace(text: &str) -> Result<String, String> {
+    let label = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+    let valid = (1..=63).contains(&text.len())
+        && text.chars().all(label)
+        && !text.starts_with('-')
+        && !text.ends_with('-');
+    if valid {
+        return Ok(text.to_owned());
+    }
+    Err("must be names of namespaces, separated by commas: 1 to 63 lower-case letters, digits and `-` each"
+        .to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    /// A mistake is answered with what is allowed.
+    #[test]
+    fn a_wrong_value_is_refused_with_what_is_allowed() {
+        let refused = |args: &[&str]| Cli::try_parse_from(args).unwrap_err().to_string();
+        let message = refused(&["x", "run", "--watch-namespaces", "a,B"]);
+        assert!(message.contains("lower-case letters"), "{message}");
+        let message = refused(&["x", "run", "--admin-address", "8080"]);
+        assert!(message.contains("0.0.0.0:8080"), "{message}");
+        let message = refused(&["x", "run", "--log-format", "xml"]);
+        assert!(message.contains("text, json"), "{message}");
+    }
+
+    #[test]
+    fn namespaces_are_taken_once_each() {
+        let cli = Cli::try_parse_from(["x", "run", "--watch-namespaces", "b,a,b", "--admin-address", "none"])
+            .unwrap();
+        let Command::Run(args) = cli.command else { panic!() };
+        let settings = args.settings();
+        assert_eq!(settings.namespaces, ["a", "b"]);
+        assert_eq!(settings.admin_address, None);
+    }
+
+    /// Every option is an environment variable, too, and both are in the README.
+    #[test]
+    fn every_option_has_a_variable_and_is_in_the_readme() {
+        let readme = include_str!("../../README.md");
+        let command = Cli::command();
+        let run = command.find_subcommand("run").unwrap();
+        for argument in run
+            .get_arguments()
+            .filter(|argument| argument.get_id() != "help" && argument.get_id() != "version")
+        {
+            let option = format!("`--{}`", argument.get_long().unwrap());
+            let variable = format!("`{}`", argument.get_env().unwrap().to_str().unwrap());
+            assert!(readme.contains(&option), "{option} is missing in README.md");
+            assert!(readme.contains(&variable), "{variable} is missing in README.md");
+        }
+    }
+}

@@ -1,0 +1,25 @@
+use tracing_subscriber::EnvFilter;
+
+use super::settings::{LogFormat, RunArgs};
+
+/// kube-rs logs every failed request as an error of its own; the controller reports those that matter, once.
+const QUIET: &str = "kube_client::client::builder=off,kube_runtime=warn,hyper_util=warn";
+
+/// Sets up logging to standard error.
+///
+/// # Errors
+/// If `RUST_LOG` can't be read, or logging was set up before.
+pub fn init(args: &RunArgs) -> anyhow::Result<()> {
+    let filter = match std::env::var("RUST_LOG") {
+        Ok(directives) if !directives.is_empty() => EnvFilter::try_new(directives)?,
+        _ => EnvFilter::try_new(format!("{},{QUIET}", args.log_level.directive()))?,
+    };
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    match args.log_format() {
+        LogFormat::Text => builder.try_init(),
+        LogFormat::Json => {
+            builder.json().flatten_event(true).with_current_span(true).with_span_list(false).try_init()
+        }
+    }
+    .map_err(anyhow::Error::from_boxed)
+}

@@ -1,0 +1,51 @@
+//! The audit log of the API server: who has written what.
+
+use std::fs;
+use std::path::Path;
+
+use anyhow::Result;
+use serde_json::Value;
+
+/// One request that the API server has answered.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Write {
+    /// Who.
+    pub user: String,
+    /// `patch`, `create` and so on.
+    pub verb: String,
+    /// `voicecampaigns`, `events` and so on.
+    pub resource: String,
+    /// `status`, or empty.
+    pub subresource: String,
+    /// Namespace of the object.
+    pub namespace: String,
+    /// Name of the object; empty for an event that is created.
+    pub name: String,
+    /// HTTP status of the answer.
+    pub code: u64,
+}
+
+/// Reads an audit log.
+pub(crate) fn read(path: &Path) -> Result<Vec<Write>> {
+    let text = fs::read_to_string(path)?;
+    // The last line may be in the writing.
+    Ok(text
+        .lines()
+        .filter_map(|line| serde_json::from_str::<Value>(line).ok())
+        .map(|event| write(&event))
+        .collect())
+}
+
+fn write(event: &Value) -> Write {
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let object = &event["objectRef"];
+    Write {
+        user: text(&event["user"]["username"]),
+        verb: text(&event["verb"]),
+        resource: text(&object["resource"]),
+        subresource: text(&object["subresource"]),
+        namespace: text(&object["namespace"]),
+        name: text(&object["name"]),
+        code: event["responseStatus"]["code"].as_u64().unwrap_or_default(),
+    }
+}

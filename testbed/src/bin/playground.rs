@@ -1,0 +1,46 @@
+//! `make playground`: everything running, with samples, until Ctrl-C.
+
+use anyhow::Result;
+use testbed::showcase::{self, NAMESPACE, Showcase, campaign_manifest};
+
+#[tokio::main]
+async fn main() -> Result<()> {
+    showcase::end_on_signal()?;
+    println!("Starting etcd, kube-apiserver, kube-controller-manager, a simulated Kore and the operator ...");
+    let show = Showcase::start().await?;
+    let names = ["renewal-outreach", "winback", "survey"];
+    show.seed(&names).await?;
+    let campaigns = names.map(|name| campaign_manifest(name, "Delete")).join("---\n");
+    show.kubectl.apply(&format!("{}---\n{campaigns}", show.connection_manifest()))?;
+    let kore = show.kore.url();
+    let kubectl = testbed::binaries::control_plane("kubectl")?;
+    println!(
+        r#"
+Ready. In another terminal:
+
+  export KUBECONFIG={kubeconfig}
+  kubectl -n {NAMESPACE} get vcamp              # no kubectl? {kubectl}
+  kubectl -n {NAMESPACE} describe vcamp survey
+  kubectl -n {NAMESPACE} delete vcamp renewal-outreach
+
+Make Kore fail, and watch what becomes of a deletion:
+
+  curl -X POST -H 'content-type: application/json' {kore}/_control/faults \
+    -d '{{"operation":"delete","then":{{"answer":{{"status":503,"body":"{{}}"}}}}}}'
+  kubectl -n {NAMESPACE} delete vcamp winback --wait=false
+  kubectl -n {NAMESPACE} get vcamp --watch
+  curl -X DELETE {kore}/_control/faults       # Kore is well again
+
+What Kore has received, and what it still has:
+
+  curl {kore}/_control/journal
+  curl {kore}/_control/campaigns
+
+The operator's log: {log}
+Ctrl-C ends everything."#,
+        kubeconfig = show.plane.kubeconfig().display(),
+        kubectl = kubectl.display(),
+        log = show.operator.log().display(),
+    );
+    std::future::pending().await
+}

@@ -1,0 +1,223 @@
+//! etcd, kube-apiserver and kube-controller-manager.
+
+use std::fs;
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use serde_json::json;
+
+use crate::kubectl::Kubectl;
+use crate::process::Process;
+use crate::{audit, binaries, certificates, wait};
+
+/// How long a start may take on a loaded machine.
+const START: Duration = Duration::from_secs(60);
+/// Folders in the temporary directory: this, the id of the process, and something random.
+const FOLDER_PREFIX: &str = "voicecampaign-testbed-";
+/// Every write to our kinds and every event, so that tests can count what the operator writes.
+const AUDIT_POLICY: &str = r#"{"apiVersion": "audit.k8s.io/v1", "kind": "Policy", "omitStages": ["RequestReceived"], "rules": [
+  {"level": "Metadata", "verbs": ["create", "update", "patch", "delete"], "resources": [
+    {"group": "voicecampaign.dev"}, {"group": "events.k8s.io"}, {"group": "", "resources": ["events", "secrets"]}]},
+  {"level": "Metadata", "verbs": ["get", "list", "watch"], "resources": [{"group": "", "resources": ["secrets"]}]},
+  {"level": "None"}]}"#;
+
+/// A running control plane. Dropping it ends it and removes its folder, logs included.
+#[derive(Debug)]
+pub struct ControlPlane {
+    // In the order in which they are ended.
+    controller_manager: Option<Process>,
+    api_server: Option<Process>,
+    etcd: Option<Process>,
+    folder: tempfile::TempDir,
+    api_port: u16,
+    etcd_port: u16,
+}
+
+impl ControlPlane {
+    /// Builds what is missing and starts everything; returns when the API server is ready and namespaces have their
+    /// ServiceAccounts.
+    ///
+    /// # Errors
+    /// If a program is missing or does not come up.
+    pub fn start() -> Result<Self> {
+        remove_leftovers();
+        let prefix = format!("{FOLDER_PREFIX}{}-", std::process::id());
+        let folder = tempfile::Builder::new().prefix(&prefix).tempdir()?;
+        certificates::write(folder.path())?;
+        fs::write(folder.path().join("audit-policy.json"), AUDIT_POLICY)?;
+        let [api_port, etcd_port] = [free_port()?, free_port()?];
+        let mut plane =
+            Self { controller_manager: None, api_server: None, etcd: None, folder, api_port, etcd_port };
+        plane.write_kubeconfig()?;
+        // A port may be taken between our look and the start: then begin again.
+        let mut attempts = 0;
+        loop {
+            attempts += 1;
+            match plane.start_processes() {
+                Ok(()) => return Ok(plane),
+                Err(error) if attempts < 3 && format!("{error:#}").contains("address already in use") => {
+                    [plane.api_port, plane.etcd_port] = [free_port()?, free_port()?];
+                    plane.write_kubeconfig()?;
+                }
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// Folder of the logs, certificates and configuration files.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// kubeconfig of an administrator.
+    pub fn kubeconfig(&self) -> PathBuf {
+        self.folder().join("admin.kubeconfig")
+    }
+
+    /// kubectl as an administrator.
+    ///
+    /// # Errors
+    /// If kubectl can't be built.
+    pub fn kubectl(&self) -> Result<Kubectl> {
+        Kubectl::new(self.kubeconfig())
+    }
+
+    /// Every write to our kinds so far, from the audit log.
+    ///
+    /// # Errors
+    /// If the log can't be read.
+    pub fn writes(&self) -> Result<Vec<audit::Write>> {
+        audit::read(&self.folder().join("audit.log"))
+    }
+
+    /// Writes a kubeconfig for a bearer token.
+    ///
+    /// # Errors
+    /// If the file can't be written.
+    pub fn kubeconfig_for_token(&self, name: &str, token: &str) -> Result<PathBuf> {
+        let path = self.folder().join(format!("{name}.kubeconfig"));
+        fs::write(&path, self.kubeconfig_text(&json!({"token": token})))?;
+        Ok(path)
+    }
+
+    fn start_processes(&mut self) -> Result<()> {
+        (self.controller_manager, self.api_server, self.etcd) = (None, None, None);
+        self.start_etcd()?;
+        self.start_api_server()?;
+        self.start_controller_manager()?;
+        let kubectl = self.kubectl()?;
+        wait::until("the default namespace has its ServiceAccount", START, || {
+            self.assert_running()?;
+            Ok(kubectl.try_run(&["get", "serviceaccount", "default", "--namespace", "default"]).ok())
+        })?;
+        Ok(())
+    }
+
+    fn start_etcd(&mut self) -> Result<()> {
+        let mut etcd = Command::new(binaries::control_plane("etcd")?);
+        let client = format!("http://127.0.0.1:{}", self.etcd_port);
+        etcd.arg(format!("--data-dir={}", self.folder().join("etcd").display()))
+            .arg(format!("--listen-client-urls={client}"))
+            .arg(format!("--advertise-client-urls={client}"))
+            .args(["--listen-peer-urls=http://127.0.0.1:0", "--unsafe-no-fsync", "--log-level=warn"]);
+        self.etcd = Some(Process::start("etcd", etcd, self.folder.path())?);
+        Ok(())
+    }
+
+    fn start_api_server(&mut self) -> Result<()> {
+        let file = |name: &str| self.folder().join(name).display().to_string();
+        let mut server = Command::new(binaries::control_plane("kube-apiserver")?);
+        server
+            .arg(format!("--etcd-servers=http://127.0.0.1:{}", self.etcd_port))
+            .arg(format!("--secure-port={}", self.api_port))
+            .args([
+                "--bind-address=127.0.0.1",
+                "--advertise-address=127.0.0.1",
+                "--endpoint-reconciler-type=none",
+            ])
+            .arg(format!("--tls-cert-file={}", file("apiserver.crt")))
+            .arg(format!("--tls-private-key-file={}", file("apiserver.key")))
+            .arg(format!("--client-ca-file={}", file("ca.crt")))
+            .args([
+                "--authorization-mode=RBAC",
+                "--service-cluster-ip-range=10.0.0.0/24",
+                "--allow-privileged=true",
+            ])
+            .arg(format!("--service-account-issuer=https://127.0.0.1:{}/", self.api_port))
+            .arg(format!("--service-account-key-file={}", file("service-account.pub")))
+            .arg(format!("--service-account-signing-key-file={}", file("service-account.key")))
+            .arg(format!("--audit-policy-file={}", file("audit-policy.json")))
+            .arg(format!("--audit-log-path={}", file("audit.log")))
+            .arg("--audit-log-mode=blocking");
+        self.api_server = Some(Process::start("kube-apiserver", server, self.folder.path())?);
+        let kubectl = self.kubectl()?;
+        wait::until("kube-apiserver is ready", START, || {
+            self.assert_running()?;
+            Ok(kubectl.try_run(&["get", "--raw", "/readyz"]).ok())
+        })?;
+        Ok(())
+    }
+
+    fn start_controller_manager(&mut self) -> Result<()> {
+        let mut manager = Command::new(binaries::control_plane("kube-controller-manager")?);
+        manager
+            .arg(format!("--kubeconfig={}", self.kubeconfig().display()))
+            .arg("--controllers=garbage-collector-controller,namespace-controller,serviceaccount-controller")
+            .args(["--leader-elect=false", "--secure-port=0"])
+            .arg(format!(
+                "--service-account-private-key-file={}",
+                self.folder().join("service-account.key").display()
+            ));
+        self.controller_manager =
+            Some(Process::start("kube-controller-manager", manager, self.folder.path())?);
+        Ok(())
+    }
+
+    fn assert_running(&mut self) -> Result<()> {
+        let processes = [&mut self.etcd, &mut self.api_server, &mut self.controller_manager];
+        processes.into_iter().flatten().try_for_each(Process::assert_running)
+    }
+
+    fn write_kubeconfig(&self) -> Result<()> {
+        let file = |name: &str| self.folder().join(name).display().to_string();
+        let user = json!({"client-certificate": file("admin.crt"), "client-key": file("admin.key")});
+        fs::write(self.kubeconfig(), self.kubeconfig_text(&user)).context("the kubeconfig can't be written")
+    }
+
+    /// A kubeconfig in JSON, which is YAML.
+    fn kubeconfig_text(&self, user: &serde_json::Value) -> String {
+        let cluster = json!({
+            "server": format!("https://127.0.0.1:{}", self.api_port),
+            "certificate-authority": self.folder().join("ca.crt").display().to_string(),
+        });
+        let config = json!({
+            "apiVersion": "v1", "kind": "Config", "current-context": "testbed",
+            "clusters": [{"name": "testbed", "cluster": cluster}],
+            "users": [{"name": "user", "user": user}],
+            "contexts": [{"name": "testbed", "context": {"cluster": "testbed", "user": "user"}}],
+        });
+        format!("{config:#}\n")
+    }
+}
+
+/// Removes the folders of processes that are gone: a test's process ends without a word, and keeps its logs until here.
+fn remove_leftovers() {
+    let Ok(entries) = fs::read_dir(std::env::temp_dir()) else { return };
+    for entry in entries.flatten() {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        let owner =
+            name.strip_prefix(FOLDER_PREFIX).and_then(|rest| rest.split('-').next()?.parse::<u32>().ok());
+        if owner.is_some_and(|owner| !Path::new(&format!("/proc/{owner}")).exists()) {
+            // Somebody else may be at it, too.
+            let _ = fs::remove_dir_all(entry.path());
+        }
+    }
+}
+
+/// A port that was free a moment ago.
+fn free_port() -> Result<u16> {
+    Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
+}

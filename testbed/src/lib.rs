@@ -1,0 +1,34 @@
+//! A real etcd, kube-apiserver and kube-controller-manager, the simulated Kore and the operator, as local processes.
+//! For the tests, the demonstration and the benchmarks alike.
+//!
+//! ```text
+//!   Testbed ──▶ binaries.rs    finds or builds: etcd, kube-apiserver, … (Go), operator, simulator (Cargo)
+//!      ├──────▶ process.rs     starts them; they die with this process, and leave a log
+//!      ├──────▶ control_plane.rs  etcd + kube-apiserver + kube-controller-manager, certificates.rs
+//!      ├──────▶ kubectl.rs     the real kubectl
+//!      ├──────▶ kore.rs        the simulator, as a process
+//!      └──────▶ operator.rs    the operator, as a process, under its ServiceAccount
+//! ```
+
+pub mod audit;
+pub mod binaries;
+mod certificates;
+pub mod control_plane;
+pub mod kore;
+pub mod kubectl;
+pub mod operator;
+pub mod process;
+pub mod showcase;
+pub mod wait;
+
+pub use control_plane::ControlPlane;
+pub use kore::Kore;
+pub use kubectl::Kubectl;
+pub use operator::Operator;
+
+use std::path::PathBuf;
+
+/// The folder of the repository.
+pub fn repository() -> PathBuf {
+    PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
+}

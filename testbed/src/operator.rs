@@ -1,0 +1,171 @@
+//! The operator as a process, under its own ServiceAccount.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitStatus};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+
+use crate::control_plane::ControlPlane;
+use crate::process::Process;
+use crate::{repository, wait};
+
+/// Namespace and name of the operator's ServiceAccount in `deploy/rbac.yaml`.
+const SERVICE_ACCOUNT: (&str, &str) = ("voicecampaign-system", "voicecampaign-operator");
+
+/// A running operator.
+#[derive(Debug)]
+pub struct Operator {
+    process: Process,
+    admin: SocketAddr,
+}
+
+/// How to run the operator.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// The program.
+    pub program: PathBuf,
+    /// More arguments of `run`.
+    pub arguments: Vec<String>,
+    /// More variables of the environment.
+    pub variables: Vec<(String, String)>,
+    /// Beginning of the name of its log.
+    pub name: String,
+}
+
+impl Options {
+    /// The program without further options.
+    pub fn new(program: PathBuf) -> Self {
+        Self { program, arguments: Vec::new(), variables: Vec::new(), name: "operator".to_owned() }
+    }
+}
+
+/// Installs the definitions and the roles of `crds/` and `deploy/`.
+///
+/// # Errors
+/// If the API server refuses one.
+pub fn install(plane: &ControlPlane) -> Result<()> {
+    let kubectl = plane.kubectl()?;
+    for path in ["crds", "deploy/rbac.yaml"] {
+        let path = repository().join(path).display().to_string();
+        kubectl.try_run(&["apply", "--server-side", "--filename", &path])?;
+    }
+    let names = ["crd/voicecampaigns.voicecampaign.dev", "crd/koreconnections.voicecampaign.dev"];
+    kubectl.try_run(&["wait", "--for=condition=Established", "--timeout=30s", names[0], names[1]])?;
+    Ok(())
+}
+
+/// A kubeconfig with a token of the operator's ServiceAccount, so that its role is the real one.
+///
+/// # Errors
+/// If there is no such ServiceAccount.
+pub fn kubeconfig(plane: &ControlPlane) -> Result<PathBuf> {
+    let (namespace, name) = SERVICE_ACCOUNT;
+    let kubectl = plane.kubectl()?;
+    let token = kubectl.try_run(&["create", "token", name, "--namespace", namespace, "--duration=24h"])?;
+    plane.kubeconfig_for_token("operator", token.trim())
+}
+
+/// User name of the operator in the audit log.
+pub fn user() -> String {
+    let (namespace, name) = SERVICE_ACCOUNT;
+    format!("system:serviceaccount:{namespace}:{name}")
+}
+
+impl Operator {
+    /// Starts it, and waits until it is ready.
+    ///
+    /// # Errors
+    /// If it does not come up.
+    pub fn start(plane: &ControlPlane, options: &Options) -> Result<Self> {
+        let mut operator = Self::launch(plane, options)?;
+        operator.wait_until_ready()?;
+        Ok(operator)
+    }
+
+    /// Starts it, and waits only until it serves its admin address.
+    ///
+    /// # Errors
+    /// If it does not come up.
+    pub fn launch(plane: &ControlPlane, options: &Options) -> Result<Self> {
+        let mut command = Command::new(&options.program);
+        command
+            .args(["run", "--admin-address=127.0.0.1:0"])
+            .args(&options.arguments)
+            .env("KUBECONFIG", kubeconfig(plane)?)
+            .env_remove("RUST_LOG")
+            .envs(options.variables.iter().map(|(name, value)| (name, value)));
+        // Each run has its own log.
+        static RUNS: AtomicUsize = AtomicUsize::new(1);
+        let name = format!("{}-{}", options.name, RUNS.fetch_add(1, Ordering::Relaxed));
+        let mut process = Process::start(&name, command, plane.folder())?;
+        let admin = wait::until("the operator serves its admin address", Duration::from_secs(20), || {
+            process.assert_running()?;
+            Ok(process.output().lines().find(|line| line.contains(SERVING)).and_then(address))
+        })?;
+        Ok(Self { process, admin })
+    }
+
+    /// Waits until `/readyz` says so.
+    ///
+    /// # Errors
+    /// If it does not in time.
+    pub fn wait_until_ready(&mut self) -> Result<()> {
+        wait::until("the operator is ready", Duration::from_secs(30), || {
+            self.process.assert_running()?;
+            Ok(self.ask("/readyz").ok().filter(|(code, _)| *code == 200))
+        })?;
+        Ok(())
+    }
+
+    /// Asks the admin server: status code and body.
+    ///
+    /// # Errors
+    /// If it does not answer.
+    pub fn ask(&self, path: &str) -> Result<(u16, String)> {
+        use std::io::{Read, Write};
+        let mut stream = std::net::TcpStream::connect(self.admin)?;
+        stream.set_read_timeout(Some(Duration::from_secs(5)))?;
+        write!(stream, "GET {path} HTTP/1.0\r\nHost: operator\r\n\r\n")?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer)?;
+        let (head, body) = answer.split_once("\r\n\r\n").context("an HTTP answer")?;
+        let code = head.split(' ').nth(1).and_then(|code| code.parse().ok()).context("a status code")?;
+        Ok((code, body.to_owned()))
+    }
+
+    /// Its log.
+    pub fn log(&self) -> &Path {
+        self.process.log()
+    }
+
+    /// What it has logged so far.
+    pub fn output(&self) -> String {
+        self.process.output()
+    }
+
+    /// Kills it, as the OOM killer does.
+    pub fn kill(&mut self) {
+        self.process.kill();
+    }
+
+    /// Sends SIGTERM and waits for its end.
+    ///
+    /// # Errors
+    /// If it does not end within 15 s.
+    pub fn terminate(&mut self) -> Result<ExitStatus> {
+        self.process.terminate(Duration::from_secs(15))
+    }
+}
+
+/// What the operator logs when its admin server listens.
+const SERVING: &str = "Serving /livez";
+
+/// The address in such a line, in JSON or in text.
+fn address(line: &str) -> Option<SocketAddr> {
+    let rest = line.split("127.0.0.1:").nth(1)?;
+    let port: String = rest.chars().take_while(char::is_ascii_digit).collect();
+    Some(SocketAddr::from(([127, 0, 0, 1], port.parse().ok()?)))
+}

@@ -1,0 +1,161 @@
+//! Child processes that die with this one, whatever it dies of.
+
+use std::fs::File;
+use std::io::Read;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc::{Sender, channel};
+use std::sync::{Mutex, OnceLock, PoisonError};
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+use crate::wait;
+
+/// A running process. Dropping it kills it.
+#[derive(Debug)]
+pub struct Process {
+    name: String,
+    child: Child,
+    log: PathBuf,
+}
+
+impl Process {
+    /// Starts a command; its output goes to `{folder}/{name}.log`.
+    ///
+    /// # Errors
+    /// If it can't be started.
+    pub fn start(name: &str, mut command: Command, folder: &Path) -> Result<Self> {
+        let log = folder.join(format!("{name}.log"));
+        let output = File::options().create(true).append(true).open(&log)?;
+        command.stdin(Stdio::null()).stdout(output.try_clone()?).stderr(output);
+        let child = spawn(command).with_context(|| format!("{name} can't be started"))?;
+        Ok(Self { name: name.to_owned(), child, log })
+    }
+
+    /// Where its output is.
+    pub fn log(&self) -> &Path {
+        &self.log
+    }
+
+    /// Its output so far.
+    pub fn output(&self) -> String {
+        let mut text = Vec::new();
+        let _ = File::open(&self.log).and_then(|mut file| file.read_to_end(&mut text));
+        String::from_utf8_lossy(&text).into_owned()
+    }
+
+    /// Whether it has ended, and how.
+    ///
+    /// # Errors
+    /// If the system does not say.
+    pub fn ended(&mut self) -> Result<Option<ExitStatus>> {
+        Ok(self.child.try_wait()?)
+    }
+
+    /// Fails, with the end of its output, if it has ended.
+    ///
+    /// # Errors
+    /// If it has ended.
+    pub fn assert_running(&mut self) -> Result<()> {
+        let Some(status) = self.ended()? else { return Ok(()) };
+        let output = self.output();
+        let tail: Vec<&str> = output.lines().rev().take(15).collect();
+        let tail: Vec<&str> = tail.into_iter().rev().collect();
+        anyhow::bail!(
+            "{} has ended ({status}); its log {}:\n{}",
+            self.name,
+            self.log.display(),
+            tail.join("\n")
+        )
+    }
+
+    /// Sends a signal.
+    ///
+    /// # Errors
+    /// If there is no such process any more.
+    pub fn signal(&self, signal: Signal) -> Result<()> {
+        Ok(kill(self.pid(), signal)?)
+    }
+
+    /// Sends SIGTERM and waits for the end.
+    ///
+    /// # Errors
+    /// If it does not end in time.
+    pub fn terminate(&mut self, limit: Duration) -> Result<ExitStatus> {
+        self.signal(Signal::SIGTERM)?;
+        let what = format!("{} ends after SIGTERM", self.name);
+        wait::until(&what, limit, || self.ended())
+    }
+
+    /// Kills it (SIGKILL) and waits for the end.
+    pub fn kill(&mut self) {
+        // It may have ended already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+
+    fn pid(&self) -> Pid {
+        Pid::from_raw(i32::try_from(self.child.id()).unwrap_or(i32::MAX))
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+type Request = (Command, Sender<std::io::Result<Child>>);
+
+/// Starts a command from a thread that lives as long as this process.
+///
+/// Linux sends the signal for a parent's death when the *thread* ends that started the child; a test's thread ends
+/// long before its process.
+fn spawn(command: Command) -> Result<Child> {
+    static SPAWNER: OnceLock<Mutex<Sender<Request>>> = OnceLock::new();
+    let spawner = SPAWNER.get_or_init(|| {
+        let (requests, received) = channel::<Request>();
+        std::thread::spawn(move || {
+            for (mut command, answer) in received {
+                // Nobody may be waiting any more.
+                let _ = answer.send(die_with_parent(&mut command).spawn());
+            }
+        });
+        Mutex::new(requests)
+    });
+    let (answer, answered) = channel();
+    spawner.lock().unwrap_or_else(PoisonError::into_inner).send((command, answer))?;
+    Ok(answered.recv()??)
+}
+
+/// A group of its own, so that Ctrl-C reaches only us and we end things in order; and an end with ours.
+fn die_with_parent(command: &mut Command) -> &mut Command {
+    command.process_group(0);
+    #[cfg(target_os = "linux")]
+    #[expect(unsafe_code, reason = "runs between fork and exec; prctl and getppid are safe to call there")]
+    unsafe {
+        let parent = std::process::id();
+        command.pre_exec(move || {
+            nix::sys::prctl::set_pdeathsig(Signal::SIGKILL)?;
+            // The parent may have died before that.
+            if u32::try_from(nix::unistd::getppid().as_raw()) != Ok(parent) {
+                return Err(std::io::Error::other("the parent is gone"));
+            }
+            Ok(())
+        });
+    }
+    command
+}
+
+/// Makes this process end when the one that started it (make, cargo) ends.
+pub fn end_with_starter() {
+    #[cfg(target_os = "linux")]
+    {
+        // Without it, only a SIGKILL of make would leave something behind: a demonstration that runs to its end.
+        let _ = nix::sys::prctl::set_pdeathsig(Signal::SIGTERM);
+    }
+}

@@ -1,0 +1,127 @@
+//! Everything at once, with samples in it: what the demonstration and the playground start from.
+
+use anyhow::Result;
+use kore_simulator::{Behaviour, CampaignKey};
+use serde_json::json;
+
+use crate::control_plane::ControlPlane;
+use crate::kore::Kore;
+use crate::kubectl::Kubectl;
+use crate::operator::{self, Operator, Options};
+use crate::{binaries, process};
+
+/// Account and stream of the samples, as masked in Kore's documents.
+const ACCOUNT: &str = "67777ce93e25326494exxxxx";
+const STREAM: &str = "st-0603182c-7ffb-53c3-b307-47ca14bxxxxx";
+/// Namespace of the samples.
+pub const NAMESPACE: &str = "marketing";
+/// Credentials of the samples; the simulator knows no others.
+const CLIENT: (&str, &str) = ("cs-demo-client", "demo-secret-of-the-jwt-app");
+
+/// A control plane, a simulated Kore and the operator.
+#[derive(Debug)]
+pub struct Showcase {
+    /// The operator; the first to be ended.
+    pub operator: Operator,
+    /// The simulated Kore.
+    pub kore: Kore,
+    /// kubectl as an administrator.
+    pub kubectl: Kubectl,
+    /// The control plane.
+    pub plane: ControlPlane,
+}
+
+impl Showcase {
+    /// Builds what is missing and starts everything.
+    ///
+    /// # Errors
+    /// If something does not come up.
+    pub async fn start() -> Result<Self> {
+        process::end_with_starter();
+        let program = binaries::workspace("voicecampaign-operator", "voicecampaign-operator")?;
+        let plane = ControlPlane::start()?;
+        let (id, secret) = CLIENT;
+        let kore = Kore::start(id, secret, &Behaviour::default(), plane.folder()).await?;
+        operator::install(&plane)?;
+        let operator = Operator::start(&plane, &Options::new(program))?;
+        let kubectl = plane.kubectl()?;
+        kubectl.try_run(&["create", "namespace", NAMESPACE])?;
+        Ok(Self { operator, kore, kubectl, plane })
+    }
+
+    /// Puts campaigns of these names into Kore.
+    ///
+    /// # Errors
+    /// If the simulator does not answer.
+    pub async fn seed(&self, names: &[&str]) -> Result<()> {
+        for name in names {
+            let key = CampaignKey {
+                account_id: ACCOUNT.to_owned(),
+                stream_id: STREAM.to_owned(),
+                campaign_id: campaign_id(name),
+            };
+            self.kore.seed(&[key], &json!({"name": name, "lname": name})).await?;
+        }
+        Ok(())
+    }
+
+    /// The Secret and the KoreConnection, as a user writes them.
+    pub fn connection_manifest(&self) -> String {
+        let (id, secret) = CLIENT;
+        format!(
+            "apiVersion: v1
+kind: Secret
+metadata: {{name: kore-jwt-app, namespace: {NAMESPACE}}}
+stringData: {{clientId: {id}, clientSecret: {secret}}}
+---
+apiVersion: voicecampaign.dev/v1alpha1
+kind: KoreConnection
+metadata: {{name: production, namespace: {NAMESPACE}}}
+spec:
+  host: {}
+  accountId: {ACCOUNT}
+  credentialsSecretRef: {{name: kore-jwt-app}}
+",
+            self.kore.url()
+        )
+    }
+}
+
+/// A VoiceCampaign, as a user writes it.
+pub fn campaign_manifest(name: &str, deletion_policy: &str) -> String {
+    format!(
+        "apiVersion: voicecampaign.dev/v1alpha1
+kind: VoiceCampaign
+metadata: {{name: {name}, namespace: {NAMESPACE}}}
+spec:
+  connectionRef: {{name: production}}
+  streamId: {STREAM}
+  campaignId: {}
+  deletionPolicy: {deletion_policy}
+",
+        campaign_id(name)
+    )
+}
+
+/// Id in Kore of the campaign of this name.
+pub fn campaign_id(name: &str) -> String {
+    format!("cd-{name}")
+}
+
+/// Ends this process on SIGINT or SIGTERM; its children end with it.
+///
+/// # Errors
+/// If the signals can't be listened for.
+pub fn end_on_signal() -> Result<()> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (mut interrupt, mut term) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+    tokio::spawn(async move {
+        let code = tokio::select! {
+            _ = interrupt.recv() => 130,
+            _ = term.recv() => 143,
+        };
+        eprintln!("Interrupted; everything that was started ends.");
+        std::process::exit(code);
+    });
+    Ok(())
+}

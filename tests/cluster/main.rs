@@ -1,0 +1,6 @@
+//! The operator on a real control plane, driven by the real kubectl, against the simulated Kore over HTTP.
+
+#![expect(clippy::unwrap_used, reason = "a panic in a test is a failed test")]
+
+mod deletion;
+mod support;

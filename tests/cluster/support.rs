@@ -1,0 +1,204 @@
+//! One control plane for all tests of this program; a namespace, a Kore and an operator for each test.
+
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use kore_simulator::{App, Behaviour, CampaignKey, Entry, Operation, Simulator};
+use kube::config::{KubeConfigOptions, Kubeconfig};
+use kube::{Api, Client, Config};
+use serde_json::{Value, json};
+use testbed::operator::{self, Options};
+use testbed::{ControlPlane, Kubectl, Operator, wait};
+use voicecampaign_operator::api::VoiceCampaign;
+
+pub const ACCOUNT: &str = "67777ce93e25326494exxxxx";
+pub const STREAM: &str = "st-0603182c-7ffb-53c3-b307-47ca14bxxxxx";
+pub const CLIENT_ID: &str = "cs-1f9b3e2d-test-client";
+pub const CLIENT_SECRET: &str = "s3cr3t-that-must-never-show-9f8e7d";
+
+/// Long enough for a loaded machine; what is waited for takes a fraction of it.
+pub const PATIENCE: Duration = Duration::from_secs(60);
+
+/// The control plane, started by the first test that needs it. A missing part is a failure, never a skipped test.
+pub fn plane() -> &'static ControlPlane {
+    static PLANE: OnceLock<ControlPlane> = OnceLock::new();
+    PLANE.get_or_init(|| {
+        let plane = ControlPlane::start().expect("the control plane starts");
+        operator::install(&plane).expect("the definitions and roles are installed");
+        plane
+    })
+}
+
+/// The surroundings of one test.
+pub struct World {
+    pub namespace: String,
+    pub kore: Simulator,
+    pub kubectl: Kubectl,
+}
+
+impl World {
+    /// A namespace with a Secret and a connection to a Kore of its own, without rate limit on either side.
+    pub async fn new(name: &str) -> Self {
+        let world = Self::without_connection(name).await;
+        world.create_secret(CLIENT_ID, CLIENT_SECRET);
+        world.create_connection(6000, 10);
+        world
+    }
+
+    /// A namespace with a Kore, and nothing in it.
+    pub async fn without_connection(name: &str) -> Self {
+        let behaviour = Behaviour { requests_per_minute: None, ..Behaviour::default() };
+        let apps = vec![App { client_id: CLIENT_ID.into(), client_secret: CLIENT_SECRET.into() }];
+        let kore = Simulator::start(([127, 0, 0, 1], 0).into(), apps, behaviour).await.unwrap();
+        let kubectl = plane().kubectl().unwrap();
+        kubectl.try_run(&["create", "namespace", name]).unwrap();
+        Self { namespace: name.to_owned(), kore, kubectl }
+    }
+
+    pub fn create_secret(&self, client_id: &str, client_secret: &str) {
+        self.apply(&json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "kore-jwt-app"},
+            "stringData": {"clientId": client_id, "clientSecret": client_secret}}));
+    }
+
+    pub fn create_connection(&self, requests_per_minute: u32, timeout_seconds: u32) {
+        self.apply(&json!({"apiVersion": "voicecampaign.dev/v1alpha1", "kind": "KoreConnection",
+            "metadata": {"name": "production"}, "spec": {"host": self.kore.url(), "accountId": ACCOUNT,
+            "credentialsSecretRef": {"name": "kore-jwt-app"}, "timeoutSeconds": timeout_seconds,
+            "rateLimit": {"requestsPerMinute": requests_per_minute}}}));
+    }
+
+    pub fn apply(&self, manifest: &Value) {
+        let mut manifest = manifest.clone();
+        manifest["metadata"]["namespace"] = json!(self.namespace);
+        self.kubectl.apply(&manifest.to_string()).unwrap();
+    }
+
+    /// A campaign in Kore and the VoiceCampaign that stands for it, with other fields of its spec.
+    pub fn create_campaign(&self, name: &str, spec: &Value) {
+        self.kore.seed(self.key(name), &json!({}));
+        self.apply(&self.campaign(name, spec));
+    }
+
+    pub fn campaign(&self, name: &str, spec: &Value) -> Value {
+        let mut manifest = json!({"apiVersion": "voicecampaign.dev/v1alpha1", "kind": "VoiceCampaign",
+            "metadata": {"name": name, "namespace": self.namespace},
+            "spec": {"connectionRef": {"name": "production"}, "streamId": STREAM, "campaignId": id(name)}});
+        for (field, value) in spec.as_object().into_iter().flatten() {
+            manifest["spec"][field] = value.clone();
+        }
+        manifest
+    }
+
+    pub fn key(&self, name: &str) -> CampaignKey {
+        CampaignKey { account_id: ACCOUNT.into(), stream_id: STREAM.into(), campaign_id: id(name) }
+    }
+
+    /// Whether Kore has the campaign.
+    pub fn in_kore(&self, name: &str) -> bool {
+        self.kore.campaigns().contains(&self.key(name))
+    }
+
+    /// The DELETE requests for a campaign that Kore has received.
+    pub fn deletes(&self, name: &str) -> Vec<Entry> {
+        let wanted = |entry: &Entry| {
+            entry.operation == Operation::Delete && entry.campaign_id.as_deref() == Some(id(name).as_str())
+        };
+        self.kore.journal().into_iter().filter(wanted).collect()
+    }
+
+    /// The operator as a process that works in this namespace.
+    pub fn operator(&self) -> Operator {
+        Operator::start(plane(), &self.options()).expect("the operator starts")
+    }
+
+    pub fn options(&self) -> Options {
+        let mut options = Options::new(env!("CARGO_BIN_EXE_voicecampaign-operator").into());
+        options.arguments = vec![format!("--watch-namespaces={}", self.namespace)];
+        options.name = format!("operator-{}", self.namespace);
+        options
+    }
+
+    /// A client of an administrator.
+    pub async fn client(&self) -> Client {
+        client(&plane().kubeconfig()).await
+    }
+
+    pub async fn campaigns(&self) -> Api<VoiceCampaign> {
+        Api::namespaced(self.client().await, &self.namespace)
+    }
+
+    pub fn delete(&self, name: &str) {
+        self.run(&["delete", "voicecampaign", name, "--wait=false"]);
+    }
+
+    /// kubectl in this namespace.
+    pub fn run(&self, arguments: &[&str]) -> String {
+        self.try_run(arguments).unwrap()
+    }
+
+    pub fn try_run(&self, arguments: &[&str]) -> anyhow::Result<String> {
+        let mut all = vec!["--namespace", self.namespace.as_str()];
+        all.extend(arguments);
+        self.kubectl.try_run(&all)
+    }
+
+    pub fn get(&self, name: &str) -> Option<Value> {
+        self.kubectl.get("voicecampaign", &self.namespace, name).unwrap()
+    }
+
+    /// Waits until the object is as wanted.
+    pub fn wait_for(&self, name: &str, what: &str, wanted: impl Fn(&Value) -> bool) -> Value {
+        let mut last = None;
+        wait::until(what, PATIENCE, || {
+            last = self.get(name);
+            Ok(last.clone().filter(|object| wanted(object)))
+        })
+        .unwrap_or_else(|error| panic!("{error}; the object: {}", pretty(last.as_ref())))
+    }
+
+    pub fn wait_for_reason(&self, name: &str, reason: &str) -> Value {
+        self.wait_for(name, reason, |object| ready(object)["reason"] == reason)
+    }
+
+    pub fn wait_until_gone(&self, name: &str) {
+        let mut last = None;
+        wait::until(&format!("{name} is gone"), PATIENCE, || {
+            last = self.get(name);
+            Ok(last.is_none().then_some(()))
+        })
+        .unwrap_or_else(|error| panic!("{error}; the object: {}", pretty(last.as_ref())));
+    }
+
+    /// Reasons of the events about an object.
+    pub fn events(&self, name: &str) -> Vec<String> {
+        let list: Value = serde_json::from_str(&self.run(&["get", "events", "--output=json"])).unwrap();
+        let about = |event: &&Value| event["involvedObject"]["name"] == name;
+        let items = list["items"].as_array().unwrap();
+        items.iter().filter(about).map(|event| event["reason"].as_str().unwrap().to_owned()).collect()
+    }
+}
+
+pub async fn client(kubeconfig: &std::path::Path) -> Client {
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    let kubeconfig = Kubeconfig::read_from(kubeconfig).unwrap();
+    let config = Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await.unwrap();
+    Client::try_from(config).unwrap()
+}
+
+/// Campaign id of the VoiceCampaign of this name.
+pub fn id(name: &str) -> String {
+    format!("cd-{name}")
+}
+
+pub fn ready(object: &Value) -> &Value {
+    condition(object, "Ready")
+}
+
+pub fn condition<'a>(object: &'a Value, type_: &str) -> &'a Value {
+    let conditions = object["status"]["conditions"].as_array().map(Vec::as_slice).unwrap_or_default();
+    conditions.iter().find(|condition| condition["type"] == type_).unwrap_or(&Value::Null)
+}
+
+fn pretty(object: Option<&Value>) -> String {
+    object.map_or_else(|| "none".to_owned(), |object| format!("{object:#}"))
+}

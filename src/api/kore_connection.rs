@@ -129,8 +129,8 @@ pub enum JwtAlgorithm {
 #[serde(rename_all = "camelCase")]
 pub struct RateLimitSpec {
     /// Most calls in any 60 seconds, over all campaigns of the account: 1 to 6000, default 60, which is what Kore
-    /// documents. Where other integrations use the same account, leave them their share. If several KoreConnections
-    /// name the same host and account, the lowest number holds.
+    /// documents. Where other integrations use the same account, leave them their share. A connection counts the calls
+    /// of all connections of its account, and keeps to its own number.
     #[serde(default = "default_requests_per_minute")]
     #[schemars(range(min = 1, max = 6000))]
     pub requests_per_minute: i32,

@@ -154,7 +154,12 @@ fn deletion(observed: &Observed<'_>, now: Timestamp) -> Plan {
         return Plan { step: Step::Stall { until: None, why: Reason::Suspended }, status: Some(status) };
     }
     if let Some(until) = deletion.next_attempt_at.as_ref().map(|time| time.0).filter(|until| *until > now) {
-        let situation = Situation::BetweenAttempts { until };
+        // What was said about this very wait stays said: it may have been the quota, not the last answer.
+        let told = object.status.as_ref().filter(|status| status.deletion.as_ref() == Some(&deletion));
+        let situation = match told.map(status::reason) {
+            Some(Reason::WaitingForQuota | Reason::Service(_)) => Situation::Unchanged,
+            Some(_) | None => Situation::BetweenAttempts { until },
+        };
         let status = status::of(object, now, Some(deletion), None, situation);
         return Plan { step: rest(status::reason(&status), until), status: Some(status) };
     }

@@ -15,6 +15,7 @@ mod act;
 mod decide;
 mod error;
 mod ground;
+mod invalid;
 mod memory;
 mod note;
 mod pass;
@@ -91,10 +92,7 @@ pub async fn reconcile<S: CampaignService>(
     let pass = async {
         match &object.0 {
             Ok(campaign) => steps(campaign, &context).await,
-            Err(invalid) => {
-                tracing::warn!(error = %invalid.error, "The VoiceCampaign does not fit its schema; it is left alone");
-                Ok(Action::requeue(INVALID_RETRY))
-            }
+            Err(invalid) => invalid::report(invalid, &context).await.map(|()| Action::requeue(INVALID_RETRY)),
         }
     };
     let result = tokio::time::timeout(PASS_DEADLINE, pass.boxed())

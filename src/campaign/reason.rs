@@ -8,6 +8,8 @@ pub enum Reason {
     CampaignFound,
     /// Kore's answer says that there is no such campaign.
     CampaignNotFound,
+    /// The object does not fit its schema.
+    Invalid,
     /// The object is new; Kore has not been asked yet.
     Pending,
     /// `spec.suspend` is true.
@@ -36,6 +38,7 @@ impl Reason {
         [
             Self::CampaignFound,
             Self::CampaignNotFound,
+            Self::Invalid,
             Self::Pending,
             Self::Suspended,
             Self::ConnectionNotFound,
@@ -55,6 +58,7 @@ impl Reason {
         match self {
             Self::CampaignFound => "CampaignFound",
             Self::CampaignNotFound => "CampaignNotFound",
+            Self::Invalid => "Invalid",
             Self::Pending => "Pending",
             Self::Suspended => "Suspended",
             Self::ConnectionNotFound => "ConnectionNotFound",
@@ -76,7 +80,8 @@ impl Reason {
     /// Whether a person is needed: no retry can heal it.
     pub fn needs_a_person(self) -> bool {
         match self {
-            Self::Suspended
+            Self::Invalid
+            | Self::Suspended
             | Self::ConnectionNotFound
             | Self::ConnectionInvalid
             | Self::CredentialsMissing
@@ -105,7 +110,8 @@ impl Reason {
     pub fn is_observed(self) -> bool {
         match self {
             Self::CampaignFound | Self::CampaignNotFound | Self::Service(_) => true,
-            Self::Pending
+            Self::Invalid
+            | Self::Pending
             | Self::Suspended
             | Self::ConnectionNotFound
             | Self::ConnectionInvalid

@@ -2,13 +2,13 @@ use std::fmt::Debug;
 use std::sync::Arc;
 use std::time::Duration;
 
-use json_patch::{Patch, PatchOperation};
-use kube::api::PatchParams;
+use json_patch::Patch;
+use kube::api::{ApiResource, DynamicObject, PatchParams};
 use kube::core::NamespaceResourceScope;
 use kube::{Api, Client, Resource, ResourceExt};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::sync::Semaphore;
 
 /// Deadline of one call to the API server.
@@ -77,15 +77,39 @@ impl Kube {
     where
         K: Resource<Scope = NamespaceResourceScope, DynamicType = ()> + Clone + DeserializeOwned + Debug,
     {
-        let operations = json!([
-            {"op": "test", "path": "/metadata/uid", "value": object.uid()},
-            {"op": "add", "path": "/status", "value": status},
-        ]);
-        let operations: Vec<PatchOperation> =
-            serde_json::from_value(operations).map_err(|error| WriteError::Refused(error.to_string()))?;
+        let patch = status_patch(object.uid(), status)?;
         let api = self.api(object);
-        let patch = kube::api::Patch::Json::<()>(Patch(operations));
         self.bounded(api.patch_status(&object.name_any(), &PatchParams::default(), &patch)).await
+    }
+
+    /// Like [`Self::replace_status`], for an object that does not fit the type of its kind.
+    ///
+    /// # Errors
+    /// See [`WriteError`]; nothing is retried here.
+    pub async fn replace_raw_status<K>(
+        &self,
+        object: &DynamicObject,
+        status: &Value,
+    ) -> Result<(), WriteError>
+    where
+        K: Resource<DynamicType = ()>,
+    {
+        let patch = status_patch(object.uid(), status)?;
+        let api = self.raw_api::<K>(object);
+        self.bounded(api.patch_status(&object.name_any(), &PatchParams::default(), &patch)).await.map(|_| ())
+    }
+
+    /// Like [`Self::read_again`], for an object that does not fit the type of its kind.
+    ///
+    /// # Errors
+    /// See [`WriteError`].
+    pub async fn read_raw<K>(&self, object: &DynamicObject) -> Result<Option<DynamicObject>, WriteError>
+    where
+        K: Resource<DynamicType = ()>,
+    {
+        let api = self.raw_api::<K>(object);
+        let fresh = self.bounded(api.get_opt(&object.name_any())).await?;
+        Ok(fresh.filter(|fresh| fresh.uid() == object.uid()))
     }
 
     /// Reads the object anew; `None` if it is gone, or another one has its name.
@@ -111,6 +135,11 @@ impl Kube {
         Api::namespaced(self.client(), &object.namespace().unwrap_or_default())
     }
 
+    fn raw_api<K: Resource<DynamicType = ()>>(&self, object: &DynamicObject) -> Api<DynamicObject> {
+        let resource = ApiResource::erase::<K>(&());
+        Api::namespaced_with(self.client(), &object.namespace().unwrap_or_default(), &resource)
+    }
+
     async fn bounded<T>(&self, call: impl Future<Output = kube::Result<T>>) -> Result<T, WriteError> {
         let _seat = self.seats.acquire().await;
         match tokio::time::timeout(DEADLINE, call).await {
@@ -118,6 +147,16 @@ impl Kube {
             Err(_elapsed) => Err(WriteError::Deadline),
         }
     }
+}
+
+fn status_patch(uid: Option<String>, status: &impl Serialize) -> Result<kube::api::Patch<()>, WriteError> {
+    let operations = json!([
+        {"op": "test", "path": "/metadata/uid", "value": uid},
+        {"op": "add", "path": "/status", "value": status},
+    ]);
+    serde_json::from_value(operations)
+        .map(kube::api::Patch::Json)
+        .map_err(|error| WriteError::Refused(error.to_string()))
 }
 
 fn classify(error: kube::Error) -> WriteError {

@@ -46,10 +46,11 @@ impl<K: Hash + Eq + Clone> AccountClock<K> {
     pub fn claim(&mut self, caller: &K, now: Timestamp, per_minute: usize) -> Result<(), Timestamp> {
         self.forget_old_calls(now);
         let slot = match self.reserved.get(caller) {
-            Some(slot) => (*slot).max(window_end(&self.calls, per_minute, now)),
+            Some(slot) => *slot,
             None => self.next_slot(now, per_minute),
-        }
-        .max(self.not_before);
+        };
+        // Others may have called later than their slots.
+        let slot = slot.max(window_end(&self.calls, per_minute, now)).max(self.not_before);
         self.release(caller);
         if slot <= now {
             self.calls.push_back(now);

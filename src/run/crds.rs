@@ -20,7 +20,8 @@ pub(super) async fn wait_until_served(client: &Client, namespaces: &[String]) {
             (Err(problem), _) | (_, Err(problem)) => problem,
         };
         match problem {
-            kube::Error::Api(status) if status.is_not_found() => tracing::error!(
+            // A kind that is not served is answered with a plain page, not with a Status.
+            kube::Error::Api(status) if status.code == 404 => tracing::error!(
                 "The CustomResourceDefinitions are not installed. Install them with: \
                  voicecampaign-operator crds | kubectl apply --server-side -f -"
             ),

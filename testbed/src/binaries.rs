@@ -11,7 +11,7 @@ use anyhow::{Context, Result, bail, ensure};
 use nix::fcntl::{Flock, FlockArg};
 use sha2::{Digest, Sha256};
 
-use crate::repository;
+use crate::{process, repository};
 
 /// Version of Kubernetes in `testbed/control-plane/go.mod`.
 const KUBERNETES: &str = "v1.36.4";
@@ -85,16 +85,14 @@ fn build(module: &Path, folder: &Path, name: &str, package: &str) -> Result<()> 
     );
     let unfinished = folder.join(format!("{name}.unfinished"));
     let started = std::time::Instant::now();
-    let status = Command::new("go")
-        .args(["build", "-trimpath", "-ldflags", &flags, "-o"])
+    let mut go = Command::new("go");
+    go.args(["build", "-trimpath", "-ldflags", &flags, "-o"])
         .arg(&unfinished)
         .arg(package)
         .env("CGO_ENABLED", "0")
         .env("GOFLAGS", "-mod=readonly -buildvcs=false")
-        .current_dir(module)
-        .status()
-        .context("Go is needed to build the control plane (1.26 or newer): is `go` on PATH?")?;
-    ensure!(status.success(), "building {name} failed ({status})");
+        .current_dir(module);
+    process::run(go).context("Go (1.26 or newer) is needed to build the control plane")?;
     fs::rename(unfinished, folder.join(name))?;
     eprintln!("testbed: built {name} in {} s", started.elapsed().as_secs());
     Ok(())
@@ -106,24 +104,14 @@ fn build(module: &Path, folder: &Path, name: &str, package: &str) -> Result<()> 
 /// If the build fails.
 pub fn workspace(package: &str, program: &str) -> Result<PathBuf> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let output = Command::new(&cargo)
-        .args([
-            "build",
-            "--quiet",
-            "--locked",
-            "--message-format=json-render-diagnostics",
-            "--package",
-            package,
-            "--bin",
-            program,
-        ])
+    let mut build = Command::new(&cargo);
+    build
+        .args(["build", "--quiet", "--locked", "--message-format=json-render-diagnostics"])
+        .args(["--package", package, "--bin", program])
         .args((!cfg!(debug_assertions)).then_some("--release"))
-        .current_dir(repository())
-        .stderr(std::process::Stdio::inherit())
-        .output()
-        .with_context(|| format!("`{}` can't be run", cargo.to_string_lossy()))?;
-    ensure!(output.status.success(), "building {program} failed ({})", output.status);
-    let executable = String::from_utf8_lossy(&output.stdout)
+        .current_dir(repository());
+    let output = process::run(build).with_context(|| format!("building {program} failed"))?;
+    let executable = String::from_utf8_lossy(&output)
         .lines()
         .filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok())
         .filter_map(|message| message["executable"].as_str().map(PathBuf::from))

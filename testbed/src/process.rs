@@ -32,6 +32,8 @@ impl Process {
         let log = folder.join(format!("{name}.log"));
         let output = File::options().create(true).append(true).open(&log)?;
         command.stdin(Stdio::null()).stdout(output.try_clone()?).stderr(output);
+        // A group of its own, so that Ctrl-C reaches only us and we end things in order.
+        command.process_group(0);
         let child = spawn(command).with_context(|| format!("{name} can't be started"))?;
         Ok(Self { name: name.to_owned(), child, log })
     }
@@ -109,6 +111,19 @@ impl Drop for Process {
     }
 }
 
+/// Runs a command to its end; it dies with this process, too. Its standard output is returned.
+///
+/// # Errors
+/// If it can't be started, or ends with a failure.
+pub(crate) fn run(mut command: Command) -> Result<Vec<u8>> {
+    let name = command.get_program().to_string_lossy().into_owned();
+    command.stdin(Stdio::null()).stdout(Stdio::piped());
+    let child = spawn(command).with_context(|| format!("`{name}` can't be started"))?;
+    let output = child.wait_with_output()?;
+    anyhow::ensure!(output.status.success(), "`{name}` has failed ({})", output.status);
+    Ok(output.stdout)
+}
+
 type Request = (Command, Sender<std::io::Result<Child>>);
 
 /// Starts a command from a thread that lives as long as this process.
@@ -132,9 +147,8 @@ fn spawn(command: Command) -> Result<Child> {
     Ok(answered.recv()??)
 }
 
-/// A group of its own, so that Ctrl-C reaches only us and we end things in order; and an end with ours.
+/// Its end comes with ours, whatever ours is.
 fn die_with_parent(command: &mut Command) -> &mut Command {
-    command.process_group(0);
     #[cfg(target_os = "linux")]
     #[expect(unsafe_code, reason = "runs between fork and exec; prctl and getppid are safe to call there")]
     unsafe {

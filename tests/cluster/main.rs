@@ -2,5 +2,10 @@
 
 #![expect(clippy::unwrap_used, reason = "a panic in a test is a failed test")]
 
+mod admission;
+mod configuration;
 mod deletion;
+mod identity;
+mod lifecycle;
+mod scale;
 mod support;

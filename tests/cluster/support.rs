@@ -161,8 +161,12 @@ impl World {
     }
 
     pub fn wait_until_gone(&self, name: &str) {
+        self.wait_until_gone_within(name, PATIENCE);
+    }
+
+    pub fn wait_until_gone_within(&self, name: &str, patience: Duration) {
         let mut last = None;
-        wait::until(&format!("{name} is gone"), PATIENCE, || {
+        wait::until(&format!("{name} is gone"), patience, || {
             last = self.get(name);
             Ok(last.is_none().then_some(()))
         })

@@ -1,0 +1,79 @@
+//! An object that does not fit its schema: written under an older or looser definition. It is told so in a condition, and
+//! left alone otherwise; the others go on.
+
+use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, ObjectMeta};
+use kube::api::{ApiResource, DynamicObject};
+use kube::core::error_boundary::InvalidObject;
+use serde_json::{Value, json};
+
+use super::reason::Reason;
+use super::{Context, Error, status};
+use crate::api::VoiceCampaign;
+use crate::kube_ext::WriteError;
+
+/// Says in the object's conditions that it can't be read, unless they say so already.
+///
+/// # Errors
+/// If the API server could not be asked or written to.
+pub async fn report<S>(invalid: &InvalidObject, context: &Context<S>) -> Result<(), Error> {
+    tracing::warn!(error = %invalid.error, "The VoiceCampaign does not fit its schema; it is left alone");
+    let mut object = DynamicObject::new(
+        invalid.metadata.name.as_deref().unwrap_or_default(),
+        &ApiResource::erase::<VoiceCampaign>(&()),
+    );
+    object.metadata = invalid.metadata.clone();
+    let fresh = context.kube.read_raw::<VoiceCampaign>(&object).await;
+    let fresh = match fresh {
+        Ok(Some(fresh)) => fresh,
+        Ok(None) => return Ok(()),
+        Err(source) => return Err(Error::Write { what: "read the object again", source }),
+    };
+    let stored = fresh.data.get("status").cloned().unwrap_or(Value::Null);
+    let conditions = conditions(&fresh.metadata, &invalid.error, &stored);
+    if stored["conditions"] == conditions {
+        return Ok(());
+    }
+    let mut status = if stored.is_object() { stored } else { json!({}) };
+    status["observedGeneration"] = json!(fresh.metadata.generation);
+    status["conditions"] = conditions;
+    match context.kube.replace_raw_status::<VoiceCampaign>(&fresh, &status).await {
+        // Refused: what does not fit is in the status itself, or the definition is stricter by now. It is logged, above.
+        Ok(()) | Err(WriteError::Gone | WriteError::Changed | WriteError::Refused(_)) => Ok(()),
+        Err(source @ (WriteError::Failed(_) | WriteError::Deadline)) => {
+            Err(Error::Write { what: "write the status", source })
+        }
+    }
+}
+
+fn conditions(metadata: &ObjectMeta, error: &str, stored: &Value) -> Value {
+    let message: String = format!(
+        "The resource does not fit its schema, and nothing is done for it: {error}. Apply it again with the current \
+         CustomResourceDefinition."
+    )
+    .chars()
+    .take(1000)
+    .collect();
+    let reason = Reason::Invalid.as_str();
+    let since = stored["conditions"]
+        .as_array()
+        .and_then(|conditions| conditions.iter().find(|condition| condition["reason"] == reason))
+        .map_or_else(
+            || json!(status::round_down(Timestamp::now())),
+            |condition| condition["lastTransitionTime"].clone(),
+        );
+    let condition = |type_: &str, status: &str| {
+        let condition = Condition {
+            type_: type_.to_owned(),
+            status: status.to_owned(),
+            reason: reason.to_owned(),
+            message: message.clone(),
+            observed_generation: metadata.generation,
+            last_transition_time: status::round_down(Timestamp::UNIX_EPOCH),
+        };
+        let mut condition = json!(condition);
+        condition["lastTransitionTime"] = since.clone();
+        condition
+    };
+    json!([condition("Ready", "False"), condition("Stalled", "True")])
+}

@@ -1,0 +1,169 @@
+//! A connection that is missing, wrong or slow: it says so, and heals by itself.
+
+use std::collections::BTreeMap;
+
+use kore_simulator::{App, Behaviour, Fault, Outcome};
+use serde_json::json;
+
+use crate::support::*;
+
+/// The name of the missing key is in the message, nothing is sent, and the key alone mends it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_missing_key_stalls_without_a_call_and_heals() {
+    let world = World::without_connection("missing-key").await;
+    world.apply(&json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "kore-jwt-app"},
+        "stringData": {"clientId": CLIENT_ID}}));
+    world.create_connection(6000, 10);
+    let _operator = world.operator();
+    world.create_campaign("renewal", &json!({}));
+    world.wait_for_reason("renewal", "CredentialsMissing");
+    world.delete("renewal");
+    let object = world
+        .wait_for("renewal", "the deletion is recorded", |object| object["status"]["deletion"].is_object());
+    assert_eq!(ready(&object)["reason"], "CredentialsMissing");
+    let stalled = condition(&object, "Stalled");
+    assert_eq!(stalled["status"], "True");
+    assert_eq!(stalled["reason"], "CredentialsMissing");
+    let message = stalled["message"].as_str().unwrap();
+    assert!(message.contains("kore-jwt-app") && message.contains("clientSecret"), "{message}");
+    assert!(world.kore.journal().is_empty(), "no remote call may be made");
+    assert!(world.events("renewal").contains(&"CredentialsMissing".to_owned()));
+
+    world.create_secret(CLIENT_ID, CLIENT_SECRET);
+    world.wait_until_gone("renewal");
+    assert!(!world.in_kore("renewal"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_missing_connection_stalls_and_heals_at_once_when_it_appears() {
+    let world = World::without_connection("missing-connection").await;
+    world.create_secret(CLIENT_ID, CLIENT_SECRET);
+    let _operator = world.operator();
+    world.create_campaign("renewal", &json!({}));
+    world.wait_for_reason("renewal", "ConnectionNotFound");
+    world.delete("renewal");
+    world.wait_for("renewal", "the deletion is stalled", |object| {
+        object["status"]["deletion"].is_object()
+            && condition(object, "Stalled")["reason"] == "ConnectionNotFound"
+    });
+    let started = std::time::Instant::now();
+    world.create_connection(6000, 10);
+    world.wait_until_gone("renewal");
+    assert!(
+        started.elapsed().as_secs() < 20,
+        "the connection wakes its campaigns; nobody waits for the next look"
+    );
+    assert!(!world.in_kore("renewal"));
+}
+
+/// R10, K25: refused credentials never confirm anything; a rotation is followed at the next attempt.
+#[tokio::test(flavor = "multi_thread")]
+async fn refused_credentials_stall_and_a_rotation_is_followed() {
+    let world = World::new("rotation").await;
+    let _operator = world.operator();
+    world.create_campaign("renewal", &json!({}));
+    world.wait_for_reason("renewal", "CampaignFound");
+    let rotated = "another-secret-0123456789";
+    world.kore.set_apps(vec![App { client_id: CLIENT_ID.into(), client_secret: rotated.into() }]);
+    world.delete("renewal");
+    let object = world.wait_for_reason("renewal", "CredentialsRejected");
+    assert_eq!(condition(&object, "Stalled")["status"], "True");
+    assert!(world.in_kore("renewal"));
+    world.create_secret(CLIENT_ID, rotated);
+    world.wait_until_gone("renewal");
+    assert!(!world.in_kore("renewal"));
+}
+
+/// The answers that may mean absence are not believed: the object stays.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_unproven_absence_never_lets_go() {
+    let world = World::new("unproven").await;
+    let _operator = world.operator();
+    // Never was in Kore.
+    world.apply(&world.campaign("ghost", &json!({})));
+    let object = world.wait_for_reason("ghost", "CampaignNotFound");
+    assert_eq!(ready(&object)["status"], "False");
+    world.delete("ghost");
+    world.wait_for("ghost", "two attempts", |object| {
+        object["status"]["deletion"]["attempts"].as_i64() >= Some(2)
+    });
+    let object = world.wait_for_reason("ghost", "AwaitingProof");
+    assert!(object["metadata"]["finalizers"][0].is_string());
+    world.run(&["patch", "vcamp", "ghost", "--type=merge", "-p", r#"{"spec":{"deletionPolicy":"Orphan"}}"#]);
+    world.wait_until_gone("ghost");
+}
+
+/// R6: `Retry-After` is kept to, and holds for the whole account.
+#[tokio::test(flavor = "multi_thread")]
+async fn retry_after_moves_the_whole_account() {
+    let world = World::new("retry-after").await;
+    let _operator = world.operator();
+    for name in ["first", "second"] {
+        world.create_campaign(name, &json!({}));
+        world.wait_for_reason(name, "CampaignFound");
+    }
+    let headers = BTreeMap::from([("retry-after".to_owned(), "6".to_owned())]);
+    let then = Outcome::Answer { status: 429, headers, body: String::new() };
+    world.kore.add_fault(Fault { then, ..Fault::answer_delete(Some(1), 429, "") });
+    world.delete("first");
+    world.wait_for_reason("first", "Throttled");
+    world.delete("second");
+    let object = world.wait_for_reason("second", "WaitingForQuota");
+    assert!(object["status"]["deletion"]["nextAttemptAt"].is_string());
+    world.wait_until_gone("first");
+    world.wait_until_gone("second");
+    let refused = world.deletes("first")[0].at;
+    for entry in [&world.deletes("first")[1], &world.deletes("second")[0]] {
+        assert!(
+            entry.at.duration_since(refused).as_millis() >= 5_900,
+            "called before the pause was over: {entry:?}"
+        );
+    }
+}
+
+/// The operator keeps to the quota by itself: a service that counts refuses nothing.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_quota_is_kept() {
+    let world = World::without_connection("quota").await;
+    world.kore.set_behaviour(Behaviour { requests_per_minute: Some(6), ..Behaviour::default() });
+    world.create_secret(CLIENT_ID, CLIENT_SECRET);
+    world.create_connection(6, 10);
+    let _operator = world.operator();
+    let names: Vec<String> = (0..9).map(|number| format!("c{number}")).collect();
+    for name in &names {
+        world.create_campaign(name, &json!({}));
+    }
+    // Observation takes at most half of the quota; it may wait.
+    world.run(&["delete", "vcamp", "--all", "--wait=false"]);
+    let waiting = names.iter().map(|name| world.get(name)).filter(Option::is_some).count();
+    assert!(waiting > 0);
+    for name in &names {
+        world.wait_until_gone_within(name, std::time::Duration::from_secs(150));
+    }
+    assert!(world.kore.campaigns().is_empty());
+    let refusals = world.kore.journal().iter().filter(|entry| entry.answer == Some(429)).count();
+    assert_eq!(refusals, 0, "the quota was exceeded");
+}
+
+/// R22: `HTTPS_PROXY` and its kin are honoured.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_proxy_is_honoured() {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let world = World::new("proxy").await;
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let proxy = format!("http://{}", listener.local_addr().unwrap());
+    let seen = tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        let mut request = vec![0; 4096];
+        let read = stream.read(&mut request).await.unwrap();
+        stream.write_all(b"HTTP/1.1 502 Bad Gateway\r\ncontent-length: 0\r\n\r\n").await.unwrap();
+        String::from_utf8_lossy(&request[..read]).into_owned()
+    });
+    let mut options = world.options();
+    options.variables = vec![("HTTP_PROXY".into(), proxy)];
+    let _operator = testbed::Operator::start(plane(), &options).unwrap();
+    world.create_campaign("renewal", &json!({}));
+    world.wait_for_reason("renewal", "ServiceUnavailable");
+    let request = seen.await.unwrap();
+    assert!(request.starts_with(&format!("GET {}/campaign/", world.kore.url())), "{request}");
+}

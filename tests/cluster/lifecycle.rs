@@ -1,0 +1,229 @@
+//! Start, end and everything between: kill -9, SIGTERM, missing definitions, objects that do not fit.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use kore_simulator::{Fault, Outcome};
+use serde_json::{Value, json};
+use testbed::operator::{self, Options};
+use testbed::{ControlPlane, Operator, wait};
+use voicecampaign_operator::kore::ClientSettings;
+use voicecampaign_operator::run::{self, Settings};
+
+use crate::support::*;
+
+/// The schedule is in status: after kill -9 it goes on where it was, and nothing is sent early.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_schedule_survives_kill_9() {
+    let world = World::new("killed").await;
+    let mut operator = world.operator();
+    world.create_campaign("renewal", &json!({}));
+    world.wait_for_reason("renewal", "CampaignFound");
+    let headers = BTreeMap::from([("retry-after".to_owned(), "10".to_owned())]);
+    let then = Outcome::Answer { status: 503, headers, body: r#"{"message":"later"}"#.to_owned() };
+    world.kore.add_fault(Fault { then, ..Fault::answer_delete(Some(1), 503, "") });
+    world.delete("renewal");
+    let before = world.wait_for_reason("renewal", "ServiceUnavailable");
+    operator.kill();
+
+    let _restarted = world.operator();
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    let after = world.get("renewal").unwrap();
+    assert_eq!(after["status"], before["status"], "a restart changes nothing");
+    world.wait_until_gone("renewal");
+    let deletes = world.deletes("renewal");
+    assert_eq!(deletes.len(), 2);
+    let promised: jiff::Timestamp =
+        before["status"]["deletion"]["nextAttemptAt"].as_str().unwrap().parse().unwrap();
+    assert!(deletes[1].at >= promised, "sent at {}, promised {promised}", deletes[1].at);
+}
+
+/// SIGTERM: the DELETE in flight is finished, recorded and released; then the process ends with 0.
+#[tokio::test(flavor = "multi_thread")]
+async fn sigterm_finishes_what_is_in_flight() {
+    let world = World::new("sigterm").await;
+    let mut operator = world.operator();
+    world.create_campaign("renewal", &json!({}));
+    world.create_campaign("idle", &json!({}));
+    world.wait_for_reason("renewal", "CampaignFound");
+    world.kore.add_fault(Fault {
+        delay_ms: 2500,
+        then: Outcome::Normal,
+        ..Fault::answer_delete(Some(1), 200, "")
+    });
+    world.delete("renewal");
+    world.wait_for_reason("renewal", "Deleting");
+    let started = Instant::now();
+    let status = operator.terminate().unwrap();
+    assert!(status.success(), "{status}");
+    assert!(started.elapsed() < Duration::from_secs(10));
+    assert!(world.get("renewal").is_none(), "the step in flight was not finished");
+    assert_eq!(world.deletes("renewal").len(), 1);
+}
+
+/// A call that outlasts the grace period does not hold the process: it ends, and the next start looks again.
+#[tokio::test(flavor = "multi_thread")]
+async fn sigterm_does_not_wait_for_ever() {
+    let world = World::without_connection("sigterm-hang").await;
+    world.create_secret(CLIENT_ID, CLIENT_SECRET);
+    world.create_connection(6000, 30);
+    let mut operator = world.operator();
+    world.create_campaign("renewal", &json!({}));
+    world.wait_for_reason("renewal", "CampaignFound");
+    world.kore.add_fault(Fault { then: Outcome::Hang, ..Fault::answer_delete(Some(1), 200, "") });
+    world.delete("renewal");
+    world.wait_for_reason("renewal", "Deleting");
+    let started = Instant::now();
+    assert!(operator.terminate().unwrap().success());
+    assert!(started.elapsed() < Duration::from_secs(13), "{:?}", started.elapsed());
+    let _restarted = world.operator();
+    world.wait_until_gone("renewal");
+    assert!(!world.in_kore("renewal"));
+}
+
+/// The library runs in any process: the same as the binary, without one.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_operator_runs_in_process() {
+    let world = World::new("in-process").await;
+    let client = client(&operator::kubeconfig(plane()).unwrap()).await;
+    let settings = Settings {
+        namespaces: vec![world.namespace.clone()],
+        admin_address: None,
+        kore: ClientSettings::default(),
+        instance: Some("in-process".to_owned()),
+    };
+    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+    let running = tokio::spawn(run::run(settings, client, async {
+        let _ = stopped.await;
+    }));
+    world.create_campaign("renewal", &json!({}));
+    world.wait_for_reason("renewal", "CampaignFound");
+    world.delete("renewal");
+    world.wait_until_gone("renewal");
+    assert!(!world.in_kore("renewal"));
+    stop.send(()).unwrap();
+    running.await.unwrap().unwrap();
+}
+
+/// No token, secret or `auth` header gets out, whatever is logged, written and told while things go wrong.
+#[tokio::test(flavor = "multi_thread")]
+async fn no_secret_gets_out() {
+    let world = World::new("secrets").await;
+    let mut options = world.options();
+    options.arguments.extend(["--log-level=trace", "--log-format=json"].map(Into::into));
+    options.variables = vec![("RUST_LOG".into(), "trace".into())];
+    let mut operator = Operator::start(plane(), &options).unwrap();
+    world.create_campaign("renewal", &json!({}));
+    world.wait_for_reason("renewal", "CampaignFound");
+    let echo = format!(r#"{{"message":"secret {CLIENT_SECRET} of {CLIENT_ID} was refused"}}"#);
+    world.kore.add_fault(Fault::answer_delete(Some(1), 401, &echo));
+    world.kore.add_fault(Fault::answer_delete(Some(1), 500, &echo));
+    world.delete("renewal");
+    let mut seen = String::new();
+    wait::until("the deletion is over", PATIENCE, || {
+        let object = world.get("renewal");
+        seen.push_str(&object.as_ref().map(Value::to_string).unwrap_or_default());
+        Ok(object.is_none().then_some(()))
+    })
+    .unwrap();
+    seen.push_str(&world.run(&["get", "events", "--output=json"]));
+    seen.push_str(&operator.ask("/metrics").unwrap().1);
+    assert!(operator.terminate().unwrap().success());
+    seen.push_str(&operator.output());
+    assert!(operator.output().contains("Deleted campaign in Kore"), "the log was read");
+    assert!(!seen.contains(CLIENT_SECRET), "the secret got out");
+    // Every token begins with the same header, base64url of {"typ":"JWT","alg":"HS256"} in either order.
+    assert!(!seen.contains("eyJ0eXAiOiJKV1Qi") && !seen.contains("eyJhbGciOiJIUzI1NiI"), "a token got out");
+    assert!(!seen.to_lowercase().contains(r#""auth":"#), "an auth header got out");
+    // The operator's own token for the API server neither.
+    let kubeconfig = std::fs::read_to_string(plane().folder().join("operator.kubeconfig")).unwrap();
+    let token = serde_json::from_str::<Value>(&kubeconfig).unwrap()["users"][0]["user"]["token"].clone();
+    assert!(!seen.contains(token.as_str().unwrap()), "the operator's token got out");
+}
+
+/// The admin endpoints answer, and count what has happened.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_admin_server_tells_health_and_metrics() {
+    let world = World::new("admin").await;
+    let operator = world.operator();
+    assert_eq!(operator.ask("/livez").unwrap().0, 200);
+    world.create_campaign("renewal", &json!({}));
+    world.wait_for_reason("renewal", "CampaignFound");
+    world.delete("renewal");
+    world.wait_until_gone("renewal");
+    let metrics = operator.ask("/metrics").unwrap().1;
+    for line in [
+        r#"voicecampaign_operator_remote_requests_total{operation="delete",outcome="Success"} 1"#,
+        r#"voicecampaign_operator_deletions_total{ground="Deleted"} 1"#,
+        r#"voicecampaign_operator_kubernetes_writes_total{target="finalizer"}"#,
+        "# EOF",
+    ] {
+        assert!(metrics.contains(line), "{line} is missing in:\n{metrics}");
+    }
+    for line in metrics.lines().filter(|line| line.starts_with("# TYPE")) {
+        let name = line.split(' ').nth(2).unwrap();
+        let documented = include_str!("../../README.md").contains(&format!("`{name}"));
+        assert!(documented, "{name} is not documented in README.md");
+    }
+}
+
+/// A cluster without the definitions: the operator says how to install them, lives, and begins when they are there. And
+/// one object that does not fit is told so, while the others go on.
+#[tokio::test(flavor = "multi_thread")]
+async fn missing_definitions_and_misfit_objects_stop_nothing() {
+    let own = ControlPlane::start().unwrap();
+    let kubectl = own.kubectl().unwrap();
+    let rbac = testbed::repository().join("deploy/rbac.yaml").display().to_string();
+    kubectl.try_run(&["apply", "--server-side", "--filename", &rbac]).unwrap();
+    let mut operator =
+        Operator::launch(&own, &Options::new(env!("CARGO_BIN_EXE_voicecampaign-operator").into())).unwrap();
+    wait::until("the operator says what is missing", PATIENCE, || {
+        Ok(operator
+            .output()
+            .contains("voicecampaign-operator crds | kubectl apply --server-side -f -")
+            .then_some(()))
+    })
+    .unwrap_or_else(|error| panic!("{error}: {}", operator.output()));
+    assert_eq!(operator.ask("/livez").unwrap().0, 200);
+    let (code, why) = operator.ask("/readyz").unwrap();
+    assert_eq!(code, 503);
+    assert!(why.contains("VoiceCampaigns"), "{why}");
+    operator::install(&own).unwrap();
+    operator.wait_until_ready().unwrap();
+
+    // A definition that lets everything pass, as an older one might.
+    let loose = json!([{"op": "remove", "path": "/spec/versions/0/selectableFields"}, {"op": "replace", "path": "/spec/versions/0/schema/openAPIV3Schema",
+        "value": {"type": "object", "x-kubernetes-preserve-unknown-fields": true}}]);
+    kubectl
+        .try_run(&[
+            "patch",
+            "crd",
+            "voicecampaigns.voicecampaign.dev",
+            "--type=json",
+            "-p",
+            &loose.to_string(),
+        ])
+        .unwrap();
+    let misfit = json!({"apiVersion": "voicecampaign.dev/v1alpha1", "kind": "VoiceCampaign",
+        "metadata": {"name": "misfit", "namespace": "default"}, "spec": {"campaignId": 7, "deletionPolicy": "Keep"}});
+    wait::until("the loose definition is served", PATIENCE, || Ok(kubectl.apply(&misfit.to_string()).ok()))
+        .unwrap();
+    let fit = json!({"apiVersion": "voicecampaign.dev/v1alpha1", "kind": "VoiceCampaign",
+        "metadata": {"name": "fit", "namespace": "default"},
+        "spec": {"connectionRef": {"name": "none"}, "streamId": "st-1", "campaignId": "cd-1"}});
+    kubectl.apply(&fit.to_string()).unwrap();
+    for (name, reason) in [("misfit", "Invalid"), ("fit", "ConnectionNotFound")] {
+        let mut last = None;
+        wait::until(reason, PATIENCE, || {
+            last = kubectl.get("vcamp", "default", name)?;
+            Ok(last.as_ref().filter(|object| ready(object)["reason"] == reason).map(|_| ()))
+        })
+        .unwrap_or_else(|error| panic!("{error}: {last:?}\n{}", operator.output()));
+    }
+    // All namespaces are watched without --watch-namespaces; and what fits is let go.
+    kubectl
+        .try_run(&["patch", "vcamp", "fit", "--type=merge", "-p", r#"{"spec":{"deletionPolicy":"Orphan"}}"#])
+        .unwrap();
+    kubectl.try_run(&["delete", "vcamp", "fit", "--timeout=60s"]).unwrap();
+    assert!(operator.terminate().unwrap().success());
+}

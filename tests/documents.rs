@@ -1,0 +1,121 @@
+//! The documents say what the code says.
+
+use serde_json::Value;
+use voicecampaign_operator::api;
+use voicecampaign_operator::campaign::Reason;
+
+const CAMPAIGN: &str = include_str!("../docs/voicecampaign.md");
+const CONNECTION: &str = include_str!("../docs/koreconnection.md");
+const README: &str = include_str!("../README.md");
+
+/// Each reason has a row of its own, and each row is a reason.
+#[test]
+fn every_reason_is_explained() {
+    let table = CAMPAIGN.split("## Reasons").nth(1).unwrap().split("\n## ").next().unwrap();
+    let mut documented: Vec<&str> =
+        table.lines().filter_map(|line| line.strip_prefix("| `")?.split('`').next()).collect();
+    let mut shipped: Vec<&str> = Reason::all().map(Reason::as_str).collect();
+    documented.sort_unstable();
+    shipped.sort_unstable();
+    assert_eq!(documented, shipped);
+}
+
+/// What can hold a deletion is in the README's table, where somebody looks who waits.
+#[test]
+fn every_reason_that_can_hold_a_deletion_is_in_the_readme() {
+    let unheld = ["CampaignFound", "CampaignNotFound", "Pending", "Deleting", "Deleted", "Orphaned"];
+    for reason in Reason::all().map(Reason::as_str).filter(|reason| !unheld.contains(reason)) {
+        assert!(README.contains(&format!("`{reason}`")), "{reason} is missing in README.md");
+    }
+}
+
+/// Each field of each kind is in its document.
+#[test]
+fn every_field_is_documented() {
+    for (crd, document) in api::crds().into_iter().zip([CONNECTION, CAMPAIGN]) {
+        let schema = serde_json::to_value(&crd.spec.versions[0].schema).unwrap();
+        for part in ["spec", "status"] {
+            let properties = &schema["openAPIV3Schema"]["properties"][part];
+            // Of the campaign in status, the fields are Kore's.
+            collect(properties, &format!(".{part}"), &mut |path| {
+                let kores = path.starts_with(".status.campaign.") || path.starts_with(".status.conditions[");
+                assert!(
+                    kores || document.contains(&format!("`{path}`")),
+                    "{}: {path} is not documented",
+                    crd.spec.names.kind
+                );
+            });
+        }
+    }
+
+    fn collect(schema: &Value, path: &str, found: &mut impl FnMut(&str)) {
+        for (name, field) in schema["properties"].as_object().into_iter().flatten() {
+            let path = format!("{path}.{name}");
+            found(&path);
+            collect(field, &path, found);
+            collect(&field["items"], &format!("{path}[]"), found);
+        }
+    }
+}
+
+/// A link to a file of the repository leads to one.
+#[test]
+fn links_lead_somewhere() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    for name in [
+        "README.md",
+        "ARCHITECTURE.md",
+        "CONTRIBUTING.md",
+        "SECURITY.md",
+        "CHANGELOG.md",
+        "docs/voicecampaign.md",
+        "docs/koreconnection.md",
+    ] {
+        let path = root.join(name);
+        let text = std::fs::read_to_string(&path).unwrap();
+        for link in text.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
+            let file = link.split('#').next().unwrap();
+            if !file.is_empty() && !file.contains("://") {
+                assert!(
+                    path.parent().unwrap().join(file).exists(),
+                    "{name} links to {file}, which is not there"
+                );
+            }
+        }
+    }
+}
+
+/// The table of the promise names tests that exist.
+#[test]
+fn the_promise_names_tests_that_exist() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    let architecture = std::fs::read_to_string(root.join("ARCHITECTURE.md")).unwrap();
+    let promise = architecture.split("## The promise").nth(1).unwrap().split("\n## ").next().unwrap();
+    let mut tests = String::new();
+    for folder in ["src", "tests", "testbed/tests"] {
+        read_rust(&root.join(folder), &mut tests);
+    }
+    let named: Vec<&str> = promise
+        .split('`')
+        .skip(1)
+        .step_by(2)
+        .filter(|name| name.contains('_') && !name.contains(['.', '/', ':', ' ']))
+        .collect();
+    assert!(named.len() >= 20, "{named:?}");
+    for name in named {
+        assert!(
+            tests.contains(&format!("fn {name}(")),
+            "ARCHITECTURE.md names the test {name}, which does not exist"
+        );
+    }
+
+    fn read_rust(folder: &std::path::Path, into: &mut String) {
+        for entry in std::fs::read_dir(folder).unwrap().flatten() {
+            if entry.path().is_dir() {
+                read_rust(&entry.path(), into);
+            } else if entry.path().extension().is_some_and(|extension| extension == "rs") {
+                into.push_str(&std::fs::read_to_string(entry.path()).unwrap());
+            }
+        }
+    }
+}

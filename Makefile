@@ -7,11 +7,13 @@ help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: demo
-demo: ## Show on a real control plane what the operator does (90 s after the first build)
+demo: ## Show on a real control plane what the operator does (under 90 s, once built)
+	@$(CARGO) build --locked --workspace --bins
 	@$(CARGO) run --quiet --locked --package testbed --bin demo
 
 .PHONY: playground
 playground: ## Start a control plane, a simulated Kore and the operator, and leave them running until Ctrl-C
+	@$(CARGO) build --locked --workspace --bins
 	@$(CARGO) run --quiet --locked --package testbed --bin playground
 
 .PHONY: test

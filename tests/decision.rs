@@ -91,7 +91,7 @@ fn usable() -> Connection {
 
 fn confirmed() -> ConfirmedDeletion {
     let body = br#"{"status":"success","message":"deleted","data":{"_id":"cd-1","status":"Ready"}}"#.to_vec();
-    answers::deletion(&RawAnswer { http_status: 200, retry_after: None, body }, "cd-1").unwrap()
+    answers::deletion(&RawAnswer { http_status: 200, body, ..RawAnswer::default() }, "cd-1").unwrap()
 }
 
 fn failure(kind: FailureKind, retry_after: Option<u64>) -> Failure {
@@ -104,15 +104,7 @@ fn attempt(outcome: Result<ConfirmedDeletion, Failure>) -> Attempt {
 }
 
 fn observed<'a>(object: &'a VoiceCampaign, connection: &'a Connection) -> Observed<'a> {
-    Observed {
-        object,
-        connection,
-        attempt: None,
-        sighting: None,
-        slot: None,
-        look_again_at: None,
-        status_refused: false,
-    }
+    Observed { object, connection, attempt: None, sighting: None, slot: None, look_again_at: None }
 }
 
 /// The status that the step wants to have written.
@@ -257,17 +249,6 @@ fn a_slot_is_waited_for_and_told() {
     let soon = at(0) + SignedDuration::from_millis(200);
     let step = decide(&Observed { slot: Some(soon), ..observed(&object, &connection) }, at(0));
     assert_eq!(step, Step::Wait { until: Some(soon), why: Reason::WaitingForQuota });
-}
-
-/// A status that can't be stored must not hold an object whose campaign is gone.
-#[test]
-fn a_refused_status_does_not_hold_the_release() {
-    let object = deleted();
-    let attempt = attempt(Ok(confirmed()));
-    let connection = usable();
-    let observed =
-        Observed { attempt: Some(&attempt), status_refused: true, ..observed(&object, &connection) };
-    assert!(matches!(decide(&observed, at(0)), Step::Release(_)));
 }
 
 /// A living object: finalizer first, conditions before the first call, then the campaign as it is in Kore.
@@ -421,7 +402,6 @@ proptest! {
         slot in prop::option::of(any_time()),
         look_again_at in prop::option::of(any_time()),
         sighting in prop::option::of(any_failure()),
-        status_refused in prop::bool::weighted(0.1),
     ) {
         let now = at(0);
         let sighting: Option<Sighting> = sighting.map(Err);
@@ -435,7 +415,6 @@ proptest! {
             sighting: sighting.as_ref(),
             slot,
             look_again_at,
-            status_refused,
         };
         let ours = REMOTE_CAMPAIGN.is_on(&object.metadata);
         let recorded = object.status.as_ref().and_then(|status| status.deletion.as_ref()).filter(|deletion| {

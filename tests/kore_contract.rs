@@ -169,7 +169,8 @@ async fn an_application_id_of_its_own_goes_into_the_header() {
 /// Every documented field of the sample is kept; the one that is not in the parameter table, too.
 #[test]
 fn the_documented_answer_is_read_whole() {
-    let answer = RawAnswer { http_status: 200, retry_after: None, body: DELETE_SAMPLE.as_bytes().to_vec() };
+    let answer =
+        RawAnswer { http_status: 200, body: DELETE_SAMPLE.as_bytes().to_vec(), ..RawAnswer::default() };
     let confirmed = answers::deletion(&answer, CAMPAIGN).unwrap();
     let sample: serde_json::Value = serde_json::from_str(DELETE_SAMPLE).unwrap();
     let mut expected = sample["data"].clone();
@@ -188,7 +189,8 @@ fn the_fields_that_only_the_table_lists_are_read() {
     sample["data"]["experienceFlow"] = json!("cf-1");
     sample["data"]["campaignInstanceId"] = json!("cid-1");
     sample["data"]["priority"] = json!(5);
-    let answer = RawAnswer { http_status: 200, retry_after: None, body: sample.to_string().into_bytes() };
+    let answer =
+        RawAnswer { http_status: 200, body: sample.to_string().into_bytes(), ..RawAnswer::default() };
     let campaign = answers::deletion(&answer, CAMPAIGN).unwrap().campaign().clone();
     assert_eq!(campaign.format.as_deref(), Some("advanced"));
     assert_eq!(campaign.experience_flow.as_deref(), Some("cf-1"));

@@ -1,6 +1,7 @@
 //! The API itself: from a request to an answer and its effect.
 
 use std::collections::{HashMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use axum::http::{HeaderMap, Method, Uri};
 use jiff::{SignedDuration, Timestamp};
@@ -24,6 +25,16 @@ pub(crate) struct State {
     replays: Replays,
     /// Times of the calls of each account in the last minute.
     calls: HashMap<String, VecDeque<Timestamp>>,
+}
+
+/// The state behind its lock.
+#[derive(Clone, Default)]
+pub(crate) struct Shared(Arc<Mutex<State>>);
+
+impl Shared {
+    pub(crate) fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// A request, taken apart.
@@ -113,6 +124,7 @@ impl Request {
             campaign_id: self.campaign_id.clone(),
             answer: None,
             fault: None,
+            violation: None,
             effect: false,
         }
     }
@@ -131,19 +143,21 @@ impl Request {
 }
 
 impl State {
-    /// Answers a request as the service would.
-    pub(crate) fn answer(&mut self, request: &Request) -> Answer {
-        let now = Timestamp::now();
-        if !self.within_rate_limit(&request.account_id, now) {
-            return self.throttled();
+    /// Counts a request, and checks what every request must have; the refusal, if it is refused.
+    pub(crate) fn admit(&mut self, request: &Request) -> Result<(), Answer> {
+        if !self.within_rate_limit(&request.account_id, Timestamp::now()) {
+            return Err(self.throttled());
         }
         let token = request.header("auth");
-        if let Err(message) = self.replays.check(token, &self.apps, self.behaviour.enforce_jti) {
-            return refused(401, &message);
-        }
-        if let Err(message) = well_formed(request) {
-            return refused(400, &message);
-        }
+        self.replays
+            .check(token, &self.apps, self.behaviour.enforce_jti)
+            .map_err(|message| refused(401, &message))?;
+        well_formed(request).map_err(|message| refused(400, &message))
+    }
+
+    /// Answers an admitted request as the service would.
+    pub(crate) fn answer(&mut self, request: &Request) -> Answer {
+        let now = Timestamp::now();
         let body: Value = serde_json::from_slice(&request.body).unwrap_or_default();
         match request.operation {
             Operation::Delete => self.delete(request, now),
@@ -172,8 +186,8 @@ impl State {
                 }
                 None => self.unknown(),
             },
-            Operation::Start => self.trigger(request, "Active", now),
-            Operation::Stop => self.trigger(request, "Stopped", now),
+            Operation::Start => self.start(request, now),
+            Operation::Stop => self.stop(request, now),
             Operation::Unknown => refused(404, "no such operation"),
         }
     }
@@ -193,13 +207,27 @@ impl State {
         }
     }
 
-    fn trigger(&mut self, request: &Request, state: &str, now: Timestamp) -> Answer {
-        match self.campaigns.update(&request.key(), &json!({"status": state}), now) {
+    /// A start makes a new instance; a stop answers with the instance that it stopped.
+    fn start(&mut self, request: &Request, now: Timestamp) -> Answer {
+        let instance = format!("cid-{}", Uuid::new_v4());
+        let started = json!({"status": "Active", "campaignInstanceId": instance});
+        match self.campaigns.update(&request.key(), &started, now) {
+            Some(campaign) => Answer {
+                effect: true,
+                ..ok(json!({"status": "Active", "message": "Campaign Started", "totalCallsCompleted": 0,
+                    "updatedAt": campaign["updatedAt"], "campaignInstanceId": instance}))
+            },
+            None => self.unknown(),
+        }
+    }
+
+    fn stop(&mut self, request: &Request, now: Timestamp) -> Answer {
+        match self.campaigns.update(&request.key(), &json!({"status": "Stopped"}), now) {
             Some(campaign) => Answer {
                 effect: true,
                 ..ok(
-                    json!({"status": state, "message": format!("Campaign {} is {state}", text(&campaign["name"])),
-                    "updatedAt": campaign["updatedAt"], "campaignInstanceId": format!("cid-{}", Uuid::new_v4())}),
+                    json!({"status": "Stopped", "message": "Campaign Stopped", "updatedAt": campaign["updatedAt"],
+                    "campaignInstanceId": campaign["campaignInstanceId"]}),
                 )
             },
             None => self.unknown(),

@@ -8,11 +8,11 @@ use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::Value;
 
+use crate::api::Shared;
 use crate::behaviour::Behaviour;
 use crate::campaigns::CampaignKey;
 use crate::faults::Fault;
 use crate::journal::Entry;
-use crate::server::Shared;
 
 /// A campaign to put there.
 #[derive(Debug, Deserialize)]
@@ -26,7 +26,7 @@ struct Seed {
 
 pub(crate) fn router(shared: Shared) -> Router {
     Router::new()
-        .route("/_control/journal", get(journal).delete(forget_journal))
+        .route("/_control/journal", get(journal))
         .route("/_control/campaigns", get(campaigns).post(seed))
         .route("/_control/faults", post(add_fault).delete(clear_faults))
         .route("/_control/behaviour", get(behaviour).put(set_behaviour))
@@ -35,10 +35,6 @@ pub(crate) fn router(shared: Shared) -> Router {
 
 async fn journal(Extract(shared): Extract<Shared>) -> Json<Vec<Entry>> {
     Json(shared.state().journal.clone())
-}
-
-async fn forget_journal(Extract(shared): Extract<Shared>) {
-    shared.state().journal.clear();
 }
 
 async fn campaigns(Extract(shared): Extract<Shared>) -> Json<Vec<CampaignKey>> {

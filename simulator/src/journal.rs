@@ -30,6 +30,8 @@ pub struct Entry {
     pub answer: Option<u16>,
     /// The fault that hit it.
     pub fault: Option<Fault>,
+    /// Why the service would have refused it (quota, token, headers, query), whatever fault was in force.
+    pub violation: Option<String>,
     /// Whether it changed a campaign.
     pub effect: bool,
 }

@@ -17,10 +17,14 @@ struct Cli {
     #[arg(long = "app", value_name = "CLIENT_ID:CLIENT_SECRET", required = true)]
     apps: Vec<App>,
 
-    /// How to behave where the documents leave it open, as JSON, for example {"requestsPerMinute":null}; GET
+    /// How to behave where the documents leave it open, as JSON, for example {"unknownCampaign":"failure"}; GET
     /// /_control/behaviour shows every field
     #[arg(long, default_value = "{}", value_name = "JSON", value_parser = behaviour)]
     behaviour: Behaviour,
+
+    /// Refuse no call for the rate limit (60 calls a minute and account)
+    #[arg(long)]
+    no_rate_limit: bool,
 }
 
 fn behaviour(text: &str) -> Result<Behaviour, String> {
@@ -29,7 +33,10 @@ fn behaviour(text: &str) -> Result<Behaviour, String> {
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
-    let Cli { listen, apps, behaviour } = Cli::parse();
+    let Cli { listen, apps, mut behaviour, no_rate_limit } = Cli::parse();
+    if no_rate_limit {
+        behaviour.requests_per_minute = None;
+    }
     let simulator = Simulator::start(listen, apps, behaviour).await?;
     println!("{}", simulator.url());
     std::future::pending().await

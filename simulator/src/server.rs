@@ -1,7 +1,6 @@
 use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use axum::Router;
@@ -15,7 +14,7 @@ use serde_json::Value;
 use tokio::net::{TcpListener, TcpStream};
 use tower::ServiceExt;
 
-use crate::api::{Answer, Request, State};
+use crate::api::{Answer, Request, Shared};
 use crate::auth::App;
 use crate::behaviour::Behaviour;
 use crate::campaigns::CampaignKey;
@@ -28,16 +27,6 @@ use crate::journal::Entry;
 pub struct Simulator {
     address: SocketAddr,
     shared: Shared,
-}
-
-/// The state behind its lock.
-#[derive(Clone, Default)]
-pub(crate) struct Shared(Arc<Mutex<State>>);
-
-impl Shared {
-    pub(crate) fn state(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
 /// Marks an answer in whose place the connection is closed.
@@ -130,18 +119,21 @@ async fn serve_api(Extract(shared): Extract<Shared>, request: HttpRequest) -> Re
     let (parts, body) = request.into_parts();
     let body = body.collect().await.map(|body| body.to_bytes().to_vec()).unwrap_or_default();
     let request = Request::new(parts.method, parts.uri, parts.headers, body);
-    let (number, fault) = {
+    let (number, fault, refusal) = {
         let mut state = shared.state();
+        let refusal = state.admit(&request).err();
         let fault = state.faults.take(request.operation, request.campaign_id.as_deref(), &request.account_id);
-        state.journal.push(Entry { fault: fault.clone(), ..request.entry() });
-        (state.journal.len() - 1, fault)
+        let violation = refusal.as_ref().map(|refusal| refusal.body.to_string());
+        state.journal.push(Entry { fault: fault.clone(), violation, ..request.entry() });
+        (state.journal.len() - 1, fault, refusal)
     };
+    let settle = || settle(&shared, number, &request, refusal.clone());
     let Some(Fault { delay_ms, when, then, .. }) = fault else {
-        return normal(&settle(&shared, number, &request));
+        return normal(&settle());
     };
     tokio::time::sleep(Duration::from_millis(delay_ms)).await;
     let needs_truth = matches!(then, Outcome::Normal | Outcome::CutBody | Outcome::Drip(_));
-    let truth = (needs_truth || when == When::AfterEffect).then(|| settle(&shared, number, &request));
+    let truth = (needs_truth || when == When::AfterEffect).then(settle);
     match (then, truth) {
         (Outcome::Normal, Some(answer)) => normal(&answer),
         (Outcome::CutBody, Some(answer)) => {
@@ -174,9 +166,9 @@ async fn serve_api(Extract(shared): Extract<Shared>, request: HttpRequest) -> Re
     }
 }
 
-/// Lets a request take effect, and writes its answer into the journal.
-fn settle(shared: &Shared, number: usize, request: &Request) -> Answer {
-    let answer = shared.state().answer(request);
+/// Lets a request take effect, unless it is refused, and writes its answer into the journal.
+fn settle(shared: &Shared, number: usize, request: &Request, refusal: Option<Answer>) -> Answer {
+    let answer = refusal.unwrap_or_else(|| shared.state().answer(request));
     note(shared, number, |entry| {
         entry.answer = Some(answer.status);
         entry.effect |= answer.effect;
@@ -185,7 +177,6 @@ fn settle(shared: &Shared, number: usize, request: &Request) -> Answer {
 }
 
 fn note(shared: &Shared, number: usize, change: impl FnOnce(&mut Entry)) {
-    // The journal may have been cleared meanwhile.
     if let Some(entry) = shared.state().journal.get_mut(number) {
         change(entry);
     }

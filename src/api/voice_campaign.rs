@@ -1,7 +1,8 @@
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Deserializer, Serialize};
 
 use super::IDENTIFIER_RULE;
 use crate::kore::Campaign;
@@ -80,7 +81,7 @@ use crate::kore::Campaign;
 pub struct VoiceCampaignSpec {
     /// The KoreConnection, in the same namespace, that says where and as whom Kore is called. Immutable: together with
     /// the two identifiers it names the campaign.
-    #[x_kube(validation = Rule::new("self == oldSelf").message("`connectionRef` is immutable: create another VoiceCampaign instead"))]
+    #[x_kube(validation = Rule::new("self.name == oldSelf.name").message("`connectionRef` is immutable: create another VoiceCampaign instead"))]
     pub connection_ref: ConnectionReference,
 
     /// Stream (bot, app) the campaign belongs to, from the general settings page of the app; for example
@@ -140,18 +141,26 @@ pub struct VoiceCampaignStatus {
     pub observed_generation: Option<i64>,
 
     /// `Ready` always; `Reconciling` while something is being done, `Stalled` while a person is needed (both only while
-    /// they hold). The reasons are listed in docs/voicecampaign.md.
+    /// they hold). Each has a reason, and a message that says
+    /// what is being done or waited for.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["type".into()]))]
     pub conditions: Vec<Condition>,
 
     /// The campaign as Kore last returned it; after a confirmed deletion, as it was when it was deleted.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "readable", skip_serializing_if = "Option::is_none")]
     pub campaign: Option<Campaign>,
 
     /// How far the deletion has come. Absent while the resource lives.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "readable", skip_serializing_if = "Option::is_none")]
     pub deletion: Option<DeletionStatus>,
+}
+
+/// What can't be read counts as not there: a newer operator may have written it, and an older one, after a rollback, has
+/// to go on. Without its record a deletion begins anew, which is safe.
+fn readable<'de, D: Deserializer<'de>, T: DeserializeOwned>(deserializer: D) -> Result<Option<T>, D::Error> {
+    let value = serde_json::Value::deserialize(deserializer)?;
+    Ok(serde_json::from_value(value).ok())
 }
 
 /// The course of one deletion. It is the operator's memory: a restart goes on where this says.
@@ -189,7 +198,8 @@ pub struct DeletionStatus {
     pub ground: Option<GroundName>,
 }
 
-/// Name of the ground on which a VoiceCampaign is let go. Only a name: the ground itself is `campaign::Ground`.
+/// Why the resource may be let go; absent until then.
+// Only the name of a ground: the ground itself is `campaign::Ground`.
 #[derive(JsonSchema, Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum GroundName {
     /// Kore answered the DELETE of this campaign with success.
@@ -224,6 +234,6 @@ pub struct LastAnswer {
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub message: String,
 
-    /// What kind of answer it was, as a reason of docs/voicecampaign.md; so that a restart can still say why it waits.
+    /// What kind of answer it was: the reason that the conditions show while the next attempt is waited for.
     pub reason: String,
 }

@@ -2,7 +2,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::{SignedDuration, Timestamp};
-use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::kore::{Account, Failure};
 use crate::pacing::AccountClock;
@@ -20,25 +20,39 @@ pub struct Accounts {
 pub struct Gate {
     /// Keyed by the uid of the object that calls.
     clock: Mutex<AccountClock<String>>,
-    seats: Semaphore,
+    seats: Arc<Semaphore>,
 }
 
 impl Accounts {
+    /// An object needs no slot any more.
+    pub fn forget(&self, uid: &str) {
+        let gates = self.gates.lock().unwrap_or_else(PoisonError::into_inner);
+        gates.values().for_each(|gate| gate.clock().release(&uid.to_owned()));
+    }
+
     /// The gate of an account.
     pub fn gate(&self, account: &Account) -> Arc<Gate> {
         let mut gates = self.gates.lock().unwrap_or_else(PoisonError::into_inner);
         gates
             .entry(account.clone())
-            .or_insert_with(|| Arc::new(Gate { clock: Mutex::default(), seats: Semaphore::new(SEATS) }))
+            .or_insert_with(|| {
+                Arc::new(Gate { clock: Mutex::default(), seats: Arc::new(Semaphore::new(SEATS)) })
+            })
             .clone()
     }
 }
 
 impl Gate {
     /// A seat for one call; waits until one is free.
-    pub async fn seat(&self) -> Option<SemaphorePermit<'_>> {
+    pub fn seat(&self) -> impl Future<Output = Option<OwnedSemaphorePermit>> + use<> {
+        let seats = self.seats.clone();
         // The semaphore is never closed.
-        self.seats.acquire().await.ok()
+        async { seats.acquire_owned().await.ok() }
+    }
+
+    /// A seat for a call that could wait, if one is free and nobody waits for it.
+    pub fn free_seat(&self) -> Option<OwnedSemaphorePermit> {
+        self.seats.clone().try_acquire_owned().ok()
     }
 
     /// Counts a call that is made now, or tells the time of the caller's slot.

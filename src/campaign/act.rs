@@ -6,15 +6,19 @@ use std::time::{Duration, Instant};
 use futures::future::{Either, join, select};
 use jiff::Timestamp;
 
-use super::decide::{self, Attempt, Observed, Step};
-use super::ground::Ground;
-use super::pass::Pass;
+use super::context::Context;
+use super::decide::{self, Step};
+use super::error::Error;
+use super::ground::{Ground, REMOTE_CAMPAIGN};
+use super::memory::Written;
+use super::note;
+use super::observed::{Attempt, Observed};
+use super::pass::{self, CACHE_LAG, Pass};
 use super::status::{self, Situation};
-use super::{Context, Error, REMOTE_CAMPAIGN, note};
-use crate::api::{VoiceCampaign, VoiceCampaignStatus};
+use crate::api::{DeletionStatus, VoiceCampaign, VoiceCampaignStatus};
 use crate::connection::{Connection, UsableConnection};
 use crate::kore::{CampaignKey, CampaignService, Failure, FailureKind};
-use crate::kube_ext::WriteError;
+use crate::kube_ext::CallError;
 
 /// How a pass goes on after a step.
 pub enum Flow {
@@ -42,11 +46,17 @@ pub async fn act<S: CampaignService>(
         Step::Delete => delete(pass, context).await,
         Step::Record(status) => record(*status, pass, context).await,
         Step::Release(ground) => release(ground, pass, context).await,
-        Step::Wait { until, why: _ } | Step::Stall { until, why: _ } => {
+        Step::Wait { until, why: _ } => {
+            context.memory.succeeded(&pass.uid);
+            Ok(Flow::Rest(until.map(pause_until)))
+        }
+        Step::Stall { until, why: _ } => {
+            context.accounts.forget(&pass.uid);
             context.memory.succeeded(&pass.uid);
             Ok(Flow::Rest(until.map(pause_until)))
         }
         Step::Done => {
+            context.accounts.forget(&pass.uid);
             context.memory.forget(&pass.uid);
             Ok(Flow::Over)
         }
@@ -55,15 +65,23 @@ pub async fn act<S: CampaignService>(
 
 async fn add_finalizer<S: CampaignService>(pass: &mut Pass, context: &Context<S>) -> Result<Flow, Error> {
     let patch = REMOTE_CAMPAIGN.adding(&pass.object.metadata);
-    match context.kube.patch(&pass.object, patch).await {
+    let written = context.kube.patch(&pass.object, patch).await;
+    context.metrics.wrote("finalizer");
+    match written {
         Ok(object) => {
-            pass.object = object;
+            pass.see(object);
             Ok(Flow::Again)
         }
-        // Refused: a deletion has begun, and the API server takes no new finalizers.
-        Err(WriteError::Changed | WriteError::Refused(_)) => see_again(pass, context).await,
-        Err(WriteError::Gone) => Ok(over(pass, context)),
-        Err(source @ (WriteError::Failed(_) | WriteError::Deadline)) => {
+        Err(CallError::Changed) => see_again(pass, context).await,
+        // A deletion has begun, and the API server takes no new finalizers; or a policy takes none at all.
+        Err(source @ CallError::Refused(_)) => match see_again(pass, context).await? {
+            Flow::Again if pass.object.metadata.deletion_timestamp.is_none() => {
+                Err(Error::Write { what: "add the finalizer", source })
+            }
+            flow => Ok(flow),
+        },
+        Err(CallError::Gone) => Ok(over(pass, context)),
+        Err(source @ (CallError::Forbidden(_) | CallError::Failed(_) | CallError::Deadline)) => {
             Err(Error::Write { what: "add the finalizer", source })
         }
     }
@@ -71,19 +89,22 @@ async fn add_finalizer<S: CampaignService>(pass: &mut Pass, context: &Context<S>
 
 async fn resolve<S: CampaignService>(pass: &mut Pass, context: &Context<S>) -> Result<Flow, Error> {
     let (namespace, name) = connection_of(&pass.object);
-    let connection = context.connections.resolve(namespace, name).await;
-    pass.connection = connection.map_err(|error| Error::Connection(Box::new(error)))?;
+    pass.connection = context.connections.resolve(namespace, name).await.map_err(Error::Connection)?;
     Ok(Flow::Again)
 }
 
+/// Looks at the living campaign, if there is room: a deletion waits for nobody who only looks.
 async fn observe<S: CampaignService>(pass: &mut Pass, context: &Context<S>) -> Result<Flow, Error> {
     let Connection::Usable(connection) = &pass.connection else { return Ok(Flow::Again) };
     let UsableConnection { target, requests_per_minute } = connection.as_ref();
     let gate = context.accounts.gate(&target.account);
-    let _seat = gate.seat().await;
     if stopping(context) {
         return Ok(Flow::Over);
     }
+    let Some(_seat) = gate.free_seat() else {
+        pass.slot = Some(Timestamp::now() + target.timeout);
+        return Ok(Flow::Again);
+    };
     if let Err(slot) = gate.claim_spare(*requests_per_minute) {
         pass.slot = Some(slot);
         return Ok(Flow::Again);
@@ -101,70 +122,80 @@ async fn observe<S: CampaignService>(pass: &mut Pass, context: &Context<S>) -> R
     Ok(Flow::Again)
 }
 
-/// Sends the DELETE. If that takes longer than a moment, status says so meanwhile.
+/// Sends the DELETE: with a seat, for an object that was seen just now, within the quota.
 async fn delete<S: CampaignService>(pass: &mut Pass, context: &Context<S>) -> Result<Flow, Error> {
     let Connection::Usable(connection) = &pass.connection else { return Ok(Flow::Again) };
-    let UsableConnection { target, requests_per_minute } = connection.as_ref();
+    let UsableConnection { target, requests_per_minute } = connection.as_ref().clone();
     let gate = context.accounts.gate(&target.account);
-    let key = key_of(&pass.object);
+    if pass.seat.is_none() {
+        pass.seat = unless_silent(gate.seat(), pass, context).await;
+    }
+    if stopping(context) {
+        return Ok(Flow::Over);
+    }
+    if !pass.is_fresh() {
+        return see_again(pass, context).await;
+    }
+    if pass.is_too_late_for(target.timeout) {
+        return Ok(Flow::Rest(Some(Duration::ZERO)));
+    }
+    if let Err(slot) = gate.claim(&pass.uid, requests_per_minute) {
+        (pass.slot, pass.seat) = (Some(slot), None);
+        return Ok(Flow::Again);
+    }
+    let (key, uid) = (key_of(&pass.object), pass.uid.clone());
     let call = async {
-        let _seat = gate.seat().await;
-        if stopping(context) {
-            return Called::NotNow;
-        }
-        if let Err(slot) = gate.claim(&pass.uid, *requests_per_minute) {
-            return Called::TooEarly(slot);
-        }
         let (sent_at, started) = (Timestamp::now(), Instant::now());
-        let result = context.service.delete(target, &key).await;
+        let result = context.service.delete(&target, &key).await;
         context.metrics.called("delete", outcome(&result), started.elapsed());
-        Called::Answered(Box::new(Attempt { sent_at, ended_at: Timestamp::now(), outcome: result }))
+        let attempt = Box::new(Attempt { sent_at, ended_at: Timestamp::now(), outcome: result });
+        // At once: whatever happens to this pass, the answer is not lost.
+        context.memory.note(&uid, |remembered| remembered.attempt = Some(attempt.clone()));
+        attempt
     };
-    let silent = tokio::time::sleep(decide::SILENT.unsigned_abs());
-    let (called, written) = match select(Box::pin(call), Box::pin(silent)).await {
-        Either::Left((called, _)) => (called, None),
-        Either::Right(((), call)) => join(call, say_in_flight(pass, context)).await,
-    };
-    if let Some(object) = written {
-        pass.object = object;
-    }
-    match called {
-        Called::NotNow => Ok(Flow::Over),
-        Called::TooEarly(slot) => {
-            pass.slot = Some(slot);
-            Ok(Flow::Again)
-        }
-        Called::Answered(attempt) => {
-            log(&attempt);
-            if let Err(failure) = &attempt.outcome {
-                gate.heed(failure);
-                if failure.kind == FailureKind::CredentialsRejected {
-                    let (namespace, name) = connection_of(&pass.object);
-                    context.connections.forget(namespace, name).await;
-                }
-            }
-            context.memory.note(&pass.uid, |remembered| remembered.attempt = Some((*attempt).clone()));
-            pass.attempt = Some(*attempt);
-            Ok(Flow::Again)
+    let attempt = unless_silent(call, pass, context).await;
+    pass.seat = None;
+    log(&attempt);
+    if let Err(failure) = &attempt.outcome {
+        gate.heed(failure);
+        if failure.kind == FailureKind::CredentialsRejected {
+            let (namespace, name) = connection_of(&pass.object);
+            context.connections.forget(namespace, name).await;
         }
     }
+    pass.attempt = Some(attempt);
+    Ok(Flow::Again)
 }
 
-enum Called {
-    NotNow,
-    TooEarly(Timestamp),
-    Answered(Box<Attempt>),
+/// Waits for something; if that takes longer than a moment, the object's status says meanwhile what goes on.
+async fn unless_silent<S, T>(work: impl Future<Output = T>, pass: &mut Pass, context: &Context<S>) -> T {
+    let silent = tokio::time::sleep(decide::SILENT.unsigned_abs());
+    match select(Box::pin(work), Box::pin(silent)).await {
+        Either::Left((result, _)) => result,
+        Either::Right(((), work)) => {
+            let (result, written) = join(work, say_in_flight(pass, context)).await;
+            // As it was then; the work may have taken long since.
+            if let Some((object, shown)) = written {
+                pass.see_at(object, shown);
+            }
+            result
+        }
+    }
 }
 
 /// Writes that a DELETE is on its way. It is no matter if that fails: the outcome is written anyway.
-async fn say_in_flight<S>(pass: &Pass, context: &Context<S>) -> Option<VoiceCampaign> {
+async fn say_in_flight<S>(pass: &Pass, context: &Context<S>) -> Option<(VoiceCampaign, Instant)> {
     let now = Timestamp::now();
     let observed = Observed { attempt: None, ..pass.observed() };
-    let deletion = decide::progress(&observed, now);
+    let deletion = DeletionStatus { next_attempt_at: None, ..decide::progress(&observed, now) };
     let status = status::of(&pass.object, now, Some(deletion), None, Situation::InFlight);
+    if pass.object.status.as_ref() == Some(&status) {
+        return None;
+    }
     let written = context.kube.replace_status(&pass.object, &status).await;
     context.metrics.wrote("status");
-    written.inspect_err(|error| tracing::debug!(%error, "Could not write that the DELETE is on its way")).ok()
+    let failed = |error: &CallError| tracing::debug!(%error, "Could not write that the DELETE is on its way");
+    written.inspect_err(failed).ok().map(|object| (object, Instant::now()))
 }
 
 async fn record<S: CampaignService>(
@@ -175,34 +206,42 @@ async fn record<S: CampaignService>(
     let note = note::note(pass.object.status.as_ref(), &status);
     let written = context.kube.replace_status(&pass.object, &status).await;
     context.metrics.wrote("status");
-    match written {
+    let as_wanted = match written {
         Ok(object) => {
-            let terminating = object.metadata.deletion_timestamp.is_some();
-            let stored = object.status.clone().filter(|_| terminating).map(Box::new);
-            context.memory.note(&pass.uid, |remembered| {
-                remembered.attempt = None;
-                remembered.written = stored;
-            });
-            (pass.object, pass.attempt, pass.sighting) = (object, None, None);
-            if let Some(note) = note {
-                context.events.publish(&pass.object, note).await;
-            }
-            Ok(Flow::Again)
+            let as_wanted = object.status.as_ref() == Some(&status);
+            pass.see(object);
+            as_wanted
         }
-        Err(WriteError::Changed) => see_again(pass, context).await,
-        Err(WriteError::Gone) => Ok(over(pass, context)),
-        Err(WriteError::Refused(why)) => {
-            tracing::error!(
-                why,
-                "The API server refuses the status; is the CustomResourceDefinition older than the operator?"
-            );
-            pass.status_refused = true;
-            Ok(Flow::Again)
+        Err(CallError::Refused(why)) => {
+            tracing::error!(why, "The API server refuses the status");
+            false
         }
-        Err(source @ (WriteError::Failed(_) | WriteError::Deadline)) => {
-            Err(Error::Write { what: "write the status", source })
+        Err(CallError::Changed) => return see_again(pass, context).await,
+        Err(CallError::Gone) => return Ok(over(pass, context)),
+        Err(source @ (CallError::Forbidden(_) | CallError::Failed(_) | CallError::Deadline)) => {
+            return Err(Error::Write { what: "write the status", source });
         }
+    };
+    if !as_wanted {
+        tracing::error!(
+            "The status can't be stored as it is: the CustomResourceDefinition is older than the operator. Apply it: \
+             voicecampaign-operator crds | kubectl apply --server-side -f -"
+        );
     }
+    // It counts, stored or not: a definition that is too old must not hold an object whose campaign is gone, nor make
+    // the operator forget how often it has asked.
+    pass.object.status = Some(status.clone());
+    (pass.attempt, pass.sighting) = (None, None);
+    let terminating = pass.object.metadata.deletion_timestamp.is_some();
+    let version = pass::version(&pass.object).filter(|_| as_wanted);
+    context.memory.note(&pass.uid, |remembered| {
+        remembered.attempt = None;
+        remembered.written = terminating.then(|| Written { version, status: Box::new(status) });
+    });
+    if let Some(note) = note {
+        context.events.publish(&pass.object, note).await;
+    }
+    Ok(Flow::Again)
 }
 
 async fn release<S: CampaignService>(
@@ -214,35 +253,46 @@ async fn release<S: CampaignService>(
     let written = context.kube.patch(&pass.object, patch).await;
     context.metrics.wrote("finalizer");
     match written {
+        Ok(object) if REMOTE_CAMPAIGN.is_on(&object.metadata) => {
+            let why = "the finalizer is still there; does an admission policy put it back?".to_owned();
+            Err(Error::Write { what: "remove the finalizer", source: CallError::Refused(why) })
+        }
         Ok(_) => {
             tracing::info!(ground = ground.name().as_str(), "Released VoiceCampaign");
             context.metrics.released(ground.name());
-            context.memory.released(&pass.uid);
-            Ok(Flow::Over)
+            Ok(over(pass, context))
         }
-        Err(WriteError::Gone) => Ok(over(pass, context)),
-        Err(WriteError::Changed) => see_again(pass, context).await,
-        Err(source @ (WriteError::Refused(_) | WriteError::Failed(_) | WriteError::Deadline)) => {
-            Err(Error::Write { what: "remove the finalizer", source })
-        }
+        Err(CallError::Gone) => Ok(over(pass, context)),
+        Err(CallError::Changed) => see_again(pass, context).await,
+        Err(
+            source @ (CallError::Refused(_)
+            | CallError::Forbidden(_)
+            | CallError::Failed(_)
+            | CallError::Deadline),
+        ) => Err(Error::Write { what: "remove the finalizer", source }),
     }
 }
 
-/// Somebody else has written: looks at the object anew, and goes on with what is there.
-async fn see_again<S>(pass: &mut Pass, context: &Context<S>) -> Result<Flow, Error> {
+/// Looks at the object anew, and goes on with what is there.
+///
+/// # Errors
+/// If the API server could not be asked.
+pub async fn see_again<S>(pass: &mut Pass, context: &Context<S>) -> Result<Flow, Error> {
     let fresh = context.kube.read_again(&pass.object).await;
     match fresh.map_err(|source| Error::Write { what: "read the object again", source })? {
         Some(object) => {
-            pass.object = object;
+            pass.see(object);
             Ok(Flow::Again)
         }
         None => Ok(over(pass, context)),
     }
 }
 
+/// The object is over with. The cache may show it for a while; it is looked at again, in case that was not so.
 fn over<S>(pass: &Pass, context: &Context<S>) -> Flow {
-    context.memory.forget(&pass.uid);
-    Flow::Over
+    context.memory.over(&pass.uid);
+    context.accounts.forget(&pass.uid);
+    Flow::Rest(Some(CACHE_LAG))
 }
 
 fn stopping<S>(context: &Context<S>) -> bool {
@@ -267,7 +317,7 @@ fn outcome<T>(result: &Result<T, Failure>) -> &'static str {
 
 fn log(attempt: &Attempt) {
     match &attempt.outcome {
-        Ok(confirmed) => tracing::info!(message = confirmed.answer().message, "Deleted campaign in Kore"),
+        Ok(confirmed) => tracing::info!(answer = confirmed.answer().message, "Deleted campaign in Kore"),
         Err(failure) => tracing::warn!(
             reason = failure.kind.reason(),
             http_status = failure.answer.http_status,

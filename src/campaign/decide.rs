@@ -14,14 +14,14 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::ground::{Ground, recorded_deletion};
+use super::ground::{Ground, REMOTE_CAMPAIGN, recorded_deletion};
+use super::observed::{Attempt, Observed, Sighting};
 use super::reason::Reason;
 use super::status::{self, Situation};
 use crate::api::{DeletionStatus, VoiceCampaign, VoiceCampaignStatus};
-use crate::campaign::REMOTE_CAMPAIGN;
 use crate::connection::{Connection, Problem};
-use crate::kore::{Campaign, ConfirmedDeletion, Failure, FailureKind};
-use crate::pacing::{MAX_BACKOFF, backoff};
+use crate::kore::{ConfirmedDeletion, FailureKind};
+use crate::pacing::{backoff, fraction};
 
 /// A deletion that is confirmed within this time has two writes only; one that takes longer says what it waits for.
 pub const SILENT: SignedDuration = SignedDuration::from_millis(250);
@@ -32,39 +32,6 @@ const OBSERVATION_RETRY: SignedDuration = SignedDuration::from_mins(1);
 /// How soon a missing connection or Secret is looked for again. A KoreConnection that appears wakes its campaigns
 /// itself; a Secret does not, because Secrets are not watched.
 const CONFIGURATION_RETRY: SignedDuration = SignedDuration::from_secs(30);
-
-/// Everything a decision may depend on.
-#[derive(Clone, Copy, Debug)]
-pub struct Observed<'a> {
-    /// The object, as last seen.
-    pub object: &'a VoiceCampaign,
-    /// Its connection, if it was looked up.
-    pub connection: &'a Connection,
-    /// A DELETE that was answered, and is not in status yet.
-    pub attempt: Option<&'a Attempt>,
-    /// A look at the living campaign that is not in status yet.
-    pub sighting: Option<&'a Sighting>,
-    /// When the account's clock allows the next call, if it refused one.
-    pub slot: Option<Timestamp>,
-    /// When the living campaign is due to be looked at again; `None` if it has not been since the operator started.
-    pub look_again_at: Option<Timestamp>,
-    /// The API server refuses to store a status (not: could not be reached). Then the rest goes on without.
-    pub status_refused: bool,
-}
-
-/// One DELETE and its outcome.
-#[derive(Clone, Debug)]
-pub struct Attempt {
-    /// When the request was sent.
-    pub sent_at: Timestamp,
-    /// When the outcome was known.
-    pub ended_at: Timestamp,
-    /// The outcome.
-    pub outcome: Result<ConfirmedDeletion, Failure>,
-}
-
-/// One look at the living campaign and its outcome.
-pub type Sighting = Result<Campaign, Failure>;
 
 /// The next thing to do.
 #[derive(Clone, Debug, PartialEq)]
@@ -116,9 +83,7 @@ pub fn decide(observed: &Observed<'_>, now: Timestamp) -> Step {
     let being_deleted = observed.object.metadata.deletion_timestamp.is_some();
     let plan = if being_deleted { deletion(observed, now) } else { life(observed, now) };
     match plan.status {
-        Some(status) if observed.object.status.as_ref() != Some(&status) && !observed.status_refused => {
-            Step::Record(Box::new(status))
-        }
+        Some(status) if observed.object.status.as_ref() != Some(&status) => Step::Record(Box::new(status)),
         Some(_) | None => plan.step,
     }
 }
@@ -185,7 +150,8 @@ fn deletion(observed: &Observed<'_>, now: Timestamp) -> Plan {
 
 /// The ground on which the object may go, if there is one.
 fn ground(observed: &Observed<'_>) -> Option<Ground> {
-    let answered = observed.attempt.and_then(|attempt| attempt.outcome.as_ref().ok()).map(Ground::deleted);
+    let confirmed = observed.attempt.and_then(|attempt| attempt.outcome.as_ref().ok());
+    let answered = confirmed.and_then(|evidence| Ground::deleted(observed.object, evidence));
     Ground::recorded(observed.object).or(answered).or_else(|| Ground::orphaned(observed.object))
 }
 
@@ -257,7 +223,11 @@ fn life(observed: &Observed<'_>, now: Timestamp) -> Plan {
         Connection::Unusable(problem) => misconfigured(object, now, None, problem),
         Connection::Usable(_) => {
             let step = match observed.slot.filter(|slot| *slot > now) {
-                Some(slot) => Step::Wait { until: Some(slot), why: Reason::WaitingForQuota },
+                // All who only look are told the same time; they need not come together.
+                Some(slot) => Step::Wait {
+                    until: Some(slot + spread(object, OBSERVATION_RETRY)),
+                    why: Reason::WaitingForQuota,
+                },
                 None => Step::Observe,
             };
             Plan { step, status: not_settled }
@@ -283,7 +253,6 @@ fn rest(why: Reason, until: Timestamp) -> Step {
 
 /// A part of `width` that is the object's own.
 fn spread(object: &VoiceCampaign, width: SignedDuration) -> SignedDuration {
-    let uid = object.metadata.uid.as_deref().unwrap_or_default();
-    let part = backoff(uid, i32::MAX).as_secs_f64() / MAX_BACKOFF.as_secs_f64();
+    let part = fraction(object.metadata.uid.as_deref().unwrap_or_default());
     SignedDuration::try_from_secs_f64(width.as_secs_f64() * part).unwrap_or(width)
 }

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use crate::kube_ext::WriteError;
+use crate::kube_ext::CallError;
 use crate::pacing::backoff;
 
 /// A pass that could not be finished. What went wrong on Kore's side is no error here: it is an outcome, and in status.
@@ -12,16 +12,16 @@ pub enum Error {
         /// What was to be done.
         what: &'static str,
         /// Why not.
-        source: WriteError,
+        source: CallError,
     },
     /// The API server could not be asked for the connection or its Secret.
     #[error("could not read the connection")]
-    Connection(#[source] Box<kube::Error>),
+    Connection(#[source] CallError),
     /// The pass took too long.
-    #[error("the pass took longer than {} s", super::PASS_DEADLINE.as_secs())]
+    #[error("the pass took too long")]
     Deadline,
-    /// The pass went in a circle. A bug.
-    #[error("no rest after {} steps", super::MAX_STEPS)]
+    /// The pass did not come to rest. A bug.
+    #[error("the pass went in a circle")]
     NoProgress,
 }
 
@@ -30,9 +30,10 @@ impl Error {
     pub fn retry_after(&self, identity: &str, failures: u32) -> Duration {
         match self {
             // Somebody else has written: the view is old, nothing is wrong.
-            Self::Write { source: WriteError::Changed | WriteError::Gone, .. } => Duration::from_millis(100),
+            Self::Write { source: CallError::Changed | CallError::Gone, .. } => Duration::from_millis(100),
             Self::Write {
-                source: WriteError::Refused(_) | WriteError::Failed(_) | WriteError::Deadline,
+                source:
+                    CallError::Refused(_) | CallError::Forbidden(_) | CallError::Failed(_) | CallError::Deadline,
                 ..
             }
             | Self::Connection(_)

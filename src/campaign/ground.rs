@@ -2,6 +2,10 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
 use crate::api::{DeletionPolicy, DeletionStatus, GroundName, VoiceCampaign};
 use crate::kore::ConfirmedDeletion;
+use crate::kube_ext::Finalizer;
+
+/// The finalizer that holds a VoiceCampaign until there is a [`Ground`] to let it go.
+pub const REMOTE_CAMPAIGN: Finalizer<Ground> = Finalizer::new("voicecampaign.dev/remote-campaign");
 
 /// Why a VoiceCampaign may be let go. Our finalizer can't be removed without one (see [`crate::kube_ext::Finalizer`]).
 ///
@@ -17,9 +21,10 @@ pub struct Ground {
 }
 
 impl Ground {
-    /// Kore confirmed the deletion of this campaign.
-    pub fn deleted(_evidence: &ConfirmedDeletion) -> Self {
-        Self { name: GroundName::Deleted }
+    /// Kore confirmed the deletion of this campaign, and of no other.
+    pub fn deleted(object: &VoiceCampaign, evidence: &ConfirmedDeletion) -> Option<Self> {
+        let this = evidence.campaign().id.as_deref() == Some(&object.spec.campaign_id);
+        this.then_some(Self { name: GroundName::Deleted })
     }
 
     /// The user asked to leave the campaign alone.

@@ -7,10 +7,12 @@ use kube::api::{ApiResource, DynamicObject};
 use kube::core::error_boundary::InvalidObject;
 use serde_json::{Value, json};
 
+use super::context::Context;
+use super::error::Error;
 use super::reason::Reason;
-use super::{Context, Error, status};
+use super::status;
 use crate::api::VoiceCampaign;
-use crate::kube_ext::WriteError;
+use crate::kube_ext::CallError;
 
 /// Says in the object's conditions that it can't be read, unless they say so already.
 ///
@@ -39,8 +41,8 @@ pub async fn report<S>(invalid: &InvalidObject, context: &Context<S>) -> Result<
     status["conditions"] = conditions;
     match context.kube.replace_raw_status::<VoiceCampaign>(&fresh, &status).await {
         // Refused: what does not fit is in the status itself, or the definition is stricter by now. It is logged, above.
-        Ok(()) | Err(WriteError::Gone | WriteError::Changed | WriteError::Refused(_)) => Ok(()),
-        Err(source @ (WriteError::Failed(_) | WriteError::Deadline)) => {
+        Ok(()) | Err(CallError::Gone | CallError::Changed | CallError::Refused(_)) => Ok(()),
+        Err(source @ (CallError::Forbidden(_) | CallError::Failed(_) | CallError::Deadline)) => {
             Err(Error::Write { what: "write the status", source })
         }
     }

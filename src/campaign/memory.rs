@@ -1,13 +1,14 @@
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
 use jiff::Timestamp;
 
-use super::decide::Attempt;
+use super::observed::Attempt;
 use crate::api::VoiceCampaignStatus;
 
 /// What is known of each object (by uid) beyond what the cache shows. Losing it, by a restart, is safe: it saves calls
-/// and writes, and status holds all that matters.
+/// and writes, and status holds all that matters. The watch forgets what is gone, at the latest when it lists anew.
 #[derive(Default)]
 pub struct Memory {
     objects: Mutex<HashMap<String, Remembered>>,
@@ -17,15 +18,25 @@ pub struct Memory {
 #[derive(Clone, Default)]
 pub struct Remembered {
     /// A DELETE that was answered, but whose outcome could not be written yet.
-    pub attempt: Option<Attempt>,
+    pub attempt: Option<Box<Attempt>>,
     /// The status of a terminating object as we wrote it last; the cache may lag behind.
-    pub written: Option<Box<VoiceCampaignStatus>>,
+    pub written: Option<Written>,
     /// When the living campaign is due to be looked at again.
     pub look_again_at: Option<Timestamp>,
-    /// Our finalizer is off; the cache may still show it.
-    pub released: bool,
+    /// Since when the object is over with: our finalizer is off, or it was not there any more. The cache may still show
+    /// it as it was.
+    pub over_since: Option<Instant>,
     /// Passes in a row that failed.
     failures: u32,
+}
+
+/// A status of ours.
+#[derive(Clone)]
+pub struct Written {
+    /// The object's version with it; `None` if the API server does not store it as it is.
+    pub version: Option<u64>,
+    /// The status.
+    pub status: Box<VoiceCampaignStatus>,
 }
 
 impl Memory {
@@ -39,9 +50,11 @@ impl Memory {
         change(self.objects().entry(uid.to_owned()).or_default());
     }
 
-    /// Our finalizer is off. Kept until the watch shows that the object is gone, because the cache lags behind.
-    pub fn released(&self, uid: &str) {
-        self.note(uid, |remembered| *remembered = Remembered { released: true, ..Remembered::default() });
+    /// The object is over with, as far as we have seen.
+    pub fn over(&self, uid: &str) {
+        self.note(uid, |known| {
+            *known = Remembered { over_since: Some(Instant::now()), ..Remembered::default() }
+        });
     }
 
     /// Counts a failed pass, and tells how many failed in a row.

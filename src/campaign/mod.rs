@@ -12,21 +12,25 @@
 
 mod accounts;
 mod act;
+mod context;
 mod decide;
 mod error;
 mod ground;
 mod invalid;
 mod memory;
 mod note;
+mod observed;
 mod pass;
 mod reason;
 mod status;
 
 pub use accounts::Accounts;
-pub use decide::{Attempt, Observed, Sighting, Step, decide};
+pub use context::Context;
+pub use decide::{Step, decide};
 pub use error::Error;
-pub use ground::Ground;
+pub use ground::{Ground, REMOTE_CAMPAIGN};
 pub use memory::Memory;
+pub use observed::{Attempt, Observed, Sighting};
 pub use reason::Reason;
 
 use std::sync::Arc;
@@ -39,41 +43,16 @@ use kube::core::DeserializeGuard;
 use kube::runtime::controller::Action;
 use tracing::Instrument;
 
+use act::Flow;
+use pass::{PASS_DEADLINE, Pass};
+
 use crate::api::VoiceCampaign;
-use crate::connection::Connections;
 use crate::kore::CampaignService;
-use crate::kube_ext::{Events, Finalizer, Kube};
-use crate::metrics::Metrics;
 
-/// The finalizer that holds a VoiceCampaign until there is a [`Ground`] to let it go.
-pub const REMOTE_CAMPAIGN: Finalizer<Ground> = Finalizer::new("voicecampaign.dev/remote-campaign");
-
-/// Deadline of one pass. Longer than the longest call to Kore (30 s) with the writes around it.
-const PASS_DEADLINE: Duration = Duration::from_secs(90);
 /// More steps than any path through `decide` has.
 const MAX_STEPS: usize = 32;
 /// How soon an object that can't be read is looked at again, if nobody touches it.
 const INVALID_RETRY: Duration = Duration::from_secs(600);
-
-/// What the controller works with.
-pub struct Context<S> {
-    /// The API server.
-    pub kube: Kube,
-    /// Kore.
-    pub service: Arc<S>,
-    /// Connections and credentials.
-    pub connections: Arc<Connections>,
-    /// Clocks and seats of the accounts.
-    pub accounts: Arc<Accounts>,
-    /// What is known of each object beyond its status.
-    pub memory: Memory,
-    /// Events.
-    pub events: Events,
-    /// Counters.
-    pub metrics: Arc<Metrics>,
-    /// Whether the process is about to end: then no new remote call is begun.
-    pub stopping: tokio::sync::watch::Receiver<bool>,
-}
 
 /// One pass over one object: steps until there is nothing to do for now.
 ///
@@ -83,11 +62,9 @@ pub async fn reconcile<S: CampaignService>(
     object: Arc<DeserializeGuard<VoiceCampaign>>,
     context: Arc<Context<S>>,
 ) -> Result<Action, Error> {
-    let span = tracing::info_span!(
-        "reconcile",
-        namespace = object.namespace().unwrap_or_default(),
-        name = object.name_any()
-    );
+    // Not `name`: in JSON that is the name of the span itself.
+    let whom = format!("{}/{}", object.namespace().unwrap_or_default(), object.name_any());
+    let span = tracing::info_span!("reconcile", voicecampaign = whom, uid = object.uid());
     let started = std::time::Instant::now();
     let pass = async {
         match &object.0 {
@@ -104,16 +81,26 @@ pub async fn reconcile<S: CampaignService>(
 }
 
 async fn steps<S: CampaignService>(object: &VoiceCampaign, context: &Context<S>) -> Result<Action, Error> {
-    let Some(mut pass) = pass::Pass::begin(object, &context.memory) else {
-        return Ok(Action::await_change());
+    let mut pass = match Pass::begin(object, &context.memory) {
+        Ok(pass) => pass,
+        Err(pause) => return Ok(Action::requeue(pause)),
     };
+    if pass.doubtful {
+        pass.doubtful = false;
+        match act::see_again(&mut pass, context).await? {
+            Flow::Again => {}
+            Flow::Rest(pause) => return Ok(pause.map_or_else(Action::await_change, Action::requeue)),
+            Flow::Over => return Ok(Action::await_change()),
+        }
+        context.memory.forget(&pass.uid);
+    }
     for _ in 0..MAX_STEPS {
         let step = decide(&pass.observed(), Timestamp::now());
         tracing::debug!(?step, "Decided");
         match act::act(step, &mut pass, context).await? {
-            act::Flow::Again => {}
-            act::Flow::Rest(Some(pause)) => return Ok(Action::requeue(pause)),
-            act::Flow::Rest(None) | act::Flow::Over => return Ok(Action::await_change()),
+            Flow::Again => {}
+            Flow::Rest(Some(pause)) => return Ok(Action::requeue(pause)),
+            Flow::Rest(None) | Flow::Over => return Ok(Action::await_change()),
         }
     }
     Err(Error::NoProgress)

@@ -27,6 +27,10 @@ pub fn note(before: Option<&VoiceCampaignStatus>, after: &VoiceCampaignStatus) -
         None if reason.needs_a_person() || reason == Reason::CampaignNotFound => true,
         None => return None,
     };
+    let failed = after.deletion.as_ref().filter(|_| tried_again && ground(after).is_none());
+    if let Some(text) = failed.and_then(status::unconfirmed) {
+        return Some(Note { warning, reason: reason.as_str(), action: "Delete", text });
+    }
     let text = after.conditions.iter().find(|condition| condition.type_ == "Ready")?.message.clone();
     Some(Note { warning, reason: reason.as_str(), action: if deleting { "Delete" } else { "Observe" }, text })
 }

@@ -1,10 +1,22 @@
+use std::time::{Duration, Instant};
+
 use jiff::Timestamp;
 use kube::ResourceExt;
+use tokio::sync::OwnedSemaphorePermit;
 
-use super::decide::{Attempt, Observed, Sighting};
-use super::memory::Memory;
+use super::memory::{Memory, Written};
+use super::observed::{Attempt, Observed, Sighting};
 use crate::api::VoiceCampaign;
 use crate::connection::Connection;
+
+/// Deadline of one pass: a last resort, because every call has its own. No call to Kore is begun that could outlast it.
+pub const PASS_DEADLINE: Duration = Duration::from_secs(300);
+/// What of it is kept for the writes after a call.
+const RESERVE: Duration = Duration::from_secs(60);
+/// How long it is waited for the cache to show that an object is over with, before the API server is asked.
+pub const CACHE_LAG: Duration = Duration::from_secs(60);
+/// How old a view of the object may be when a DELETE is sent for it.
+const FRESH: Duration = Duration::from_secs(1);
 
 /// What is known during one pass over one object. Filled from the cache, the memory and the effects of the pass.
 pub struct Pass {
@@ -15,36 +27,42 @@ pub struct Pass {
     /// Its connection, once it was looked up.
     pub connection: Connection,
     /// A DELETE that was answered, and is not in status yet.
-    pub attempt: Option<Attempt>,
+    pub attempt: Option<Box<Attempt>>,
     /// A look at the living campaign that is not in status yet.
     pub sighting: Option<Sighting>,
     /// When the account's clock allows the next call, if it refused one.
     pub slot: Option<Timestamp>,
     /// When the living campaign is due to be looked at again.
     pub look_again_at: Option<Timestamp>,
-    /// The API server refuses to store the status.
-    pub status_refused: bool,
+    /// The right to one of the account's calls under way.
+    pub seat: Option<OwnedSemaphorePermit>,
+    /// The cache shows an object that should be gone by now.
+    pub doubtful: bool,
+    begun: Instant,
+    /// When the API server has shown the object to this pass; `None` if it is the cache's.
+    shown: Option<Instant>,
 }
 
 impl Pass {
-    /// Begins a pass with an object from the cache; `None` if it is known to be over with.
-    pub fn begin(cached: &VoiceCampaign, memory: &Memory) -> Option<Self> {
-        let uid = cached.uid()?;
+    /// Begins a pass with an object from the cache.
+    ///
+    /// # Errors
+    /// If the object is known to be over with: how long to wait for the cache to show it.
+    pub fn begin(cached: &VoiceCampaign, memory: &Memory) -> Result<Self, Duration> {
+        let uid = cached.uid().unwrap_or_default();
         let remembered = memory.recall(&uid);
-        if remembered.released {
-            return None;
+        if let Some(left) = remembered.over_since.and_then(|since| CACHE_LAG.checked_sub(since.elapsed())) {
+            return Err(left);
         }
         let mut object = cached.clone();
-        let attempts = |status: &crate::api::VoiceCampaignStatus| {
-            status.deletion.as_ref().map_or(-1, |deletion| deletion.attempts)
-        };
-        // The cache lags behind our own write: an attempt that was made must not be made again.
-        if let Some(written) = remembered.written
-            && attempts(&written) > object.status.as_ref().map_or(-1, attempts)
-        {
-            object.status = Some(*written);
+        if let Some(Written { version, status }) = remembered.written {
+            if lags_behind(cached, version) {
+                object.status = Some(*status);
+            } else {
+                memory.note(&uid, |remembered| remembered.written = None);
+            }
         }
-        Some(Self {
+        Ok(Self {
             object,
             uid,
             connection: Connection::NotLookedUp,
@@ -52,22 +70,60 @@ impl Pass {
             sighting: None,
             slot: None,
             look_again_at: remembered.look_again_at,
-            status_refused: false,
+            seat: None,
+            doubtful: remembered.over_since.is_some(),
+            begun: Instant::now(),
+            shown: None,
         })
     }
 
     /// What the decision may depend on.
     pub fn observed(&self) -> Observed<'_> {
-        let Self { object, uid: _, connection, attempt, sighting, slot, look_again_at, status_refused } =
-            self;
         Observed {
-            object,
-            connection,
-            attempt: attempt.as_ref(),
-            sighting: sighting.as_ref(),
-            slot: *slot,
-            look_again_at: *look_again_at,
-            status_refused: *status_refused,
+            object: &self.object,
+            connection: &self.connection,
+            attempt: self.attempt.as_deref(),
+            sighting: self.sighting.as_ref(),
+            slot: self.slot,
+            look_again_at: self.look_again_at,
         }
     }
+
+    /// The API server has shown the object just now.
+    pub fn see(&mut self, object: VoiceCampaign) {
+        self.see_at(object, Instant::now());
+    }
+
+    /// The API server has shown the object then.
+    pub fn see_at(&mut self, object: VoiceCampaign, shown: Instant) {
+        self.object = object;
+        self.shown = Some(shown);
+    }
+
+    /// Whether the view of the object is new enough to send a DELETE for it.
+    ///
+    /// The cache's is, just after a deletion has begun: then it is what has woken us. Later, and after a wait for a seat,
+    /// somebody may have set `Orphan`, or the name may be another object's.
+    pub fn is_fresh(&self) -> bool {
+        let first = self.object.status.as_ref().is_none_or(|status| status.deletion.is_none());
+        match self.shown {
+            Some(shown) => shown.elapsed() < FRESH,
+            None => first && self.begun.elapsed() < FRESH,
+        }
+    }
+
+    /// Whether a call with this deadline could outlast the pass; its answer would be lost.
+    pub fn is_too_late_for(&self, timeout: Duration) -> bool {
+        self.begun.elapsed() + timeout + RESERVE > PASS_DEADLINE
+    }
+}
+
+/// Whether the cache shows an older state than what we wrote. Versions of one object are numbers that grow.
+fn lags_behind(cached: &VoiceCampaign, written: Option<u64>) -> bool {
+    written.is_none_or(|written| version(cached).is_some_and(|cached| cached < written))
+}
+
+/// The object's version, as a number.
+pub fn version(object: &VoiceCampaign) -> Option<u64> {
+    object.metadata.resource_version.as_deref()?.parse().ok()
 }

@@ -1,3 +1,4 @@
+use crate::connection::Problem;
 use crate::kore::FailureKind;
 
 /// Why a VoiceCampaign is in the state that its conditions show. The same strings stand in conditions and events, and
@@ -120,6 +121,18 @@ impl Reason {
             | Self::WaitingForQuota
             | Self::Deleted
             | Self::Orphaned => false,
+        }
+    }
+}
+
+impl From<&Problem> for Reason {
+    fn from(problem: &Problem) -> Self {
+        match problem {
+            Problem::ConnectionNotFound { .. } => Self::ConnectionNotFound,
+            Problem::ConnectionInvalid { .. } => Self::ConnectionInvalid,
+            Problem::SecretNotFound { .. } | Problem::KeyMissing { .. } | Problem::SecretForbidden { .. } => {
+                Self::CredentialsMissing
+            }
         }
     }
 }

@@ -8,8 +8,8 @@
 use jiff::{RoundMode, Timestamp, TimestampRound, Unit};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 
-use super::decide::Sighting;
 use super::ground::Ground;
+use super::observed::Sighting;
 use super::reason::Reason;
 use crate::api::{DeletionStatus, GroundName, LastAnswer, VoiceCampaign, VoiceCampaignStatus};
 use crate::connection::Problem;
@@ -161,7 +161,7 @@ fn describe(
         }
         Situation::Seen(Ok(campaign)) => {
             let state = campaign.status.as_deref().unwrap_or("not named");
-            let message = format!("Kore has the campaign; its state is {state}. Deleting this resource deletes it.");
+            let message = format!("Kore has the campaign; its state is {state}.");
             ("True", Reason::CampaignFound, message)
         }
         Situation::Seen(Err(failure)) => seen_nothing(spec.campaign_id.as_str(), failure),
@@ -173,20 +173,25 @@ fn describe(
                 .to_owned(),
         ),
         Situation::Suspended => (
-            "True",
+            stored_ready(object),
             Reason::Suspended,
-            "The campaign is not observed, because spec.suspend is true. A deletion would be held.".to_owned(),
+            "The campaign is not observed, because spec.suspend is true. A deletion would be held, unless \
+             spec.deletionPolicy is Orphan."
+                .to_owned(),
         ),
-        Situation::Misconfigured(problem) => ("False", problem.reason(), problem.to_string()),
+        Situation::Misconfigured(problem) => ("False", Reason::from(problem), problem.to_string()),
         Situation::InFlight => {
             let number = deletion.map_or(0, |deletion| deletion.attempts) + 1;
-            ("False", Reason::Deleting, format!("Kore is being asked to delete the campaign (attempt {number})."))
+            ("False", Reason::Deleting, format!("The DELETE (attempt {number}) is on its way to Kore, or waits for a connection of the account."))
         }
         Situation::BetweenAttempts { until } => between_attempts(deletion, until),
         Situation::WaitingForQuota { until } => (
             "False",
             Reason::WaitingForQuota,
-            format!("The rate limit of the account is used up by other calls. Kore is asked at {until:.0}."),
+            format!(
+                "The account has to wait: its rate limit is used up, or Kore asked for a pause. Kore is asked at \
+                 {until:.0}."
+            ),
         ),
         Situation::LetGo(ground) => match ground.name() {
             GroundName::Deleted => {
@@ -215,6 +220,17 @@ fn describe(
     Description { ready, phase, reason, message }
 }
 
+/// What the last observation said; nothing is known beyond it.
+fn stored_ready(object: &VoiceCampaign) -> &'static str {
+    let conditions = object.status.iter().flat_map(|status| &status.conditions);
+    let ready = conditions.into_iter().find(|condition| condition.type_ == "Ready");
+    match ready.map(|ready| ready.status.as_str()) {
+        Some("True") => "True",
+        Some("False") => "False",
+        Some(_) | None => "Unknown",
+    }
+}
+
 fn seen_nothing(id: &str, failure: &Failure) -> (&'static str, Reason, String) {
     let answer = in_words(failure.answer.http_status.map(i32::from), &failure.answer.message);
     if failure.kind == FailureKind::MayBeAbsent {
@@ -226,6 +242,14 @@ fn seen_nothing(id: &str, failure: &Failure) -> (&'static str, Reason, String) {
     }
     let message = format!("The campaign can't be observed: {}{answer}.", advice(failure.kind));
     ("Unknown", Reason::Service(failure.kind), message)
+}
+
+/// What the last answer to a DELETE was, without number and time: repeated events are merged, and keep their first text.
+pub fn unconfirmed(deletion: &DeletionStatus) -> Option<String> {
+    let answer = deletion.last_answer.as_ref()?;
+    let Some(Reason::Service(kind)) = Reason::parse(&answer.reason) else { return None };
+    let said = in_words(answer.http_status, &answer.message);
+    Some(format!("The deletion is not confirmed: {}{said}.", advice(kind)))
 }
 
 fn between_attempts(deletion: Option<&DeletionStatus>, until: Timestamp) -> (&'static str, Reason, String) {
@@ -248,7 +272,8 @@ fn between_attempts(deletion: Option<&DeletionStatus>, until: Timestamp) -> (&'s
 fn advice(kind: FailureKind) -> &'static str {
     match kind {
         FailureKind::MayBeAbsent => {
-            "the answer may mean that Kore has no such campaign, but does not prove it; "
+            "the answer may mean that Kore has no such campaign (deleted elsewhere, or by an attempt whose answer was \
+             lost), but does not prove it. If you have seen in Kore that it is gone, set spec.deletionPolicy to Orphan; "
         }
         FailureKind::Accepted => {
             "Kore has accepted the request, but not confirmed that the campaign is gone; "

@@ -6,7 +6,6 @@ mod resolve;
 
 pub use resolve::Connections;
 
-use crate::campaign::Reason;
 use crate::kore::Target;
 
 /// What is known of the connection of a campaign.
@@ -52,7 +51,7 @@ pub enum Problem {
     },
     /// There is no such Secret.
     #[error(
-        "The Secret {secret} that the KoreConnection {connection} names does not exist in this namespace. Create it with the keys clientId and clientSecret of a Kore JWT app."
+        "The Secret {secret} that the KoreConnection {connection} names does not exist in this namespace. Create it with the keys clientId and clientSecret of a Kore JWT app, or set spec.deletionPolicy to Orphan to leave the campaign in Kore."
     )]
     SecretNotFound {
         /// Name of the KoreConnection.
@@ -62,7 +61,7 @@ pub enum Problem {
     },
     /// The Secret lacks a key, or the key is empty.
     #[error(
-        "The Secret {secret} has no value under the key {key}. Kore's JWT app shows it; add it to the Secret."
+        "The Secret {secret} has no value under the key {key}. Kore's JWT app shows it; add it to the Secret, or set spec.deletionPolicy to Orphan to leave the campaign in Kore."
     )]
     KeyMissing {
         /// Name of the Secret.
@@ -78,17 +77,4 @@ pub enum Problem {
         /// Name of the Secret.
         secret: String,
     },
-}
-
-impl Problem {
-    /// The reason under which it shows in conditions and events.
-    pub fn reason(&self) -> Reason {
-        match self {
-            Self::ConnectionNotFound { .. } => Reason::ConnectionNotFound,
-            Self::ConnectionInvalid { .. } => Reason::ConnectionInvalid,
-            Self::SecretNotFound { .. } | Self::KeyMissing { .. } | Self::SecretForbidden { .. } => {
-                Reason::CredentialsMissing
-            }
-        }
-    }
 }

@@ -6,7 +6,6 @@ use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::Secret;
 use kube::core::DeserializeGuard;
 use kube::runtime::reflector::{ObjectRef, Store};
-use kube::{Api, Client};
 use secrecy::zeroize::Zeroize;
 use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::Mutex;
@@ -14,16 +13,15 @@ use tokio::sync::Mutex;
 use super::{Connection, Problem, UsableConnection};
 use crate::api::{JwtAlgorithm, KoreConnection};
 use crate::kore::{Account, Algorithm, Credentials, Target, TokenSettings};
+use crate::kube_ext::{CallError, Kube};
 
 /// How long credentials are kept: long enough that a thousand deletions at once read the Secret once, short enough
 /// that a rotation is followed at the next attempt.
 const CREDENTIALS_LIFE: Duration = Duration::from_secs(5);
-/// Deadline of one read from the API server.
-const DEADLINE: Duration = Duration::from_secs(10);
 
 /// Looks up connections and their credentials.
 pub struct Connections {
-    client: Client,
+    kube: Kube,
     stores: Vec<Store<DeserializeGuard<KoreConnection>>>,
     credentials: Mutex<HashMap<SecretKey, Arc<Mutex<Option<Cached>>>>>,
 }
@@ -45,16 +43,24 @@ enum SecretProblem {
 }
 
 impl Connections {
-    /// Looks up in the given caches of KoreConnections; Secrets are read with the client.
-    pub fn new(client: Client, stores: Vec<Store<DeserializeGuard<KoreConnection>>>) -> Self {
-        Self { client, stores, credentials: Mutex::default() }
+    /// Looks up in the given caches of KoreConnections; Secrets are read by name.
+    pub fn new(kube: Kube, stores: Vec<Store<DeserializeGuard<KoreConnection>>>) -> Self {
+        Self { kube, stores, credentials: Mutex::default() }
+    }
+
+    /// Returns when the caches have shown what there is.
+    pub async fn wait_until_known(&self) {
+        for store in &self.stores {
+            // An error means that the watch has ended, which ends the process.
+            let _ = store.wait_until_ready().await;
+        }
     }
 
     /// The connection of this name.
     ///
     /// # Errors
     /// If the API server can't be asked; that the connection or the Secret is missing is no error.
-    pub async fn resolve(&self, namespace: &str, name: &str) -> Result<Connection, kube::Error> {
+    pub async fn resolve(&self, namespace: &str, name: &str) -> Result<Connection, CallError> {
         let connection = match self.find(namespace, name).await? {
             Ok(connection) => connection,
             Err(problem) => return Ok(Connection::Unusable(problem)),
@@ -81,20 +87,15 @@ impl Connections {
         }
     }
 
-    async fn find(
-        &self,
-        namespace: &str,
-        name: &str,
-    ) -> Result<Result<KoreConnection, Problem>, kube::Error> {
+    async fn find(&self, namespace: &str, name: &str) -> Result<Result<KoreConnection, Problem>, CallError> {
         let key = ObjectRef::new(name).within(namespace);
         let cached = self.stores.iter().find_map(|store| store.get(&key));
         // The cache may lag behind: a connection that was applied together with its campaigns is no missing one.
         let found = match cached {
             Some(found) => Some(found),
             None => {
-                let api: Api<DeserializeGuard<KoreConnection>> =
-                    Api::namespaced(self.client.clone(), namespace);
-                bounded(api.get_opt(name)).await?.map(Arc::new)
+                let found = self.kube.find::<DeserializeGuard<KoreConnection>>(namespace, name).await?;
+                found.map(Arc::new)
             }
         };
         Ok(match found.as_deref() {
@@ -111,26 +112,30 @@ impl Connections {
         &self,
         namespace: &str,
         name: &str,
-    ) -> Result<Result<Credentials, SecretProblem>, kube::Error> {
+    ) -> Result<Result<Credentials, SecretProblem>, CallError> {
         let entry = {
             let mut entries = self.credentials.lock().await;
-            entries.retain(|_, entry| {
-                entry.try_lock().map_or(true, |cached| cached.as_ref().is_none_or(Cached::is_fresh))
-            });
+            // Expired: nobody waits for it, and nothing is going to empty it.
+            entries.retain(|_, entry| Arc::strong_count(entry) > 1);
             entries.entry((namespace.to_owned(), name.to_owned())).or_default().clone()
         };
         let mut cached = entry.lock().await;
         if let Some(cached) = cached.as_ref().filter(|cached| cached.is_fresh()) {
             return Ok(cached.secret.clone());
         }
-        let api: Api<Secret> = Api::namespaced(self.client.clone(), namespace);
-        let secret = match bounded(api.get_opt(name)).await {
+        let secret = match self.kube.find::<Secret>(namespace, name).await {
             Ok(Some(secret)) => read_keys(secret),
             Ok(None) => Err(SecretProblem::NotFound),
-            Err(kube::Error::Api(status)) if status.is_forbidden() => Err(SecretProblem::Forbidden),
+            Err(CallError::Forbidden(_)) => Err(SecretProblem::Forbidden),
             Err(error) => return Err(error),
         };
         *cached = Some(Cached { read_at: Instant::now(), secret: secret.clone() });
+        // They do not stay in memory longer than they are used.
+        let expiring = entry.clone();
+        tokio::spawn(async move {
+            tokio::time::sleep(CREDENTIALS_LIFE).await;
+            *expiring.lock().await = None;
+        });
         Ok(secret)
     }
 }
@@ -139,12 +144,6 @@ impl Cached {
     fn is_fresh(&self) -> bool {
         self.read_at.elapsed() < CREDENTIALS_LIFE
     }
-}
-
-async fn bounded<T>(call: impl Future<Output = kube::Result<T>>) -> kube::Result<T> {
-    tokio::time::timeout(DEADLINE, call)
-        .await
-        .unwrap_or_else(|elapsed| Err(kube::Error::Service(Box::new(elapsed))))
 }
 
 fn read_keys(mut secret: Secret) -> Result<Credentials, SecretProblem> {

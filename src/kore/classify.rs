@@ -6,13 +6,16 @@
 
 #![warn(clippy::wildcard_enum_match_arm)]
 
+use std::borrow::Cow;
 use std::time::Duration;
+
+use secrecy::{ExposeSecret, SecretString};
 
 use super::retry_after::DEFAULT_THROTTLE_PAUSE;
 use super::wire::{self, Envelope};
 use super::{Campaign, Page, scrub};
 
-/// An answer as it came over the wire; secrets are already redacted.
+/// An answer as it came over the wire.
 #[derive(Clone, Debug, Default)]
 pub struct RawAnswer {
     /// HTTP status code.
@@ -21,6 +24,8 @@ pub struct RawAnswer {
     pub retry_after: Option<Duration>,
     /// Body, at most 1 MiB.
     pub body: Vec<u8>,
+    /// What must not be shown, if the answer echoes it.
+    pub secrets: Vec<SecretString>,
 }
 
 /// Proof that Kore has deleted a campaign: an answer 2xx (not 202) with `status: success` for that campaign's id.
@@ -179,20 +184,24 @@ fn success_for(answer: &RawAnswer, id: &str) -> Result<(Campaign, AnswerSummary)
     let Some(campaign) = envelope.data.as_ref().and_then(wire::campaign) else {
         return Err(violation(answer, &envelope, "the answer says success, but has no campaign in `data`"));
     };
-    match campaign.id.as_deref() {
-        Some(answered) if answered == id => Ok((campaign, summary(answer, &envelope))),
-        Some(other) => Err(violation(
-            answer,
-            &envelope,
-            &format!("the answer says success for another campaign, {other}"),
-        )),
+    match envelope.id.as_deref() {
+        Some(answered) if answered == id => {
+            let campaign = Campaign { id: Some(id.to_owned()), ..campaign };
+            Ok((campaign, summary(answer, &envelope)))
+        }
+        Some(_) => {
+            let other = campaign.id.as_deref().unwrap_or_default();
+            let what = format!("the answer says success for another campaign, {other}");
+            Err(violation(answer, &envelope, &what))
+        }
         None => Err(violation(answer, &envelope, "the answer says success, but names no campaign id")),
     }
 }
 
 /// The envelope of an explicit success, or the kind of failure. HTTP status first, then error codes, then texts.
 fn success(answer: &RawAnswer) -> Result<Envelope, Failure> {
-    let envelope = Envelope::read(&answer.body);
+    let secrets: Vec<&str> = answer.secrets.iter().map(ExposeSecret::expose_secret).collect();
+    let envelope = Envelope::read(&answer.body, &secrets);
     let kind = match answer.http_status {
         202 => FailureKind::Accepted,
         200..=299 => match &envelope {
@@ -238,7 +247,8 @@ fn success(answer: &RawAnswer) -> Result<Envelope, Failure> {
 /// A refusal for the rate limit or the credentials may come under another status [rate-limit-ccai, delete-users,
 /// sdk-security]: the text and the codes of the body decide then.
 fn refined(kind: FailureKind, envelope: Option<&Envelope>, body: &[u8]) -> FailureKind {
-    if contains_ignore_case(body, b"rate limit") {
+    let message = envelope.and_then(|envelope| envelope.message.as_deref());
+    if speaks_of_the_rate_limit(&message.map_or_else(|| String::from_utf8_lossy(body), Cow::Borrowed)) {
         return FailureKind::Throttled;
     }
     let refuses_credentials =
@@ -259,8 +269,11 @@ fn refined(kind: FailureKind, envelope: Option<&Envelope>, body: &[u8]) -> Failu
     }
 }
 
-fn contains_ignore_case(body: &[u8], text: &[u8]) -> bool {
-    body.windows(text.len()).any(|window| window.eq_ignore_ascii_case(text))
+/// "You've exceeded the per-minute rate limit." [rate-limit-ccai], "hourly" [rate-limit], "Rate limit for this API has been
+/// reached." (forum). A campaign may be called after it, so the words alone are not enough.
+fn speaks_of_the_rate_limit(text: &str) -> bool {
+    let text = text.to_lowercase();
+    text.contains("rate limit") && ["exceeded", "reached"].iter().any(|word| text.contains(word))
 }
 
 fn without_envelope(answer: &RawAnswer) -> &'static str {
@@ -290,7 +303,7 @@ mod tests {
     use FailureKind::*;
 
     fn raw(http_status: u16, body: &str) -> RawAnswer {
-        RawAnswer { http_status, retry_after: None, body: body.as_bytes().to_vec() }
+        RawAnswer { http_status, body: body.as_bytes().to_vec(), ..RawAnswer::default() }
     }
 
     fn kind(http_status: u16, body: &str) -> Result<(), FailureKind> {
@@ -357,6 +370,7 @@ mod tests {
             assert_eq!(kind(status, limited), Err(Throttled), "{status}");
         }
         // A campaign may be called so.
+        assert_eq!(kind(409, r#"{"message":"Campaign Rate limit promo is running"}"#), Err(Refused));
         assert_eq!(kind(200, &OK.replace("Campaign x", "Campaign Rate Limit")), Ok(()));
     }
 

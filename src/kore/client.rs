@@ -3,11 +3,11 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use reqwest::header::{HeaderMap, RETRY_AFTER};
 use reqwest::{Method, Request, Url};
-use secrecy::ExposeSecret;
+use secrecy::{ExposeSecret, SecretString};
 use serde_json::json;
 
 use super::classify::{self, ConfirmedDeletion, Failure, RawAnswer};
-use super::{Campaign, CampaignKey, CampaignService, Page, Target, retry_after, scrub, token};
+use super::{Campaign, CampaignKey, CampaignService, Page, Target, retry_after, token};
 
 /// Most bytes of a body that are read.
 const MAX_BODY_BYTES: usize = 1024 * 1024;
@@ -91,16 +91,11 @@ impl KoreClient {
         let answer = tokio::time::timeout(target.timeout, exchange).await.unwrap_or_else(|_elapsed| {
             Err(Failure::unreachable(&format!("no complete answer within {} s", target.timeout.as_secs())))
         })?;
-        let secrets = secrets.each_ref().map(|secret| secret.expose_secret());
-        Ok(RawAnswer { body: scrub::redact(answer.body, &secrets), ..answer })
+        Ok(RawAnswer { secrets, ..answer })
     }
 
     /// The request with a token of its own, and the texts that must not come back.
-    fn request(
-        &self,
-        target: &Target,
-        call: Call<'_>,
-    ) -> Result<(Request, [secrecy::SecretString; 2]), Failure> {
+    fn request(&self, target: &Target, call: Call<'_>) -> Result<(Request, Vec<SecretString>), Failure> {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let token = token::sign(&target.credentials, &target.token, now)
             .map_err(|error| Failure::unreachable(&format!("the token can't be signed: {error}")))?;
@@ -114,7 +109,7 @@ impl KoreClient {
             request = request.header("content-type", "application/json").body(body.to_string());
         }
         let request = request.build().map_err(|error| transport(&error))?;
-        Ok((request, [token, target.credentials.client_secret.clone()]))
+        Ok((request, vec![token, target.credentials.client_secret.clone()]))
     }
 
     async fn exchange(&self, request: Request) -> Result<RawAnswer, Failure> {
@@ -128,7 +123,7 @@ impl KoreClient {
             }
             body.extend_from_slice(&chunk);
         }
-        Ok(RawAnswer { http_status, retry_after, body })
+        Ok(RawAnswer { http_status, retry_after, body, secrets: Vec::new() })
     }
 }
 

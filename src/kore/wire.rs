@@ -26,13 +26,26 @@ pub struct Envelope {
     pub data: Option<Value>,
     /// `errors[].code`, which need not be an HTTP status.
     pub error_codes: Vec<i64>,
+    /// `data._id` or `data.id` as it came: for comparison, not to be shown.
+    pub id: Option<String>,
+    success: bool,
 }
 
 impl Envelope {
-    /// Reads an envelope; `None` if the bytes are not a JSON object.
-    pub fn read(body: &[u8]) -> Option<Self> {
-        let Ok(Value::Object(fields)) = serde_json::from_slice(body) else { return None };
-        let body = Value::Object(fields);
+    /// Reads an envelope; `None` if the bytes are not a JSON object. What is shown of it does not hold the secrets.
+    ///
+    /// They are replaced in the decoded texts: in the bytes one could hide behind an escape, and a short one could
+    /// change a key or the id.
+    pub fn read(body: &[u8], secrets: &[&str]) -> Option<Self> {
+        // A stray byte in a description must not hide that the campaign was deleted.
+        let text = String::from_utf8_lossy(body);
+        let mut body: Value = serde_json::from_str(text.trim_start_matches('\u{feff}')).ok()?;
+        if !body.is_object() {
+            return None;
+        }
+        let id = body.get("data").and_then(|data| raw_text(data, "_id").or_else(|| raw_text(data, "id")));
+        let success = raw_text(&body, "status").is_some_and(|status| status.eq_ignore_ascii_case("success"));
+        redact(&mut body, secrets);
         let errors = body.get("errors").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
         let first_error = errors.iter().find_map(|error| raw_text(error, "msg"));
         Some(Self {
@@ -40,12 +53,24 @@ impl Envelope {
             message: raw_text(&body, "message").or(first_error),
             error_codes: errors.iter().take(MAX_ENTRIES).filter_map(|error| integer(error, "code")).collect(),
             data: body.get("data").cloned(),
+            id,
+            success,
         })
     }
 
     /// Whether the service says that it did what was asked. Compared without regard to case.
     pub fn is_success(&self) -> bool {
-        self.status.as_deref().is_some_and(|status| status.eq_ignore_ascii_case("success"))
+        self.success
+    }
+}
+
+/// Replaces each secret in all texts of a value.
+fn redact(value: &mut Value, secrets: &[&str]) {
+    match value {
+        Value::String(text) => *text = scrub::redact(text, secrets),
+        Value::Array(entries) => entries.iter_mut().for_each(|entry| redact(entry, secrets)),
+        Value::Object(fields) => fields.values_mut().for_each(|field| redact(field, secrets)),
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
     }
 }
 
@@ -196,11 +221,31 @@ mod tests {
         assert_eq!(campaign.contact_lists.len(), MAX_ENTRIES);
     }
 
+    /// Escapes do not hide a secret, and a short one does not change which campaign is meant.
+    #[test]
+    fn secrets_are_replaced_in_what_is_shown_and_only_there() {
+        let body =
+            br#"{"status":"success","message":"bad s3\u0063ret=","data":{"_id":"cd-test-1","name":"test"}}"#;
+        let envelope = Envelope::read(body, &["s3cret=", "test"]).unwrap();
+        assert_eq!(envelope.message.as_deref(), Some("bad [redacted]"));
+        assert_eq!(envelope.id.as_deref(), Some("cd-test-1"));
+        assert_eq!(campaign(&envelope.data.unwrap()).unwrap().name.as_deref(), Some("[redacted]"));
+    }
+
+    /// A byte order mark, and a name in another encoding.
+    #[test]
+    fn stray_bytes_do_not_hide_an_answer() {
+        let body = b"\xef\xbb\xbf{\"status\":\"success\",\"data\":{\"_id\":\"cd-1\",\"name\":\"M\xfcller\"}}";
+        let envelope = Envelope::read(body, &[]).unwrap();
+        assert!(envelope.is_success());
+        assert_eq!(envelope.id.as_deref(), Some("cd-1"));
+    }
+
     /// Errors of the platform come as `errors[].msg` and a code that need not be an HTTP status.
     #[test]
     fn an_error_body_yields_its_message_and_codes() {
         let body = br#"{"errors":[{"msg":"error verifying the jwt: possibly a replay","code":401}]}"#;
-        let envelope = Envelope::read(body).unwrap();
+        let envelope = Envelope::read(body, &[]).unwrap();
         assert_eq!(envelope.message.as_deref(), Some("error verifying the jwt: possibly a replay"));
         assert_eq!(envelope.error_codes, [401]);
         assert!(!envelope.is_success());

@@ -9,4 +9,4 @@ mod write;
 pub use events::{Events, Note};
 pub use finalizer::Finalizer;
 pub use prune::prune;
-pub use write::{Kube, WriteError};
+pub use write::{CallError, Kube};

@@ -23,9 +23,9 @@ pub struct Kube {
     seats: Arc<Semaphore>,
 }
 
-/// A write that was not done.
+/// A call that did not do what was asked.
 #[derive(Debug, thiserror::Error)]
-pub enum WriteError {
+pub enum CallError {
     /// The object is gone.
     #[error("the object is gone")]
     Gone,
@@ -35,7 +35,10 @@ pub enum WriteError {
     /// The API server refuses the content of the write.
     #[error("the API server refuses the write: {0}")]
     Refused(String),
-    /// Anything else: not reachable, overloaded, forbidden.
+    /// The operator's role lacks the right.
+    #[error("the operator's role does not allow it: {0}")]
+    Forbidden(String),
+    /// Anything else: not reachable, overloaded.
     #[error("the API server did not do the write")]
     Failed(#[source] Box<kube::Error>),
     /// No answer in time.
@@ -57,8 +60,8 @@ impl Kube {
     /// Patches the main resource. The patch must test the uid.
     ///
     /// # Errors
-    /// See [`WriteError`]; nothing is retried here.
-    pub async fn patch<K>(&self, object: &K, patch: Patch) -> Result<K, WriteError>
+    /// See [`CallError`]; nothing is retried here.
+    pub async fn patch<K>(&self, object: &K, patch: Patch) -> Result<K, CallError>
     where
         K: Resource<Scope = NamespaceResourceScope, DynamicType = ()> + Clone + DeserializeOwned + Debug,
     {
@@ -72,8 +75,8 @@ impl Kube {
     /// A `uid` in a merge patch on `/status` is not checked by the API server; a JSON patch `test` is.
     ///
     /// # Errors
-    /// See [`WriteError`]; nothing is retried here.
-    pub async fn replace_status<K>(&self, object: &K, status: &impl Serialize) -> Result<K, WriteError>
+    /// See [`CallError`]; nothing is retried here.
+    pub async fn replace_status<K>(&self, object: &K, status: &impl Serialize) -> Result<K, CallError>
     where
         K: Resource<Scope = NamespaceResourceScope, DynamicType = ()> + Clone + DeserializeOwned + Debug,
     {
@@ -85,12 +88,8 @@ impl Kube {
     /// Like [`Self::replace_status`], for an object that does not fit the type of its kind.
     ///
     /// # Errors
-    /// See [`WriteError`]; nothing is retried here.
-    pub async fn replace_raw_status<K>(
-        &self,
-        object: &DynamicObject,
-        status: &Value,
-    ) -> Result<(), WriteError>
+    /// See [`CallError`]; nothing is retried here.
+    pub async fn replace_raw_status<K>(&self, object: &DynamicObject, status: &Value) -> Result<(), CallError>
     where
         K: Resource<DynamicType = ()>,
     {
@@ -102,8 +101,8 @@ impl Kube {
     /// Like [`Self::read_again`], for an object that does not fit the type of its kind.
     ///
     /// # Errors
-    /// See [`WriteError`].
-    pub async fn read_raw<K>(&self, object: &DynamicObject) -> Result<Option<DynamicObject>, WriteError>
+    /// See [`CallError`].
+    pub async fn read_raw<K>(&self, object: &DynamicObject) -> Result<Option<DynamicObject>, CallError>
     where
         K: Resource<DynamicType = ()>,
     {
@@ -115,15 +114,15 @@ impl Kube {
     /// Reads the object anew; `None` if it is gone, or another one has its name.
     ///
     /// # Errors
-    /// See [`WriteError`].
-    pub async fn read_again<K>(&self, object: &K) -> Result<Option<K>, WriteError>
+    /// See [`CallError`].
+    pub async fn read_again<K>(&self, object: &K) -> Result<Option<K>, CallError>
     where
         K: Resource<Scope = NamespaceResourceScope, DynamicType = ()> + Clone + DeserializeOwned + Debug,
     {
         let api = self.api(object);
         match self.bounded(api.get(&object.name_any())).await {
             Ok(fresh) => Ok(Some(fresh).filter(|fresh: &K| fresh.uid() == object.uid())),
-            Err(WriteError::Gone) => Ok(None),
+            Err(CallError::Gone) => Ok(None),
             Err(error) => Err(error),
         }
     }
@@ -140,34 +139,55 @@ impl Kube {
         Api::namespaced_with(self.client(), &object.namespace().unwrap_or_default(), &resource)
     }
 
-    async fn bounded<T>(&self, call: impl Future<Output = kube::Result<T>>) -> Result<T, WriteError> {
-        let _seat = self.seats.acquire().await;
-        match tokio::time::timeout(DEADLINE, call).await {
+    /// Makes a call within its deadline, the wait for a seat included.
+    pub(super) async fn bounded<T>(
+        &self,
+        call: impl Future<Output = kube::Result<T>>,
+    ) -> Result<T, CallError> {
+        let seated = async {
+            // The semaphore is never closed.
+            let _seat = self.seats.acquire().await;
+            call.await
+        };
+        match tokio::time::timeout(DEADLINE, seated).await {
             Ok(answer) => answer.map_err(classify),
-            Err(_elapsed) => Err(WriteError::Deadline),
+            Err(_elapsed) => Err(CallError::Deadline),
         }
+    }
+
+    /// Reads an object; `None` if there is none of that name.
+    ///
+    /// # Errors
+    /// See [`CallError`].
+    pub async fn find<K>(&self, namespace: &str, name: &str) -> Result<Option<K>, CallError>
+    where
+        K: Resource<Scope = NamespaceResourceScope, DynamicType = ()> + Clone + DeserializeOwned + Debug,
+    {
+        let api: Api<K> = Api::namespaced(self.client(), namespace);
+        self.bounded(api.get_opt(name)).await
     }
 }
 
-fn status_patch(uid: Option<String>, status: &impl Serialize) -> Result<kube::api::Patch<()>, WriteError> {
+fn status_patch(uid: Option<String>, status: &impl Serialize) -> Result<kube::api::Patch<()>, CallError> {
     let operations = json!([
         {"op": "test", "path": "/metadata/uid", "value": uid},
         {"op": "add", "path": "/status", "value": status},
     ]);
     serde_json::from_value(operations)
         .map(kube::api::Patch::Json)
-        .map_err(|error| WriteError::Refused(error.to_string()))
+        .map_err(|error| CallError::Refused(error.to_string()))
 }
 
-fn classify(error: kube::Error) -> WriteError {
+fn classify(error: kube::Error) -> CallError {
     match error {
-        kube::Error::Api(status) if status.is_not_found() => WriteError::Gone,
-        kube::Error::Api(status) if status.is_conflict() => WriteError::Changed,
+        kube::Error::Api(status) if status.is_not_found() => CallError::Gone,
+        kube::Error::Api(status) if status.is_forbidden() => CallError::Forbidden(status.message),
+        kube::Error::Api(status) if status.is_conflict() => CallError::Changed,
         // The API server answers 422 for a failed `test` as well as for invalid content; only the former names no field.
         kube::Error::Api(status) if status.is_invalid() => {
             let names_a_field = status.details.as_ref().is_some_and(|details| !details.causes.is_empty());
-            if names_a_field { WriteError::Refused(status.message) } else { WriteError::Changed }
+            if names_a_field { CallError::Refused(status.message) } else { CallError::Changed }
         }
-        other => WriteError::Failed(Box::new(other)),
+        other => CallError::Failed(Box::new(other)),
     }
 }

@@ -14,10 +14,14 @@ pub const MAX_BACKOFF: Duration = Duration::from_secs(5 * 60);
 pub fn backoff(identity: &str, attempts: i32) -> Duration {
     let doublings = u32::try_from(attempts.clamp(1, 20)).unwrap_or(1);
     let ceiling = (MIN_BACKOFF * 2u32.pow(doublings)).min(MAX_BACKOFF);
+    MIN_BACKOFF + (ceiling - MIN_BACKOFF).mul_f64(fraction((identity, attempts)))
+}
+
+/// A number from 0 to 1 that is the identity's own: what is to be spread over objects is multiplied with it.
+pub fn fraction(identity: impl Hash) -> f64 {
     let mut hasher = DefaultHasher::new();
-    (identity, attempts).hash(&mut hasher);
-    let jitter = (hasher.finish() >> 11) as f64 / (1u64 << 53) as f64;
-    MIN_BACKOFF + (ceiling - MIN_BACKOFF).mul_f64(jitter)
+    identity.hash(&mut hasher);
+    (hasher.finish() >> 11) as f64 / (1u64 << 53) as f64
 }
 
 #[cfg(test)]

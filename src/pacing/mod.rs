@@ -4,4 +4,4 @@ mod account_clock;
 mod backoff;
 
 pub use account_clock::AccountClock;
-pub use backoff::{MAX_BACKOFF, MIN_BACKOFF, backoff};
+pub use backoff::{MAX_BACKOFF, MIN_BACKOFF, backoff, fraction};

@@ -26,7 +26,7 @@ pub(super) async fn wait_until_served(client: &Client, namespaces: &[String]) {
                  voicecampaign-operator crds | kubectl apply --server-side -f -"
             ),
             kube::Error::Api(status) if status.is_forbidden() => tracing::error!(
-                message = status.message,
+                error = status.message,
                 "The operator's role is missing a permission; see deploy/rbac.yaml"
             ),
             error => tracing::error!(%error, "The API server can't be asked"),

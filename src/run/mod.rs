@@ -66,7 +66,7 @@ pub async fn run(
     tracing::info!("Stopping: no new call is begun, what is in flight is finished");
     stopping.send_replace(true);
     if tokio::time::timeout(GRACE, controllers).await.is_err() {
-        tracing::warn!("Stopped with a call in flight; its outcome is looked for after the next start");
+        tracing::warn!("Stopped with a call in flight; it is repeated after the next start");
     }
     if let Some(admin) = admin {
         admin.abort();
@@ -90,7 +90,7 @@ pub fn termination() -> std::io::Result<impl Future<Output = ()> + Send> {
     })
 }
 
-/// A client for the API server, from `KUBECONFIG` or from inside a cluster.
+/// A client for the API server: from `KUBECONFIG`, else `~/.kube/config`, else from inside a cluster.
 ///
 /// kube-rs would retry 429, 503 and 504 up to 15 times inside one call, for minutes. Retries are the controller's
 /// business here, and it puts a deadline on each call.
@@ -103,6 +103,9 @@ pub async fn client() -> anyhow::Result<Client> {
         .context("no Kubernetes cluster: set KUBECONFIG, or run the operator in a cluster")?;
     config.default_retry = false;
     config.connect_timeout = Some(Duration::from_secs(5));
+    // A list on a connection whose other end is silently gone; watches have a shorter time-out of their own.
+    config.read_timeout = Some(Duration::from_secs(240));
+    config.reset_reader_on_write = true;
     tracing::info!(cluster = %config.cluster_url, "Using the Kubernetes cluster");
     Client::try_from(config).context("the configuration of the Kubernetes client can't be used")
 }

@@ -1,3 +1,4 @@
+use std::convert::Infallible;
 use std::io::IsTerminal;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -18,7 +19,7 @@ pub struct Cli {
 /// What the program can do.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Run the operator, in a cluster or (with KUBECONFIG) outside of one
+    /// Run the operator: on the cluster of KUBECONFIG, else of ~/.kube/config, else the one it runs in
     Run(RunArgs),
     /// Print the CustomResourceDefinitions as YAML: `voicecampaign-operator crds | kubectl apply --server-side -f -`
     Crds,
@@ -27,7 +28,7 @@ pub enum Command {
 /// Options of `run`. Each has an environment variable, which the option overrides.
 #[derive(Args, Debug)]
 pub struct RunArgs {
-    /// Namespaces to work in, separated by commas; all if not set
+    /// Namespaces to work in, separated by commas; all if not set or empty
     #[arg(long, env = "WATCH_NAMESPACES", value_name = "NAMESPACE", value_delimiter = ',', value_parser = namespace)]
     pub watch_namespaces: Vec<String>,
 
@@ -36,11 +37,11 @@ pub struct RunArgs {
     pub admin_address: AdminAddress,
 
     /// PEM file with certificates to trust for Kore, in addition to the system's
-    #[arg(long, env = "KORE_CA_FILE", value_name = "FILE")]
+    #[arg(long, env = "KORE_CA_FILE", value_name = "FILE", value_parser = path)]
     pub kore_ca_file: Option<PathBuf>,
 
-    /// Least severe messages to log; RUST_LOG, if set, says it in more detail
-    #[arg(long, env = "LOG_LEVEL", value_enum, default_value_t = LogLevel::Info)]
+    /// Least severe messages to log; RUST_LOG, if set, is used instead
+    #[arg(long, env = "LOG_LEVEL", value_enum, ignore_case = true, default_value_t = LogLevel::Info)]
     pub log_level: LogLevel,
 
     /// How to log; text on a terminal and JSON otherwise, if not set
@@ -97,13 +98,16 @@ impl RunArgs {
     /// The settings that these options make.
     pub fn settings(self) -> Settings {
         let mut namespaces = self.watch_namespaces;
+        namespaces.retain(|name| !name.is_empty());
         namespaces.sort_unstable();
         namespaces.dedup();
         Settings {
             namespaces,
             admin_address: self.admin_address.0,
-            kore: ClientSettings { extra_ca_file: self.kore_ca_file },
-            instance: self.instance_name,
+            kore: ClientSettings {
+                extra_ca_file: self.kore_ca_file.filter(|path| !path.as_os_str().is_empty()),
+            },
+            instance: self.instance_name.filter(|name| !name.is_empty()),
         }
     }
 
@@ -135,13 +139,20 @@ fn admin_address(text: &str) -> Result<AdminAddress, String> {
     text.parse().map(|address| AdminAddress(Some(address))).map_err(|_error| expected.to_owned())
 }
 
+/// clap's own parser refuses an empty path.
+fn path(text: &str) -> Result<PathBuf, Infallible> {
+    Ok(text.into())
+}
+
 fn namespace(text: &str) -> Result<String, String> {
+    let text = text.trim();
     let label = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
     let valid = (1..=63).contains(&text.len())
         && text.chars().all(label)
         && !text.starts_with('-')
         && !text.ends_with('-');
-    if valid {
+    // An empty variable is a variable that is not set.
+    if valid || text.is_empty() {
         return Ok(text.to_owned());
     }
     Err("must be names of namespaces, separated by commas: 1 to 63 lower-case letters, digits and `-` each"
@@ -170,10 +181,21 @@ mod tests {
         assert!(message.contains("text, json"), "{message}");
     }
 
+    /// A chart sets a variable to nothing where it means the default.
+    #[test]
+    fn an_empty_value_is_one_that_is_not_set() {
+        let arguments = ["x", "run", "--watch-namespaces", "", "--kore-ca-file", "", "--instance-name", ""];
+        let Command::Run(args) = Cli::try_parse_from(arguments).unwrap().command else { panic!() };
+        let settings = args.settings();
+        assert!(settings.namespaces.is_empty());
+        assert_eq!((settings.kore.extra_ca_file, settings.instance), (None, None));
+    }
+
     #[test]
     fn namespaces_are_taken_once_each() {
-        let cli = Cli::try_parse_from(["x", "run", "--watch-namespaces", "b,a,b", "--admin-address", "none"])
-            .unwrap();
+        let cli =
+            Cli::try_parse_from(["x", "run", "--watch-namespaces", "b, a,b", "--admin-address", "none"])
+                .unwrap();
         let Command::Run(args) = cli.command else { panic!() };
         let settings = args.settings();
         assert_eq!(settings.namespaces, ["a", "b"]);

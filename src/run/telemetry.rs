@@ -1,3 +1,4 @@
+use anyhow::Context;
 use tracing_subscriber::EnvFilter;
 
 use super::settings::{LogFormat, RunArgs};
@@ -11,7 +12,9 @@ const QUIET: &str = "kube_client::client::builder=off,kube_runtime=warn,hyper_ut
 /// If `RUST_LOG` can't be read, or logging was set up before.
 pub fn init(args: &RunArgs) -> anyhow::Result<()> {
     let filter = match std::env::var("RUST_LOG") {
-        Ok(directives) if !directives.is_empty() => EnvFilter::try_new(directives)?,
+        Ok(directives) if !directives.is_empty() => {
+            EnvFilter::try_new(directives).context("RUST_LOG can't be read")?
+        }
         _ => EnvFilter::try_new(format!("{},{QUIET}", args.log_level.directive()))?,
     };
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);

@@ -1,10 +1,12 @@
 //! Watches and controllers: one of each per namespace that is worked in, or one for all.
 
+use std::hash::{BuildHasher, Hasher, RandomState};
 use std::sync::Arc;
+use std::time::Duration;
 
-use futures::StreamExt;
 use futures::channel::mpsc;
-use futures::future::join_all;
+use futures::stream::FuturesUnordered;
+use futures::{Stream, StreamExt, stream};
 use kube::core::DeserializeGuard;
 use kube::runtime::controller::{self, Controller};
 use kube::runtime::reflector::{self, ObjectRef, Store, store::Writer};
@@ -23,6 +25,8 @@ use crate::metrics::Metrics;
 
 /// A watch is begun anew after this time. Below the 240 s after which cloud load balancers silently drop a connection.
 const WATCH_SECONDS: u32 = 220;
+/// A watch can lose an event; so now and then everything is listed anew: after this time, and up to as much again.
+const RELIST: Duration = Duration::from_secs(12 * 60);
 /// Objects per page of a list.
 const PAGE_SIZE: u32 = 500;
 
@@ -51,13 +55,20 @@ pub(super) async fn controllers<S: CampaignService>(wiring: Wiring<S>, namespace
         if namespaces.is_empty() { vec![None] } else { namespaces.into_iter().map(Some).collect() };
     let (connection_stores, connection_writers): (Vec<_>, Vec<_>) =
         scopes.iter().map(|_| reflector::store::<Connection>()).unzip();
-    let connections = Arc::new(Connections::new(client, connection_stores));
+    let connections = Arc::new(Connections::new(wiring.kube.clone(), connection_stores));
     wiring.health.expect(2 * scopes.len());
+    let stopping = wiring.stopping.clone();
     let controllers = scopes
         .into_iter()
         .zip(connection_writers)
         .map(|(scope, writer)| controller(&wiring, scope.as_deref(), connections.clone(), writer));
-    join_all(controllers.collect::<Vec<_>>()).await;
+    let mut controllers: FuturesUnordered<_> = controllers.collect();
+    // One that ends by itself ends the process: a namespace that nobody cares for must not look healthy.
+    while let Some(()) = controllers.next().await {
+        if !*stopping.borrow() {
+            return;
+        }
+    }
 }
 
 /// The controller of one namespace, or of all.
@@ -74,7 +85,7 @@ fn controller<S: CampaignService>(
         connections,
         accounts: wiring.accounts.clone(),
         memory: Memory::default(),
-        events: Events::new(wiring.kube.client(), "voicecampaign-operator", wiring.instance.clone()),
+        events: Events::new(wiring.kube.clone(), "voicecampaign-operator", wiring.instance.clone()),
         metrics: wiring.metrics.clone(),
         stopping: wiring.stopping.clone(),
     });
@@ -90,7 +101,8 @@ fn controller<S: CampaignService>(
         context.clone(),
         wiring.health.clone(),
     );
-    let stop = stopped(wiring.stopping.clone());
+    let (stop, stop_early) = (stopped(wiring.stopping.clone()), stopped(wiring.stopping.clone()));
+    let known = context.connections.clone();
     // The watch of connections is not one of the controller's own: those share one backoff, and stall together.
     let mut connection_watch = tokio::spawn(connection_watch);
     let run = Controller::for_stream(campaign_watch, campaigns)
@@ -102,6 +114,13 @@ fn controller<S: CampaignService>(
                 report(&error);
             }
         });
+    let run = async move {
+        // Otherwise each campaign would ask the API server for a connection that the cache is about to show.
+        tokio::select! {
+            () = known.wait_until_known() => run.await,
+            () = stop_early => {}
+        }
+    };
     async move {
         tokio::select! {
             () = run => {}
@@ -117,9 +136,9 @@ fn watch_campaigns<S: CampaignService>(
     store: Store<Campaign>,
     context: Arc<Context<S>>,
     health: Arc<Health>,
-) -> impl futures::Stream<Item = Result<Campaign, watcher::Error>> + Send {
+) -> impl Stream<Item = Result<Campaign, watcher::Error>> + Send {
     let mut first = true;
-    watcher(api, watch_config())
+    relisting(move || watcher(api.clone(), watch_config()))
         .modify(prune)
         .default_backoff()
         .reflect(writer)
@@ -151,7 +170,8 @@ async fn watch_connections(
     health: Arc<Health>,
 ) {
     let mut first = true;
-    let mut events = watcher(api, watch_config()).modify(prune).default_backoff().reflect(writer).boxed();
+    let watch = relisting(move || watcher(api.clone(), watch_config()));
+    let mut events = watch.modify(prune).default_backoff().reflect(writer).boxed();
     while let Some(event) = events.next().await {
         match event {
             Ok(watcher::Event::Apply(connection) | watcher::Event::InitApply(connection)) => {
@@ -176,6 +196,18 @@ fn uses(campaign: &Campaign, connection: &Connection) -> bool {
         campaign.namespace() == connection.namespace()
             && campaign.spec.connection_ref.name == connection.name_any()
     })
+}
+
+/// A watch that begins anew, with a list, from time to time; each at a time of its own.
+fn relisting<S: Stream + Send>(watch: impl FnMut() -> S + Send) -> impl Stream<Item = S::Item> + Send {
+    stream::repeat_with(watch)
+        .flat_map(|watch| watch.take_until(tokio::time::sleep(between(RELIST, 2 * RELIST))))
+}
+
+/// A random time between two, from the standard library's seeds of hash maps.
+fn between(least: Duration, most: Duration) -> Duration {
+    let random = RandomState::new().build_hasher().finish();
+    least + (most - least).mul_f64(random as f64 / u64::MAX as f64)
 }
 
 fn watch_config() -> watcher::Config {
@@ -216,4 +248,28 @@ fn causes(error: &dyn std::error::Error) -> impl Iterator<Item = String> {
         .map(ToString::to_string)
         .collect::<Vec<_>>()
         .into_iter()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Whatever a watch has lost, it is found after at most 24 minutes.
+    #[tokio::test(start_paused = true)]
+    async fn a_watch_begins_anew_between_12_and_24_minutes() {
+        let begun = tokio::time::Instant::now();
+        // Each watch tells when it begins, and then nothing, for ever.
+        let mut watch =
+            Box::pin(relisting(|| stream::once(async { begun.elapsed() }).chain(stream::pending())));
+        let mut last = watch.next().await.unwrap();
+        let mut pauses = std::collections::HashSet::new();
+        for _ in 0..20 {
+            let next = watch.next().await.unwrap();
+            let pause = next - last;
+            assert!((RELIST..=2 * RELIST + Duration::from_millis(2)).contains(&pause), "{pause:?}");
+            pauses.insert(pause);
+            last = next;
+        }
+        assert!(pauses.len() > 10, "each at a time of its own");
+    }
 }

@@ -64,19 +64,20 @@ pub fn cache() -> Result<PathBuf> {
     // Two builds at once would only wait for each other's memory.
     let lock = fs::File::create(folder.join("lock"))?;
     let _lock = Flock::lock(lock, FlockArg::LockExclusive).map_err(|(_, error)| error)?;
-    for (name, _, package) in PROGRAMS {
-        if !folder.join(name).is_file() {
-            build(&module, &folder, name, package)?;
-        }
+    let missing: Vec<_> = PROGRAMS.iter().filter(|(name, ..)| !folder.join(name).is_file()).collect();
+    for (number, (name, _, package)) in missing.iter().enumerate() {
+        eprintln!(
+            "testbed: building {name} ({} of {}) from its Go module into {}; the first build takes minutes",
+            number + 1,
+            missing.len(),
+            folder.display()
+        );
+        build(&module, &folder, name, package)?;
     }
     Ok(CACHE.get_or_init(|| folder).clone())
 }
 
 fn build(module: &Path, folder: &Path, name: &str, package: &str) -> Result<()> {
-    eprintln!(
-        "testbed: building {name} from its Go module into {} (minutes the first time, seconds later)",
-        folder.display()
-    );
     let version = "k8s.io/component-base/version";
     let (major, minor) = KUBERNETES.trim_start_matches('v').split_once('.').context("a version")?;
     let minor = minor.split('.').next().unwrap_or_default();

@@ -24,7 +24,8 @@ const AUDIT_POLICY: &str = r#"{"apiVersion": "audit.k8s.io/v1", "kind": "Policy"
   {"level": "Metadata", "verbs": ["get", "list", "watch"], "resources": [{"group": "", "resources": ["secrets"]}]},
   {"level": "None"}]}"#;
 
-/// A running control plane. Dropping it ends it and removes its folder, logs included.
+/// A running control plane. Dropping it ends it; its folder with the logs stays until the next
+/// start, unless it was [`Self::finish`]ed.
 #[derive(Debug)]
 pub struct ControlPlane {
     // In the order in which they are ended.
@@ -45,7 +46,8 @@ impl ControlPlane {
     pub fn start() -> Result<Self> {
         remove_leftovers();
         let prefix = format!("{FOLDER_PREFIX}{}-", std::process::id());
-        let folder = tempfile::Builder::new().prefix(&prefix).tempdir()?;
+        let mut folder = tempfile::Builder::new().prefix(&prefix).tempdir()?;
+        folder.disable_cleanup(true);
         certificates::write(folder.path())?;
         fs::write(folder.path().join("audit-policy.json"), AUDIT_POLICY)?;
         let [api_port, etcd_port] = [free_port()?, free_port()?];
@@ -65,6 +67,12 @@ impl ControlPlane {
                 Err(error) => return Err(error),
             }
         }
+    }
+
+    /// Ends it and removes its folder: all went well, and nobody needs the logs.
+    pub fn finish(mut self) {
+        (self.controller_manager, self.api_server, self.etcd) = (None, None, None);
+        self.folder.disable_cleanup(false);
     }
 
     /// Folder of the logs, certificates and configuration files.

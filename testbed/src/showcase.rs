@@ -39,6 +39,11 @@ impl Showcase {
     pub async fn start() -> Result<Self> {
         process::end_with_starter();
         let program = binaries::workspace("voicecampaign-operator", "voicecampaign-operator")?;
+        binaries::workspace("kore-simulator", "kore-simulator")?;
+        binaries::cache()?;
+        println!(
+            "Starting etcd, kube-apiserver, kube-controller-manager, a simulated Kore and the operator ..."
+        );
         let plane = ControlPlane::start()?;
         let (id, secret) = CLIENT;
         let kore = Kore::start(id, secret, &Behaviour::default(), plane.folder()).await?;
@@ -47,6 +52,13 @@ impl Showcase {
         let kubectl = plane.kubectl()?;
         kubectl.try_run(&["create", "namespace", NAMESPACE])?;
         Ok(Self { operator, kore, kubectl, plane })
+    }
+
+    /// Ends everything and removes the logs.
+    pub fn finish(self) {
+        let Self { operator, kore, kubectl: _, plane } = self;
+        drop((operator, kore));
+        plane.finish();
     }
 
     /// Puts campaigns of these names into Kore.

@@ -76,5 +76,6 @@ async fn a_failing_service_is_asked_again_until_it_confirms() {
     assert_eq!(object["status"]["observedGeneration"], object["metadata"]["generation"]);
     world.wait_until_gone("renewal");
     assert_eq!(world.deletes("renewal").len(), 3);
+    world.assert_no_violations();
     assert!(world.events("renewal").contains(&"ServiceUnavailable".to_owned()));
 }

@@ -131,7 +131,10 @@ async fn no_secret_gets_out() {
     assert!(operator.terminate().unwrap().success());
     seen.push_str(&operator.output());
     assert!(operator.output().contains("Deleted campaign in Kore"), "the log was read");
+    assert!(seen.contains("[redacted]"), "the echo was read, and told without the secret");
     assert!(!seen.contains(CLIENT_SECRET), "the secret got out");
+    let encoded = world.run(&["get", "secret", "kore-jwt-app", "-o", "jsonpath={.data.clientSecret}"]);
+    assert!(encoded.len() > 20 && !seen.contains(&encoded), "the secret got out in base64");
     // Every token begins with the same header, base64url of {"typ":"JWT","alg":"HS256"} in either order.
     assert!(!seen.contains("eyJ0eXAiOiJKV1Qi") && !seen.contains("eyJhbGciOiJIUzI1NiI"), "a token got out");
     assert!(!seen.to_lowercase().contains(r#""auth":"#), "an auth header got out");
@@ -139,6 +142,45 @@ async fn no_secret_gets_out() {
     let kubeconfig = std::fs::read_to_string(plane().folder().join("operator.kubeconfig")).unwrap();
     let token = serde_json::from_str::<Value>(&kubeconfig).unwrap()["users"][0]["user"]["token"].clone();
     assert!(!seen.contains(token.as_str().unwrap()), "the operator's token got out");
+}
+
+/// A line of the JSON log names the object, and each key once: tools keep one of two.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_log_line_names_its_object_and_no_key_twice() {
+    let world = World::new("logs").await;
+    let mut operator = world.operator();
+    world.create_campaign("renewal", &json!({}));
+    world.wait_for_reason("renewal", "CampaignFound");
+    world.kore.add_fault(Fault::answer_delete(Some(1), 503, ""));
+    world.delete("renewal");
+    world.wait_until_gone("renewal");
+    assert!(operator.terminate().unwrap().success());
+    let output = operator.output();
+    for line in output.lines() {
+        let value: Value = serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"));
+        for key in value.as_object().unwrap().keys() {
+            assert_eq!(line.matches(&format!("\"{key}\":")).count(), 1, "{key} twice in {line}");
+        }
+    }
+    for message in ["The deletion was not confirmed", "Deleted campaign in Kore", "Released VoiceCampaign"] {
+        let line = output
+            .lines()
+            .find(|line| line.contains(message))
+            .unwrap_or_else(|| panic!("{message}: {output}"));
+        let line: Value = serde_json::from_str(line).unwrap();
+        assert_eq!(line["span"]["voicecampaign"], "logs/renewal");
+    }
+}
+
+/// A namespace that goes as a whole refuses events: nothing hangs on them.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_terminating_namespace_does_not_hang_on_events() {
+    let world = World::new("terminating").await;
+    let _operator = world.operator();
+    world.create_campaign("renewal", &json!({"deletionPolicy": "Orphan"}));
+    world.wait_for_reason("renewal", "CampaignFound");
+    world.kubectl.try_run(&["delete", "namespace", "terminating", "--timeout=60s"]).unwrap();
+    assert!(world.in_kore("renewal"));
 }
 
 /// The admin endpoints answer, and count what has happened.
@@ -220,10 +262,21 @@ async fn missing_definitions_and_misfit_objects_stop_nothing() {
         })
         .unwrap_or_else(|error| panic!("{error}: {last:?}\n{}", operator.output()));
     }
-    // All namespaces are watched without --watch-namespaces; and what fits is let go.
+    // A definition that knows nothing of `deletion` prunes it from the status: what fits is let go all the same. And all
+    // namespaces are watched without --watch-namespaces.
+    let condition = json!({"type": "object", "x-kubernetes-preserve-unknown-fields": true});
+    let old = json!([{"op": "replace", "path": "/spec/versions/0/schema/openAPIV3Schema", "value": {"type": "object",
+        "properties": {"spec": condition, "status": {"type": "object", "properties": {
+            "observedGeneration": {"type": "integer"}, "conditions": {"type": "array", "items": condition}}}}}}]);
+    kubectl
+        .try_run(&["patch", "crd", "voicecampaigns.voicecampaign.dev", "--type=json", "-p", &old.to_string()])
+        .unwrap();
+    tokio::time::sleep(Duration::from_secs(3)).await;
     kubectl
         .try_run(&["patch", "vcamp", "fit", "--type=merge", "-p", r#"{"spec":{"deletionPolicy":"Orphan"}}"#])
         .unwrap();
     kubectl.try_run(&["delete", "vcamp", "fit", "--timeout=60s"]).unwrap();
+    assert!(operator.output().contains("The status can't be stored as it is"), "{}", operator.output());
     assert!(operator.terminate().unwrap().success());
+    own.finish();
 }

@@ -39,6 +39,7 @@ async fn a_thousand_deletions_at_once_delete_each_campaign_once() {
     wait_for_count(&world, "all are gone", |_| true, 0).await;
 
     assert!(world.kore.campaigns().is_empty());
+    world.assert_no_violations();
     let mut deletes: HashMap<String, usize> = HashMap::new();
     for entry in world.kore.journal().into_iter().filter(|entry| entry.operation == Operation::Delete) {
         *deletes.entry(entry.campaign_id.unwrap()).or_default() += 1;

@@ -106,6 +106,13 @@ impl World {
         self.kore.journal().into_iter().filter(wanted).collect()
     }
 
+    /// Kore would have refused none of the requests: every token was fresh and good, the quota was kept.
+    pub fn assert_no_violations(&self) {
+        let violations: Vec<_> =
+            self.kore.journal().into_iter().filter_map(|entry| entry.violation).collect();
+        assert!(violations.is_empty(), "{violations:#?}");
+    }
+
     /// The operator as a process that works in this namespace.
     pub fn operator(&self) -> Operator {
         Operator::start(plane(), &self.options()).expect("the operator starts")
@@ -153,7 +160,9 @@ impl World {
             last = self.get(name);
             Ok(last.clone().filter(|object| wanted(object)))
         })
-        .unwrap_or_else(|error| panic!("{error}; the object: {}", pretty(last.as_ref())))
+        .unwrap_or_else(|error| {
+            panic!("{error}; logs: {}; the object: {}", plane().folder().display(), pretty(last.as_ref()))
+        })
     }
 
     pub fn wait_for_reason(&self, name: &str, reason: &str) -> Value {
@@ -170,7 +179,9 @@ impl World {
             last = self.get(name);
             Ok(last.is_none().then_some(()))
         })
-        .unwrap_or_else(|error| panic!("{error}; the object: {}", pretty(last.as_ref())));
+        .unwrap_or_else(|error| {
+            panic!("{error}; logs: {}; the object: {}", plane().folder().display(), pretty(last.as_ref()))
+        });
     }
 
     /// Reasons of the events about an object.

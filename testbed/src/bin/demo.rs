@@ -15,15 +15,18 @@ const PATIENCE: Duration = Duration::from_secs(30);
 #[tokio::main]
 async fn main() -> Result<()> {
     showcase::end_on_signal()?;
-    println!("Starting etcd, kube-apiserver, kube-controller-manager, a simulated Kore and the operator ...");
-    let show = Showcase::start().await?;
-    let started = Instant::now();
-    let demo = Demo { show };
-    demo.declare().await?;
-    demo.delete_one().await?;
-    demo.delete_while_kore_fails().await?;
-    demo.orphan_one().await?;
-    demo.summary(started).await
+    println!(
+        "Kore.ai runs outbound voice campaigns. With this operator each campaign is a resource in Kubernetes, and deleting
+the resource deletes the campaign: the resource stays until Kore has confirmed, and says meanwhile what it waits for.
+"
+    );
+    let demo = Demo { show: Showcase::start().await? };
+    let logs = demo.show.plane.folder().to_owned();
+    demo.run()
+        .await
+        .with_context(|| format!("not everything came true; the logs are in {}", logs.display()))?;
+    demo.show.finish();
+    Ok(())
 }
 
 struct Demo {
@@ -31,13 +34,31 @@ struct Demo {
 }
 
 impl Demo {
+    async fn run(&self) -> Result<()> {
+        let started = Instant::now();
+        self.declare().await?;
+        self.delete_one().await?;
+        self.delete_while_kore_fails().await?;
+        self.orphan_one().await?;
+        self.summary(started).await
+    }
+
     /// Campaigns as a team keeps them in Git.
     async fn declare(&self) -> Result<()> {
         title("1. A team declares where Kore is, and its voice campaigns");
         self.show.seed(&["renewal-outreach", "winback", "survey", "legacy"]).await?;
         let manifest = campaign_manifest("renewal-outreach", "Delete");
-        println!("{}", indented(&manifest));
-        let mut manifests = vec![self.show.connection_manifest(), manifest];
+        let connection = self.show.connection_manifest();
+        println!(
+            "campaigns.yaml holds a Secret with the credentials, the connection to Kore, and four campaigns:\n"
+        );
+        let (_, shown_connection) = connection.split_once("---\n").context("a connection")?;
+        println!(
+            "{}  ---\n{}  ... (winback, survey; and legacy, with deletionPolicy Orphan)\n",
+            indented(shown_connection),
+            indented(&manifest)
+        );
+        let mut manifests = vec![connection, manifest];
         manifests.extend(["winback", "survey"].map(|name| campaign_manifest(name, "Delete")));
         manifests.push(campaign_manifest("legacy", "Orphan"));
         shown(
@@ -114,7 +135,17 @@ impl Demo {
             );
             Ok(object.is_none().then_some(()))
         })?;
-        println!("{}", indented(&String::from_utf8_lossy(&finish(table)?)));
+        let table = String::from_utf8_lossy(&finish(table)?).into_owned();
+        println!("{}", indented(&table));
+        for attempts in ["1", "2"] {
+            let row = table.lines().map(|row| row.split_whitespace().collect::<Vec<_>>());
+            let telling = |row: Vec<&str>| {
+                row.get(3) == Some(&"ServiceUnavailable")
+                    && row.get(4) == Some(&attempts)
+                    && row.get(5).is_some_and(|next| next.ends_with('Z'))
+            };
+            ensure!(row.into_iter().any(telling), "the columns did not show attempt {attempts} and the next");
+        }
         let told = messages.first().context("the reason ServiceUnavailable was not shown")?;
         let message = text(&told["message"]);
         println!("The message of the condition Ready, while it waited:\n  {message}\n");

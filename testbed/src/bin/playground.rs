@@ -6,20 +6,20 @@ use testbed::showcase::{self, NAMESPACE, Showcase, campaign_manifest};
 #[tokio::main]
 async fn main() -> Result<()> {
     showcase::end_on_signal()?;
-    println!("Starting etcd, kube-apiserver, kube-controller-manager, a simulated Kore and the operator ...");
     let show = Showcase::start().await?;
     let names = ["renewal-outreach", "winback", "survey"];
     show.seed(&names).await?;
     let campaigns = names.map(|name| campaign_manifest(name, "Delete")).join("---\n");
     show.kubectl.apply(&format!("{}---\n{campaigns}", show.connection_manifest()))?;
     let kore = show.kore.url();
-    let kubectl = testbed::binaries::control_plane("kubectl")?;
+    let programs = testbed::binaries::cache()?;
     println!(
         r#"
 Ready. In another terminal:
 
   export KUBECONFIG={kubeconfig}
-  kubectl -n {NAMESPACE} get vcamp              # no kubectl? {kubectl}
+  export PATH=$PATH:{programs}
+  kubectl -n {NAMESPACE} get vcamp
   kubectl -n {NAMESPACE} describe vcamp survey
   kubectl -n {NAMESPACE} delete vcamp renewal-outreach
 
@@ -39,7 +39,7 @@ What Kore has received, and what it still has:
 The operator's log: {log}
 Ctrl-C ends everything."#,
         kubeconfig = show.plane.kubeconfig().display(),
-        kubectl = kubectl.display(),
+        programs = programs.display(),
         log = show.operator.log().display(),
     );
     std::future::pending().await

@@ -115,3 +115,23 @@ fn what_names_the_campaign_is_immutable() {
         connection(field, value).validate_cel_update(&old).unwrap();
     }
 }
+
+#[test]
+fn names_and_texts_have_their_form() {
+    for bad in ["", "Production", "a b", "-a", "a-", "../a"] {
+        let message = campaign_refused("connectionRef", json!({"name": bad}));
+        assert!(
+            message.contains("`connectionRef.name` must be the name of a KoreConnection"),
+            "{bad}: {message}"
+        );
+        let message = connection_refused("credentialsSecretRef", json!({"name": bad}));
+        assert!(
+            message.contains("`credentialsSecretRef.name` must be the name of a Secret"),
+            "{bad}: {message}"
+        );
+    }
+    let message = connection_refused("iid", json!("a/b"));
+    assert!(message.contains("`iid` must be 1 to 128 characters"), "{message}");
+    let message = connection_refused("jwt", json!({"subject": ""}));
+    assert!(message.contains("`jwt.subject` must be 1 to 128 characters"), "{message}");
+}

@@ -1,6 +1,7 @@
 # The same commands here, in CI and before a commit.
 .DEFAULT_GOAL := help
 CARGO ?= cargo
+PROGRAMS := $(or $(CARGO_TARGET_DIR),target)/debug
 
 .PHONY: help
 help: ## List the targets
@@ -9,12 +10,12 @@ help: ## List the targets
 .PHONY: demo
 demo: ## Show on a real control plane what the operator does (under 90 s, once built)
 	@$(CARGO) build --locked --workspace --bins
-	@$(CARGO) run --quiet --locked --package testbed --bin demo
+	@$(PROGRAMS)/demo
 
 .PHONY: playground
 playground: ## Start a control plane, a simulated Kore and the operator, and leave them running until Ctrl-C
 	@$(CARGO) build --locked --workspace --bins
-	@$(CARGO) run --quiet --locked --package testbed --bin playground
+	@$(PROGRAMS)/playground
 
 .PHONY: test
 test: ## Run all tests, on a real control plane

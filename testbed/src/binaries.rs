@@ -103,12 +103,13 @@ fn build(module: &Path, folder: &Path, name: &str, package: &str) -> Result<()> 
 ///
 /// # Errors
 /// If the build fails.
-pub fn workspace(package: &str, program: &str) -> Result<PathBuf> {
+pub fn workspace(program: &str) -> Result<PathBuf> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut build = Command::new(&cargo);
     build
         .args(["build", "--quiet", "--locked", "--message-format=json-render-diagnostics"])
-        .args(["--package", package, "--bin", program])
+        // All of them, as `make` builds them: another choice would have other features, and compile everything again.
+        .args(["--workspace", "--bins"])
         .args((!cfg!(debug_assertions)).then_some("--release"))
         .current_dir(repository());
     let output = process::run(build).with_context(|| format!("building {program} failed"))?;

@@ -30,7 +30,7 @@ impl Kore {
         behaviour: &Behaviour,
         folder: &Path,
     ) -> Result<Self> {
-        let mut command = Command::new(binaries::workspace("kore-simulator", "kore-simulator")?);
+        let mut command = Command::new(binaries::workspace("kore-simulator")?);
         command.arg(format!("--app={client_id}:{client_secret}"));
         command.arg(format!("--behaviour={}", serde_json::to_string(behaviour)?));
         let mut process = Process::start("kore-simulator", command, folder)?;

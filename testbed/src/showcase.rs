@@ -38,8 +38,7 @@ impl Showcase {
     /// If something does not come up.
     pub async fn start() -> Result<Self> {
         process::end_with_starter();
-        let program = binaries::workspace("voicecampaign-operator", "voicecampaign-operator")?;
-        binaries::workspace("kore-simulator", "kore-simulator")?;
+        let program = binaries::workspace("voicecampaign-operator")?;
         binaries::cache()?;
         println!(
             "Starting etcd, kube-apiserver, kube-controller-manager, a simulated Kore and the operator ..."

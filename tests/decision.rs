@@ -158,6 +158,17 @@ fn a_ground_of_another_object_or_deletion_does_not_count() {
     }
 }
 
+/// After a rollback: what a newer operator has written and this one can't read counts as not there, and the deletion begins
+/// anew.
+#[test]
+fn a_record_of_a_newer_operator_counts_as_none() {
+    let ground = DeletionStatus { ground: Some(GroundName::Deleted), ..record() };
+    let mut newer = serde_json::to_value(with(deleted(), ground)).unwrap();
+    newer["status"]["deletion"]["ground"] = "ProvenByTelepathy".into();
+    let object: VoiceCampaign = serde_json::from_value(newer).unwrap();
+    assert_eq!(decide(&observed(&object, &usable()), at(0)), Step::Delete);
+}
+
 /// `Orphan` may be set while the object is being deleted, and may be taken back until it has gone.
 #[test]
 fn orphan_takes_effect_at_once_even_before_the_next_attempt() {

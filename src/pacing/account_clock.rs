@@ -191,6 +191,7 @@ mod tests {
         assert_eq!(clock.claim(&1, at(0), 1), Ok(()));
         assert!(clock.claim(&2, at(0), 1).is_err());
         assert_eq!(clock.claim(&3, at(200_000), 1), Ok(()));
+        assert!(clock.slots.is_empty() && clock.reserved.is_empty(), "nothing is kept of what has passed");
     }
 
     /// A caller that asks again before its slot gets the same slot, and asking costs the others nothing.

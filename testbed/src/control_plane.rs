@@ -7,6 +7,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use nix::sys::signal::Signal;
 use serde_json::json;
 
 use crate::kubectl::Kubectl;
@@ -73,6 +74,22 @@ impl ControlPlane {
     pub fn finish(mut self) {
         (self.controller_manager, self.api_server, self.etcd) = (None, None, None);
         self.folder.disable_cleanup(false);
+    }
+
+    /// Stops the API server without a word (SIGSTOP), until [`Self::resume_api_server`].
+    ///
+    /// # Errors
+    /// If it does not run.
+    pub fn pause_api_server(&self) -> Result<()> {
+        self.api_server.as_ref().context("the API server runs")?.signal(Signal::SIGSTOP)
+    }
+
+    /// Lets the API server go on (SIGCONT).
+    ///
+    /// # Errors
+    /// If it does not run.
+    pub fn resume_api_server(&self) -> Result<()> {
+        self.api_server.as_ref().context("the API server runs")?.signal(Signal::SIGCONT)
     }
 
     /// Folder of the logs, certificates and configuration files.

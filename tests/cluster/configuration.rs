@@ -144,6 +144,34 @@ async fn the_quota_is_kept() {
     world.assert_no_violations();
 }
 
+/// An object that goes otherwise gives its slot back: those behind it do not wait for nobody.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_slot_goes_back_when_its_owner_goes() {
+    let world = World::without_connection("slot").await;
+    world.create_secret(CLIENT_ID, CLIENT_SECRET);
+    world.create_connection(1, 10);
+    let _operator = world.operator();
+    let release = |name: &str, patch: &str| world.run(&["patch", "vcamp", name, "--type=merge", "-p", patch]);
+    for name in ["first", "second", "third"] {
+        // Suspended: not looked at, so that the deletions have the quota to themselves.
+        world.create_campaign(name, &json!({"suspend": true}));
+        world.wait_for_reason(name, "Suspended");
+        world.delete(name);
+    }
+    release("first", r#"{"spec":{"suspend":false}}"#);
+    world.wait_until_gone("first");
+    let next = |name: &str| -> jiff::Timestamp {
+        release(name, r#"{"spec":{"suspend":false}}"#);
+        let object = world.wait_for_reason(name, "WaitingForQuota");
+        object["status"]["deletion"]["nextAttemptAt"].as_str().unwrap().parse().unwrap()
+    };
+    let second = next("second");
+    release("second", r#"{"spec":{"deletionPolicy":"Orphan"}}"#);
+    world.wait_until_gone("second");
+    let third = next("third");
+    assert!(third.duration_since(second).as_secs() < 30, "{second}, {third}");
+}
+
 /// R22: `HTTPS_PROXY` and its kin are honoured.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_proxy_is_honoured() {

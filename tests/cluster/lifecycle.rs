@@ -38,6 +38,34 @@ async fn the_schedule_survives_kill_9() {
     assert!(deletes[1].at >= promised, "sent at {}, promised {promised}", deletes[1].at);
 }
 
+/// K7: Kore confirms while the API server is silent. The answer is kept until it can be written; nothing is sent again.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_outlives_a_silent_api_server() {
+    // One of its own: the others' must not fall silent. It ends with this process.
+    let own: &'static ControlPlane = Box::leak(Box::new(ControlPlane::start().unwrap()));
+    operator::install(own).unwrap();
+    let world = World::on(own, "silent").await;
+    world.create_secret(CLIENT_ID, CLIENT_SECRET);
+    world.create_connection(6000, 10);
+    let _operator = world.operator();
+    world.create_campaign("renewal", &json!({}));
+    world.wait_for_reason("renewal", "CampaignFound");
+    world.kore.add_fault(Fault {
+        delay_ms: 3000,
+        then: Outcome::Normal,
+        ..Fault::answer_delete(Some(1), 200, "")
+    });
+    world.delete("renewal");
+    world.wait_for_reason("renewal", "Deleting");
+    own.pause_api_server().unwrap();
+    // The answer comes after 3 s; the write of its status gives up after 10 s.
+    tokio::time::sleep(Duration::from_secs(16)).await;
+    assert!(!world.in_kore("renewal"));
+    own.resume_api_server().unwrap();
+    world.wait_until_gone("renewal");
+    assert_eq!(world.deletes("renewal").len(), 1, "the answer was forgotten, and the DELETE repeated");
+}
+
 /// SIGTERM: the DELETE in flight is finished, recorded and released; then the process ends with 0.
 #[tokio::test(flavor = "multi_thread")]
 async fn sigterm_finishes_what_is_in_flight() {
@@ -277,6 +305,9 @@ async fn missing_definitions_and_misfit_objects_stop_nothing() {
         .unwrap();
     kubectl.try_run(&["delete", "vcamp", "fit", "--timeout=60s"]).unwrap();
     assert!(operator.output().contains("The status can't be stored as it is"), "{}", operator.output());
+    let fit = |write: &&testbed::audit::Write| write.name == "fit" && write.subresource == "status";
+    let writes = own.writes().unwrap();
+    assert!(writes.iter().filter(fit).count() < 8, "it is written again and again");
     assert!(operator.terminate().unwrap().success());
     own.finish();
 }

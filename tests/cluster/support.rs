@@ -31,6 +31,7 @@ pub fn plane() -> &'static ControlPlane {
 
 /// The surroundings of one test.
 pub struct World {
+    pub plane: &'static ControlPlane,
     pub namespace: String,
     pub kore: Simulator,
     pub kubectl: Kubectl,
@@ -47,12 +48,17 @@ impl World {
 
     /// A namespace with a Kore, and nothing in it.
     pub async fn without_connection(name: &str) -> Self {
+        Self::on(plane(), name).await
+    }
+
+    /// The same on another control plane than the one that all share.
+    pub async fn on(plane: &'static ControlPlane, name: &str) -> Self {
         let behaviour = Behaviour { requests_per_minute: None, ..Behaviour::default() };
         let apps = vec![App { client_id: CLIENT_ID.into(), client_secret: CLIENT_SECRET.into() }];
         let kore = Simulator::start(([127, 0, 0, 1], 0).into(), apps, behaviour).await.unwrap();
-        let kubectl = plane().kubectl().unwrap();
+        let kubectl = plane.kubectl().unwrap();
         kubectl.try_run(&["create", "namespace", name]).unwrap();
-        Self { namespace: name.to_owned(), kore, kubectl }
+        Self { plane, namespace: name.to_owned(), kore, kubectl }
     }
 
     pub fn create_secret(&self, client_id: &str, client_secret: &str) {
@@ -115,7 +121,7 @@ impl World {
 
     /// The operator as a process that works in this namespace.
     pub fn operator(&self) -> Operator {
-        Operator::start(plane(), &self.options()).expect("the operator starts")
+        Operator::start(self.plane, &self.options()).expect("the operator starts")
     }
 
     pub fn options(&self) -> Options {
@@ -127,7 +133,7 @@ impl World {
 
     /// A client of an administrator.
     pub async fn client(&self) -> Client {
-        client(&plane().kubeconfig()).await
+        client(&self.plane.kubeconfig()).await
     }
 
     pub async fn campaigns(&self) -> Api<VoiceCampaign> {
@@ -161,7 +167,7 @@ impl World {
             Ok(last.clone().filter(|object| wanted(object)))
         })
         .unwrap_or_else(|error| {
-            panic!("{error}; logs: {}; the object: {}", plane().folder().display(), pretty(last.as_ref()))
+            panic!("{error}; logs: {}; the object: {}", self.plane.folder().display(), pretty(last.as_ref()))
         })
     }
 
@@ -180,7 +186,7 @@ impl World {
             Ok(last.is_none().then_some(()))
         })
         .unwrap_or_else(|error| {
-            panic!("{error}; logs: {}; the object: {}", plane().folder().display(), pretty(last.as_ref()))
+            panic!("{error}; logs: {}; the object: {}", self.plane.folder().display(), pretty(last.as_ref()))
         });
     }
 

@@ -1,4 +1,4 @@
-//! The audit log of the API server: who has written what.
+//! The audit log of the API server: who has asked for what.
 
 use std::fs;
 use std::path::Path;
@@ -8,7 +8,7 @@ use serde_json::Value;
 
 /// One request that the API server has answered.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Write {
+pub struct Request {
     /// Who.
     pub user: String,
     /// `patch`, `create` and so on.
@@ -26,20 +26,20 @@ pub struct Write {
 }
 
 /// Reads an audit log.
-pub(crate) fn read(path: &Path) -> Result<Vec<Write>> {
+pub(crate) fn read(path: &Path) -> Result<Vec<Request>> {
     let text = fs::read_to_string(path)?;
     // The last line may be in the writing.
     Ok(text
         .lines()
         .filter_map(|line| serde_json::from_str::<Value>(line).ok())
-        .map(|event| write(&event))
+        .map(|event| request(&event))
         .collect())
 }
 
-fn write(event: &Value) -> Write {
+fn request(event: &Value) -> Request {
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let object = &event["objectRef"];
-    Write {
+    Request {
         user: text(&event["user"]["username"]),
         verb: text(&event["verb"]),
         resource: text(&object["resource"]),

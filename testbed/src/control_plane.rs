@@ -18,11 +18,10 @@ use crate::{audit, binaries, certificates, wait};
 const START: Duration = Duration::from_secs(60);
 /// Folders in the temporary directory: this, the id of the process, and something random.
 const FOLDER_PREFIX: &str = "voicecampaign-testbed-";
-/// Every write to our kinds and every event, so that tests can count what the operator writes.
+/// Every read and write of our kinds, of events and of Secrets, so that tests can count what the operator asks for.
 const AUDIT_POLICY: &str = r#"{"apiVersion": "audit.k8s.io/v1", "kind": "Policy", "omitStages": ["RequestReceived"], "rules": [
-  {"level": "Metadata", "verbs": ["create", "update", "patch", "delete"], "resources": [
+  {"level": "Metadata", "resources": [
     {"group": "voicecampaign.dev"}, {"group": "events.k8s.io"}, {"group": "", "resources": ["events", "secrets"]}]},
-  {"level": "Metadata", "verbs": ["get", "list", "watch"], "resources": [{"group": "", "resources": ["secrets"]}]},
   {"level": "None"}]}"#;
 
 /// A running control plane. Dropping it ends it; its folder with the logs stays until the next
@@ -110,11 +109,11 @@ impl ControlPlane {
         Kubectl::new(self.kubeconfig())
     }
 
-    /// Every write to our kinds so far, from the audit log.
+    /// Every request about our kinds, events and Secrets so far, from the audit log.
     ///
     /// # Errors
     /// If the log can't be read.
-    pub fn writes(&self) -> Result<Vec<audit::Write>> {
+    pub fn requests(&self) -> Result<Vec<audit::Request>> {
         audit::read(&self.folder().join("audit.log"))
     }
 

@@ -305,8 +305,8 @@ async fn missing_definitions_and_misfit_objects_stop_nothing() {
         .unwrap();
     kubectl.try_run(&["delete", "vcamp", "fit", "--timeout=60s"]).unwrap();
     assert!(operator.output().contains("The status can't be stored as it is"), "{}", operator.output());
-    let fit = |write: &&testbed::audit::Write| write.name == "fit" && write.subresource == "status";
-    let writes = own.writes().unwrap();
+    let fit = |write: &&testbed::audit::Request| write.name == "fit" && write.subresource == "status";
+    let writes = own.requests().unwrap();
     assert!(writes.iter().filter(fit).count() < 8, "it is written again and again");
     assert!(operator.terminate().unwrap().success());
     own.finish();

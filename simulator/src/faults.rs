@@ -97,6 +97,11 @@ impl Fault {
         }
     }
 
+    /// A fault that delays a DELETE, and is none otherwise.
+    pub fn delay_delete(times: Option<u32>, delay_ms: u64) -> Self {
+        Self { delay_ms, then: Outcome::Normal, ..Self::answer_delete(times, 200, "") }
+    }
+
     fn hits(&self, operation: Operation, campaign: Option<&str>, account: &str) -> bool {
         self.operation.is_none_or(|wanted| wanted == operation)
             && self.campaign_id.as_deref().is_none_or(|wanted| Some(wanted) == campaign)

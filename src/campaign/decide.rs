@@ -106,10 +106,7 @@ fn deletion(observed: &Observed<'_>, now: Timestamp) -> Plan {
     }
     let deletion = progress(observed, now);
     if let Some(ground) = ground(observed) {
-        let campaign = observed
-            .attempt
-            .and_then(|attempt| attempt.outcome.as_ref().ok())
-            .map(ConfirmedDeletion::campaign);
+        let campaign = observed.confirmed().map(ConfirmedDeletion::campaign);
         let status = status::of(object, now, Some(deletion), campaign, Situation::LetGo(ground));
         return Plan { step: Step::Release(ground), status: Some(status) };
     }
@@ -150,8 +147,7 @@ fn deletion(observed: &Observed<'_>, now: Timestamp) -> Plan {
 
 /// The ground on which the object may go, if there is one.
 fn ground(observed: &Observed<'_>) -> Option<Ground> {
-    let confirmed = observed.attempt.and_then(|attempt| attempt.outcome.as_ref().ok());
-    let answered = confirmed.and_then(|evidence| Ground::deleted(observed.object, evidence));
+    let answered = observed.confirmed().and_then(|evidence| Ground::deleted(observed.object, evidence));
     Ground::recorded(observed.object).or(answered).or_else(|| Ground::orphaned(observed.object))
 }
 

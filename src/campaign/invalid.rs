@@ -2,7 +2,7 @@
 //! left alone otherwise; the others go on.
 
 use jiff::Timestamp;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, ObjectMeta};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, ObjectMeta, Time};
 use kube::api::{ApiResource, DynamicObject};
 use kube::core::error_boundary::InvalidObject;
 use serde_json::{Value, json};
@@ -26,10 +26,8 @@ pub async fn report<S>(invalid: &InvalidObject, context: &Context<S>) -> Result<
     );
     object.metadata = invalid.metadata.clone();
     let fresh = context.kube.read_raw::<VoiceCampaign>(&object).await;
-    let fresh = match fresh {
-        Ok(Some(fresh)) => fresh,
-        Ok(None) => return Ok(()),
-        Err(source) => return Err(Error::Write { what: "read the object again", source }),
+    let Some(fresh) = fresh.map_err(|source| Error::Write { what: "read the object again", source })? else {
+        return Ok(());
     };
     let stored = fresh.data.get("status").cloned().unwrap_or(Value::Null);
     let conditions = conditions(&fresh.metadata, &invalid.error, &stored);
@@ -57,25 +55,16 @@ fn conditions(metadata: &ObjectMeta, error: &str, stored: &Value) -> Value {
     .take(1000)
     .collect();
     let reason = Reason::Invalid.as_str();
-    let since = stored["conditions"]
-        .as_array()
-        .and_then(|conditions| conditions.iter().find(|condition| condition["reason"] == reason))
-        .map_or_else(
-            || json!(status::round_down(Timestamp::now())),
-            |condition| condition["lastTransitionTime"].clone(),
-        );
-    let condition = |type_: &str, status: &str| {
-        let condition = Condition {
-            type_: type_.to_owned(),
-            status: status.to_owned(),
-            reason: reason.to_owned(),
-            message: message.clone(),
-            observed_generation: metadata.generation,
-            last_transition_time: status::round_down(Timestamp::UNIX_EPOCH),
-        };
-        let mut condition = json!(condition);
-        condition["lastTransitionTime"] = since.clone();
-        condition
+    let told = stored["conditions"].as_array().into_iter().flatten().find(|told| told["reason"] == reason);
+    let since = told.and_then(|told| serde_json::from_value(told["lastTransitionTime"].clone()).ok());
+    let since: Time = since.unwrap_or_else(|| status::round_down(Timestamp::now()));
+    let condition = |type_: &str, status: &str| Condition {
+        type_: type_.to_owned(),
+        status: status.to_owned(),
+        reason: reason.to_owned(),
+        message: message.clone(),
+        observed_generation: metadata.generation,
+        last_transition_time: since.clone(),
     };
     json!([condition("Ready", "False"), condition("Stalled", "True")])
 }

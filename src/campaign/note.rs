@@ -31,6 +31,6 @@ pub fn note(before: Option<&VoiceCampaignStatus>, after: &VoiceCampaignStatus) -
     if let Some(text) = failed.and_then(status::unconfirmed) {
         return Some(Note { warning, reason: reason.as_str(), action: "Delete", text });
     }
-    let text = after.conditions.iter().find(|condition| condition.type_ == "Ready")?.message.clone();
+    let text = status::ready(after)?.message.clone();
     Some(Note { warning, reason: reason.as_str(), action: if deleting { "Delete" } else { "Observe" }, text })
 }

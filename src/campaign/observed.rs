@@ -23,6 +23,13 @@ pub struct Observed<'a> {
     pub look_again_at: Option<Timestamp>,
 }
 
+impl<'a> Observed<'a> {
+    /// Kore's confirmation, if the DELETE that is not in status yet was answered with one.
+    pub fn confirmed(&self) -> Option<&'a ConfirmedDeletion> {
+        self.attempt.and_then(|attempt| attempt.outcome.as_ref().ok())
+    }
+}
+
 /// One DELETE and its outcome.
 #[derive(Clone, Debug)]
 pub struct Attempt {

@@ -81,14 +81,14 @@ pub fn of(
     }
 }
 
+/// The `Ready` condition.
+pub fn ready(status: &VoiceCampaignStatus) -> Option<&Condition> {
+    status.conditions.iter().find(|condition| condition.type_ == "Ready")
+}
+
 /// The reason of the `Ready` condition.
 pub fn reason(status: &VoiceCampaignStatus) -> Reason {
-    status
-        .conditions
-        .iter()
-        .find(|condition| condition.type_ == "Ready")
-        .and_then(|ready| Reason::parse(&ready.reason))
-        .unwrap_or(Reason::Pending)
+    ready(status).and_then(|ready| Reason::parse(&ready.reason)).unwrap_or(Reason::Pending)
 }
 
 /// An empty record of the deletion that is going on.
@@ -222,9 +222,7 @@ fn describe(
 
 /// What the last observation said; nothing is known beyond it.
 fn stored_ready(object: &VoiceCampaign) -> &'static str {
-    let conditions = object.status.iter().flat_map(|status| &status.conditions);
-    let ready = conditions.into_iter().find(|condition| condition.type_ == "Ready");
-    match ready.map(|ready| ready.status.as_str()) {
+    match object.status.as_ref().and_then(ready).map(|ready| ready.status.as_str()) {
         Some("True") => "True",
         Some("False") => "False",
         Some(_) | None => "Unknown",

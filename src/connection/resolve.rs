@@ -1,6 +1,6 @@
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::Secret;
@@ -23,16 +23,14 @@ const CREDENTIALS_LIFE: Duration = Duration::from_secs(5);
 pub struct Connections {
     kube: Kube,
     stores: Vec<Store<DeserializeGuard<KoreConnection>>>,
-    credentials: Mutex<HashMap<SecretKey, Arc<Mutex<Option<Cached>>>>>,
+    credentials: Mutex<HashMap<SecretKey, Arc<Mutex<Cached>>>>,
 }
 
 /// Namespace and name.
 type SecretKey = (String, String);
 
-struct Cached {
-    read_at: Instant,
-    secret: Result<Credentials, SecretProblem>,
-}
+/// What a Secret held when it was read; empty before that, and again after [`CREDENTIALS_LIFE`].
+type Cached = Option<Result<Credentials, SecretProblem>>;
 
 /// Why there are no credentials in a Secret.
 #[derive(Clone, Copy)]
@@ -120,8 +118,8 @@ impl Connections {
             entries.entry((namespace.to_owned(), name.to_owned())).or_default().clone()
         };
         let mut cached = entry.lock().await;
-        if let Some(cached) = cached.as_ref().filter(|cached| cached.is_fresh()) {
-            return Ok(cached.secret.clone());
+        if let Some(secret) = cached.as_ref() {
+            return Ok(secret.clone());
         }
         let secret = match self.kube.find::<Secret>(namespace, name).await {
             Ok(Some(secret)) => read_keys(secret),
@@ -129,7 +127,7 @@ impl Connections {
             Err(CallError::Forbidden(_)) => Err(SecretProblem::Forbidden),
             Err(error) => return Err(error),
         };
-        *cached = Some(Cached { read_at: Instant::now(), secret: secret.clone() });
+        *cached = Some(secret.clone());
         // They do not stay in memory longer than they are used.
         let expiring = entry.clone();
         tokio::spawn(async move {
@@ -137,12 +135,6 @@ impl Connections {
             *expiring.lock().await = None;
         });
         Ok(secret)
-    }
-}
-
-impl Cached {
-    fn is_fresh(&self) -> bool {
-        self.read_at.elapsed() < CREDENTIALS_LIFE
     }
 }
 

@@ -119,12 +119,8 @@ impl Kube {
     where
         K: Resource<Scope = NamespaceResourceScope, DynamicType = ()> + Clone + DeserializeOwned + Debug,
     {
-        let api = self.api(object);
-        match self.bounded(api.get(&object.name_any())).await {
-            Ok(fresh) => Ok(Some(fresh).filter(|fresh: &K| fresh.uid() == object.uid())),
-            Err(CallError::Gone) => Ok(None),
-            Err(error) => Err(error),
-        }
+        let found = self.find::<K>(&object.namespace().unwrap_or_default(), &object.name_any()).await?;
+        Ok(found.filter(|found| found.uid() == object.uid()))
     }
 
     fn api<K>(&self, object: &K) -> Api<K>

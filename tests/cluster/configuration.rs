@@ -61,8 +61,7 @@ async fn a_missing_connection_stalls_and_heals_at_once_when_it_appears() {
 async fn refused_credentials_stall_and_a_rotation_is_followed() {
     let world = World::new("rotation").await;
     let _operator = world.operator();
-    world.create_campaign("renewal", &json!({}));
-    world.wait_for_reason("renewal", "CampaignFound");
+    world.create_found("renewal");
     let rotated = "another-secret-0123456789";
     world.kore.set_apps(vec![App { client_id: CLIENT_ID.into(), client_secret: rotated.into() }]);
     world.delete("renewal");
@@ -89,7 +88,7 @@ async fn an_unproven_absence_never_lets_go() {
     });
     let object = world.wait_for_reason("ghost", "AwaitingProof");
     assert!(object["metadata"]["finalizers"][0].is_string());
-    world.run(&["patch", "vcamp", "ghost", "--type=merge", "-p", r#"{"spec":{"deletionPolicy":"Orphan"}}"#]);
+    world.patch_spec("ghost", &json!({"deletionPolicy":"Orphan"}));
     world.wait_until_gone("ghost");
 }
 
@@ -151,22 +150,21 @@ async fn a_slot_goes_back_when_its_owner_goes() {
     world.create_secret(CLIENT_ID, CLIENT_SECRET);
     world.create_connection(1, 10);
     let _operator = world.operator();
-    let release = |name: &str, patch: &str| world.run(&["patch", "vcamp", name, "--type=merge", "-p", patch]);
     for name in ["first", "second", "third"] {
         // Suspended: not looked at, so that the deletions have the quota to themselves.
         world.create_campaign(name, &json!({"suspend": true}));
         world.wait_for_reason(name, "Suspended");
         world.delete(name);
     }
-    release("first", r#"{"spec":{"suspend":false}}"#);
+    world.patch_spec("first", &json!({"suspend":false}));
     world.wait_until_gone("first");
     let next = |name: &str| -> jiff::Timestamp {
-        release(name, r#"{"spec":{"suspend":false}}"#);
+        world.patch_spec(name, &json!({"suspend":false}));
         let object = world.wait_for_reason(name, "WaitingForQuota");
         object["status"]["deletion"]["nextAttemptAt"].as_str().unwrap().parse().unwrap()
     };
     let second = next("second");
-    release("second", r#"{"spec":{"deletionPolicy":"Orphan"}}"#);
+    world.patch_spec("second", &json!({"deletionPolicy":"Orphan"}));
     world.wait_until_gone("second");
     let third = next("third");
     assert!(third.duration_since(second).as_secs() < 30, "{second}, {third}");

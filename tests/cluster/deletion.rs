@@ -5,7 +5,6 @@ use std::time::Duration;
 use futures::StreamExt;
 use kore_simulator::Fault;
 use kube::runtime::{WatchStreamExt, watcher};
-use serde_json::json;
 use testbed::operator;
 use voicecampaign_operator::api::{GroundName, VoiceCampaign};
 
@@ -16,8 +15,7 @@ use crate::support::*;
 async fn a_deleted_voicecampaign_deletes_the_campaign() {
     let world = World::new("happy").await;
     let _operator = world.operator();
-    world.create_campaign("renewal", &json!({}));
-    world.wait_for_reason("renewal", "CampaignFound");
+    world.create_found("renewal");
 
     let mut seen = Box::pin(watcher(world.campaigns().await, watcher::Config::default()).default_backoff());
     let watching = tokio::spawn(async move {
@@ -71,8 +69,7 @@ async fn a_deleted_voicecampaign_deletes_the_campaign() {
 async fn a_failing_service_is_asked_again_until_it_confirms() {
     let world = World::new("failing").await;
     let _operator = world.operator();
-    world.create_campaign("renewal", &json!({}));
-    world.wait_for_reason("renewal", "CampaignFound");
+    world.create_found("renewal");
     world.kore.add_fault(Fault::answer_delete(Some(2), 503, r#"{"message":"try later"}"#));
     world.delete("renewal");
     let object = world.wait_for_reason("renewal", "ServiceUnavailable");

@@ -38,8 +38,7 @@ async fn a_foreign_finalizer_is_left_alone() {
 async fn foreground_deletion_ends_right() {
     let world = World::new("foreground").await;
     let _operator = world.operator();
-    world.create_campaign("renewal", &json!({}));
-    world.wait_for_reason("renewal", "CampaignFound");
+    world.create_found("renewal");
     world.run(&["delete", "vcamp", "renewal", "--cascade=foreground", "--timeout=60s"]);
     world.wait_until_gone("renewal");
     assert!(!world.in_kore("renewal"));
@@ -54,11 +53,7 @@ async fn an_object_recreated_under_the_same_name_is_not_deleted() {
     world.create_campaign("renewal", &json!({}));
     let old = world.wait_for_reason("renewal", "CampaignFound");
     // The old object is on its way for a while.
-    world.kore.add_fault(Fault {
-        delay_ms: 1500,
-        then: Outcome::Normal,
-        ..Fault::answer_delete(Some(1), 200, "")
-    });
+    world.kore.add_fault(Fault::delay_delete(Some(1), 1500));
     world.delete("renewal");
     let manifest = world.campaign("renewal", &json!({})).to_string();
     // Create fails while the old one is there; the moment it is gone, the new one is there.
@@ -102,22 +97,14 @@ async fn orphan_leaves_the_campaign_alone() {
 async fn orphan_set_while_terminating_takes_effect_at_once() {
     let world = World::new("orphan-late").await;
     let _operator = world.operator();
-    world.create_campaign("renewal", &json!({}));
-    world.wait_for_reason("renewal", "CampaignFound");
+    world.create_found("renewal");
     let headers = [("retry-after".to_owned(), "600".to_owned())].into();
     let then = Outcome::Answer { status: 503, headers, body: String::new() };
     world.kore.add_fault(Fault { then, ..Fault::answer_delete(None, 503, "") });
     world.delete("renewal");
     world.wait_for_reason("renewal", "ServiceUnavailable");
     let started = std::time::Instant::now();
-    world.run(&[
-        "patch",
-        "vcamp",
-        "renewal",
-        "--type=merge",
-        "-p",
-        r#"{"spec":{"deletionPolicy":"Orphan"}}"#,
-    ]);
+    world.patch_spec("renewal", &json!({"deletionPolicy":"Orphan"}));
     world.wait_until_gone("renewal");
     assert!(started.elapsed() < Duration::from_secs(15));
     assert_eq!(world.deletes("renewal").len(), 1);
@@ -137,11 +124,7 @@ async fn orphan_reaches_objects_that_wait_for_a_seat() {
         world.wait_for_reason(name, "CampaignFound");
     }
     // Sixteen calls are under way at once; each takes six seconds.
-    world.kore.add_fault(Fault {
-        delay_ms: 6000,
-        then: Outcome::Normal,
-        ..Fault::answer_delete(None, 200, "")
-    });
+    world.kore.add_fault(Fault::delay_delete(None, 6000));
     world.run(&["delete", "vcamp", "--all", "--wait=false"]);
     testbed::wait::until("some are under way", PATIENCE, || {
         Ok((world.kore.journal().iter().filter(|entry| entry.method == "DELETE").count() >= 16).then_some(()))
@@ -184,7 +167,7 @@ async fn suspend_holds_a_deletion() {
         .wait_for("renewal", "it is held", |object| condition(object, "Stalled")["reason"] == "Suspended");
     assert_eq!(object["status"]["deletion"]["attempts"], 0);
     assert!(world.kore.journal().is_empty());
-    world.run(&["patch", "vcamp", "renewal", "--type=merge", "-p", r#"{"spec":{"suspend":false}}"#]);
+    world.patch_spec("renewal", &json!({"suspend":false}));
     world.wait_until_gone("renewal");
     assert!(!world.in_kore("renewal"));
 }
@@ -194,20 +177,14 @@ async fn suspend_holds_a_deletion() {
 async fn a_finalizer_stripped_by_hand_breaks_nothing() {
     let world = World::new("stripped").await;
     let mut operator = world.operator();
-    world.create_campaign("renewal", &json!({}));
-    world.wait_for_reason("renewal", "CampaignFound");
-    world.kore.add_fault(Fault {
-        delay_ms: 2000,
-        then: Outcome::Normal,
-        ..Fault::answer_delete(Some(1), 200, "")
-    });
+    world.create_found("renewal");
+    world.kore.add_fault(Fault::delay_delete(Some(1), 2000));
     world.delete("renewal");
     world.wait_for_reason("renewal", "Deleting");
     world.run(&["patch", "vcamp", "renewal", "--type=merge", "-p", r#"{"metadata":{"finalizers":null}}"#]);
     world.wait_until_gone("renewal");
     // It still works.
-    world.create_campaign("winback", &json!({}));
-    world.wait_for_reason("winback", "CampaignFound");
+    world.create_found("winback");
     world.delete("winback");
     world.wait_until_gone("winback");
     assert!(operator.terminate().unwrap().success());

@@ -17,8 +17,7 @@ use crate::support::*;
 async fn the_schedule_survives_kill_9() {
     let world = World::new("killed").await;
     let mut operator = world.operator();
-    world.create_campaign("renewal", &json!({}));
-    world.wait_for_reason("renewal", "CampaignFound");
+    world.create_found("renewal");
     let headers = BTreeMap::from([("retry-after".to_owned(), "10".to_owned())]);
     let then = Outcome::Answer { status: 503, headers, body: r#"{"message":"later"}"#.to_owned() };
     world.kore.add_fault(Fault { then, ..Fault::answer_delete(Some(1), 503, "") });
@@ -48,13 +47,8 @@ async fn an_answer_outlives_a_silent_api_server() {
     world.create_secret(CLIENT_ID, CLIENT_SECRET);
     world.create_connection(6000, 10);
     let _operator = world.operator();
-    world.create_campaign("renewal", &json!({}));
-    world.wait_for_reason("renewal", "CampaignFound");
-    world.kore.add_fault(Fault {
-        delay_ms: 3000,
-        then: Outcome::Normal,
-        ..Fault::answer_delete(Some(1), 200, "")
-    });
+    world.create_found("renewal");
+    world.kore.add_fault(Fault::delay_delete(Some(1), 3000));
     world.delete("renewal");
     world.wait_for_reason("renewal", "Deleting");
     own.pause_api_server().unwrap();
@@ -74,11 +68,7 @@ async fn sigterm_finishes_what_is_in_flight() {
     world.create_campaign("renewal", &json!({}));
     world.create_campaign("idle", &json!({}));
     world.wait_for_reason("renewal", "CampaignFound");
-    world.kore.add_fault(Fault {
-        delay_ms: 2500,
-        then: Outcome::Normal,
-        ..Fault::answer_delete(Some(1), 200, "")
-    });
+    world.kore.add_fault(Fault::delay_delete(Some(1), 2500));
     world.delete("renewal");
     world.wait_for_reason("renewal", "Deleting");
     let started = Instant::now();
@@ -96,8 +86,7 @@ async fn sigterm_does_not_wait_for_ever() {
     world.create_secret(CLIENT_ID, CLIENT_SECRET);
     world.create_connection(6000, 30);
     let mut operator = world.operator();
-    world.create_campaign("renewal", &json!({}));
-    world.wait_for_reason("renewal", "CampaignFound");
+    world.create_found("renewal");
     world.kore.add_fault(Fault { then: Outcome::Hang, ..Fault::answer_delete(Some(1), 200, "") });
     world.delete("renewal");
     world.wait_for_reason("renewal", "Deleting");
@@ -124,8 +113,7 @@ async fn the_operator_runs_in_process() {
     let running = tokio::spawn(run::run(settings, client, async {
         let _ = stopped.await;
     }));
-    world.create_campaign("renewal", &json!({}));
-    world.wait_for_reason("renewal", "CampaignFound");
+    world.create_found("renewal");
     world.delete("renewal");
     world.wait_until_gone("renewal");
     assert!(!world.in_kore("renewal"));
@@ -141,8 +129,7 @@ async fn no_secret_gets_out() {
     options.arguments.extend(["--log-level=trace", "--log-format=json"].map(Into::into));
     options.variables = vec![("RUST_LOG".into(), "trace".into())];
     let mut operator = Operator::start(plane(), &options).unwrap();
-    world.create_campaign("renewal", &json!({}));
-    world.wait_for_reason("renewal", "CampaignFound");
+    world.create_found("renewal");
     let echo = format!(r#"{{"message":"secret {CLIENT_SECRET} of {CLIENT_ID} was refused"}}"#);
     world.kore.add_fault(Fault::answer_delete(Some(1), 401, &echo));
     world.kore.add_fault(Fault::answer_delete(Some(1), 500, &echo));
@@ -177,8 +164,7 @@ async fn no_secret_gets_out() {
 async fn a_log_line_names_its_object_and_no_key_twice() {
     let world = World::new("logs").await;
     let mut operator = world.operator();
-    world.create_campaign("renewal", &json!({}));
-    world.wait_for_reason("renewal", "CampaignFound");
+    world.create_found("renewal");
     world.kore.add_fault(Fault::answer_delete(Some(1), 503, ""));
     world.delete("renewal");
     world.wait_until_gone("renewal");
@@ -217,8 +203,7 @@ async fn the_admin_server_tells_health_and_metrics() {
     let world = World::new("admin").await;
     let operator = world.operator();
     assert_eq!(operator.ask("/livez").unwrap().0, 200);
-    world.create_campaign("renewal", &json!({}));
-    world.wait_for_reason("renewal", "CampaignFound");
+    world.create_found("renewal");
     world.delete("renewal");
     world.wait_until_gone("renewal");
     let metrics = operator.ask("/metrics").unwrap().1;

@@ -85,6 +85,18 @@ impl World {
         self.apply(&self.campaign(name, spec));
     }
 
+    /// A campaign that the operator has found in Kore.
+    pub fn create_found(&self, name: &str) -> Value {
+        self.create_campaign(name, &json!({}));
+        self.wait_for_reason(name, "CampaignFound")
+    }
+
+    /// Changes fields of a spec.
+    pub fn patch_spec(&self, name: &str, fields: &Value) {
+        let patch = json!({"spec": fields}).to_string();
+        self.run(&["patch", "vcamp", name, "--type=merge", "-p", &patch]);
+    }
+
     pub fn campaign(&self, name: &str, spec: &Value) -> Value {
         let mut manifest = json!({"apiVersion": "voicecampaign.dev/v1alpha1", "kind": "VoiceCampaign",
             "metadata": {"name": name, "namespace": self.namespace},

@@ -177,18 +177,23 @@ async fn a_proxy_is_honoured() {
     let world = World::new("proxy").await;
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let proxy = format!("http://{}", listener.local_addr().unwrap());
-    let seen = tokio::spawn(async move {
-        let (mut stream, _) = listener.accept().await.unwrap();
-        let mut request = vec![0; 4096];
-        let read = stream.read(&mut request).await.unwrap();
-        stream.write_all(b"HTTP/1.1 502 Bad Gateway\r\ncontent-length: 0\r\n\r\n").await.unwrap();
-        String::from_utf8_lossy(&request[..read]).into_owned()
+    // It refuses every request alike, so that the reason stays the same however late it is looked at.
+    let (first, mut seen) = tokio::sync::mpsc::unbounded_channel();
+    tokio::spawn(async move {
+        loop {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let mut request = vec![0; 4096];
+            let read = stream.read(&mut request).await.unwrap();
+            let answer = b"HTTP/1.1 502 Bad Gateway\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
+            stream.write_all(answer).await.unwrap();
+            first.send(String::from_utf8_lossy(&request[..read]).into_owned()).unwrap();
+        }
     });
     let mut options = world.options();
     options.variables = vec![("HTTP_PROXY".into(), proxy)];
     let _operator = testbed::Operator::start(plane(), &options).unwrap();
     world.create_campaign("renewal", &json!({}));
     world.wait_for_reason("renewal", "ServiceUnavailable");
-    let request = seen.await.unwrap();
+    let request = seen.recv().await.unwrap();
     assert!(request.starts_with(&format!("GET {}/campaign/", world.kore.url())), "{request}");
 }

@@ -17,6 +17,7 @@ pub struct Metrics {
     remote_requests: Family<RemoteLabels, Counter>,
     remote_duration: Family<OperationLabels, Histogram>,
     deletions: Family<GroundLabels, Counter>,
+    orphans: Counter,
     reconciles: Family<ResultLabels, Counter>,
     reconcile_duration: Histogram,
     writes: Family<WriteLabels, Counter>,
@@ -56,6 +57,7 @@ impl Default for Metrics {
             remote_requests: Family::default(),
             remote_duration: Family::new_with_constructor(seconds),
             deletions: Family::default(),
+            orphans: Counter::default(),
             reconciles: Family::default(),
             reconcile_duration: seconds(),
             writes: Family::default(),
@@ -76,6 +78,11 @@ impl Default for Metrics {
             "deletions",
             "VoiceCampaigns that were let go, by ground",
             metrics.deletions.clone(),
+        );
+        registry.register(
+            "orphans",
+            "VoiceCampaigns that went without a ground; their campaigns may still be there",
+            metrics.orphans.clone(),
         );
         registry.register("reconciles", "Passes over an object, by result", metrics.reconciles.clone());
         registry.register_with_unit(
@@ -103,6 +110,11 @@ impl Metrics {
     /// A VoiceCampaign was let go.
     pub fn released(&self, ground: GroundName) {
         self.deletions.get_or_create(&GroundLabels { ground: ground.as_str() }).inc();
+    }
+
+    /// A VoiceCampaign went without a ground.
+    pub fn orphaned(&self) {
+        self.orphans.inc();
     }
 
     /// A pass has ended.

@@ -23,7 +23,8 @@ fn every_reason_is_explained() {
 /// What can hold a deletion is in the README's table, where somebody looks who waits.
 #[test]
 fn every_reason_that_can_hold_a_deletion_is_in_the_readme() {
-    let unheld = ["CampaignFound", "CampaignNotFound", "Pending", "Deleting", "Deleted", "Orphaned"];
+    let unheld =
+        ["CampaignFound", "CampaignNotFound", "Pending", "Deleting", "Deleted", "Absent", "Orphaned"];
     for reason in Reason::all().map(Reason::as_str).filter(|reason| !unheld.contains(reason)) {
         assert!(README.contains(&format!("`{reason}`")), "{reason} is missing in README.md");
     }

@@ -160,13 +160,17 @@ impl State {
         let now = Timestamp::now();
         let body: Value = serde_json::from_slice(&request.body).unwrap_or_default();
         match request.operation {
+            Operation::List if self.behaviour.masked => listing(Vec::new(), &body, 0),
+            Operation::Unknown => refused(404, "no such operation"),
+            _ if self.behaviour.masked => self.unknown(),
             Operation::Delete => self.delete(request, now),
             Operation::Get => match self.campaigns.get(&request.key(), now) {
                 Some(campaign) => said("retrieved successfully", campaign, false),
                 None => self.unknown(),
             },
             Operation::List => {
-                listing(self.campaigns.list(&request.account_id, &request.stream_id, now), &body)
+                let rows = self.campaigns.list(&request.account_id, &request.stream_id, now);
+                listing(rows, &body, usize::from(self.behaviour.torn_listings))
             }
             Operation::Status => match self.campaigns.get(&request.key(), now) {
                 Some(campaign) => ok(json!({"status": "success", "data":
@@ -188,7 +192,6 @@ impl State {
             },
             Operation::Start => self.start(request, now),
             Operation::Stop => self.stop(request, now),
-            Operation::Unknown => refused(404, "no such operation"),
         }
     }
 
@@ -201,7 +204,8 @@ impl State {
                 (202, after_ms.map(later))
             }
         };
-        match self.campaigns.delete(&request.key(), now, gone_at) {
+        let lingering = SignedDuration::from_millis(self.behaviour.lingering_ms.into());
+        match self.campaigns.delete(&request.key(), now, gone_at, lingering) {
             Some(campaign) => Answer { status, ..said("deleted successfully", campaign, true) },
             None => self.unknown(),
         }
@@ -285,7 +289,8 @@ fn well_formed(request: &Request) -> Result<(), String> {
     Ok(())
 }
 
-fn listing(rows: Vec<Value>, body: &Value) -> Answer {
+/// A page of a listing; `missing` rows are counted and not shown.
+fn listing(rows: Vec<Value>, body: &Value, missing: usize) -> Answer {
     let number = |name: &str| body[name].as_u64().and_then(|number| usize::try_from(number).ok());
     let limit = number("limit").unwrap_or(50).clamp(1, 100);
     let skip = number("skip").unwrap_or_else(|| (number("page").unwrap_or(1).max(1) - 1) * limit);
@@ -294,7 +299,7 @@ fn listing(rows: Vec<Value>, body: &Value) -> Answer {
     let has_more = skip + results.len() < total;
     ok(json!({"status": "success", "message": "Campaigns retrieved successfully", "data": {
         "results": results, "skip": skip, "limit": limit, "hasMore": has_more,
-        "totalPages": total.div_ceil(limit), "totalResults": total,
+        "totalPages": total.div_ceil(limit), "totalResults": total + missing,
     }}))
 }
 

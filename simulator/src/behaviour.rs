@@ -14,6 +14,12 @@ pub struct Behaviour {
     pub unknown_campaign: UnknownCampaign,
     /// Whether a DELETE takes effect before its answer. Not documented; the sample reads as if.
     pub deletion: DeletionMode,
+    /// How long reads show a campaign that is gone, in milliseconds. Not documented.
+    pub lingering_ms: u32,
+    /// The app has lost its access, and is told so by nothing: no campaign is known, and listings are empty.
+    pub masked: bool,
+    /// The pages of a listing do not add up, as if rows were added while it is read.
+    pub torn_listings: bool,
     /// Whether a token without `jti` is refused; an option of the JWT app.
     pub enforce_jti: bool,
 }
@@ -52,6 +58,9 @@ impl Default for Behaviour {
             throttled_retry_after: None,
             unknown_campaign: UnknownCampaign::NotFound,
             deletion: DeletionMode::Synchronous,
+            lingering_ms: 0,
+            masked: false,
+            torn_listings: false,
             enforce_jti: true,
         }
     }

@@ -31,6 +31,8 @@ struct Row {
     fields: Value,
     created: Timestamp,
     gone_at: Option<Timestamp>,
+    /// Reads show it until then, although it is gone.
+    shown_until: Option<Timestamp>,
 }
 
 impl Campaigns {
@@ -39,7 +41,7 @@ impl Campaigns {
         let mut fields = sample(&key.campaign_id);
         merge(&mut fields, overrides);
         let created = Timestamp::now() - PREPARING;
-        self.rows.insert(key, Row { fields, created, gone_at: None });
+        self.rows.insert(key, Row { fields, created, gone_at: None, shown_until: None });
     }
 
     pub(crate) fn create(
@@ -57,7 +59,7 @@ impl Campaigns {
         fields["updatedAt"] = json!(now.to_string());
         let key =
             CampaignKey { account_id: account_id.to_owned(), stream_id: stream_id.to_owned(), campaign_id };
-        let row = Row { fields, created: now, gone_at: None };
+        let row = Row { fields, created: now, gone_at: None, shown_until: None };
         let mut answer = row.fields(now);
         self.rows.insert(key, row);
         // A create answers with `id`, everything else with `_id`.
@@ -75,25 +77,32 @@ impl Campaigns {
 
     pub(crate) fn update(&mut self, key: &CampaignKey, body: &Value, now: Timestamp) -> Option<Value> {
         self.sweep(now);
-        let row = self.rows.get_mut(key)?;
+        let row = self.rows.get_mut(key).filter(|row| row.is_there(now))?;
         merge(&mut row.fields, body);
         row.fields["updatedAt"] = json!(now.to_string());
         Some(row.fields(now))
     }
 
-    /// Deletes at once, or at `gone_at`; answers with the campaign as it was.
+    /// Deletes at once, or at `gone_at`; answers with the campaign as it was. Reads show it for a while longer.
     pub(crate) fn delete(
         &mut self,
         key: &CampaignKey,
         now: Timestamp,
         gone_at: Option<Timestamp>,
+        lingering: SignedDuration,
     ) -> Option<Value> {
         self.sweep(now);
-        let row = self.rows.get_mut(key)?;
+        let row = self.rows.get_mut(key).filter(|row| row.is_there(now))?;
         row.gone_at = gone_at;
+        row.shown_until = gone_at.map(|gone_at| gone_at + lingering);
         let fields = row.fields(now);
         self.sweep(now);
         Some(fields)
+    }
+
+    /// Removes a campaign, as a person does in the service's own console.
+    pub(crate) fn remove(&mut self, key: &CampaignKey) {
+        self.rows.remove(key);
     }
 
     /// The rows of a stream, in the order of their ids, without what a listing leaves out.
@@ -118,15 +127,19 @@ impl Campaigns {
     /// Every campaign that is there.
     pub(crate) fn keys(&mut self, now: Timestamp) -> Vec<CampaignKey> {
         self.sweep(now);
-        self.rows.keys().cloned().collect()
+        self.rows.iter().filter(|(_, row)| row.is_there(now)).map(|(key, _)| key.clone()).collect()
     }
 
     fn sweep(&mut self, now: Timestamp) {
-        self.rows.retain(|_, row| row.gone_at.is_none_or(|gone_at| gone_at > now));
+        self.rows.retain(|_, row| row.is_there(now) || row.shown_until.is_some_and(|until| until > now));
     }
 }
 
 impl Row {
+    fn is_there(&self, now: Timestamp) -> bool {
+        self.gone_at.is_none_or(|gone_at| gone_at > now)
+    }
+
     fn fields(&self, now: Timestamp) -> Value {
         let mut fields = self.fields.clone();
         if now < self.created + PREPARING {

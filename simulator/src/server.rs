@@ -73,6 +73,11 @@ impl Simulator {
         self.shared.state().campaigns.seed(key, fields);
     }
 
+    /// Removes a campaign, as a person does in the service's own console.
+    pub fn remove(&self, key: &CampaignKey) {
+        self.shared.state().campaigns.remove(key);
+    }
+
     /// Every campaign that is there.
     pub fn campaigns(&self) -> Vec<CampaignKey> {
         self.shared.state().campaigns.keys(jiff::Timestamp::now())

@@ -16,8 +16,8 @@ pub use kore_connection::{
     JwtAlgorithm, JwtSpec, KoreConnection, KoreConnectionSpec, RateLimitSpec, SecretReference,
 };
 pub use voice_campaign::{
-    ConnectionReference, DeletionPolicy, DeletionStatus, GroundName, LastAnswer, VoiceCampaign,
-    VoiceCampaignSpec, VoiceCampaignStatus,
+    ConnectionReference, DeletionPolicy, DeletionStatus, GroundName, LastAnswer, ListingRecord, ProofStatus,
+    VoiceCampaign, VoiceCampaignSpec, VoiceCampaignStatus,
 };
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
@@ -25,6 +25,9 @@ use kube::CustomResourceExt;
 
 /// API group of both kinds.
 pub const GROUP: &str = "voicecampaign.dev";
+
+/// Annotation with which a user asks for a look at the campaign now; any new value does, as a time.
+pub const REFRESH: &str = "voicecampaign.dev/refresh-requested-at";
 
 /// The custom resource definitions of this operator, in the order in which they are installed.
 pub fn crds() -> [CustomResourceDefinition; 2] {

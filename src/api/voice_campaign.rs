@@ -140,9 +140,9 @@ pub struct VoiceCampaignStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub observed_generation: Option<i64>,
 
-    /// `Ready` always; `Reconciling` while something is being done, `Stalled` while a person is needed (both only while
-    /// they hold). Each has a reason, and a message that says
-    /// what is being done or waited for.
+    /// `Ready` always; `Reconciling` while something is being done, `Stalled` while a person is needed, `Shared` while
+    /// another VoiceCampaign names the same campaign (these only while they hold). Each has a reason, and a message that
+    /// says what is being done or waited for.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["type".into()]))]
     pub conditions: Vec<Condition>,
@@ -150,6 +150,11 @@ pub struct VoiceCampaignStatus {
     /// The campaign as Kore last returned it; after a confirmed deletion, as it was when it was deleted.
     #[serde(default, deserialize_with = "readable", skip_serializing_if = "Option::is_none")]
     pub campaign: Option<Campaign>,
+
+    /// The value of the annotation `voicecampaign.dev/refresh-requested-at` that was answered last: the campaign has been
+    /// looked at since it was set.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_handled_refresh_at: Option<String>,
 
     /// How far the deletion has come. Absent while the resource lives.
     #[serde(default, deserialize_with = "readable", skip_serializing_if = "Option::is_none")]
@@ -181,13 +186,25 @@ pub struct DeletionStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_attempt_at: Option<Time>,
 
-    /// No DELETE request is sent before this time.
+    /// Kore is asked again at this time, and not before: by a DELETE, or by a read of the proof.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next_attempt_at: Option<Time>,
 
     /// What came back on the last DELETE request.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_answer: Option<LastAnswer>,
+
+    /// When the last DELETE was sent that may have taken effect, although its answer was lost, broken or no confirmation.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub may_have_taken_effect_at: Option<Time>,
+
+    /// When Kore last showed the campaign although a DELETE seemed to say that it is absent, or was accepted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seen_at: Option<Time>,
+
+    /// What has been read to prove that the campaign is absent. Present while that is being proven, and afterwards.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub proof: Option<ProofStatus>,
 
     /// When the ground to let the resource go was obtained.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -198,12 +215,71 @@ pub struct DeletionStatus {
     pub ground: Option<GroundName>,
 }
 
+/// What has been read, since Kore answered a DELETE in a way that may mean that there is no such campaign (or accepted
+/// it), to prove that the campaign is absent: a GET that does not return it, and two complete listings of the stream that
+/// do not contain it. All read as the same app of the same account. Whatever shows the campaign ends the proof.
+#[derive(JsonSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct ProofStatus {
+    /// As whom Kore is asked: a fingerprint of host, account, `iid` and client ID. With another, the proof begins anew.
+    pub identity: String,
+
+    /// When the answer to the DELETE was there. Whatever proves something was asked for later.
+    pub answered_at: Time,
+
+    /// When Kore was asked for the campaign by its id, and did not return it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub not_returned_at: Option<Time>,
+
+    /// The first complete listing without the campaign.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub first_listing: Option<ListingRecord>,
+
+    /// The second one, begun at least 10 s after the end of the first (5 min, if the stream was empty all of a sudden).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub second_listing: Option<ListingRecord>,
+
+    /// How many reads in a row have failed.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub failures: i32,
+
+    /// What came back on the last read, if it failed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_failure: Option<LastAnswer>,
+}
+
+/// A complete listing of the stream that does not contain the campaign.
+#[derive(JsonSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct ListingRecord {
+    /// When its first page was asked for.
+    pub begun_at: Time,
+
+    /// When its last page was there.
+    pub ended_at: Time,
+
+    /// How many campaigns it has.
+    pub campaigns: i64,
+
+    /// Whether it is empty although campaigns of the stream were there within the hour before. That may be a lost
+    /// permission, and is not believed at once.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub suddenly_empty: bool,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn is_zero(number: &i32) -> bool {
+    *number == 0
+}
+
 /// Why the resource may be let go; absent until then.
 // Only the name of a ground: the ground itself is `campaign::Ground`.
 #[derive(JsonSchema, Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum GroundName {
     /// Kore answered the DELETE of this campaign with success.
     Deleted,
+    /// Kore has no such campaign: deleted elsewhere, or by an attempt whose answer was lost. See `proof`.
+    Absent,
     /// `spec.deletionPolicy` is `Orphan`: the campaign was left alone.
     Orphaned,
 }
@@ -213,6 +289,7 @@ impl GroundName {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Deleted => "Deleted",
+            Self::Absent => "Absent",
             Self::Orphaned => "Orphaned",
         }
     }

@@ -5,19 +5,23 @@ use std::time::{Duration, Instant};
 
 use futures::future::{Either, join, select};
 use jiff::Timestamp;
+use kube::ResourceExt;
+use kube::runtime::reflector::ObjectRef;
+use tokio::sync::OwnedSemaphorePermit;
 
 use super::context::Context;
-use super::decide::{self, Step};
+use super::decide::{self, Step, Urgency};
 use super::error::Error;
 use super::ground::{Ground, REMOTE_CAMPAIGN};
 use super::memory::Written;
 use super::note;
-use super::observed::{Attempt, Observed};
+use super::observed::{Attempt, Look, Observed};
 use super::pass::{self, CACHE_LAG, Pass};
 use super::status::{self, Situation};
+use super::streams::{StreamKey, Turn};
 use crate::api::{DeletionStatus, VoiceCampaign, VoiceCampaignStatus};
 use crate::connection::{Connection, UsableConnection};
-use crate::kore::{CampaignKey, CampaignService, Failure, FailureKind};
+use crate::kore::{CampaignKey, CampaignService, Failure, FailureKind, Progress, Target};
 use crate::kube_ext::CallError;
 
 /// How a pass goes on after a step.
@@ -42,7 +46,8 @@ pub async fn act<S: CampaignService>(
     match step {
         Step::AddFinalizer => add_finalizer(pass, context).await,
         Step::Resolve => resolve(pass, context).await,
-        Step::Observe => observe(pass, context).await,
+        Step::Get(urgency) => get(urgency, pass, context).await,
+        Step::List { not_before, urgency } => list(not_before, urgency, pass, context).await,
         Step::Delete => delete(pass, context).await,
         Step::Record(status) => record(*status, pass, context).await,
         Step::Release(ground) => release(ground, pass, context).await,
@@ -52,11 +57,13 @@ pub async fn act<S: CampaignService>(
         }
         Step::Stall { until, why: _ } => {
             context.accounts.forget(&pass.uid);
+            context.streams.forget(&pass.uid);
             context.memory.succeeded(&pass.uid);
             Ok(Flow::Rest(until.map(pause_until)))
         }
         Step::Done => {
             context.accounts.forget(&pass.uid);
+            context.streams.forget(&pass.uid);
             context.memory.forget(&pass.uid);
             Ok(Flow::Over)
         }
@@ -90,42 +97,143 @@ async fn add_finalizer<S: CampaignService>(pass: &mut Pass, context: &Context<S>
 async fn resolve<S: CampaignService>(pass: &mut Pass, context: &Context<S>) -> Result<Flow, Error> {
     let (namespace, name) = connection_of(&pass.object);
     pass.connection = context.connections.resolve(namespace, name).await.map_err(Error::Connection)?;
+    see_listings(pass, context);
     Ok(Flow::Again)
 }
 
-/// Looks at the living campaign, if there is room: a deletion waits for nobody who only looks.
-async fn observe<S: CampaignService>(pass: &mut Pass, context: &Context<S>) -> Result<Flow, Error> {
+/// Asks for the campaign by its id.
+async fn get<S: CampaignService>(
+    urgency: Urgency,
+    pass: &mut Pass,
+    context: &Context<S>,
+) -> Result<Flow, Error> {
     let Connection::Usable(connection) = &pass.connection else { return Ok(Flow::Again) };
-    let UsableConnection { target, requests_per_minute } = connection.as_ref();
-    let gate = context.accounts.gate(&target.account);
+    let connection = connection.as_ref().clone();
     if stopping(context) {
         return Ok(Flow::Over);
     }
-    let Some(_seat) = gate.free_seat() else {
-        pass.slot = Some(Timestamp::now() + target.timeout);
+    let caller = pass.uid.clone();
+    let Some(_seat) = admitted(urgency, &caller, &connection, pass, context).await else {
         return Ok(Flow::Again);
     };
-    if let Err(slot) = gate.claim_spare(*requests_per_minute) {
-        pass.slot = Some(slot);
-        return Ok(Flow::Again);
+    let (asked_at, started) = (Timestamp::now(), Instant::now());
+    let outcome = context.service.get(&connection.target, &key_of(&pass.object)).await;
+    context.metrics.called("get", name_of(&outcome), started.elapsed());
+    if let Err(failure) = &outcome {
+        heed(failure, &connection, &pass.object, context).await;
     }
-    let started = Instant::now();
-    let sighting = context.service.get(target, &key_of(&pass.object)).await;
-    context.metrics.called("get", outcome(&sighting), started.elapsed());
-    if let Err(failure) = &sighting {
-        gate.heed(failure);
+    let identity = connection.target.identity();
+    let look = Look { asked_at, identity, refresh: decide::refresh_wanted(&pass.object), outcome };
+    if pass.object.metadata.deletion_timestamp.is_none() {
+        let looked = decide::looked(&pass.object, &look, Timestamp::now());
+        pass.looked = Some(looked);
+        context.memory.note(&pass.uid, |remembered| remembered.looked = Some(looked));
     }
-    let look_again_at = decide::look_again_at(&pass.object, &sighting, Timestamp::now());
-    pass.look_again_at = Some(look_again_at);
-    context.memory.note(&pass.uid, |remembered| remembered.look_again_at = Some(look_again_at));
-    pass.sighting = Some(sighting);
+    pass.look = Some(look);
     Ok(Flow::Again)
+}
+
+/// Takes part in the next listing of the stream: waits for it with the others, or reads its next page.
+async fn list<S: CampaignService>(
+    not_before: Timestamp,
+    urgency: Urgency,
+    pass: &mut Pass,
+    context: &Context<S>,
+) -> Result<Flow, Error> {
+    let Connection::Usable(connection) = &pass.connection else { return Ok(Flow::Again) };
+    let UsableConnection { target, .. } = connection.as_ref();
+    let (connection, key) = (connection.as_ref().clone(), stream_of(target, &pass.object));
+    if stopping(context) {
+        return Ok(Flow::Over);
+    }
+    let object = ObjectRef::new(&pass.object.name_any()).within(&pass.object.namespace().unwrap_or_default());
+    let reading =
+        match context.streams.join(&key, &connection.target, &pass.uid, object, (not_before, urgency)) {
+            Turn::Yours(reading) => reading,
+            Turn::Others(due) => {
+                pass.listing_due = Some(due);
+                see_listings(pass, context);
+                return Ok(Flow::Again);
+            }
+            Turn::Nobody => {
+                see_listings(pass, context);
+                return Ok(Flow::Again);
+            }
+        };
+    // One slot for the stream: whoever comes next goes on.
+    let caller = format!("listing of {}", key.stream_id);
+    let Some(_seat) = admitted(urgency, &caller, &connection, pass, context).await else {
+        context.streams.put_back(&key, reading);
+        return Ok(Flow::Again);
+    };
+    let started = Instant::now();
+    let result = reading.next(context.service.as_ref(), &connection.target).await;
+    context.metrics.called("list", name_of(&result), started.elapsed());
+    if let Err(failure) = &result {
+        heed(failure, &connection, &pass.object, context).await;
+    }
+    let more = matches!(result, Ok(Progress::More(_)));
+    context.streams.read(&key, result, |listing| {
+        context.claims.were_alive(&connection.target.account, listing.stream_id(), Timestamp::now())
+    });
+    see_listings(pass, context);
+    Ok(if more { Flow::Rest(Some(Duration::ZERO)) } else { Flow::Again })
+}
+
+/// What is known of the stream by now.
+fn see_listings<S>(pass: &mut Pass, context: &Context<S>) {
+    if let Connection::Usable(connection) = &pass.connection {
+        let key = stream_of(&connection.target, &pass.object);
+        (pass.listing, pass.listing_trouble) = context.streams.newest(&key);
+    }
+}
+
+/// The right to a call that only reads; without it, when to come again is in `pass.slot`. A deletion waits for nobody who
+/// only looks.
+async fn admitted<S>(
+    urgency: Urgency,
+    caller: &str,
+    connection: &UsableConnection,
+    pass: &mut Pass,
+    context: &Context<S>,
+) -> Option<OwnedSemaphorePermit> {
+    let UsableConnection { target, requests_per_minute } = connection;
+    let gate = context.accounts.gate(&target.account);
+    let (seat, claimed) = match urgency {
+        Urgency::Deletion => (gate.seat().await, gate.claim(caller, *requests_per_minute)),
+        Urgency::Observation => match gate.free_seat() {
+            Some(seat) => (Some(seat), gate.claim_spare(*requests_per_minute)),
+            None => (None, Err(Timestamp::now() + target.timeout)),
+        },
+    };
+    match claimed {
+        Ok(()) => seat,
+        Err(slot) => {
+            pass.slot = Some(slot);
+            None
+        }
+    }
+}
+
+/// Takes in what a failure says beyond the one campaign.
+async fn heed<S>(
+    failure: &Failure,
+    connection: &UsableConnection,
+    object: &VoiceCampaign,
+    context: &Context<S>,
+) {
+    context.accounts.gate(&connection.target.account).heed(failure);
+    if failure.kind == FailureKind::CredentialsRejected {
+        let (namespace, name) = connection_of(object);
+        context.connections.forget(namespace, name).await;
+    }
 }
 
 /// Sends the DELETE: with a seat, for an object that was seen just now, within the quota.
 async fn delete<S: CampaignService>(pass: &mut Pass, context: &Context<S>) -> Result<Flow, Error> {
     let Connection::Usable(connection) = &pass.connection else { return Ok(Flow::Again) };
-    let UsableConnection { target, requests_per_minute } = connection.as_ref().clone();
+    let connection = connection.as_ref().clone();
+    let UsableConnection { target, requests_per_minute } = &connection;
     let gate = context.accounts.gate(&target.account);
     if pass.seat.is_none() {
         pass.seat = unless_silent(gate.seat(), pass, context).await;
@@ -133,22 +241,38 @@ async fn delete<S: CampaignService>(pass: &mut Pass, context: &Context<S>) -> Re
     if stopping(context) {
         return Ok(Flow::Over);
     }
+    // What the cache does not show yet, another object that is to keep the campaign, may be behind it.
+    if !context.claims.are_known() {
+        return Ok(Flow::Rest(Some(Duration::from_millis(200))));
+    }
+    if !pass.deletion_shown {
+        return Ok(Flow::Rest(Some(CACHE_LAG)));
+    }
     if !pass.is_fresh() {
         return see_again(pass, context).await;
+    }
+    let deletion = pass.object.status.as_ref().and_then(|status| status.deletion.as_ref());
+    pass.others = if deletion.is_none_or(|deletion| deletion.attempts == 0) {
+        context.claims.all_others(&pass.object).await.map_err(Error::Claims)?
+    } else {
+        context.claims.others(&pass.object)
+    };
+    if pass.others.iter().any(|other| other.keeps) {
+        return Ok(Flow::Again);
     }
     if pass.is_too_late_for(target.timeout) {
         return Ok(Flow::Rest(Some(Duration::ZERO)));
     }
-    if let Err(slot) = gate.claim(&pass.uid, requests_per_minute) {
+    if let Err(slot) = gate.claim(&pass.uid, *requests_per_minute) {
         (pass.slot, pass.seat) = (Some(slot), None);
         return Ok(Flow::Again);
     }
-    let (key, uid) = (key_of(&pass.object), pass.uid.clone());
+    let (key, uid, identity) = (key_of(&pass.object), pass.uid.clone(), target.identity());
     let call = async {
         let (sent_at, started) = (Timestamp::now(), Instant::now());
-        let result = context.service.delete(&target, &key).await;
-        context.metrics.called("delete", outcome(&result), started.elapsed());
-        let attempt = Box::new(Attempt { sent_at, ended_at: Timestamp::now(), outcome: result });
+        let result = context.service.delete(target, &key).await;
+        context.metrics.called("delete", name_of(&result), started.elapsed());
+        let attempt = Box::new(Attempt { sent_at, ended_at: Timestamp::now(), identity, outcome: result });
         // At once: whatever happens to this pass, the answer is not lost.
         context.memory.note(&uid, |remembered| remembered.attempt = Some(attempt.clone()));
         attempt
@@ -157,11 +281,7 @@ async fn delete<S: CampaignService>(pass: &mut Pass, context: &Context<S>) -> Re
     pass.seat = None;
     log(&attempt);
     if let Err(failure) = &attempt.outcome {
-        gate.heed(failure);
-        if failure.kind == FailureKind::CredentialsRejected {
-            let (namespace, name) = connection_of(&pass.object);
-            context.connections.forget(namespace, name).await;
-        }
+        heed(failure, &connection, &pass.object, context).await;
     }
     pass.attempt = Some(attempt);
     Ok(Flow::Again)
@@ -187,8 +307,9 @@ async fn unless_silent<S, T>(work: impl Future<Output = T>, pass: &mut Pass, con
 async fn say_in_flight<S>(pass: &Pass, context: &Context<S>) -> Option<(VoiceCampaign, Instant)> {
     let now = Timestamp::now();
     let observed = Observed { attempt: None, ..pass.observed() };
-    let deletion = DeletionStatus { next_attempt_at: None, ..decide::progress(&observed, now) };
+    let deletion = DeletionStatus { next_attempt_at: None, ..decide::progress(&observed, now).record };
     let status = status::of(&pass.object, now, Some(deletion), None, Situation::InFlight);
+    let status = status::sharing(status, &pass.object, &pass.others, now);
     if pass.object.status.as_ref() == Some(&status) {
         return None;
     }
@@ -203,7 +324,7 @@ async fn record<S: CampaignService>(
     pass: &mut Pass,
     context: &Context<S>,
 ) -> Result<Flow, Error> {
-    let note = note::note(pass.object.status.as_ref(), &status);
+    let notes = note::notes(pass.object.status.as_ref(), &status);
     let written = context.kube.replace_status(&pass.object, &status).await;
     context.metrics.wrote("status");
     let as_wanted = match written {
@@ -231,14 +352,14 @@ async fn record<S: CampaignService>(
     // It counts, stored or not: a definition that is too old must not hold an object whose campaign is gone, nor make
     // the operator forget how often it has asked.
     pass.object.status = Some(status.clone());
-    (pass.attempt, pass.sighting) = (None, None);
+    (pass.attempt, pass.look) = (None, None);
     let terminating = pass.object.metadata.deletion_timestamp.is_some();
     let version = pass::version(&pass.object).filter(|_| as_wanted);
     context.memory.note(&pass.uid, |remembered| {
         remembered.attempt = None;
         remembered.written = terminating.then(|| Written { version, status: Box::new(status) });
     });
-    if let Some(note) = note {
+    for note in notes {
         context.events.publish(&pass.object, note).await;
     }
     Ok(Flow::Again)
@@ -250,6 +371,7 @@ async fn release<S: CampaignService>(
     context: &Context<S>,
 ) -> Result<Flow, Error> {
     let Some(patch) = REMOTE_CAMPAIGN.removing(&pass.object.metadata, ground) else { return Ok(Flow::Over) };
+    context.memory.note(&pass.uid, |remembered| remembered.releasing = true);
     let written = context.kube.patch(&pass.object, patch).await;
     context.metrics.wrote("finalizer");
     match written {
@@ -292,6 +414,7 @@ pub async fn see_again<S>(pass: &mut Pass, context: &Context<S>) -> Result<Flow,
 fn over<S>(pass: &Pass, context: &Context<S>) -> Flow {
     context.memory.over(&pass.uid);
     context.accounts.forget(&pass.uid);
+    context.streams.forget(&pass.uid);
     Flow::Rest(Some(CACHE_LAG))
 }
 
@@ -311,7 +434,11 @@ fn key_of(object: &VoiceCampaign) -> CampaignKey {
     CampaignKey { stream_id: object.spec.stream_id.clone(), campaign_id: object.spec.campaign_id.clone() }
 }
 
-fn outcome<T>(result: &Result<T, Failure>) -> &'static str {
+fn stream_of(target: &Target, object: &VoiceCampaign) -> StreamKey {
+    StreamKey { identity: target.identity(), stream_id: object.spec.stream_id.clone() }
+}
+
+fn name_of<T>(result: &Result<T, Failure>) -> &'static str {
     result.as_ref().map_or_else(|failure| failure.kind.reason(), |_| "Success")
 }
 

@@ -1,10 +1,18 @@
 use std::sync::Arc;
 
+use kube::core::DeserializeGuard;
+
 use super::accounts::Accounts;
+use super::claims::Claims;
 use super::memory::Memory;
+use super::streams::Streams;
+use crate::api::VoiceCampaign;
 use crate::connection::Connections;
-use crate::kube_ext::{Events, Kube};
+use crate::kube_ext::{Events, Kube, Wake};
 use crate::metrics::Metrics;
+
+/// A VoiceCampaign as it is watched: perhaps one that does not fit its schema.
+pub type Watched = DeserializeGuard<VoiceCampaign>;
 
 /// What the controller works with.
 pub struct Context<S> {
@@ -16,6 +24,12 @@ pub struct Context<S> {
     pub connections: Arc<Connections>,
     /// Clocks and seats of the accounts.
     pub accounts: Arc<Accounts>,
+    /// Listings of the streams.
+    pub streams: Arc<Streams>,
+    /// Who names which campaign.
+    pub claims: Arc<Claims>,
+    /// Has other objects reconciled.
+    pub wake: Arc<Wake<Watched>>,
     /// What is known of each object beyond its status.
     pub memory: Memory,
     /// Events.

@@ -17,6 +17,9 @@ pub enum Error {
     /// The API server could not be asked for the connection or its Secret.
     #[error("could not read the connection")]
     Connection(#[source] CallError),
+    /// The API server could not be asked for other objects of the same campaign.
+    #[error("could not look for other VoiceCampaigns of the campaign")]
+    Claims(#[source] CallError),
     /// The pass took too long.
     #[error("the pass took too long")]
     Deadline,
@@ -37,6 +40,7 @@ impl Error {
                 ..
             }
             | Self::Connection(_)
+            | Self::Claims(_)
             | Self::Deadline
             | Self::NoProgress => {
                 let attempts = i32::try_from(failures).unwrap_or(i32::MAX);

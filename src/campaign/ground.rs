@@ -1,5 +1,6 @@
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
+use super::proof::ProvenAbsence;
 use crate::api::{DeletionPolicy, DeletionStatus, GroundName, VoiceCampaign};
 use crate::kore::ConfirmedDeletion;
 use crate::kube_ext::Finalizer;
@@ -27,6 +28,11 @@ impl Ground {
         this.then_some(Self { name: GroundName::Deleted })
     }
 
+    /// The campaign is not there, and that is proven.
+    pub fn absent(_evidence: ProvenAbsence) -> Self {
+        Self { name: GroundName::Absent }
+    }
+
     /// The user asked to leave the campaign alone.
     pub fn orphaned(object: &VoiceCampaign) -> Option<Self> {
         (object.spec.deletion_policy == DeletionPolicy::Orphan).then_some(Self { name: GroundName::Orphaned })
@@ -37,9 +43,14 @@ impl Ground {
     /// It counts only for the very deletion it was recorded in: same uid, same deletionTimestamp (a backup may have
     /// brought an old status back). `Orphaned` counts only while the policy still says so.
     pub fn recorded(object: &VoiceCampaign) -> Option<Self> {
-        let name = recorded_deletion(object)?.ground?;
+        let deletion = recorded_deletion(object)?;
+        let name = deletion.ground?;
         match name {
             GroundName::Deleted => Some(Self { name }),
+            GroundName::Absent => {
+                let proven = deletion.proof.as_ref().is_some_and(|proof| proof.second_listing.is_some());
+                proven.then_some(Self { name })
+            }
             GroundName::Orphaned => Self::orphaned(object),
         }
     }

@@ -2,9 +2,7 @@ use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-use jiff::Timestamp;
-
-use super::observed::Attempt;
+use super::observed::{Attempt, Looked};
 use crate::api::VoiceCampaignStatus;
 
 /// What is known of each object (by uid) beyond what the cache shows. Losing it, by a restart, is safe: it saves calls
@@ -21,8 +19,10 @@ pub struct Remembered {
     pub attempt: Option<Box<Attempt>>,
     /// The status of a terminating object as we wrote it last; the cache may lag behind.
     pub written: Option<Written>,
-    /// When the living campaign is due to be looked at again.
-    pub look_again_at: Option<Timestamp>,
+    /// When the living campaign was looked at by a GET.
+    pub looked: Option<Looked>,
+    /// Our finalizer is being taken off, for a ground.
+    pub releasing: bool,
     /// Since when the object is over with: our finalizer is off, or it was not there any more. The cache may still show
     /// it as it was.
     pub over_since: Option<Instant>,
@@ -72,9 +72,9 @@ impl Memory {
         }
     }
 
-    /// Forgets an object that is gone.
-    pub fn forget(&self, uid: &str) {
-        self.objects().remove(uid);
+    /// Forgets an object that is gone, and returns what was known of it.
+    pub fn forget(&self, uid: &str) -> Remembered {
+        self.objects().remove(uid).unwrap_or_default()
     }
 
     /// Forgets all objects but these.

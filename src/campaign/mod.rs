@@ -8,10 +8,12 @@
 //!                       └─ Step ─▶ act (the only place with effects) ─▶ API server, Kore, events, metrics
 //! ```
 //!
-//! `decide` and `status` are pure; `ground` holds the evidence without which nothing is let go.
+//! `decide`, `proof` and `status` are pure; `ground` holds the evidence without which nothing is let go. `accounts`,
+//! `streams` and `claims` are what objects share: the quota, the listings, who names which campaign.
 
 mod accounts;
 mod act;
+mod claims;
 mod context;
 mod decide;
 mod error;
@@ -21,17 +23,22 @@ mod memory;
 mod note;
 mod observed;
 mod pass;
+mod proof;
 mod reason;
+pub mod shown;
 mod status;
+mod streams;
 
 pub use accounts::Accounts;
-pub use context::Context;
-pub use decide::{Step, decide};
+pub use claims::Claims;
+pub use context::{Context, Watched};
+pub use decide::{Step, Urgency, decide};
 pub use error::Error;
 pub use ground::{Ground, REMOTE_CAMPAIGN};
 pub use memory::Memory;
-pub use observed::{Attempt, Observed, Sighting};
+pub use observed::{Attempt, ListingTrouble, Look, Looked, Observed, OtherClaim, StreamListing};
 pub use reason::Reason;
+pub use streams::Streams;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -39,7 +46,6 @@ use std::time::Duration;
 use futures::FutureExt;
 use jiff::Timestamp;
 use kube::ResourceExt;
-use kube::core::DeserializeGuard;
 use kube::runtime::controller::Action;
 use tracing::Instrument;
 
@@ -59,7 +65,7 @@ const INVALID_RETRY: Duration = Duration::from_secs(600);
 /// # Errors
 /// If the API server could not be asked or written to, or the pass took too long.
 pub async fn reconcile<S: CampaignService>(
-    object: Arc<DeserializeGuard<VoiceCampaign>>,
+    object: Arc<Watched>,
     context: Arc<Context<S>>,
 ) -> Result<Action, Error> {
     // Not `name`: in JSON that is the name of the span itself.
@@ -81,7 +87,7 @@ pub async fn reconcile<S: CampaignService>(
 }
 
 async fn steps<S: CampaignService>(object: &VoiceCampaign, context: &Context<S>) -> Result<Action, Error> {
-    let mut pass = match Pass::begin(object, &context.memory) {
+    let mut pass = match Pass::begin(object, &context.memory, &context.claims) {
         Ok(pass) => pass,
         Err(pause) => return Ok(Action::requeue(pause)),
     };
@@ -107,11 +113,7 @@ async fn steps<S: CampaignService>(object: &VoiceCampaign, context: &Context<S>)
 }
 
 /// When a failed pass is tried again.
-pub fn error_policy<S>(
-    object: Arc<DeserializeGuard<VoiceCampaign>>,
-    error: &Error,
-    context: Arc<Context<S>>,
-) -> Action {
+pub fn error_policy<S>(object: Arc<Watched>, error: &Error, context: Arc<Context<S>>) -> Action {
     let failures = context.memory.failed(object.uid().as_deref().unwrap_or_default());
     Action::requeue(error.retry_after(&object.name_any(), failures))
 }

@@ -3,12 +3,28 @@
 use super::reason::Reason;
 use super::status;
 use crate::api::{GroundName, VoiceCampaignStatus};
+use crate::kore::FailureKind;
 use crate::kube_ext::Note;
 
-/// The event that tells of a new status, if a user wants to see one.
+/// The events that tell of a new status, if a user wants to see one.
 ///
 /// A deletion that is confirmed at once has none: it costs two writes, and its outcome is in status.
-pub fn note(before: Option<&VoiceCampaignStatus>, after: &VoiceCampaignStatus) -> Option<Note> {
+///
+/// That a campaign seems to be absent is no warning: it is the usual end of a DELETE whose answer was lost.
+pub fn notes(before: Option<&VoiceCampaignStatus>, after: &VoiceCampaignStatus) -> Vec<Note> {
+    let shared = |status: &VoiceCampaignStatus| {
+        status.conditions.iter().find(|condition| condition.type_ == status::SHARED).cloned()
+    };
+    let newly_shared = shared(after).filter(|_| before.and_then(shared).is_none()).map(|condition| Note {
+        warning: true,
+        reason: Reason::CampaignShared.as_str(),
+        action: "Observe",
+        text: condition.message,
+    });
+    newly_shared.into_iter().chain(note(before, after)).collect()
+}
+
+fn note(before: Option<&VoiceCampaignStatus>, after: &VoiceCampaignStatus) -> Option<Note> {
     let attempts =
         |status: &VoiceCampaignStatus| status.deletion.as_ref().map_or(0, |deletion| deletion.attempts);
     let ground = |status: &VoiceCampaignStatus| status.deletion.as_ref().and_then(|deletion| deletion.ground);
@@ -18,13 +34,15 @@ pub fn note(before: Option<&VoiceCampaignStatus>, after: &VoiceCampaignStatus) -
     let first = |name: GroundName| before.and_then(ground) != Some(name);
     let warning = match ground(after) {
         Some(GroundName::Orphaned) if first(GroundName::Orphaned) => false,
+        Some(GroundName::Absent) if first(GroundName::Absent) => false,
         Some(GroundName::Deleted) if first(GroundName::Deleted) && attempts(after) > 1 => false,
         Some(_) => return None,
-        None if tried_again => true,
+        None if tried_again => reason != Reason::Service(FailureKind::MayBeAbsent),
         None if reason_before == Some(reason) => return None,
         None if reason == Reason::Suspended && deleting => false,
         None if reason == Reason::Suspended => return None,
-        None if reason.needs_a_person() || reason == Reason::CampaignNotFound => true,
+        None if reason.needs_a_person() => true,
+        None if [Reason::CampaignNotFound, Reason::StreamSuddenlyEmpty].contains(&reason) => true,
         None => return None,
     };
     let failed = after.deletion.as_ref().filter(|_| tried_again && ground(after).is_none());

@@ -1,10 +1,12 @@
 //! What a decision may depend on.
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 
 use crate::api::VoiceCampaign;
 use crate::connection::Connection;
-use crate::kore::{Campaign, ConfirmedDeletion, Failure};
+use crate::kore::{Campaign, ConfirmedDeletion, Failure, Identity, Listing};
 
 /// Everything a decision may depend on.
 #[derive(Clone, Copy, Debug)]
@@ -15,12 +17,20 @@ pub struct Observed<'a> {
     pub connection: &'a Connection,
     /// A DELETE that was answered, and is not in status yet.
     pub attempt: Option<&'a Attempt>,
-    /// A look at the living campaign that is not in status yet.
-    pub sighting: Option<&'a Sighting>,
+    /// A GET of the campaign that is not in status yet.
+    pub look: Option<&'a Look>,
+    /// The newest listing of its stream, if there is one.
+    pub listing: Option<&'a StreamListing>,
+    /// Why there is no newer one.
+    pub listing_trouble: Option<&'a ListingTrouble>,
+    /// Others see to the next listing; when to ask again.
+    pub listing_due: Option<Timestamp>,
     /// When the account's clock allows the next call, if it refused one.
     pub slot: Option<Timestamp>,
-    /// When the living campaign is due to be looked at again; `None` if it has not been since the operator started.
-    pub look_again_at: Option<Timestamp>,
+    /// When the living campaign was last looked at by a GET.
+    pub looked: Option<Looked>,
+    /// The other VoiceCampaigns that name the same campaign.
+    pub others: &'a [OtherClaim],
 }
 
 impl<'a> Observed<'a> {
@@ -37,9 +47,81 @@ pub struct Attempt {
     pub sent_at: Timestamp,
     /// When the outcome was known.
     pub ended_at: Timestamp,
+    /// As whom it was sent.
+    pub identity: Identity,
     /// The outcome.
     pub outcome: Result<ConfirmedDeletion, Failure>,
 }
 
-/// One look at the living campaign and its outcome.
-pub type Sighting = Result<Campaign, Failure>;
+/// One GET of the campaign and its outcome.
+#[derive(Clone, Debug)]
+pub struct Look {
+    /// When it was asked for.
+    pub asked_at: Timestamp,
+    /// As whom.
+    pub identity: Identity,
+    /// The refresh that the user had asked for by then.
+    pub refresh: Option<String>,
+    /// The outcome.
+    pub outcome: Result<Campaign, Failure>,
+}
+
+impl Look {
+    /// Whether it was made as the one with this fingerprint.
+    pub fn asked_as(&self, identity: &str) -> bool {
+        self.identity.as_str() == identity
+    }
+}
+
+/// When a living campaign was looked at by a GET, and when it is to be looked at again.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Looked {
+    /// When it was.
+    pub at: Timestamp,
+    /// When it is to be.
+    pub again_at: Timestamp,
+}
+
+/// A listing, and what the cache says of it.
+#[derive(Clone, Debug)]
+pub struct StreamListing {
+    /// The listing.
+    pub listing: Arc<Listing>,
+    /// Whether it is empty although campaigns of the stream were there shortly before.
+    pub suddenly_empty: bool,
+}
+
+/// Listings that have failed, or did not add up.
+#[derive(Clone, Debug)]
+pub struct ListingTrouble {
+    /// The failure of the last; `None` if its pages did not add up.
+    pub failure: Option<Failure>,
+    /// How many in a row.
+    pub failures: u32,
+    /// When the next is begun.
+    pub retry_at: Timestamp,
+}
+
+/// Another VoiceCampaign that names the same campaign.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct OtherClaim {
+    /// Its namespace and name.
+    pub name: String,
+    /// Whether it is to keep the campaign: it lives, and its policy is not `Orphan`.
+    pub keeps: bool,
+}
+
+/// What there is to say of a living campaign.
+#[derive(Clone, Debug)]
+pub enum Sighting {
+    /// Kore has it.
+    Found(Box<Campaign>),
+    /// A GET was answered with something that may mean that there is none.
+    NotReturned(Failure),
+    /// A complete listing does not have it.
+    NotListed,
+    /// The listing is empty all of a sudden.
+    SuddenlyEmpty,
+    /// It is not known.
+    Failed(Failure),
+}

@@ -4,8 +4,9 @@ use jiff::Timestamp;
 use kube::ResourceExt;
 use tokio::sync::OwnedSemaphorePermit;
 
+use super::claims::Claims;
 use super::memory::{Memory, Written};
-use super::observed::{Attempt, Observed, Sighting};
+use super::observed::{Attempt, ListingTrouble, Look, Looked, Observed, OtherClaim, StreamListing};
 use crate::api::VoiceCampaign;
 use crate::connection::Connection;
 
@@ -28,16 +29,26 @@ pub struct Pass {
     pub connection: Connection,
     /// A DELETE that was answered, and is not in status yet.
     pub attempt: Option<Box<Attempt>>,
-    /// A look at the living campaign that is not in status yet.
-    pub sighting: Option<Sighting>,
+    /// A GET of the campaign that is not in status yet.
+    pub look: Option<Look>,
+    /// The newest listing of its stream, once the connection was looked up.
+    pub listing: Option<StreamListing>,
+    /// Why there is no newer one.
+    pub listing_trouble: Option<ListingTrouble>,
+    /// Others see to the next listing; when to ask again.
+    pub listing_due: Option<Timestamp>,
     /// When the account's clock allows the next call, if it refused one.
     pub slot: Option<Timestamp>,
-    /// When the living campaign is due to be looked at again.
-    pub look_again_at: Option<Timestamp>,
+    /// When the living campaign was looked at by a GET.
+    pub looked: Option<Looked>,
+    /// The other VoiceCampaigns that name the same campaign.
+    pub others: Vec<OtherClaim>,
     /// The right to one of the account's calls under way.
     pub seat: Option<OwnedSemaphorePermit>,
     /// The cache shows an object that should be gone by now.
     pub doubtful: bool,
+    /// The cache shows that the object is being deleted. Everything that was applied before it is in the cache, too.
+    pub deletion_shown: bool,
     begun: Instant,
     /// When the API server has shown the object to this pass; `None` if it is the cache's.
     shown: Option<Instant>,
@@ -48,7 +59,7 @@ impl Pass {
     ///
     /// # Errors
     /// If the object is known to be over with: how long to wait for the cache to show it.
-    pub fn begin(cached: &VoiceCampaign, memory: &Memory) -> Result<Self, Duration> {
+    pub fn begin(cached: &VoiceCampaign, memory: &Memory, claims: &Claims) -> Result<Self, Duration> {
         let uid = cached.uid().unwrap_or_default();
         let remembered = memory.recall(&uid);
         if let Some(left) = remembered.over_since.and_then(|since| CACHE_LAG.checked_sub(since.elapsed())) {
@@ -67,11 +78,16 @@ impl Pass {
             uid,
             connection: Connection::NotLookedUp,
             attempt: remembered.attempt,
-            sighting: None,
+            look: None,
+            listing: None,
+            listing_trouble: None,
+            listing_due: None,
             slot: None,
-            look_again_at: remembered.look_again_at,
+            looked: remembered.looked,
+            others: claims.others(cached),
             seat: None,
             doubtful: remembered.over_since.is_some(),
+            deletion_shown: cached.metadata.deletion_timestamp.is_some(),
             begun: Instant::now(),
             shown: None,
         })
@@ -83,9 +99,13 @@ impl Pass {
             object: &self.object,
             connection: &self.connection,
             attempt: self.attempt.as_deref(),
-            sighting: self.sighting.as_ref(),
+            look: self.look.as_ref(),
+            listing: self.listing.as_ref(),
+            listing_trouble: self.listing_trouble.as_ref(),
+            listing_due: self.listing_due,
             slot: self.slot,
-            look_again_at: self.look_again_at,
+            looked: self.looked,
+            others: &self.others,
         }
     }
 

@@ -25,12 +25,22 @@ pub enum Reason {
     Deleting,
     /// The next DELETE waits for its slot within the quota of the account.
     WaitingForQuota,
+    /// Another VoiceCampaign names the same campaign, and is to keep it.
+    CampaignShared,
+    /// The listing of the stream is empty, although campaigns of it were there shortly before.
+    StreamSuddenlyEmpty,
+    /// The pages of a listing do not add up.
+    ListingIncomplete,
     /// The last DELETE was not answered with a confirmation.
     Service(FailureKind),
     /// Kore has confirmed the deletion.
     Deleted,
+    /// Kore has no such campaign; that is proven.
+    Absent,
     /// The campaign was left alone.
     Orphaned,
+    /// The object went before there was a ground; an event alone can say so.
+    CampaignLeftBehind,
 }
 
 impl Reason {
@@ -47,8 +57,13 @@ impl Reason {
             Self::CredentialsMissing,
             Self::Deleting,
             Self::WaitingForQuota,
+            Self::CampaignShared,
+            Self::StreamSuddenlyEmpty,
+            Self::ListingIncomplete,
             Self::Deleted,
+            Self::Absent,
             Self::Orphaned,
+            Self::CampaignLeftBehind,
         ]
         .into_iter()
         .chain(FailureKind::ALL.into_iter().map(Self::Service))
@@ -67,9 +82,14 @@ impl Reason {
             Self::CredentialsMissing => "CredentialsMissing",
             Self::Deleting => "Deleting",
             Self::WaitingForQuota => "WaitingForQuota",
+            Self::CampaignShared => "CampaignShared",
+            Self::StreamSuddenlyEmpty => "StreamSuddenlyEmpty",
+            Self::ListingIncomplete => "ListingIncomplete",
             Self::Service(kind) => kind.reason(),
             Self::Deleted => "Deleted",
+            Self::Absent => "Absent",
             Self::Orphaned => "Orphaned",
+            Self::CampaignLeftBehind => "CampaignLeftBehind",
         }
     }
 
@@ -86,14 +106,19 @@ impl Reason {
             | Self::ConnectionNotFound
             | Self::ConnectionInvalid
             | Self::CredentialsMissing
+            | Self::CampaignShared
             | Self::Service(FailureKind::CredentialsRejected) => true,
             Self::CampaignFound
             | Self::CampaignNotFound
             | Self::Pending
             | Self::Deleting
             | Self::WaitingForQuota
+            | Self::StreamSuddenlyEmpty
+            | Self::ListingIncomplete
             | Self::Deleted
+            | Self::Absent
             | Self::Orphaned
+            | Self::CampaignLeftBehind
             | Self::Service(
                 FailureKind::MayBeAbsent
                 | FailureKind::Accepted
@@ -110,7 +135,9 @@ impl Reason {
     /// Whether it is the outcome of an observation of the living campaign, which stays true until the next one.
     pub fn is_observed(self) -> bool {
         match self {
-            Self::CampaignFound | Self::CampaignNotFound | Self::Service(_) => true,
+            Self::CampaignFound | Self::CampaignNotFound | Self::StreamSuddenlyEmpty | Self::Service(_) => {
+                true
+            }
             Self::Invalid
             | Self::Pending
             | Self::Suspended
@@ -119,8 +146,12 @@ impl Reason {
             | Self::CredentialsMissing
             | Self::Deleting
             | Self::WaitingForQuota
+            | Self::CampaignShared
+            | Self::ListingIncomplete
             | Self::Deleted
-            | Self::Orphaned => false,
+            | Self::Absent
+            | Self::Orphaned
+            | Self::CampaignLeftBehind => false,
         }
     }
 }

@@ -9,9 +9,9 @@ use jiff::{RoundMode, Timestamp, TimestampRound, Unit};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 
 use super::ground::Ground;
-use super::observed::Sighting;
+use super::observed::{ListingTrouble, OtherClaim, Sighting};
 use super::reason::Reason;
-use crate::api::{DeletionStatus, GroundName, LastAnswer, VoiceCampaign, VoiceCampaignStatus};
+use crate::api::{DeletionStatus, GroundName, LastAnswer, ProofStatus, VoiceCampaign, VoiceCampaignStatus};
 use crate::connection::Problem;
 use crate::kore::{AnswerSummary, Campaign, ConfirmedDeletion, Failure, FailureKind};
 
@@ -35,6 +35,10 @@ pub enum Situation<'a> {
         /// When the next DELETE is due.
         until: Timestamp,
     },
+    /// Kore seems to have no such campaign; that is being proven.
+    Proving,
+    /// Another VoiceCampaign is to keep the campaign.
+    HeldFor(&'a OtherClaim),
     /// The quota of the account is used up until `until`.
     WaitingForQuota {
         /// The slot of this object.
@@ -68,6 +72,8 @@ pub fn of(
         | Situation::Misconfigured(_)
         | Situation::InFlight
         | Situation::BetweenAttempts { .. }
+        | Situation::Proving
+        | Situation::HeldFor(_)
         | Situation::WaitingForQuota { .. }
         | Situation::LetGo(_) => {
             conditions(object, now, &stored.conditions, &describe(object, deletion.as_ref(), situation))
@@ -77,7 +83,49 @@ pub fn of(
         observed_generation: object.metadata.generation,
         conditions,
         campaign: campaign.cloned().or(stored.campaign),
+        last_handled_refresh_at: stored.last_handled_refresh_at,
         deletion,
+    }
+}
+
+/// The status with what is to be said of others that name the same campaign.
+pub fn sharing(
+    mut status: VoiceCampaignStatus,
+    object: &VoiceCampaign,
+    others: &[OtherClaim],
+    now: Timestamp,
+) -> VoiceCampaignStatus {
+    status.conditions.retain(|condition| condition.type_ != SHARED);
+    if others.is_empty() {
+        return status;
+    }
+    let stored = object.status.as_ref().map(|stored| stored.conditions.as_slice()).unwrap_or_default();
+    let message = format!(
+        "The same campaign is named by {}. A campaign should have one VoiceCampaign; while one that lives is to keep it \
+         (deletionPolicy Delete), it is not deleted with another.",
+        names(others)
+    );
+    status.conditions.push(condition(
+        object,
+        now,
+        stored,
+        (SHARED, "True"),
+        Reason::CampaignShared,
+        &message,
+    ));
+    status
+}
+
+/// The condition of an object whose campaign is named by another, too.
+pub const SHARED: &str = "Shared";
+/// As many others are named.
+const MAX_NAMES: usize = 5;
+
+fn names(others: &[OtherClaim]) -> String {
+    let names: Vec<&str> = others.iter().take(MAX_NAMES).map(|other| other.name.as_str()).collect();
+    match others.len().checked_sub(MAX_NAMES) {
+        Some(more @ 1..) => format!("{} and {more} more", names.join(", ")),
+        Some(0) | None => names.join(", "),
     }
 }
 
@@ -100,6 +148,9 @@ pub fn new_deletion(object: &VoiceCampaign) -> DeletionStatus {
         last_attempt_at: None,
         next_attempt_at: None,
         last_answer: None,
+        may_have_taken_effect_at: None,
+        seen_at: None,
+        proof: None,
         confirmed_at: None,
         ground: None,
     }
@@ -107,10 +158,32 @@ pub fn new_deletion(object: &VoiceCampaign) -> DeletionStatus {
 
 /// What of the outcome of a DELETE is kept.
 pub fn last_answer(outcome: &Result<ConfirmedDeletion, Failure>) -> LastAnswer {
-    let (answer, reason) = match outcome {
-        Ok(confirmed) => (confirmed.answer(), Reason::Deleted),
-        Err(failure) => (&failure.answer, Reason::Service(failure.kind)),
-    };
+    match outcome {
+        Ok(confirmed) => summary(confirmed.answer(), Reason::Deleted),
+        Err(failure) => summary_of(failure),
+    }
+}
+
+/// What of a failure is kept.
+pub fn summary_of(failure: &Failure) -> LastAnswer {
+    summary(&failure.answer, Reason::Service(failure.kind))
+}
+
+/// What of listings that failed is kept.
+pub fn summary_of_trouble(trouble: &ListingTrouble) -> LastAnswer {
+    match &trouble.failure {
+        Some(failure) => summary_of(failure),
+        None => {
+            let message = "the pages of the listing do not add up: rows were added or removed while it was read, or have no \
+                           id"
+            .to_owned();
+            let answer = AnswerSummary { message, ..AnswerSummary::default() };
+            summary(&answer, Reason::ListingIncomplete)
+        }
+    }
+}
+
+fn summary(answer: &AnswerSummary, reason: Reason) -> LastAnswer {
     let AnswerSummary { http_status, status, message } = answer;
     LastAnswer {
         http_status: http_status.map(i32::from),
@@ -159,12 +232,31 @@ fn describe(
         Situation::Pending | Situation::Unchanged => {
             ("Unknown", Reason::Pending, "Kore has not been asked about the campaign yet.".to_owned())
         }
-        Situation::Seen(Ok(campaign)) => {
+        Situation::Seen(Sighting::Found(campaign)) => {
             let state = campaign.status.as_deref().unwrap_or("not named");
             let message = format!("Kore has the campaign; its state is {state}.");
             ("True", Reason::CampaignFound, message)
         }
-        Situation::Seen(Err(failure)) => seen_nothing(spec.campaign_id.as_str(), failure),
+        Situation::Seen(Sighting::NotReturned(failure)) => {
+            let answer = in_words(failure.answer.http_status.map(i32::from), &failure.answer.message);
+            ("False", Reason::CampaignNotFound, not_found(object, &format!("Kore does not return campaign {} ({answer})", spec.campaign_id)))
+        }
+        Situation::Seen(Sighting::NotListed) => {
+            let what = format!("Kore's listing of the stream does not have campaign {}", spec.campaign_id);
+            ("False", Reason::CampaignNotFound, not_found(object, &what))
+        }
+        Situation::Seen(Sighting::SuddenlyEmpty) => (
+            "False",
+            Reason::StreamSuddenlyEmpty,
+            "Kore's listing of the stream is empty all of a sudden, although campaigns of it were there within the last \
+             hour. Were they deleted elsewhere, or has the JWT app lost its scope or its access to the stream?"
+                .to_owned(),
+        ),
+        Situation::Seen(Sighting::Failed(failure)) => {
+            let answer = in_words(failure.answer.http_status.map(i32::from), &failure.answer.message);
+            let message = format!("The campaign can't be observed: {}{answer}.", advice(failure.kind));
+            ("Unknown", Reason::Service(failure.kind), message)
+        }
         Situation::Suspended if deletion.is_some() => (
             "False",
             Reason::Suspended,
@@ -185,6 +277,17 @@ fn describe(
             ("False", Reason::Deleting, format!("The DELETE (attempt {number}) is on its way to Kore, or waits for a connection of the account."))
         }
         Situation::BetweenAttempts { until } => between_attempts(deletion, until),
+        Situation::Proving => being_proven(deletion),
+        Situation::HeldFor(other) => (
+            "False",
+            Reason::CampaignShared,
+            format!(
+                "The deletion is held: the VoiceCampaign {} names the same campaign, and is to keep it. The campaign is \
+                 deleted when that one is deleted, too, or has deletionPolicy Orphan; to leave the campaign in Kore and let \
+                 this resource go, set its own spec.deletionPolicy to Orphan.",
+                other.name
+            ),
+        ),
         Situation::WaitingForQuota { until } => (
             "False",
             Reason::WaitingForQuota,
@@ -197,6 +300,12 @@ fn describe(
             GroundName::Deleted => {
                 ("False", Reason::Deleted, "Kore has confirmed that the campaign is deleted.".to_owned())
             }
+            GroundName::Absent => (
+                "False",
+                Reason::Absent,
+                "Kore has no such campaign: it does not return it, and two complete listings of the stream do not have it."
+                    .to_owned(),
+            ),
             GroundName::Orphaned => (
                 "False",
                 Reason::Orphaned,
@@ -210,6 +319,8 @@ fn describe(
         Situation::Pending
         | Situation::InFlight
         | Situation::BetweenAttempts { .. }
+        | Situation::Proving
+        | Situation::HeldFor(_)
         | Situation::WaitingForQuota { .. } => Phase::Reconciling,
         Situation::Unchanged
         | Situation::Seen(_)
@@ -229,17 +340,13 @@ fn stored_ready(object: &VoiceCampaign) -> &'static str {
     }
 }
 
-fn seen_nothing(id: &str, failure: &Failure) -> (&'static str, Reason, String) {
-    let answer = in_words(failure.answer.http_status.map(i32::from), &failure.answer.message);
-    if failure.kind == FailureKind::MayBeAbsent {
-        let message = format!(
-            "Kore does not return campaign {id} ({answer}). Are campaignId, streamId and the account right, or was \
-             it deleted elsewhere?"
-        );
-        return ("False", Reason::CampaignNotFound, message);
+fn not_found(object: &VoiceCampaign, what: &str) -> String {
+    let known = object.status.as_ref().is_some_and(|status| status.campaign.is_some());
+    if known {
+        format!("{what}, although it was there before. Was it deleted elsewhere?")
+    } else {
+        format!("{what}. Are campaignId, streamId and the account right, or was it deleted elsewhere?")
     }
-    let message = format!("The campaign can't be observed: {}{answer}.", advice(failure.kind));
-    ("Unknown", Reason::Service(failure.kind), message)
 }
 
 /// What the last answer to a DELETE was, without number and time: repeated events are merged, and keep their first text.
@@ -259,19 +366,81 @@ fn between_attempts(deletion: Option<&DeletionStatus>, until: Timestamp) -> (&'s
     };
     let attempt = deletion.attempts;
     let said = in_words(answer.http_status, &answer.message);
+    let seen = deletion.seen_at.as_ref().filter(|seen| Some(*seen) > deletion.last_attempt_at.as_ref());
+    let seen = seen.map(|seen| format!(" At {:.0} Kore still had the campaign.", seen.0)).unwrap_or_default();
     let message = format!(
-        "The deletion is not confirmed. Attempt {attempt}: {}{said}. Kore is asked again at {until:.0}.",
+        "The deletion is not confirmed. Attempt {attempt}: {}{said}.{seen} Kore is asked again at {until:.0}.",
         advice(kind)
     );
     ("False", Reason::Service(kind), message)
+}
+
+/// The reason of a deletion whose campaign seems to be absent.
+pub fn proving(proof: &ProofStatus, answer: Option<&LastAnswer>) -> Reason {
+    let accepted = Reason::Service(FailureKind::Accepted);
+    let answered = answer.and_then(|answer| Reason::parse(&answer.reason));
+    match (&proof.last_failure, &proof.first_listing) {
+        (Some(failure), _) => {
+            Reason::parse(&failure.reason).unwrap_or(Reason::Service(FailureKind::MayBeAbsent))
+        }
+        (None, Some(first)) if first.suddenly_empty => Reason::StreamSuddenlyEmpty,
+        (None, None) if proof.not_returned_at.is_none() && answered == Some(accepted) => accepted,
+        (None, Some(_) | None) => Reason::Service(FailureKind::MayBeAbsent),
+    }
+}
+
+fn being_proven(deletion: Option<&DeletionStatus>) -> (&'static str, Reason, String) {
+    let unknown = ("False", Reason::Pending, "Kore has not been asked yet.".to_owned());
+    let Some((deletion, proof)) = deletion.and_then(|deletion| Some((deletion, deletion.proof.as_ref()?)))
+    else {
+        return unknown;
+    };
+    let answer = deletion.last_answer.as_ref();
+    let reason = proving(proof, answer);
+    let attempt = deletion.attempts;
+    let said = answer.map(|answer| in_words(answer.http_status, &answer.message)).unwrap_or_default();
+    let answered = match answer.and_then(|answer| Reason::parse(&answer.reason)) {
+        Some(Reason::Service(kind)) => format!("Attempt {attempt}: {}{said}.", advice(kind)),
+        Some(_) | None => format!("Attempt {attempt}: {said}."),
+    };
+    let at = |deletion: &DeletionStatus| {
+        deletion.next_attempt_at.as_ref().map_or_else(|| "now".to_owned(), |next| format!("at {:.0}", next.0))
+    };
+    let state = match (&proof.not_returned_at, &proof.first_listing) {
+        (None, _) => format!("Whether Kore still returns the campaign is asked {}.", at(deletion)),
+        (Some(asked), None) => format!(
+            "Asked for it at {:.0}, Kore did not return it; now two complete listings of the stream have to miss it, the \
+             first of them within a minute.",
+            asked.0
+        ),
+        (Some(_), Some(first)) if first.suddenly_empty => format!(
+            "At {:.0} Kore listed no campaign of the stream at all, although some were there within the last hour; the app \
+             may have lost its access. Another listing is read in 5 minutes, and counts if it says the same.",
+            first.begun_at.0
+        ),
+        (Some(_), Some(first)) => format!(
+            "Kore does not return it, and a complete listing of the stream at {:.0} ({} campaigns) does not have it; a \
+             second one, 10 s or more later, has to say the same.",
+            first.begun_at.0, first.campaigns
+        ),
+    };
+    let failed = proof.last_failure.as_ref().map(|failure| {
+        let kind = Reason::parse(&failure.reason);
+        let advice = if let Some(Reason::Service(kind)) = kind { advice(kind) } else { "" };
+        format!(
+            " The last read failed: {advice}{}; Kore is asked again {}.",
+            in_words(failure.http_status, &failure.message),
+            at(deletion)
+        )
+    });
+    ("False", reason, format!("{answered} {state}{}", failed.unwrap_or_default()))
 }
 
 /// What a kind of failure means to the reader, before the answer itself.
 fn advice(kind: FailureKind) -> &'static str {
     match kind {
         FailureKind::MayBeAbsent => {
-            "the answer may mean that Kore has no such campaign (deleted elsewhere, or by an attempt whose answer was \
-             lost), but does not prove it. If you have seen in Kore that it is gone, set spec.deletionPolicy to Orphan; "
+            "the answer may mean that Kore has no such campaign, which it does not prove; "
         }
         FailureKind::Accepted => {
             "Kore has accepted the request, but not confirmed that the campaign is gone; "
@@ -305,20 +474,7 @@ fn conditions(
     description: &Description,
 ) -> Vec<Condition> {
     let Description { ready, phase, reason, message } = description;
-    let condition = |type_: &str, status: &str| {
-        let since = stored
-            .iter()
-            .find(|condition| condition.type_ == type_ && condition.status == status)
-            .map_or_else(|| round_down(now), |condition| condition.last_transition_time.clone());
-        Condition {
-            type_: type_.to_owned(),
-            status: status.to_owned(),
-            reason: reason.as_str().to_owned(),
-            message: message.clone(),
-            observed_generation: object.metadata.generation,
-            last_transition_time: since,
-        }
-    };
+    let condition = |type_, status| condition(object, now, stored, (type_, status), *reason, message);
     let phase = match phase {
         Phase::Settled => None,
         Phase::Reconciling => Some("Reconciling"),
@@ -328,4 +484,26 @@ fn conditions(
         .into_iter()
         .flatten()
         .collect()
+}
+
+fn condition(
+    object: &VoiceCampaign,
+    now: Timestamp,
+    stored: &[Condition],
+    (type_, status): (&str, &str),
+    reason: Reason,
+    message: &str,
+) -> Condition {
+    let since = stored
+        .iter()
+        .find(|condition| condition.type_ == type_ && condition.status == status)
+        .map_or_else(|| round_down(now), |condition| condition.last_transition_time.clone());
+    Condition {
+        type_: type_.to_owned(),
+        status: status.to_owned(),
+        reason: reason.as_str().to_owned(),
+        message: message.to_owned(),
+        observed_generation: object.metadata.generation,
+        last_transition_time: since,
+    }
 }

@@ -11,7 +11,7 @@ use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::Mutex;
 
 use super::{Connection, Problem, UsableConnection};
-use crate::api::{JwtAlgorithm, KoreConnection};
+use crate::api::{JwtAlgorithm, KoreConnection, KoreConnectionSpec};
 use crate::kore::{Account, Algorithm, Credentials, Target, TokenSettings};
 use crate::kube_ext::{CallError, Kube};
 
@@ -52,6 +52,13 @@ impl Connections {
             // An error means that the watch has ended, which ends the process.
             let _ = store.wait_until_ready().await;
         }
+    }
+
+    /// The account of a connection, if the cache shows it.
+    pub fn account(&self, namespace: &str, name: &str) -> Option<Account> {
+        let key = ObjectRef::new(name).within(namespace);
+        let connection = self.stores.iter().find_map(|store| store.get(&key))?;
+        connection.0.as_ref().ok().map(|connection| account(&connection.spec))
     }
 
     /// The connection of this name.
@@ -153,13 +160,17 @@ fn read_keys(mut secret: Secret) -> Result<Credentials, SecretProblem> {
     Ok(Credentials { client_id: credentials.0?, client_secret: credentials.1? })
 }
 
+fn account(spec: &KoreConnectionSpec) -> Account {
+    Account { host: spec.host.clone(), account_id: spec.account_id.clone() }
+}
+
 fn usable(connection: &KoreConnection, credentials: Credentials) -> UsableConnection {
     let spec = &connection.spec;
     let seconds = |number: i32| Duration::from_secs(u64::try_from(number).unwrap_or(1).max(1));
     UsableConnection {
         requests_per_minute: usize::try_from(spec.rate_limit.requests_per_minute).unwrap_or(1).max(1),
         target: Target {
-            account: Account { host: spec.host.clone(), account_id: spec.account_id.clone() },
+            account: account(spec),
             iid: spec.iid.clone(),
             timeout: seconds(spec.timeout_seconds),
             token: TokenSettings {

@@ -61,6 +61,22 @@ pub struct Campaign {
     pub updated_at: Option<String>,
 }
 
+impl Campaign {
+    /// The campaign with what only a GET or a DELETE returns taken from what was known of it before: a row of a listing
+    /// leaves that out [get-all-campaigns-v2].
+    pub fn completed_by(self, known: Option<&Self>) -> Self {
+        let Some(known) = known.filter(|known| known.id == self.id).cloned() else { return self };
+        Self {
+            lname: self.lname.or(known.lname),
+            format: self.format.or(known.format),
+            dialing_strategy: self.dialing_strategy.or(known.dialing_strategy),
+            experience_flow: self.experience_flow.or(known.experience_flow),
+            campaign_instance_id: self.campaign_instance_id.or(known.campaign_instance_id),
+            ..self
+        }
+    }
+}
+
 /// Whom, when and how often a campaign calls.
 #[derive(JsonSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
 #[serde(rename_all = "camelCase", default)]

@@ -172,10 +172,7 @@ pub fn single(answer: &RawAnswer, id: &str) -> Result<Campaign, Failure> {
 /// Reads the answer to a listing [get-all-campaigns-v2].
 pub fn listing(answer: &RawAnswer) -> Result<Page, Failure> {
     let envelope = success(answer)?;
-    envelope
-        .data
-        .as_ref()
-        .and_then(wire::page)
+    wire::page(&envelope)
         .ok_or_else(|| violation(answer, &envelope, "the answer says success, but has no `data.results`"))
 }
 

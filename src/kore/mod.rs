@@ -6,6 +6,7 @@
 //!                                                       ▼
 //!                                     classify.rs: what an answer means  ──▶ Result<ConfirmedDeletion | Campaign | Page, Failure>
 //!                                     wire.rs: JSON to Campaign, scrub.rs: what of a text may be shown
+//!                                     listing.rs: pages to a complete Listing, the evidence of an absence
 //! ```
 //!
 //! Facts come from Kore's public documents; the name in brackets is the page (`delete-voice-campaign-v2` and so on).
@@ -15,6 +16,7 @@
 mod campaign;
 mod classify;
 mod client;
+mod listing;
 mod retry_after;
 mod scrub;
 mod token;
@@ -23,6 +25,7 @@ pub mod wire;
 pub use campaign::{CallerId, CallingDay, CallingHours, Campaign, DialingStrategy, DncList, Schedule};
 pub use classify::{AnswerSummary, ConfirmedDeletion, Failure, FailureKind, RawAnswer};
 pub use client::{BuildError, ClientSettings, KoreClient};
+pub use listing::{Listing, Progress, Reading};
 pub use retry_after::{DEFAULT_THROTTLE_PAUSE, MAX_RETRY_AFTER, MIN_RETRY_AFTER};
 pub use token::{Algorithm, TokenSettings};
 
@@ -33,7 +36,8 @@ pub mod answers {
 
 use std::time::Duration;
 
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
+use sha2::{Digest, Sha256};
 
 /// The account a call is made for: the unit of rate limits.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -77,15 +81,51 @@ pub struct Credentials {
     pub client_secret: SecretString,
 }
 
-/// One page of a listing.
+/// As whom the service is asked: a fingerprint of host, account, `iid` and client ID. Reads prove something together
+/// only if they were made as the same. The client secret is no part of it: a rotation makes no other app.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Identity(String);
+
+impl Identity {
+    /// The fingerprint: 16 hexadecimal digits, from which nothing can be read back.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl Target {
+    /// As whom a call with this target is made.
+    pub fn identity(&self) -> Identity {
+        let Account { host, account_id } = &self.account;
+        let iid = self.iid.as_deref().unwrap_or_default();
+        let mut hash = Sha256::new();
+        for part in [host, account_id, iid, self.credentials.client_id.expose_secret()] {
+            hash.update(part);
+            // So that two parts can't be cut otherwise.
+            hash.update([0]);
+        }
+        Identity(hash.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect())
+    }
+}
+
+/// One page of a listing. Only `classify` makes one, from an answer that says success.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Page {
-    /// The campaigns of this page.
-    pub campaigns: Vec<Campaign>,
+    /// The campaigns of this page by their ids, as these came over the wire.
+    campaigns: Vec<(String, Campaign)>,
+    /// How many rows the page has, readable or not.
+    rows: usize,
     /// Whether the service says that more follow.
-    pub has_more: bool,
+    has_more: bool,
     /// How many campaigns the service says there are, over all pages.
-    pub total_results: Option<i64>,
+    total_results: Option<i64>,
+}
+
+impl Page {
+    /// The campaigns of this page by their ids.
+    pub fn campaigns(&self) -> &[(String, Campaign)] {
+        &self.campaigns
+    }
 }
 
 /// What the operator asks of Kore. The HTTP client and the test doubles fit this one contract.

@@ -28,6 +28,8 @@ pub struct Envelope {
     pub error_codes: Vec<i64>,
     /// `data._id` or `data.id` as it came: for comparison, not to be shown.
     pub id: Option<String>,
+    /// The same of each row of `data.results`.
+    pub row_ids: Vec<Option<String>>,
     success: bool,
 }
 
@@ -43,7 +45,9 @@ impl Envelope {
         if !body.is_object() {
             return None;
         }
-        let id = body.get("data").and_then(|data| raw_text(data, "_id").or_else(|| raw_text(data, "id")));
+        let id = body.get("data").and_then(raw_id);
+        let rows = body.get("data").and_then(|data| data.get("results")).and_then(Value::as_array);
+        let row_ids = rows.map(|rows| rows.iter().map(raw_id).collect()).unwrap_or_default();
         let success = raw_text(&body, "status").is_some_and(|status| status.eq_ignore_ascii_case("success"));
         redact(&mut body, secrets);
         let errors = body.get("errors").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
@@ -54,6 +58,7 @@ impl Envelope {
             error_codes: errors.iter().take(MAX_ENTRIES).filter_map(|error| integer(error, "code")).collect(),
             data: body.get("data").cloned(),
             id,
+            row_ids,
             success,
         })
     }
@@ -103,11 +108,15 @@ pub fn campaign(value: &Value) -> Option<Campaign> {
     })
 }
 
-/// Reads `data` of a listing; `None` if it has no `results`.
-pub fn page(data: &Value) -> Option<Page> {
-    let results = data.get("results")?.as_array()?;
+/// Reads a listing; `None` if it has no `data.results`. A row without an id, or that is no object, is counted, and left
+/// out.
+pub fn page(envelope: &Envelope) -> Option<Page> {
+    let data = envelope.data.as_ref()?;
+    let rows = data.get("results")?.as_array()?;
+    let read = |(row, id): (&Value, &Option<String>)| Some((id.clone()?, campaign(row)?));
     Some(Page {
-        campaigns: results.iter().filter_map(campaign).collect(),
+        campaigns: rows.iter().zip(&envelope.row_ids).filter_map(read).collect(),
+        rows: rows.len(),
         has_more: boolean(data, "hasMore").unwrap_or(false),
         total_results: integer(data, "totalResults"),
     })
@@ -157,6 +166,10 @@ fn scalar(value: &Value) -> Option<String> {
         Value::Number(number) => Some(number.to_string()),
         Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => None,
     }
+}
+
+fn raw_id(value: &Value) -> Option<String> {
+    raw_text(value, "_id").or_else(|| raw_text(value, "id"))
 }
 
 /// Like [`text`], but whole: for what is compared or scrubbed before it is cut.

@@ -4,9 +4,11 @@
 mod events;
 mod finalizer;
 mod prune;
+mod wake;
 mod write;
 
 pub use events::{Events, Note};
 pub use finalizer::Finalizer;
 pub use prune::prune;
+pub use wake::Wake;
 pub use write::{CallError, Kube};

@@ -3,8 +3,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use json_patch::Patch;
-use kube::api::{ApiResource, DynamicObject, PatchParams};
-use kube::core::NamespaceResourceScope;
+use kube::api::{ApiResource, DynamicObject, ListParams, PatchParams};
+use kube::core::{DeserializeGuard, NamespaceResourceScope};
 use kube::{Api, Client, Resource, ResourceExt};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -121,6 +121,30 @@ impl Kube {
     {
         let found = self.find::<K>(&object.namespace().unwrap_or_default(), &object.name_any()).await?;
         Ok(found.filter(|found| found.uid() == object.uid()))
+    }
+
+    /// The objects of a namespace that a field selector selects; perhaps more, where the API server knows no such selector
+    /// (before Kubernetes 1.31). One that does not fit its schema is not an error for the others.
+    ///
+    /// # Errors
+    /// See [`CallError`].
+    pub async fn select<K>(
+        &self,
+        namespace: &str,
+        fields: &str,
+    ) -> Result<Vec<DeserializeGuard<K>>, CallError>
+    where
+        K: Resource<Scope = NamespaceResourceScope, DynamicType = ()> + Clone + DeserializeOwned + Debug,
+    {
+        let api: Api<DeserializeGuard<K>> = Api::namespaced(self.client(), namespace);
+        let selected = ListParams::default().fields(fields);
+        let list = match self.bounded(api.list(&selected)).await {
+            Err(CallError::Failed(error)) if matches!(&*error, kube::Error::Api(status) if status.code == 400) => {
+                self.bounded(api.list(&ListParams::default())).await
+            }
+            other => other,
+        };
+        list.map(|list| list.items)
     }
 
     fn api<K>(&self, object: &K) -> Api<K>

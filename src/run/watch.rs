@@ -5,8 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::channel::mpsc;
+use futures::future::{self, BoxFuture};
 use futures::stream::FuturesUnordered;
-use futures::{Stream, StreamExt, stream};
+use futures::{FutureExt, Stream, StreamExt, stream};
 use kube::core::DeserializeGuard;
 use kube::runtime::controller::{self, Controller};
 use kube::runtime::reflector::{self, ObjectRef, Store, store::Writer};
@@ -17,10 +18,10 @@ use tokio::sync::watch as signal;
 use super::admin::Health;
 use super::crds;
 use crate::api::{KoreConnection, VoiceCampaign};
-use crate::campaign::{self, Accounts, Context, Memory};
+use crate::campaign::{self, Accounts, Claims, Context, Memory, Streams, shown};
 use crate::connection::Connections;
 use crate::kore::CampaignService;
-use crate::kube_ext::{Events, Kube, prune};
+use crate::kube_ext::{Events, Kube, Wake, prune};
 use crate::metrics::Metrics;
 
 /// A watch is begun anew after this time. Below the 240 s after which cloud load balancers silently drop a connection.
@@ -44,6 +45,15 @@ pub(super) struct Wiring<S> {
     pub stopping: signal::Receiver<bool>,
 }
 
+/// What the controllers of all namespaces know together.
+struct Shared {
+    connections: Arc<Connections>,
+    connections_known: future::Shared<BoxFuture<'static, ()>>,
+    streams: Arc<Streams>,
+    claims: Arc<Claims>,
+    wake: Arc<Wake<Campaign>>,
+}
+
 /// Runs until `stopping`, and then until nothing is in flight any more.
 pub(super) async fn controllers<S: CampaignService>(wiring: Wiring<S>, namespaces: Vec<String>) {
     let client = wiring.kube.client();
@@ -52,16 +62,27 @@ pub(super) async fn controllers<S: CampaignService>(wiring: Wiring<S>, namespace
         () = stopped(wiring.stopping.clone()) => return,
     }
     let scopes: Vec<Option<String>> =
-        if namespaces.is_empty() { vec![None] } else { namespaces.into_iter().map(Some).collect() };
+        if namespaces.is_empty() { vec![None] } else { namespaces.iter().cloned().map(Some).collect() };
     let (connection_stores, connection_writers): (Vec<_>, Vec<_>) =
         scopes.iter().map(|_| reflector::store::<Connection>()).unzip();
     let connections = Arc::new(Connections::new(wiring.kube.clone(), connection_stores));
+    let (wake, woken) = Wake::of(&scopes);
+    let wake = Arc::new(wake);
+    let known = connections.clone();
+    let shared = Shared {
+        // kube-rs wakes only one of those who wait for a cache.
+        connections_known: async move { known.wait_until_known().await }.boxed().shared(),
+        streams: Arc::new(Streams::new(wake.clone())),
+        claims: Arc::new(Claims::new(wiring.kube.clone(), connections.clone(), namespaces)),
+        connections,
+        wake,
+    };
     wiring.health.expect(2 * scopes.len());
     let stopping = wiring.stopping.clone();
     let controllers = scopes
         .into_iter()
-        .zip(connection_writers)
-        .map(|(scope, writer)| controller(&wiring, scope.as_deref(), connections.clone(), writer));
+        .zip(connection_writers.into_iter().zip(woken))
+        .map(|(scope, inputs)| controller(&wiring, scope.as_deref(), &shared, inputs));
     let mut controllers: FuturesUnordered<_> = controllers.collect();
     // One that ends by itself ends the process: a namespace that nobody cares for must not look healthy.
     while let Some(()) = controllers.next().await {
@@ -75,24 +96,31 @@ pub(super) async fn controllers<S: CampaignService>(wiring: Wiring<S>, namespace
 fn controller<S: CampaignService>(
     wiring: &Wiring<S>,
     namespace: Option<&str>,
-    connections: Arc<Connections>,
-    connection_writer: Writer<Connection>,
+    shared: &Shared,
+    (connection_writer, woken): (Writer<Connection>, mpsc::UnboundedReceiver<ObjectRef<Campaign>>),
 ) -> impl Future<Output = ()> + Send + use<S> {
     let (campaigns, campaign_writer) = reflector::store::<Campaign>();
     let context = Arc::new(Context {
         kube: wiring.kube.clone(),
         service: wiring.service.clone(),
-        connections,
+        connections: shared.connections.clone(),
         accounts: wiring.accounts.clone(),
+        streams: shared.streams.clone(),
+        claims: shared.claims.clone(),
+        wake: shared.wake.clone(),
         memory: Memory::default(),
         events: Events::new(wiring.kube.clone(), "voicecampaign-operator", wiring.instance.clone()),
         metrics: wiring.metrics.clone(),
         stopping: wiring.stopping.clone(),
     });
-    let (wake, woken) = mpsc::unbounded();
     let connection_api = api::<KoreConnection>(&wiring.kube, namespace);
-    let connection_watch =
-        watch_connections(connection_api, connection_writer, campaigns.clone(), wake, wiring.health.clone());
+    let connection_watch = watch_connections(
+        connection_api,
+        connection_writer,
+        campaigns.clone(),
+        shared.wake.clone(),
+        wiring.health.clone(),
+    );
     let campaign_api = api::<VoiceCampaign>(&wiring.kube, namespace);
     let campaign_watch = watch_campaigns(
         campaign_api,
@@ -101,8 +129,8 @@ fn controller<S: CampaignService>(
         context.clone(),
         wiring.health.clone(),
     );
+    let connections_known = shared.connections_known.clone();
     let (stop, stop_early) = (stopped(wiring.stopping.clone()), stopped(wiring.stopping.clone()));
-    let known = context.connections.clone();
     // The watch of connections is not one of the controller's own: those share one backoff, and stall together.
     let mut connection_watch = tokio::spawn(connection_watch);
     let run = Controller::for_stream(campaign_watch, campaigns)
@@ -117,7 +145,7 @@ fn controller<S: CampaignService>(
     let run = async move {
         // Otherwise each campaign would ask the API server for a connection that the cache is about to show.
         tokio::select! {
-            () = known.wait_until_known() => run.await,
+            () = connections_known => run.await,
             () = stop_early => {}
         }
     };
@@ -138,24 +166,25 @@ fn watch_campaigns<S: CampaignService>(
     health: Arc<Health>,
 ) -> impl Stream<Item = Result<Campaign, watcher::Error>> + Send {
     let mut first = true;
+    let mut before = Vec::new();
     relisting(move || watcher(api.clone(), watch_config()))
         .modify(prune)
         .default_backoff()
         .reflect(writer)
         .inspect(move |event| match event {
-            Ok(watcher::Event::Delete(gone)) => {
-                context.memory.forget(gone.uid().as_deref().unwrap_or_default())
+            Ok(watcher::Event::Apply(object) | watcher::Event::InitApply(object)) => {
+                shown::present(object, &context);
             }
+            Ok(watcher::Event::Delete(object)) => shown::gone(object, &context),
+            Ok(watcher::Event::Init) => before = store.state(),
             Ok(watcher::Event::InitDone) => {
-                let known: std::collections::HashSet<_> =
-                    store.state().iter().filter_map(|object| object.uid()).collect();
-                context.memory.retain(|uid| known.contains(uid));
+                shown::listed(&std::mem::take(&mut before), &store, &context);
                 if std::mem::take(&mut first) {
-                    tracing::info!(objects = known.len(), "Watching VoiceCampaigns");
+                    context.claims.listed();
+                    tracing::info!(objects = store.len(), "Watching VoiceCampaigns");
                     health.shown();
                 }
             }
-            Ok(watcher::Event::Init | watcher::Event::InitApply(_) | watcher::Event::Apply(_)) => {}
             Err(error) => tracing::warn!(%error, "The watch of VoiceCampaigns was interrupted"),
         })
         .applied_objects()
@@ -166,7 +195,7 @@ async fn watch_connections(
     api: Api<Connection>,
     writer: Writer<Connection>,
     campaigns: Store<Campaign>,
-    wake: mpsc::UnboundedSender<ObjectRef<Campaign>>,
+    wake: Arc<Wake<Campaign>>,
     health: Arc<Health>,
 ) {
     let mut first = true;
@@ -174,10 +203,13 @@ async fn watch_connections(
     let mut events = watch.modify(prune).default_backoff().reflect(writer).boxed();
     while let Some(event) = events.next().await {
         match event {
-            Ok(watcher::Event::Apply(connection) | watcher::Event::InitApply(connection)) => {
+            Ok(
+                watcher::Event::Apply(connection)
+                | watcher::Event::InitApply(connection)
+                | watcher::Event::Delete(connection),
+            ) => {
                 for campaign in campaigns.state().iter().filter(|campaign| uses(campaign, &connection)) {
-                    // Fails only when the controller has ended.
-                    let _ = wake.unbounded_send(ObjectRef::from_obj(campaign.as_ref()));
+                    wake.wake(ObjectRef::from_obj(campaign.as_ref()));
                 }
             }
             Ok(watcher::Event::InitDone) => {
@@ -185,7 +217,7 @@ async fn watch_connections(
                     health.shown();
                 }
             }
-            Ok(watcher::Event::Init | watcher::Event::Delete(_)) => {}
+            Ok(watcher::Event::Init) => {}
             Err(error) => tracing::warn!(%error, "The watch of KoreConnections was interrupted"),
         }
     }

@@ -1,6 +1,7 @@
 //! etcd, kube-apiserver and kube-controller-manager.
 
 use std::fs;
+use std::io::Write;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -122,8 +123,11 @@ impl ControlPlane {
     /// # Errors
     /// If the file can't be written.
     pub fn kubeconfig_for_token(&self, name: &str, token: &str) -> Result<PathBuf> {
+        // Another process may be reading the one of this name.
+        let mut file = tempfile::NamedTempFile::new_in(self.folder())?;
+        file.write_all(self.kubeconfig_text(&json!({"token": token})).as_bytes())?;
         let path = self.folder().join(format!("{name}.kubeconfig"));
-        fs::write(&path, self.kubeconfig_text(&json!({"token": token})))?;
+        file.persist(&path)?;
         Ok(path)
     }
 

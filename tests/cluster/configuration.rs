@@ -73,25 +73,6 @@ async fn refused_credentials_stall_and_a_rotation_is_followed() {
     assert!(!world.in_kore("renewal"));
 }
 
-/// The answers that may mean absence are not believed: the object stays.
-#[tokio::test(flavor = "multi_thread")]
-async fn an_unproven_absence_never_lets_go() {
-    let world = World::new("unproven").await;
-    let _operator = world.operator();
-    // Never was in Kore.
-    world.apply(&world.campaign("ghost", &json!({})));
-    let object = world.wait_for_reason("ghost", "CampaignNotFound");
-    assert_eq!(ready(&object)["status"], "False");
-    world.delete("ghost");
-    world.wait_for("ghost", "two attempts", |object| {
-        object["status"]["deletion"]["attempts"].as_i64() >= Some(2)
-    });
-    let object = world.wait_for_reason("ghost", "AwaitingProof");
-    assert!(object["metadata"]["finalizers"][0].is_string());
-    world.patch_spec("ghost", &json!({"deletionPolicy":"Orphan"}));
-    world.wait_until_gone("ghost");
-}
-
 /// R6: `Retry-After` is kept to, and holds for the whole account.
 #[tokio::test(flavor = "multi_thread")]
 async fn retry_after_moves_the_whole_account() {
@@ -195,5 +176,5 @@ async fn a_proxy_is_honoured() {
     world.create_campaign("renewal", &json!({}));
     world.wait_for_reason("renewal", "ServiceUnavailable");
     let request = seen.recv().await.unwrap();
-    assert!(request.starts_with(&format!("GET {}/campaign/", world.kore.url())), "{request}");
+    assert!(request.starts_with(&format!("POST {}/campaign/", world.kore.url())), "{request}");
 }

@@ -2,10 +2,13 @@
 
 #![expect(clippy::unwrap_used, reason = "a panic in a test is a failed test")]
 
+mod absence;
 mod admission;
 mod configuration;
 mod deletion;
 mod identity;
 mod lifecycle;
+mod observation;
 mod scale;
+mod sharing;
 mod support;

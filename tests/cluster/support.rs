@@ -61,6 +61,13 @@ impl World {
         Self { plane, namespace: name.to_owned(), kore, kubectl }
     }
 
+    /// Another namespace with the same Kore.
+    pub fn beside(&self, name: &str) -> Self {
+        self.kubectl.try_run(&["create", "namespace", name]).unwrap();
+        let kubectl = self.plane.kubectl().unwrap();
+        Self { plane: self.plane, namespace: name.to_owned(), kore: self.kore.clone(), kubectl }
+    }
+
     pub fn create_secret(&self, client_id: &str, client_secret: &str) {
         self.apply(&json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "kore-jwt-app"},
             "stringData": {"clientId": client_id, "clientSecret": client_secret}}));

@@ -1,0 +1,280 @@
+//! What to do for an object that is being deleted.
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::{Plan, SILENT, Step, Urgency, misconfigured, rest};
+use crate::api::{DeletionStatus, ProofStatus};
+use crate::campaign::ground::{Ground, REMOTE_CAMPAIGN, recorded_deletion};
+use crate::campaign::observed::{Attempt, ListingTrouble, Observed};
+use crate::campaign::proof::{self, Course, Need, ProvenAbsence};
+use crate::campaign::reason::Reason;
+use crate::campaign::status::{self, Situation};
+use crate::connection::Connection;
+use crate::kore::{ConfirmedDeletion, FailureKind};
+use crate::pacing::backoff;
+
+/// No wait that status promises is longer: the slots of 10,000 campaigns at 60 a minute fill less than three hours.
+const LONGEST_WAIT: SignedDuration = SignedDuration::from_hours(24);
+
+/// How soon a held deletion is looked at again, if nobody wakes it.
+const HELD_RETRY: SignedDuration = SignedDuration::from_mins(1);
+
+/// How far a deletion has come: the record for its status, and the ground if there is one.
+pub struct Progress {
+    /// The record.
+    pub record: DeletionStatus,
+    /// The ground.
+    pub ground: Option<Ground>,
+}
+
+pub(super) fn plan(observed: &Observed<'_>, now: Timestamp) -> Plan {
+    let object = observed.object;
+    if !REMOTE_CAMPAIGN.is_on(&object.metadata) {
+        return Step::Done.into();
+    }
+    let Progress { record, ground } = progress(observed, now);
+    if let Some(ground) = ground {
+        let campaign = observed.confirmed().map(ConfirmedDeletion::campaign);
+        let status = status::of(object, now, Some(record), campaign, Situation::LetGo(ground));
+        return Plan { step: Step::Release(ground), status: Some(status) };
+    }
+    let unscheduled = DeletionStatus { next_attempt_at: None, ..record.clone() };
+    if object.spec.suspend {
+        let status = status::of(object, now, Some(unscheduled), None, Situation::Suspended);
+        return Plan { step: Step::Stall { until: None, why: Reason::Suspended }, status: Some(status) };
+    }
+    // The usual cause is a move between namespaces: the campaign is to stay. Whoever keeps it wakes us when that changes.
+    if let Some(keeper) = observed.others.iter().find(|other| other.keeps) {
+        let status = status::of(object, now, Some(unscheduled), None, Situation::HeldFor(keeper));
+        return Plan { step: rest(Reason::CampaignShared, now + HELD_RETRY), status: Some(status) };
+    }
+    if let Some(until) = record.next_attempt_at.as_ref().map(|time| time.0).filter(|until| *until > now) {
+        return wait(observed, record, until, now);
+    }
+    match observed.connection {
+        Connection::NotLookedUp => Step::Resolve.into(),
+        Connection::Unusable(problem) => misconfigured(object, now, Some(unscheduled), problem),
+        Connection::Usable(connection) => {
+            let identity = connection.target.identity();
+            let proof = record.proof.clone().filter(|proof| proof.identity == identity.as_str());
+            match proof {
+                // What somebody else was shown proves nothing: begin anew.
+                None => within_quota(observed, record, now, |record| {
+                    // A proof that a sighting has ended must not go on after a crash.
+                    let ended = record.proof.is_none()
+                        && recorded_deletion(object).is_some_and(|old| old.proof.is_some());
+                    let situation = Situation::BetweenAttempts { until: now };
+                    let status = ended.then(|| status::of(object, now, Some(record), None, situation));
+                    Plan { step: Step::Delete, status }
+                }),
+                Some(proof) => prove(observed, &proof, record, now),
+            }
+        }
+    }
+}
+
+/// The next read of the proof.
+fn prove(observed: &Observed<'_>, proof: &ProofStatus, record: DeletionStatus, now: Timestamp) -> Plan {
+    let urgency = Urgency::Deletion;
+    let then = |step: Step| {
+        move |record: DeletionStatus| {
+            let status = status::of(observed.object, now, Some(record), None, Situation::Proving);
+            Plan { step, status: Some(status) }
+        }
+    };
+    match proof::need(proof) {
+        Need::Get => within_quota(observed, record, now, then(Step::Get(urgency))),
+        Need::Listing { not_before } if not_before > now => {
+            let until = status::round_up(not_before);
+            let record = DeletionStatus { next_attempt_at: Some(until.clone()), ..record };
+            wait(observed, record, until.0, now)
+        }
+        Need::Listing { not_before } => match observed.listing_due.filter(|due| *due > now) {
+            Some(due) => {
+                let why = status::proving(proof, record.last_answer.as_ref());
+                then(Step::Wait { until: Some(due), why })(record)
+            }
+            None => within_quota(observed, record, now, then(Step::List { not_before, urgency })),
+        },
+    }
+}
+
+/// Waits until the time that the record promises.
+fn wait(observed: &Observed<'_>, record: DeletionStatus, until: Timestamp, now: Timestamp) -> Plan {
+    // What was said about this very wait stays said: it may have been the quota, not the last answer.
+    let stored = observed.object.status.as_ref();
+    let told = stored.filter(|status| status.deletion.as_ref() == Some(&record)).map(status::reason);
+    let situation = match told {
+        Some(Reason::WaitingForQuota) => Situation::Unchanged,
+        Some(_) | None if record.proof.is_some() => Situation::Proving,
+        Some(_) | None => Situation::BetweenAttempts { until },
+    };
+    let status = status::of(observed.object, now, Some(record), None, situation);
+    Plan { step: rest(status::reason(&status), until), status: Some(status) }
+}
+
+/// What is planned, or a wait for the slot that the account's clock gave.
+fn within_quota(
+    observed: &Observed<'_>,
+    record: DeletionStatus,
+    now: Timestamp,
+    plan: impl FnOnce(DeletionStatus) -> Plan,
+) -> Plan {
+    match observed.slot.filter(|slot| *slot > now) {
+        None => plan(record),
+        // Too short to be worth a write.
+        Some(slot) if slot.duration_since(now) <= SILENT => {
+            Step::Wait { until: Some(slot), why: Reason::WaitingForQuota }.into()
+        }
+        Some(slot) => {
+            let until = status::round_up(slot);
+            let record = DeletionStatus { next_attempt_at: Some(until.clone()), ..record };
+            let situation = Situation::WaitingForQuota { until: until.0 };
+            let status = status::of(observed.object, now, Some(record), None, situation);
+            Plan { step: rest(Reason::WaitingForQuota, until.0), status: Some(status) }
+        }
+    }
+}
+
+/// The record of this deletion with what has happened since it was written, and the ground if there is one now.
+pub fn progress(observed: &Observed<'_>, now: Timestamp) -> Progress {
+    let object = observed.object;
+    let mut record = recorded_deletion(object).cloned().unwrap_or_else(|| status::new_deletion(object));
+    // A write whose answer was lost may have recorded it already.
+    let unrecorded = |attempt: &&Attempt| record.last_attempt_at != Some(status::round_down(attempt.sent_at));
+    let recorded = Ground::recorded(object);
+    let proof = record.proof.clone();
+    if let Some(attempt) = observed.attempt.filter(unrecorded) {
+        count(&mut record, attempt);
+    }
+    let absent = match recorded {
+        None => pursue(&mut record, observed, now),
+        Some(_) => {
+            record.proof = proof;
+            None
+        }
+    };
+    // A clock that jumped, or a status from elsewhere, must not park a deletion.
+    let latest = status::round_up(now + LONGEST_WAIT);
+    if record.next_attempt_at.as_ref().is_some_and(|next| *next > latest) {
+        record.next_attempt_at = Some(latest);
+    }
+    let answered = observed.confirmed().and_then(|evidence| Ground::deleted(object, evidence));
+    let absent = absent.map(Ground::absent);
+    let ground = recorded.or(answered).or_else(|| Ground::orphaned(object)).or(absent);
+    match ground {
+        Some(ground) => {
+            record.next_attempt_at = None;
+            if record.ground != Some(ground.name()) {
+                let since = answered.and(observed.attempt).map_or(now, |attempt| attempt.ended_at);
+                record.confirmed_at = Some(status::round_down(since));
+                record.ground = Some(ground.name());
+            }
+        }
+        // A recorded `Orphaned` whose policy has been taken back.
+        None => (record.ground, record.confirmed_at) = (None, None),
+    }
+    Progress { record, ground }
+}
+
+/// Counts an attempt.
+fn count(record: &mut DeletionStatus, attempt: &Attempt) {
+    record.attempts = record.attempts.saturating_add(1);
+    record.last_attempt_at = Some(status::round_down(attempt.sent_at));
+    record.last_answer = Some(status::last_answer(&attempt.outcome));
+    record.proof = proof::begun_by(attempt);
+    record.next_attempt_at = None;
+    let Err(failure) = &attempt.outcome else { return };
+    if may_have_taken_effect(failure.kind) {
+        record.may_have_taken_effect_at = record.last_attempt_at.clone();
+    }
+    let own = match failure.kind {
+        // Whether it is absent can be asked at once.
+        FailureKind::MayBeAbsent => None,
+        FailureKind::Accepted
+        | FailureKind::CredentialsRejected
+        | FailureKind::Throttled
+        | FailureKind::Refused
+        | FailureKind::Unavailable
+        | FailureKind::Unreachable
+        | FailureKind::Unreadable
+        | FailureKind::ContractViolation => Some(backoff(&record.uid, record.attempts)),
+    };
+    if let Some(pause) = own.max(failure.retry_after) {
+        record.next_attempt_at = Some(status::round_up(after(attempt.ended_at, pause)));
+    }
+}
+
+/// Whether a DELETE with this outcome may have deleted the campaign nevertheless.
+fn may_have_taken_effect(kind: FailureKind) -> bool {
+    match kind {
+        FailureKind::Accepted
+        | FailureKind::Unavailable
+        | FailureKind::Unreachable
+        | FailureKind::Unreadable
+        | FailureKind::ContractViolation => true,
+        FailureKind::MayBeAbsent
+        | FailureKind::CredentialsRejected
+        | FailureKind::Throttled
+        | FailureKind::Refused => false,
+    }
+}
+
+/// Takes the proof further by what was read; the absence, if it is complete now.
+fn pursue(record: &mut DeletionStatus, observed: &Observed<'_>, now: Timestamp) -> Option<ProvenAbsence> {
+    let before = record.proof.take()?;
+    match proof::follow(observed.object, &before, observed.look, observed.listing) {
+        Course::Seen(at) => {
+            record.seen_at = Some(status::round_up(at));
+            let last = record.last_attempt_at.as_ref().map_or(now, |time| time.0);
+            let next = after(last, backoff(&record.uid, record.attempts));
+            record.next_attempt_at = Some(status::round_up(next));
+            None
+        }
+        Course::Proven(proof, evidence) => {
+            record.proof = Some(proof);
+            Some(evidence)
+        }
+        Course::Open(proof) => {
+            if proof.failures > before.failures {
+                let asked = observed.look.and_then(|look| look.outcome.as_ref().err()?.retry_after);
+                let pause = backoff(&record.uid, proof.failures).max(asked.unwrap_or_default());
+                record.next_attempt_at = Some(status::round_up(after(now, pause)));
+            } else if proof != before {
+                record.next_attempt_at = next_read(&proof, now);
+            }
+            record.proof = Some(proof);
+            trouble(record, observed.listing_trouble, now);
+            None
+        }
+    }
+}
+
+/// When the next listing may begin, if that is not now.
+fn next_read(
+    proof: &ProofStatus,
+    now: Timestamp,
+) -> Option<k8s_openapi::apimachinery::pkg::apis::meta::v1::Time> {
+    match proof::need(proof) {
+        Need::Listing { not_before } if not_before > now + SignedDuration::from_secs(1) => {
+            Some(status::round_up(not_before))
+        }
+        Need::Listing { .. } | Need::Get => None,
+    }
+}
+
+/// Takes note of listings that fail, while one is needed.
+fn trouble(record: &mut DeletionStatus, trouble: Option<&ListingTrouble>, now: Timestamp) {
+    let (Some(proof), Some(trouble)) = (&record.proof, trouble) else { return };
+    let needed = matches!(proof::need(proof), Need::Listing { not_before } if not_before <= now);
+    if needed && trouble.retry_at > now {
+        let failures = i32::try_from(trouble.failures).unwrap_or(i32::MAX);
+        let last = status::summary_of_trouble(trouble);
+        record.next_attempt_at = Some(status::round_up(trouble.retry_at));
+        record.proof = Some(proof::failed(proof, failures, last));
+    }
+}
+
+fn after(time: Timestamp, pause: std::time::Duration) -> Timestamp {
+    time + SignedDuration::try_from(pause).unwrap_or(SignedDuration::MAX)
+}

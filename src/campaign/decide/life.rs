@@ -1,0 +1,169 @@
+//! What to do for a living object.
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::{Plan, Step, Urgency, misconfigured, spread};
+use crate::api::{REFRESH, VoiceCampaign, VoiceCampaignStatus};
+use crate::campaign::ground::REMOTE_CAMPAIGN;
+use crate::campaign::observed::{Look, Looked, Observed, Sighting, StreamListing};
+use crate::campaign::reason::Reason;
+use crate::campaign::status::{self, Situation};
+use crate::connection::Connection;
+use crate::kore::{Failure, FailureKind};
+
+/// How often a living campaign is looked at.
+const OBSERVATION_INTERVAL: SignedDuration = SignedDuration::from_mins(10);
+/// How soon it is looked at again if that failed.
+const OBSERVATION_RETRY: SignedDuration = SignedDuration::from_mins(1);
+/// Longest value of the refresh annotation that is told from another, in characters.
+const MAX_REFRESH_CHARS: usize = 64;
+
+/// The look at the campaign that the user asks for, if it has not been answered.
+pub fn refresh_wanted(object: &VoiceCampaign) -> Option<String> {
+    let wanted: String =
+        object.metadata.annotations.as_ref()?.get(REFRESH)?.chars().take(MAX_REFRESH_CHARS).collect();
+    let handled = object.status.as_ref().and_then(|status| status.last_handled_refresh_at.as_ref());
+    (handled != Some(&wanted)).then_some(wanted)
+}
+
+/// When a living campaign that was looked at by a GET is looked at again. Spread over a tenth, so that campaigns that
+/// were created together do not stay together.
+pub fn looked(object: &VoiceCampaign, look: &Look, now: Timestamp) -> Looked {
+    let interval = match &look.outcome {
+        Ok(_) => OBSERVATION_INTERVAL,
+        Err(failure) if failure.kind == FailureKind::MayBeAbsent => OBSERVATION_INTERVAL,
+        Err(_) => OBSERVATION_RETRY,
+    };
+    Looked { at: look.asked_at, again_at: now + interval + spread(object, interval / 10) }
+}
+
+pub(super) fn plan(observed: &Observed<'_>, now: Timestamp) -> Plan {
+    let object = observed.object;
+    if !REMOTE_CAMPAIGN.is_on(&object.metadata) {
+        return Step::AddFinalizer.into();
+    }
+    if object.spec.suspend {
+        let status = status::of(object, now, None, None, Situation::Suspended);
+        return Plan { step: Step::Wait { until: None, why: Reason::Suspended }, status: Some(status) };
+    }
+    match observed.connection {
+        Connection::NotLookedUp => Step::Resolve.into(),
+        Connection::Unusable(problem) => misconfigured(object, now, None, problem),
+        Connection::Usable(_) => observe(observed, now),
+    }
+}
+
+/// What is known of the campaign, or how to know it.
+fn observe(observed: &Observed<'_>, now: Timestamp) -> Plan {
+    let object = observed.object;
+    if let Some(look) = observed.look {
+        let sighting = by_look(look);
+        let again_at = observed.looked.map(|looked| looked.again_at);
+        let mut plan = seen(object, &sighting, again_at, now);
+        if let (Some(status), Some(refresh)) = (&mut plan.status, &look.refresh) {
+            status.last_handled_refresh_at = Some(refresh.clone());
+        }
+        return plan;
+    }
+    if refresh_wanted(object).is_some() {
+        return read(observed, Step::Get(Urgency::Observation), now);
+    }
+    let known = object.status.as_ref().map(status::reason).filter(|reason| reason.is_observed());
+    let again_at = observed.looked.map(|looked| looked.again_at).filter(|again_at| *again_at > now);
+    if let (Some(why), Some(until)) = (known, again_at) {
+        let status = status::of(object, now, None, None, Situation::Unchanged);
+        return Plan { step: Step::Wait { until: Some(until), why }, status: Some(status) };
+    }
+    let oldest = oldest_useful(observed, now);
+    if let Some(listing) = observed.listing.filter(|read| read.listing.begun_at() > oldest) {
+        let again_at =
+            listing.listing.begun_at() + OBSERVATION_INTERVAL + spread(object, OBSERVATION_INTERVAL / 10);
+        return match by_listing(object, listing) {
+            Some(sighting) => seen(object, &sighting, Some(again_at), now),
+            // It may be newer than the listing, or the pages did not add up.
+            None => read(observed, Step::Get(Urgency::Observation), now),
+        };
+    }
+    if let Some(trouble) = observed.listing_trouble.filter(|trouble| trouble.retry_at > now) {
+        return match &trouble.failure {
+            Some(failure) => {
+                let sighting = Sighting::Failed(failure.clone());
+                let again_at = trouble.retry_at + spread(object, OBSERVATION_RETRY);
+                seen(object, &sighting, Some(again_at), now)
+            }
+            None => read(observed, Step::Get(Urgency::Observation), now),
+        };
+    }
+    let listing = Step::List { not_before: oldest, urgency: Urgency::Observation };
+    match observed.listing_due.filter(|due| *due > now) {
+        Some(due) => Plan {
+            step: Step::Wait { until: Some(due + spread(object, OBSERVATION_RETRY)), why: Reason::Pending },
+            status: not_settled(object, now),
+        },
+        None => read(observed, listing, now),
+    }
+}
+
+/// A listing that was begun earlier says nothing new of the campaign.
+fn oldest_useful(observed: &Observed<'_>, now: Timestamp) -> Timestamp {
+    let fresh = now - OBSERVATION_INTERVAL - spread(observed.object, OBSERVATION_INTERVAL / 10);
+    observed.looked.map_or(fresh, |looked| fresh.max(looked.at))
+}
+
+fn by_look(look: &Look) -> Sighting {
+    match &look.outcome {
+        Ok(campaign) => Sighting::Found(Box::new(campaign.clone())),
+        Err(failure @ Failure { kind: FailureKind::MayBeAbsent, .. }) => {
+            Sighting::NotReturned(failure.clone())
+        }
+        Err(failure) => Sighting::Failed(failure.clone()),
+    }
+}
+
+/// What a listing says of the campaign, if it says anything.
+fn by_listing(object: &VoiceCampaign, read: &StreamListing) -> Option<Sighting> {
+    let StreamListing { listing, suddenly_empty } = read;
+    let known = object.status.as_ref().and_then(|status| status.campaign.as_ref());
+    if let Some(row) = listing.get(&object.spec.campaign_id) {
+        return Some(Sighting::Found(Box::new(row.clone().completed_by(known))));
+    }
+    let created = object.metadata.creation_timestamp.as_ref();
+    // The time of creation is cut to a second.
+    let later = created.is_none_or(|created| listing.begun_at() > created.0 + SignedDuration::from_secs(1));
+    match (listing.is_complete() && later, *suddenly_empty && known.is_some()) {
+        (false, _) => None,
+        (true, true) => Some(Sighting::SuddenlyEmpty),
+        (true, false) => Some(Sighting::NotListed),
+    }
+}
+
+fn seen(object: &VoiceCampaign, sighting: &Sighting, again_at: Option<Timestamp>, now: Timestamp) -> Plan {
+    let campaign = match sighting {
+        Sighting::Found(campaign) => Some(campaign.as_ref()),
+        Sighting::NotReturned(_) | Sighting::NotListed | Sighting::SuddenlyEmpty | Sighting::Failed(_) => {
+            None
+        }
+    };
+    let status = status::of(object, now, None, campaign, Situation::Seen(sighting));
+    let why = status::reason(&status);
+    Plan { step: Step::Wait { until: again_at, why }, status: Some(status) }
+}
+
+/// A read that waits for what deletions leave of the quota.
+fn read(observed: &Observed<'_>, step: Step, now: Timestamp) -> Plan {
+    let object = observed.object;
+    let step = match observed.slot.filter(|slot| *slot > now) {
+        // All who only look are told the same time; they need not come together.
+        Some(slot) => {
+            Step::Wait { until: Some(slot + spread(object, OBSERVATION_RETRY)), why: Reason::WaitingForQuota }
+        }
+        None => step,
+    };
+    Plan { step, status: not_settled(object, now) }
+}
+
+/// On the first visit, tools that read conditions must not take the object for settled before Kore was asked.
+fn not_settled(object: &VoiceCampaign, now: Timestamp) -> Option<VoiceCampaignStatus> {
+    let known = object.status.as_ref().is_some_and(|status| status::reason(status).is_observed());
+    (!known).then(|| status::of(object, now, None, None, Situation::Pending))
+}

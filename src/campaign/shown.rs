@@ -1,0 +1,129 @@
+//! What follows from what the watch shows, beyond the next pass over the object: others that name the same campaign are
+//! woken, and an object that went without a ground is reported.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use kube::ResourceExt;
+use kube::runtime::reflector::Store;
+
+use super::context::{Context, Watched};
+use super::memory::Remembered;
+use super::observed::OtherClaim;
+use super::reason::Reason;
+use crate::api::{DeletionPolicy, VoiceCampaign};
+use crate::kore::{Account, CampaignService};
+use crate::kube_ext::Note;
+
+/// An object is there.
+pub fn present<S: CampaignService>(object: &Watched, context: &Context<S>) {
+    if let Ok(object) = &object.0 {
+        context.claims.shown(object).into_iter().for_each(|other| context.wake.wake(other));
+    }
+}
+
+/// An object is gone; this is its last state.
+pub fn gone<S: CampaignService>(object: &Watched, context: &Arc<Context<S>>) {
+    let remembered = context.memory.forget(object.uid().as_deref().unwrap_or_default());
+    let Ok(object) = &object.0 else { return };
+    let others = context.claims.others(object);
+    context.claims.gone(object).into_iter().for_each(|other| context.wake.wake(other));
+    context.streams.forget(object.uid().as_deref().unwrap_or_default());
+    if is_left_behind(object, &remembered, &others) {
+        tokio::spawn(report(object.clone(), context.clone()));
+    }
+}
+
+/// The watch has listed all objects anew. What was there before and is not any more is gone; nobody has seen how.
+pub fn listed<S: CampaignService>(before: &[Arc<Watched>], now: &Store<Watched>, context: &Arc<Context<S>>) {
+    let there: HashSet<_> = now.state().iter().filter_map(|object| object.uid()).collect();
+    for object in before.iter().filter(|object| object.uid().is_some_and(|uid| !there.contains(&uid))) {
+        gone(object, context);
+    }
+    context.memory.retain(|uid| there.contains(uid));
+}
+
+/// Whether a campaign may still be there, and nobody cares for it any more.
+fn is_left_behind(last: &VoiceCampaign, remembered: &Remembered, others: &[OtherClaim]) -> bool {
+    let grounded = last.status.as_ref().and_then(|status| status.deletion.as_ref()?.ground).is_some();
+    let confirmed = remembered.attempt.as_ref().is_some_and(|attempt| attempt.outcome.is_ok());
+    let released = grounded || confirmed || remembered.releasing || remembered.over_since.is_some();
+    let kept = others.iter().any(|other| other.keeps);
+    last.spec.deletion_policy == DeletionPolicy::Delete && !released && !kept
+}
+
+/// Says everything that is needed to delete the campaign by hand.
+async fn report<S: CampaignService>(object: VoiceCampaign, context: Arc<Context<S>>) {
+    let (namespace, name) = (object.namespace().unwrap_or_default(), object.name_any());
+    let account = context.connections.account(&namespace, &object.spec.connection_ref.name);
+    let text = in_words(&object, account.as_ref());
+    tracing::warn!(voicecampaign = format!("{namespace}/{name}"), uid = object.uid(), "{text}");
+    context.metrics.orphaned();
+    let reason = Reason::CampaignLeftBehind.as_str();
+    context.events.publish(&object, Note { warning: true, reason, action: "Delete", text }).await;
+}
+
+fn in_words(object: &VoiceCampaign, account: Option<&Account>) -> String {
+    let spec = &object.spec;
+    let (stream, campaign) = (&spec.stream_id, &spec.campaign_id);
+    let request = match account {
+        Some(Account { host, account_id }) => format!(
+            "DELETE {host}/campaign/api/v2/public/{stream}/campaign/{campaign}?accountId={account_id}&campaignType=voice"
+        ),
+        None => format!(
+            "DELETE /campaign/api/v2/public/{stream}/campaign/{campaign} with the account of the KoreConnection {}, which is \
+             gone, too",
+            spec.connection_ref.name
+        ),
+    };
+    format!(
+        "The VoiceCampaign went before Kore had confirmed that its campaign is deleted: its finalizer was removed by hand, or \
+         it was deleted before the finalizer was on. The campaign may still call people. Look for it in Kore, or send: \
+         {request}"
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::{DeletionStatus, GroundName};
+    use crate::campaign::status;
+    use serde_json::json;
+
+    fn object(status: serde_json::Value) -> VoiceCampaign {
+        serde_json::from_value(json!({"apiVersion": "voicecampaign.dev/v1alpha1", "kind": "VoiceCampaign",
+            "metadata": {"name": "x", "namespace": "n", "uid": "u"}, "status": status,
+            "spec": {"connectionRef": {"name": "c"}, "streamId": "st-1", "campaignId": "cd-1"}}))
+        .unwrap()
+    }
+
+    /// K14: only one that had no ground, and whose campaign nobody else keeps, is reported.
+    #[test]
+    fn a_campaign_is_left_behind_unless_there_was_a_ground() {
+        let none = Remembered::default();
+        assert!(is_left_behind(&object(json!({})), &none, &[]));
+        let other = |keeps| OtherClaim { name: "m/x".into(), keeps };
+        assert!(is_left_behind(&object(json!({})), &none, &[other(false)]));
+        assert!(!is_left_behind(&object(json!({})), &none, &[other(true)]));
+        let mut releasing = none.clone();
+        releasing.releasing = true;
+        assert!(!is_left_behind(&object(json!({})), &releasing, &[]));
+        let mut recorded = object(json!({}));
+        let deletion =
+            DeletionStatus { ground: Some(GroundName::Deleted), ..status::new_deletion(&recorded) };
+        recorded.status.get_or_insert_default().deletion = Some(deletion);
+        assert!(!is_left_behind(&recorded, &none, &[]));
+        let mut orphan = object(json!({}));
+        orphan.spec.deletion_policy = DeletionPolicy::Orphan;
+        assert!(!is_left_behind(&orphan, &none, &[]));
+    }
+
+    #[test]
+    fn the_report_says_how_to_clean_up() {
+        let account = Account { host: "https://h".into(), account_id: "a-1".into() };
+        let text = in_words(&object(json!({})), Some(&account));
+        let request =
+            "DELETE https://h/campaign/api/v2/public/st-1/campaign/cd-1?accountId=a-1&campaignType=voice";
+        assert!(text.contains(request) && text.len() < 1024, "{text}");
+    }
+}

@@ -1,0 +1,244 @@
+//! "No such campaign" is proven, not believed.
+
+use std::time::Duration;
+
+use futures::StreamExt;
+use kore_simulator::{Behaviour, DeletionMode, Entry, Fault, Operation, Outcome, When};
+use kube::runtime::{WatchStreamExt, watcher};
+use serde_json::{Value, json};
+use voicecampaign_operator::api::{DeletionStatus, GroundName, VoiceCampaign};
+
+use crate::support::*;
+
+/// Long enough for a proof that begins anew once.
+const PROOF: Duration = Duration::from_secs(90);
+
+/// A world whose stream holds a campaign that stays, so that it is never empty.
+async fn world(name: &str) -> World {
+    let world = World::new(name).await;
+    world.kore.seed(world.key("bystander"), &json!({}));
+    world
+}
+
+fn behaviour() -> Behaviour {
+    Behaviour { requests_per_minute: None, ..Behaviour::default() }
+}
+
+/// The last record of the deletion that a watcher has seen when the object was gone.
+async fn last_record(world: &World) -> tokio::task::JoinHandle<DeletionStatus> {
+    let mut events = Box::pin(watcher(world.campaigns().await, watcher::Config::default()).default_backoff());
+    let (listed, ready) = tokio::sync::oneshot::channel();
+    let mut listed = Some(listed);
+    let task = tokio::spawn(async move {
+        let mut last: Option<VoiceCampaign> = None;
+        while let Some(event) = events.next().await {
+            match event.unwrap() {
+                watcher::Event::Apply(object) => last = Some(object),
+                watcher::Event::Delete(_) => break,
+                watcher::Event::InitDone => drop(listed.take().map(|listed| listed.send(()))),
+                watcher::Event::Init | watcher::Event::InitApply(_) => {}
+            }
+        }
+        last.unwrap().status.unwrap().deletion.unwrap()
+    });
+    ready.await.unwrap();
+    task
+}
+
+/// The requests about one campaign and all listings, in their order.
+fn asked(world: &World, name: &str) -> Vec<Entry> {
+    let about = |entry: &Entry| {
+        entry.operation == Operation::List || entry.campaign_id.as_deref() == Some(id(name).as_str())
+    };
+    world.kore.journal().into_iter().filter(about).collect()
+}
+
+/// Two complete listings without the campaign, 10 s apart and after its last DELETE and a GET, are in the journal.
+fn assert_proven(world: &World, name: &str) {
+    let asked = asked(world, name);
+    let deleted = asked.iter().rposition(|entry| entry.operation == Operation::Delete).unwrap();
+    let reads: Vec<_> = asked[deleted + 1..].iter().filter(|entry| entry.answer.is_some()).collect();
+    assert_eq!(reads[0].operation, Operation::Get, "{reads:#?}");
+    let listings: Vec<_> = reads
+        .iter()
+        .filter(|entry| entry.operation == Operation::List && entry.answer == Some(200))
+        .collect();
+    let (first, last) = (listings.first().unwrap(), listings.last().unwrap());
+    assert!(last.at.duration_since(first.at).as_secs() >= 10, "{listings:#?}");
+}
+
+/// A campaign that never was in Kore: reported while the object lives; let go as absent, with the proof in status.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_absent_campaign_is_let_go_with_its_proof() {
+    let world = world("absent").await;
+    let _operator = world.operator();
+    world.apply(&world.campaign("ghost", &json!({})));
+    let object = world.wait_for_reason("ghost", "CampaignNotFound");
+    assert_eq!(ready(&object)["status"], "False");
+    let record = last_record(&world).await;
+    world.delete("ghost");
+    let object = world.wait_for_reason("ghost", "AwaitingProof");
+    assert_eq!(condition(&object, "Reconciling")["status"], "True");
+    world.wait_until_gone_within("ghost", PROOF);
+    let record = record.await.unwrap();
+    assert_eq!((record.ground, record.attempts), (Some(GroundName::Absent), 1));
+    let proof = record.proof.unwrap();
+    let (first, second) = (proof.first_listing.unwrap(), proof.second_listing.unwrap());
+    assert!(proof.not_returned_at.unwrap() >= proof.answered_at);
+    assert!(first.begun_at >= proof.answered_at);
+    assert!(second.begun_at.0.duration_since(first.ended_at.0).as_secs() >= 10);
+    assert_eq!((first.campaigns, second.campaigns), (1, 1));
+    assert_proven(&world, "ghost");
+    assert!(world.events("ghost").contains(&"Absent".to_owned()));
+    world.assert_no_violations();
+}
+
+/// R2, K27: the campaign is deleted, the answer lost, the operator killed. It ends as absent, and is no failure.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lost_answer_ends_as_absent_after_kill_9() {
+    let world = world("lost-answer").await;
+    let mut operator = world.operator();
+    world.create_found("renewal");
+    let lost =
+        Fault { when: When::AfterEffect, then: Outcome::Hang, ..Fault::answer_delete(Some(1), 200, "") };
+    world.kore.add_fault(lost);
+    let record = last_record(&world).await;
+    world.delete("renewal");
+    world.wait_for_reason("renewal", "Deleting");
+    assert!(!world.in_kore("renewal"));
+    operator.kill();
+    let _restarted = world.operator();
+    world.wait_until_gone_within("renewal", PROOF);
+    let record = record.await.unwrap();
+    assert_eq!(record.ground, Some(GroundName::Absent));
+    assert!(record.proof.unwrap().second_listing.is_some());
+    assert_eq!(world.deletes("renewal").len(), 2);
+    assert!(world.in_kore("bystander"));
+    assert_proven(&world, "renewal");
+}
+
+/// A proof that is half-way when the operator is killed goes on where it was: no third DELETE, no second first listing.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_proof_survives_kill_9() {
+    let world = world("half-proven").await;
+    let mut operator = world.operator();
+    world.apply(&world.campaign("ghost", &json!({})));
+    world.wait_for_reason("ghost", "CampaignNotFound");
+    let record = last_record(&world).await;
+    world.delete("ghost");
+    let half = world.wait_for("ghost", "the first listing is recorded", |object| {
+        object["status"]["deletion"]["proof"]["firstListing"].is_object()
+    });
+    operator.kill();
+    let _restarted = world.operator();
+    world.wait_until_gone_within("ghost", PROOF);
+    let proof = serde_json::to_value(record.await.unwrap().proof).unwrap();
+    assert_eq!(proof["firstListing"], half["status"]["deletion"]["proof"]["firstListing"]);
+    assert_eq!(world.deletes("ghost").len(), 1);
+}
+
+/// R10, R11: a gateway that answers 404 to everything, in HTML or in JSON, for a minute. Nothing is believed; after it the
+/// campaign is deleted.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_gateway_that_answers_404_to_everything_proves_nothing() {
+    for (name, body) in
+        [("html", "<html><h1>404 Not Found</h1></html>"), ("json", r#"{"message":"no such route"}"#)]
+    {
+        let world = world(&format!("gateway-{name}")).await;
+        let _operator = world.operator();
+        world.create_found("renewal");
+        world.kore.add_fault(Fault { operation: None, ..Fault::answer_delete(None, 404, body) });
+        world.delete("renewal");
+        tokio::time::sleep(Duration::from_secs(60)).await;
+        let object = world.get("renewal").unwrap();
+        assert!(object["status"]["deletion"]["ground"].is_null(), "{object:#}");
+        assert!(object["metadata"]["finalizers"].to_string().contains("remote-campaign"));
+        assert_eq!(object["status"]["deletion"]["lastAnswer"]["httpStatus"], 404);
+        assert!(world.in_kore("renewal") && world.in_kore("bystander"));
+        world.kore.clear_faults();
+        world.wait_until_gone_within("renewal", Duration::from_secs(400));
+        assert!(!world.in_kore("renewal") && world.in_kore("bystander"));
+    }
+}
+
+/// R10: the app loses its access and is shown an empty stream. That is told, and not believed.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_app_that_lost_its_access_is_not_believed_at_once() {
+    let world = world("masked").await;
+    let _operator = world.operator();
+    world.create_found("renewal");
+    world.kore.set_behaviour(Behaviour { masked: true, ..behaviour() });
+    world.delete("renewal");
+    let object = world.wait_for_reason("renewal", "StreamSuddenlyEmpty");
+    let proof = &object["status"]["deletion"]["proof"];
+    assert_eq!(proof["firstListing"]["suddenlyEmpty"], true);
+    let time = |value: &Value| value.as_str().unwrap().parse::<jiff::Timestamp>().unwrap();
+    let wait = time(&object["status"]["deletion"]["nextAttemptAt"])
+        .duration_since(time(&proof["firstListing"]["endedAt"]));
+    assert_eq!(wait.as_secs(), 300);
+    tokio::time::sleep(Duration::from_secs(15)).await;
+    assert!(world.in_kore("renewal"));
+    assert_eq!(ready(&world.get("renewal").unwrap())["reason"], "StreamSuddenlyEmpty");
+    assert!(world.events("renewal").contains(&"StreamSuddenlyEmpty".to_owned()));
+}
+
+/// R3: 202 now, deleted later. R4: 202, and never deleted: it is asked again and again, and says so.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_accepted_deletion_is_looked_after_until_the_campaign_is_gone() {
+    let world = world("accepted").await;
+    let _operator = world.operator();
+    world.create_found("later");
+    world.kore.set_behaviour(Behaviour {
+        deletion: DeletionMode::Accepted { after_ms: Some(3000) },
+        ..behaviour()
+    });
+    let record = last_record(&world).await;
+    world.delete("later");
+    world.wait_for_reason("later", "DeletionAccepted");
+    world.wait_until_gone_within("later", PROOF);
+    assert_eq!(record.await.unwrap().ground, Some(GroundName::Absent));
+    assert_proven(&world, "later");
+
+    world.create_campaign("never", &json!({}));
+    world
+        .kore
+        .set_behaviour(Behaviour { deletion: DeletionMode::Accepted { after_ms: None }, ..behaviour() });
+    world.wait_for("never", "it is cared for", |object| ready(object)["reason"] == "CampaignFound");
+    world.delete("never");
+    let object = world.wait_for("never", "three attempts", |object| {
+        object["status"]["deletion"]["attempts"].as_i64() >= Some(3)
+    });
+    assert!(object["status"]["deletion"]["seenAt"].is_string(), "{object:#}");
+    assert!(world.in_kore("never"));
+    world.patch_spec("never", &json!({"deletionPolicy": "Orphan"}));
+    world.wait_until_gone("never");
+}
+
+/// R5: reads show the campaign for a while after it is gone. R19: pages that do not add up. Both end the same.
+#[tokio::test(flavor = "multi_thread")]
+async fn reads_that_lag_behind_or_do_not_add_up_are_read_again() {
+    let world = world("lagging").await;
+    let _operator = world.operator();
+    world.create_found("lingering");
+    world.kore.set_behaviour(Behaviour { lingering_ms: 6000, ..behaviour() });
+    let lost =
+        Fault { when: When::AfterEffect, then: Outcome::Cut, ..Fault::answer_delete(Some(1), 200, "") };
+    world.kore.add_fault(lost);
+    world.delete("lingering");
+    world.wait_for("lingering", "Kore still shows it", |object| {
+        object["status"]["deletion"]["seenAt"].is_string()
+    });
+    world.wait_until_gone_within("lingering", PROOF);
+    assert_proven(&world, "lingering");
+
+    world.kore.set_behaviour(Behaviour { torn_listings: true, ..behaviour() });
+    world.apply(&world.campaign("torn", &json!({})));
+    world.wait_for_reason("torn", "CampaignNotFound");
+    world.delete("torn");
+    world.wait_for_reason("torn", "ListingIncomplete");
+    tokio::time::sleep(Duration::from_secs(12)).await;
+    let object = world.get("torn").unwrap();
+    assert!(object["status"]["deletion"]["proof"]["firstListing"].is_null(), "{object:#}");
+    world.kore.set_behaviour(behaviour());
+    world.wait_until_gone_within("torn", PROOF);
+}

@@ -1,0 +1,116 @@
+//! One campaign, two objects; and objects that went without a ground.
+
+use serde_json::{Value, json};
+use testbed::{Operator, wait};
+
+use crate::support::*;
+
+/// Two namespaces with a connection to the same Kore, and one operator for both.
+async fn two_namespaces(name: &str) -> (World, World, Operator) {
+    let (old, new_name) = (World::new(name).await, format!("{name}-new"));
+    let new = old.beside(&new_name);
+    new.create_secret(CLIENT_ID, CLIENT_SECRET);
+    new.create_connection(6000, 10);
+    let mut options = old.options();
+    options.arguments = vec![format!("--watch-namespaces={name},{new_name}")];
+    let operator = Operator::start(plane(), &options).unwrap();
+    (old, new, operator)
+}
+
+/// A manifest is moved between namespaces: apply the new, delete the old at once. The campaign stays, and the old object
+/// goes when it is told to leave it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_move_between_namespaces_does_not_delete_the_campaign() {
+    let (old, new, _operator) = two_namespaces("moved").await;
+    old.create_found("renewal");
+    new.apply(&new.campaign("renewal", &json!({})));
+    old.delete("renewal");
+    let held = old.wait_for_reason("renewal", "CampaignShared");
+    let stalled = condition(&held, "Stalled");
+    assert_eq!(stalled["status"], "True");
+    assert!(stalled["message"].as_str().unwrap().contains("moved-new/renewal"), "{stalled}");
+    assert!(old.events("renewal").contains(&"CampaignShared".to_owned()));
+    let keeper =
+        new.wait_for("renewal", "it is told, too", |object| condition(object, "Shared")["status"] == "True");
+    assert!(condition(&keeper, "Shared")["message"].as_str().unwrap().contains("moved/renewal"));
+    assert!(old.in_kore("renewal") && old.deletes("renewal").is_empty());
+
+    old.patch_spec("renewal", &json!({"deletionPolicy": "Orphan"}));
+    old.wait_until_gone("renewal");
+    new.wait_for("renewal", "it is alone again", |object| {
+        condition(object, "Shared").is_null() && ready(object)["reason"] == "CampaignFound"
+    });
+    assert!(old.in_kore("renewal") && old.deletes("renewal").is_empty());
+}
+
+/// A held deletion goes on when the other is deleted, too; or when the other is to leave the campaign alone.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_held_deletion_goes_on_when_nobody_keeps_the_campaign() {
+    let (old, new, _operator) = two_namespaces("held").await;
+    // Whoever finds its campaign gone must not find the stream empty, too: that is not believed at once.
+    old.kore.seed(old.key("bystander"), &json!({}));
+    for (name, gives_up) in [("deleted", true), ("orphaned", false)] {
+        old.create_found(name);
+        new.apply(&new.campaign(name, &json!({})));
+        new.wait_for_reason(name, "CampaignFound");
+        old.delete(name);
+        old.wait_for_reason(name, "CampaignShared");
+        if gives_up {
+            new.delete(name);
+            // The second of them finds the campaign gone.
+            new.wait_until_gone(name);
+        } else {
+            new.patch_spec(name, &json!({"deletionPolicy": "Orphan"}));
+        }
+        old.wait_until_gone(name);
+        assert!(!old.in_kore(name));
+    }
+}
+
+/// K14, K13: an object whose finalizer was stripped, or that was deleted before it had one: the campaign may still call.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_campaign_left_behind_is_counted_and_reported() {
+    let world = World::new("left-behind").await;
+    let operator = world.operator();
+    world.create_found("stripped");
+    world.kore.add_fault(kore_simulator::Fault::answer_delete(None, 503, ""));
+    world.delete("stripped");
+    world.wait_for_reason("stripped", "ServiceUnavailable");
+    world.run(&["patch", "vcamp", "stripped", "--type=merge", "-p", r#"{"metadata":{"finalizers":null}}"#]);
+    world.wait_until_gone("stripped");
+    let orphans = |count: usize| {
+        wait::until(&format!("{count} are counted"), PATIENCE, || {
+            let metrics = operator.ask("/metrics")?.1;
+            Ok(metrics.contains(&format!("voicecampaign_operator_orphans_total {count}\n")).then_some(()))
+        })
+        .unwrap();
+    };
+    orphans(1);
+    let list: Value = serde_json::from_str(&world.run(&["get", "events", "--output=json"])).unwrap();
+    let event = list["items"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|event| event["reason"] == "CampaignLeftBehind")
+        .unwrap_or_else(|| panic!("{list:#}"));
+    let message = event["message"].as_str().unwrap();
+    for part in [world.kore.url().as_str(), ACCOUNT, STREAM, "cd-stripped", "campaignType=voice"] {
+        assert!(message.contains(part), "{part} is missing in {message}");
+    }
+    assert!(
+        operator.output().contains("CampaignLeftBehind")
+            || operator.output().contains("may still call people")
+    );
+
+    // What goes with a ground is none.
+    world.kore.clear_faults();
+    world.create_found("regular");
+    world.delete("regular");
+    world.wait_until_gone("regular");
+    world.create_campaign("left", &json!({"deletionPolicy": "Orphan"}));
+    world.wait_for_reason("left", "CampaignFound");
+    world.delete("left");
+    world.wait_until_gone("left");
+    tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+    orphans(1);
+}

@@ -1,0 +1,194 @@
+//! The paths of a deletion.
+
+use jiff::SignedDuration;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use voicecampaign_operator::api::{DeletionPolicy, DeletionStatus, GroundName, VoiceCampaign};
+use voicecampaign_operator::campaign::{Observed, OtherClaim, Reason, Step, decide};
+use voicecampaign_operator::connection::{Connection, Problem};
+use voicecampaign_operator::kore::FailureKind;
+
+use crate::support::*;
+
+/// Resolve, Delete, Record, Release: one call and two writes.
+#[test]
+fn a_happy_deletion_has_two_writes() {
+    let mut object = deleted();
+    assert_eq!(decide(&observed(&object, &Connection::NotLookedUp), at(0)), Step::Resolve);
+    let connection = usable();
+    assert_eq!(decide(&observed(&object, &connection), at(0)), Step::Delete);
+    let attempt = attempt(Ok(confirmed()));
+    let recorded =
+        status(decide(&Observed { attempt: Some(&attempt), ..observed(&object, &connection) }, at(0)));
+    assert_eq!(recorded.deletion.as_ref().unwrap().ground, Some(GroundName::Deleted));
+    assert_eq!(recorded.campaign.as_ref().unwrap().status.as_deref(), Some("Ready"));
+    object.status = Some(recorded);
+    assert!(matches!(decide(&observed(&object, &connection), at(0)), Step::Release(_)));
+}
+
+/// A crash between the record and the release goes on with the release; nothing is sent again.
+#[test]
+fn a_recorded_ground_releases_after_a_restart() {
+    let object = with(deleted(), DeletionStatus { ground: Some(GroundName::Deleted), ..record() });
+    // Status is written anew first, as its conditions are missing in this record; then the finalizer goes.
+    let mut object = object;
+    object.status = Some(status(decide(&observed(&object, &Connection::NotLookedUp), at(0))));
+    assert!(matches!(decide(&observed(&object, &Connection::NotLookedUp), at(0)), Step::Release(_)));
+}
+
+/// A backup restores an old status onto a new object, or the name was used again: its ground is not this object's.
+#[test]
+fn a_ground_of_another_object_or_deletion_does_not_count() {
+    let ground = DeletionStatus { ground: Some(GroundName::Deleted), ..record() };
+    for foreign in [
+        DeletionStatus { uid: "uid-0".into(), ..ground.clone() },
+        DeletionStatus { requested_at: Time(at(DELETED_AT - 1)), ..ground.clone() },
+    ] {
+        let object = with(deleted(), foreign);
+        assert_eq!(decide(&observed(&object, &usable()), at(0)), Step::Delete);
+    }
+}
+
+/// After a rollback: what a newer operator has written and this one can't read counts as not there, and the deletion begins
+/// anew.
+#[test]
+fn a_record_of_a_newer_operator_counts_as_none() {
+    let ground = DeletionStatus { ground: Some(GroundName::Deleted), ..record() };
+    let mut newer = serde_json::to_value(with(deleted(), ground)).unwrap();
+    newer["status"]["deletion"]["ground"] = "ProvenByTelepathy".into();
+    let object: VoiceCampaign = serde_json::from_value(newer).unwrap();
+    assert_eq!(decide(&observed(&object, &usable()), at(0)), Step::Delete);
+}
+
+/// `Orphan` may be set while the object is being deleted, and may be taken back until it has gone.
+#[test]
+fn orphan_takes_effect_at_once_even_before_the_next_attempt() {
+    let waiting = DeletionStatus { next_attempt_at: Some(Time(at(200))), ..record() };
+    let mut object = with(deleted(), waiting);
+    object.spec.deletion_policy = DeletionPolicy::Orphan;
+    let recorded = status(decide(&observed(&object, &Connection::NotLookedUp), at(0)));
+    assert_eq!(recorded.deletion.as_ref().unwrap().ground, Some(GroundName::Orphaned));
+    object.status = Some(recorded);
+    assert!(matches!(decide(&observed(&object, &Connection::NotLookedUp), at(1)), Step::Release(_)));
+    object.spec.deletion_policy = DeletionPolicy::Delete;
+    assert_eq!(decide(&observed(&object, &usable()), at(1)), Step::Delete);
+}
+
+/// The schedule is in status: it survives a restart, and our own writes wake nothing early.
+#[test]
+fn nothing_is_sent_before_the_next_attempt() {
+    let connection = usable();
+    let mut object = deleted();
+    let attempt = attempt(Err(failure(FailureKind::Unavailable, Some(100))));
+    let recorded =
+        status(decide(&Observed { attempt: Some(&attempt), ..observed(&object, &connection) }, at(0)));
+    assert_eq!(reason(&recorded), "ServiceUnavailable");
+    let next = recorded.deletion.as_ref().unwrap().next_attempt_at.clone().unwrap().0;
+    assert!(next >= at(100), "Retry-After is honoured");
+    object.status = Some(recorded);
+    for moment in [at(0), at(50), next - SignedDuration::from_millis(1)] {
+        let waiting = Step::Wait { until: Some(next), why: Reason::Service(FailureKind::Unavailable) };
+        assert_eq!(decide(&observed(&object, &connection), moment), waiting);
+    }
+    assert_eq!(decide(&observed(&object, &connection), next), Step::Delete);
+}
+
+/// A write whose answer was lost is not counted twice.
+#[test]
+fn an_attempt_counts_once() {
+    let connection = usable();
+    let mut object = deleted();
+    let attempt = attempt(Err(failure(FailureKind::Unavailable, None)));
+    let observed_ = Observed { attempt: Some(&attempt), ..observed(&object, &connection) };
+    let recorded = status(decide(&observed_, at(0)));
+    object.status = Some(recorded.clone());
+    let again = decide(&Observed { attempt: Some(&attempt), ..observed(&object, &connection) }, at(0));
+    assert!(matches!(again, Step::Wait { .. }), "{again:?}");
+    assert_eq!(recorded.deletion.unwrap().attempts, 1);
+}
+
+/// A held deletion has no next attempt, needs a person, and says how to go on.
+#[test]
+fn a_suspended_deletion_is_held_and_says_so() {
+    let mut object = with(deleted(), DeletionStatus { next_attempt_at: Some(Time(at(200))), ..record() });
+    object.spec.suspend = true;
+    let recorded = status(decide(&observed(&object, &usable()), at(0)));
+    assert_eq!(reason(&recorded), "Suspended");
+    assert!(recorded.conditions.iter().any(|condition| condition.type_ == "Stalled"));
+    assert_eq!(recorded.deletion.as_ref().unwrap().next_attempt_at, None);
+    object.status = Some(recorded);
+    assert_eq!(
+        decide(&observed(&object, &usable()), at(0)),
+        Step::Stall { until: None, why: Reason::Suspended }
+    );
+}
+
+/// Without credentials nothing is sent, and it is looked again by itself.
+#[test]
+fn a_missing_secret_stalls_and_is_looked_for_again() {
+    let problem = Problem::KeyMissing { secret: "kore-jwt-app".into(), key: "clientSecret" };
+    let connection = Connection::Unusable(problem);
+    let mut object = deleted();
+    let recorded = status(decide(&observed(&object, &connection), at(0)));
+    assert_eq!(reason(&recorded), "CredentialsMissing");
+    assert!(recorded.conditions[0].message.contains("clientSecret"));
+    object.status = Some(recorded);
+    let Step::Stall { until: Some(until), .. } = decide(&observed(&object, &connection), at(0)) else {
+        panic!()
+    };
+    assert!((at(30)..=at(60)).contains(&until));
+}
+
+/// The account's clock holds: the slot is in status, unless it is only a moment away.
+#[test]
+fn a_slot_is_waited_for_and_told() {
+    let object = deleted();
+    let connection = usable();
+    let slot = at(40) + SignedDuration::from_millis(300);
+    let recorded = status(decide(&Observed { slot: Some(slot), ..observed(&object, &connection) }, at(0)));
+    assert_eq!(reason(&recorded), "WaitingForQuota");
+    assert_eq!(recorded.deletion.unwrap().next_attempt_at.unwrap().0, at(41), "never earlier than promised");
+    let soon = at(0) + SignedDuration::from_millis(200);
+    let step = decide(&Observed { slot: Some(soon), ..observed(&object, &connection) }, at(0));
+    assert_eq!(step, Step::Wait { until: Some(soon), why: Reason::WaitingForQuota });
+}
+
+/// A manifest was moved between namespaces: the old object goes, the new one keeps the campaign.
+#[test]
+fn a_deletion_is_held_while_another_keeps_the_campaign() {
+    let connection = usable();
+    let mut object = deleted();
+    let other = |keeps| [OtherClaim { name: "m/y".into(), keeps }];
+    let kept = other(true);
+    let held = status(decide(&Observed { others: &kept, ..observed(&object, &connection) }, at(0)));
+    assert_eq!(reason(&held), "CampaignShared");
+    assert!(has(&held, "Stalled") && ready(&held).message.contains("m/y"));
+    object.status = Some(held);
+    let step = decide(&Observed { others: &kept, ..observed(&object, &connection) }, at(0));
+    assert_eq!(step, Step::Stall { until: Some(at(60)), why: Reason::CampaignShared });
+    // It is deleted, too, or is to leave the campaign alone.
+    let left = other(false);
+    assert_eq!(decide(&Observed { others: &left, ..observed(&object, &connection) }, at(0)), Step::Delete);
+    object.spec.deletion_policy = DeletionPolicy::Orphan;
+    let released = status(decide(&Observed { others: &kept, ..observed(&object, &connection) }, at(0)));
+    assert_eq!(released.deletion.unwrap().ground, Some(GroundName::Orphaned));
+}
+
+/// An attempt whose answer was lost may have deleted the campaign; one that was refused has not.
+#[test]
+fn what_may_have_taken_effect_is_recorded() {
+    let connection = usable();
+    let object = deleted();
+    for kind in FailureKind::ALL {
+        let attempt = attempt(Err(failure(kind, None)));
+        let written =
+            status(decide(&Observed { attempt: Some(&attempt), ..observed(&object, &connection) }, at(0)));
+        let possible = written.deletion.unwrap().may_have_taken_effect_at.is_some();
+        let refused = [
+            FailureKind::MayBeAbsent,
+            FailureKind::CredentialsRejected,
+            FailureKind::Throttled,
+            FailureKind::Refused,
+        ];
+        assert_eq!(possible, !refused.contains(&kind), "{kind}");
+    }
+}

@@ -1,0 +1,186 @@
+//! The paths of a living object.
+
+use std::collections::BTreeMap;
+
+use jiff::SignedDuration;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use voicecampaign_operator::api::{REFRESH, VoiceCampaign};
+use voicecampaign_operator::campaign::{
+    ListingTrouble, Look, Looked, Observed, OtherClaim, Reason, Step, StreamListing, Urgency, decide,
+};
+use voicecampaign_operator::connection::{Connection, Problem};
+use voicecampaign_operator::kore::{Campaign, DialingStrategy, FailureKind};
+
+use crate::support::*;
+
+/// An object that Kore was found to have, by a listing.
+fn found() -> VoiceCampaign {
+    let connection = usable();
+    let mut object = living();
+    let listing = listing(&["cd-1"]);
+    object.status =
+        Some(status(decide(&Observed { listing: Some(&listing), ..observed(&object, &connection) }, at(1))));
+    object
+}
+
+/// A living object: finalizer first, conditions before the first call, then the campaign as it is in the listing.
+#[test]
+fn a_new_object_is_protected_then_observed() {
+    let connection = usable();
+    let mut object = living();
+    object.metadata.finalizers = None;
+    assert_eq!(decide(&observed(&object, &connection), at(0)), Step::AddFinalizer);
+    object = living();
+    assert_eq!(decide(&observed(&object, &Connection::NotLookedUp), at(0)), Step::Resolve);
+    let pending = status(decide(&observed(&object, &connection), at(0)));
+    assert_eq!((reason(&pending), ready(&pending).status.as_str()), ("Pending", "Unknown"));
+    object.status = Some(pending);
+    let step = decide(&observed(&object, &connection), at(0));
+    assert!(matches!(step, Step::List { urgency: Urgency::Observation, .. }), "{step:?}");
+    let listing = listing(&["cd-0", "cd-1"]);
+    let shown = |object: &VoiceCampaign, now| {
+        decide(&Observed { listing: Some(&listing), ..observed(object, &connection) }, now)
+    };
+    let seen = status(shown(&object, at(1)));
+    assert_eq!((reason(&seen), ready(&seen).status.as_str()), ("CampaignFound", "True"));
+    assert_eq!(seen.campaign.as_ref().unwrap().status.as_deref(), Some("Active"));
+    object.status = Some(seen);
+    let Step::Wait { until: Some(until), why: Reason::CampaignFound } = shown(&object, at(1)) else {
+        panic!()
+    };
+    assert!((at(600)..at(665)).contains(&until));
+    assert!(matches!(shown(&object, until), Step::List { .. }), "an old listing says nothing new");
+}
+
+/// A listing that lacks the campaign: begun after the object was created and complete, or a GET has to tell.
+#[test]
+fn a_missing_campaign_is_reported_and_never_acted_on() {
+    let connection = usable();
+    let object = found();
+    let none = listing(&["cd-0"]);
+    let shown = |object: &VoiceCampaign, listing: &StreamListing| {
+        decide(&Observed { listing: Some(listing), ..observed(object, &connection) }, at(1))
+    };
+    let missed = status(shown(&object, &none));
+    assert_eq!((reason(&missed), ready(&missed).status.as_str()), ("CampaignNotFound", "False"));
+    assert!(missed.campaign.is_some(), "what it was is kept");
+    assert_eq!(shown(&object, &incomplete(&["cd-0"])), Step::Get(Urgency::Observation));
+    let mut newer = object.clone();
+    newer.metadata.creation_timestamp = Some(Time(none.listing.begun_at()));
+    assert_eq!(shown(&newer, &none), Step::Get(Urgency::Observation));
+    let empty = StreamListing { suddenly_empty: true, ..listing(&[]) };
+    let doubted = status(shown(&object, &empty));
+    assert_eq!((reason(&doubted), ready(&doubted).status.as_str()), ("StreamSuddenlyEmpty", "False"));
+
+    let not_returned = look(0, Err(failure(FailureKind::MayBeAbsent, None)));
+    let looked = Some(Looked { at: at(0), again_at: at(600) });
+    let by_get = status(decide(
+        &Observed { look: Some(&not_returned), looked, ..observed(&object, &connection) },
+        at(0),
+    ));
+    assert_eq!((reason(&by_get), ready(&by_get).status.as_str()), ("CampaignNotFound", "False"));
+}
+
+/// A row of a listing has no dialing strategy; what a GET has shown of it stays. And a listing that is older than that GET
+/// does not bring an old state back.
+#[test]
+fn a_listing_takes_nothing_away_from_a_get() {
+    let connection = usable();
+    let mut object = found();
+    let strategy = DialingStrategy { dialing_order: Some("FIFO".into()), ..DialingStrategy::default() };
+    let campaign = Campaign {
+        id: Some("cd-1".into()),
+        status: Some("Paused".into()),
+        dialing_strategy: Some(strategy.clone()),
+        ..Campaign::default()
+    };
+    let older = listing(&["cd-1"]);
+    let returned = look(2, Ok(campaign));
+    let looked = Some(Looked { at: at(2), again_at: at(600) });
+    let seen =
+        status(decide(&Observed { look: Some(&returned), looked, ..observed(&object, &connection) }, at(3)));
+    object.status = Some(seen);
+    for now in [at(3), at(601)] {
+        let step = decide(&Observed { looked, listing: Some(&older), ..observed(&object, &connection) }, now);
+        assert!(matches!(step, Step::Wait { .. } | Step::List { .. }), "{step:?}");
+    }
+    let newer = listing(&["cd-1"]);
+    let looked = Some(Looked { at: at(-5), again_at: at(-1) });
+    let seen =
+        status(decide(&Observed { looked, listing: Some(&newer), ..observed(&object, &connection) }, at(3)));
+    let campaign = seen.campaign.unwrap();
+    assert_eq!((campaign.status.as_deref(), campaign.dialing_strategy), (Some("Active"), Some(strategy)));
+}
+
+/// A user asks for a look now: one GET, answered in status; no matter how fresh the listing is.
+#[test]
+fn a_refresh_is_a_get_and_is_answered() {
+    let connection = usable();
+    let mut object = found();
+    object.metadata.annotations =
+        Some(BTreeMap::from([(REFRESH.to_owned(), "2026-11-23T10:00:00Z".to_owned())]));
+    let fresh = listing(&["cd-1"]);
+    let looked = Some(Looked { at: at(0), again_at: at(600) });
+    let decided = |object: &VoiceCampaign, look: Option<&Look>, now| {
+        decide(&Observed { looked, look, listing: Some(&fresh), ..observed(object, &connection) }, now)
+    };
+    assert_eq!(decided(&object, None, at(1)), Step::Get(Urgency::Observation));
+    let returned = Look { refresh: Some("2026-11-23T10:00:00Z".into()), ..look(1, Ok(Campaign::default())) };
+    let answered = status(decided(&object, Some(&returned), at(1)));
+    assert_eq!(answered.last_handled_refresh_at.as_deref(), Some("2026-11-23T10:00:00Z"));
+    object.status = Some(answered);
+    assert!(matches!(decided(&object, None, at(2)), Step::Wait { .. }), "once");
+    // A look that was asked for before does not answer it.
+    object.metadata.annotations = Some(BTreeMap::from([(REFRESH.to_owned(), "later".to_owned())]));
+    assert_eq!(decided(&object, None, at(2)), Step::Get(Urgency::Observation));
+    object.spec.suspend = true;
+    assert_eq!(reason(&status(decided(&object, None, at(2)))), "Suspended");
+}
+
+/// Listings that fail make the campaign unknown, not missing.
+#[test]
+fn failing_listings_make_a_campaign_unknown() {
+    let connection = usable();
+    let object = found();
+    let trouble = |failure| ListingTrouble { failure, failures: 1, retry_at: at(20) };
+    let failing = trouble(Some(failure(FailureKind::Unavailable, None)));
+    let written = status(decide(
+        &Observed { listing_trouble: Some(&failing), ..observed(&object, &connection) },
+        at(0),
+    ));
+    assert_eq!((reason(&written), ready(&written).status.as_str()), ("ServiceUnavailable", "Unknown"));
+    let shifting = trouble(None);
+    let step =
+        decide(&Observed { listing_trouble: Some(&shifting), ..observed(&object, &connection) }, at(0));
+    assert_eq!(step, Step::Get(Urgency::Observation));
+    let step = decide(&Observed { listing_due: Some(at(60)), ..observed(&object, &connection) }, at(0));
+    assert!(matches!(step, Step::Wait { until: Some(until), .. } if until >= at(60)), "others read it");
+}
+
+/// A connection that is gone is told, however lately the campaign was seen.
+#[test]
+fn a_missing_connection_is_told_of_a_living_object() {
+    let gone = Connection::Unusable(Problem::ConnectionNotFound { name: "production".into() });
+    let looked = Some(Looked { at: at(0), again_at: at(600) });
+    let written = status(decide(&Observed { looked, ..observed(&found(), &gone) }, at(1)));
+    assert_eq!(reason(&written), "ConnectionNotFound");
+    assert!(has(&written, "Stalled"));
+}
+
+/// Two objects, one campaign: both say so, and stay ready; a move between namespaces must not fail half-way.
+#[test]
+fn an_object_that_shares_its_campaign_says_so() {
+    let connection = usable();
+    let mut object = found();
+    let others = [OtherClaim { name: "m/y".into(), keeps: true }];
+    let fresh = listing(&["cd-1"]);
+    let shared = Observed { listing: Some(&fresh), others: &others, ..observed(&object, &connection) };
+    let written = status(decide(&shared, at(1)));
+    let condition = written.conditions.iter().find(|condition| condition.type_ == "Shared").unwrap();
+    assert_eq!((condition.status.as_str(), condition.reason.as_str()), ("True", "CampaignShared"));
+    assert!(condition.message.contains("m/y"));
+    assert_eq!((reason(&written), ready(&written).status.as_str()), ("CampaignFound", "True"));
+    object.status = Some(written);
+    let alone = Observed { listing: Some(&fresh), ..observed(&object, &connection) };
+    assert!(!has(&status(decide(&alone, at(1) + SignedDuration::from_secs(1))), "Shared"));
+}

@@ -1,0 +1,280 @@
+//! Whatever it is shown, the decision keeps the promise.
+
+use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use proptest::prelude::*;
+use voicecampaign_operator::api::{
+    DeletionPolicy, DeletionStatus, GroundName, LastAnswer, ListingRecord, ProofStatus, VoiceCampaign,
+    VoiceCampaignStatus,
+};
+use voicecampaign_operator::campaign::{
+    Attempt, ListingTrouble, Look, Looked, Observed, OtherClaim, REMOTE_CAMPAIGN, Reason, Step,
+    StreamListing, Urgency, decide,
+};
+use voicecampaign_operator::connection::{Connection, Problem};
+use voicecampaign_operator::kore::{Campaign, Failure, FailureKind};
+
+use crate::support::*;
+
+fn any_failure() -> impl Strategy<Value = Failure> {
+    (prop::sample::select(FailureKind::ALL.to_vec()), prop::option::of(0u64..1000))
+        .prop_map(|(kind, retry_after)| failure(kind, retry_after))
+}
+
+fn any_time() -> impl Strategy<Value = Timestamp> {
+    (-2000i64..2000).prop_map(at)
+}
+
+fn any_deletion() -> impl Strategy<Value = DeletionStatus> {
+    (
+        prop::sample::select(vec!["uid-1", "uid-0"]),
+        prop::sample::select(vec![DELETED_AT, DELETED_AT - 1]),
+        any::<i32>(),
+        prop::option::of(any_time()),
+        prop::option::of(any_time()),
+        prop::option::of(any_failure()),
+        prop::option::of(any_proof()),
+        prop::option::of(prop::sample::select(vec![
+            GroundName::Deleted,
+            GroundName::Absent,
+            GroundName::Orphaned,
+        ])),
+    )
+        .prop_map(|(uid, requested, attempts, last, next, failure, proof, ground)| DeletionStatus {
+            uid: uid.into(),
+            requested_at: Time(at(requested)),
+            attempts,
+            last_attempt_at: last.map(Time),
+            next_attempt_at: next.map(Time),
+            last_answer: failure.map(|failure| LastAnswer {
+                http_status: Some(500),
+                status: None,
+                message: "m".into(),
+                reason: failure.kind.reason().into(),
+            }),
+            may_have_taken_effect_at: None,
+            seen_at: None,
+            proof,
+            confirmed_at: ground.map(|_| Time(at(-1))),
+            ground,
+        })
+}
+
+fn any_record() -> impl Strategy<Value = ListingRecord> {
+    (-400i64..20, 0i64..5, any::<bool>()).prop_map(|(ended, lasted, suddenly_empty)| ListingRecord {
+        begun_at: Time(at(ended - lasted)),
+        ended_at: Time(at(ended)),
+        campaigns: 3,
+        suddenly_empty,
+    })
+}
+
+fn any_proof() -> impl Strategy<Value = ProofStatus> {
+    (
+        prop::bool::weighted(0.8),
+        -400i64..20,
+        prop::option::weighted(0.8, -400i64..20),
+        prop::option::weighted(0.8, any_record()),
+        prop::option::weighted(0.2, any_record()),
+        0i32..4,
+    )
+        .prop_map(|(same, answered, not_returned, first_listing, second_listing, failures)| {
+            ProofStatus {
+                identity: if same {
+                    target().identity().as_str().to_owned()
+                } else {
+                    "0123456789abcdef".to_owned()
+                },
+                answered_at: Time(at(answered)),
+                not_returned_at: not_returned.map(|time| Time(at(time))),
+                first_listing,
+                second_listing,
+                failures,
+                last_failure: None,
+            }
+        })
+}
+
+fn any_look() -> impl Strategy<Value = Look> {
+    (prop::option::of(any_failure()), -20i64..1, any::<bool>()).prop_map(|(failure, asked, same)| Look {
+        identity: if same { target().identity() } else { target_of("app-2").identity() },
+        ..look(asked, failure.map_or(Ok(Campaign::default()), Err))
+    })
+}
+
+/// Listings that were read just now: about `at(0)` or a little later.
+fn any_listing() -> impl Strategy<Value = StreamListing> {
+    let ids = prop::sample::select(vec![vec![], vec!["cd-0"], vec!["cd-0", "cd-1"]]);
+    (ids, 0..4, any::<bool>()).prop_map(|(ids, kind, suddenly_empty)| {
+        let read = match kind {
+            0 => incomplete(&ids),
+            1 => listing_as("app-2", &ids),
+            _ => listing(&ids),
+        };
+        StreamListing { suddenly_empty: suddenly_empty && ids.is_empty(), ..read }
+    })
+}
+
+fn any_trouble() -> impl Strategy<Value = ListingTrouble> {
+    (prop::option::of(any_failure()), 1u32..9, any_time())
+        .prop_map(|(failure, failures, retry_at)| ListingTrouble { failure, failures, retry_at })
+}
+
+/// Whether a listing, with what is recorded before it, completes a proof; said anew, in one sentence: the GET did not
+/// return the campaign, two complete listings of one identity miss it, both begun after the answer, 10 s apart (5 min, if
+/// both are suddenly empty; one of each proves nothing).
+fn proves(proof: &ProofStatus, read: &StreamListing) -> bool {
+    let StreamListing { listing, suddenly_empty } = read;
+    let (Some(asked), Some(first)) = (&proof.not_returned_at, &proof.first_listing) else { return false };
+    let distance = if first.suddenly_empty { 300 } else { 10 };
+    listing.identity().as_str() == proof.identity
+        && proof.identity == target().identity().as_str()
+        && listing.is_complete()
+        && listing.get("cd-1").is_none()
+        && *suddenly_empty == first.suddenly_empty
+        && listing.begun_at().duration_since(first.ended_at.0).as_secs() >= distance
+        && listing.begun_at() >= asked.0
+}
+
+prop_compose! {
+    fn any_object()(
+        being_deleted: bool,
+        finalizers in prop::sample::select(vec![vec![], vec!["theirs"], vec![REMOTE_CAMPAIGN.name()], vec!["theirs", REMOTE_CAMPAIGN.name()]]),
+        orphan: bool,
+        suspend in prop::bool::weighted(0.2),
+        deletion in prop::option::of(any_deletion()),
+        observed_generation in prop::option::of(1i64..4),
+    ) -> VoiceCampaign {
+        let mut object = if being_deleted { deleted() } else { living() };
+        object.metadata.finalizers = Some(finalizers.into_iter().map(Into::into).collect());
+        object.spec.suspend = suspend;
+        object.spec.deletion_policy = if orphan { DeletionPolicy::Orphan } else { DeletionPolicy::Delete };
+        if deletion.is_some() || observed_generation.is_some() {
+            object.status = Some(VoiceCampaignStatus { observed_generation, deletion, ..VoiceCampaignStatus::default() });
+        }
+        object
+    }
+}
+
+fn any_connection() -> impl Strategy<Value = Connection> {
+    prop_oneof![
+        Just(Connection::NotLookedUp),
+        Just(Connection::Unusable(Problem::ConnectionNotFound { name: "production".into() })),
+        Just(usable()),
+    ]
+}
+
+fn any_attempt() -> impl Strategy<Value = Option<Attempt>> {
+    prop::option::of((any::<bool>(), any_failure(), -50i64..0).prop_map(|(ok, failure, sent)| Attempt {
+        sent_at: at(sent),
+        ended_at: at(0),
+        identity: target().identity(),
+        outcome: if ok { Ok(confirmed()) } else { Err(failure) },
+    }))
+}
+
+/// What every status must be, for people and for kstatus.
+fn assert_sound(status: &VoiceCampaignStatus, object: &VoiceCampaign) {
+    let of_type = |type_: &str| status.conditions.iter().filter(|condition| condition.type_ == type_).count();
+    assert_eq!(of_type("Ready"), 1);
+    assert!(of_type("Reconciling") + of_type("Stalled") <= 1);
+    assert_eq!(status.observed_generation, object.metadata.generation);
+    for condition in &status.conditions {
+        assert_eq!(condition.observed_generation, object.metadata.generation);
+        assert!(Reason::parse(&condition.reason).is_some(), "{}", condition.reason);
+        assert!(!condition.message.is_empty() && condition.message.len() < 1024);
+        if condition.type_ != "Ready" {
+            assert_eq!(condition.status, "True", "abnormal-true: there only while it holds");
+        }
+        if condition.type_ == "Stalled" {
+            assert!(status.conditions.iter().all(|other| other.type_ != "Ready" || other.status != "True"));
+        }
+    }
+    assert_eq!(status.deletion.is_some(), object.metadata.deletion_timestamp.is_some());
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(4096))]
+
+    #[test]
+    fn the_promise_holds_whatever_is_observed(
+        object in any_object(),
+        connection in any_connection(),
+        attempt in any_attempt(),
+        slot in prop::option::of(any_time()),
+        looked in prop::option::of((any_time(), any_time())),
+        look in prop::option::of(any_look()),
+        listing in prop::option::of(any_listing()),
+        trouble in prop::option::of(any_trouble()),
+        listing_due in prop::option::of(any_time()),
+        others in prop::option::weighted(0.2, any::<bool>()),
+    ) {
+        let now = Timestamp::now();
+        let being_deleted = object.metadata.deletion_timestamp.is_some();
+        // A DELETE is sent, and its answer kept, for an object that is being deleted only; it is recorded before a look.
+        let attempt = attempt.filter(|_| being_deleted);
+        let look = look.filter(|_| attempt.is_none());
+        let others: Vec<_> = others.map(|keeps| OtherClaim { name: "m/y".into(), keeps }).into_iter().collect();
+        let observed = Observed {
+            object: &object,
+            connection: &connection,
+            attempt: attempt.as_ref(),
+            look: look.as_ref(),
+            listing: listing.as_ref(),
+            listing_trouble: trouble.as_ref(),
+            listing_due,
+            slot,
+            looked: looked.map(|(at, again_at)| Looked { at, again_at }),
+            others: &others,
+        };
+        let ours = REMOTE_CAMPAIGN.is_on(&object.metadata);
+        let recorded = object.status.as_ref().and_then(|status| status.deletion.as_ref()).filter(|deletion| {
+            deletion.uid == "uid-1" && deletion.requested_at == Time(at(DELETED_AT))
+        });
+        let orphan = object.spec.deletion_policy == DeletionPolicy::Orphan;
+        let told = recorded.is_some_and(|deletion| match deletion.ground {
+            Some(GroundName::Deleted) => true,
+            Some(GroundName::Absent) => {
+                deletion.proof.as_ref().is_some_and(|proof| proof.second_listing.is_some())
+            }
+            Some(GroundName::Orphaned) | None => false,
+        });
+        // A proof that was recorded is one of the DELETE that was answered last.
+        let proven = attempt.is_none() && listing.as_ref().is_some_and(|listing| {
+            recorded.and_then(|deletion| deletion.proof.as_ref()).is_some_and(|proof| proves(proof, listing))
+        });
+        let ground = attempt.as_ref().is_some_and(|attempt| attempt.outcome.is_ok()) || orphan || told || proven;
+        let early = recorded.and_then(|deletion| deletion.next_attempt_at.clone()).is_some_and(|next| next.0 > now);
+        let kept = others.iter().any(|other| other.keeps);
+        match decide(&observed, now) {
+            Step::Release(_) => prop_assert!(being_deleted && ours && ground, "no ground, no release"),
+            Step::Delete => {
+                prop_assert!(being_deleted && ours && !orphan && !object.spec.suspend, "no DELETE without a delete");
+                prop_assert!(!ground && attempt.is_none() && !kept, "no DELETE after a confirmation, or of another's");
+                prop_assert!(!early || look.is_some() || listing.is_some(), "no DELETE before its time");
+                prop_assert!(matches!(connection, Connection::Usable(_)) && slot.is_none_or(|slot| slot <= now));
+            }
+            Step::AddFinalizer => prop_assert!(!being_deleted && !ours),
+            Step::Get(urgency) | Step::List { urgency, .. } => {
+                prop_assert!(ours && !object.spec.suspend && matches!(connection, Connection::Usable(_)));
+                prop_assert_eq!(urgency == Urgency::Deletion, being_deleted);
+            }
+            Step::Done => prop_assert!(being_deleted && !ours),
+            Step::Resolve => prop_assert!(matches!(connection, Connection::NotLookedUp) && !object.spec.suspend),
+            Step::Wait { until, .. } | Step::Stall { until, .. } => {
+                prop_assert!(!ground || !being_deleted || !ours, "with a ground nothing is waited for");
+                prop_assert!(until.is_some() || object.spec.suspend || look.is_some() || kept, "a wait has an end");
+            }
+            Step::Record(status) => {
+                assert_sound(&status, &object);
+                if let Some(name) = status.deletion.as_ref().and_then(|deletion| deletion.ground) {
+                    prop_assert!(ground, "no ground, no record of one: {name:?}");
+                }
+                // Once it is written, it is not written again: no hot loop.
+                let written = VoiceCampaign { status: Some(*status), ..object.clone() };
+                let again = decide(&Observed { object: &written, attempt: None, look: None, ..observed }, now);
+                prop_assert!(!matches!(again, Step::Record(_)) || look.is_some() || listing.is_some(), "{again:?}");
+            }
+        }
+    }
+}

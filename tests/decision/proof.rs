@@ -1,0 +1,293 @@
+//! The proof of an absence, step by step, and what must not pass for one.
+
+use jiff::{SignedDuration, Timestamp};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use voicecampaign_operator::api::{
+    DeletionStatus, GroundName, ListingRecord, ProofStatus, VoiceCampaign, VoiceCampaignStatus,
+};
+use voicecampaign_operator::campaign::{
+    ListingTrouble, Look, Observed, Reason, Step, StreamListing, Urgency, decide,
+};
+use voicecampaign_operator::kore::{Campaign, FailureKind};
+
+use crate::support::*;
+
+const AWAITED: Reason = Reason::Service(FailureKind::MayBeAbsent);
+
+/// A proof for which a GET has not returned the campaign.
+fn begun() -> ProofStatus {
+    ProofStatus {
+        identity: target().identity().as_str().to_owned(),
+        answered_at: Time(at(-30)),
+        not_returned_at: Some(Time(at(-29))),
+        first_listing: None,
+        second_listing: None,
+        failures: 0,
+        last_failure: None,
+    }
+}
+
+/// A proof with a first listing that ended then.
+fn with_first(ended: i64) -> ProofStatus {
+    let first = ListingRecord {
+        begun_at: Time(at(ended - 1)),
+        ended_at: Time(at(ended)),
+        campaigns: 1,
+        suddenly_empty: false,
+    };
+    ProofStatus { first_listing: Some(first), ..begun() }
+}
+
+/// An object whose proof has come so far, with its status as it was written.
+fn proving(proof: ProofStatus) -> VoiceCampaign {
+    let answer = failure(FailureKind::MayBeAbsent, None);
+    let mut object = deleted();
+    let attempt = attempt(Err(answer));
+    let connection = usable();
+    let written =
+        status(decide(&Observed { attempt: Some(&attempt), ..observed(&object, &connection) }, at(0)));
+    let deletion = DeletionStatus { proof: Some(proof), ..written.deletion.clone().unwrap() };
+    object.status = Some(VoiceCampaignStatus { deletion: Some(deletion), ..written });
+    object
+}
+
+/// What becomes of an object that is shown a listing, when all that has to be written is.
+fn shown(object: &VoiceCampaign, listing: &StreamListing, now: Timestamp) -> (VoiceCampaign, Step) {
+    let connection = usable();
+    let mut object = object.clone();
+    loop {
+        let observed = Observed { listing: Some(listing), ..observed(&object, &connection) };
+        match decide(&observed, now) {
+            Step::Record(status) => object.status = Some(*status),
+            step => return (object, step),
+        }
+    }
+}
+
+fn deletion(object: &VoiceCampaign) -> &DeletionStatus {
+    object.status.as_ref().unwrap().deletion.as_ref().unwrap()
+}
+
+fn proof(object: &VoiceCampaign) -> Option<&ProofStatus> {
+    deletion(object).proof.as_ref()
+}
+
+/// R2: a DELETE that may have met nobody, a GET, two listings 10 s apart; each is in status before the next.
+#[test]
+fn an_absence_takes_a_get_and_two_listings() {
+    let connection = usable();
+    let mut object = deleted();
+    let attempt = attempt(Err(failure(FailureKind::MayBeAbsent, None)));
+    let written =
+        status(decide(&Observed { attempt: Some(&attempt), ..observed(&object, &connection) }, at(0)));
+    assert_eq!(reason(&written), "AwaitingProof");
+    assert!(has(&written, "Reconciling"), "nobody is needed for this");
+    object.status = Some(written);
+    let step = decide(&observed(&object, &connection), at(0));
+    assert_eq!(step, Step::Get(Urgency::Deletion), "at once: a question is no attempt");
+
+    let not_returned = look(0, Err(failure(FailureKind::MayBeAbsent, None)));
+    let written =
+        status(decide(&Observed { look: Some(&not_returned), ..observed(&object, &connection) }, at(0)));
+    assert_eq!(written.deletion.as_ref().unwrap().ground, None);
+    object.status = Some(written);
+    let Step::List { not_before, urgency: Urgency::Deletion } =
+        decide(&observed(&object, &connection), at(1))
+    else {
+        panic!()
+    };
+    assert!(not_before >= attempt.ended_at && not_before >= not_returned.asked_at);
+
+    let (object, step) = shown(&proving(begun()), &listing(&["cd-2"]), at(2));
+    let first = proof(&object).unwrap().first_listing.as_ref().unwrap();
+    assert_eq!((first.campaigns, first.suddenly_empty), (1, false));
+    let until = first.ended_at.0 + SignedDuration::from_secs(10);
+    assert_eq!(step, Step::Wait { until: Some(until), why: AWAITED });
+    assert_eq!(deletion(&object).next_attempt_at.as_ref().unwrap().0, until);
+    assert_eq!(deletion(&object).ground, None);
+
+    let (object, step) = shown(&proving(with_first(-15)), &listing(&["cd-2"]), at(2));
+    assert!(matches!(step, Step::Release(ground) if ground.name() == GroundName::Absent), "{step:?}");
+    assert_eq!(reason(object.status.as_ref().unwrap()), "Absent");
+    assert!(proof(&object).unwrap().second_listing.is_some() && deletion(&object).confirmed_at.is_some());
+    // After a restart the record is enough.
+    let step = decide(&observed(&object, &usable()), at(500));
+    assert!(matches!(step, Step::Release(_)), "{step:?}");
+}
+
+/// R5, R12: whatever shows the campaign ends the proof, and the DELETE is repeated with backoff.
+#[test]
+fn a_sighting_begins_anew() {
+    let connection = usable();
+    let returned = look(0, Ok(Campaign::default()));
+    let object = proving(ProofStatus { not_returned_at: None, ..begun() });
+    let by_get = status(decide(&Observed { look: Some(&returned), ..observed(&object, &connection) }, at(0)));
+    let listed = listing(&["cd-2", "cd-1"]);
+    let shifted = incomplete(&["cd-1"]);
+    for (what, status) in [
+        ("a GET", by_get),
+        ("the first listing", shown(&proving(begun()), &listed, at(2)).0.status.unwrap()),
+        ("the second listing", shown(&proving(with_first(-15)), &listed, at(2)).0.status.unwrap()),
+        ("a listing that does not add up", shown(&proving(begun()), &shifted, at(2)).0.status.unwrap()),
+    ] {
+        let deletion = status.deletion.as_ref().unwrap();
+        assert_eq!((deletion.ground, &deletion.proof), (None, &None), "{what}");
+        assert!(deletion.seen_at.is_some(), "{what}");
+        let next = deletion.next_attempt_at.clone().unwrap().0;
+        assert!(next > deletion.last_attempt_at.clone().unwrap().0, "{what}");
+        assert!(
+            ready(&status).message.contains("still had the campaign"),
+            "{what}: {}",
+            ready(&status).message
+        );
+        let mut object = deleted();
+        object.status = Some(status);
+        assert_eq!(decide(&observed(&object, &connection), next), Step::Delete, "{what}");
+    }
+}
+
+/// R10, R19: what proves nothing leaves the proof where it was.
+#[test]
+fn what_is_no_evidence_changes_nothing() {
+    let late = || proving(with_first(-5));
+    for (what, object, listing) in [
+        ("as another app", proving(begun()), listing_as("app-2", &["cd-2"])),
+        ("pages that do not add up", proving(begun()), incomplete(&["cd-2"])),
+        ("pages that do not add up, as second", proving(with_first(-15)), incomplete(&["cd-2"])),
+        ("less than 10 s after the first", late(), listing(&["cd-2"])),
+    ] {
+        let before = proof(&object).cloned();
+        let (after, step) = shown(&object, &listing, at(2));
+        assert_eq!(proof(&after).cloned(), before, "{what}");
+        assert!(matches!(step, Step::List { .. } | Step::Wait { .. }), "{what}: {step:?}");
+    }
+    // Begun before the answer to the DELETE, or before the GET.
+    let old = listing(&["cd-2"]);
+    let later = Time(old.listing.begun_at() + SignedDuration::from_secs(1));
+    for proof in [
+        ProofStatus { answered_at: later.clone(), ..begun() },
+        ProofStatus { not_returned_at: Some(later), ..begun() },
+    ] {
+        let (after, step) = shown(&proving(proof.clone()), &old, at(20));
+        assert_eq!(after.status.unwrap().deletion.unwrap().proof, Some(proof));
+        assert!(matches!(step, Step::List { .. }), "{step:?}");
+    }
+}
+
+/// A GET that fails, or is refused, proves nothing; it is repeated with backoff, and says why.
+#[test]
+fn a_failed_get_is_repeated() {
+    let connection = usable();
+    for kind in FailureKind::ALL.into_iter().filter(|kind| *kind != FailureKind::MayBeAbsent) {
+        let object = proving(ProofStatus { not_returned_at: None, ..begun() });
+        let failed = look(0, Err(failure(kind, Some(30))));
+        let written =
+            status(decide(&Observed { look: Some(&failed), ..observed(&object, &connection) }, at(0)));
+        let deletion = written.deletion.as_ref().unwrap();
+        let proof = deletion.proof.as_ref().unwrap();
+        assert_eq!((proof.not_returned_at.as_ref(), proof.failures), (None, 1), "{kind}");
+        assert_eq!(reason(&written), kind.reason());
+        assert!(deletion.next_attempt_at.as_ref().unwrap().0 >= at(30), "Retry-After is honoured");
+        assert_eq!(has(&written, "Stalled"), kind == FailureKind::CredentialsRejected);
+    }
+    // The same as another app.
+    let object = proving(ProofStatus { not_returned_at: None, ..begun() });
+    let other = Look {
+        identity: target_of("app-2").identity(),
+        ..look(0, Err(failure(FailureKind::MayBeAbsent, None)))
+    };
+    let written = status(decide(&Observed { look: Some(&other), ..observed(&object, &connection) }, at(0)));
+    assert_eq!(written.deletion.unwrap().proof.unwrap().not_returned_at, None);
+}
+
+/// Listings that fail are told, with the time of the next; not a write more than one for each.
+#[test]
+fn failing_listings_are_told_and_waited_out() {
+    let connection = usable();
+    for (what, failure, reason_) in [
+        ("unavailable", Some(failure(FailureKind::Unavailable, None)), "ServiceUnavailable"),
+        ("not adding up", None, "ListingIncomplete"),
+        ("404 for everything", Some(failure(FailureKind::MayBeAbsent, None)), "AwaitingProof"),
+        ("credentials", Some(failure(FailureKind::CredentialsRejected, None)), "CredentialsRejected"),
+    ] {
+        let mut object = proving(begun());
+        let trouble = ListingTrouble { failure, failures: 3, retry_at: at(20) };
+        let show = |object: &VoiceCampaign, now| {
+            decide(&Observed { listing_trouble: Some(&trouble), ..observed(object, &connection) }, now)
+        };
+        let written = status(show(&object, at(0)));
+        assert_eq!(reason(&written), reason_, "{what}");
+        let deletion = written.deletion.as_ref().unwrap();
+        assert_eq!(deletion.next_attempt_at.as_ref().unwrap().0, at(20), "{what}");
+        assert_eq!(deletion.proof.as_ref().unwrap().failures, 3, "{what}");
+        assert_eq!(deletion.ground, None);
+        object.status = Some(written);
+        let step = show(&object, at(1));
+        assert!(
+            matches!(step, Step::Wait { until: Some(until), .. } | Step::Stall { until: Some(until), .. } if until == at(20)),
+            "{what}: {step:?}"
+        );
+        assert!(matches!(show(&object, at(20)), Step::List { .. }), "{what}");
+    }
+}
+
+/// R10: an app that has lost its permission may be shown an empty stream. Such listings count only 5 minutes apart.
+#[test]
+fn a_stream_that_is_suddenly_empty_is_not_believed_at_once() {
+    let empty = StreamListing { suddenly_empty: true, ..listing(&[]) };
+    let (object, step) = shown(&proving(begun()), &empty, at(2));
+    let first = proof(&object).unwrap().first_listing.clone().unwrap();
+    assert!(first.suddenly_empty);
+    let until = first.ended_at.0 + SignedDuration::from_mins(5);
+    assert_eq!(step, Step::Wait { until: Some(until), why: Reason::StreamSuddenlyEmpty });
+
+    let suddenly = |ended: i64| {
+        let proof = with_first(ended);
+        let first = proof.first_listing.clone().map(|first| ListingRecord { suddenly_empty: true, ..first });
+        ProofStatus { first_listing: first, ..proof }
+    };
+    let (object, _) = shown(&proving(suddenly(-299)), &empty, at(0));
+    assert_eq!(deletion(&object).ground, None, "too early");
+    let (object, _) = shown(&proving(suddenly(-302)), &empty, at(0));
+    assert_eq!(deletion(&object).ground, Some(GroundName::Absent));
+    // One of each kind does not prove anything: the newer one is a first.
+    for (before, then) in [(with_first(-302), &empty), (suddenly(-302), &listing(&["cd-2"]))] {
+        let (object, _) = shown(&proving(before), then, at(0));
+        assert_eq!(deletion(&object).ground, None);
+        let first = proof(&object).unwrap().first_listing.clone().unwrap();
+        assert_eq!(first.suddenly_empty, then.suddenly_empty);
+        assert!(first.begun_at.0 >= at(0));
+    }
+}
+
+/// R3, R4: 202 confirms nothing. It is looked after a pause; if the campaign is there, the DELETE is repeated.
+#[test]
+fn an_accepted_deletion_is_looked_after() {
+    let connection = usable();
+    let mut object = deleted();
+    let attempt = attempt(Err(failure(FailureKind::Accepted, None)));
+    let written =
+        status(decide(&Observed { attempt: Some(&attempt), ..observed(&object, &connection) }, at(0)));
+    assert_eq!(reason(&written), "DeletionAccepted");
+    let next = written.deletion.as_ref().unwrap().next_attempt_at.clone().unwrap().0;
+    assert!(next > at(0));
+    object.status = Some(written);
+    assert!(matches!(decide(&observed(&object, &connection), at(0)), Step::Wait { .. }));
+    assert_eq!(decide(&observed(&object, &connection), next), Step::Get(Urgency::Deletion));
+}
+
+/// Another app, or another account under the same name of a connection: what was shown to the old one proves nothing.
+#[test]
+fn another_identity_begins_anew() {
+    let object = proving(ProofStatus { identity: "0123456789abcdef".into(), ..with_first(-15) });
+    assert_eq!(decide(&observed(&object, &usable()), at(0)), Step::Delete);
+}
+
+/// A recorded absence without its proof is none: somebody has written it.
+#[test]
+fn a_recorded_absence_needs_its_proof() {
+    let made_up = DeletionStatus { ground: Some(GroundName::Absent), proof: Some(begun()), ..record() };
+    let object = with(deleted(), made_up);
+    let step = decide(&observed(&object, &usable()), at(0));
+    assert!(!matches!(step, Step::Release(_)), "{step:?}");
+}

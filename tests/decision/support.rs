@@ -1,0 +1,201 @@
+//! Objects, connections, answers and listings to decide about.
+
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use futures::FutureExt;
+use jiff::{SignedDuration, Timestamp};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use kube::api::ObjectMeta;
+use secrecy::SecretString;
+use serde_json::{Value, json};
+use voicecampaign_operator::api::{
+    ConnectionReference, DeletionPolicy, DeletionStatus, VoiceCampaign, VoiceCampaignSpec,
+    VoiceCampaignStatus,
+};
+use voicecampaign_operator::campaign::{Attempt, Look, Observed, REMOTE_CAMPAIGN, Step, StreamListing};
+use voicecampaign_operator::connection::{Connection, UsableConnection};
+use voicecampaign_operator::kore::{
+    Account, Algorithm, Campaign, CampaignKey, CampaignService, ConfirmedDeletion, Credentials, Failure,
+    FailureKind, Listing, Page, Progress, RawAnswer, Reading, Target, TokenSettings, answers,
+};
+
+/// When the listings of these tests are read: about now, because only a real read makes one.
+pub fn at(seconds: i64) -> Timestamp {
+    static START: OnceLock<Timestamp> = OnceLock::new();
+    let start = START.get_or_init(|| Timestamp::from_second(Timestamp::now().as_second()).unwrap());
+    *start + SignedDuration::from_secs(seconds)
+}
+
+pub const DELETED_AT: i64 = -100;
+
+pub fn living() -> VoiceCampaign {
+    VoiceCampaign {
+        metadata: ObjectMeta {
+            name: Some("x".into()),
+            namespace: Some("n".into()),
+            uid: Some("uid-1".into()),
+            generation: Some(3),
+            creation_timestamp: Some(Time(at(-1000))),
+            finalizers: Some(vec!["theirs".into(), REMOTE_CAMPAIGN.name().into()]),
+            ..ObjectMeta::default()
+        },
+        spec: VoiceCampaignSpec {
+            connection_ref: ConnectionReference { name: "production".into() },
+            stream_id: "st-1".into(),
+            campaign_id: "cd-1".into(),
+            deletion_policy: DeletionPolicy::Delete,
+            suspend: false,
+        },
+        status: None,
+    }
+}
+
+pub fn deleted() -> VoiceCampaign {
+    let mut object = living();
+    object.metadata.deletion_timestamp = Some(Time(at(DELETED_AT)));
+    object
+}
+
+pub fn record() -> DeletionStatus {
+    DeletionStatus {
+        uid: "uid-1".into(),
+        requested_at: Time(at(DELETED_AT)),
+        attempts: 1,
+        last_attempt_at: Some(Time(at(-20))),
+        next_attempt_at: None,
+        last_answer: None,
+        may_have_taken_effect_at: None,
+        seen_at: None,
+        proof: None,
+        confirmed_at: None,
+        ground: None,
+    }
+}
+
+pub fn with(mut object: VoiceCampaign, deletion: DeletionStatus) -> VoiceCampaign {
+    object.status = Some(VoiceCampaignStatus { deletion: Some(deletion), ..VoiceCampaignStatus::default() });
+    object
+}
+
+pub fn target() -> Target {
+    target_of("app-1")
+}
+
+pub fn target_of(client_id: &str) -> Target {
+    Target {
+        account: Account { host: "https://h".into(), account_id: "a".into() },
+        iid: None,
+        timeout: Duration::from_secs(10),
+        token: TokenSettings {
+            algorithm: Algorithm::HS256,
+            subject: "s".into(),
+            ttl: Duration::from_secs(300),
+        },
+        credentials: Credentials {
+            client_id: SecretString::from(client_id),
+            client_secret: SecretString::from("never shown"),
+        },
+    }
+}
+
+pub fn usable() -> Connection {
+    Connection::Usable(Box::new(UsableConnection { requests_per_minute: 60, target: target() }))
+}
+
+pub fn confirmed() -> ConfirmedDeletion {
+    let body = br#"{"status":"success","message":"deleted","data":{"_id":"cd-1","status":"Ready"}}"#.to_vec();
+    answers::deletion(&RawAnswer { http_status: 200, body, ..RawAnswer::default() }, "cd-1").unwrap()
+}
+
+pub fn failure(kind: FailureKind, retry_after: Option<u64>) -> Failure {
+    let retry_after = retry_after.map(Duration::from_secs);
+    Failure { kind, retry_after, ..Failure::unreachable("told") }
+}
+
+pub fn attempt(outcome: Result<ConfirmedDeletion, Failure>) -> Attempt {
+    Attempt { sent_at: at(-1), ended_at: at(0), identity: target().identity(), outcome }
+}
+
+pub fn look(seconds: i64, outcome: Result<Campaign, Failure>) -> Look {
+    Look { asked_at: at(seconds), identity: target().identity(), refresh: None, outcome }
+}
+
+pub fn observed<'a>(object: &'a VoiceCampaign, connection: &'a Connection) -> Observed<'a> {
+    Observed {
+        object,
+        connection,
+        attempt: None,
+        look: None,
+        listing: None,
+        listing_trouble: None,
+        listing_due: None,
+        slot: None,
+        looked: None,
+        others: &[],
+    }
+}
+
+/// The status that the step wants to have written.
+pub fn status(step: Step) -> VoiceCampaignStatus {
+    match step {
+        Step::Record(status) => *status,
+        other => panic!("no status to record: {other:?}"),
+    }
+}
+
+pub fn reason(status: &VoiceCampaignStatus) -> &str {
+    &ready(status).reason
+}
+
+pub fn ready(status: &VoiceCampaignStatus) -> &k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition {
+    status.conditions.iter().find(|condition| condition.type_ == "Ready").unwrap()
+}
+
+pub fn has(status: &VoiceCampaignStatus, type_: &str) -> bool {
+    status.conditions.iter().any(|condition| condition.type_ == type_)
+}
+
+/// Answers a listing with this page.
+struct Service(Value);
+
+impl CampaignService for Service {
+    async fn delete(&self, _: &Target, _: &CampaignKey) -> Result<ConfirmedDeletion, Failure> {
+        panic!("not asked for")
+    }
+
+    async fn get(&self, _: &Target, _: &CampaignKey) -> Result<Campaign, Failure> {
+        panic!("not asked for")
+    }
+
+    async fn list(&self, _: &Target, _: &str, _: u32) -> Result<Page, Failure> {
+        let body = self.0.to_string().into();
+        answers::listing(&RawAnswer { http_status: 200, body, ..RawAnswer::default() })
+    }
+}
+
+/// A listing that was read just now, with this total.
+fn read(client_id: &str, ids: &[&str], total: usize) -> Listing {
+    let rows: Vec<Value> = ids.iter().map(|id| json!({"_id": id, "name": "n", "status": "Active"})).collect();
+    let page =
+        json!({"status": "success", "data": {"results": rows, "hasMore": false, "totalResults": total}});
+    let (service, target) = (Service(page), target_of(client_id));
+    match Reading::begin(&target, "st-1").next(&service, &target).now_or_never().unwrap().unwrap() {
+        Progress::Done(listing) => listing,
+        Progress::More(_) => panic!("one page"),
+    }
+}
+
+/// A complete listing that was read just now.
+pub fn listing(ids: &[&str]) -> StreamListing {
+    listing_as("app-1", ids)
+}
+
+pub fn listing_as(client_id: &str, ids: &[&str]) -> StreamListing {
+    StreamListing { listing: Arc::new(read(client_id, ids, ids.len())), suddenly_empty: false }
+}
+
+/// A listing whose pages do not add up.
+pub fn incomplete(ids: &[&str]) -> StreamListing {
+    StreamListing { listing: Arc::new(read("app-1", ids, ids.len() + 1)), suddenly_empty: false }
+}

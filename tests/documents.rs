@@ -3,6 +3,7 @@
 use serde_json::Value;
 use voicecampaign_operator::api;
 use voicecampaign_operator::campaign::Reason;
+use voicecampaign_operator::connection::ConnectionReason;
 
 const CAMPAIGN: &str = include_str!("../docs/voicecampaign.md");
 const CONNECTION: &str = include_str!("../docs/koreconnection.md");
@@ -18,6 +19,22 @@ fn every_reason_is_explained() {
     documented.sort_unstable();
     shipped.sort_unstable();
     assert_eq!(documented, shipped);
+}
+
+/// The same of a connection.
+#[test]
+fn every_reason_of_a_connection_is_explained() {
+    let documented: Vec<&str> = CONNECTION
+        .lines()
+        .filter_map(|line| line.strip_prefix("| `Credentials").or(line.strip_prefix("| `InUse")))
+        .collect();
+    assert_eq!(documented.len(), ConnectionReason::ALL.len());
+    for reason in ConnectionReason::ALL.map(ConnectionReason::as_str) {
+        assert!(
+            CONNECTION.contains(&format!("| `{reason}` |")),
+            "{reason} is missing in docs/koreconnection.md"
+        );
+    }
 }
 
 /// What can hold a deletion is in the README's table, where somebody looks who waits.

@@ -1,3 +1,4 @@
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -17,10 +18,29 @@ const HOST_RULE: &str = "self.matches('^https://([a-z0-9]([a-z0-9.-]*[a-z0-9])?|
     namespaced,
     cel,
     derive = "PartialEq",
+    status = "KoreConnectionStatus",
     shortname = "kconn",
     category = "kore",
     selectable = ".spec.accountId",
     doc = "KoreConnection says where and as whom the operator calls Kore.ai for the VoiceCampaigns of its namespace.",
+    printcolumn(
+        name = "Ready",
+        type_ = "string",
+        json_path = ".status.conditions[?(@.type==\"Ready\")].status",
+        description = "Whether Kore has accepted the credentials"
+    ),
+    printcolumn(
+        name = "Reason",
+        type_ = "string",
+        json_path = ".status.conditions[?(@.type==\"Ready\")].reason",
+        description = "Why it is ready or not"
+    ),
+    printcolumn(
+        name = "Campaigns",
+        type_ = "integer",
+        json_path = ".status.campaigns",
+        description = "VoiceCampaigns that use the connection"
+    ),
     printcolumn(
         name = "Host",
         type_ = "string",
@@ -37,6 +57,7 @@ const HOST_RULE: &str = "self.matches('^https://([a-z0-9]([a-z0-9.-]*[a-z0-9])?|
         name = "Secret",
         type_ = "string",
         json_path = ".spec.credentialsSecretRef.name",
+        priority = 1,
         description = "Secret with the credentials of the JWT app"
     ),
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp")
@@ -82,6 +103,30 @@ pub struct KoreConnectionSpec {
     #[serde(default = "default_timeout_seconds")]
     #[schemars(range(min = 1, max = 30))]
     pub timeout_seconds: i32,
+}
+
+/// What the operator knows of a connection. Written by the operator alone.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct KoreConnectionStatus {
+    /// The `metadata.generation` this status was made from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub observed_generation: Option<i64>,
+
+    /// `Ready` always: whether Kore has accepted the credentials; `Stalled` only while a person is needed, `Reconciling` only
+    /// while the connection is being deleted and campaigns still need it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["type".into()]))]
+    pub conditions: Vec<Condition>,
+
+    /// How many VoiceCampaigns use the connection.
+    #[serde(default)]
+    pub campaigns: i32,
+
+    /// The Secrets that carry the finalizer `voicecampaign.dev/in-use` for this connection: the one of
+    /// `credentialsSecretRef`, and for a moment after a change the one before it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub secrets_in_use: Vec<String>,
 }
 
 /// Reference to a Secret in the same namespace.

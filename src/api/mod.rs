@@ -13,7 +13,8 @@ mod kore_connection;
 mod voice_campaign;
 
 pub use kore_connection::{
-    JwtAlgorithm, JwtSpec, KoreConnection, KoreConnectionSpec, RateLimitSpec, SecretReference,
+    JwtAlgorithm, JwtSpec, KoreConnection, KoreConnectionSpec, KoreConnectionStatus, RateLimitSpec,
+    SecretReference,
 };
 pub use voice_campaign::{
     ConnectionReference, DeletionPolicy, DeletionStatus, GroundName, LastAnswer, ListingRecord, ProofStatus,

@@ -20,7 +20,7 @@ use super::pass::{self, CACHE_LAG, Pass};
 use super::status::{self, Situation};
 use super::streams::{StreamKey, Turn};
 use crate::api::{DeletionStatus, VoiceCampaign, VoiceCampaignStatus};
-use crate::connection::{Connection, UsableConnection};
+use crate::connection::{Connection, UsableConnection, Verdict};
 use crate::kore::{CampaignKey, CampaignService, Failure, FailureKind, Progress, Target};
 use crate::kube_ext::CallError;
 
@@ -46,6 +46,7 @@ pub async fn act<S: CampaignService>(
     match step {
         Step::AddFinalizer => add_finalizer(pass, context).await,
         Step::Resolve => resolve(pass, context).await,
+        Step::Protect => protect(pass, context).await,
         Step::Get(urgency) => get(urgency, pass, context).await,
         Step::List { not_before, urgency } => list(not_before, urgency, pass, context).await,
         Step::Delete => delete(pass, context).await,
@@ -101,6 +102,21 @@ async fn resolve<S: CampaignService>(pass: &mut Pass, context: &Context<S>) -> R
     Ok(Flow::Again)
 }
 
+/// Keeps the connection and its Secret for the object, before the object gets its finalizer.
+async fn protect<S: CampaignService>(pass: &mut Pass, context: &Context<S>) -> Result<Flow, Error> {
+    let (namespace, name) = connection_of(&pass.object);
+    match context.connections.keep(namespace, name).await {
+        Ok(_) => {}
+        // Without the right to it the campaign is held all the same: that matters more.
+        Err(CallError::Forbidden(why)) => {
+            tracing::warn!(why, "The connection can't be kept for the campaign")
+        }
+        Err(source) => return Err(Error::Connection(source)),
+    }
+    pass.protected = true;
+    Ok(Flow::Again)
+}
+
 /// Asks for the campaign by its id.
 async fn get<S: CampaignService>(
     urgency: Urgency,
@@ -119,9 +135,7 @@ async fn get<S: CampaignService>(
     let (asked_at, started) = (Timestamp::now(), Instant::now());
     let outcome = context.service.get(&connection.target, &key_of(&pass.object)).await;
     context.metrics.called("get", name_of(&outcome), started.elapsed());
-    if let Err(failure) = &outcome {
-        heed(failure, &connection, &pass.object, context).await;
-    }
+    heed(&outcome, &connection, &pass.object, context).await;
     let identity = connection.target.identity();
     let look = Look { asked_at, identity, refresh: decide::refresh_wanted(&pass.object), outcome };
     if pass.object.metadata.deletion_timestamp.is_none() {
@@ -169,9 +183,7 @@ async fn list<S: CampaignService>(
     let started = Instant::now();
     let result = reading.next(context.service.as_ref(), &connection.target).await;
     context.metrics.called("list", name_of(&result), started.elapsed());
-    if let Err(failure) = &result {
-        heed(failure, &connection, &pass.object, context).await;
-    }
+    heed(&result, &connection, &pass.object, context).await;
     let more = matches!(result, Ok(Progress::More(_)));
     context.streams.read(&key, result, |listing| {
         context.claims.were_alive(&connection.target.account, listing.stream_id(), Timestamp::now())
@@ -215,17 +227,25 @@ async fn admitted<S>(
     }
 }
 
-/// Takes in what a failure says beyond the one campaign.
-async fn heed<S>(
-    failure: &Failure,
+/// Takes in what an outcome says beyond the one campaign: of the account, and of the credentials.
+async fn heed<S, T>(
+    outcome: &Result<T, Failure>,
     connection: &UsableConnection,
     object: &VoiceCampaign,
     context: &Context<S>,
 ) {
-    context.accounts.gate(&connection.target.account).heed(failure);
-    if failure.kind == FailureKind::CredentialsRejected {
-        let (namespace, name) = connection_of(object);
-        context.connections.forget(namespace, name).await;
+    let (namespace, name) = connection_of(object);
+    match outcome {
+        Ok(_) => context.connections.heard(namespace, name, Verdict::Accepted),
+        Err(failure) => {
+            context.accounts.gate(&connection.target.account).heed(failure);
+            if failure.kind == FailureKind::CredentialsRejected {
+                let words =
+                    status::in_words(failure.answer.http_status.map(i32::from), &failure.answer.message);
+                context.connections.heard(namespace, name, Verdict::Refused(words));
+                context.connections.forget(namespace, name).await;
+            }
+        }
     }
 }
 
@@ -242,7 +262,7 @@ async fn delete<S: CampaignService>(pass: &mut Pass, context: &Context<S>) -> Re
         return Ok(Flow::Over);
     }
     // What the cache does not show yet, another object that is to keep the campaign, may be behind it.
-    if !context.claims.are_known() {
+    if !context.listed.is_complete() {
         return Ok(Flow::Rest(Some(Duration::from_millis(200))));
     }
     if !pass.deletion_shown {
@@ -280,9 +300,7 @@ async fn delete<S: CampaignService>(pass: &mut Pass, context: &Context<S>) -> Re
     let attempt = unless_silent(call, pass, context).await;
     pass.seat = None;
     log(&attempt);
-    if let Err(failure) = &attempt.outcome {
-        heed(failure, &connection, &pass.object, context).await;
-    }
+    heed(&attempt.outcome, &connection, &pass.object, context).await;
     pass.attempt = Some(attempt);
     Ok(Flow::Again)
 }

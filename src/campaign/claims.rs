@@ -5,7 +5,6 @@
 //! own, one may be behind another, and the API server is asked before a campaign is deleted.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use jiff::{SignedDuration, Timestamp};
@@ -30,8 +29,6 @@ pub struct Claims {
     kube: Kube,
     /// The namespaces that have a watch of their own; empty if one watch covers all.
     namespaces: Vec<String>,
-    /// How many of the watches have not listed what there is.
-    unlisted: AtomicUsize,
     streams: Mutex<HashMap<String, Stream>>,
 }
 
@@ -62,18 +59,7 @@ enum Alive {
 impl Claims {
     /// No claims yet, of the given namespaces (of all, if empty). Accounts are looked up in the given connections.
     pub fn new(kube: Kube, connections: Arc<Connections>, namespaces: Vec<String>) -> Self {
-        let unlisted = AtomicUsize::new(namespaces.len().max(1));
-        Self { connections, kube, namespaces, unlisted, streams: Mutex::default() }
-    }
-
-    /// One more of the watches has listed what there is.
-    pub fn listed(&self) {
-        self.unlisted.fetch_sub(1, Ordering::Relaxed);
-    }
-
-    /// Whether all watches have listed what there is.
-    pub fn are_known(&self) -> bool {
-        self.unlisted.load(Ordering::Relaxed) == 0
+        Self { connections, kube, namespaces, streams: Mutex::default() }
     }
 
     /// The other objects that name the same campaign, among them every one that was applied before the given object was

@@ -7,8 +7,8 @@ use super::claims::Claims;
 use super::memory::Memory;
 use super::streams::Streams;
 use crate::api::VoiceCampaign;
-use crate::connection::Connections;
-use crate::kube_ext::{Events, Kube, Wake};
+use crate::connection::{Connections, Users};
+use crate::kube_ext::{Events, Kube, Listed, Wake};
 use crate::metrics::Metrics;
 
 /// A VoiceCampaign as it is watched: perhaps one that does not fit its schema.
@@ -28,6 +28,10 @@ pub struct Context<S> {
     pub streams: Arc<Streams>,
     /// Who names which campaign.
     pub claims: Arc<Claims>,
+    /// Who uses which connection.
+    pub users: Arc<Users>,
+    /// Whether all objects are known.
+    pub listed: Arc<Listed>,
     /// Has other objects reconciled.
     pub wake: Arc<Wake<Watched>>,
     /// What is known of each object beyond its status.

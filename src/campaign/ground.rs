@@ -68,3 +68,8 @@ pub fn recorded_deletion(object: &VoiceCampaign) -> Option<&DeletionStatus> {
         Some(&deletion.uid) == uid.as_ref() && Some(&deletion.requested_at) == deletion_timestamp.as_ref()
     })
 }
+
+/// Whether an object needs its connection: it has our finalizer, or is about to get it.
+pub fn needs_connection(object: &VoiceCampaign) -> bool {
+    object.metadata.deletion_timestamp.is_none() || REMOTE_CAMPAIGN.is_on(&object.metadata)
+}

@@ -53,7 +53,9 @@ impl Memory {
     /// The object is over with, as far as we have seen.
     pub fn over(&self, uid: &str) {
         self.note(uid, |known| {
-            *known = Remembered { over_since: Some(Instant::now()), ..Remembered::default() }
+            let Remembered { attempt, releasing, .. } = std::mem::take(known);
+            *known =
+                Remembered { attempt, releasing, over_since: Some(Instant::now()), ..Remembered::default() };
         });
     }
 

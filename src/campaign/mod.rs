@@ -34,7 +34,7 @@ pub use claims::Claims;
 pub use context::{Context, Watched};
 pub use decide::{Step, Urgency, decide};
 pub use error::Error;
-pub use ground::{Ground, REMOTE_CAMPAIGN};
+pub use ground::{Ground, REMOTE_CAMPAIGN, needs_connection};
 pub use memory::Memory;
 pub use observed::{Attempt, ListingTrouble, Look, Looked, Observed, OtherClaim, StreamListing};
 pub use reason::Reason;

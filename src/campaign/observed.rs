@@ -15,6 +15,8 @@ pub struct Observed<'a> {
     pub object: &'a VoiceCampaign,
     /// Its connection, if it was looked up.
     pub connection: &'a Connection,
+    /// Whether the connection and its Secret are kept for it, as far as they are there.
+    pub protected: bool,
     /// A DELETE that was answered, and is not in status yet.
     pub attempt: Option<&'a Attempt>,
     /// A GET of the campaign that is not in status yet.

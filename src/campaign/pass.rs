@@ -27,6 +27,8 @@ pub struct Pass {
     pub uid: String,
     /// Its connection, once it was looked up.
     pub connection: Connection,
+    /// The connection is kept for it.
+    pub protected: bool,
     /// A DELETE that was answered, and is not in status yet.
     pub attempt: Option<Box<Attempt>>,
     /// A GET of the campaign that is not in status yet.
@@ -77,6 +79,7 @@ impl Pass {
             object,
             uid,
             connection: Connection::NotLookedUp,
+            protected: false,
             attempt: remembered.attempt,
             look: None,
             listing: None,
@@ -98,6 +101,7 @@ impl Pass {
         Observed {
             object: &self.object,
             connection: &self.connection,
+            protected: self.protected,
             attempt: self.attempt.as_deref(),
             look: self.look.as_ref(),
             listing: self.listing.as_ref(),

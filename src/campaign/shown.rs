@@ -8,6 +8,7 @@ use kube::ResourceExt;
 use kube::runtime::reflector::Store;
 
 use super::context::{Context, Watched};
+use super::ground::needs_connection;
 use super::memory::Remembered;
 use super::observed::OtherClaim;
 use super::reason::Reason;
@@ -19,6 +20,15 @@ use crate::kube_ext::Note;
 pub fn present<S: CampaignService>(object: &Watched, context: &Context<S>) {
     if let Ok(object) = &object.0 {
         context.claims.shown(object).into_iter().for_each(|other| context.wake.wake(other));
+        note_use(object, needs_connection(object), context);
+    }
+}
+
+/// The connection of an object may be needed from now on, or not any more.
+fn note_use<S>(object: &VoiceCampaign, needed: bool, context: &Context<S>) {
+    let (namespace, connection) = (object.namespace().unwrap_or_default(), &object.spec.connection_ref.name);
+    if context.users.note(&namespace, connection, &object.uid().unwrap_or_default(), needed) {
+        context.connections.wake(&namespace, connection);
     }
 }
 
@@ -28,6 +38,7 @@ pub fn gone<S: CampaignService>(object: &Watched, context: &Arc<Context<S>>) {
     let Ok(object) = &object.0 else { return };
     let others = context.claims.others(object);
     context.claims.gone(object).into_iter().for_each(|other| context.wake.wake(other));
+    note_use(object, false, context);
     context.streams.forget(object.uid().as_deref().unwrap_or_default());
     if is_left_behind(object, &remembered, &others) {
         tokio::spawn(report(object.clone(), context.clone()));
@@ -47,7 +58,7 @@ pub fn listed<S: CampaignService>(before: &[Arc<Watched>], now: &Store<Watched>,
 fn is_left_behind(last: &VoiceCampaign, remembered: &Remembered, others: &[OtherClaim]) -> bool {
     let grounded = last.status.as_ref().and_then(|status| status.deletion.as_ref()?.ground).is_some();
     let confirmed = remembered.attempt.as_ref().is_some_and(|attempt| attempt.outcome.is_ok());
-    let released = grounded || confirmed || remembered.releasing || remembered.over_since.is_some();
+    let released = grounded || confirmed || remembered.releasing;
     let kept = others.iter().any(|other| other.keeps);
     last.spec.deletion_policy == DeletionPolicy::Delete && !released && !kept
 }

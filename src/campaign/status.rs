@@ -458,7 +458,8 @@ fn advice(kind: FailureKind) -> &'static str {
     }
 }
 
-fn in_words(http_status: Option<i32>, message: &str) -> String {
+/// A failure, as a sentence holds it.
+pub fn in_words(http_status: Option<i32>, message: &str) -> String {
     let message = message.trim_end_matches('.');
     match (http_status, message) {
         (Some(status), "") => format!("HTTP {status}"),

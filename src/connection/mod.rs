@@ -1,10 +1,24 @@
 //! Whose credentials a campaign is deleted with: from `connectionRef` over the KoreConnection to the Secret.
 //!
-//! KoreConnections are watched. Secrets never are: one is read by name when it is needed, and kept for seconds.
+//! ```text
+//!   resolve.rs    a campaign's connection from the cache, its Secret by name; kept for seconds
+//!   users.rs      who uses which connection ─┐
+//!   keep.rs       the finalizer `in-use`  ◀──┴── reconcile.rs, the controller of KoreConnections ──▶ status.rs (pure)
+//! ```
+//!
+//! KoreConnections are watched. Secrets never are: one is read by name when it is needed.
 
+mod keep;
+mod reconcile;
 mod resolve;
+mod status;
+mod users;
 
+pub use keep::{IN_USE, Keeper, Unneeded};
+pub use reconcile::{Context, Memory, Watched, error_policy, gone, reconcile, what_matters};
 pub use resolve::Connections;
+pub use status::{ConnectionReason, Known, Verdict, of as status_of};
+pub use users::Users;
 
 use crate::kore::Target;
 

@@ -1,19 +1,20 @@
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::Secret;
+use kube::ResourceExt;
 use kube::core::DeserializeGuard;
 use kube::runtime::reflector::{ObjectRef, Store};
 use secrecy::zeroize::Zeroize;
 use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::Mutex;
 
-use super::{Connection, Problem, UsableConnection};
+use super::{Connection, Keeper, Problem, UsableConnection, Verdict, Watched};
 use crate::api::{JwtAlgorithm, KoreConnection, KoreConnectionSpec};
 use crate::kore::{Account, Algorithm, Credentials, Target, TokenSettings};
-use crate::kube_ext::{CallError, Kube};
+use crate::kube_ext::{CallError, Kube, Wake};
 
 /// How long credentials are kept: long enough that a thousand deletions at once read the Secret once, short enough
 /// that a rotation is followed at the next attempt.
@@ -22,7 +23,10 @@ const CREDENTIALS_LIFE: Duration = Duration::from_secs(5);
 /// Looks up connections and their credentials.
 pub struct Connections {
     kube: Kube,
-    stores: Vec<Store<DeserializeGuard<KoreConnection>>>,
+    stores: Vec<Store<Watched>>,
+    keeper: Arc<Keeper>,
+    wake: Wake<Watched>,
+    verdicts: std::sync::Mutex<HashMap<(String, String), Verdict>>,
     credentials: Mutex<HashMap<SecretKey, Arc<Mutex<Cached>>>>,
 }
 
@@ -42,15 +46,14 @@ enum SecretProblem {
 
 impl Connections {
     /// Looks up in the given caches of KoreConnections; Secrets are read by name.
-    pub fn new(kube: Kube, stores: Vec<Store<DeserializeGuard<KoreConnection>>>) -> Self {
-        Self { kube, stores, credentials: Mutex::default() }
-    }
-
-    /// Returns when the caches have shown what there is.
-    pub async fn wait_until_known(&self) {
-        for store in &self.stores {
-            // An error means that the watch has ended, which ends the process.
-            let _ = store.wait_until_ready().await;
+    pub fn new(kube: Kube, stores: Vec<Store<Watched>>, keeper: Arc<Keeper>, wake: Wake<Watched>) -> Self {
+        Self {
+            kube,
+            stores,
+            keeper,
+            wake,
+            verdicts: std::sync::Mutex::default(),
+            credentials: Mutex::default(),
         }
     }
 
@@ -71,17 +74,26 @@ impl Connections {
             Err(problem) => return Ok(Connection::Unusable(problem)),
         };
         let secret = &connection.spec.credentials_secret_ref.name;
-        let credentials = self.credentials(namespace, secret).await?;
-        Ok(match credentials {
+        // What was refused may be put right at any moment.
+        let read = match self.verdict(namespace, name) {
+            Some(Verdict::Refused(_)) => self.read(namespace, secret).await?,
+            Some(Verdict::Accepted) | None => self.credentials(namespace, secret).await?,
+        };
+        Ok(match read {
             Ok(credentials) => Connection::Usable(Box::new(usable(&connection, credentials))),
-            Err(problem) => Connection::Unusable(match problem {
-                SecretProblem::NotFound => {
-                    Problem::SecretNotFound { connection: name.to_owned(), secret: secret.clone() }
-                }
-                SecretProblem::Forbidden => Problem::SecretForbidden { secret: secret.clone() },
-                SecretProblem::KeyMissing(key) => Problem::KeyMissing { secret: secret.clone(), key },
-            }),
+            Err(problem) => Connection::Unusable(problem.of(&connection)),
         })
+    }
+
+    /// Why there are no credentials for a connection, if there are none. Read anew, and not kept: whoever uses them next
+    /// reads what is there then.
+    ///
+    /// # Errors
+    /// If the API server can't be asked.
+    pub async fn problem(&self, connection: &KoreConnection) -> Result<Option<Problem>, CallError> {
+        let namespace = connection.namespace().unwrap_or_default();
+        let read = self.read(&namespace, &connection.spec.credentials_secret_ref.name).await?;
+        Ok(read.err().map(|problem| problem.of(connection)))
     }
 
     /// Forgets the credentials of a connection, so that the next attempt reads them anew.
@@ -92,6 +104,48 @@ impl Connections {
         }
     }
 
+    /// Keeps a connection and its Secret for a campaign that is about to need them. Whether there was a connection to keep.
+    ///
+    /// # Errors
+    /// If the API server can't be asked or written to.
+    pub async fn keep(&self, namespace: &str, name: &str) -> Result<bool, CallError> {
+        let Ok(cached) = self.find(namespace, name).await? else { return Ok(false) };
+        let mut kept = self.keeper.namespace(namespace).await;
+        if !kept.keeps(&cached)
+            && let Some(fresh) = self.kube.read_again(&cached).await?
+        {
+            kept.keep(fresh).await?;
+        }
+        Ok(true)
+    }
+
+    /// Kore has said something of the credentials of a connection.
+    pub fn heard(&self, namespace: &str, name: &str, verdict: Verdict) {
+        let key = (namespace.to_owned(), name.to_owned());
+        let mut verdicts = self.verdicts.lock().unwrap_or_else(PoisonError::into_inner);
+        if verdicts.get(&key) != Some(&verdict) {
+            verdicts.insert(key, verdict);
+            self.wake.wake(ObjectRef::new(name).within(namespace));
+        }
+    }
+
+    /// What Kore has said of the credentials of a connection.
+    pub fn verdict(&self, namespace: &str, name: &str) -> Option<Verdict> {
+        let key = (namespace.to_owned(), name.to_owned());
+        self.verdicts.lock().unwrap_or_else(PoisonError::into_inner).get(&key).cloned()
+    }
+
+    /// Has a connection looked at.
+    pub fn wake(&self, namespace: &str, name: &str) {
+        self.wake.wake(ObjectRef::new(name).within(namespace));
+    }
+
+    /// A connection is gone, or is another one now.
+    pub fn unheard(&self, namespace: &str, name: &str) {
+        let key = (namespace.to_owned(), name.to_owned());
+        self.verdicts.lock().unwrap_or_else(PoisonError::into_inner).remove(&key);
+    }
+
     async fn find(&self, namespace: &str, name: &str) -> Result<Result<KoreConnection, Problem>, CallError> {
         let key = ObjectRef::new(name).within(namespace);
         let cached = self.stores.iter().find_map(|store| store.get(&key));
@@ -99,7 +153,7 @@ impl Connections {
         let found = match cached {
             Some(found) => Some(found),
             None => {
-                let found = self.kube.find::<DeserializeGuard<KoreConnection>>(namespace, name).await?;
+                let found = self.kube.find::<Watched>(namespace, name).await?;
                 found.map(Arc::new)
             }
         };
@@ -128,12 +182,7 @@ impl Connections {
         if let Some(secret) = cached.as_ref() {
             return Ok(secret.clone());
         }
-        let secret = match self.kube.find::<Secret>(namespace, name).await {
-            Ok(Some(secret)) => read_keys(secret),
-            Ok(None) => Err(SecretProblem::NotFound),
-            Err(CallError::Forbidden(_)) => Err(SecretProblem::Forbidden),
-            Err(error) => return Err(error),
-        };
+        let secret = self.read(namespace, name).await?;
         *cached = Some(secret.clone());
         // They do not stay in memory longer than they are used.
         let expiring = entry.clone();
@@ -142,6 +191,30 @@ impl Connections {
             *expiring.lock().await = None;
         });
         Ok(secret)
+    }
+
+    async fn read(
+        &self,
+        namespace: &str,
+        name: &str,
+    ) -> Result<Result<Credentials, SecretProblem>, CallError> {
+        match self.kube.find::<Secret>(namespace, name).await {
+            Ok(Some(secret)) => Ok(read_keys(secret)),
+            Ok(None) => Ok(Err(SecretProblem::NotFound)),
+            Err(CallError::Forbidden(_)) => Ok(Err(SecretProblem::Forbidden)),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+impl SecretProblem {
+    fn of(self, connection: &KoreConnection) -> Problem {
+        let secret = connection.spec.credentials_secret_ref.name.clone();
+        match self {
+            Self::NotFound => Problem::SecretNotFound { connection: connection.name_any(), secret },
+            Self::Forbidden => Problem::SecretForbidden { secret },
+            Self::KeyMissing(key) => Problem::KeyMissing { secret, key },
+        }
     }
 }
 

@@ -3,12 +3,14 @@
 
 mod events;
 mod finalizer;
+mod listed;
 mod prune;
 mod wake;
 mod write;
 
 pub use events::{Events, Note};
 pub use finalizer::Finalizer;
+pub use listed::Listed;
 pub use prune::prune;
 pub use wake::Wake;
 pub use write::{CallError, Kube};

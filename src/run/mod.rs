@@ -1,6 +1,7 @@
 //! The process: settings, telemetry, the wiring of the controllers, the admin server, and its end.
 
 mod admin;
+mod controllers;
 mod crds;
 mod settings;
 mod telemetry;
@@ -49,7 +50,7 @@ pub async fn run(
         None => None,
     };
     let (stopping, stopped) = signal::channel(false);
-    let wiring = watch::Wiring {
+    let wiring = controllers::Wiring {
         kube: Kube::new(client),
         service,
         accounts: Arc::new(Accounts::default()),
@@ -58,7 +59,7 @@ pub async fn run(
         instance,
         stopping: stopped,
     };
-    let mut controllers = std::pin::pin!(watch::controllers(wiring, namespaces));
+    let mut controllers = std::pin::pin!(controllers::controllers(wiring, namespaces));
     tokio::select! {
         () = &mut controllers => anyhow::bail!("the controllers have ended by themselves"),
         () = stop => {}

@@ -1,28 +1,20 @@
-//! Watches and controllers: one of each per namespace that is worked in, or one for all.
+//! The watches: pruned, reflected into a cache, begun anew from time to time; and what follows from what they show.
 
+use std::collections::HashMap;
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::channel::mpsc;
-use futures::future::{self, BoxFuture};
-use futures::stream::FuturesUnordered;
-use futures::{FutureExt, Stream, StreamExt, stream};
-use kube::core::DeserializeGuard;
-use kube::runtime::controller::{self, Controller};
-use kube::runtime::reflector::{self, ObjectRef, Store, store::Writer};
+use futures::{Stream, StreamExt, stream};
+use kube::runtime::reflector::{ObjectRef, Store, store::Writer};
 use kube::runtime::{WatchStreamExt, watcher};
-use kube::{Api, Resource, ResourceExt};
-use tokio::sync::watch as signal;
+use kube::{Api, ResourceExt};
 
 use super::admin::Health;
-use super::crds;
-use crate::api::{KoreConnection, VoiceCampaign};
-use crate::campaign::{self, Accounts, Claims, Context, Memory, Streams, shown};
-use crate::connection::Connections;
+use crate::campaign::{self, Context, shown};
+use crate::connection;
 use crate::kore::CampaignService;
-use crate::kube_ext::{Events, Kube, Wake, prune};
-use crate::metrics::Metrics;
+use crate::kube_ext::{Listed, Wake, prune};
 
 /// A watch is begun anew after this time. Below the 240 s after which cloud load balancers silently drop a connection.
 const WATCH_SECONDS: u32 = 220;
@@ -31,134 +23,11 @@ const RELIST: Duration = Duration::from_secs(12 * 60);
 /// Objects per page of a list.
 const PAGE_SIZE: u32 = 500;
 
-type Campaign = DeserializeGuard<VoiceCampaign>;
-type Connection = DeserializeGuard<KoreConnection>;
+pub(super) type Campaign = campaign::Watched;
+pub(super) type Connection = connection::Watched;
 
-/// What the controllers share.
-pub(super) struct Wiring<S> {
-    pub kube: Kube,
-    pub service: Arc<S>,
-    pub accounts: Arc<Accounts>,
-    pub metrics: Arc<Metrics>,
-    pub health: Arc<Health>,
-    pub instance: Option<String>,
-    pub stopping: signal::Receiver<bool>,
-}
-
-/// What the controllers of all namespaces know together.
-struct Shared {
-    connections: Arc<Connections>,
-    connections_known: future::Shared<BoxFuture<'static, ()>>,
-    streams: Arc<Streams>,
-    claims: Arc<Claims>,
-    wake: Arc<Wake<Campaign>>,
-}
-
-/// Runs until `stopping`, and then until nothing is in flight any more.
-pub(super) async fn controllers<S: CampaignService>(wiring: Wiring<S>, namespaces: Vec<String>) {
-    let client = wiring.kube.client();
-    tokio::select! {
-        () = crds::wait_until_served(&client, &namespaces) => {}
-        () = stopped(wiring.stopping.clone()) => return,
-    }
-    let scopes: Vec<Option<String>> =
-        if namespaces.is_empty() { vec![None] } else { namespaces.iter().cloned().map(Some).collect() };
-    let (connection_stores, connection_writers): (Vec<_>, Vec<_>) =
-        scopes.iter().map(|_| reflector::store::<Connection>()).unzip();
-    let connections = Arc::new(Connections::new(wiring.kube.clone(), connection_stores));
-    let (wake, woken) = Wake::of(&scopes);
-    let wake = Arc::new(wake);
-    let known = connections.clone();
-    let shared = Shared {
-        // kube-rs wakes only one of those who wait for a cache.
-        connections_known: async move { known.wait_until_known().await }.boxed().shared(),
-        streams: Arc::new(Streams::new(wake.clone())),
-        claims: Arc::new(Claims::new(wiring.kube.clone(), connections.clone(), namespaces)),
-        connections,
-        wake,
-    };
-    wiring.health.expect(2 * scopes.len());
-    let stopping = wiring.stopping.clone();
-    let controllers = scopes
-        .into_iter()
-        .zip(connection_writers.into_iter().zip(woken))
-        .map(|(scope, inputs)| controller(&wiring, scope.as_deref(), &shared, inputs));
-    let mut controllers: FuturesUnordered<_> = controllers.collect();
-    // One that ends by itself ends the process: a namespace that nobody cares for must not look healthy.
-    while let Some(()) = controllers.next().await {
-        if !*stopping.borrow() {
-            return;
-        }
-    }
-}
-
-/// The controller of one namespace, or of all.
-fn controller<S: CampaignService>(
-    wiring: &Wiring<S>,
-    namespace: Option<&str>,
-    shared: &Shared,
-    (connection_writer, woken): (Writer<Connection>, mpsc::UnboundedReceiver<ObjectRef<Campaign>>),
-) -> impl Future<Output = ()> + Send + use<S> {
-    let (campaigns, campaign_writer) = reflector::store::<Campaign>();
-    let context = Arc::new(Context {
-        kube: wiring.kube.clone(),
-        service: wiring.service.clone(),
-        connections: shared.connections.clone(),
-        accounts: wiring.accounts.clone(),
-        streams: shared.streams.clone(),
-        claims: shared.claims.clone(),
-        wake: shared.wake.clone(),
-        memory: Memory::default(),
-        events: Events::new(wiring.kube.clone(), "voicecampaign-operator", wiring.instance.clone()),
-        metrics: wiring.metrics.clone(),
-        stopping: wiring.stopping.clone(),
-    });
-    let connection_api = api::<KoreConnection>(&wiring.kube, namespace);
-    let connection_watch = watch_connections(
-        connection_api,
-        connection_writer,
-        campaigns.clone(),
-        shared.wake.clone(),
-        wiring.health.clone(),
-    );
-    let campaign_api = api::<VoiceCampaign>(&wiring.kube, namespace);
-    let campaign_watch = watch_campaigns(
-        campaign_api,
-        campaign_writer,
-        campaigns.clone(),
-        context.clone(),
-        wiring.health.clone(),
-    );
-    let connections_known = shared.connections_known.clone();
-    let (stop, stop_early) = (stopped(wiring.stopping.clone()), stopped(wiring.stopping.clone()));
-    // The watch of connections is not one of the controller's own: those share one backoff, and stall together.
-    let mut connection_watch = tokio::spawn(connection_watch);
-    let run = Controller::for_stream(campaign_watch, campaigns)
-        .reconcile_on(woken)
-        .graceful_shutdown_on(stop)
-        .run(campaign::reconcile::<S>, campaign::error_policy::<S>, context)
-        .for_each(async |result| {
-            if let Err(error) = result {
-                report(&error);
-            }
-        });
-    let run = async move {
-        // Otherwise each campaign would ask the API server for a connection that the cache is about to show.
-        tokio::select! {
-            () = connections_known => run.await,
-            () = stop_early => {}
-        }
-    };
-    async move {
-        tokio::select! {
-            () = run => {}
-            ended = &mut connection_watch => tracing::error!(?ended, "The watch of KoreConnections has ended"),
-        }
-        connection_watch.abort();
-    }
-}
-
-fn watch_campaigns<S: CampaignService>(
+/// Keeps the cache of campaigns, and what follows from what is in it.
+pub(super) fn watch_campaigns<S: CampaignService>(
     api: Api<Campaign>,
     writer: Writer<Campaign>,
     store: Store<Campaign>,
@@ -180,7 +49,7 @@ fn watch_campaigns<S: CampaignService>(
             Ok(watcher::Event::InitDone) => {
                 shown::listed(&std::mem::take(&mut before), &store, &context);
                 if std::mem::take(&mut first) {
-                    context.claims.listed();
+                    context.listed.one_more();
                     tracing::info!(objects = store.len(), "Watching VoiceCampaigns");
                     health.shown();
                 }
@@ -191,36 +60,53 @@ fn watch_campaigns<S: CampaignService>(
 }
 
 /// Keeps the cache of connections, and wakes the campaigns of one that has changed.
-async fn watch_connections(
+pub(super) fn watch_connections(
     api: Api<Connection>,
     writer: Writer<Connection>,
     campaigns: Store<Campaign>,
-    wake: Arc<Wake<Campaign>>,
+    (context, wake, listed): (Arc<connection::Context>, Arc<Wake<Campaign>>, Arc<Listed>),
     health: Arc<Health>,
-) {
+) -> impl Stream<Item = Result<Connection, watcher::Error>> + Send {
     let mut first = true;
-    let watch = relisting(move || watcher(api.clone(), watch_config()));
-    let mut events = watch.modify(prune).default_backoff().reflect(writer).boxed();
-    while let Some(event) = events.next().await {
-        match event {
-            Ok(
-                watcher::Event::Apply(connection)
-                | watcher::Event::InitApply(connection)
-                | watcher::Event::Delete(connection),
-            ) => {
-                for campaign in campaigns.state().iter().filter(|campaign| uses(campaign, &connection)) {
-                    wake.wake(ObjectRef::from_obj(campaign.as_ref()));
+    let mut known = HashMap::new();
+    relisting(move || watcher(api.clone(), watch_config()))
+        .modify(prune)
+        .default_backoff()
+        .reflect(writer)
+        .inspect(move |event| {
+            let changed = match event {
+                Ok(watcher::Event::Apply(connection) | watcher::Event::InitApply(connection)) => {
+                    let matters = connection::what_matters(connection);
+                    let before = known.insert(ObjectRef::from_obj(connection), matters.clone());
+                    Some(connection).filter(|_| before.is_none_or(|before| before != matters))
+                }
+                Ok(watcher::Event::Delete(connection)) => {
+                    known.remove(&ObjectRef::from_obj(connection));
+                    Some(connection)
+                }
+                Ok(watcher::Event::Init | watcher::Event::InitDone) | Err(_) => None,
+            };
+            let Some(changed) = changed else { return };
+            for campaign in campaigns.state().iter().filter(|campaign| uses(campaign, changed)) {
+                wake.wake(ObjectRef::from_obj(campaign.as_ref()));
+            }
+        })
+        .inspect(move |event| match event {
+            Ok(watcher::Event::Delete(connection)) => {
+                if let Ok(connection) = connection.0.clone() {
+                    tokio::spawn(connection::gone(connection, context.clone()));
                 }
             }
             Ok(watcher::Event::InitDone) => {
                 if std::mem::take(&mut first) {
+                    listed.one_more();
                     health.shown();
                 }
             }
-            Ok(watcher::Event::Init) => {}
+            Ok(watcher::Event::Init | watcher::Event::InitApply(_) | watcher::Event::Apply(_)) => {}
             Err(error) => tracing::warn!(%error, "The watch of KoreConnections was interrupted"),
-        }
-    }
+        })
+        .applied_objects()
 }
 
 fn uses(campaign: &Campaign, connection: &Connection) -> bool {
@@ -244,42 +130,6 @@ fn between(least: Duration, most: Duration) -> Duration {
 
 fn watch_config() -> watcher::Config {
     watcher::Config::default().timeout(WATCH_SECONDS).page_size(PAGE_SIZE)
-}
-
-fn api<K>(kube: &Kube, namespace: Option<&str>) -> Api<DeserializeGuard<K>>
-where
-    K: Resource<Scope = kube::core::NamespaceResourceScope, DynamicType = ()>,
-{
-    match namespace {
-        Some(namespace) => Api::namespaced(kube.client(), namespace),
-        None => Api::all(kube.client()),
-    }
-}
-
-async fn stopped(mut stopping: signal::Receiver<bool>) {
-    // An error means that the sender is gone, with the process.
-    let _ = stopping.wait_for(|stopping| *stopping).await;
-}
-
-/// Both kinds of errors of the controller, in one place.
-fn report(error: &controller::Error<campaign::Error, watcher::Error>) {
-    match error {
-        controller::Error::ReconcilerFailed(error, object) => {
-            let causes: Vec<String> = causes(error).collect();
-            tracing::warn!(error = causes.join(": "), %object, "Could not finish a pass; it is tried again");
-        }
-        // The object went while its pass was due.
-        controller::Error::ObjectNotFound(object) => tracing::debug!(%object, "The object is gone"),
-        controller::Error::QueueError(error) => tracing::debug!(%error, "The watch was interrupted"),
-        controller::Error::RunnerError(error) => tracing::error!(%error, "The controller failed"),
-    }
-}
-
-fn causes(error: &dyn std::error::Error) -> impl Iterator<Item = String> {
-    std::iter::successors(Some(error), |error| error.source())
-        .map(ToString::to_string)
-        .collect::<Vec<_>>()
-        .into_iter()
 }
 
 #[cfg(test)]

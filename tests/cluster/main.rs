@@ -5,6 +5,7 @@
 mod absence;
 mod admission;
 mod configuration;
+mod connection;
 mod deletion;
 mod identity;
 mod lifecycle;

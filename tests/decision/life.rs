@@ -29,7 +29,16 @@ fn a_new_object_is_protected_then_observed() {
     let connection = usable();
     let mut object = living();
     object.metadata.finalizers = None;
-    assert_eq!(decide(&observed(&object, &connection), at(0)), Step::AddFinalizer);
+    assert_eq!(decide(&observed(&object, &Connection::NotLookedUp), at(0)), Step::Resolve);
+    assert_eq!(decide(&observed(&object, &connection), at(0)), Step::Protect, "what it needs, before itself");
+    let protected = Observed { protected: true, ..observed(&object, &connection) };
+    assert_eq!(decide(&protected, at(0)), Step::AddFinalizer);
+    let missing = Connection::Unusable(Problem::ConnectionNotFound { name: "production".into() });
+    assert_eq!(
+        decide(&observed(&object, &missing), at(0)),
+        Step::AddFinalizer,
+        "there is nothing to protect"
+    );
     object = living();
     assert_eq!(decide(&observed(&object, &Connection::NotLookedUp), at(0)), Step::Resolve);
     let pending = status(decide(&observed(&object, &connection), at(0)));

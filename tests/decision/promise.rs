@@ -208,6 +208,7 @@ proptest! {
         trouble in prop::option::of(any_trouble()),
         listing_due in prop::option::of(any_time()),
         others in prop::option::weighted(0.2, any::<bool>()),
+        protected: bool,
     ) {
         let now = Timestamp::now();
         let being_deleted = object.metadata.deletion_timestamp.is_some();
@@ -218,6 +219,7 @@ proptest! {
         let observed = Observed {
             object: &object,
             connection: &connection,
+            protected,
             attempt: attempt.as_ref(),
             look: look.as_ref(),
             listing: listing.as_ref(),
@@ -254,13 +256,17 @@ proptest! {
                 prop_assert!(!early || look.is_some() || listing.is_some(), "no DELETE before its time");
                 prop_assert!(matches!(connection, Connection::Usable(_)) && slot.is_none_or(|slot| slot <= now));
             }
-            Step::AddFinalizer => prop_assert!(!being_deleted && !ours),
+            Step::Protect => prop_assert!(!being_deleted && !ours && !protected),
+            Step::AddFinalizer => {
+                prop_assert!(!being_deleted && !ours);
+                prop_assert!(protected || matches!(connection, Connection::Unusable(_)), "what it needs comes first");
+            }
             Step::Get(urgency) | Step::List { urgency, .. } => {
                 prop_assert!(ours && !object.spec.suspend && matches!(connection, Connection::Usable(_)));
                 prop_assert_eq!(urgency == Urgency::Deletion, being_deleted);
             }
             Step::Done => prop_assert!(being_deleted && !ours),
-            Step::Resolve => prop_assert!(matches!(connection, Connection::NotLookedUp) && !object.spec.suspend),
+            Step::Resolve => prop_assert!(matches!(connection, Connection::NotLookedUp) && !(ours && object.spec.suspend)),
             Step::Wait { until, .. } | Step::Stall { until, .. } => {
                 prop_assert!(!ground || !being_deleted || !ours, "with a ground nothing is waited for");
                 prop_assert!(until.is_some() || object.spec.suspend || look.is_some() || kept, "a wait has an end");

@@ -125,6 +125,7 @@ pub fn observed<'a>(object: &'a VoiceCampaign, connection: &'a Connection) -> Ob
     Observed {
         object,
         connection,
+        protected: false,
         attempt: None,
         look: None,
         listing: None,

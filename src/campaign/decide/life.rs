@@ -8,7 +8,7 @@ use crate::campaign::ground::REMOTE_CAMPAIGN;
 use crate::campaign::observed::{Look, Looked, Observed, Sighting, StreamListing};
 use crate::campaign::reason::Reason;
 use crate::campaign::status::{self, Situation};
-use crate::connection::Connection;
+use crate::connection::{Connection, Problem};
 use crate::kore::{Failure, FailureKind};
 
 /// How often a living campaign is looked at.
@@ -40,7 +40,16 @@ pub fn looked(object: &VoiceCampaign, look: &Look, now: Timestamp) -> Looked {
 pub(super) fn plan(observed: &Observed<'_>, now: Timestamp) -> Plan {
     let object = observed.object;
     if !REMOTE_CAMPAIGN.is_on(&object.metadata) {
-        return Step::AddFinalizer.into();
+        return match observed.connection {
+            Connection::NotLookedUp => Step::Resolve,
+            // There is nothing to keep; whoever creates it later finds that it is needed.
+            Connection::Unusable(Problem::ConnectionNotFound { .. } | Problem::ConnectionInvalid { .. }) => {
+                Step::AddFinalizer
+            }
+            Connection::Usable(_) | Connection::Unusable(_) if observed.protected => Step::AddFinalizer,
+            Connection::Usable(_) | Connection::Unusable(_) => Step::Protect,
+        }
+        .into();
     }
     if object.spec.suspend {
         let status = status::of(object, now, None, None, Situation::Suspended);

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!   being deleted?
-//!   ├─ no ─▶ life.rs: finalizer on? ─▶ suspended? ─▶ connection? ─▶ seen lately? ─▶ List or Get
+//!   ├─ no ─▶ life.rs: finalizer on? (else Protect, AddFinalizer) ─▶ suspended? ─▶ connection? ─▶ seen lately? ─▶ List or Get
 //!   └─ yes ▶ deletion.rs: finalizer on? ─▶ a ground? ─▶ Release
 //!                         └─▶ suspended? ─▶ shared? ─▶ too early? ─▶ connection? ─▶ quota? ─▶ Delete, Get or List
 //! ```
@@ -37,6 +37,8 @@ const CONFIGURATION_RETRY: SignedDuration = SignedDuration::from_secs(30);
 /// The next thing to do.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Step {
+    /// Keep the connection and its Secret as long as the object needs them.
+    Protect,
     /// Put our finalizer on.
     AddFinalizer,
     /// Look up the connection and its credentials.

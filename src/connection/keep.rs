@@ -1,0 +1,216 @@
+//! The finalizer `in-use`: a connection and its Secret stay as long as a VoiceCampaign needs them.
+//!
+//! It is put on before the campaign's own finalizer, and taken off after it. Within this process everything about the
+//! connections of a namespace is done one after the other; and before it is taken off, the API server is asked, not the
+//! cache. So a campaign that comes while the last one goes finds its connection kept.
+
+use std::collections::HashMap;
+use std::sync::{Arc, PoisonError};
+
+use k8s_openapi::api::core::v1::Secret;
+use kube::ResourceExt;
+use tokio::sync::{Mutex, OwnedMutexGuard};
+
+use crate::api::{KoreConnection, KoreConnectionStatus, VoiceCampaign};
+use crate::kube_ext::{CallError, Finalizer, Kube};
+
+/// The finalizer that holds a connection and its Secret; taking it off takes [`Unneeded`].
+pub const IN_USE: Finalizer<Unneeded> = Finalizer::new("voicecampaign.dev/in-use");
+
+/// The API server was asked, and knows nobody who needs the object any more. Only this module makes one.
+#[derive(Clone, Copy, Debug)]
+pub struct Unneeded(());
+
+/// Puts `in-use` on and takes it off.
+pub struct Keeper {
+    kube: Kube,
+    needs: Needs,
+    namespaces: std::sync::Mutex<HashMap<String, Arc<Mutex<Kept>>>>,
+}
+
+/// Whether a campaign needs its connection.
+type Needs = fn(&VoiceCampaign) -> bool;
+
+/// The connections of a namespace that are known to be kept: uid and Secret by name.
+type Kept = HashMap<String, (Option<String>, String)>;
+
+/// The connections of a namespace, for one at a time.
+pub struct Namespace {
+    kube: Kube,
+    needs: Needs,
+    name: String,
+    kept: OwnedMutexGuard<Kept>,
+}
+
+impl Keeper {
+    /// Nothing is known to be kept. The function tells whether a campaign needs its connection.
+    pub fn new(kube: Kube, needs: Needs) -> Self {
+        Self { kube, needs, namespaces: std::sync::Mutex::default() }
+    }
+
+    /// Waits until nobody else is about the connections of a namespace.
+    pub async fn namespace(&self, name: &str) -> Namespace {
+        let kept = {
+            let mut namespaces = self.namespaces.lock().unwrap_or_else(PoisonError::into_inner);
+            namespaces.entry(name.to_owned()).or_default().clone()
+        };
+        Namespace {
+            kube: self.kube.clone(),
+            needs: self.needs,
+            name: name.to_owned(),
+            kept: kept.lock_owned().await,
+        }
+    }
+}
+
+impl Namespace {
+    /// Whether a connection is known to be kept, as it is.
+    pub fn keeps(&self, connection: &KoreConnection) -> bool {
+        let (uid, secret) = (connection.uid(), &connection.spec.credentials_secret_ref.name);
+        self.kept.get(&connection.name_any()).is_some_and(|kept| kept.0 == uid && kept.1 == *secret)
+    }
+
+    /// What was known of a connection holds no more.
+    pub fn doubt(&mut self, connection: &str) {
+        self.kept.remove(connection);
+    }
+
+    /// Keeps a connection and its Secret, and returns the connection as it is then.
+    ///
+    /// Neither can be kept any more once it is being deleted; a Secret that is missing is kept when it is there.
+    ///
+    /// # Errors
+    /// If the API server can't be asked or written to.
+    pub async fn keep(&mut self, connection: KoreConnection) -> Result<KoreConnection, CallError> {
+        let name = connection.spec.credentials_secret_ref.name.clone();
+        // First it is written which Secret: after a crash, it must be known which one to let go.
+        let mut connection = connection;
+        let listed = secrets_of(&connection);
+        if !listed.contains(&name) {
+            connection = self.list_secrets(&connection, [listed, vec![name.clone()]].concat()).await?;
+        }
+        if !IN_USE.is_on(&connection.metadata) && connection.metadata.deletion_timestamp.is_none() {
+            connection = self.kube.patch(&connection, IN_USE.adding(&connection.metadata)).await?;
+        }
+        let kept = match self.kube.find::<Secret>(&self.name, &name).await {
+            Ok(Some(secret)) if IN_USE.is_on(&secret.metadata) => true,
+            Ok(Some(secret)) if secret.metadata.deletion_timestamp.is_none() => {
+                let patch = IN_USE.adding(&secret.metadata);
+                match self.kube.patch(&secret, patch).await {
+                    Ok(_) => true,
+                    Err(CallError::Forbidden(why)) => {
+                        tracing::warn!(
+                            secret = name,
+                            why,
+                            "The Secret can't be kept for the campaigns that need it"
+                        );
+                        false
+                    }
+                    Err(error) => return Err(error),
+                }
+            }
+            Ok(Some(_) | None) | Err(CallError::Forbidden(_)) => false,
+            Err(error) => return Err(error),
+        };
+        if kept {
+            self.kept.insert(connection.name_any(), (connection.uid(), name));
+        }
+        self.let_secrets_go(connection, true).await
+    }
+
+    /// Lets a connection and its Secrets go, unless somebody needs them, as the API server says. Returns the connection as
+    /// it is then.
+    ///
+    /// # Errors
+    /// If the API server can't be asked or written to.
+    pub async fn release(&mut self, connection: KoreConnection) -> Result<KoreConnection, CallError> {
+        if !IN_USE.is_on(&connection.metadata) && secrets_of(&connection).is_empty() {
+            return Ok(connection);
+        }
+        let fields = format!("spec.connectionRef.name={}", connection.name_any());
+        let campaigns = self.kube.select::<VoiceCampaign>(&self.name, &fields).await?;
+        let needed = campaigns.iter().any(|campaign| match &campaign.0 {
+            Ok(campaign) => {
+                campaign.spec.connection_ref.name == connection.name_any() && (self.needs)(campaign)
+            }
+            // Whatever it is, it is not known to need none.
+            Err(_) => true,
+        });
+        if needed {
+            return Ok(connection);
+        }
+        self.doubt(&connection.name_any());
+        let connection = self.let_secrets_go(connection, false).await?;
+        match IN_USE.removing(&connection.metadata, Unneeded(())) {
+            Some(patch) => match self.kube.patch(&connection, patch).await {
+                Err(CallError::Gone) => Ok(connection),
+                other => other,
+            },
+            None => Ok(connection),
+        }
+    }
+
+    /// Lets go the Secrets of a connection that went although it was in use: nobody knows of them any more.
+    ///
+    /// # Errors
+    /// If the API server can't be asked or written to.
+    pub async fn orphaned(&mut self, connection: &KoreConnection) -> Result<(), CallError> {
+        self.doubt(&connection.name_any());
+        for secret in secrets_of(connection) {
+            self.let_secret_go(connection, &secret).await?;
+        }
+        Ok(())
+    }
+
+    /// Lets the listed Secrets of a connection go, but perhaps for the one that it names.
+    async fn let_secrets_go(
+        &self,
+        connection: KoreConnection,
+        keep_current: bool,
+    ) -> Result<KoreConnection, CallError> {
+        let current = Some(&connection.spec.credentials_secret_ref.name).filter(|_| keep_current);
+        let (kept, former): (Vec<_>, Vec<_>) =
+            secrets_of(&connection).into_iter().partition(|name| Some(name) == current);
+        for secret in &former {
+            self.let_secret_go(&connection, secret).await?;
+        }
+        if former.is_empty() { Ok(connection) } else { self.list_secrets(&connection, kept).await }
+    }
+
+    /// Takes `in-use` off a Secret, unless another connection of the namespace needs it.
+    async fn let_secret_go(&self, connection: &KoreConnection, name: &str) -> Result<(), CallError> {
+        let others = self.kube.select::<KoreConnection>(&self.name, "").await?;
+        let needed = others.iter().any(|other| match &other.0 {
+            Ok(other) => {
+                other.uid() != connection.uid() && secrets_of(other).iter().any(|secret| secret == name)
+            }
+            Err(_) => true,
+        });
+        if needed {
+            return Ok(());
+        }
+        let secret = match self.kube.find::<Secret>(&self.name, name).await {
+            Ok(Some(secret)) => secret,
+            Ok(None) => return Ok(()),
+            Err(error) => return Err(error),
+        };
+        let Some(patch) = IN_USE.removing(&secret.metadata, Unneeded(())) else { return Ok(()) };
+        match self.kube.patch(&secret, patch).await {
+            Ok(_) | Err(CallError::Gone) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn list_secrets(
+        &self,
+        connection: &KoreConnection,
+        secrets_in_use: Vec<String>,
+    ) -> Result<KoreConnection, CallError> {
+        let status = connection.status.clone().unwrap_or_default();
+        self.kube.replace_status(connection, &KoreConnectionStatus { secrets_in_use, ..status }).await
+    }
+}
+
+fn secrets_of(connection: &KoreConnection) -> Vec<String> {
+    connection.status.as_ref().map(|status| status.secrets_in_use.clone()).unwrap_or_default()
+}

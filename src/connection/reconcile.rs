@@ -1,0 +1,176 @@
+//! The controller of KoreConnections: keeps them and their Secrets as long as they are needed, and writes their status.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+use kube::core::DeserializeGuard;
+use kube::runtime::controller::Action;
+use kube::{Resource, ResourceExt};
+
+use super::Connections;
+use super::keep::Keeper;
+use super::status::{self, Known};
+use super::users::Users;
+use crate::api::{KoreConnection, KoreConnectionStatus};
+use crate::kube_ext::{CallError, Events, Kube, Listed, Note};
+use crate::pacing::backoff;
+
+/// A connection as it is watched: perhaps one that does not fit its schema.
+pub type Watched = DeserializeGuard<KoreConnection>;
+
+/// A connection is looked at this often at most, so that a thousand campaigns that come or go cost a few writes.
+const PAUSE: Duration = Duration::from_secs(1);
+/// How soon it is looked again whether a missing Secret is there. When it is, the new status wakes the campaigns.
+const RETRY: Duration = Duration::from_secs(10);
+/// How soon it is looked at again, if nothing happens.
+const INTERVAL: Duration = Duration::from_secs(600);
+/// Longest pause after a failure.
+const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+
+/// What the controller works with.
+pub struct Context {
+    /// The API server.
+    pub kube: Kube,
+    /// Lookups, credentials, and what Kore said of them.
+    pub connections: Arc<Connections>,
+    /// Who uses which connection.
+    pub users: Arc<Users>,
+    /// Puts `in-use` on and takes it off.
+    pub keeper: Arc<Keeper>,
+    /// Whether the users are known.
+    pub listed: Arc<Listed>,
+    /// Events.
+    pub events: Events,
+    /// What is known of each connection, by uid.
+    pub memory: Memory,
+}
+
+/// When each connection was looked at, and how often that failed.
+#[derive(Default)]
+pub struct Memory {
+    connections: Mutex<HashMap<String, (Instant, u32)>>,
+}
+
+impl Memory {
+    /// How long it is too early to look at a connection again. If it is not, it is being looked at.
+    fn begin(&self, uid: &str) -> Result<(), Duration> {
+        let mut connections = self.connections();
+        connections.retain(|_, (at, _)| at.elapsed() < INTERVAL);
+        let (at, failures) = connections.get(uid).copied().unzip();
+        if let Some(left) = at.and_then(|at| PAUSE.checked_sub(at.elapsed())) {
+            return Err(left);
+        }
+        connections.insert(uid.to_owned(), (Instant::now(), failures.unwrap_or_default()));
+        Ok(())
+    }
+
+    fn ended(&self, uid: &str, failed: bool) -> u32 {
+        let mut connections = self.connections();
+        let Some((_, failures)) = connections.get_mut(uid) else { return 1 };
+        *failures = if failed { failures.saturating_add(1) } else { 0 };
+        *failures
+    }
+
+    fn connections(&self) -> MutexGuard<'_, HashMap<String, (Instant, u32)>> {
+        self.connections.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// One look at one connection.
+///
+/// # Errors
+/// If the API server can't be asked or written to.
+pub async fn reconcile(object: Arc<Watched>, context: Arc<Context>) -> Result<Action, CallError> {
+    if !context.listed.is_complete() {
+        return Ok(Action::requeue(Duration::from_millis(200)));
+    }
+    // Its campaigns say that it can't be read.
+    let Ok(cached) = &object.0 else { return Ok(Action::await_change()) };
+    let uid = cached.uid().unwrap_or_default();
+    if let Err(pause) = context.memory.begin(&uid) {
+        return Ok(Action::requeue(pause));
+    }
+    let again = look(cached, &context).await?;
+    context.memory.ended(&uid, false);
+    Ok(again)
+}
+
+/// When a failed look is tried again.
+pub fn error_policy(object: Arc<Watched>, error: &CallError, context: Arc<Context>) -> Action {
+    let failures = context.memory.ended(&object.uid().unwrap_or_default(), true);
+    let pause = match error {
+        CallError::Changed | CallError::Gone => Duration::ZERO,
+        CallError::Refused(_) | CallError::Forbidden(_) | CallError::Failed(_) | CallError::Deadline => {
+            backoff(&object.name_any(), i32::try_from(failures).unwrap_or(i32::MAX)).min(LONGEST_PAUSE)
+        }
+    };
+    Action::requeue(pause.max(PAUSE))
+}
+
+async fn look(cached: &KoreConnection, context: &Context) -> Result<Action, CallError> {
+    let (namespace, name) = (cached.namespace().unwrap_or_default(), cached.name_any());
+    let mut kept = context.keeper.namespace(&namespace).await;
+    let Some(fresh) = context.kube.read_again(cached).await? else { return Ok(Action::await_change()) };
+    let campaigns = context.users.count(&namespace, &name);
+    let connection = if campaigns > 0 { kept.keep(fresh).await? } else { kept.release(fresh).await? };
+    let problem = context.connections.problem(&connection).await?;
+    let verdict = context.connections.verdict(&namespace, &name);
+    let stored = connection.status.clone().unwrap_or_default();
+    let secrets_in_use = &stored.secrets_in_use;
+    let known = Known { problem: problem.as_ref(), verdict: verdict.as_ref(), campaigns, secrets_in_use };
+    let status = status::of(&connection, &known, Timestamp::now());
+    if connection.status.as_ref() != Some(&status) {
+        match context.kube.replace_status(&connection, &status).await {
+            Ok(_) | Err(CallError::Gone) => {}
+            Err(error) => return Err(error),
+        }
+        if let Some(note) = note(&stored, &status) {
+            context.events.publish(&connection, note).await;
+        }
+    }
+    Ok(Action::requeue(if problem.is_some() { RETRY } else { INTERVAL }))
+}
+
+/// The event that tells of a new status, if a user wants to see one.
+fn note(before: &KoreConnectionStatus, after: &KoreConnectionStatus) -> Option<Note> {
+    let ready = |status: &KoreConnectionStatus| {
+        status.conditions.iter().find(|condition| condition.type_ == "Ready").cloned()
+    };
+    let now = ready(after)?;
+    if ready(before).is_some_and(|before| before.reason == now.reason) {
+        return None;
+    }
+    let reason = status::ConnectionReason::ALL.into_iter().find(|reason| reason.as_str() == now.reason)?;
+    let stalled = after.conditions.iter().any(|condition| condition.type_ == "Stalled");
+    let told = stalled || reason == status::ConnectionReason::InUse;
+    told.then(|| Note { warning: stalled, reason: reason.as_str(), action: "Observe", text: now.message })
+}
+
+/// What of a connection its campaigns depend on. Not the number of campaigns, which changes with each of them.
+pub fn what_matters(connection: &Watched) -> impl PartialEq + Clone + use<> {
+    let ready = connection.0.as_ref().ok().and_then(|connection| {
+        let conditions = &connection.status.as_ref()?.conditions;
+        conditions.iter().find(|condition| condition.type_ == "Ready").map(|ready| ready.reason.clone())
+    });
+    (connection.uid(), connection.meta().generation, connection.0.is_ok(), ready)
+}
+
+/// A connection has gone although it was in use: somebody has removed its finalizer.
+pub async fn gone(connection: KoreConnection, context: Arc<Context>) {
+    let (namespace, name) = (connection.namespace().unwrap_or_default(), connection.name_any());
+    context.connections.unheard(&namespace, &name);
+    let campaigns = context.users.count(&namespace, &name);
+    if campaigns > 0 {
+        tracing::warn!(
+            koreconnection = format!("{namespace}/{name}"),
+            campaigns,
+            "The connection is gone although campaigns need it; create it again"
+        );
+    }
+    let mut kept = context.keeper.namespace(&namespace).await;
+    if let Err(error) = kept.orphaned(&connection).await {
+        tracing::warn!(%error, namespace, "A Secret of a connection that is gone may still carry our finalizer");
+    }
+}

@@ -1,0 +1,224 @@
+//! The controllers of campaigns and of connections: one of each per namespace that is worked in, or one for all.
+
+use std::sync::Arc;
+
+use futures::StreamExt;
+use futures::channel::mpsc;
+use futures::stream::FuturesUnordered;
+use kube::core::DeserializeGuard;
+use kube::runtime::controller::{self, Controller};
+use kube::runtime::reflector::{self, ObjectRef, Store, store::Writer};
+use kube::runtime::watcher;
+use kube::{Api, Resource};
+use tokio::sync::watch as signal;
+
+use super::admin::Health;
+use super::crds;
+use super::watch::{Campaign, Connection, watch_campaigns, watch_connections};
+use crate::api::{KoreConnection, VoiceCampaign};
+use crate::campaign::{self, Accounts, Claims, Context, Memory, Streams};
+use crate::connection::{self, Connections, Keeper, Users};
+use crate::kore::CampaignService;
+use crate::kube_ext::{Events, Kube, Listed, Wake};
+use crate::metrics::Metrics;
+
+/// Objects that somebody wants to have reconciled.
+type Woken<K> = mpsc::UnboundedReceiver<ObjectRef<K>>;
+
+/// What the controllers share.
+pub(super) struct Wiring<S> {
+    pub kube: Kube,
+    pub service: Arc<S>,
+    pub accounts: Arc<Accounts>,
+    pub metrics: Arc<Metrics>,
+    pub health: Arc<Health>,
+    pub instance: Option<String>,
+    pub stopping: signal::Receiver<bool>,
+}
+
+/// What the controllers of all namespaces know together.
+struct Shared {
+    connections: Arc<Connections>,
+    keeper: Arc<Keeper>,
+    users: Arc<Users>,
+    listed: Arc<Listed>,
+    connections_listed: Arc<Listed>,
+    streams: Arc<Streams>,
+    claims: Arc<Claims>,
+    wake: Arc<Wake<Campaign>>,
+}
+
+/// Runs until `stopping`, and then until nothing is in flight any more.
+pub(super) async fn controllers<S: CampaignService>(wiring: Wiring<S>, namespaces: Vec<String>) {
+    let client = wiring.kube.client();
+    tokio::select! {
+        () = crds::wait_until_served(&client, &namespaces) => {}
+        () = stopped(wiring.stopping.clone()) => return,
+    }
+    let scopes: Vec<Option<String>> =
+        if namespaces.is_empty() { vec![None] } else { namespaces.iter().cloned().map(Some).collect() };
+    let (connection_stores, connection_writers): (Vec<_>, Vec<_>) =
+        scopes.iter().map(|_| reflector::store::<Connection>()).unzip();
+    let (wake_connections, connections_woken) = Wake::of(&scopes);
+    let keeper = Arc::new(Keeper::new(wiring.kube.clone(), campaign::needs_connection));
+    let stores = connection_stores.clone();
+    let connections =
+        Arc::new(Connections::new(wiring.kube.clone(), stores, keeper.clone(), wake_connections));
+    let (wake, woken) = Wake::of(&scopes);
+    let wake = Arc::new(wake);
+    let shared = Shared {
+        connections_listed: Arc::new(Listed::of(scopes.len())),
+        streams: Arc::new(Streams::new(wake.clone())),
+        claims: Arc::new(Claims::new(wiring.kube.clone(), connections.clone(), namespaces)),
+        connections,
+        keeper,
+        users: Arc::default(),
+        listed: Arc::new(Listed::of(scopes.len())),
+        wake,
+    };
+    wiring.health.expect(2 * scopes.len());
+    let stopping = wiring.stopping.clone();
+    let controllers = scopes
+        .into_iter()
+        .zip(connection_stores.into_iter().zip(connection_writers))
+        .zip(woken.into_iter().zip(connections_woken))
+        .map(|((scope, cache), woken)| controller(&wiring, scope.as_deref(), &shared, cache, woken));
+    let mut controllers: FuturesUnordered<_> = controllers.collect();
+    // One that ends by itself ends the process: a namespace that nobody cares for must not look healthy.
+    while let Some(()) = controllers.next().await {
+        if !*stopping.borrow() {
+            return;
+        }
+    }
+}
+
+/// The controller of one namespace, or of all.
+fn controller<S: CampaignService>(
+    wiring: &Wiring<S>,
+    namespace: Option<&str>,
+    shared: &Shared,
+    (connections, connection_writer): (Store<Connection>, Writer<Connection>),
+    (woken, connections_woken): (Woken<Campaign>, Woken<Connection>),
+) -> impl Future<Output = ()> + Send + use<S> {
+    let (campaigns, campaign_writer) = reflector::store::<Campaign>();
+    let context = Arc::new(Context {
+        kube: wiring.kube.clone(),
+        service: wiring.service.clone(),
+        connections: shared.connections.clone(),
+        accounts: wiring.accounts.clone(),
+        streams: shared.streams.clone(),
+        claims: shared.claims.clone(),
+        users: shared.users.clone(),
+        listed: shared.listed.clone(),
+        wake: shared.wake.clone(),
+        memory: Memory::default(),
+        events: Events::new(wiring.kube.clone(), "voicecampaign-operator", wiring.instance.clone()),
+        metrics: wiring.metrics.clone(),
+        stopping: wiring.stopping.clone(),
+    });
+    let connection_context = Arc::new(connection::Context {
+        kube: wiring.kube.clone(),
+        connections: shared.connections.clone(),
+        users: shared.users.clone(),
+        keeper: shared.keeper.clone(),
+        listed: shared.listed.clone(),
+        events: context.events.clone(),
+        memory: connection::Memory::default(),
+    });
+    let connection_watch = watch_connections(
+        api::<KoreConnection>(&wiring.kube, namespace),
+        connection_writer,
+        campaigns.clone(),
+        (connection_context.clone(), shared.wake.clone(), shared.connections_listed.clone()),
+        wiring.health.clone(),
+    );
+    // A controller of its own, in a task of its own: the watches of one share one backoff, and stall together.
+    let keep = Controller::for_stream(connection_watch, connections)
+        .reconcile_on(connections_woken)
+        .graceful_shutdown_on(stopped(wiring.stopping.clone()))
+        .run(connection::reconcile, connection::error_policy, connection_context)
+        .for_each(async |result| {
+            if let Err(error) = result {
+                report(&error);
+            }
+        });
+    let mut keep = tokio::spawn(keep);
+    let campaign_api = api::<VoiceCampaign>(&wiring.kube, namespace);
+    let campaign_watch = watch_campaigns(
+        campaign_api,
+        campaign_writer,
+        campaigns.clone(),
+        context.clone(),
+        wiring.health.clone(),
+    );
+    let connections_listed = shared.connections_listed.clone();
+    let (stop, stop_early) = (stopped(wiring.stopping.clone()), stopped(wiring.stopping.clone()));
+    let run = Controller::for_stream(campaign_watch, campaigns)
+        .reconcile_on(woken)
+        .graceful_shutdown_on(stop)
+        .run(campaign::reconcile::<S>, campaign::error_policy::<S>, context)
+        .for_each(async |result| {
+            if let Err(error) = result {
+                report(&error);
+            }
+        });
+    let run = async move {
+        // Otherwise each campaign would ask the API server for a connection that the cache is about to show.
+        tokio::select! {
+            () = connections_listed.wait() => run.await,
+            () = stop_early => {}
+        }
+    };
+    let stopping = wiring.stopping.clone();
+    async move {
+        let mut run = std::pin::pin!(run);
+        tokio::select! {
+            () = &mut run => {}
+            ended = &mut keep => {
+                if *stopping.borrow() {
+                    // It is sooner at its end: nothing of it must be finished.
+                    run.await;
+                } else {
+                    tracing::error!(?ended, "The watch of KoreConnections has ended");
+                }
+            }
+        }
+        keep.abort();
+    }
+}
+
+fn api<K>(kube: &Kube, namespace: Option<&str>) -> Api<DeserializeGuard<K>>
+where
+    K: Resource<Scope = kube::core::NamespaceResourceScope, DynamicType = ()>,
+{
+    match namespace {
+        Some(namespace) => Api::namespaced(kube.client(), namespace),
+        None => Api::all(kube.client()),
+    }
+}
+
+async fn stopped(mut stopping: signal::Receiver<bool>) {
+    // An error means that the sender is gone, with the process.
+    let _ = stopping.wait_for(|stopping| *stopping).await;
+}
+
+/// Both kinds of errors of a controller, in one place.
+fn report<E: std::error::Error + 'static>(error: &controller::Error<E, watcher::Error>) {
+    match error {
+        controller::Error::ReconcilerFailed(error, object) => {
+            let causes: Vec<String> = causes(error).collect();
+            tracing::warn!(error = causes.join(": "), %object, "Could not finish a pass; it is tried again");
+        }
+        // The object went while its pass was due.
+        controller::Error::ObjectNotFound(object) => tracing::debug!(%object, "The object is gone"),
+        controller::Error::QueueError(error) => tracing::debug!(%error, "The watch was interrupted"),
+        controller::Error::RunnerError(error) => tracing::error!(%error, "The controller failed"),
+    }
+}
+
+fn causes(error: &dyn std::error::Error) -> impl Iterator<Item = String> {
+    std::iter::successors(Some(error), |error| error.source())
+        .map(ToString::to_string)
+        .collect::<Vec<_>>()
+        .into_iter()
+}

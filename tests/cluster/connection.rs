@@ -1,0 +1,252 @@
+//! Connections and Secrets stay as long as they are needed, and go then; and a connection says how it is.
+
+use std::time::{Duration, Instant};
+
+use kore_simulator::{App, Fault, Operation};
+use serde_json::{Value, json};
+use testbed::{operator, wait};
+
+use crate::support::*;
+
+const IN_USE: &str = "voicecampaign.dev/in-use";
+
+fn is_kept(object: &Value) -> bool {
+    let finalizers = object["metadata"]["finalizers"].as_array().map(Vec::as_slice).unwrap_or_default();
+    finalizers.iter().any(|finalizer| finalizer == IN_USE)
+}
+
+impl World {
+    fn find(&self, kind: &str, name: &str) -> Option<Value> {
+        self.kubectl.get(kind, &self.namespace, name).unwrap()
+    }
+
+    fn wait_until_kept(&self, kept: bool) {
+        let mut last = Value::Null;
+        wait::until(&format!("in-use is {kept}"), PATIENCE, || {
+            let all = [self.find("kconn", "production"), self.find("secret", "kore-jwt-app")];
+            last = json!(all.iter().flatten().map(|object| object["metadata"].clone()).collect::<Vec<_>>());
+            Ok(all.iter().flatten().all(|object| is_kept(object) == kept).then_some(()))
+        })
+        .unwrap_or_else(|error| panic!("{error}: {last:#}"));
+    }
+
+    fn wait_for_connection(&self, what: &str, wanted: impl Fn(&Value) -> bool) -> Value {
+        let mut last = None;
+        wait::until(what, PATIENCE, || {
+            last = self.find("kconn", "production");
+            Ok(last.clone().filter(|object| wanted(object)))
+        })
+        .unwrap_or_else(|error| panic!("{error}: {last:#?}"))
+    }
+
+    fn wait_for_connection_reason(&self, reason: &str) -> Value {
+        self.wait_for_connection(reason, |object| ready(object)["reason"] == reason)
+    }
+
+    fn wait_until_none(&self, kind: &str, name: &str) {
+        wait::until(&format!("{kind} {name} is gone"), PATIENCE, || {
+            Ok(self.find(kind, name).is_none().then_some(()))
+        })
+        .unwrap();
+    }
+}
+
+/// K17: a namespace is deleted as a whole, with a hundred campaigns, while the service is down for a minute. It goes by
+/// itself, within seconds of the last confirmation; and meanwhile each object says why it is there.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_namespace_goes_with_everything_in_it() {
+    let world = World::new("whole").await;
+    let _operator = world.operator();
+    let names: Vec<String> = (0..100).map(|number| format!("c{number:02}")).collect();
+    let manifests: Vec<Value> = names.iter().map(|name| world.campaign(name, &json!({}))).collect();
+    names.iter().for_each(|name| world.kore.seed(world.key(name), &json!({})));
+    world
+        .kubectl
+        .apply(&json!({"apiVersion": "v1", "kind": "List", "items": manifests}).to_string())
+        .unwrap();
+    for name in &names {
+        world.wait_for_reason(name, "CampaignFound");
+    }
+    world.wait_until_kept(true);
+    world
+        .kore
+        .add_fault(Fault { operation: None, ..Fault::answer_delete(None, 503, r#"{"message":"down"}"#) });
+    world.kubectl.try_run(&["delete", "namespace", "whole", "--wait=false"]).unwrap();
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    for name in ["c00", "c50", "c99"] {
+        let object = world.get(name).unwrap();
+        assert_eq!(ready(&object)["reason"], "ServiceUnavailable", "{object:#}");
+        assert!(object["status"]["deletion"]["nextAttemptAt"].is_string());
+    }
+    let connection = world.find("kconn", "production").unwrap();
+    assert_eq!(ready(&connection)["reason"], "InUse", "{connection:#}");
+    assert!(world.find("secret", "kore-jwt-app").is_some(), "the Secret outlives the need for it");
+    world.kore.clear_faults();
+    wait::until("all campaigns are deleted in Kore", Duration::from_secs(120), || {
+        Ok(world.kore.campaigns().is_empty().then_some(()))
+    })
+    .unwrap();
+    let confirmed = Instant::now();
+    wait::until("the namespace is gone", Duration::from_secs(60), || {
+        Ok(world.kubectl.try_run(&["get", "namespace", "whole"]).is_err().then_some(()))
+    })
+    .unwrap_or_else(|error| {
+        panic!("{error}: {}", world.run(&["get", "vcamp,kconn,secret", "--output=yaml"]))
+    });
+    assert!(confirmed.elapsed() < Duration::from_secs(30), "{:?}", confirmed.elapsed());
+    world.assert_no_violations();
+}
+
+/// Whatever is deleted first, all of it goes, and the campaign is deleted in Kore.
+#[tokio::test(flavor = "multi_thread")]
+async fn connection_and_secret_outlive_the_need_for_them() {
+    let world = World::new("order").await;
+    let mut operator = world.operator();
+    for restart in [false, true] {
+        world.create_secret(CLIENT_ID, CLIENT_SECRET);
+        world.create_connection(6000, 10);
+        world.create_found("renewal");
+        world.wait_until_kept(true);
+        world.run(&["delete", "secret", "kore-jwt-app", "--wait=false"]);
+        world.run(&["delete", "kconn", "production", "--wait=false"]);
+        let held = world.wait_for_connection_reason("InUse");
+        assert_eq!(held["status"]["campaigns"], 1);
+        if restart {
+            operator.kill();
+            operator = world.operator();
+            // Nothing goes because the operator has just started, and knows of no campaign yet.
+            tokio::time::sleep(Duration::from_secs(3)).await;
+        }
+        assert!(is_kept(&world.find("secret", "kore-jwt-app").unwrap()));
+        world.delete("renewal");
+        world.wait_until_gone("renewal");
+        assert!(!world.in_kore("renewal"));
+        world.wait_until_none("kconn", "production");
+        world.wait_until_none("secret", "kore-jwt-app");
+    }
+}
+
+/// The first that comes and the last that goes: whoever has its finalizer has its connection kept, again and again.
+#[tokio::test(flavor = "multi_thread")]
+async fn campaigns_that_come_and_go_never_lose_their_connection() {
+    let world = World::new("come-and-go").await;
+    let _operator = world.operator();
+    world.create_found("c0");
+    for number in 1..12 {
+        // The one goes while the other comes; perhaps a little later.
+        world.delete(&format!("c{}", number - 1));
+        tokio::time::sleep(Duration::from_millis(60 * (number % 5))).await;
+        let name = format!("c{number}");
+        world.create_campaign(&name, &json!({}));
+        world.wait_for(&name, "it has its finalizer", |object| object["metadata"]["finalizers"].is_array());
+        for (kind, named) in [("kconn", "production"), ("secret", "kore-jwt-app")] {
+            assert!(is_kept(&world.find(kind, named).unwrap()), "{kind} is not kept for {name}");
+        }
+    }
+    world.delete("c11");
+    world.wait_until_gone("c11");
+    world.wait_until_kept(false);
+    // Nobody needs it: it goes at once.
+    world.run(&["delete", "kconn", "production", "--timeout=20s"]);
+    world.run(&["delete", "secret", "kore-jwt-app", "--timeout=20s"]);
+}
+
+/// K25: what is known of the credentials is in the connection's status, and kubectl shows it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_connection_says_how_it_is() {
+    let world = World::without_connection("states").await;
+    let _operator = world.operator();
+    world.create_connection(6000, 10);
+    let missing = world.wait_for_connection_reason("CredentialsMissing");
+    assert_eq!(
+        (&ready(&missing)["status"], &condition(&missing, "Stalled")["status"]),
+        (&json!("False"), &json!("True"))
+    );
+    assert!(ready(&missing)["message"].as_str().unwrap().contains("kore-jwt-app"));
+    assert!(world.events("production").contains(&"CredentialsMissing".to_owned()));
+
+    world.create_secret(CLIENT_ID, CLIENT_SECRET);
+    world.create_found("renewal");
+    let accepted = world.wait_for_connection_reason("CredentialsAccepted");
+    assert_eq!(ready(&accepted)["status"], "True");
+    assert_eq!(accepted["status"]["secretsInUse"], json!(["kore-jwt-app"]));
+    world.wait_for_connection("one campaign is counted", |object| object["status"]["campaigns"] == 1);
+    let table = world.run(&["get", "kconn"]);
+    for column in ["READY", "REASON", "CAMPAIGNS", "CredentialsAccepted"] {
+        assert!(table.contains(column), "{column} is missing in {table}");
+    }
+
+    // A rotation in Kore that the Secret does not follow, until it does.
+    let rotated = "another-secret-0123456789";
+    world.kore.set_apps(vec![App { client_id: CLIENT_ID.into(), client_secret: rotated.into() }]);
+    world.run(&["annotate", "vcamp", "renewal", "voicecampaign.dev/refresh-requested-at=now"]);
+    let refused = world.wait_for_connection_reason("CredentialsRejected");
+    assert_eq!(condition(&refused, "Stalled")["status"], "True");
+    assert!(!refused.to_string().contains(CLIENT_SECRET));
+    world.create_secret(CLIENT_ID, rotated);
+    world.run(&[
+        "annotate",
+        "vcamp",
+        "renewal",
+        "--overwrite",
+        "voicecampaign.dev/refresh-requested-at=again",
+    ]);
+    world.wait_for_connection_reason("CredentialsAccepted");
+}
+
+/// Another Secret: it is kept at once and used at the next attempt, and the old one is let go. No Secret is ever listed.
+#[tokio::test(flavor = "multi_thread")]
+async fn another_secret_is_followed_and_the_old_one_let_go() {
+    let world = World::new("other-secret").await;
+    let _operator = world.operator();
+    world.create_found("renewal");
+    world.wait_until_kept(true);
+    let rotated = "another-secret-0123456789";
+    world.kore.set_apps(vec![App { client_id: "cs-new".into(), client_secret: rotated.into() }]);
+    world.apply(&json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "new"},
+        "stringData": {"clientId": "cs-new", "clientSecret": rotated}}));
+    let patch = r#"{"spec":{"credentialsSecretRef":{"name":"new"}}}"#;
+    world.run(&["patch", "kconn", "production", "--type=merge", "-p", patch]);
+    wait::until("the new one is kept, and the old one is not", PATIENCE, || {
+        let kept = |name: &str| world.find("secret", name).is_some_and(|secret| is_kept(&secret));
+        Ok((kept("new") && !kept("kore-jwt-app")).then_some(()))
+    })
+    .unwrap();
+    world.run(&["delete", "secret", "kore-jwt-app", "--timeout=20s"]);
+    world.delete("renewal");
+    world.wait_until_gone("renewal");
+    assert!(!world.in_kore("renewal"));
+    let verbs: std::collections::BTreeSet<String> = plane()
+        .requests()
+        .unwrap()
+        .into_iter()
+        .filter(|request| request.resource == "secrets" && request.user == operator::user())
+        .map(|request| request.verb)
+        .collect();
+    assert_eq!(verbs, ["get".to_owned(), "patch".to_owned()].into());
+}
+
+/// A connection is removed by force: its campaigns say so, its Secret is not stuck, and all heals when it is there again.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_connection_removed_by_force_is_told_and_heals() {
+    let world = World::new("forced").await;
+    let operator = world.operator();
+    world.create_found("renewal");
+    world.wait_until_kept(true);
+    world.run(&["delete", "kconn", "production", "--wait=false"]);
+    world.run(&["patch", "kconn", "production", "--type=merge", "-p", r#"{"metadata":{"finalizers":null}}"#]);
+    world.wait_until_none("kconn", "production");
+    let object = world.wait_for_reason("renewal", "ConnectionNotFound");
+    assert_eq!(condition(&object, "Stalled")["status"], "True");
+    wait::until("the Secret is let go", PATIENCE, || {
+        Ok(world.find("secret", "kore-jwt-app").filter(|secret| !is_kept(secret)))
+    })
+    .unwrap();
+    assert!(operator.output().contains("The connection is gone although campaigns need it"));
+    world.delete("renewal");
+    world.wait_for("renewal", "the deletion is stalled", |object| object["status"]["deletion"].is_object());
+    world.create_connection(6000, 10);
+    world.wait_until_gone("renewal");
+    assert!(!world.in_kore("renewal"));
+    assert_eq!(world.kore.journal().iter().filter(|entry| entry.operation == Operation::Delete).count(), 1);
+}

@@ -7,13 +7,15 @@
 //!      ├──────▶ control_plane.rs  etcd + kube-apiserver + kube-controller-manager, certificates.rs
 //!      ├──────▶ kubectl.rs     the real kubectl
 //!      ├──────▶ kore.rs        the simulator, as a process
-//!      └──────▶ operator.rs    the operator, as a process, under its ServiceAccount
+//!      ├──────▶ operator.rs    the operator, as a process, under its ServiceAccount
+//!      └──────▶ faults/        what comes between the operator, the API server, etcd and Kore, as planned
 //! ```
 
 pub mod audit;
 pub mod binaries;
 mod certificates;
 pub mod control_plane;
+pub mod faults;
 pub mod kore;
 pub mod kubectl;
 pub mod operator;

@@ -1,24 +1,26 @@
 //! etcd, kube-apiserver and kube-controller-manager.
 
 use std::fs;
-use std::io::Write;
-use std::net::TcpListener;
+use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
 use nix::sys::signal::Signal;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::kubectl::Kubectl;
 use crate::process::Process;
+use crate::second_api_server::SecondApiServer;
 use crate::{audit, binaries, certificates, wait};
 
 /// How long a start may take on a loaded machine.
-const START: Duration = Duration::from_secs(60);
+pub(crate) const START: Duration = Duration::from_secs(60);
 /// Folders in the temporary directory: this, the id of the process, and something random.
 const FOLDER_PREFIX: &str = "voicecampaign-testbed-";
+/// Name of the administrator's kubeconfig.
+const ADMINISTRATOR: &str = "admin";
 /// Every read and write of our kinds, of events and of Secrets, so that tests can count what the operator asks for.
 const AUDIT_POLICY: &str = r#"{"apiVersion": "audit.k8s.io/v1", "kind": "Policy", "omitStages": ["RequestReceived"], "rules": [
   {"level": "Metadata", "resources": [
@@ -54,7 +56,7 @@ impl ControlPlane {
         let [api_port, etcd_port] = [free_port()?, free_port()?];
         let mut plane =
             Self { controller_manager: None, api_server: None, etcd: None, folder, api_port, etcd_port };
-        plane.write_kubeconfig()?;
+        plane.write_admin_kubeconfig(ADMINISTRATOR, &plane.api_url())?;
         // A port may be taken between our look and the start: then begin again.
         let mut attempts = 0;
         loop {
@@ -63,7 +65,7 @@ impl ControlPlane {
                 Ok(()) => return Ok(plane),
                 Err(error) if attempts < 3 && format!("{error:#}").contains("address already in use") => {
                     [plane.api_port, plane.etcd_port] = [free_port()?, free_port()?];
-                    plane.write_kubeconfig()?;
+                    plane.write_admin_kubeconfig(ADMINISTRATOR, &plane.api_url())?;
                 }
                 Err(error) => return Err(error),
             }
@@ -99,7 +101,7 @@ impl ControlPlane {
 
     /// kubeconfig of an administrator.
     pub fn kubeconfig(&self) -> PathBuf {
-        self.folder().join("admin.kubeconfig")
+        self.folder().join(format!("{ADMINISTRATOR}.kubeconfig"))
     }
 
     /// kubectl as an administrator.
@@ -118,17 +120,35 @@ impl ControlPlane {
         audit::read(&self.folder().join("audit.log"))
     }
 
-    /// Writes a kubeconfig for a bearer token.
+    /// Address of the API server.
+    pub fn api_url(&self) -> String {
+        format!("https://127.0.0.1:{}", self.api_port)
+    }
+
+    /// The CA of the API servers.
+    ///
+    /// # Errors
+    /// If the file can't be read.
+    pub fn ca_pem(&self) -> Result<String> {
+        fs::read_to_string(self.folder().join("ca.crt")).context("the CA can't be read")
+    }
+
+    /// Starts another API server on the same etcd, behind a relay.
+    ///
+    /// # Errors
+    /// If it does not come up.
+    pub fn start_second_api_server(&self) -> Result<SecondApiServer> {
+        SecondApiServer::start(self, ([127, 0, 0, 1], self.etcd_port).into())
+    }
+
+    /// Writes a kubeconfig for a bearer token, for the API server or another address of it. Over plain HTTP, as to a
+    /// proxy, kube-rs sends the token, and kubectl does not.
     ///
     /// # Errors
     /// If the file can't be written.
-    pub fn kubeconfig_for_token(&self, name: &str, token: &str) -> Result<PathBuf> {
-        // Another process may be reading the one of this name.
-        let mut file = tempfile::NamedTempFile::new_in(self.folder())?;
-        file.write_all(self.kubeconfig_text(&json!({"token": token})).as_bytes())?;
-        let path = self.folder().join(format!("{name}.kubeconfig"));
-        file.persist(&path)?;
-        Ok(path)
+    pub fn kubeconfig_for_token(&self, name: &str, token: &str, server: Option<&str>) -> Result<PathBuf> {
+        let server = server.map_or_else(|| self.api_url(), ToOwned::to_owned);
+        self.write_kubeconfig(name, &server, &json!({"token": token}))
     }
 
     fn start_processes(&mut self) -> Result<()> {
@@ -156,11 +176,24 @@ impl ControlPlane {
     }
 
     fn start_api_server(&mut self) -> Result<()> {
+        let etcd = ([127, 0, 0, 1], self.etcd_port).into();
+        let server = self.api_server_command(self.api_port, etcd, "audit.log")?;
+        self.api_server = Some(Process::start("kube-apiserver", server, self.folder.path())?);
+        let kubectl = self.kubectl()?;
+        wait::until("kube-apiserver is ready", START, || {
+            self.assert_running()?;
+            Ok(kubectl.try_run(&["get", "--raw", "/readyz"]).ok())
+        })?;
+        Ok(())
+    }
+
+    /// An API server of this control plane; what the first one signs, every other believes.
+    pub(crate) fn api_server_command(&self, port: u16, etcd: SocketAddr, audit_log: &str) -> Result<Command> {
         let file = |name: &str| self.folder().join(name).display().to_string();
         let mut server = Command::new(binaries::control_plane("kube-apiserver")?);
         server
-            .arg(format!("--etcd-servers=http://127.0.0.1:{}", self.etcd_port))
-            .arg(format!("--secure-port={}", self.api_port))
+            .arg(format!("--etcd-servers=http://{etcd}"))
+            .arg(format!("--secure-port={port}"))
             .args([
                 "--bind-address=127.0.0.1",
                 "--advertise-address=127.0.0.1",
@@ -178,15 +211,9 @@ impl ControlPlane {
             .arg(format!("--service-account-key-file={}", file("service-account.pub")))
             .arg(format!("--service-account-signing-key-file={}", file("service-account.key")))
             .arg(format!("--audit-policy-file={}", file("audit-policy.json")))
-            .arg(format!("--audit-log-path={}", file("audit.log")))
+            .arg(format!("--audit-log-path={}", file(audit_log)))
             .arg("--audit-log-mode=blocking");
-        self.api_server = Some(Process::start("kube-apiserver", server, self.folder.path())?);
-        let kubectl = self.kubectl()?;
-        wait::until("kube-apiserver is ready", START, || {
-            self.assert_running()?;
-            Ok(kubectl.try_run(&["get", "--raw", "/readyz"]).ok())
-        })?;
-        Ok(())
+        Ok(server)
     }
 
     fn start_controller_manager(&mut self) -> Result<()> {
@@ -209,25 +236,29 @@ impl ControlPlane {
         processes.into_iter().flatten().try_for_each(Process::assert_running)
     }
 
-    fn write_kubeconfig(&self) -> Result<()> {
+    /// Writes a kubeconfig of an administrator, for an API server at this address.
+    pub(crate) fn write_admin_kubeconfig(&self, name: &str, server: &str) -> Result<PathBuf> {
         let file = |name: &str| self.folder().join(name).display().to_string();
         let user = json!({"client-certificate": file("admin.crt"), "client-key": file("admin.key")});
-        fs::write(self.kubeconfig(), self.kubeconfig_text(&user)).context("the kubeconfig can't be written")
+        self.write_kubeconfig(name, server, &user)
     }
 
-    /// A kubeconfig in JSON, which is YAML.
-    fn kubeconfig_text(&self, user: &serde_json::Value) -> String {
-        let cluster = json!({
-            "server": format!("https://127.0.0.1:{}", self.api_port),
-            "certificate-authority": self.folder().join("ca.crt").display().to_string(),
-        });
+    fn write_kubeconfig(&self, name: &str, server: &str, user: &Value) -> Result<PathBuf> {
+        let mut cluster = json!({"server": server});
+        // A proxy speaks plain HTTP.
+        if server.starts_with("https:") {
+            cluster["certificate-authority"] = json!(self.folder().join("ca.crt").display().to_string());
+        }
         let config = json!({
             "apiVersion": "v1", "kind": "Config", "current-context": "testbed",
             "clusters": [{"name": "testbed", "cluster": cluster}],
             "users": [{"name": "user", "user": user}],
             "contexts": [{"name": "testbed", "context": {"cluster": "testbed", "user": "user"}}],
         });
-        format!("{config:#}\n")
+        let path = self.folder().join(format!("{name}.kubeconfig"));
+        // JSON is YAML.
+        fs::write(&path, format!("{config:#}\n")).context("the kubeconfig can't be written")?;
+        Ok(path)
     }
 }
 
@@ -246,6 +277,6 @@ fn remove_leftovers() {
 }
 
 /// A port that was free a moment ago.
-fn free_port() -> Result<u16> {
+pub(crate) fn free_port() -> Result<u16> {
     Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
 }

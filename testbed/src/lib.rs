@@ -5,19 +5,23 @@
 //!   Testbed ──▶ binaries.rs    finds or builds: etcd, kube-apiserver, … (Go), operator, simulator (Cargo)
 //!      ├──────▶ process.rs     starts them; they die with this process, and leave a log
 //!      ├──────▶ control_plane.rs  etcd + kube-apiserver + kube-controller-manager, certificates.rs
+//!      ├──────▶ second_api_server.rs  another kube-apiserver on the same etcd
 //!      ├──────▶ kubectl.rs     the real kubectl
 //!      ├──────▶ kore.rs        the simulator, as a process
-//!      └──────▶ operator.rs    the operator, as a process, under its ServiceAccount
+//!      ├──────▶ operator.rs    the operator, as a process, under its ServiceAccount
+//!      └──────▶ faults/        what comes between the operator, the API server, etcd and Kore, as planned
 //! ```
 
 pub mod audit;
 pub mod binaries;
 mod certificates;
 pub mod control_plane;
+pub mod faults;
 pub mod kore;
 pub mod kubectl;
 pub mod operator;
 pub mod process;
+pub mod second_api_server;
 pub mod showcase;
 pub mod wait;
 
@@ -25,6 +29,7 @@ pub use control_plane::ControlPlane;
 pub use kore::Kore;
 pub use kubectl::Kubectl;
 pub use operator::Operator;
+pub use second_api_server::SecondApiServer;
 
 use std::path::PathBuf;
 

@@ -3,12 +3,14 @@
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
 
 use crate::control_plane::ControlPlane;
+use crate::faults::Nemesis;
 use crate::process::Process;
 use crate::{repository, wait};
 
@@ -33,12 +35,17 @@ pub struct Options {
     pub variables: Vec<(String, String)>,
     /// Beginning of the name of its log.
     pub name: String,
+    /// Address of the API server, if not the true one: a proxy's.
+    pub server: Option<String>,
+    /// Who is told how to kill it, before it can have sent anything.
+    pub nemesis: Option<Nemesis>,
 }
 
 impl Options {
     /// The program without further options.
     pub fn new(program: PathBuf) -> Self {
-        Self { program, arguments: Vec::new(), variables: Vec::new(), name: "operator".to_owned() }
+        let name = "operator".to_owned();
+        Self { program, arguments: Vec::new(), variables: Vec::new(), name, server: None, nemesis: None }
     }
 }
 
@@ -62,10 +69,14 @@ pub fn install(plane: &ControlPlane) -> Result<()> {
 /// # Errors
 /// If there is no such ServiceAccount.
 pub fn kubeconfig(plane: &ControlPlane) -> Result<PathBuf> {
+    kubeconfig_for(plane, "operator", None)
+}
+
+fn kubeconfig_for(plane: &ControlPlane, file: &str, server: Option<&str>) -> Result<PathBuf> {
     let (namespace, name) = SERVICE_ACCOUNT;
     let kubectl = plane.kubectl()?;
     let token = kubectl.try_run(&["create", "token", name, "--namespace", namespace, "--duration=24h"])?;
-    plane.kubeconfig_for_token("operator", token.trim())
+    plane.kubeconfig_for_token(file, token.trim(), server)
 }
 
 /// User name of the operator in the audit log.
@@ -90,17 +101,20 @@ impl Operator {
     /// # Errors
     /// If it does not come up.
     pub fn launch(plane: &ControlPlane, options: &Options) -> Result<Self> {
+        // Each run has its own log, and its own kubeconfig: another may go through a proxy.
+        static RUNS: AtomicUsize = AtomicUsize::new(1);
+        let name = format!("{}-{}", options.name, RUNS.fetch_add(1, Ordering::Relaxed));
         let mut command = Command::new(&options.program);
         command
             .args(["run", "--admin-address=127.0.0.1:0"])
             .args(&options.arguments)
-            .env("KUBECONFIG", kubeconfig(plane)?)
+            .env("KUBECONFIG", kubeconfig_for(plane, &name, options.server.as_deref())?)
             .env_remove("RUST_LOG")
             .envs(options.variables.iter().map(|(name, value)| (name, value)));
-        // Each run has its own log.
-        static RUNS: AtomicUsize = AtomicUsize::new(1);
-        let name = format!("{}-{}", options.name, RUNS.fetch_add(1, Ordering::Relaxed));
         let mut process = Process::start(&name, command, plane.folder())?;
+        if let Some(nemesis) = &options.nemesis {
+            nemesis.on_crash(Arc::new(process.killer()));
+        }
         let admin = wait::until("the operator serves its admin address", Duration::from_secs(20), || {
             process.assert_running()?;
             Ok(process.output().lines().find(|line| line.contains(SERVING)).and_then(address))
@@ -149,6 +163,12 @@ impl Operator {
     /// Kills it, as the OOM killer does.
     pub fn kill(&mut self) {
         self.process.kill();
+    }
+
+    /// Something that kills it so from any thread, and returns when it is dead; it kills this run only, not one that
+    /// follows it.
+    pub fn killer(&self) -> impl Fn() + Clone + Send + Sync + use<> {
+        self.process.killer()
     }
 
     /// Sends SIGTERM and waits for its end.

@@ -6,7 +6,7 @@ use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Sender, channel};
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
@@ -19,7 +19,8 @@ use crate::wait;
 #[derive(Debug)]
 pub struct Process {
     name: String,
-    child: Child,
+    // Shared with its killers.
+    child: Arc<Mutex<Child>>,
     log: PathBuf,
 }
 
@@ -35,7 +36,7 @@ impl Process {
         // A group of its own, so that Ctrl-C reaches only us and we end things in order.
         command.process_group(0);
         let child = spawn(command).with_context(|| format!("{name} can't be started"))?;
-        Ok(Self { name: name.to_owned(), child, log })
+        Ok(Self { name: name.to_owned(), child: Arc::new(Mutex::new(child)), log })
     }
 
     /// Where its output is.
@@ -55,7 +56,7 @@ impl Process {
     /// # Errors
     /// If the system does not say.
     pub fn ended(&mut self) -> Result<Option<ExitStatus>> {
-        Ok(self.child.try_wait()?)
+        Ok(lock(&self.child).try_wait()?)
     }
 
     /// Fails, with the end of its output, if it has ended.
@@ -95,13 +96,18 @@ impl Process {
 
     /// Kills it (SIGKILL) and waits for the end.
     pub fn kill(&mut self) {
-        // It may have ended already.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        kill_child(&self.child);
+    }
+
+    /// Something that kills it (SIGKILL) and waits for the end, from any thread. It kills this process only, and nobody
+    /// once this has ended, whoever has its number then.
+    pub fn killer(&self) -> impl Fn() + Clone + Send + Sync + use<> {
+        let child = self.child.clone();
+        move || kill_child(&child)
     }
 
     fn pid(&self) -> Pid {
-        Pid::from_raw(i32::try_from(self.child.id()).unwrap_or(i32::MAX))
+        Pid::from_raw(i32::try_from(lock(&self.child).id()).unwrap_or(i32::MAX))
     }
 }
 
@@ -109,6 +115,17 @@ impl Drop for Process {
     fn drop(&mut self) {
         self.kill();
     }
+}
+
+fn lock(child: &Mutex<Child>) -> MutexGuard<'_, Child> {
+    child.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn kill_child(child: &Mutex<Child>) {
+    let mut child = lock(child);
+    // It may have ended already: then the number may be another's, and std sends nothing.
+    let _ = child.kill();
+    let _ = child.wait();
 }
 
 /// Runs a command to its end; it dies with this process, too. Its standard output is returned.
@@ -171,5 +188,29 @@ pub fn end_with_starter() {
     {
         // Without it, only a SIGKILL of make would leave something behind: a demonstration that runs to its end.
         let _ = nix::sys::prctl::set_pdeathsig(Signal::SIGTERM);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// After a crash the operator is started again; the killer of the first run must not reach the second.
+    #[test]
+    fn a_killer_kills_only_the_process_it_was_made_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let start = || {
+            let mut sleep = Command::new("sleep");
+            sleep.arg("60");
+            Process::start("sleep", sleep, folder.path()).unwrap()
+        };
+        let mut first = start();
+        let kill = first.killer();
+        std::thread::spawn(kill.clone()).join().unwrap();
+        assert!(first.ended().unwrap().is_some(), "it is dead when the killer returns");
+        let mut second = start();
+        kill();
+        std::thread::sleep(Duration::from_millis(100));
+        assert_eq!(second.ended().unwrap(), None);
     }
 }

@@ -51,8 +51,9 @@ fn a_signal_leaves_nothing_behind() {
     for signal in [Signal::SIGINT, Signal::SIGTERM, Signal::SIGKILL] {
         let mark = format!("{signal}-{}", std::process::id());
         let mut child = demo(&mark);
-        let lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        let started = lines.map_while(Result::ok).any(|line| line.starts_with("2. "));
+        // Held until the end: a demonstration that nobody reads ends by itself.
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let started = lines.by_ref().map_while(Result::ok).any(|line| line.starts_with("2. "));
         assert!(started, "the demonstration has ended by itself");
         assert!(marked(&mark).len() >= 6, "everything runs: {:#?}", marked(&mark));
         kill(Pid::from_raw(child.id().try_into().unwrap()), signal).unwrap();

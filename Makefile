@@ -17,9 +17,18 @@ playground: ## Start a control plane, a simulated Kore and the operator, and lea
 	@$(CARGO) build --locked --workspace --bins
 	@$(PROGRAMS)/playground
 
+# The tests on the control plane mostly wait: more of them at once than there are cores.
 .PHONY: test
-test: ## Run all tests, on a real control plane
-	$(CARGO) test --workspace --locked
+test: ## Run all tests on a real control plane, and the quick lane of the faults
+	RUST_TEST_THREADS=6 $(CARGO) test --workspace --locked
+
+.PHONY: test-faults
+test-faults: ## Run a deletion under every crash and every error (up to 40 min; SEED=2 draws others)
+	$(CARGO) test --locked --test faults -- --lane full --seed $(or $(SEED),1)
+
+.PHONY: test-mutants
+test-mutants: ## Break one protection at a time, and show which test notices
+	$(CARGO) run --locked --package testbed --bin mutants
 
 .PHONY: check
 check: ## Check format, lints, generated files, dependencies

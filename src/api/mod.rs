@@ -17,8 +17,8 @@ pub use kore_connection::{
     SecretReference,
 };
 pub use voice_campaign::{
-    ConnectionReference, DeletionPolicy, DeletionStatus, GroundName, LastAnswer, ListingRecord, ProofStatus,
-    VoiceCampaign, VoiceCampaignSpec, VoiceCampaignStatus,
+    AccountReference, ConnectionReference, DeletionPolicy, DeletionStatus, GroundName, LastAnswer,
+    ListingRecord, ProofStatus, VoiceCampaign, VoiceCampaignSpec, VoiceCampaignStatus,
 };
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;

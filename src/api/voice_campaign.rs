@@ -151,6 +151,11 @@ pub struct VoiceCampaignStatus {
     #[serde(default, deserialize_with = "readable", skip_serializing_if = "Option::is_none")]
     pub campaign: Option<Campaign>,
 
+    /// The account in which Kore has the campaign: set when it was found, or first asked to be deleted. A KoreConnection that
+    /// was created anew with another one can't delete it, nor prove anything of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub account: Option<AccountReference>,
+
     /// The value of the annotation `voicecampaign.dev/refresh-requested-at` that was answered last: the campaign has been
     /// looked at since it was set.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -159,6 +164,17 @@ pub struct VoiceCampaignStatus {
     /// How far the deletion has come. Absent while the resource lives.
     #[serde(default, deserialize_with = "readable", skip_serializing_if = "Option::is_none")]
     pub deletion: Option<DeletionStatus>,
+}
+
+/// An account in Kore.
+#[derive(JsonSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct AccountReference {
+    /// Base address of the Kore environment.
+    pub host: String,
+
+    /// The account.
+    pub account_id: String,
 }
 
 /// What can't be read counts as not there: a newer operator may have written it, and an older one, after a rollback, has

@@ -24,6 +24,9 @@ use crate::connection::{Connection, UsableConnection, Verdict};
 use crate::kore::{CampaignKey, CampaignService, Failure, FailureKind, Progress, Target};
 use crate::kube_ext::CallError;
 
+/// How often in a pass a write is repeated at once because the object has changed meanwhile.
+const MAX_RACES: u32 = 3;
+
 /// How a pass goes on after a step.
 pub enum Flow {
     /// Decide again.
@@ -80,7 +83,7 @@ async fn add_finalizer<S: CampaignService>(pass: &mut Pass, context: &Context<S>
             pass.see(object);
             Ok(Flow::Again)
         }
-        Err(CallError::Changed) => see_again(pass, context).await,
+        Err(CallError::Changed) => lost_race("add the finalizer", pass, context).await,
         // A deletion has begun, and the API server takes no new finalizers; or a policy takes none at all.
         Err(source @ CallError::Refused(_)) => match see_again(pass, context).await? {
             Flow::Again if pass.object.metadata.deletion_timestamp.is_none() => {
@@ -111,6 +114,9 @@ async fn protect<S: CampaignService>(pass: &mut Pass, context: &Context<S>) -> R
         Err(CallError::Forbidden(why)) => {
             tracing::warn!(why, "The connection can't be kept for the campaign")
         }
+        Err(error) if context.memory.failures(&pass.uid) > 1 => {
+            tracing::warn!(%error, "The connection can't be kept for the campaign");
+        }
         Err(source) => return Err(Error::Connection(source)),
     }
     pass.protected = true;
@@ -127,6 +133,9 @@ async fn get<S: CampaignService>(
     let connection = connection.as_ref().clone();
     if stopping(context) {
         return Ok(Flow::Over);
+    }
+    if pass.is_too_late_for(connection.target.timeout) {
+        return Ok(Flow::Rest(Some(Duration::ZERO)));
     }
     let caller = pass.uid.clone();
     let Some(_seat) = admitted(urgency, &caller, &connection, pass, context).await else {
@@ -159,6 +168,9 @@ async fn list<S: CampaignService>(
     let (connection, key) = (connection.as_ref().clone(), stream_of(target, &pass.object));
     if stopping(context) {
         return Ok(Flow::Over);
+    }
+    if pass.is_too_late_for(connection.target.timeout) {
+        return Ok(Flow::Rest(Some(Duration::ZERO)));
     }
     let object = ObjectRef::new(&pass.object.name_any()).within(&pass.object.namespace().unwrap_or_default());
     let reading =
@@ -196,7 +208,7 @@ async fn list<S: CampaignService>(
 fn see_listings<S>(pass: &mut Pass, context: &Context<S>) {
     if let Connection::Usable(connection) = &pass.connection {
         let key = stream_of(&connection.target, &pass.object);
-        (pass.listing, pass.listing_trouble) = context.streams.newest(&key);
+        (pass.listing, pass.listing_trouble) = context.streams.newest(&key, &pass.object.spec.campaign_id);
     }
 }
 
@@ -209,7 +221,7 @@ async fn admitted<S>(
     pass: &mut Pass,
     context: &Context<S>,
 ) -> Option<OwnedSemaphorePermit> {
-    let UsableConnection { target, requests_per_minute } = connection;
+    let UsableConnection { target, requests_per_minute, secret: _ } = connection;
     let gate = context.accounts.gate(&target.account);
     let (seat, claimed) = match urgency {
         Urgency::Deletion => (gate.seat().await, gate.claim(caller, *requests_per_minute)),
@@ -235,14 +247,17 @@ async fn heed<S, T>(
     context: &Context<S>,
 ) {
     let (namespace, name) = connection_of(object);
+    let heard = |verdict| context.connections.heard(namespace, name, &connection.secret, verdict);
     match outcome {
-        Ok(_) => context.connections.heard(namespace, name, Verdict::Accepted),
+        Ok(_) => heard(Verdict::Accepted),
         Err(failure) => {
             context.accounts.gate(&connection.target.account).heed(failure);
             if failure.kind == FailureKind::CredentialsRejected {
-                let words =
-                    status::in_words(failure.answer.http_status.map(i32::from), &failure.answer.message);
-                context.connections.heard(namespace, name, Verdict::Refused(words));
+                // 403 may be about this stream alone.
+                if failure.answer.http_status != Some(403) {
+                    let status = failure.answer.http_status.map(i32::from);
+                    heard(Verdict::Refused(status::in_words(status, &failure.answer.message)));
+                }
                 context.connections.forget(namespace, name).await;
             }
         }
@@ -253,17 +268,22 @@ async fn heed<S, T>(
 async fn delete<S: CampaignService>(pass: &mut Pass, context: &Context<S>) -> Result<Flow, Error> {
     let Connection::Usable(connection) = &pass.connection else { return Ok(Flow::Again) };
     let connection = connection.as_ref().clone();
-    let UsableConnection { target, requests_per_minute } = &connection;
+    let UsableConnection { target, requests_per_minute, secret: _ } = &connection;
     let gate = context.accounts.gate(&target.account);
     if pass.seat.is_none() {
+        let before = pass.object.metadata.resource_version.clone();
         pass.seat = unless_silent(gate.seat(), pass, context).await;
+        if pass.object.metadata.resource_version != before {
+            // It may be another decision by now.
+            return Ok(Flow::Again);
+        }
     }
     if stopping(context) {
         return Ok(Flow::Over);
     }
     // What the cache does not show yet, another object that is to keep the campaign, may be behind it.
     if !context.listed.is_complete() {
-        return Ok(Flow::Rest(Some(Duration::from_millis(200))));
+        return Ok(Flow::Rest(Some(Duration::from_secs(1))));
     }
     if !pass.deletion_shown {
         return Ok(Flow::Rest(Some(CACHE_LAG)));
@@ -355,7 +375,7 @@ async fn record<S: CampaignService>(
             tracing::error!(why, "The API server refuses the status");
             false
         }
-        Err(CallError::Changed) => return see_again(pass, context).await,
+        Err(CallError::Changed) => return lost_race("write the status", pass, context).await,
         Err(CallError::Gone) => return Ok(over(pass, context)),
         Err(source @ (CallError::Forbidden(_) | CallError::Failed(_) | CallError::Deadline)) => {
             return Err(Error::Write { what: "write the status", source });
@@ -403,7 +423,7 @@ async fn release<S: CampaignService>(
             Ok(over(pass, context))
         }
         Err(CallError::Gone) => Ok(over(pass, context)),
-        Err(CallError::Changed) => see_again(pass, context).await,
+        Err(CallError::Changed) => lost_race("remove the finalizer", pass, context).await,
         Err(
             source @ (CallError::Refused(_)
             | CallError::Forbidden(_)
@@ -411,6 +431,15 @@ async fn release<S: CampaignService>(
             | CallError::Deadline),
         ) => Err(Error::Write { what: "remove the finalizer", source }),
     }
+}
+
+/// Somebody else was faster: goes on with what is there now. A few times at once; after that it is no race any more.
+async fn lost_race<S>(what: &'static str, pass: &mut Pass, context: &Context<S>) -> Result<Flow, Error> {
+    pass.lost_races += 1;
+    if pass.lost_races > MAX_RACES {
+        return Err(Error::Write { what, source: CallError::Changed });
+    }
+    see_again(pass, context).await
 }
 
 /// Looks at the object anew, and goes on with what is there.
@@ -453,7 +482,11 @@ fn key_of(object: &VoiceCampaign) -> CampaignKey {
 }
 
 fn stream_of(target: &Target, object: &VoiceCampaign) -> StreamKey {
-    StreamKey { identity: target.identity(), stream_id: object.spec.stream_id.clone() }
+    StreamKey {
+        identity: target.identity(),
+        credentials: target.credentials_hash(),
+        stream_id: object.spec.stream_id.clone(),
+    }
 }
 
 fn name_of<T>(result: &Result<T, Failure>) -> &'static str {

@@ -23,17 +23,25 @@ use crate::kube_ext::{CallError, Kube};
 /// Campaigns that were there within this time are missed when a listing is empty.
 const SHORTLY: SignedDuration = SignedDuration::from_hours(1);
 
+/// As many DELETEs of a stream may have taken effect without a confirmation, and explain that it is empty.
+const MOST_LOST_ANSWERS: usize = 3;
+
 /// All VoiceCampaigns by stream and id of their campaign.
 pub struct Claims {
     connections: Arc<Connections>,
     kube: Kube,
     /// The namespaces that have a watch of their own; empty if one watch covers all.
     namespaces: Vec<String>,
-    streams: Mutex<HashMap<String, Stream>>,
+    index: Mutex<Index>,
 }
 
-/// By campaign id, and then by uid.
-type Stream = HashMap<String, HashMap<String, Claim>>;
+#[derive(Default)]
+struct Index {
+    /// By stream, by campaign id, and then by uid.
+    streams: HashMap<String, HashMap<String, HashMap<String, Claim>>>,
+    /// Stream and campaign id of each uid: an object may be unreadable when it goes.
+    named: HashMap<String, (String, String)>,
+}
 
 /// What one VoiceCampaign claims.
 #[derive(Clone, Debug)]
@@ -52,14 +60,16 @@ enum Alive {
     Still,
     /// It was at the look before this time.
     Until(Timestamp),
-    /// Never; or it may have been deleted by us.
+    /// It was; but a DELETE of ours may have taken effect since.
+    PerhapsDeleted,
+    /// Never; or it has been deleted by us.
     Unknown,
 }
 
 impl Claims {
     /// No claims yet, of the given namespaces (of all, if empty). Accounts are looked up in the given connections.
     pub fn new(kube: Kube, connections: Arc<Connections>, namespaces: Vec<String>) -> Self {
-        Self { connections, kube, namespaces, streams: Mutex::default() }
+        Self { connections, kube, namespaces, index: Mutex::default() }
     }
 
     /// The other objects that name the same campaign, among them every one that was applied before the given object was
@@ -91,9 +101,10 @@ impl Claims {
         let Some(uid) = object.uid() else { return Vec::new() };
         let claim = Claim::of(object);
         let keeps = claim.keeps;
-        let mut streams = self.streams();
-        let stream = streams.entry(object.spec.stream_id.clone()).or_default();
-        let claims = stream.entry(object.spec.campaign_id.clone()).or_default();
+        let (stream_id, campaign_id) = (object.spec.stream_id.clone(), object.spec.campaign_id.clone());
+        let mut index = self.index();
+        index.named.insert(uid.clone(), (stream_id.clone(), campaign_id.clone()));
+        let claims = index.streams.entry(stream_id).or_default().entry(campaign_id).or_default();
         match claims.insert(uid.clone(), claim) {
             Some(before) if before.keeps == keeps => Vec::new(),
             Some(_) | None => {
@@ -103,17 +114,18 @@ impl Claims {
     }
 
     /// The watch has shown that an object is gone. Returns the others that name the same campaign.
-    pub fn gone(&self, object: &VoiceCampaign) -> Vec<ObjectRef<Watched>> {
-        let mut streams = self.streams();
-        let Some(stream) = streams.get_mut(&object.spec.stream_id) else { return Vec::new() };
-        let Some(claims) = stream.get_mut(&object.spec.campaign_id) else { return Vec::new() };
-        claims.remove(&object.uid().unwrap_or_default());
+    pub fn gone(&self, uid: &str) -> Vec<ObjectRef<Watched>> {
+        let mut index = self.index();
+        let Some((stream_id, campaign_id)) = index.named.remove(uid) else { return Vec::new() };
+        let Some(stream) = index.streams.get_mut(&stream_id) else { return Vec::new() };
+        let Some(claims) = stream.get_mut(&campaign_id) else { return Vec::new() };
+        claims.remove(uid);
         let others: Vec<_> = claims.values().map(Claim::object).collect();
         if claims.is_empty() {
-            stream.remove(&object.spec.campaign_id);
+            stream.remove(&campaign_id);
         }
         if stream.is_empty() {
-            streams.remove(&object.spec.stream_id);
+            index.streams.remove(&stream_id);
         }
         others
     }
@@ -121,9 +133,9 @@ impl Claims {
     /// The other objects that name the same campaign, in the order of their names.
     pub fn others(&self, object: &VoiceCampaign) -> Vec<OtherClaim> {
         let uid = object.uid().unwrap_or_default();
-        let streams = self.streams();
-        let claims =
-            streams.get(&object.spec.stream_id).and_then(|stream| stream.get(&object.spec.campaign_id));
+        let index = self.index();
+        let stream = index.streams.get(&object.spec.stream_id);
+        let claims = stream.and_then(|stream| stream.get(&object.spec.campaign_id));
         let mut others = claims.into_iter().flatten().filter(|(other, _)| **other != uid).peekable();
         if others.peek().is_none() {
             return Vec::new();
@@ -138,18 +150,22 @@ impl Claims {
         others
     }
 
-    /// Whether campaigns of a stream were there shortly before.
+    /// Whether campaigns of a stream were there shortly before, and nothing explains that they are not there now.
     pub fn were_alive(&self, account: &Account, stream_id: &str, now: Timestamp) -> bool {
-        let streams = self.streams();
-        let claims = streams.get(stream_id).into_iter().flat_map(HashMap::values).flat_map(HashMap::values);
-        claims.into_iter().any(|claim| {
-            let lately = match claim.alive {
-                Alive::Still => true,
-                Alive::Until(time) => time + SHORTLY > now,
-                Alive::Unknown => false,
-            };
-            lately && self.may_be_of(Some(account), claim)
-        })
+        let index = self.index();
+        let claims =
+            index.streams.get(stream_id).into_iter().flat_map(HashMap::values).flat_map(HashMap::values);
+        let mut explained = 0;
+        for claim in claims.filter(|claim| self.may_be_of(Some(account), claim)) {
+            match claim.alive {
+                Alive::Still => return true,
+                Alive::Until(time) if time + SHORTLY > now => return true,
+                Alive::PerhapsDeleted => explained += 1,
+                Alive::Until(_) | Alive::Unknown => {}
+            }
+        }
+        // One answer may be lost after another; but so many DELETEs that failed and took effect are a coincidence.
+        explained > MOST_LOST_ANSWERS
     }
 
     fn account_of(&self, object: &VoiceCampaign) -> Option<Account> {
@@ -162,8 +178,8 @@ impl Claims {
         account.is_none() || theirs.is_none() || account == theirs.as_ref()
     }
 
-    fn streams(&self) -> MutexGuard<'_, HashMap<String, Stream>> {
-        self.streams.lock().unwrap_or_else(PoisonError::into_inner)
+    fn index(&self) -> MutexGuard<'_, Index> {
+        self.index.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -195,11 +211,18 @@ fn alive(object: &VoiceCampaign) -> Alive {
     let Some(known) = object.status.as_ref().filter(|status| status.campaign.is_some()) else {
         return Alive::Unknown;
     };
-    let explained = recorded_deletion(object)
-        .is_some_and(|deletion| deletion.ground.is_some() || deletion.may_have_taken_effect_at.is_some());
-    if explained || (object.metadata.deletion_timestamp.is_some() && !REMOTE_CAMPAIGN.is_on(&object.metadata))
-    {
+    let held = object.metadata.deletion_timestamp.is_none() || REMOTE_CAMPAIGN.is_on(&object.metadata);
+    let deletion = recorded_deletion(object);
+    if !held || deletion.is_some_and(|deletion| deletion.ground.is_some()) {
         return Alive::Unknown;
+    }
+    let perhaps = deletion.and_then(|deletion| {
+        let effect = deletion.may_have_taken_effect_at.as_ref()?;
+        // Whatever it was, Kore has shown the campaign since.
+        (Some(effect) > deletion.seen_at.as_ref()).then_some(())
+    });
+    if perhaps.is_some() {
+        return Alive::PerhapsDeleted;
     }
     match status::ready(known) {
         Some(ready) if ready.status == "True" => Alive::Still,

@@ -33,7 +33,10 @@ impl Error {
     pub fn retry_after(&self, identity: &str, failures: u32) -> Duration {
         match self {
             // Somebody else has written: the view is old, nothing is wrong.
-            Self::Write { source: CallError::Changed | CallError::Gone, .. } => Duration::from_millis(100),
+            Self::Write { source: CallError::Changed | CallError::Gone, .. } => {
+                let doublings = failures.saturating_sub(1).min(10);
+                (SHORTEST_PAUSE * 2u32.pow(doublings)).min(LONGEST_PAUSE)
+            }
             Self::Write {
                 source:
                     CallError::Refused(_) | CallError::Forbidden(_) | CallError::Failed(_) | CallError::Deadline,
@@ -50,5 +53,7 @@ impl Error {
     }
 }
 
+/// The view was old; a new one is there in a moment.
+const SHORTEST_PAUSE: Duration = Duration::from_millis(100);
 /// The API server is ours to reach: a shorter pause than for Kore.
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);

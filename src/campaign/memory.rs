@@ -59,12 +59,25 @@ impl Memory {
         });
     }
 
+    /// The object is not over with after all. An answer that could not be written is still to be.
+    pub fn still_there(&self, uid: &str) {
+        self.note(uid, |known| {
+            let Remembered { attempt, .. } = std::mem::take(known);
+            known.attempt = attempt;
+        });
+    }
+
     /// Counts a failed pass, and tells how many failed in a row.
     pub fn failed(&self, uid: &str) -> u32 {
         let mut objects = self.objects();
         let remembered = objects.entry(uid.to_owned()).or_default();
         remembered.failures = remembered.failures.saturating_add(1);
         remembered.failures
+    }
+
+    /// How many passes in a row have failed.
+    pub fn failures(&self, uid: &str) -> u32 {
+        self.objects().get(uid).map_or(0, |remembered| remembered.failures)
     }
 
     /// A pass came to its end.

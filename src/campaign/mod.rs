@@ -98,7 +98,7 @@ async fn steps<S: CampaignService>(object: &VoiceCampaign, context: &Context<S>)
             Flow::Rest(pause) => return Ok(pause.map_or_else(Action::await_change, Action::requeue)),
             Flow::Over => return Ok(Action::await_change()),
         }
-        context.memory.forget(&pass.uid);
+        context.memory.still_there(&pass.uid);
     }
     for _ in 0..MAX_STEPS {
         let step = decide(&pass.observed(), Timestamp::now());

@@ -91,6 +91,8 @@ pub struct StreamListing {
     pub listing: Arc<Listing>,
     /// Whether it is empty although campaigns of the stream were there shortly before.
     pub suddenly_empty: bool,
+    /// When the campaign in question was last listed, by this listing or an earlier one.
+    pub listed_at: Option<Timestamp>,
 }
 
 /// Listings that have failed, or did not add up.

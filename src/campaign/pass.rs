@@ -1,6 +1,6 @@
 use std::time::{Duration, Instant};
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use kube::ResourceExt;
 use tokio::sync::OwnedSemaphorePermit;
 
@@ -18,6 +18,9 @@ const RESERVE: Duration = Duration::from_secs(60);
 pub const CACHE_LAG: Duration = Duration::from_secs(60);
 /// How old a view of the object may be when a DELETE is sent for it.
 const FRESH: Duration = Duration::from_secs(1);
+
+/// How long ago a deletion has begun that the cache shows as something new. Its time is cut to a second.
+const JUST_DELETED: SignedDuration = SignedDuration::from_secs(3);
 
 /// What is known during one pass over one object. Filled from the cache, the memory and the effects of the pass.
 pub struct Pass {
@@ -51,6 +54,8 @@ pub struct Pass {
     pub doubtful: bool,
     /// The cache shows that the object is being deleted. Everything that was applied before it is in the cache, too.
     pub deletion_shown: bool,
+    /// How many writes found the object changed.
+    pub lost_races: u32,
     begun: Instant,
     /// When the API server has shown the object to this pass; `None` if it is the cache's.
     shown: Option<Instant>,
@@ -91,6 +96,7 @@ impl Pass {
             seat: None,
             doubtful: remembered.over_since.is_some(),
             deletion_shown: cached.metadata.deletion_timestamp.is_some(),
+            lost_races: 0,
             begun: Instant::now(),
             shown: None,
         })
@@ -126,13 +132,20 @@ impl Pass {
 
     /// Whether the view of the object is new enough to send a DELETE for it.
     ///
-    /// The cache's is, just after a deletion has begun: then it is what has woken us. Later, and after a wait for a seat,
-    /// somebody may have set `Orphan`, or the name may be another object's.
+    /// The cache's is, just after a deletion has begun: then it is what has woken us. Later, after a wait for a seat, and
+    /// behind a slow watch, somebody may have set `Orphan`, or the name may be another object's.
     pub fn is_fresh(&self) -> bool {
         let first = self.object.status.as_ref().is_none_or(|status| status.deletion.is_none());
+        let since = self
+            .object
+            .metadata
+            .deletion_timestamp
+            .as_ref()
+            .map(|time| Timestamp::now().duration_since(time.0));
+        let lately = since.is_some_and(|since| since.abs() < JUST_DELETED);
         match self.shown {
             Some(shown) => shown.elapsed() < FRESH,
-            None => first && self.begun.elapsed() < FRESH,
+            None => first && lately && self.begun.elapsed() < FRESH,
         }
     }
 

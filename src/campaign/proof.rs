@@ -62,6 +62,15 @@ pub fn begun_by(attempt: &Attempt) -> Option<ProofStatus> {
     })
 }
 
+/// Whether the times of a record can be: a clock that was ahead when it was written must not hold the deletion up.
+pub fn is_plausible(proof: &ProofStatus, now: Timestamp) -> bool {
+    let next = match need(proof) {
+        Need::Get => proof.answered_at.0,
+        Need::Listing { not_before } => not_before,
+    };
+    next <= now + LONG_DISTANCE + SignedDuration::from_mins(1)
+}
+
 /// What is needed next.
 pub fn need(proof: &ProofStatus) -> Need {
     match (&proof.not_returned_at, &proof.first_listing) {
@@ -78,10 +87,18 @@ pub fn follow(
     look: Option<&Look>,
     listing: Option<&StreamListing>,
 ) -> Course {
+    let since = proof.answered_at.0;
+    // Whatever has shown the campaign since the answer counts, needed or not.
+    if let Some(at) = listing.and_then(|read| read.listed_at).filter(|at| *at > since) {
+        return Course::Seen(at);
+    }
+    if let Some(read) = listing.filter(|read| shows(object, read) && read.listing.begun_at() > since) {
+        return Course::Seen(read.listing.begun_at());
+    }
     match (need(proof), look, listing) {
         (Need::Get, Some(look), _) => after_look(proof, look),
         (Need::Listing { not_before }, _, Some(read)) if counts(object, proof, read, not_before) => {
-            after_listing(object, proof, read)
+            after_listing(proof, read)
         }
         (Need::Get | Need::Listing { .. }, ..) => Course::Open(proof.clone()),
     }
@@ -109,20 +126,23 @@ fn after_look(proof: &ProofStatus, look: &Look) -> Course {
     }
 }
 
-/// Whether a listing is one that the proof needs. A sighting counts even if the listing is not complete.
+fn shows(object: &VoiceCampaign, read: &StreamListing) -> bool {
+    let listing = &read.listing;
+    listing.stream_id() == object.spec.stream_id && listing.get(&object.spec.campaign_id).is_some()
+}
+
+/// Whether a listing is one that the proof needs.
 fn counts(object: &VoiceCampaign, proof: &ProofStatus, read: &StreamListing, not_before: Timestamp) -> bool {
     let listing = &read.listing;
     listing.identity().as_str() == proof.identity
         && listing.stream_id() == object.spec.stream_id
         && listing.begun_at() >= not_before
-        && (listing.is_complete() || listing.get(&object.spec.campaign_id).is_some())
+        && listing.is_complete()
+        && !shows(object, read)
 }
 
-fn after_listing(object: &VoiceCampaign, proof: &ProofStatus, read: &StreamListing) -> Course {
-    let StreamListing { listing, suddenly_empty } = read;
-    if listing.get(&object.spec.campaign_id).is_some() {
-        return Course::Seen(listing.begun_at());
-    }
+fn after_listing(proof: &ProofStatus, read: &StreamListing) -> Course {
+    let StreamListing { listing, suddenly_empty, .. } = read;
     let record = record(listing, *suddenly_empty);
     let proof = ProofStatus { failures: 0, last_failure: None, ..proof.clone() };
     match &proof.first_listing {

@@ -19,6 +19,8 @@ pub enum Reason {
     ConnectionNotFound,
     /// The KoreConnection can't be read: it does not fit its schema.
     ConnectionInvalid,
+    /// The KoreConnection is of another account than the campaign.
+    AccountChanged,
     /// The Secret, or one of its keys, is missing or may not be read.
     CredentialsMissing,
     /// A DELETE is on its way.
@@ -54,6 +56,7 @@ impl Reason {
             Self::Suspended,
             Self::ConnectionNotFound,
             Self::ConnectionInvalid,
+            Self::AccountChanged,
             Self::CredentialsMissing,
             Self::Deleting,
             Self::WaitingForQuota,
@@ -79,6 +82,7 @@ impl Reason {
             Self::Suspended => "Suspended",
             Self::ConnectionNotFound => "ConnectionNotFound",
             Self::ConnectionInvalid => "ConnectionInvalid",
+            Self::AccountChanged => "AccountChanged",
             Self::CredentialsMissing => "CredentialsMissing",
             Self::Deleting => "Deleting",
             Self::WaitingForQuota => "WaitingForQuota",
@@ -105,6 +109,7 @@ impl Reason {
             | Self::Suspended
             | Self::ConnectionNotFound
             | Self::ConnectionInvalid
+            | Self::AccountChanged
             | Self::CredentialsMissing
             | Self::CampaignShared
             | Self::Service(FailureKind::CredentialsRejected) => true,
@@ -143,6 +148,7 @@ impl Reason {
             | Self::Suspended
             | Self::ConnectionNotFound
             | Self::ConnectionInvalid
+            | Self::AccountChanged
             | Self::CredentialsMissing
             | Self::Deleting
             | Self::WaitingForQuota
@@ -161,6 +167,7 @@ impl From<&Problem> for Reason {
         match problem {
             Problem::ConnectionNotFound { .. } => Self::ConnectionNotFound,
             Problem::ConnectionInvalid { .. } => Self::ConnectionInvalid,
+            Problem::AccountChanged { .. } => Self::AccountChanged,
             Problem::SecretNotFound { .. } | Problem::KeyMissing { .. } | Problem::SecretForbidden { .. } => {
                 Self::CredentialsMissing
             }

@@ -8,7 +8,7 @@ use kube::ResourceExt;
 use kube::runtime::reflector::Store;
 
 use super::context::{Context, Watched};
-use super::ground::needs_connection;
+use super::ground::{needs_connection, recorded_deletion};
 use super::memory::Remembered;
 use super::observed::OtherClaim;
 use super::reason::Reason;
@@ -18,30 +18,41 @@ use crate::kube_ext::Note;
 
 /// An object is there.
 pub fn present<S: CampaignService>(object: &Watched, context: &Context<S>) {
-    if let Ok(object) = &object.0 {
-        context.claims.shown(object).into_iter().for_each(|other| context.wake.wake(other));
-        note_use(object, needs_connection(object), context);
-    }
-}
-
-/// The connection of an object may be needed from now on, or not any more.
-fn note_use<S>(object: &VoiceCampaign, needed: bool, context: &Context<S>) {
-    let (namespace, connection) = (object.namespace().unwrap_or_default(), &object.spec.connection_ref.name);
-    if context.users.note(&namespace, connection, &object.uid().unwrap_or_default(), needed) {
-        context.connections.wake(&namespace, connection);
-    }
-}
-
-/// An object is gone; this is its last state.
-pub fn gone<S: CampaignService>(object: &Watched, context: &Arc<Context<S>>) {
-    let remembered = context.memory.forget(object.uid().as_deref().unwrap_or_default());
     let Ok(object) = &object.0 else { return };
-    let others = context.claims.others(object);
-    context.claims.gone(object).into_iter().for_each(|other| context.wake.wake(other));
-    note_use(object, false, context);
-    context.streams.forget(object.uid().as_deref().unwrap_or_default());
-    if is_left_behind(object, &remembered, &others) {
-        tokio::spawn(report(object.clone(), context.clone()));
+    context.claims.shown(object).into_iter().for_each(|other| context.wake.wake(other));
+    let uid = object.uid().unwrap_or_default();
+    if needs_connection(object) {
+        let (namespace, name) = (object.namespace().unwrap_or_default(), &object.spec.connection_ref.name);
+        if context.users.uses(&uid, (namespace.clone(), name.clone())) {
+            context.connections.wake(&namespace, name);
+        }
+    } else {
+        needs_none(&uid, context);
+    }
+}
+
+fn needs_none<S>(uid: &str, context: &Context<S>) {
+    if let Some((namespace, name)) = context.users.gone(uid) {
+        context.connections.wake(&namespace, &name);
+    }
+}
+
+/// An object is gone; this is its last state, readable or not.
+pub fn gone<S: CampaignService>(object: &Watched, context: &Arc<Context<S>>) {
+    let uid = object.uid().unwrap_or_default();
+    let others = object.0.as_ref().map(|object| context.claims.others(object)).unwrap_or_default();
+    context.claims.gone(&uid).into_iter().for_each(|other| context.wake.wake(other));
+    needs_none(&uid, context);
+    context.streams.forget(&uid);
+    let remembered = context.memory.forget(&uid);
+    match &object.0 {
+        Ok(object) if is_left_behind(object, &remembered, &others) => {
+            tokio::spawn(report(object.clone(), context.clone()));
+        }
+        Ok(_) => {}
+        Err(invalid) => {
+            tracing::warn!(error = %invalid.error, uid, "A VoiceCampaign has gone that could not be read")
+        }
     }
 }
 
@@ -56,7 +67,7 @@ pub fn listed<S: CampaignService>(before: &[Arc<Watched>], now: &Store<Watched>,
 
 /// Whether a campaign may still be there, and nobody cares for it any more.
 fn is_left_behind(last: &VoiceCampaign, remembered: &Remembered, others: &[OtherClaim]) -> bool {
-    let grounded = last.status.as_ref().and_then(|status| status.deletion.as_ref()?.ground).is_some();
+    let grounded = recorded_deletion(last).is_some_and(|deletion| deletion.ground.is_some());
     let confirmed = remembered.attempt.as_ref().is_some_and(|attempt| attempt.outcome.is_ok());
     let released = grounded || confirmed || remembered.releasing;
     let kept = others.iter().any(|other| other.keeps);
@@ -99,6 +110,8 @@ mod tests {
     use super::*;
     use crate::api::{DeletionStatus, GroundName};
     use crate::campaign::status;
+    use jiff::Timestamp;
+    use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
     use serde_json::json;
 
     fn object(status: serde_json::Value) -> VoiceCampaign {
@@ -120,6 +133,7 @@ mod tests {
         releasing.releasing = true;
         assert!(!is_left_behind(&object(json!({})), &releasing, &[]));
         let mut recorded = object(json!({}));
+        recorded.metadata.deletion_timestamp = Some(Time(Timestamp::UNIX_EPOCH));
         let deletion =
             DeletionStatus { ground: Some(GroundName::Deleted), ..status::new_deletion(&recorded) };
         recorded.status.get_or_insert_default().deletion = Some(deletion);

@@ -11,9 +11,11 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use super::ground::Ground;
 use super::observed::{ListingTrouble, OtherClaim, Sighting};
 use super::reason::Reason;
-use crate::api::{DeletionStatus, GroundName, LastAnswer, ProofStatus, VoiceCampaign, VoiceCampaignStatus};
-use crate::connection::Problem;
-use crate::kore::{AnswerSummary, Campaign, ConfirmedDeletion, Failure, FailureKind};
+use crate::api::{
+    AccountReference, DeletionStatus, GroundName, LastAnswer, ProofStatus, VoiceCampaign, VoiceCampaignStatus,
+};
+use crate::connection::{Connection, Problem};
+use crate::kore::{Account, AnswerSummary, Campaign, ConfirmedDeletion, Failure, FailureKind};
 
 /// What there is to say about an object.
 #[derive(Clone, Copy, Debug)]
@@ -83,6 +85,7 @@ pub fn of(
         observed_generation: object.metadata.generation,
         conditions,
         campaign: campaign.cloned().or(stored.campaign),
+        account: stored.account,
         last_handled_refresh_at: stored.last_handled_refresh_at,
         deletion,
     }
@@ -113,6 +116,18 @@ pub fn sharing(
         Reason::CampaignShared,
         &message,
     ));
+    status
+}
+
+/// The status with the account of the campaign, once it is known: it was found there, or is being deleted there.
+pub fn of_account(mut status: VoiceCampaignStatus, connection: &Connection) -> VoiceCampaignStatus {
+    let attempted = status.deletion.as_ref().is_some_and(|deletion| deletion.attempts > 0);
+    if let (None, Connection::Usable(connection)) = (&status.account, connection)
+        && (attempted || status.campaign.is_some())
+    {
+        let Account { host, account_id } = connection.target.account.clone();
+        status.account = Some(AccountReference { host, account_id });
+    }
     status
 }
 

@@ -21,9 +21,11 @@ use crate::pacing::backoff;
 /// A listing is begun when nobody has joined for so long …
 const SETTLE: SignedDuration = SignedDuration::from_secs(2);
 /// … or so long after the first has joined.
-const LONGEST_SETTLE: SignedDuration = SignedDuration::from_secs(30);
+const LONGEST_SETTLE: SignedDuration = SignedDuration::from_secs(60);
 /// What has not been taken further for so long is begun anew; and who waits for another's reading asks again then.
 const ABANDONED: Duration = Duration::from_secs(60);
+/// How long it is remembered that a campaign was listed: longer than a proof takes.
+const REMEMBERED: SignedDuration = SignedDuration::from_hours(1);
 /// A stream that nobody has asked for in this time is forgotten.
 const UNUSED: Duration = Duration::from_secs(3600);
 
@@ -32,6 +34,8 @@ const UNUSED: Duration = Duration::from_secs(3600);
 pub struct StreamKey {
     /// As whom it is listed.
     pub identity: Identity,
+    /// Whoever does not have the same secret has no part in what it shows.
+    pub credentials: u64,
     /// The stream.
     pub stream_id: String,
 }
@@ -45,7 +49,10 @@ pub struct Streams {
 struct Stream {
     newest: Option<StreamListing>,
     trouble: Option<ListingTrouble>,
-    reading: Option<Reading>,
+    /// What was read so far, and when the last page of it was.
+    reading: Option<(Reading, Instant)>,
+    /// When each campaign was last in a listing.
+    listed: HashMap<String, Timestamp>,
     /// Since when a page is on its way.
     busy: Option<Instant>,
     /// Who waits, by uid.
@@ -75,15 +82,20 @@ impl Streams {
         Self { streams: Mutex::default(), wake }
     }
 
-    /// The newest listing, and what keeps from a newer one.
-    pub fn newest(&self, key: &StreamKey) -> (Option<StreamListing>, Option<ListingTrouble>) {
-        match self.streams().get_mut(key) {
-            Some(stream) => {
-                stream.used = Instant::now();
-                (stream.newest.clone(), stream.trouble.clone())
-            }
-            None => (None, None),
-        }
+    /// The newest listing, as one campaign is to see it, and what keeps from a newer one.
+    pub fn newest(
+        &self,
+        key: &StreamKey,
+        campaign_id: &str,
+    ) -> (Option<StreamListing>, Option<ListingTrouble>) {
+        let mut streams = self.streams();
+        let Some(stream) = streams.get_mut(key) else { return (None, None) };
+        stream.used = Instant::now();
+        let listed_at = stream.listed.get(campaign_id).copied();
+        let newest = stream.newest.clone().map(|newest| StreamListing { listed_at, ..newest });
+        // A clock that was put back: what seems to come from the future may be old.
+        let latest = Timestamp::now() + SignedDuration::from_secs(1);
+        (newest.filter(|newest| newest.listing.begun_at() <= latest), stream.trouble.clone())
     }
 
     /// Joins those who wait for a listing begun at `not_before` or later; perhaps it is the caller who reads.
@@ -114,9 +126,10 @@ impl Streams {
         if stream.busy.is_some_and(|since| since.elapsed() < ABANDONED) {
             return Turn::Others(abandoned);
         }
-        let begun = stream.reading.take().filter(|reading| reading.begun_at() >= not_before);
+        // Whoever comes goes on with it, even if it is too old for himself: others wait for it.
+        let begun = stream.reading.take().filter(|(_, at)| at.elapsed() < ABANDONED);
         let reading = match (begun, urgency) {
-            (Some(reading), _) => reading,
+            (Some((reading, _)), _) => reading,
             (None, Urgency::Observation) => Reading::begin(target, &key.stream_id),
             (None, Urgency::Deletion) => {
                 let due = stream.due().unwrap_or(now);
@@ -135,7 +148,7 @@ impl Streams {
     /// The page can't be asked for now; whoever comes next goes on from here.
     pub fn put_back(&self, key: &StreamKey, reading: Reading) {
         if let Some(stream) = self.streams().get_mut(key) {
-            (stream.reading, stream.busy) = (Some(reading), None);
+            (stream.reading, stream.busy) = (Some((reading, Instant::now())), None);
         }
     }
 
@@ -152,14 +165,17 @@ impl Streams {
         stream.busy = None;
         let failure = match result {
             Ok(Progress::More(reading)) => {
-                stream.reading = Some(reading);
+                stream.reading = Some((reading, Instant::now()));
                 return;
             }
             Ok(Progress::Done(listing)) => {
                 let complete = listing.is_complete();
                 let suddenly_empty = listing.is_empty() && suddenly_empty(&listing);
                 let begun_at = listing.begun_at();
-                stream.newest = Some(StreamListing { listing: Arc::new(listing), suddenly_empty });
+                stream.listed.retain(|_, at| *at + REMEMBERED > now);
+                stream.listed.extend(listing.ids().map(|id| (id.to_owned(), begun_at)));
+                stream.newest =
+                    Some(StreamListing { listing: Arc::new(listing), suddenly_empty, listed_at: None });
                 if complete {
                     stream.trouble = None;
                     // Those who joined too late for it begin the next.
@@ -199,6 +215,7 @@ impl Stream {
             newest: None,
             trouble: None,
             reading: None,
+            listed: HashMap::new(),
             busy: None,
             joined: HashMap::new(),
             used: Instant::now(),

@@ -81,10 +81,9 @@ impl Namespace {
     ///
     /// # Errors
     /// If the API server can't be asked or written to.
-    pub async fn keep(&mut self, connection: KoreConnection) -> Result<KoreConnection, CallError> {
+    pub async fn keep(&mut self, mut connection: KoreConnection) -> Result<KoreConnection, CallError> {
         let name = connection.spec.credentials_secret_ref.name.clone();
         // First it is written which Secret: after a crash, it must be known which one to let go.
-        let mut connection = connection;
         let listed = secrets_of(&connection);
         if !listed.contains(&name) {
             connection = self.list_secrets(&connection, [listed, vec![name.clone()]].concat()).await?;
@@ -92,111 +91,150 @@ impl Namespace {
         if !IN_USE.is_on(&connection.metadata) && connection.metadata.deletion_timestamp.is_none() {
             connection = self.kube.patch(&connection, IN_USE.adding(&connection.metadata)).await?;
         }
-        let kept = match self.kube.find::<Secret>(&self.name, &name).await {
-            Ok(Some(secret)) if IN_USE.is_on(&secret.metadata) => true,
-            Ok(Some(secret)) if secret.metadata.deletion_timestamp.is_none() => {
-                let patch = IN_USE.adding(&secret.metadata);
-                match self.kube.patch(&secret, patch).await {
-                    Ok(_) => true,
-                    Err(CallError::Forbidden(why)) => {
-                        tracing::warn!(
-                            secret = name,
-                            why,
-                            "The Secret can't be kept for the campaigns that need it"
-                        );
-                        false
-                    }
-                    Err(error) => return Err(error),
-                }
-            }
-            Ok(Some(_) | None) | Err(CallError::Forbidden(_)) => false,
+        if !secrets_of(&connection).contains(&name) {
+            tracing::error!(
+                secret = name,
+                "The Secret is not held: the definition of KoreConnection is older than the operator"
+            );
+            return Ok(connection);
+        }
+        if self.keep_secret(&name).await? {
+            self.kept.insert(connection.name_any(), (connection.uid(), name.clone()));
+        }
+        // The one before it, if the connection names another now.
+        self.let_secrets_go(connection, Some(&name)).await.map(|(connection, _)| connection)
+    }
+
+    /// Keeps a Secret. Whether it is kept now.
+    async fn keep_secret(&self, name: &str) -> Result<bool, CallError> {
+        let secret = match self.kube.find_metadata::<Secret>(&self.name, name).await {
+            Ok(Some(secret)) => secret,
+            Ok(None) | Err(CallError::Forbidden(_)) => return Ok(false),
             Err(error) => return Err(error),
         };
-        if kept {
-            self.kept.insert(connection.name_any(), (connection.uid(), name));
+        if IN_USE.is_on(&secret.metadata) || secret.metadata.deletion_timestamp.is_some() {
+            return Ok(IN_USE.is_on(&secret.metadata));
         }
-        self.let_secrets_go(connection, true).await
+        match self.kube.patch_metadata(&secret, IN_USE.adding(&secret.metadata)).await {
+            Ok(_) => Ok(true),
+            Err(CallError::Forbidden(why)) => {
+                tracing::warn!(secret = name, why, "The Secret can't be held for the campaigns that need it");
+                Ok(false)
+            }
+            Err(error) => Err(error),
+        }
     }
 
     /// Lets a connection and its Secrets go, unless somebody needs them, as the API server says. Returns the connection as
-    /// it is then.
+    /// it is then, and what still holds it.
     ///
     /// # Errors
     /// If the API server can't be asked or written to.
-    pub async fn release(&mut self, connection: KoreConnection) -> Result<KoreConnection, CallError> {
+    pub async fn release(
+        &mut self,
+        connection: KoreConnection,
+    ) -> Result<(KoreConnection, Option<String>), CallError> {
         if !IN_USE.is_on(&connection.metadata) && secrets_of(&connection).is_empty() {
-            return Ok(connection);
+            return Ok((connection, None));
         }
         let fields = format!("spec.connectionRef.name={}", connection.name_any());
         let campaigns = self.kube.select::<VoiceCampaign>(&self.name, &fields).await?;
-        let needed = campaigns.iter().any(|campaign| match &campaign.0 {
+        let needed = campaigns.iter().find(|campaign| match &campaign.0 {
             Ok(campaign) => {
                 campaign.spec.connection_ref.name == connection.name_any() && (self.needs)(campaign)
             }
             // Whatever it is, it is not known to need none.
             Err(_) => true,
         });
-        if needed {
-            return Ok(connection);
+        if let Some(campaign) = needed {
+            return Ok((connection, Some(format!("the VoiceCampaign {} needs it", campaign.name_any()))));
         }
         self.doubt(&connection.name_any());
-        let connection = self.let_secrets_go(connection, false).await?;
+        let (connection, held) = self.let_secrets_go(connection, None).await?;
+        if held.is_some() {
+            return Ok((connection, held));
+        }
         match IN_USE.removing(&connection.metadata, Unneeded(())) {
-            Some(patch) => match self.kube.patch(&connection, patch).await {
-                Err(CallError::Gone) => Ok(connection),
-                other => other,
-            },
-            None => Ok(connection),
+            Some(patch) => Ok((self.kube.patch(&connection, patch).await?, None)),
+            None => Ok((connection, None)),
         }
     }
 
-    /// Lets go the Secrets of a connection that went although it was in use: nobody knows of them any more.
+    /// Lets go the Secrets of a connection that went although it was in use: nobody knows of them any more. What still
+    /// holds one.
     ///
     /// # Errors
     /// If the API server can't be asked or written to.
-    pub async fn orphaned(&mut self, connection: &KoreConnection) -> Result<(), CallError> {
+    pub async fn orphaned(&mut self, connection: &KoreConnection) -> Result<Option<String>, CallError> {
         self.doubt(&connection.name_any());
+        let mut held = None;
         for secret in secrets_of(connection) {
-            self.let_secret_go(connection, &secret).await?;
+            held = self.let_secret_go(connection, &secret).await?.or(held);
         }
-        Ok(())
+        Ok(held)
     }
 
-    /// Lets the listed Secrets of a connection go, but perhaps for the one that it names.
+    /// Lets the listed Secrets of a connection go, but for one, and lists what is still held. What holds one that should go.
     async fn let_secrets_go(
         &self,
         connection: KoreConnection,
-        keep_current: bool,
-    ) -> Result<KoreConnection, CallError> {
-        let current = Some(&connection.spec.credentials_secret_ref.name).filter(|_| keep_current);
-        let (kept, former): (Vec<_>, Vec<_>) =
-            secrets_of(&connection).into_iter().partition(|name| Some(name) == current);
-        for secret in &former {
-            self.let_secret_go(&connection, secret).await?;
+        but: Option<&str>,
+    ) -> Result<(KoreConnection, Option<String>), CallError> {
+        let (listed, mut still, mut held) = (secrets_of(&connection), Vec::new(), None);
+        for secret in &listed {
+            let holds = match but {
+                Some(but) if but == secret => None,
+                Some(_) | None => Some(self.let_secret_go(&connection, secret).await?),
+            };
+            match holds {
+                None => still.push(secret.clone()),
+                Some(Some(why)) => {
+                    still.push(secret.clone());
+                    held = Some(why);
+                }
+                Some(None) => {}
+            }
         }
-        if former.is_empty() { Ok(connection) } else { self.list_secrets(&connection, kept).await }
+        if still == listed {
+            return Ok((connection, held));
+        }
+        Ok((self.list_secrets(&connection, still).await?, held))
     }
 
-    /// Takes `in-use` off a Secret, unless another connection of the namespace needs it.
-    async fn let_secret_go(&self, connection: &KoreConnection, name: &str) -> Result<(), CallError> {
-        let others = self.kube.select::<KoreConnection>(&self.name, "").await?;
-        let needed = others.iter().any(|other| match &other.0 {
-            Ok(other) => {
-                other.uid() != connection.uid() && secrets_of(other).iter().any(|secret| secret == name)
+    /// Takes `in-use` off a Secret, unless another connection of the namespace needs it: that one will. What is in the way,
+    /// if something is.
+    async fn let_secret_go(
+        &self,
+        connection: &KoreConnection,
+        name: &str,
+    ) -> Result<Option<String>, CallError> {
+        let connections = self.kube.select::<KoreConnection>(&self.name, "").await?;
+        let (mut others, mut unreadable) = (Vec::new(), None);
+        for other in connections.iter().filter(|other| other.uid() != connection.uid()) {
+            match &other.0 {
+                Ok(other) => others.push(other),
+                Err(_) => unreadable = Some(other.name_any()),
             }
-            Err(_) => true,
-        });
-        if needed {
-            return Ok(());
         }
-        let secret = match self.kube.find::<Secret>(&self.name, name).await {
+        if others.iter().any(|other| secrets_of(other).iter().any(|secret| secret == name)) {
+            return Ok(None);
+        }
+        if let Some(other) = unreadable {
+            return Ok(Some(format!(
+                "the KoreConnection {other} can't be read, and may need the Secret {name}"
+            )));
+        }
+        let secret = match self.kube.find_metadata::<Secret>(&self.name, name).await {
             Ok(Some(secret)) => secret,
-            Ok(None) => return Ok(()),
+            Ok(None) => return Ok(None),
+            Err(CallError::Forbidden(why)) => return Ok(Some(not_allowed(name, &why))),
             Err(error) => return Err(error),
         };
-        let Some(patch) = IN_USE.removing(&secret.metadata, Unneeded(())) else { return Ok(()) };
-        match self.kube.patch(&secret, patch).await {
-            Ok(_) | Err(CallError::Gone) => Ok(()),
+        let Some(patch) = IN_USE.removing(&secret.metadata, Unneeded(())) else { return Ok(None) };
+        // If it is gone by now, the next look finds that.
+        match self.kube.patch_metadata(&secret, patch).await {
+            Ok(_) => Ok(None),
+            Err(CallError::Forbidden(why) | CallError::Refused(why)) => Ok(Some(not_allowed(name, &why))),
             Err(error) => Err(error),
         }
     }
@@ -213,4 +251,8 @@ impl Namespace {
 
 fn secrets_of(connection: &KoreConnection) -> Vec<String> {
     connection.status.as_ref().map(|status| status.secrets_in_use.clone()).unwrap_or_default()
+}
+
+fn not_allowed(secret: &str, why: &str) -> String {
+    format!("the operator may not take its finalizer off the Secret {secret}: {why}")
 }

@@ -18,7 +18,7 @@ pub use keep::{IN_USE, Keeper, Unneeded};
 pub use reconcile::{Context, Memory, Watched, error_policy, gone, reconcile, what_matters};
 pub use resolve::Connections;
 pub use status::{ConnectionReason, Known, Verdict, of as status_of};
-pub use users::Users;
+pub use users::{ConnectionKey, Users};
 
 use crate::kore::Target;
 
@@ -38,6 +38,8 @@ pub enum Connection {
 pub struct UsableConnection {
     /// Everything needed for a call.
     pub target: Target,
+    /// Name of the Secret with the credentials.
+    pub secret: String,
     /// Most calls in any 60 seconds.
     pub requests_per_minute: usize,
 }
@@ -62,6 +64,18 @@ pub enum Problem {
         name: String,
         /// What does not fit.
         why: String,
+    },
+    /// It is of another account than the campaign.
+    #[error(
+        "The campaign is in the account {was}, and the KoreConnection {connection} is of the account {now}. What Kore says there proves nothing: create the connection again as it was, or set spec.deletionPolicy to Orphan to leave the campaign in Kore."
+    )]
+    AccountChanged {
+        /// Name of the KoreConnection.
+        connection: String,
+        /// The account of the campaign.
+        was: String,
+        /// The account of the connection.
+        now: String,
     },
     /// There is no such Secret.
     #[error(

@@ -10,7 +10,7 @@ use kube::runtime::controller::Action;
 use kube::{Resource, ResourceExt};
 
 use super::Connections;
-use super::keep::Keeper;
+use super::keep::{IN_USE, Keeper};
 use super::status::{self, Known};
 use super::users::Users;
 use crate::api::{KoreConnection, KoreConnectionStatus};
@@ -26,6 +26,8 @@ const PAUSE: Duration = Duration::from_secs(1);
 const RETRY: Duration = Duration::from_secs(10);
 /// How soon it is looked at again, if nothing happens.
 const INTERVAL: Duration = Duration::from_secs(600);
+/// How often it is tried to let the Secret of a connection go that was removed by force: for some 20 minutes.
+const LAST_TRY: i32 = 12;
 /// Longest pause after a failure.
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
@@ -111,26 +113,39 @@ pub fn error_policy(object: Arc<Watched>, error: &CallError, context: Arc<Contex
 
 async fn look(cached: &KoreConnection, context: &Context) -> Result<Action, CallError> {
     let (namespace, name) = (cached.namespace().unwrap_or_default(), cached.name_any());
+    let problem = context.connections.problem(cached).await?;
     let mut kept = context.keeper.namespace(&namespace).await;
     let Some(fresh) = context.kube.read_again(cached).await? else { return Ok(Action::await_change()) };
     let campaigns = context.users.count(&namespace, &name);
-    let connection = if campaigns > 0 { kept.keep(fresh).await? } else { kept.release(fresh).await? };
-    let problem = context.connections.problem(&connection).await?;
-    let verdict = context.connections.verdict(&namespace, &name);
+    let (connection, held) =
+        if campaigns > 0 { (kept.keep(fresh).await?, None) } else { kept.release(fresh).await? };
+    let terminating = connection.metadata.deletion_timestamp.is_some();
+    if terminating && !IN_USE.is_on(&connection.metadata) {
+        // It goes, or somebody else holds it.
+        return Ok(Action::await_change());
+    }
+    let secret = &connection.spec.credentials_secret_ref.name;
+    let verdict = context.connections.verdict(&namespace, &name, secret);
     let stored = connection.status.clone().unwrap_or_default();
-    let secrets_in_use = &stored.secrets_in_use;
-    let known = Known { problem: problem.as_ref(), verdict: verdict.as_ref(), campaigns, secrets_in_use };
+    let known = Known {
+        problem: problem.as_ref(),
+        verdict: verdict.as_ref(),
+        campaigns,
+        held: held.as_deref(),
+        secrets_in_use: &stored.secrets_in_use,
+    };
     let status = status::of(&connection, &known, Timestamp::now());
     if connection.status.as_ref() != Some(&status) {
         match context.kube.replace_status(&connection, &status).await {
             Ok(_) | Err(CallError::Gone) => {}
             Err(error) => return Err(error),
         }
+        drop(kept);
         if let Some(note) = note(&stored, &status) {
             context.events.publish(&connection, note).await;
         }
     }
-    Ok(Action::requeue(if problem.is_some() { RETRY } else { INTERVAL }))
+    Ok(Action::requeue(if problem.is_some() || terminating || held.is_some() { RETRY } else { INTERVAL }))
 }
 
 /// The event that tells of a new status, if a user wants to see one.
@@ -148,13 +163,15 @@ fn note(before: &KoreConnectionStatus, after: &KoreConnectionStatus) -> Option<N
     told.then(|| Note { warning: stalled, reason: reason.as_str(), action: "Observe", text: now.message })
 }
 
-/// What of a connection its campaigns depend on. Not the number of campaigns, which changes with each of them.
+/// What of a connection its campaigns depend on. Not the number of campaigns, which changes with each of them; nor what
+/// Kore says of the credentials, which they hear themselves.
 pub fn what_matters(connection: &Watched) -> impl PartialEq + Clone + use<> {
-    let ready = connection.0.as_ref().ok().and_then(|connection| {
-        let conditions = &connection.status.as_ref()?.conditions;
-        conditions.iter().find(|condition| condition.type_ == "Ready").map(|ready| ready.reason.clone())
-    });
-    (connection.uid(), connection.meta().generation, connection.0.is_ok(), ready)
+    let conditions =
+        connection.0.as_ref().ok().and_then(|connection| Some(&connection.status.as_ref()?.conditions));
+    let missing = status::ConnectionReason::CredentialsMissing.as_str();
+    let missing =
+        conditions.is_some_and(|conditions| conditions.iter().any(|condition| condition.reason == missing));
+    (connection.uid(), connection.meta().generation, connection.0.is_ok(), missing)
 }
 
 /// A connection has gone although it was in use: somebody has removed its finalizer.
@@ -169,8 +186,14 @@ pub async fn gone(connection: KoreConnection, context: Arc<Context>) {
             "The connection is gone although campaigns need it; create it again"
         );
     }
-    let mut kept = context.keeper.namespace(&namespace).await;
-    if let Err(error) = kept.orphaned(&connection).await {
-        tracing::warn!(%error, namespace, "A Secret of a connection that is gone may still carry our finalizer");
+    for failures in 1..=LAST_TRY {
+        let held = context.keeper.namespace(&namespace).await.orphaned(&connection).await;
+        let why = match held {
+            Ok(None) => return,
+            Ok(Some(why)) => why,
+            Err(error) => error.to_string(),
+        };
+        tracing::warn!(why, namespace, "A Secret of a connection that is gone still carries our finalizer");
+        tokio::time::sleep(backoff(&name, failures)).await;
     }
 }

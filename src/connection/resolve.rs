@@ -11,7 +11,7 @@ use secrecy::zeroize::Zeroize;
 use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::Mutex;
 
-use super::{Connection, Keeper, Problem, UsableConnection, Verdict, Watched};
+use super::{Connection, ConnectionKey, Keeper, Problem, UsableConnection, Verdict, Watched};
 use crate::api::{JwtAlgorithm, KoreConnection, KoreConnectionSpec};
 use crate::kore::{Account, Algorithm, Credentials, Target, TokenSettings};
 use crate::kube_ext::{CallError, Kube, Wake};
@@ -26,7 +26,7 @@ pub struct Connections {
     stores: Vec<Store<Watched>>,
     keeper: Arc<Keeper>,
     wake: Wake<Watched>,
-    verdicts: std::sync::Mutex<HashMap<(String, String), Verdict>>,
+    verdicts: std::sync::Mutex<HashMap<ConnectionKey, (Verdict, String)>>,
     credentials: Mutex<HashMap<SecretKey, Arc<Mutex<Cached>>>>,
 }
 
@@ -75,7 +75,7 @@ impl Connections {
         };
         let secret = &connection.spec.credentials_secret_ref.name;
         // What was refused may be put right at any moment.
-        let read = match self.verdict(namespace, name) {
+        let read = match self.verdict(namespace, name, secret) {
             Some(Verdict::Refused(_)) => self.read(namespace, secret).await?,
             Some(Verdict::Accepted) | None => self.credentials(namespace, secret).await?,
         };
@@ -119,20 +119,25 @@ impl Connections {
         Ok(true)
     }
 
-    /// Kore has said something of the credentials of a connection.
-    pub fn heard(&self, namespace: &str, name: &str, verdict: Verdict) {
+    /// Kore has said something of the credentials of a connection, which were in this Secret.
+    pub fn heard(&self, namespace: &str, name: &str, secret: &str, verdict: Verdict) {
         let key = (namespace.to_owned(), name.to_owned());
         let mut verdicts = self.verdicts.lock().unwrap_or_else(PoisonError::into_inner);
-        if verdicts.get(&key) != Some(&verdict) {
-            verdicts.insert(key, verdict);
+        // The words may differ each time.
+        let told = verdicts.get(&key).is_some_and(|(known, of)| {
+            of == secret && std::mem::discriminant(known) == std::mem::discriminant(&verdict)
+        });
+        if !told {
+            verdicts.insert(key, (verdict, secret.to_owned()));
             self.wake.wake(ObjectRef::new(name).within(namespace));
         }
     }
 
-    /// What Kore has said of the credentials of a connection.
-    pub fn verdict(&self, namespace: &str, name: &str) -> Option<Verdict> {
+    /// What Kore has said of the credentials of a connection, if they were in this Secret.
+    pub fn verdict(&self, namespace: &str, name: &str, secret: &str) -> Option<Verdict> {
         let key = (namespace.to_owned(), name.to_owned());
-        self.verdicts.lock().unwrap_or_else(PoisonError::into_inner).get(&key).cloned()
+        let verdicts = self.verdicts.lock().unwrap_or_else(PoisonError::into_inner);
+        verdicts.get(&key).filter(|(_, of)| of == secret).map(|(verdict, _)| verdict.clone())
     }
 
     /// Has a connection looked at.
@@ -242,6 +247,7 @@ fn usable(connection: &KoreConnection, credentials: Credentials) -> UsableConnec
     let seconds = |number: i32| Duration::from_secs(u64::try_from(number).unwrap_or(1).max(1));
     UsableConnection {
         requests_per_minute: usize::try_from(spec.rate_limit.requests_per_minute).unwrap_or(1).max(1),
+        secret: spec.credentials_secret_ref.name.clone(),
         target: Target {
             account: account(spec),
             iid: spec.iid.clone(),

@@ -62,6 +62,8 @@ pub struct Known<'a> {
     pub verdict: Option<&'a Verdict>,
     /// How many campaigns use it.
     pub campaigns: usize,
+    /// What else holds it.
+    pub held: Option<&'a str>,
     /// The Secrets that carry our finalizer for it.
     pub secrets_in_use: &'a [String],
 }
@@ -103,6 +105,10 @@ fn describe(connection: &KoreConnection, known: &Known<'_>, stored: &KoreConnect
             "The connection is being deleted. It is held, with its Secret, for {campaigns} VoiceCampaigns that could not be \
              deleted in Kore without it, and goes when they are gone."
         );
+        return ("False", Some("Reconciling"), ConnectionReason::InUse, message);
+    }
+    if let (true, Some(why)) = (connection.metadata.deletion_timestamp.is_some(), known.held) {
+        let message = format!("The connection is being deleted, and can't be let go: {why}.");
         return ("False", Some("Reconciling"), ConnectionReason::InUse, message);
     }
     if let Some(problem) = known.problem {

@@ -4,33 +4,64 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 /// Which objects use which connection, as the watches show it.
 #[derive(Default)]
 pub struct Users {
-    /// Uids by namespace and name of the connection.
-    connections: Mutex<HashMap<(String, String), HashSet<String>>>,
+    index: Mutex<Index>,
+}
+
+/// Namespace and name of a connection.
+pub type ConnectionKey = (String, String);
+
+#[derive(Default)]
+struct Index {
+    /// Uids by connection.
+    connections: HashMap<ConnectionKey, HashSet<String>>,
+    /// The connection of each uid: an object may be unreadable when it goes.
+    used: HashMap<String, ConnectionKey>,
 }
 
 impl Users {
-    /// An object uses a connection, or does not any more. Whether that is news.
-    pub fn note(&self, namespace: &str, connection: &str, uid: &str, uses: bool) -> bool {
-        let key = (namespace.to_owned(), connection.to_owned());
-        let mut connections = self.connections();
-        if uses {
-            return connections.entry(key).or_default().insert(uid.to_owned());
-        }
-        let Some(users) = connections.get_mut(&key) else { return false };
-        let news = users.remove(uid);
+    /// An object uses a connection. Whether that is news.
+    pub fn uses(&self, uid: &str, connection: ConnectionKey) -> bool {
+        let mut index = self.index();
+        index.used.insert(uid.to_owned(), connection.clone());
+        index.connections.entry(connection).or_default().insert(uid.to_owned())
+    }
+
+    /// An object needs no connection any more. Which one it has used.
+    pub fn gone(&self, uid: &str) -> Option<ConnectionKey> {
+        let mut index = self.index();
+        let connection = index.used.remove(uid)?;
+        let users = index.connections.get_mut(&connection)?;
+        users.remove(uid);
         if users.is_empty() {
-            connections.remove(&key);
+            index.connections.remove(&connection);
         }
-        news
+        Some(connection)
     }
 
     /// How many objects use a connection.
     pub fn count(&self, namespace: &str, connection: &str) -> usize {
         let key = (namespace.to_owned(), connection.to_owned());
-        self.connections().get(&key).map_or(0, HashSet::len)
+        self.index().connections.get(&key).map_or(0, HashSet::len)
     }
 
-    fn connections(&self) -> MutexGuard<'_, HashMap<(String, String), HashSet<String>>> {
-        self.connections.lock().unwrap_or_else(PoisonError::into_inner)
+    fn index(&self) -> MutexGuard<'_, Index> {
+        self.index.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_object_counts_once_and_goes_by_its_uid() {
+        let (users, key) = (Users::default(), ("n".to_owned(), "c".to_owned()));
+        assert!(users.uses("u-1", key.clone()));
+        assert!(!users.uses("u-1", key.clone()));
+        assert!(users.uses("u-2", key.clone()));
+        assert_eq!(users.count("n", "c"), 2);
+        assert_eq!(users.gone("u-1"), Some(key.clone()));
+        assert_eq!(users.gone("u-1"), None);
+        assert_eq!((users.count("n", "c"), users.count("n", "d")), (1, 0));
     }
 }

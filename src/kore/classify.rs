@@ -68,6 +68,8 @@ pub struct Failure {
     pub kind: FailureKind,
     /// How long the service wants to be left alone. Always set for [`FailureKind::Throttled`].
     pub retry_after: Option<Duration>,
+    /// Whether the request may have reached the service: not, if there was no connection.
+    pub sent: bool,
     /// What of the answer may be shown.
     pub answer: AnswerSummary,
 }
@@ -154,7 +156,12 @@ impl Failure {
 
     fn without_envelope(kind: FailureKind, http_status: Option<u16>, message: &str) -> Self {
         let message = scrub::message(message);
-        Self { kind, retry_after: None, answer: AnswerSummary { http_status, status: None, message } }
+        Self {
+            kind,
+            retry_after: None,
+            sent: true,
+            answer: AnswerSummary { http_status, status: None, message },
+        }
     }
 }
 
@@ -238,7 +245,7 @@ fn success(answer: &RawAnswer) -> Result<Envelope, Failure> {
             message: without_envelope(answer).to_owned(),
         },
     };
-    Err(Failure { kind, retry_after, answer })
+    Err(Failure { kind, retry_after, sent: true, answer })
 }
 
 /// A refusal for the rate limit or the credentials may come under another status [rate-limit-ccai, delete-users,
@@ -283,7 +290,7 @@ fn without_envelope(answer: &RawAnswer) -> &'static str {
 
 fn violation(answer: &RawAnswer, envelope: &Envelope, what: &str) -> Failure {
     let answer = AnswerSummary { message: scrub::message(what), ..summary(answer, envelope) };
-    Failure { kind: FailureKind::ContractViolation, retry_after: None, answer }
+    Failure { kind: FailureKind::ContractViolation, retry_after: None, sent: true, answer }
 }
 
 fn summary(answer: &RawAnswer, envelope: &Envelope) -> AnswerSummary {

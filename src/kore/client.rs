@@ -201,5 +201,6 @@ fn transport(error: &reqwest::Error) -> Failure {
         cause = source;
     }
     let own_text = std::ptr::addr_eq(cause, error);
-    Failure::unreachable(&if own_text { what.to_owned() } else { format!("{what}: {cause}") })
+    let words = if own_text { what.to_owned() } else { format!("{what}: {cause}") };
+    Failure { sent: !(error.is_connect() || error.is_builder()), ..Failure::unreachable(&words) }
 }

@@ -54,6 +54,11 @@ impl Listing {
         self.campaigns.get(campaign_id)
     }
 
+    /// The ids of the campaigns that were listed.
+    pub fn ids(&self) -> impl Iterator<Item = &str> {
+        self.campaigns.keys().map(String::as_str)
+    }
+
     /// How many campaigns were listed.
     pub fn len(&self) -> usize {
         self.campaigns.len()

@@ -34,6 +34,8 @@ pub mod answers {
     pub use super::classify::{deletion, listing, single};
 }
 
+use std::hash::{BuildHasher, RandomState};
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use secrecy::{ExposeSecret, SecretString};
@@ -105,6 +107,15 @@ impl Target {
             hash.update([0]);
         }
         Identity(hash.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect())
+    }
+
+    /// A hash of what a token is made with, of this process alone: whoever does not have the same secret does not share
+    /// what it lets one see.
+    pub fn credentials_hash(&self) -> u64 {
+        static SEED: OnceLock<RandomState> = OnceLock::new();
+        let Credentials { client_id, client_secret } = &self.credentials;
+        let parts = (client_id.expose_secret(), client_secret.expose_secret(), &self.token.subject);
+        SEED.get_or_init(RandomState::new).hash_one((parts, self.token.algorithm))
     }
 }
 

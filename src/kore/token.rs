@@ -19,7 +19,7 @@ pub struct TokenSettings {
 }
 
 /// Signing algorithms with a shared secret that Kore documents [sdk-security].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Algorithm {
     /// HMAC with SHA-256.
     HS256,

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use json_patch::Patch;
 use kube::api::{ApiResource, DynamicObject, ListParams, PatchParams};
-use kube::core::{DeserializeGuard, NamespaceResourceScope};
+use kube::core::{DeserializeGuard, NamespaceResourceScope, PartialObjectMeta};
 use kube::{Api, Client, Resource, ResourceExt};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -68,6 +68,40 @@ impl Kube {
         let api = self.api(object);
         let patch = kube::api::Patch::Json::<()>(patch);
         self.bounded(api.patch(&object.name_any(), &PatchParams::default(), &patch)).await
+    }
+
+    /// Patches the main resource of an object of which only the metadata is known, and is returned. The patch must test the
+    /// uid.
+    ///
+    /// # Errors
+    /// See [`CallError`]; nothing is retried here.
+    pub async fn patch_metadata<K>(
+        &self,
+        object: &PartialObjectMeta<K>,
+        patch: Patch,
+    ) -> Result<PartialObjectMeta<K>, CallError>
+    where
+        K: Resource<Scope = NamespaceResourceScope, DynamicType = ()> + Clone + DeserializeOwned + Debug,
+    {
+        let api: Api<K> = Api::namespaced(self.client(), &object.namespace().unwrap_or_default());
+        let patch = kube::api::Patch::Json::<()>(patch);
+        self.bounded(api.patch_metadata(&object.name_any(), &PatchParams::default(), &patch)).await
+    }
+
+    /// Reads the metadata of an object; `None` if there is none of that name.
+    ///
+    /// # Errors
+    /// See [`CallError`].
+    pub async fn find_metadata<K>(
+        &self,
+        namespace: &str,
+        name: &str,
+    ) -> Result<Option<PartialObjectMeta<K>>, CallError>
+    where
+        K: Resource<Scope = NamespaceResourceScope, DynamicType = ()> + Clone + DeserializeOwned + Debug,
+    {
+        let api: Api<K> = Api::namespaced(self.client(), namespace);
+        self.bounded(api.get_metadata_opt(name)).await
     }
 
     /// Replaces the whole status of the very object (tested by its uid).

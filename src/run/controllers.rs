@@ -127,7 +127,7 @@ fn controller<S: CampaignService>(
     });
     let connection_watch = watch_connections(
         api::<KoreConnection>(&wiring.kube, namespace),
-        connection_writer,
+        (connections.clone(), connection_writer),
         campaigns.clone(),
         (connection_context.clone(), shared.wake.clone(), shared.connections_listed.clone()),
         wiring.health.clone(),

@@ -1,6 +1,6 @@
 //! The watches: pruned, reflected into a cache, begun anew from time to time; and what follows from what they show.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::sync::Arc;
 use std::time::Duration;
@@ -62,13 +62,14 @@ pub(super) fn watch_campaigns<S: CampaignService>(
 /// Keeps the cache of connections, and wakes the campaigns of one that has changed.
 pub(super) fn watch_connections(
     api: Api<Connection>,
-    writer: Writer<Connection>,
+    (cache, writer): (Store<Connection>, Writer<Connection>),
     campaigns: Store<Campaign>,
     (context, wake, listed): (Arc<connection::Context>, Arc<Wake<Campaign>>, Arc<Listed>),
     health: Arc<Health>,
 ) -> impl Stream<Item = Result<Connection, watcher::Error>> + Send {
     let mut first = true;
     let mut known = HashMap::new();
+    let mut before = Vec::new();
     relisting(move || watcher(api.clone(), watch_config()))
         .modify(prune)
         .default_backoff()
@@ -97,13 +98,23 @@ pub(super) fn watch_connections(
                     tokio::spawn(connection::gone(connection, context.clone()));
                 }
             }
+            Ok(watcher::Event::Init) => before = cache.state(),
             Ok(watcher::Event::InitDone) => {
+                let there: HashSet<_> =
+                    cache.state().iter().filter_map(|connection| connection.uid()).collect();
+                for missing in std::mem::take(&mut before) {
+                    if let Ok(connection) = &missing.0
+                        && connection.uid().is_some_and(|uid| !there.contains(&uid))
+                    {
+                        tokio::spawn(connection::gone(connection.clone(), context.clone()));
+                    }
+                }
                 if std::mem::take(&mut first) {
                     listed.one_more();
                     health.shown();
                 }
             }
-            Ok(watcher::Event::Init | watcher::Event::InitApply(_) | watcher::Event::Apply(_)) => {}
+            Ok(watcher::Event::InitApply(_) | watcher::Event::Apply(_)) => {}
             Err(error) => tracing::warn!(%error, "The watch of KoreConnections was interrupted"),
         })
         .applied_objects()
@@ -144,7 +155,7 @@ mod tests {
         let mut watch =
             Box::pin(relisting(|| stream::once(async { begun.elapsed() }).chain(stream::pending())));
         let mut last = watch.next().await.unwrap();
-        let mut pauses = std::collections::HashSet::new();
+        let mut pauses = HashSet::new();
         for _ in 0..20 {
             let next = watch.next().await.unwrap();
             let pause = next - last;

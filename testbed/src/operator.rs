@@ -1,10 +1,12 @@
 //! The operator as a process, under its own ServiceAccount.
 
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
@@ -73,9 +75,17 @@ pub fn kubeconfig(plane: &ControlPlane) -> Result<PathBuf> {
 }
 
 fn kubeconfig_for(plane: &ControlPlane, file: &str, server: Option<&str>) -> Result<PathBuf> {
-    let (namespace, name) = SERVICE_ACCOUNT;
-    let kubectl = plane.kubectl()?;
-    let token = kubectl.try_run(&["create", "token", name, "--namespace", namespace, "--duration=24h"])?;
+    // One for each control plane: it lasts longer than any of them.
+    static TOKENS: Mutex<BTreeMap<PathBuf, String>> = Mutex::new(BTreeMap::new());
+    let mut tokens = TOKENS.lock().unwrap_or_else(PoisonError::into_inner);
+    let token = match tokens.entry(plane.folder().to_owned()) {
+        Entry::Occupied(token) => token.into_mut(),
+        Entry::Vacant(none) => {
+            let (namespace, name) = SERVICE_ACCOUNT;
+            let arguments = ["create", "token", name, "--namespace", namespace, "--duration=24h"];
+            none.insert(plane.kubectl()?.try_run(&arguments)?)
+        }
+    };
     plane.kubeconfig_for_token(file, token.trim(), server)
 }
 
@@ -158,6 +168,11 @@ impl Operator {
     /// What it has logged so far.
     pub fn output(&self) -> String {
         self.process.output()
+    }
+
+    /// Whether it runs.
+    pub fn is_running(&mut self) -> bool {
+        self.process.assert_running().is_ok()
     }
 
     /// Kills it, as the OOM killer does.

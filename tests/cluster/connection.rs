@@ -82,7 +82,7 @@ async fn a_namespace_goes_with_everything_in_it() {
     assert_eq!(ready(&connection)["reason"], "InUse", "{connection:#}");
     assert!(world.find("secret", "kore-jwt-app").is_some(), "the Secret outlives the need for it");
     world.kore.clear_faults();
-    wait::until("all campaigns are deleted in Kore", Duration::from_secs(120), || {
+    wait::until("all campaigns are deleted in Kore", Duration::from_secs(240), || {
         Ok(world.kore.campaigns().is_empty().then_some(()))
     })
     .unwrap();

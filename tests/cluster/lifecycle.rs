@@ -154,7 +154,7 @@ async fn no_secret_gets_out() {
     assert!(!seen.contains("eyJ0eXAiOiJKV1Qi") && !seen.contains("eyJhbGciOiJIUzI1NiI"), "a token got out");
     assert!(!seen.to_lowercase().contains(r#""auth":"#), "an auth header got out");
     // The operator's own token for the API server neither.
-    let kubeconfig = std::fs::read_to_string(plane().folder().join("operator.kubeconfig")).unwrap();
+    let kubeconfig = std::fs::read_to_string(operator::kubeconfig(plane()).unwrap()).unwrap();
     let token = serde_json::from_str::<Value>(&kubeconfig).unwrap()["users"][0]["user"]["token"].clone();
     assert!(!seen.contains(token.as_str().unwrap()), "the operator's token got out");
 }

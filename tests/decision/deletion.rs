@@ -2,10 +2,12 @@
 
 use jiff::SignedDuration;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
-use voicecampaign_operator::api::{DeletionPolicy, DeletionStatus, GroundName, VoiceCampaign};
+use voicecampaign_operator::api::{
+    AccountReference, DeletionPolicy, DeletionStatus, GroundName, VoiceCampaign, VoiceCampaignStatus,
+};
 use voicecampaign_operator::campaign::{Observed, OtherClaim, Reason, Step, decide};
 use voicecampaign_operator::connection::{Connection, Problem};
-use voicecampaign_operator::kore::FailureKind;
+use voicecampaign_operator::kore::{Failure, FailureKind};
 
 use crate::support::*;
 
@@ -191,4 +193,31 @@ fn what_may_have_taken_effect_is_recorded() {
         ];
         assert_eq!(possible, !refused.contains(&kind), "{kind}");
     }
+    let unsent = attempt(Err(Failure { sent: false, ..failure(FailureKind::Unreachable, None) }));
+    let written =
+        status(decide(&Observed { attempt: Some(&unsent), ..observed(&object, &connection) }, at(0)));
+    assert_eq!(written.deletion.unwrap().may_have_taken_effect_at, None, "there was no connection");
+}
+
+/// A connection that was created anew with another account can't delete the campaign, nor prove that it is absent.
+#[test]
+fn another_account_under_the_same_name_is_not_asked() {
+    let connection = usable();
+    let account = |id: &str| Some(AccountReference { host: "https://h".into(), account_id: id.into() });
+    for mut object in [deleted(), living()] {
+        let status_ = VoiceCampaignStatus { account: account("b"), ..VoiceCampaignStatus::default() };
+        object.status = Some(status_);
+        let stalled = status(decide(&observed(&object, &connection), at(0)));
+        assert_eq!(reason(&stalled), "AccountChanged");
+        assert!(has(&stalled, "Stalled") && ready(&stalled).message.contains("b at https://h"));
+    }
+    let mut object = deleted();
+    object.status = Some(VoiceCampaignStatus { account: account("a"), ..VoiceCampaignStatus::default() });
+    assert_eq!(decide(&observed(&object, &connection), at(0)), Step::Delete);
+    // It is recorded with the first attempt at the latest.
+    object.status = None;
+    let attempt = attempt(Err(failure(FailureKind::Unavailable, None)));
+    let recorded =
+        status(decide(&Observed { attempt: Some(&attempt), ..observed(&object, &connection) }, at(0)));
+    assert_eq!(recorded.account, account("a"));
 }

@@ -105,13 +105,14 @@ fn any_look() -> impl Strategy<Value = Look> {
 /// Listings that were read just now: about `at(0)` or a little later.
 fn any_listing() -> impl Strategy<Value = StreamListing> {
     let ids = prop::sample::select(vec![vec![], vec!["cd-0"], vec!["cd-0", "cd-1"]]);
-    (ids, 0..4, any::<bool>()).prop_map(|(ids, kind, suddenly_empty)| {
+    let listed_at = prop::option::weighted(0.3, any_time());
+    (ids, 0..4, any::<bool>(), listed_at).prop_map(|(ids, kind, suddenly_empty, listed_at)| {
         let read = match kind {
             0 => incomplete(&ids),
             1 => listing_as("app-2", &ids),
             _ => listing(&ids),
         };
-        StreamListing { suddenly_empty: suddenly_empty && ids.is_empty(), ..read }
+        StreamListing { suddenly_empty: suddenly_empty && ids.is_empty(), listed_at, ..read }
     })
 }
 
@@ -124,13 +125,14 @@ fn any_trouble() -> impl Strategy<Value = ListingTrouble> {
 /// return the campaign, two complete listings of one identity miss it, both begun after the answer, 10 s apart (5 min, if
 /// both are suddenly empty; one of each proves nothing).
 fn proves(proof: &ProofStatus, read: &StreamListing) -> bool {
-    let StreamListing { listing, suddenly_empty } = read;
+    let StreamListing { listing, suddenly_empty, listed_at } = read;
     let (Some(asked), Some(first)) = (&proof.not_returned_at, &proof.first_listing) else { return false };
     let distance = if first.suddenly_empty { 300 } else { 10 };
     listing.identity().as_str() == proof.identity
         && proof.identity == target().identity().as_str()
         && listing.is_complete()
         && listing.get("cd-1").is_none()
+        && listed_at.is_none_or(|at| at <= proof.answered_at.0)
         && *suddenly_empty == first.suddenly_empty
         && listing.begun_at().duration_since(first.ended_at.0).as_secs() >= distance
         && listing.begun_at() >= asked.0

@@ -246,7 +246,7 @@ fn a_stream_that_is_suddenly_empty_is_not_believed_at_once() {
         let first = proof.first_listing.clone().map(|first| ListingRecord { suddenly_empty: true, ..first });
         ProofStatus { first_listing: first, ..proof }
     };
-    let (object, _) = shown(&proving(suddenly(-299)), &empty, at(0));
+    let (object, _) = shown(&proving(suddenly(-290)), &empty, at(0));
     assert_eq!(deletion(&object).ground, None, "too early");
     let (object, _) = shown(&proving(suddenly(-302)), &empty, at(0));
     assert_eq!(deletion(&object).ground, Some(GroundName::Absent));
@@ -290,4 +290,32 @@ fn a_recorded_absence_needs_its_proof() {
     let object = with(deleted(), made_up);
     let step = decide(&observed(&object, &usable()), at(0));
     assert!(!matches!(step, Step::Release(_)), "{step:?}");
+}
+
+/// R5: a campaign that flaps. A listing between the two that count has shown it, or one that came too early to count.
+#[test]
+fn whatever_has_shown_the_campaign_ends_the_proof() {
+    let flapped = StreamListing { listed_at: Some(at(-10)), ..listing(&["cd-2"]) };
+    let early = listing(&["cd-1"]);
+    for (what, proof, shown_) in [
+        ("between the two", with_first(-15), &flapped),
+        ("before the GET", ProofStatus { not_returned_at: None, ..begun() }, &early),
+        ("before the distance", with_first(-5), &early),
+        ("as another app", begun(), &listing_as("app-2", &["cd-1"])),
+    ] {
+        let (object, _) = shown(&proving(proof), shown_, at(2));
+        let deletion = deletion(&object);
+        assert_eq!((&deletion.proof, deletion.ground), (&None, None), "{what}");
+        assert!(deletion.seen_at.is_some(), "{what}");
+    }
+    let before = StreamListing { listed_at: Some(at(-31)), ..listing(&["cd-2"]) };
+    let (object, _) = shown(&proving(with_first(-15)), &before, at(2));
+    assert_eq!(deletion(&object).ground, Some(GroundName::Absent), "what was before the DELETE says nothing");
+}
+
+/// K12: the clock was ahead when the record was written. It must not hold the deletion up for a year.
+#[test]
+fn a_record_from_the_future_begins_anew() {
+    let object = proving(with_first(3600 * 24 * 365));
+    assert_eq!(decide(&observed(&object, &usable()), at(0)), Step::Delete);
 }

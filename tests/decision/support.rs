@@ -100,7 +100,11 @@ pub fn target_of(client_id: &str) -> Target {
 }
 
 pub fn usable() -> Connection {
-    Connection::Usable(Box::new(UsableConnection { requests_per_minute: 60, target: target() }))
+    Connection::Usable(Box::new(UsableConnection {
+        requests_per_minute: 60,
+        target: target(),
+        secret: "kore-jwt-app".into(),
+    }))
 }
 
 pub fn confirmed() -> ConfirmedDeletion {
@@ -193,10 +197,18 @@ pub fn listing(ids: &[&str]) -> StreamListing {
 }
 
 pub fn listing_as(client_id: &str, ids: &[&str]) -> StreamListing {
-    StreamListing { listing: Arc::new(read(client_id, ids, ids.len())), suddenly_empty: false }
+    StreamListing {
+        listing: Arc::new(read(client_id, ids, ids.len())),
+        suddenly_empty: false,
+        listed_at: None,
+    }
 }
 
 /// A listing whose pages do not add up.
 pub fn incomplete(ids: &[&str]) -> StreamListing {
-    StreamListing { listing: Arc::new(read("app-1", ids, ids.len() + 1)), suddenly_empty: false }
+    StreamListing {
+        listing: Arc::new(read("app-1", ids, ids.len() + 1)),
+        suddenly_empty: false,
+        listed_at: None,
+    }
 }

@@ -2,7 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Plan, SILENT, Step, Urgency, misconfigured, rest};
+use super::{Plan, SILENT, Step, Urgency, misconfigured, other_account, rest};
 use crate::api::{DeletionStatus, ProofStatus};
 use crate::campaign::ground::{Ground, REMOTE_CAMPAIGN, recorded_deletion};
 use crate::campaign::observed::{Attempt, ListingTrouble, Observed};
@@ -55,14 +55,23 @@ pub(super) fn plan(observed: &Observed<'_>, now: Timestamp) -> Plan {
         Connection::NotLookedUp => Step::Resolve.into(),
         Connection::Unusable(problem) => misconfigured(object, now, Some(unscheduled), problem),
         Connection::Usable(connection) => {
+            if let Some(problem) = other_account(object, connection) {
+                return misconfigured(object, now, Some(unscheduled), &problem);
+            }
             let identity = connection.target.identity();
-            let proof = record.proof.clone().filter(|proof| proof.identity == identity.as_str());
+            let proof = record
+                .proof
+                .clone()
+                .filter(|proof| proof.identity == identity.as_str() && proof::is_plausible(proof, now));
             match proof {
                 // What somebody else was shown proves nothing: begin anew.
                 None => within_quota(observed, record, now, |record| {
-                    // A proof that a sighting has ended must not go on after a crash.
-                    let ended = record.proof.is_none()
-                        && recorded_deletion(object).is_some_and(|old| old.proof.is_some());
+                    // An attempt is recorded before the next; and a proof that a sighting has ended must not go on
+                    // after a crash.
+                    let old = recorded_deletion(object);
+                    let attempts = old.map_or(0, |old| old.attempts);
+                    let ended = record.proof.is_none() && old.is_some_and(|old| old.proof.is_some());
+                    let ended = ended || attempts != record.attempts;
                     let situation = Situation::BetweenAttempts { until: now };
                     let status = ended.then(|| status::of(object, now, Some(record), None, situation));
                     Plan { step: Step::Delete, status }
@@ -185,7 +194,7 @@ fn count(record: &mut DeletionStatus, attempt: &Attempt) {
     record.proof = proof::begun_by(attempt);
     record.next_attempt_at = None;
     let Err(failure) = &attempt.outcome else { return };
-    if may_have_taken_effect(failure.kind) {
+    if failure.sent && may_have_taken_effect(failure.kind) {
         record.may_have_taken_effect_at = record.last_attempt_at.clone();
     }
     let own = match failure.kind {

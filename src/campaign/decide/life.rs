@@ -2,7 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Plan, Step, Urgency, misconfigured, spread};
+use super::{Plan, Step, Urgency, misconfigured, other_account, spread};
 use crate::api::{REFRESH, VoiceCampaign, VoiceCampaignStatus};
 use crate::campaign::ground::REMOTE_CAMPAIGN;
 use crate::campaign::observed::{Look, Looked, Observed, Sighting, StreamListing};
@@ -58,7 +58,10 @@ pub(super) fn plan(observed: &Observed<'_>, now: Timestamp) -> Plan {
     match observed.connection {
         Connection::NotLookedUp => Step::Resolve.into(),
         Connection::Unusable(problem) => misconfigured(object, now, None, problem),
-        Connection::Usable(_) => observe(observed, now),
+        Connection::Usable(connection) => match other_account(object, connection) {
+            Some(problem) => misconfigured(object, now, None, &problem),
+            None => observe(observed, now),
+        },
     }
 }
 
@@ -131,7 +134,7 @@ fn by_look(look: &Look) -> Sighting {
 
 /// What a listing says of the campaign, if it says anything.
 fn by_listing(object: &VoiceCampaign, read: &StreamListing) -> Option<Sighting> {
-    let StreamListing { listing, suddenly_empty } = read;
+    let StreamListing { listing, suddenly_empty, .. } = read;
     let known = object.status.as_ref().and_then(|status| status.campaign.as_ref());
     if let Some(row) = listing.get(&object.spec.campaign_id) {
         return Some(Sighting::Found(Box::new(row.clone().completed_by(known))));

@@ -24,8 +24,9 @@ use super::ground::Ground;
 use super::observed::Observed;
 use super::reason::Reason;
 use super::status::{self, Situation};
-use crate::api::{DeletionStatus, VoiceCampaign, VoiceCampaignStatus};
-use crate::connection::Problem;
+use crate::api::{AccountReference, DeletionStatus, VoiceCampaign, VoiceCampaignStatus};
+use crate::connection::{Problem, UsableConnection};
+use crate::kore::Account;
 use crate::pacing::fraction;
 
 /// A deletion that is confirmed within this time has two writes only; one that takes longer says what it waits for.
@@ -101,11 +102,25 @@ impl From<Step> for Plan {
 pub fn decide(observed: &Observed<'_>, now: Timestamp) -> Step {
     let being_deleted = observed.object.metadata.deletion_timestamp.is_some();
     let plan = if being_deleted { deletion::plan(observed, now) } else { life::plan(observed, now) };
-    let status = plan.status.map(|status| status::sharing(status, observed.object, observed.others, now));
+    let status = plan.status.map(|status| {
+        let status = status::of_account(status, observed.connection);
+        status::sharing(status, observed.object, observed.others, now)
+    });
     match status {
         Some(status) if observed.object.status.as_ref() != Some(&status) => Step::Record(Box::new(status)),
         Some(_) | None => plan.step,
     }
+}
+
+/// The account of the connection is another one than the campaign's.
+fn other_account(object: &VoiceCampaign, connection: &UsableConnection) -> Option<Problem> {
+    let AccountReference { host, account_id } = object.status.as_ref()?.account.as_ref()?;
+    let Account { host: now, account_id: id_now } = &connection.target.account;
+    (host != now || account_id != id_now).then(|| Problem::AccountChanged {
+        connection: object.spec.connection_ref.name.clone(),
+        was: format!("{account_id} at {host}"),
+        now: format!("{id_now} at {now}"),
+    })
 }
 
 fn misconfigured(

@@ -1,0 +1,308 @@
+//! `make test-mutants`: breaks one protection at a time, and shows which test notices. Ends with 0 only if each is noticed.
+//!
+//! A suite that never fails proves nothing. Each mutant is a change of the source that a hurried hand could make; it must
+//! compile, and one of the tests that are named with it must fail.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode};
+use std::time::Instant;
+
+use anyhow::{Context, Result, ensure};
+use clap::Parser;
+use testbed::repository;
+
+/// One protection less.
+struct Mutant {
+    name: &'static str,
+    file: &'static str,
+    from: &'static str,
+    to: &'static str,
+    /// Arguments of `cargo test`.
+    tests: &'static [&'static str],
+}
+
+const DECISION: &[&str] = &["--test", "decision"];
+
+const MUTANTS: &[Mutant] = &[
+    Mutant {
+        name: "no uid test on the finalizer",
+        file: "src/kube_ext/finalizer.rs",
+        from: r#"            {"op": "test", "path": "/metadata/uid", "value": metadata.uid},
+            {"op": "test", "path": path, "value": self.name},"#,
+        to: r#"            {"op": "test", "path": path, "value": self.name},"#,
+        tests: &["--lib", "finalizer"],
+    },
+    Mutant {
+        name: "time-out taken for success",
+        file: "src/kore/client.rs",
+        from: "        classify::deletion(&self.call(target, call).await?, &key.campaign_id)",
+        to: r##"        let body = format!(r#"{{"status":"success","data":{{"_id":"{}"}}}}"#, key.campaign_id).into_bytes();
+        let taken = RawAnswer { http_status: 200, body, ..RawAnswer::default() };
+        let answer = self.call(target, call).await.unwrap_or(taken);
+        classify::deletion(&answer, &key.campaign_id)"##,
+        tests: &["--test", "kore_contract"],
+    },
+    Mutant {
+        name: "202 taken for a confirmation",
+        file: "src/kore/classify.rs",
+        from: "        202 => FailureKind::Accepted,\n        200..=299",
+        to: "        200..=299",
+        tests: &["--lib", "classify"],
+    },
+    Mutant {
+        name: "success for another campaign believed",
+        file: "src/kore/classify.rs",
+        from: "        Some(answered) if answered == id => {",
+        to: "        Some(answered) if answered == id || true => {",
+        tests: &["--lib", "classify"],
+    },
+    Mutant {
+        name: "lone 404 believed",
+        file: "src/campaign/proof.rs",
+        from: "            Course::Open(ProofStatus {\n                not_returned_at: Some(status::round_up(look.asked_at)),\n                failures: 0,\n                last_failure: None,\n                ..proof.clone()\n            })",
+        to: "            Course::Proven(proof.clone(), ProvenAbsence(()))",
+        tests: DECISION,
+    },
+    Mutant {
+        name: "one listing instead of two",
+        file: "src/campaign/proof.rs",
+        from: "        Some(_) | None => Course::Open(ProofStatus { first_listing: Some(record), ..proof }),",
+        to: "        Some(_) | None => Course::Proven(ProofStatus { second_listing: Some(record), ..proof }, ProvenAbsence(())),",
+        tests: DECISION,
+    },
+    Mutant {
+        name: "listings at no distance",
+        file: "src/campaign/proof.rs",
+        from: "Need::Listing { not_before: first.ended_at.0 + distance(first) }",
+        to: "Need::Listing { not_before: first.ended_at.0 }",
+        tests: DECISION,
+    },
+    Mutant {
+        name: "listing not checked for completeness",
+        file: "src/campaign/proof.rs",
+        from: "(listing.is_complete() || listing.get(&object.spec.campaign_id).is_some())",
+        to: "true",
+        tests: DECISION,
+    },
+    Mutant {
+        name: "pages not added up",
+        file: "src/kore/listing.rs",
+        from: "self.listing.complete &= adds_up && !has_more;",
+        to: "self.listing.complete &= adds_up || !has_more;",
+        tests: &["--lib", "listing"],
+    },
+    Mutant {
+        name: "listing as another app believed",
+        file: "src/campaign/proof.rs",
+        from: "    listing.identity().as_str() == proof.identity\n        && listing",
+        to: "    listing",
+        tests: DECISION,
+    },
+    Mutant {
+        name: "sudden emptiness believed at once",
+        file: "src/campaign/proof.rs",
+        from: "suddenly_empty: suddenly_empty && listing.is_empty(),",
+        to: "suddenly_empty: suddenly_empty && !listing.is_empty(),",
+        tests: DECISION,
+    },
+    Mutant {
+        name: "sighting overlooked",
+        file: "src/campaign/proof.rs",
+        from: "    if listing.get(&object.spec.campaign_id).is_some() {\n        return",
+        to: "    if listing.is_empty() && listing.get(&object.spec.campaign_id).is_some() {\n        return",
+        tests: DECISION,
+    },
+    Mutant {
+        name: "retry dropped",
+        file: "src/campaign/decide/mod.rs",
+        from: "    let until = Some(until);\n",
+        to: "    let until = Some(until).filter(|_| why.needs_a_person());\n",
+        tests: DECISION,
+    },
+    Mutant {
+        name: "kube-rs's own finalizer helper",
+        file: "src/campaign/mod.rs",
+        from: "            Ok(campaign) => steps(campaign, &context).await,",
+        to: "            Ok(campaign) => {
+                use kube::runtime::finalizer::{Event, finalizer};
+                let namespace = campaign.namespace().unwrap_or_default();
+                let api = kube::Api::<VoiceCampaign>::namespaced(context.kube.client(), &namespace);
+                let work = |event| async {
+                    match event {
+                        Event::Apply(object) | Event::Cleanup(object) => {
+                            let object: Arc<VoiceCampaign> = object;
+                            steps(&object, &context).await
+                        }
+                    }
+                };
+                let done = finalizer(&api, REMOTE_CAMPAIGN.name(), Arc::new(campaign.clone()), work).await;
+                done.or_else(|_| Ok(Action::requeue(Duration::from_secs(1))))
+            }",
+        tests: &["--test", "cluster", "a_failing_service_is_asked_again_until_it_confirms"],
+    },
+    Mutant {
+        name: "ground in status not bound to the uid",
+        file: "src/campaign/ground.rs",
+        from: "        Some(&deletion.uid) == uid.as_ref() && Some(&deletion.requested_at) == deletion_timestamp.as_ref()",
+        to: "        uid.is_some() && Some(&deletion.requested_at) == deletion_timestamp.as_ref()",
+        tests: DECISION,
+    },
+    Mutant {
+        name: "in-use taken off too early",
+        file: "src/campaign/ground.rs",
+        from: "    object.metadata.deletion_timestamp.is_none() || REMOTE_CAMPAIGN.is_on(&object.metadata)",
+        to: "    object.metadata.deletion_timestamp.is_none()",
+        tests: &["--test", "cluster", "connection_and_secret_outlive_the_need_for_them", "a_namespace_goes"],
+    },
+    Mutant {
+        name: "in-use put on too late",
+        file: "src/campaign/decide/life.rs",
+        from: "            Connection::Usable(_) | Connection::Unusable(_) => Step::Protect,",
+        to: "            Connection::Usable(_) | Connection::Unusable(_) => Step::AddFinalizer,",
+        tests: DECISION,
+    },
+    Mutant {
+        name: "shared campaign deleted",
+        file: "src/campaign/claims.rs",
+        from: "            keeps: living && object.spec.deletion_policy == DeletionPolicy::Delete,",
+        to: "            keeps: living && object.spec.deletion_policy == DeletionPolicy::Orphan,",
+        tests: &["--test", "cluster", "a_move_between_namespaces_does_not_delete_the_campaign"],
+    },
+    Mutant {
+        name: "answer not remembered until it is written",
+        file: "src/campaign/act.rs",
+        from: "        context.memory.note(&uid, |remembered| remembered.attempt = Some(attempt.clone()));\n",
+        to: "        let _ = &uid;\n",
+        tests: &["--test", "faults", "--", "--lane", "full", "confirmed/status-1-500-once"],
+    },
+    Mutant {
+        name: "schedule not kept",
+        file: "src/campaign/decide/deletion.rs",
+        from: "record.next_attempt_at.as_ref().map(|time| time.0).filter(|until| *until > now)",
+        to: "record.next_attempt_at.as_ref().map(|time| time.0).filter(|until| *until < now)",
+        tests: DECISION,
+    },
+];
+
+#[derive(Debug, Parser)]
+struct Arguments {
+    /// Only mutants whose name contains this
+    filter: Option<String>,
+}
+
+fn main() -> Result<ExitCode> {
+    let Arguments { filter } = Arguments::parse();
+    let wanted =
+        |mutant: &&Mutant| filter.as_ref().is_none_or(|filter| mutant.name.contains(filter.as_str()));
+    let mutants: Vec<&Mutant> = MUTANTS.iter().filter(wanted).collect();
+    ensure!(!mutants.is_empty(), "no mutant of this name");
+    let tree = Tree::copy()?;
+    let mut caught = 0;
+    for mutant in &mutants {
+        let begun = Instant::now();
+        let noticed = tree.try_out(mutant).with_context(|| mutant.name)?;
+        caught += usize::from(noticed.is_some());
+        let by = noticed.map_or_else(|| "SURVIVED".to_owned(), |test| format!("caught by {test}"));
+        println!("{}: {by} ({} s)", mutant.name, begun.elapsed().as_secs());
+    }
+    println!("{} mutants, {caught} caught", mutants.len());
+    Ok(if caught == mutants.len() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// A copy of the repository, built in a folder of its own.
+struct Tree {
+    path: PathBuf,
+    target: PathBuf,
+}
+
+impl Tree {
+    fn copy() -> Result<Self> {
+        let folder = repository().join("target/mutants");
+        let (path, target) = (folder.join("tree"), folder.join("target"));
+        let listed = Command::new("git")
+            .args(["ls-files", "-z", "--cached", "--others", "--exclude-standard"])
+            .current_dir(repository())
+            .output()
+            .context("git lists the files of the repository")?;
+        ensure!(listed.status.success(), "git does not list the files of the repository");
+        let listed = String::from_utf8(listed.stdout)?;
+        let files: Vec<&str> = listed.split('\0').filter(|name| repository().join(name).is_file()).collect();
+        for name in files {
+            copy(&repository().join(name), &path.join(name))?;
+        }
+        Ok(Self { path, target })
+    }
+
+    /// The test that fails with this mutant, if one does.
+    fn try_out(&self, mutant: &Mutant) -> Result<Option<String>> {
+        let file = self.path.join(mutant.file);
+        let source = std::fs::read_to_string(&file)?;
+        ensure!(
+            source.matches(mutant.from).count() == 1,
+            "the source has changed: {} is not there once",
+            mutant.from
+        );
+        std::fs::write(&file, source.replace(mutant.from, mutant.to))?;
+        let tested = self.test(mutant);
+        std::fs::write(&file, source)?;
+        tested
+    }
+
+    fn test(&self, mutant: &Mutant) -> Result<Option<String>> {
+        let build = self.cargo(&["test", "--locked", "--no-run", "--bins"], mutant)?;
+        ensure!(build.status.success(), "it does not compile: {}", String::from_utf8_lossy(&build.stderr));
+        let run = self.cargo(&["test", "--locked"], mutant)?;
+        let output = String::from_utf8_lossy(&run.stdout).into_owned();
+        if run.status.success() {
+            return Ok(None);
+        }
+        let failed = output.lines().find_map(|line| {
+            let test = line.strip_prefix("test ").and_then(|line| line.strip_suffix(" ... FAILED"));
+            test.or_else(|| line.strip_prefix("VIOLATED ")?.split(':').next())
+        });
+        let failed = failed.with_context(|| format!("no test has failed, but something has: {output}"))?;
+        Ok(Some(failed.to_owned()))
+    }
+
+    /// Runs cargo on the tests of a mutant.
+    fn cargo(&self, arguments: &[&str], mutant: &Mutant) -> Result<std::process::Output> {
+        let building = arguments.contains(&"--no-run");
+        // What stands after the program's name is for the program.
+        let program = mutant.tests.iter().take(if mutant.tests[0] == "--lib" { 1 } else { 2 });
+        let tests: Vec<&str> = if building { program.copied().collect() } else { mutant.tests.to_vec() };
+        let tests = separated(&tests, building);
+        Command::new(env!("CARGO"))
+            .args(arguments)
+            .args(tests)
+            .current_dir(&self.path)
+            .env("CARGO_TARGET_DIR", &self.target)
+            .output()
+            .context("cargo runs")
+    }
+}
+
+/// Filters go behind `--`, so that there may be several.
+fn separated<'a>(tests: &[&'a str], building: bool) -> Vec<&'a str> {
+    let program = if tests[0] == "--lib" { 1 } else { 2 };
+    let (program, filters) = tests.split_at(program);
+    let mut arguments = program.to_vec();
+    if !building && !filters.is_empty() {
+        if filters[0] != "--" {
+            arguments.push("--");
+        }
+        arguments.extend(filters);
+    }
+    arguments
+}
+
+fn copy(from: &Path, to: &Path) -> Result<()> {
+    // A file that is the same keeps its time, so that it is not built again.
+    if std::fs::read(to).ok() == Some(std::fs::read(from)?) {
+        return Ok(());
+    }
+    if let Some(folder) = to.parent() {
+        std::fs::create_dir_all(folder)?;
+    }
+    std::fs::copy(from, to).with_context(|| to.display().to_string())?;
+    Ok(())
+}

@@ -1,0 +1,187 @@
+//! What must hold at the end of every trial, whatever was done to it (O1 to O8).
+
+use kore_simulator::{CampaignKey, Entry, Operation};
+use kube::ResourceExt;
+use testbed::faults::{Kind, Lasting, Plan, Seen};
+use voicecampaign_operator::api::{DeletionPolicy, GroundName, VoiceCampaign};
+use voicecampaign_operator::campaign::{REMOTE_CAMPAIGN, Reason};
+
+use crate::scenario::Scenario;
+
+/// Everything that is known of a trial when it is over.
+pub struct Evidence {
+    pub scenario: Scenario,
+    pub plan: Plan,
+    /// The campaign that is deleted.
+    pub target: CampaignKey,
+    /// Campaigns that must stay.
+    pub others: Vec<CampaignKey>,
+    /// Whether the object, and all that is deleted with it, is gone.
+    pub gone: bool,
+    /// Whether Kore had the campaign when the object went.
+    pub had_campaign: bool,
+    /// The campaigns in Kore at the end.
+    pub campaigns: Vec<CampaignKey>,
+    /// Every request to Kore.
+    pub journal: Vec<Entry>,
+    /// The object as a watcher saw it, in order.
+    pub seen: Vec<VoiceCampaign>,
+    /// The other object of the stream, which lives.
+    pub bystander: Option<VoiceCampaign>,
+    /// Effects that came by, from the deletion on.
+    pub effects: Vec<Seen>,
+    /// How often the operator was started again.
+    pub restarts: usize,
+    /// Its logs, and the events.
+    pub texts: String,
+    /// What must show nowhere.
+    pub secrets: Vec<String>,
+}
+
+/// Every violation, in words.
+pub fn violations(evidence: &Evidence) -> Vec<String> {
+    let mut found = Vec::new();
+    let mut check = |holds: bool, what: &str| {
+        if !holds {
+            found.push(what.to_owned());
+        }
+    };
+    check(evidence.gone, "O3, O5: it did not come to its end in time");
+    check(!evidence.gone || !evidence.had_campaign, "O1: the object went while Kore had the campaign");
+    check(
+        !evidence.gone || !evidence.campaigns.contains(&evidence.target),
+        "O3: the campaign is still there",
+    );
+    check(
+        evidence.others.iter().all(|other| evidence.campaigns.contains(other)),
+        "O2: a campaign of another object, stream or account is gone",
+    );
+    let deletes = |entry: &&Entry| entry.operation == Operation::Delete;
+    check(
+        evidence.journal.iter().filter(deletes).all(|entry| is_about(entry, &evidence.target)),
+        "O2: a DELETE for another campaign",
+    );
+    check(
+        evidence.journal.iter().all(|entry| entry.violation.is_none()),
+        "Kore would have refused a request",
+    );
+    let sent = evidence.journal.iter().filter(deletes).count();
+    check(
+        sent <= allowed_deletes(evidence),
+        &format!("O4: {sent} DELETEs, {} allowed", allowed_deletes(evidence)),
+    );
+    let kept = evidence.bystander.as_ref().is_some_and(|object| {
+        object.metadata.deletion_timestamp.is_none() && REMOTE_CAMPAIGN.is_on(&object.metadata)
+    });
+    check(
+        kept || evidence.scenario == Scenario::Everything,
+        "O2: the other object has not kept its finalizer",
+    );
+    let writes = evidence.effects.iter().filter(|seen| !is_kore(seen.kind)).count();
+    let bound = 16 + 10 * (evidence.restarts + faults(&evidence.plan)) + lasting_seconds(&evidence.plan) * 3;
+    check(writes <= bound, &format!("O6: {writes} writes, {bound} allowed"));
+    if evidence.plan.faults.is_empty() {
+        for (kind, count) in evidence.scenario.effects() {
+            let seen = evidence.effects.iter().filter(|seen| seen.kind == *kind).count();
+            check(
+                u32::try_from(seen) == Ok(*count),
+                &format!("O6: {seen} times {kind:?} undisturbed, not {count}"),
+            );
+        }
+    }
+    for word in ["panicked at", r#""level":"ERROR""#] {
+        check(!evidence.texts.contains(word), &format!("O7: the log has {word}"));
+    }
+    for secret in &evidence.secrets {
+        check(!evidence.texts.contains(secret), "O7: a secret shows");
+    }
+    check(!evidence.texts.contains("eyJ"), "O7: a token shows");
+    found.extend(path(evidence));
+    found
+}
+
+/// One, and one more for each whose answer may not have come: those that a fault hit, those of an operator that died,
+/// and one for each time that Kore still showed the campaign.
+fn allowed_deletes(evidence: &Evidence) -> usize {
+    let hit = evidence
+        .effects
+        .iter()
+        .filter(|seen| seen.kind == Kind::KoreDelete && seen.injected.is_some())
+        .count();
+    let sightings = evidence.journal.iter().filter(|entry| {
+        entry.operation == Operation::Get && is_about(entry, &evidence.target) && entry.answer == Some(200)
+    });
+    1 + evidence.restarts + hit + sightings.count()
+}
+
+/// O8: the statuses are a path of the published state machine (docs/voicecampaign.md), and each is sound.
+fn path(evidence: &Evidence) -> Vec<String> {
+    let mut found = Vec::new();
+    for object in &evidence.seen {
+        let Some(status) = &object.status else { continue };
+        let of_type =
+            |type_: &str| status.conditions.iter().filter(|condition| condition.type_ == type_).count();
+        if of_type("Ready") != 1 || of_type("Reconciling") + of_type("Stalled") > 1 {
+            found.push(format!("O8: conditions {:?}", status.conditions));
+        }
+        if status.observed_generation > object.metadata.generation {
+            found.push("O8: observedGeneration is ahead".to_owned());
+        }
+        if let Some(unknown) =
+            status.conditions.iter().find(|condition| Reason::parse(&condition.reason).is_none())
+        {
+            found.push(format!("O8: the reason {} is not documented", unknown.reason));
+        }
+    }
+    for (before, after) in evidence.seen.iter().zip(evidence.seen.iter().skip(1)) {
+        let deletion =
+            |object: &VoiceCampaign| object.status.as_ref().and_then(|status| status.deletion.clone());
+        let (Some(before), Some(now)) = (deletion(before), deletion(after)) else { continue };
+        if now.attempts < before.attempts || now.uid != before.uid || now.requested_at != before.requested_at
+        {
+            found.push(format!("O8: the record went back: {before:?} to {now:?}"));
+        }
+        if before.ground.is_some() && now.ground != before.ground {
+            found.push(format!("O8: a ground was taken back: {:?} to {:?}", before.ground, now.ground));
+        }
+        let proven = now.proof.as_ref().is_some_and(|proof| {
+            proof.not_returned_at.is_some() && proof.first_listing.is_some() && proof.second_listing.is_some()
+        });
+        if now.ground == Some(GroundName::Absent) && !proven {
+            found.push("O8: absent without a proof".to_owned());
+        }
+    }
+    let last = evidence.seen.last();
+    let ground = last.and_then(|object| object.status.as_ref()?.deletion.as_ref()?.ground);
+    let policy = last.map(|object| object.spec.deletion_policy);
+    if evidence.gone && policy == Some(DeletionPolicy::Delete) && ground.is_none() {
+        found.push(format!("O8: {:?} went, and a watcher saw no ground", last.map(ResourceExt::name_any)));
+    }
+    found
+}
+
+fn is_about(entry: &Entry, campaign: &CampaignKey) -> bool {
+    entry.campaign_id.as_deref() == Some(campaign.campaign_id.as_str())
+        && entry.account_id == campaign.account_id
+}
+
+fn is_kore(kind: Kind) -> bool {
+    matches!(kind, Kind::KoreDelete | Kind::KoreGet | Kind::KoreList)
+}
+
+/// How many requests the faults of a plan can hit.
+fn faults(plan: &Plan) -> usize {
+    let times = |lasting: Lasting| match lasting {
+        Lasting::Times(times) => usize::try_from(times).unwrap_or(usize::MAX),
+        Lasting::ForMs(_) => 1,
+    };
+    plan.faults.iter().map(|fault| times(fault.at.lasting)).sum()
+}
+
+fn lasting_seconds(plan: &Plan) -> usize {
+    let seconds = |lasting: Lasting| match lasting {
+        Lasting::Times(_) => 0,
+        Lasting::ForMs(ms) => usize::try_from(ms / 1000).unwrap_or_default(),
+    };
+    plan.faults.iter().map(|fault| seconds(fault.at.lasting)).sum()
+}

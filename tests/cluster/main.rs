@@ -13,3 +13,4 @@ mod observation;
 mod scale;
 mod sharing;
 mod support;
+mod views;

@@ -194,6 +194,14 @@ impl World {
         self.wait_for(name, reason, |object| ready(object)["reason"] == reason)
     }
 
+    /// Waits until the object is as wanted, or gone.
+    pub fn wait_for_gone_or(&self, name: &str, wanted: impl Fn(&Value) -> bool) {
+        wait::until(&format!("{name} is as wanted, or gone"), PATIENCE, || {
+            Ok(self.get(name).is_none_or(|object| wanted(&object)).then_some(()))
+        })
+        .unwrap();
+    }
+
     pub fn wait_until_gone(&self, name: &str) {
         self.wait_until_gone_within(name, PATIENCE);
     }

@@ -1,0 +1,219 @@
+//! Views of the cluster that lag, lie or break: the watch is late, old, cut or refused; others write at the same time.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use kore_simulator::Fault;
+use serde_json::json;
+use testbed::faults::{self, Action, Answer, Kind, Lasting, Nemesis, Plan, Proxy, Trigger, Upstream};
+use testbed::{Operator, wait};
+
+use crate::support::*;
+
+/// An operator whose way to the API server goes through a proxy.
+fn behind_a_proxy(world: &World) -> (Operator, Proxy, Nemesis) {
+    let nemesis = Nemesis::new();
+    let upstream = Upstream::Kubernetes { url: plane().api_url(), ca_pem: plane().ca_pem().unwrap() };
+    let proxy = Proxy::start(upstream, nemesis.clone()).unwrap();
+    let mut options = world.options();
+    options.server = Some(proxy.url());
+    (Operator::start(plane(), &options).unwrap(), proxy, nemesis)
+}
+
+fn plan(kinds: &[Kind], lasting: Lasting, then: Action) -> Plan {
+    let at = Trigger { kinds: kinds.to_vec(), from: 1, lasting };
+    Plan { name: "views".into(), seed: 0, faults: vec![faults::Fault { at, then }] }
+}
+
+/// Everything that is asked of the API server.
+const ALL: [Kind; 9] = [
+    Kind::Status,
+    Kind::Finalizer,
+    Kind::ConnectionStatus,
+    Kind::ConnectionFinalizer,
+    Kind::SecretFinalizer,
+    Kind::Event,
+    Kind::Read,
+    Kind::Watch,
+    Kind::Other,
+];
+
+/// K1: the watch is silent while the deletion is done. The cache still shows the object as it was; nothing is repeated.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cache_that_lags_behind_repeats_nothing() {
+    let world = World::new("lagging-cache").await;
+    let (operator, _proxy, nemesis) = behind_a_proxy(&world);
+    world.create_found("renewal");
+    nemesis.arm(plan(&[Kind::Status], Lasting::ForMs(6000), Action::HoldWatch));
+    world.delete("renewal");
+    world.wait_until_gone("renewal");
+    tokio::time::sleep(Duration::from_secs(8)).await;
+    assert_eq!(world.deletes("renewal").len(), 1);
+    let writes = nemesis.effects().iter().filter(|seen| seen.kind == Kind::Status).count();
+    assert!(writes <= 2, "{:?}", nemesis.effects());
+    assert!(
+        !operator.output().contains("may still call people"),
+        "a campaign that is gone is not left behind"
+    );
+}
+
+/// K3: the watch is silent while the object is stripped, deleted and created anew. Nothing is deleted for the new one.
+#[tokio::test(flavor = "multi_thread")]
+async fn missed_events_do_not_delete_the_new_objects_campaign() {
+    let world = World::new("missed").await;
+    let (_operator, _proxy, nemesis) = behind_a_proxy(&world);
+    let old = world.create_found("renewal");
+    nemesis.arm(plan(&[Kind::Watch], Lasting::Times(1), Action::HoldWatch));
+    world.delete("renewal");
+    world.run(&["patch", "vcamp", "renewal", "--type=merge", "-p", r#"{"metadata":{"finalizers":null}}"#]);
+    world.wait_until_gone("renewal");
+    world.apply(&world.campaign("renewal", &json!({})));
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    nemesis.disarm();
+    let new = world.wait_for_reason("renewal", "CampaignFound");
+    assert_ne!(new["metadata"]["uid"], old["metadata"]["uid"]);
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    assert!(world.in_kore("renewal") && world.deletes("renewal").is_empty());
+}
+
+/// K2: two API servers; the operator is moved to one whose view is of the past, when an object of the same name was being
+/// deleted. Nothing is deleted for the object that is there now.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_view_of_the_past_deletes_nothing() {
+    let world = World::new("past").await;
+    let (_operator, proxy, _nemesis) = behind_a_proxy(&world);
+    let second = plane().start_second_api_server().unwrap();
+    let old = world.create_found("renewal");
+    world.kore.add_fault(Fault::answer_delete(None, 503, ""));
+    world.delete("renewal");
+    world.wait_for_reason("renewal", "ServiceUnavailable");
+    // The second server has seen that much, and sees no more.
+    wait::until("the second server shows the deletion", PATIENCE, || {
+        let shown = second.kubectl()?.get("vcamp", &world.namespace, "renewal")?;
+        Ok(shown.filter(|object| object["metadata"]["deletionTimestamp"].is_string()))
+    })
+    .unwrap();
+    second.relay().freeze();
+    world.kore.clear_faults();
+    world.wait_until_gone("renewal");
+    let deletes = world.deletes("renewal").len();
+    world.create_campaign("renewal", &json!({}));
+    let new = world.wait_for_reason("renewal", "CampaignFound");
+    assert_ne!(new["metadata"]["uid"], old["metadata"]["uid"]);
+
+    proxy.switch_to(second.url());
+    proxy.cut_all();
+    tokio::time::sleep(Duration::from_secs(15)).await;
+    second.relay().thaw();
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    assert!(world.in_kore("renewal"), "the campaign of the new object was deleted");
+    assert_eq!(world.deletes("renewal").len(), deletes);
+    // And it goes on with what is there.
+    world.delete("renewal");
+    world.wait_until_gone_within("renewal", Duration::from_secs(120));
+    assert!(!world.in_kore("renewal"));
+}
+
+/// K24, K29, K10, K28: for a while every request is refused (token revoked, role revoked, too many), or watches break in the
+/// middle of an object. No finalizer goes, nothing ends, and all is done when it is over.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refusing_api_server_is_outwaited() {
+    let world = World::new("refusing").await;
+    let (mut operator, proxy, nemesis) = behind_a_proxy(&world);
+    let answer = |status| Action::Answer(Answer::status(status));
+    for (name, kinds, action) in [
+        ("unauthorized", &ALL[..], answer(401)),
+        ("forbidden", &ALL[..], answer(403)),
+        ("too-many", &ALL[..], answer(429)),
+        ("cut", &[Kind::Watch][..], Action::CutBody),
+    ] {
+        world.create_found(name);
+        nemesis.arm(plan(kinds, Lasting::ForMs(6000), action));
+        proxy.cut_all();
+        world.delete(name);
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        world.wait_until_gone(name);
+        assert!(!world.in_kore(name), "{name}");
+        assert_eq!(world.deletes(name).len(), 1, "{name}");
+        assert!(operator.is_running());
+        nemesis.disarm();
+    }
+}
+
+/// K4, K15: somebody writes the status, and moves finalizers, all the time. Ours goes all the same, and theirs stay.
+#[tokio::test(flavor = "multi_thread")]
+async fn busy_writers_do_not_hold_a_deletion_up() {
+    let world = Arc::new(World::new("busy").await);
+    let _operator = world.operator();
+    world.create_found("renewal");
+    let stop = Arc::new(AtomicBool::new(false));
+    let campaigns = world.campaigns().await;
+    let scribbler = {
+        let (stop, campaigns) = (stop.clone(), campaigns.clone());
+        tokio::spawn(async move {
+            use kube::api::{Patch, PatchParams};
+            let mut count = 0;
+            while !stop.load(Ordering::Relaxed) {
+                count += 1;
+                let note = json!({"metadata": {"annotations": {"example.com/count": count.to_string()}}});
+                let _ = campaigns.patch("renewal", &PatchParams::default(), &Patch::Merge(&note)).await;
+                let status = json!({"status": {"lastHandledRefreshAt": count.to_string()}});
+                let _ =
+                    campaigns.patch_status("renewal", &PatchParams::default(), &Patch::Merge(&status)).await;
+                // Before and behind ours, in turns.
+                let theirs =
+                    [json!({"op": "add", "path": "/metadata/finalizers/0", "value": "example.com/theirs"})];
+                let theirs: json_patch::Patch = serde_json::from_value(json!(theirs)).unwrap();
+                let _ = campaigns.patch("renewal", &PatchParams::default(), &Patch::Json::<()>(theirs)).await;
+                let gone = [
+                    json!({"op": "test", "path": "/metadata/finalizers/0", "value": "example.com/theirs"}),
+                    json!({"op": "remove", "path": "/metadata/finalizers/0"}),
+                ];
+                let gone: json_patch::Patch = serde_json::from_value(json!(gone)).unwrap();
+                let _ = campaigns.patch("renewal", &PatchParams::default(), &Patch::Json::<()>(gone)).await;
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        })
+    };
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    world.delete("renewal");
+    wait::until("the campaign is gone", PATIENCE, || Ok((!world.in_kore("renewal")).then_some(()))).unwrap();
+    world.wait_for_gone_or("renewal", |object| {
+        !object["metadata"]["finalizers"].to_string().contains("remote-campaign")
+    });
+    stop.store(true, Ordering::Relaxed);
+    scribbler.await.unwrap();
+    assert_eq!(world.deletes("renewal").len(), 1);
+}
+
+/// K13: created and deleted at once, again and again. Each campaign is deleted, or reported as left behind.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_object_deleted_at_birth_is_deleted_or_reported() {
+    const PAIRS: usize = 60;
+    let world = World::new("birth").await;
+    let mut operator = world.operator();
+    let campaigns = world.campaigns().await;
+    for number in 0..PAIRS {
+        use kube::api::{DeleteParams, PostParams};
+        let name = format!("c{number}");
+        world.kore.seed(world.key(&name), &json!({}));
+        let object = serde_json::from_value(world.campaign(&name, &json!({}))).unwrap();
+        campaigns.create(&PostParams::default(), &object).await.unwrap();
+        tokio::time::sleep(Duration::from_millis((number % 12) as u64 * 4)).await;
+        campaigns.delete(&name, &DeleteParams::default()).await.unwrap();
+    }
+    wait::until("all objects are gone", Duration::from_secs(120), || {
+        Ok(world.run(&["get", "vcamp", "--output=name"]).trim().is_empty().then_some(()))
+    })
+    .unwrap();
+    let left = world.kore.campaigns().len();
+    wait::until("what is left behind is counted", PATIENCE, || {
+        let counted = format!("voicecampaign_operator_orphans_total {left}\n");
+        Ok(operator.ask("/metrics")?.1.contains(&counted).then_some(()))
+    })
+    .unwrap_or_else(|error| {
+        panic!("{error}: {left} are left behind; {}", operator.ask("/metrics").unwrap().1)
+    });
+    assert!(operator.is_running());
+}

@@ -63,6 +63,11 @@ impl Simulator {
         format!("http://{}", self.address)
     }
 
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
     /// Every request so far, in the order of arrival.
     pub fn journal(&self) -> Vec<Entry> {
         self.shared.state().journal.clone()

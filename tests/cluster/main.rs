@@ -11,6 +11,7 @@ mod identity;
 mod lifecycle;
 mod observation;
 mod scale;
+mod service;
 mod sharing;
 mod support;
 mod views;

@@ -74,8 +74,17 @@ impl World {
     }
 
     pub fn create_connection(&self, requests_per_minute: u32, timeout_seconds: u32) {
+        self.connect(&self.kore.url(), requests_per_minute, timeout_seconds);
+    }
+
+    /// A connection to Kore by another address.
+    pub fn create_connection_to(&self, host: &str) {
+        self.connect(host, 6000, 10);
+    }
+
+    fn connect(&self, host: &str, requests_per_minute: u32, timeout_seconds: u32) {
         self.apply(&json!({"apiVersion": "voicecampaign.dev/v1alpha1", "kind": "KoreConnection",
-            "metadata": {"name": "production"}, "spec": {"host": self.kore.url(), "accountId": ACCOUNT,
+            "metadata": {"name": "production"}, "spec": {"host": host, "accountId": ACCOUNT,
             "credentialsSecretRef": {"name": "kore-jwt-app"}, "timeoutSeconds": timeout_seconds,
             "rateLimit": {"requestsPerMinute": requests_per_minute}}}));
     }

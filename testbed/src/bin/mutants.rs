@@ -80,8 +80,8 @@ const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "listing not checked for completeness",
         file: "src/campaign/proof.rs",
-        from: "(listing.is_complete() || listing.get(&object.spec.campaign_id).is_some())",
-        to: "true",
+        from: "        && listing.is_complete()\n",
+        to: "",
         tests: DECISION,
     },
     Mutant {
@@ -108,8 +108,22 @@ const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "sighting overlooked",
         file: "src/campaign/proof.rs",
-        from: "    if listing.get(&object.spec.campaign_id).is_some() {\n        return",
-        to: "    if listing.is_empty() && listing.get(&object.spec.campaign_id).is_some() {\n        return",
+        from: "&& listing.get(&object.spec.campaign_id).is_some()\n",
+        to: "&& listing.get(&object.spec.campaign_id).is_some() && listing.is_empty()\n",
+        tests: DECISION,
+    },
+    Mutant {
+        name: "sighting between two listings overlooked",
+        file: "src/campaign/proof.rs",
+        from: ".filter(|at| *at > since)",
+        to: ".filter(|at| *at < since)",
+        tests: DECISION,
+    },
+    Mutant {
+        name: "another account asked",
+        file: "src/campaign/decide/mod.rs",
+        from: "(host != now || account_id != id_now).then(",
+        to: "(host != now && account_id != id_now).then(",
         tests: DECISION,
     },
     Mutant {
@@ -196,6 +210,11 @@ fn main() -> Result<ExitCode> {
         |mutant: &&Mutant| filter.as_ref().is_none_or(|filter| mutant.name.contains(filter.as_str()));
     let mutants: Vec<&Mutant> = MUTANTS.iter().filter(wanted).collect();
     ensure!(!mutants.is_empty(), "no mutant of this name");
+    for mutant in &mutants {
+        let source = std::fs::read_to_string(repository().join(mutant.file))?;
+        let times = source.matches(mutant.from).count();
+        ensure!(times == 1, "{}: {} is {times} times in {}, not once", mutant.name, mutant.from, mutant.file);
+    }
     let tree = Tree::copy()?;
     let mut caught = 0;
     for mutant in &mutants {
@@ -237,11 +256,6 @@ impl Tree {
     fn try_out(&self, mutant: &Mutant) -> Result<Option<String>> {
         let file = self.path.join(mutant.file);
         let source = std::fs::read_to_string(&file)?;
-        ensure!(
-            source.matches(mutant.from).count() == 1,
-            "the source has changed: {} is not there once",
-            mutant.from
-        );
         std::fs::write(&file, source.replace(mutant.from, mutant.to))?;
         let tested = self.test(mutant);
         std::fs::write(&file, source)?;

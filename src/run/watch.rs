@@ -5,7 +5,8 @@ use std::hash::{BuildHasher, Hasher, RandomState};
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::{Stream, StreamExt, stream};
+use futures::channel::oneshot;
+use futures::{Stream, StreamExt, future, stream};
 use kube::runtime::reflector::{ObjectRef, Store, store::Writer};
 use kube::runtime::{WatchStreamExt, watcher};
 use kube::{Api, ResourceExt};
@@ -127,10 +128,23 @@ fn uses(campaign: &Campaign, connection: &Connection) -> bool {
     })
 }
 
-/// A watch that begins anew, with a list, from time to time; each at a time of its own.
-fn relisting<S: Stream + Send>(watch: impl FnMut() -> S + Send) -> impl Stream<Item = S::Item> + Send {
-    stream::repeat_with(watch)
-        .flat_map(|watch| watch.take_until(tokio::time::sleep(between(RELIST, 2 * RELIST))))
+/// A watch that begins anew, with a list, from time to time, each at a time of its own; and whenever it was interrupted.
+/// kube-rs would go on from the version it has seen; but etcd may have been restored from a backup meanwhile, and a watch
+/// from a version of the future is silent.
+fn relisting<T, E, S>(watch: impl FnMut() -> S + Send) -> impl Stream<Item = Result<T, E>> + Send
+where
+    S: Stream<Item = Result<T, E>> + Send,
+{
+    stream::repeat_with(watch).flat_map(|watch| {
+        let (goes_on, interrupted) = oneshot::channel::<()>();
+        let mut goes_on = Some(goes_on);
+        let end = future::select(Box::pin(tokio::time::sleep(between(RELIST, 2 * RELIST))), interrupted);
+        watch.take_until(end).inspect(move |item| {
+            if item.is_err() {
+                drop(goes_on.take());
+            }
+        })
+    })
 }
 
 /// A random time between two, from the standard library's seeds of hash maps.
@@ -152,8 +166,8 @@ mod tests {
     async fn a_watch_begins_anew_between_12_and_24_minutes() {
         let begun = tokio::time::Instant::now();
         // Each watch tells when it begins, and then nothing, for ever.
-        let mut watch =
-            Box::pin(relisting(|| stream::once(async { begun.elapsed() }).chain(stream::pending())));
+        let told = || stream::once(async { Ok::<_, ()>(begun.elapsed()) }).chain(stream::pending());
+        let mut watch = Box::pin(relisting(told).map(Result::unwrap));
         let mut last = watch.next().await.unwrap();
         let mut pauses = HashSet::new();
         for _ in 0..20 {
@@ -164,5 +178,18 @@ mod tests {
             last = next;
         }
         assert!(pauses.len() > 10, "each at a time of its own");
+    }
+
+    /// K6: a watch that was interrupted does not go on from where it was.
+    #[tokio::test(start_paused = true)]
+    async fn an_interrupted_watch_begins_anew() {
+        let mut begun = 0;
+        let watch = relisting(|| {
+            begun += 1;
+            stream::iter([Ok(begun), Ok(begun), Err(begun)]).chain(stream::pending())
+        });
+        let items: Vec<_> = watch.take(6).collect().await;
+        let one = |number| [Ok(number), Ok(number), Err(number)];
+        assert_eq!(items, [one(1), one(2)].concat());
     }
 }

@@ -4,6 +4,7 @@ use std::fs;
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
@@ -32,9 +33,9 @@ const AUDIT_POLICY: &str = r#"{"apiVersion": "audit.k8s.io/v1", "kind": "Policy"
 #[derive(Debug)]
 pub struct ControlPlane {
     // In the order in which they are ended.
-    controller_manager: Option<Process>,
-    api_server: Option<Process>,
-    etcd: Option<Process>,
+    controller_manager: Mutex<Option<Process>>,
+    api_server: Mutex<Option<Process>>,
+    etcd: Mutex<Option<Process>>,
     folder: tempfile::TempDir,
     api_port: u16,
     etcd_port: u16,
@@ -54,8 +55,14 @@ impl ControlPlane {
         certificates::write(folder.path())?;
         fs::write(folder.path().join("audit-policy.json"), AUDIT_POLICY)?;
         let [api_port, etcd_port] = [free_port()?, free_port()?];
-        let mut plane =
-            Self { controller_manager: None, api_server: None, etcd: None, folder, api_port, etcd_port };
+        let mut plane = Self {
+            controller_manager: Mutex::default(),
+            api_server: Mutex::default(),
+            etcd: Mutex::default(),
+            folder,
+            api_port,
+            etcd_port,
+        };
         plane.write_admin_kubeconfig(ADMINISTRATOR, &plane.api_url())?;
         // A port may be taken between our look and the start: then begin again.
         let mut attempts = 0;
@@ -74,7 +81,9 @@ impl ControlPlane {
 
     /// Ends it and removes its folder: all went well, and nobody needs the logs.
     pub fn finish(mut self) {
-        (self.controller_manager, self.api_server, self.etcd) = (None, None, None);
+        *held(&self.controller_manager) = None;
+        self.stop_api_server();
+        self.stop_etcd();
         self.folder.disable_cleanup(false);
     }
 
@@ -83,7 +92,7 @@ impl ControlPlane {
     /// # Errors
     /// If it does not run.
     pub fn pause_api_server(&self) -> Result<()> {
-        self.api_server.as_ref().context("the API server runs")?.signal(Signal::SIGSTOP)
+        held(&self.api_server).as_ref().context("the API server runs")?.signal(Signal::SIGSTOP)
     }
 
     /// Lets the API server go on (SIGCONT).
@@ -91,7 +100,22 @@ impl ControlPlane {
     /// # Errors
     /// If it does not run.
     pub fn resume_api_server(&self) -> Result<()> {
-        self.api_server.as_ref().context("the API server runs")?.signal(Signal::SIGCONT)
+        held(&self.api_server).as_ref().context("the API server runs")?.signal(Signal::SIGCONT)
+    }
+
+    /// Kills the API server (SIGKILL), until [`Self::start_api_server`].
+    pub fn stop_api_server(&self) {
+        *held(&self.api_server) = None;
+    }
+
+    /// Kills etcd (SIGKILL), until [`Self::start_etcd`]. Its data are in [`Self::etcd_data`].
+    pub fn stop_etcd(&self) {
+        *held(&self.etcd) = None;
+    }
+
+    /// The folder of etcd's data.
+    pub fn etcd_data(&self) -> PathBuf {
+        self.folder().join("etcd")
     }
 
     /// Folder of the logs, certificates and configuration files.
@@ -152,7 +176,9 @@ impl ControlPlane {
     }
 
     fn start_processes(&mut self) -> Result<()> {
-        (self.controller_manager, self.api_server, self.etcd) = (None, None, None);
+        *held(&self.controller_manager) = None;
+        self.stop_api_server();
+        self.stop_etcd();
         self.start_etcd()?;
         self.start_api_server()?;
         self.start_controller_manager()?;
@@ -164,21 +190,29 @@ impl ControlPlane {
         Ok(())
     }
 
-    fn start_etcd(&mut self) -> Result<()> {
+    /// Starts etcd, with the data that there are.
+    ///
+    /// # Errors
+    /// If it can't be started.
+    pub fn start_etcd(&self) -> Result<()> {
         let mut etcd = Command::new(binaries::control_plane("etcd")?);
         let client = format!("http://127.0.0.1:{}", self.etcd_port);
-        etcd.arg(format!("--data-dir={}", self.folder().join("etcd").display()))
+        etcd.arg(format!("--data-dir={}", self.etcd_data().display()))
             .arg(format!("--listen-client-urls={client}"))
             .arg(format!("--advertise-client-urls={client}"))
             .args(["--listen-peer-urls=http://127.0.0.1:0", "--unsafe-no-fsync", "--log-level=warn"]);
-        self.etcd = Some(Process::start("etcd", etcd, self.folder.path())?);
+        *held(&self.etcd) = Some(Process::start("etcd", etcd, self.folder.path())?);
         Ok(())
     }
 
-    fn start_api_server(&mut self) -> Result<()> {
+    /// Starts the API server, and waits until it is ready.
+    ///
+    /// # Errors
+    /// If it does not come up.
+    pub fn start_api_server(&self) -> Result<()> {
         let etcd = ([127, 0, 0, 1], self.etcd_port).into();
         let server = self.api_server_command(self.api_port, etcd, "audit.log")?;
-        self.api_server = Some(Process::start("kube-apiserver", server, self.folder.path())?);
+        *held(&self.api_server) = Some(Process::start("kube-apiserver", server, self.folder.path())?);
         let kubectl = self.kubectl()?;
         wait::until("kube-apiserver is ready", START, || {
             self.assert_running()?;
@@ -226,14 +260,16 @@ impl ControlPlane {
                 "--service-account-private-key-file={}",
                 self.folder().join("service-account.key").display()
             ));
-        self.controller_manager =
+        *held(&self.controller_manager) =
             Some(Process::start("kube-controller-manager", manager, self.folder.path())?);
         Ok(())
     }
 
-    fn assert_running(&mut self) -> Result<()> {
-        let processes = [&mut self.etcd, &mut self.api_server, &mut self.controller_manager];
-        processes.into_iter().flatten().try_for_each(Process::assert_running)
+    fn assert_running(&self) -> Result<()> {
+        for process in [&self.etcd, &self.api_server, &self.controller_manager] {
+            held(process).as_mut().map_or(Ok(()), Process::assert_running)?;
+        }
+        Ok(())
     }
 
     /// Writes a kubeconfig of an administrator, for an API server at this address.
@@ -260,6 +296,10 @@ impl ControlPlane {
         fs::write(&path, format!("{config:#}\n")).context("the kubeconfig can't be written")?;
         Ok(path)
     }
+}
+
+fn held(process: &Mutex<Option<Process>>) -> MutexGuard<'_, Option<Process>> {
+    process.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Removes the folders of processes that are gone: a test's process ends without a word, and keeps its logs until here.

@@ -10,6 +10,7 @@ mod deletion;
 mod identity;
 mod lifecycle;
 mod observation;
+mod outage;
 mod scale;
 mod service;
 mod sharing;

@@ -23,7 +23,7 @@ test: ## Run all tests on a real control plane, and the quick lane of the faults
 	RUST_TEST_THREADS=6 $(CARGO) test --workspace --locked
 
 .PHONY: test-faults
-test-faults: ## Run a deletion under every crash and every error (up to 40 min; SEED=2 draws others)
+test-faults: ## Run a deletion under every crash and every error (long; SEED=2 draws others)
 	$(CARGO) test --locked --test faults -- --lane full --seed $(or $(SEED),1)
 
 .PHONY: test-mutants

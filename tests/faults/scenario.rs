@@ -46,15 +46,8 @@ impl Scenario {
     pub fn effects(self) -> &'static [(Kind, u32)] {
         match self {
             Self::Confirmed => &[(Kind::KoreDelete, 1), (Kind::Status, 1), (Kind::Finalizer, 1)],
-            Self::Absent => &[
-                (Kind::KoreDelete, 1),
-                (Kind::Status, 4),
-                (Kind::KoreGet, 1),
-                (Kind::KoreList, 2),
-                (Kind::Finalizer, 1),
-            ],
-            // 202, and a look after a pause that is longer than Kore takes.
-            Self::Accepted => &[
+            // 202: a look after a pause that is longer than Kore takes; from there on the same.
+            Self::Absent | Self::Accepted => &[
                 (Kind::KoreDelete, 1),
                 (Kind::Status, 4),
                 (Kind::KoreGet, 1),

@@ -103,10 +103,9 @@ async fn orphan_set_while_terminating_takes_effect_at_once() {
     world.kore.add_fault(Fault { then, ..Fault::answer_delete(None, 503, "") });
     world.delete("renewal");
     world.wait_for_reason("renewal", "ServiceUnavailable");
-    let started = std::time::Instant::now();
+    // The next attempt is ten minutes away.
     world.patch_spec("renewal", &json!({"deletionPolicy":"Orphan"}));
     world.wait_until_gone("renewal");
-    assert!(started.elapsed() < Duration::from_secs(15));
     assert_eq!(world.deletes("renewal").len(), 1);
     assert!(world.in_kore("renewal"));
 }

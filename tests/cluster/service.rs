@@ -1,6 +1,6 @@
 //! A service that is not there, fails, hangs, or means something else.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use kore_simulator::{Fault, Operation, Outcome};
 use serde_json::json;
@@ -56,7 +56,7 @@ async fn random_failures_converge() {
 async fn a_hanging_call_delays_nobody_else() {
     let world = World::without_connection("hanging").await;
     world.create_secret(CLIENT_ID, CLIENT_SECRET);
-    world.create_connection(6000, 5);
+    world.create_connection(6000, 30);
     let _operator = world.operator();
     for name in ["hangs", "drips", "quick"] {
         world.create_found(name);
@@ -70,12 +70,13 @@ async fn a_hanging_call_delays_nobody_else() {
         Ok((world.deletes("hangs").len() + world.deletes("drips").len() == 2).then_some(()))
     })
     .unwrap();
-    let begun = Instant::now();
     world.delete("quick");
     world.wait_until_gone("quick");
-    assert!(begun.elapsed() < Duration::from_secs(4), "{:?}", begun.elapsed());
     for name in ["hangs", "drips"] {
-        world.wait_until_gone(name);
+        assert_eq!(world.deletes(name).len(), 1, "the quick one waited for the deadline of {name}");
+    }
+    for name in ["hangs", "drips"] {
+        world.wait_until_gone_within(name, PATIENCE * 2);
         assert!(!world.in_kore(name));
     }
 }

@@ -24,17 +24,10 @@ fn every_reason_is_explained() {
 /// The same of a connection.
 #[test]
 fn every_reason_of_a_connection_is_explained() {
-    let documented: Vec<&str> = CONNECTION
-        .lines()
-        .filter_map(|line| line.strip_prefix("| `Credentials").or(line.strip_prefix("| `InUse")))
-        .collect();
-    assert_eq!(documented.len(), ConnectionReason::ALL.len());
-    for reason in ConnectionReason::ALL.map(ConnectionReason::as_str) {
-        assert!(
-            CONNECTION.contains(&format!("| `{reason}` |")),
-            "{reason} is missing in docs/koreconnection.md"
-        );
-    }
+    let table = CONNECTION.split("| reason |").nth(1).unwrap().split("\n\n").next().unwrap();
+    let documented: Vec<&str> =
+        table.lines().filter_map(|line| line.strip_prefix("| `")?.split('`').next()).collect();
+    assert_eq!(documented, ConnectionReason::ALL.map(ConnectionReason::as_str));
 }
 
 /// What can hold a deletion is in the README's table, where somebody looks who waits.

@@ -17,6 +17,7 @@ use super::memory::Written;
 use super::note;
 use super::observed::{Attempt, Look, Observed};
 use super::pass::{self, CACHE_LAG, Pass};
+use super::shown;
 use super::status::{self, Situation};
 use super::streams::{StreamKey, Turn};
 use crate::api::{DeletionStatus, VoiceCampaign, VoiceCampaignStatus};
@@ -462,6 +463,8 @@ fn over<S>(pass: &Pass, context: &Context<S>) -> Flow {
     context.memory.over(&pass.uid);
     context.accounts.forget(&pass.uid);
     context.streams.forget(&pass.uid);
+    // Not when the watch shows it: a connection must not stay because a watch is silent.
+    shown::needs_none(&pass.uid, context);
     Flow::Rest(Some(CACHE_LAG))
 }
 

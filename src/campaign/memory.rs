@@ -59,6 +59,11 @@ impl Memory {
         });
     }
 
+    /// Whether the object is over with, as far as we have seen.
+    pub fn is_over(&self, uid: &str) -> bool {
+        self.objects().get(uid).is_some_and(|remembered| remembered.over_since.is_some())
+    }
+
     /// The object is not over with after all. An answer that could not be written is still to be.
     pub fn still_there(&self, uid: &str) {
         self.note(uid, |known| {

@@ -18,7 +18,6 @@ mod context;
 mod decide;
 mod error;
 mod ground;
-mod invalid;
 mod memory;
 mod note;
 mod observed;
@@ -46,6 +45,7 @@ use std::time::Duration;
 use futures::FutureExt;
 use jiff::Timestamp;
 use kube::ResourceExt;
+use kube::core::error_boundary::InvalidObject;
 use kube::runtime::controller::Action;
 use tracing::Instrument;
 
@@ -54,6 +54,7 @@ use pass::{PASS_DEADLINE, Pass};
 
 use crate::api::VoiceCampaign;
 use crate::kore::CampaignService;
+use crate::kube_ext::misfit;
 
 /// More steps than any path through `decide` has.
 const MAX_STEPS: usize = 32;
@@ -75,7 +76,7 @@ pub async fn reconcile<S: CampaignService>(
     let pass = async {
         match &object.0 {
             Ok(campaign) => steps(campaign, &context).await,
-            Err(invalid) => invalid::report(invalid, &context).await.map(|()| Action::requeue(INVALID_RETRY)),
+            Err(invalid) => report_misfit(invalid, &context).await.map(|()| Action::requeue(INVALID_RETRY)),
         }
     };
     let result = tokio::time::timeout(PASS_DEADLINE, pass.boxed())
@@ -84,6 +85,22 @@ pub async fn reconcile<S: CampaignService>(
         .unwrap_or(Err(Error::Deadline));
     context.metrics.reconciled(result.is_ok(), started.elapsed());
     result
+}
+
+/// What can't be read is left alone, and told so.
+async fn report_misfit<S>(invalid: &InvalidObject, context: &Context<S>) -> Result<(), Error> {
+    tracing::warn!(error = %invalid.error, "The VoiceCampaign does not fit its schema; it is left alone");
+    let failed = |source| Error::Write { what: "say that the object does not fit its schema", source };
+    let Some(object) = misfit::read::<VoiceCampaign>(invalid, &context.kube).await.map_err(failed)? else {
+        return Ok(());
+    };
+    let message = format!(
+        "The resource does not fit its schema, and nothing is done for it: {}. Apply it again with the current \
+         CustomResourceDefinition.",
+        invalid.error
+    );
+    let told = (Reason::Invalid.as_str(), message.as_str());
+    misfit::report::<VoiceCampaign>(&object, told, &context.kube).await.map_err(failed)
 }
 
 async fn steps<S: CampaignService>(object: &VoiceCampaign, context: &Context<S>) -> Result<Action, Error> {
@@ -99,6 +116,7 @@ async fn steps<S: CampaignService>(object: &VoiceCampaign, context: &Context<S>)
             Flow::Over => return Ok(Action::await_change()),
         }
         context.memory.still_there(&pass.uid);
+        shown::uses_connection(&pass.object, context);
     }
     for _ in 0..MAX_STEPS {
         let step = decide(&pass.observed(), Timestamp::now());

@@ -15,6 +15,7 @@ use super::observed::{Attempt, Look, StreamListing};
 use super::status;
 use crate::api::{LastAnswer, ListingRecord, ProofStatus, VoiceCampaign};
 use crate::kore::{Failure, FailureKind, Listing};
+use crate::kube_ext::round_up;
 
 /// How far apart two listings are that prove something together.
 pub const DISTANCE: SignedDuration = SignedDuration::from_secs(10);
@@ -53,7 +54,7 @@ pub fn begun_by(attempt: &Attempt) -> Option<ProofStatus> {
     let failure = attempt.outcome.as_ref().err()?;
     matches!(failure.kind, FailureKind::MayBeAbsent | FailureKind::Accepted).then(|| ProofStatus {
         identity: attempt.identity.as_str().to_owned(),
-        answered_at: status::round_up(attempt.ended_at),
+        answered_at: round_up(attempt.ended_at),
         not_returned_at: None,
         first_listing: None,
         second_listing: None,
@@ -114,7 +115,7 @@ fn after_look(proof: &ProofStatus, look: &Look) -> Course {
         Ok(_) => Course::Seen(look.asked_at),
         Err(Failure { kind: FailureKind::MayBeAbsent, .. }) if look.asked_as(&proof.identity) => {
             Course::Open(ProofStatus {
-                not_returned_at: Some(status::round_up(look.asked_at)),
+                not_returned_at: Some(round_up(look.asked_at)),
                 failures: 0,
                 last_failure: None,
                 ..proof.clone()
@@ -156,8 +157,8 @@ fn after_listing(proof: &ProofStatus, read: &StreamListing) -> Course {
 
 fn record(listing: &Listing, suddenly_empty: bool) -> ListingRecord {
     ListingRecord {
-        begun_at: status::round_up(listing.begun_at()),
-        ended_at: status::round_up(listing.ended_at()),
+        begun_at: round_up(listing.begun_at()),
+        ended_at: round_up(listing.ended_at()),
         campaigns: i64::try_from(listing.len()).unwrap_or(i64::MAX),
         suddenly_empty: suddenly_empty && listing.is_empty(),
     }

@@ -20,8 +20,13 @@ use crate::kube_ext::Note;
 pub fn present<S: CampaignService>(object: &Watched, context: &Context<S>) {
     let Ok(object) = &object.0 else { return };
     context.claims.shown(object).into_iter().for_each(|other| context.wake.wake(other));
+    uses_connection(object, context);
+}
+
+/// An object may need its connection, or need it no more.
+pub(super) fn uses_connection<S>(object: &VoiceCampaign, context: &Context<S>) {
     let uid = object.uid().unwrap_or_default();
-    if needs_connection(object) {
+    if needs_connection(object) && !context.memory.is_over(&uid) {
         let (namespace, name) = (object.namespace().unwrap_or_default(), &object.spec.connection_ref.name);
         if context.users.uses(&uid, (namespace.clone(), name.clone())) {
             context.connections.wake(&namespace, name);
@@ -31,7 +36,8 @@ pub fn present<S: CampaignService>(object: &Watched, context: &Context<S>) {
     }
 }
 
-fn needs_none<S>(uid: &str, context: &Context<S>) {
+/// An object needs its connection no more.
+pub(super) fn needs_none<S>(uid: &str, context: &Context<S>) {
     if let Some((namespace, name)) = context.users.gone(uid) {
         context.connections.wake(&namespace, &name);
     }

@@ -5,7 +5,7 @@
 
 #![warn(clippy::wildcard_enum_match_arm)]
 
-use jiff::{RoundMode, Timestamp, TimestampRound, Unit};
+use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 
 use super::ground::Ground;
@@ -16,6 +16,7 @@ use crate::api::{
 };
 use crate::connection::{Connection, Problem};
 use crate::kore::{Account, AnswerSummary, Campaign, ConfirmedDeletion, Failure, FailureKind};
+use crate::kube_ext::round_down;
 
 /// What there is to say about an object.
 #[derive(Clone, Copy, Debug)]
@@ -206,20 +207,6 @@ fn summary(answer: &AnswerSummary, reason: Reason) -> LastAnswer {
         message: message.clone(),
         reason: reason.as_str().to_owned(),
     }
-}
-
-/// A time as status holds it, not after the given one.
-pub fn round_down(time: Timestamp) -> Time {
-    Time(rounded(time, RoundMode::Floor))
-}
-
-/// A time as status holds it, not before the given one: nothing may happen earlier than status says.
-pub fn round_up(time: Timestamp) -> Time {
-    Time(rounded(time, RoundMode::Ceil))
-}
-
-fn rounded(time: Timestamp, mode: RoundMode) -> Timestamp {
-    time.round(TimestampRound::new().smallest(Unit::Second).mode(mode)).unwrap_or(time)
 }
 
 /// One state, as the conditions show it.

@@ -9,6 +9,7 @@ use std::sync::{Arc, PoisonError};
 
 use k8s_openapi::api::core::v1::Secret;
 use kube::ResourceExt;
+use kube::api::{DynamicObject, PartialObjectMetaExt};
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
 use crate::api::{KoreConnection, KoreConnectionStatus, VoiceCampaign};
@@ -137,17 +138,8 @@ impl Namespace {
         if !IN_USE.is_on(&connection.metadata) && secrets_of(&connection).is_empty() {
             return Ok((connection, None));
         }
-        let fields = format!("spec.connectionRef.name={}", connection.name_any());
-        let campaigns = self.kube.select::<VoiceCampaign>(&self.name, &fields).await?;
-        let needed = campaigns.iter().find(|campaign| match &campaign.0 {
-            Ok(campaign) => {
-                campaign.spec.connection_ref.name == connection.name_any() && (self.needs)(campaign)
-            }
-            // Whatever it is, it is not known to need none.
-            Err(_) => true,
-        });
-        if let Some(campaign) = needed {
-            return Ok((connection, Some(format!("the VoiceCampaign {} needs it", campaign.name_any()))));
+        if let Some(why) = self.needed(&connection.name_any()).await? {
+            return Ok((connection, Some(why)));
         }
         self.doubt(&connection.name_any());
         let (connection, held) = self.let_secrets_go(connection, None).await?;
@@ -160,6 +152,45 @@ impl Namespace {
         }
     }
 
+    /// Lets a connection that does not fit its schema go, with its Secrets, unless somebody needs it, as the API server says.
+    /// What still holds it.
+    ///
+    /// # Errors
+    /// If the API server can't be asked or written to.
+    pub async fn release_misfit(&mut self, connection: &DynamicObject) -> Result<Option<String>, CallError> {
+        let name = connection.name_any();
+        self.doubt(&name);
+        if !IN_USE.is_on(&connection.metadata) {
+            return Ok(None);
+        }
+        if let Some(why) = self.needed(&name).await? {
+            return Ok(Some(why));
+        }
+        for secret in connection.data["status"]["secretsInUse"].as_array().into_iter().flatten() {
+            let Some(secret) = secret.as_str() else { continue };
+            if let Some(why) = self.let_secret_go(connection.uid(), secret).await? {
+                return Ok(Some(why));
+            }
+        }
+        if let Some(patch) = IN_USE.removing(&connection.metadata, Unneeded(())) {
+            let metadata = connection.metadata.clone().into_response_partial::<KoreConnection>();
+            self.kube.patch_metadata(&metadata, patch).await?;
+        }
+        Ok(None)
+    }
+
+    /// Who needs a connection, if somebody does, as the API server says.
+    async fn needed(&self, connection: &str) -> Result<Option<String>, CallError> {
+        let fields = format!("spec.connectionRef.name={connection}");
+        let campaigns = self.kube.select::<VoiceCampaign>(&self.name, &fields).await?;
+        let needs = campaigns.iter().find(|campaign| match &campaign.0 {
+            Ok(campaign) => campaign.spec.connection_ref.name == connection && (self.needs)(campaign),
+            // Whatever it is, it is not known to need none.
+            Err(_) => true,
+        });
+        Ok(needs.map(|campaign| format!("the VoiceCampaign {} needs it", campaign.name_any())))
+    }
+
     /// Lets go the Secrets of a connection that went although it was in use: nobody knows of them any more. What still
     /// holds one.
     ///
@@ -169,7 +200,7 @@ impl Namespace {
         self.doubt(&connection.name_any());
         let mut held = None;
         for secret in secrets_of(connection) {
-            held = self.let_secret_go(connection, &secret).await?.or(held);
+            held = self.let_secret_go(connection.uid(), &secret).await?.or(held);
         }
         Ok(held)
     }
@@ -184,7 +215,7 @@ impl Namespace {
         for secret in &listed {
             let holds = match but {
                 Some(but) if but == secret => None,
-                Some(_) | None => Some(self.let_secret_go(&connection, secret).await?),
+                Some(_) | None => Some(self.let_secret_go(connection.uid(), secret).await?),
             };
             match holds {
                 None => still.push(secret.clone()),
@@ -201,16 +232,16 @@ impl Namespace {
         Ok((self.list_secrets(&connection, still).await?, held))
     }
 
-    /// Takes `in-use` off a Secret, unless another connection of the namespace needs it: that one will. What is in the way,
+    /// Takes `in-use` off a Secret, unless a connection of the namespace other than that of the uid needs it: that one will. What is in the way,
     /// if something is.
     async fn let_secret_go(
         &self,
-        connection: &KoreConnection,
+        connection: Option<String>,
         name: &str,
     ) -> Result<Option<String>, CallError> {
         let connections = self.kube.select::<KoreConnection>(&self.name, "").await?;
         let (mut others, mut unreadable) = (Vec::new(), None);
-        for other in connections.iter().filter(|other| other.uid() != connection.uid()) {
+        for other in connections.iter().filter(|other| other.uid() != connection) {
             match &other.0 {
                 Ok(other) => others.push(other),
                 Err(_) => unreadable = Some(other.name_any()),

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use kube::core::DeserializeGuard;
+use kube::core::error_boundary::InvalidObject;
 use kube::runtime::controller::Action;
 use kube::{Resource, ResourceExt};
 
@@ -14,7 +15,7 @@ use super::keep::{IN_USE, Keeper};
 use super::status::{self, Known};
 use super::users::Users;
 use crate::api::{KoreConnection, KoreConnectionStatus};
-use crate::kube_ext::{CallError, Events, Kube, Listed, Note};
+use crate::kube_ext::{CallError, Events, Kube, Listed, Note, misfit};
 use crate::pacing::backoff;
 
 /// A connection as it is watched: perhaps one that does not fit its schema.
@@ -88,13 +89,14 @@ pub async fn reconcile(object: Arc<Watched>, context: Arc<Context>) -> Result<Ac
     if !context.listed.is_complete() {
         return Ok(Action::requeue(Duration::from_millis(200)));
     }
-    // Its campaigns say that it can't be read.
-    let Ok(cached) = &object.0 else { return Ok(Action::await_change()) };
-    let uid = cached.uid().unwrap_or_default();
+    let uid = object.uid().unwrap_or_default();
     if let Err(pause) = context.memory.begin(&uid) {
         return Ok(Action::requeue(pause));
     }
-    let again = look(cached, &context).await?;
+    let again = match &object.0 {
+        Ok(cached) => look(cached, &context).await?,
+        Err(invalid) => look_at_misfit(invalid, &context).await?,
+    };
     context.memory.ended(&uid, false);
     Ok(again)
 }
@@ -146,6 +148,26 @@ async fn look(cached: &KoreConnection, context: &Context) -> Result<Action, Call
         }
     }
     Ok(Action::requeue(if problem.is_some() || terminating || held.is_some() { RETRY } else { INTERVAL }))
+}
+
+/// A connection that can't be read is of no use to its campaigns, and must not stay for ever when they are gone.
+async fn look_at_misfit(invalid: &InvalidObject, context: &Context) -> Result<Action, CallError> {
+    let Some(object) = misfit::read::<KoreConnection>(invalid, &context.kube).await? else {
+        return Ok(Action::await_change());
+    };
+    let namespace = object.namespace().unwrap_or_default();
+    let held = context.keeper.namespace(&namespace).await.release_misfit(&object).await?;
+    let held = held.filter(|_| object.metadata.deletion_timestamp.is_some());
+    let message = format!(
+        "The resource does not fit its schema, and its campaigns can't be deleted in Kore: {}. Apply it again with the \
+         current CustomResourceDefinition.{}",
+        invalid.error,
+        held.as_ref()
+            .map_or(String::new(), |why| format!(" It is being deleted, and can't be let go: {why}.")),
+    );
+    let told = (status::ConnectionReason::Invalid.as_str(), message.as_str());
+    misfit::report::<KoreConnection>(&object, told, &context.kube).await?;
+    Ok(Action::requeue(if held.is_some() { RETRY } else { INTERVAL }))
 }
 
 /// The event that tells of a new status, if a user wants to see one.

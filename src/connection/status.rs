@@ -2,11 +2,12 @@
 
 #![warn(clippy::wildcard_enum_match_arm)]
 
-use jiff::{Timestamp, TimestampRound, Unit};
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
+use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 
 use super::Problem;
 use crate::api::{KoreConnection, KoreConnectionStatus};
+use crate::kube_ext::round_down;
 
 /// Why a connection is ready or not. docs/koreconnection.md explains each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,16 +22,19 @@ pub enum ConnectionReason {
     CredentialsRejected,
     /// The connection is being deleted, and campaigns need it.
     InUse,
+    /// It does not fit its schema.
+    Invalid,
 }
 
 impl ConnectionReason {
     /// Every reason, for the documents and their test.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::CredentialsAccepted,
         Self::CredentialsNotTried,
         Self::CredentialsMissing,
         Self::CredentialsRejected,
         Self::InUse,
+        Self::Invalid,
     ];
 
     /// The reason as it stands in a condition.
@@ -41,6 +45,7 @@ impl ConnectionReason {
             Self::CredentialsMissing => "CredentialsMissing",
             Self::CredentialsRejected => "CredentialsRejected",
             Self::InUse => "InUse",
+            Self::Invalid => "Invalid",
         }
     }
 }
@@ -77,7 +82,7 @@ pub fn of(connection: &KoreConnection, known: &Known<'_>, now: Timestamp) -> Kor
             .conditions
             .iter()
             .find(|condition| condition.type_ == type_ && condition.status == status)
-            .map_or_else(|| whole_second(now), |condition| condition.last_transition_time.clone());
+            .map_or_else(|| round_down(now), |condition| condition.last_transition_time.clone());
         Condition {
             type_: type_.to_owned(),
             status: status.to_owned(),
@@ -147,9 +152,4 @@ fn told(connection: &KoreConnection, stored: &KoreConnectionStatus) -> Option<De
         "CredentialsRejected" => Some(("False", Some("Stalled"), refused, ready.message.clone())),
         _ => None,
     }
-}
-
-fn whole_second(time: Timestamp) -> Time {
-    let round = TimestampRound::new().smallest(Unit::Second).mode(jiff::RoundMode::Floor);
-    Time(time.round(round).unwrap_or(time))
 }

@@ -4,7 +4,9 @@
 mod events;
 mod finalizer;
 mod listed;
+pub mod misfit;
 mod prune;
+mod time;
 mod wake;
 mod write;
 
@@ -12,5 +14,6 @@ pub use events::{Events, Note};
 pub use finalizer::Finalizer;
 pub use listed::Listed;
 pub use prune::prune;
+pub use time::{round_down, round_up};
 pub use wake::Wake;
 pub use write::{CallError, Kube};

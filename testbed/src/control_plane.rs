@@ -113,6 +113,11 @@ impl ControlPlane {
         *held(&self.etcd) = None;
     }
 
+    /// Address of etcd, where it also speaks JSON.
+    pub fn etcd_url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.etcd_port)
+    }
+
     /// The folder of etcd's data.
     pub fn etcd_data(&self) -> PathBuf {
         self.folder().join("etcd")
@@ -195,12 +200,21 @@ impl ControlPlane {
     /// # Errors
     /// If it can't be started.
     pub fn start_etcd(&self) -> Result<()> {
+        self.start_etcd_with(&[])
+    }
+
+    /// Starts etcd, with the data that there are, and more arguments.
+    ///
+    /// # Errors
+    /// If it can't be started.
+    pub fn start_etcd_with(&self, arguments: &[&str]) -> Result<()> {
         let mut etcd = Command::new(binaries::control_plane("etcd")?);
-        let client = format!("http://127.0.0.1:{}", self.etcd_port);
+        let client = self.etcd_url();
         etcd.arg(format!("--data-dir={}", self.etcd_data().display()))
             .arg(format!("--listen-client-urls={client}"))
             .arg(format!("--advertise-client-urls={client}"))
-            .args(["--listen-peer-urls=http://127.0.0.1:0", "--unsafe-no-fsync", "--log-level=warn"]);
+            .args(["--listen-peer-urls=http://127.0.0.1:0", "--unsafe-no-fsync", "--log-level=warn"])
+            .args(arguments);
         *held(&self.etcd) = Some(Process::start("etcd", etcd, self.folder.path())?);
         Ok(())
     }

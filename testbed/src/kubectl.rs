@@ -48,15 +48,22 @@ impl Kubectl {
     /// # Errors
     /// If they are refused: what kubectl said.
     pub fn apply(&self, manifests: &str) -> Result<String> {
-        let arguments = ["apply", "--server-side", "--filename", "-"];
+        self.pipe(&["apply", "--server-side", "--filename", "-"], manifests)
+    }
+
+    /// Runs it with a standard input; the text it printed.
+    ///
+    /// # Errors
+    /// If it ends with a failure: what it said.
+    pub fn pipe(&self, arguments: &[&str], input: &str) -> Result<String> {
         let mut child = self
-            .command(&arguments)
+            .command(arguments)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()?;
-        child.stdin.take().context("standard input")?.write_all(manifests.as_bytes())?;
-        finish(&arguments, child.wait_with_output()?)
+        child.stdin.take().context("standard input")?.write_all(input.as_bytes())?;
+        finish(arguments, child.wait_with_output()?)
     }
 
     /// An object as JSON; `None` if there is none of that name.

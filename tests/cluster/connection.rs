@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use kore_simulator::{App, Fault, Operation};
 use serde_json::{Value, json};
-use testbed::{operator, wait};
+use testbed::{ControlPlane, operator, wait};
 
 use crate::support::*;
 
@@ -259,4 +259,42 @@ async fn a_connection_removed_by_force_is_told_and_heals() {
     world.wait_until_gone("renewal");
     assert!(!world.in_kore("renewal"));
     assert_eq!(world.kore.journal().iter().filter(|entry| entry.operation == Operation::Delete).count(), 1);
+}
+
+/// A connection that does not fit its schema any more says so, stays while it is needed, and goes then.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_connection_that_does_not_fit_its_schema_says_so_and_goes() {
+    let own: &'static ControlPlane = Box::leak(Box::new(ControlPlane::start().unwrap()));
+    operator::install(own).unwrap();
+    let world = World::on(own, "misfit").await;
+    world.create_secret(CLIENT_ID, CLIENT_SECRET);
+    world.create_connection(6000, 10);
+    let mut operator = world.operator();
+    world.create_found("renewal");
+    world.wait_until_kept(true);
+    let loose = json!([{"op": "remove", "path": "/spec/versions/0/selectableFields"},
+        {"op": "replace", "path": "/spec/versions/0/schema/openAPIV3Schema",
+         "value": {"type": "object", "x-kubernetes-preserve-unknown-fields": true}}]);
+    let crd = "crd/koreconnections.voicecampaign.dev";
+    world.kubectl.try_run(&["patch", crd, "--type=json", "-p", &loose.to_string()]).unwrap();
+    wait::until("the loose definition is served", PATIENCE, || {
+        let misfit = ["patch", "kconn", "production", "--type=merge", "-p", r#"{"spec":{"accountId":7}}"#];
+        Ok(world.try_run(&misfit).ok())
+    })
+    .unwrap();
+    let told = world.wait_for_connection_reason("Invalid");
+    assert!(ready(&told)["message"].as_str().unwrap().contains("xpected a string"), "{told:#}");
+    world.run(&["delete", "kconn", "production", "--wait=false"]);
+    world.run(&["delete", "secret", "kore-jwt-app", "--wait=false"]);
+    world.wait_for_connection("it says who needs it", |object| {
+        ready(object)["message"].as_str().is_some_and(|text| text.contains("VoiceCampaign renewal needs it"))
+    });
+    world.delete("renewal");
+    world.wait_for_reason("renewal", "ConnectionInvalid");
+    assert!(is_kept(&world.find("secret", "kore-jwt-app").unwrap()));
+    world.patch_spec("renewal", &json!({"deletionPolicy": "Orphan"}));
+    world.wait_until_gone("renewal");
+    world.wait_until_none("kconn", "production");
+    world.wait_until_none("secret", "kore-jwt-app");
+    assert!(world.in_kore("renewal") && operator.is_running());
 }

@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use kore_simulator::Fault;
-use serde_json::json;
+use serde_json::{Value, json};
 use testbed::{ControlPlane, operator, wait};
 use tokio::sync::{Mutex, MutexGuard};
 
@@ -98,6 +98,66 @@ async fn a_restored_backup_brings_no_ground_back() {
     world.wait_until_gone_within("deleted", Duration::from_secs(120));
     world.wait_until_gone("living");
     assert!(!world.in_kore("living") && operator.is_running());
+}
+
+/// Tells etcd that there is space again, as `etcdctl alarm disarm` does.
+async fn take_back_alarms(plane: &ControlPlane) {
+    let alarm = format!("{}/v3/maintenance/alarm", plane.etcd_url());
+    let ask = async |request: Value| -> reqwest::Result<Value> {
+        let answer = reqwest::Client::new().post(&alarm).body(request.to_string()).send().await?;
+        let text = answer.error_for_status()?.text().await?;
+        Ok(serde_json::from_str(&text).unwrap())
+    };
+    for _ in 0..100 {
+        if let Ok(answer) = ask(json!({"action": "GET"})).await {
+            let alarms = answer["alarms"].as_array().cloned().unwrap_or_default();
+            if alarms.is_empty() {
+                return;
+            }
+            for mut alarm in alarms {
+                alarm["action"] = json!("DEACTIVATE");
+                let _ = ask(alarm).await;
+            }
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    panic!("etcd keeps its alarm");
+}
+
+/// K31: etcd has no space left when Kore confirms. Nothing can be written, and so nothing is let go; when there is space
+/// again, the answer is written, and nothing is sent twice.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_etcd_without_space_is_outwaited() {
+    let (plane, _alone) = failing_plane().await;
+    let world = world_on(plane, "no-space").await;
+    let mut operator = world.operator();
+    world.create_found("renewal");
+    let size = std::fs::metadata(plane.etcd_data().join("member/snap/db")).unwrap().len();
+    plane.stop_etcd();
+    plane.start_etcd_with(&[&format!("--quota-backend-bytes={}", size + (1 << 20))]).unwrap();
+    wait::until("etcd is back", PATIENCE, || Ok(world.try_run(&["get", "vcamp"]).ok())).unwrap();
+    world.kore.add_fault(Fault::delay_delete(Some(1), 9000));
+    world.delete("renewal");
+    world.wait_for_reason("renewal", "Deleting");
+    let ballast = "x".repeat(900_000);
+    let full = (0..100).find_map(|number| {
+        let manifest = json!({"apiVersion": "v1", "kind": "ConfigMap", "data": {"ballast": ballast},
+            "metadata": {"name": format!("ballast-{number}"), "namespace": world.namespace}});
+        world.kubectl.pipe(&["create", "--filename", "-"], &manifest.to_string()).err()
+    });
+    let full = full.expect("etcd has a limit").to_string();
+    assert!(full.contains("space exceeded"), "{full}");
+    wait::until("Kore deletes", PATIENCE, || Ok((!world.in_kore("renewal")).then_some(()))).unwrap();
+    tokio::time::sleep(Duration::from_secs(4)).await;
+    let held = world.get("renewal").expect("it is held");
+    assert!(held["metadata"]["finalizers"].to_string().contains("remote-campaign"), "{held:#}");
+    assert!(operator.is_running());
+
+    plane.stop_etcd();
+    plane.start_etcd().unwrap();
+    take_back_alarms(plane).await;
+    world.wait_until_gone("renewal");
+    assert_eq!(world.deletes("renewal").len(), 1);
 }
 
 /// K19: the definitions are deleted, with objects; the campaigns are deleted first. When they are there again, the operator

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use futures::{StreamExt, TryStreamExt, stream};
-use kore_simulator::Operation;
+use kore_simulator::{CampaignKey, Operation};
 use kube::Api;
 use kube::api::{DeleteParams, ListParams, PostParams};
 use serde_json::json;
@@ -130,4 +130,33 @@ async fn wait_for_count(world: &World, what: &str, wanted: impl Fn(&VoiceCampaig
         assert!(std::time::Instant::now() < deadline, "{what}: {now} instead of {count}");
         tokio::time::sleep(std::time::Duration::from_millis(500)).await;
     }
+}
+
+/// K30: an object as big as the API server takes it: the longest name, thousands of finalizers of others, a long annotation.
+/// It is deleted like any other, and the others' finalizers stay.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_huge_object_is_deleted_like_any_other() {
+    const THEIRS: usize = 10_000;
+    let world = World::new("huge").await;
+    let _operator = world.operator();
+    let name = ["n".repeat(62), "a".repeat(62), "m".repeat(62), "e".repeat(64)].join(".");
+    assert_eq!(name.len(), 253);
+    let mut manifest = world.campaign(&name, &json!({"campaignId": "cd-huge"}));
+    let theirs: Vec<String> =
+        (0..THEIRS).map(|number| format!("example.com/finalizer-{number:05}")).collect();
+    manifest["metadata"]["finalizers"] = json!(theirs);
+    manifest["metadata"]["annotations"] = json!({"example.com/long": "x".repeat(200_000)});
+    let key = CampaignKey { campaign_id: "cd-huge".into(), ..world.key("any") };
+    world.kore.seed(key.clone(), &json!({}));
+    let campaigns = world.campaigns().await;
+    campaigns.create(&PostParams::default(), &serde_json::from_value(manifest).unwrap()).await.unwrap();
+    world.wait_for_reason(&name, "CampaignFound");
+    world.delete(&name);
+    let released = world.wait_for(&name, "our finalizer is off", |object| {
+        object["metadata"]["finalizers"].as_array().is_some_and(|left| left.len() == THEIRS)
+    });
+    assert!(!world.kore.campaigns().contains(&key));
+    assert_eq!(released["metadata"]["finalizers"], json!(theirs));
+    world.run(&["patch", "vcamp", &name, "--type=merge", "-p", r#"{"metadata":{"finalizers":null}}"#]);
+    world.wait_until_gone(&name);
 }

@@ -1,5 +1,6 @@
 //! Views of the cluster that lag, lie or break: the watch is late, old, cut or refused; others write at the same time.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -185,6 +186,104 @@ async fn busy_writers_do_not_hold_a_deletion_up() {
     stop.store(true, Ordering::Relaxed);
     scribbler.await.unwrap();
     assert_eq!(world.deletes("renewal").len(), 1);
+}
+
+/// K23: a manifest with our finalizer in Git, applied again and again by two appliers, by server-side apply. The old
+/// object's campaign is deleted once; the new object, which has our finalizer from the start, loses nothing.
+#[tokio::test(flavor = "multi_thread")]
+async fn two_appliers_with_our_finalizer_in_git_delete_nothing_twice() {
+    let world = World::new("appliers").await;
+    let _operator = world.operator();
+    let old = world.create_found("renewal");
+    let mut manifest = world.campaign("renewal", &json!({}));
+    manifest["metadata"]["namespace"] = json!(world.namespace);
+    let bare = manifest.to_string();
+    manifest["metadata"]["finalizers"] = json!(["voicecampaign.dev/remote-campaign"]);
+    let with_finalizer = manifest.to_string();
+    let apply = || {
+        for (manager, text) in [("argocd", &with_finalizer), ("flux", &bare)] {
+            let manager = format!("--field-manager={manager}");
+            // While the object is being deleted, no finalizer may be added; that is refused.
+            let _ = world
+                .kubectl
+                .pipe(&["apply", "--server-side", "--force-conflicts", &manager, "-f", "-"], text);
+        }
+    };
+    apply();
+    world.kore.add_fault(Fault::delay_delete(Some(1), 3000));
+    world.delete("renewal");
+    let new = wait::until("the object is created anew", PATIENCE, || {
+        apply();
+        Ok(world.get("renewal").filter(|new| new["metadata"]["uid"] != old["metadata"]["uid"]))
+    })
+    .unwrap();
+    assert!(new["metadata"]["finalizers"].to_string().contains("remote-campaign"), "{new:#}");
+    assert!(!world.in_kore("renewal"));
+    world.kore.seed(world.key("renewal"), &json!({}));
+    world.run(&["annotate", "vcamp", "renewal", "voicecampaign.dev/refresh-requested-at=seeded"]);
+    world.wait_for_reason("renewal", "CampaignFound");
+    for _ in 0..5 {
+        apply();
+    }
+    assert!(world.in_kore("renewal"));
+    assert_eq!(world.deletes("renewal").len(), 1);
+    world.delete("renewal");
+    world.wait_until_gone("renewal");
+    assert!(!world.in_kore("renewal"));
+}
+
+/// K8, K9: all connections to the API server are forgotten on the way, and none of both ends is told. The watches, which
+/// hear nothing any more, are begun anew before it is too late for anybody.
+#[tokio::test(flavor = "multi_thread")]
+async fn connections_that_are_forgotten_on_the_way_are_replaced() {
+    let world = World::new("forgotten").await;
+    let api_server: SocketAddr = plane().api_url().trim_start_matches("https://").parse().unwrap();
+    let relay = faults::Relay::start(api_server).unwrap();
+    let mut options = world.options();
+    options.server = Some(format!("https://{}", relay.address()));
+    let mut operator = Operator::start(plane(), &options).unwrap();
+    world.create_found("renewal");
+    relay.blackhole();
+    world.delete("renewal");
+    world.create_campaign("new", &json!({}));
+    // A watch ends after 220 s; kube-rs waits 5 s longer for it.
+    world.wait_until_gone_within("renewal", Duration::from_secs(280));
+    assert!(!world.in_kore("renewal"));
+    assert_eq!(world.deletes("renewal").len(), 1);
+    world.wait_for_reason("new", "CampaignFound");
+    assert!(operator.is_running());
+}
+
+/// K5: the version that a list was begun at is compacted before its second page. The list begins anew; nothing in it is
+/// taken for gone meanwhile.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_list_that_expires_between_two_pages_loses_nothing() {
+    const OBJECTS: usize = 520;
+    let world = World::new("expired").await;
+    world.run(&["delete", "kconn", "production"]);
+    let manifests: Vec<_> = (0..OBJECTS).map(|n| world.campaign(&format!("c{n}"), &json!({}))).collect();
+    let list = json!({"apiVersion": "v1", "kind": "List", "items": manifests}).to_string();
+    world.kubectl.apply(&list).unwrap();
+    let (mut operator, proxy, nemesis) = behind_a_proxy(&world);
+    world.wait_for_reason("c519", "ConnectionNotFound");
+    let expired = json!({"kind": "Status", "apiVersion": "v1", "status": "Failure", "reason": "Expired",
+        "message": "The provided continue parameter is too old", "code": 410});
+    let answer = Answer { body: expired.to_string(), ..Answer::status(410) };
+    // Behind the list of the connections and the first page.
+    let at = Trigger { kinds: vec![Kind::Read], from: 3, lasting: Lasting::ForMs(5000) };
+    let faults = vec![faults::Fault { at, then: Action::Answer(answer) }];
+    nemesis.arm(Plan { name: "expired".into(), seed: 0, faults });
+    proxy.cut_all();
+    world.patch_spec("c0", &json!({"deletionPolicy": "Orphan"}));
+    world.delete("c0");
+    world.patch_spec("c519", &json!({"deletionPolicy": "Orphan"}));
+    world.delete("c519");
+    world.wait_until_gone("c0");
+    world.wait_until_gone("c519");
+    assert!(nemesis.injected() > 0);
+    assert!(operator.output().contains("410"), "no list was refused");
+    assert!(!operator.output().contains("may still call people"), "what is there was taken for gone");
+    assert!(operator.is_running() && world.kore.journal().is_empty());
 }
 
 /// K13: created and deleted at once, again and again. Each campaign is deleted, or reported as left behind.

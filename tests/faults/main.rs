@@ -84,7 +84,7 @@ fn plans(arguments: &Arguments) -> Result<Vec<Plan>> {
     }
     let errors = matrix::errors();
     let seed = usize::try_from(arguments.seed).unwrap_or(0);
-    let mut plans = matrix::references();
+    let mut plans = [matrix::references(), matrix::silences()].concat();
     match arguments.lane {
         Lane::Full => plans.extend([matrix::crashes(), errors, matrix::drawn(arguments.seed, 60)].concat()),
         Lane::Quick => {

@@ -17,6 +17,16 @@ pub fn references() -> Vec<Plan> {
         .collect()
 }
 
+/// The watch falls silent with the first DELETE, and stays so.
+pub fn silences() -> Vec<Plan> {
+    let at = Trigger { kinds: vec![Kind::KoreDelete], from: 1, lasting: Lasting::Times(u32::MAX) };
+    let silence = Fault { at, then: Action::HoldWatch };
+    Scenario::ALL
+        .into_iter()
+        .map(|scenario| plan(format!("{}/silent-watch", scenario.name()), vec![silence.clone()]))
+        .collect()
+}
+
 /// The operator is killed before or after each effect, with a fresh and with a stale view of the cluster.
 pub fn crashes() -> Vec<Plan> {
     let mut plans = Vec::new();

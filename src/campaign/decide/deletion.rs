@@ -11,6 +11,7 @@ use crate::campaign::reason::Reason;
 use crate::campaign::status::{self, Situation};
 use crate::connection::Connection;
 use crate::kore::{ConfirmedDeletion, FailureKind};
+use crate::kube_ext::{round_down, round_up};
 use crate::pacing::backoff;
 
 /// No wait that status promises is longer: the slots of 10,000 campaigns at 60 a minute fill less than three hours.
@@ -94,7 +95,7 @@ fn prove(observed: &Observed<'_>, proof: &ProofStatus, record: DeletionStatus, n
     match proof::need(proof) {
         Need::Get => within_quota(observed, record, now, then(Step::Get(urgency))),
         Need::Listing { not_before } if not_before > now => {
-            let until = status::round_up(not_before);
+            let until = round_up(not_before);
             let record = DeletionStatus { next_attempt_at: Some(until.clone()), ..record };
             wait(observed, record, until.0, now)
         }
@@ -136,7 +137,7 @@ fn within_quota(
             Step::Wait { until: Some(slot), why: Reason::WaitingForQuota }.into()
         }
         Some(slot) => {
-            let until = status::round_up(slot);
+            let until = round_up(slot);
             let record = DeletionStatus { next_attempt_at: Some(until.clone()), ..record };
             let situation = Situation::WaitingForQuota { until: until.0 };
             let status = status::of(observed.object, now, Some(record), None, situation);
@@ -150,7 +151,7 @@ pub fn progress(observed: &Observed<'_>, now: Timestamp) -> Progress {
     let object = observed.object;
     let mut record = recorded_deletion(object).cloned().unwrap_or_else(|| status::new_deletion(object));
     // A write whose answer was lost may have recorded it already.
-    let unrecorded = |attempt: &&Attempt| record.last_attempt_at != Some(status::round_down(attempt.sent_at));
+    let unrecorded = |attempt: &&Attempt| record.last_attempt_at != Some(round_down(attempt.sent_at));
     let recorded = Ground::recorded(object);
     let proof = record.proof.clone();
     if let Some(attempt) = observed.attempt.filter(unrecorded) {
@@ -164,7 +165,7 @@ pub fn progress(observed: &Observed<'_>, now: Timestamp) -> Progress {
         }
     };
     // A clock that jumped, or a status from elsewhere, must not park a deletion.
-    let latest = status::round_up(now + LONGEST_WAIT);
+    let latest = round_up(now + LONGEST_WAIT);
     if record.next_attempt_at.as_ref().is_some_and(|next| *next > latest) {
         record.next_attempt_at = Some(latest);
     }
@@ -176,7 +177,7 @@ pub fn progress(observed: &Observed<'_>, now: Timestamp) -> Progress {
             record.next_attempt_at = None;
             if record.ground != Some(ground.name()) {
                 let since = answered.and(observed.attempt).map_or(now, |attempt| attempt.ended_at);
-                record.confirmed_at = Some(status::round_down(since));
+                record.confirmed_at = Some(round_down(since));
                 record.ground = Some(ground.name());
             }
         }
@@ -189,7 +190,7 @@ pub fn progress(observed: &Observed<'_>, now: Timestamp) -> Progress {
 /// Counts an attempt.
 fn count(record: &mut DeletionStatus, attempt: &Attempt) {
     record.attempts = record.attempts.saturating_add(1);
-    record.last_attempt_at = Some(status::round_down(attempt.sent_at));
+    record.last_attempt_at = Some(round_down(attempt.sent_at));
     record.last_answer = Some(status::last_answer(&attempt.outcome));
     record.proof = proof::begun_by(attempt);
     record.next_attempt_at = None;
@@ -210,7 +211,7 @@ fn count(record: &mut DeletionStatus, attempt: &Attempt) {
         | FailureKind::ContractViolation => Some(backoff(&record.uid, record.attempts)),
     };
     if let Some(pause) = own.max(failure.retry_after) {
-        record.next_attempt_at = Some(status::round_up(after(attempt.ended_at, pause)));
+        record.next_attempt_at = Some(round_up(after(attempt.ended_at, pause)));
     }
 }
 
@@ -234,10 +235,10 @@ fn pursue(record: &mut DeletionStatus, observed: &Observed<'_>, now: Timestamp) 
     let before = record.proof.take()?;
     match proof::follow(observed.object, &before, observed.look, observed.listing) {
         Course::Seen(at) => {
-            record.seen_at = Some(status::round_up(at));
+            record.seen_at = Some(round_up(at));
             let last = record.last_attempt_at.as_ref().map_or(now, |time| time.0);
             let next = after(last, backoff(&record.uid, record.attempts));
-            record.next_attempt_at = Some(status::round_up(next));
+            record.next_attempt_at = Some(round_up(next));
             None
         }
         Course::Proven(proof, evidence) => {
@@ -248,7 +249,7 @@ fn pursue(record: &mut DeletionStatus, observed: &Observed<'_>, now: Timestamp) 
             if proof.failures > before.failures {
                 let asked = observed.look.and_then(|look| look.outcome.as_ref().err()?.retry_after);
                 let pause = backoff(&record.uid, proof.failures).max(asked.unwrap_or_default());
-                record.next_attempt_at = Some(status::round_up(after(now, pause)));
+                record.next_attempt_at = Some(round_up(after(now, pause)));
             } else if proof != before {
                 record.next_attempt_at = next_read(&proof, now);
             }
@@ -266,7 +267,7 @@ fn next_read(
 ) -> Option<k8s_openapi::apimachinery::pkg::apis::meta::v1::Time> {
     match proof::need(proof) {
         Need::Listing { not_before } if not_before > now + SignedDuration::from_secs(1) => {
-            Some(status::round_up(not_before))
+            Some(round_up(not_before))
         }
         Need::Listing { .. } | Need::Get => None,
     }
@@ -279,7 +280,7 @@ fn trouble(record: &mut DeletionStatus, trouble: Option<&ListingTrouble>, now: T
     if needed && trouble.retry_at > now {
         let failures = i32::try_from(trouble.failures).unwrap_or(i32::MAX);
         let last = status::summary_of_trouble(trouble);
-        record.next_attempt_at = Some(status::round_up(trouble.retry_at));
+        record.next_attempt_at = Some(round_up(trouble.retry_at));
         record.proof = Some(proof::failed(proof, failures, last));
     }
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 use kube::Resource;
 use kube::runtime::events::{Event, EventType, Recorder, Reporter};
 
-use super::Kube;
+use super::{CallError, Kube};
 
 /// How long an event may hold up the work.
 const DEADLINE: Duration = Duration::from_secs(2);
@@ -49,7 +49,7 @@ impl Events {
         let event = Event {
             type_: if warning { EventType::Warning } else { EventType::Normal },
             reason: reason.to_owned(),
-            note: Some(cut(text)),
+            note: Some(cut(text.clone())),
             action: action.to_owned(),
             secondary: None,
         };
@@ -58,6 +58,8 @@ impl Events {
         let written = tokio::time::timeout(DEADLINE, written).await;
         match written {
             Ok(Ok(())) => {}
+            // An event is named after its object, by kube-rs: with a name of more than 236 characters it has none.
+            Ok(Err(CallError::Refused(why))) => tracing::warn!(reason, text, why, "Could not write an event"),
             Ok(Err(error)) => tracing::debug!(reason, %error, "Could not write an event"),
             Err(_elapsed) => tracing::debug!(reason, "Could not write an event in time"),
         }

@@ -4,6 +4,7 @@
 
 mod absence;
 mod admission;
+mod api_server;
 mod configuration;
 mod connection;
 mod deletion;
@@ -11,6 +12,7 @@ mod identity;
 mod lifecycle;
 mod observation;
 mod outage;
+mod proxied;
 mod scale;
 mod service;
 mod sharing;

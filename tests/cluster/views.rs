@@ -1,44 +1,16 @@
-//! Views of the cluster that lag, lie or break: the watch is late, old, cut or refused; others write at the same time.
+//! Views of the cluster that lag or lie: the watch is late or old; others write at the same time.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use kore_simulator::Fault;
 use serde_json::json;
-use testbed::faults::{self, Action, Answer, Kind, Lasting, Nemesis, Plan, Proxy, Trigger, Upstream};
-use testbed::{Operator, wait};
+use testbed::faults::{Action, Kind, Lasting};
+use testbed::wait;
 
+use crate::proxied::{behind_a_proxy, plan};
 use crate::support::*;
-
-/// An operator whose way to the API server goes through a proxy.
-fn behind_a_proxy(world: &World) -> (Operator, Proxy, Nemesis) {
-    let nemesis = Nemesis::new();
-    let upstream = Upstream::Kubernetes { url: plane().api_url(), ca_pem: plane().ca_pem().unwrap() };
-    let proxy = Proxy::start(upstream, nemesis.clone()).unwrap();
-    let mut options = world.options();
-    options.server = Some(proxy.url());
-    (Operator::start(plane(), &options).unwrap(), proxy, nemesis)
-}
-
-fn plan(kinds: &[Kind], lasting: Lasting, then: Action) -> Plan {
-    let at = Trigger { kinds: kinds.to_vec(), from: 1, lasting };
-    Plan { name: "views".into(), seed: 0, faults: vec![faults::Fault { at, then }] }
-}
-
-/// Everything that is asked of the API server.
-const ALL: [Kind; 9] = [
-    Kind::Status,
-    Kind::Finalizer,
-    Kind::ConnectionStatus,
-    Kind::ConnectionFinalizer,
-    Kind::SecretFinalizer,
-    Kind::Event,
-    Kind::Read,
-    Kind::Watch,
-    Kind::Other,
-];
 
 /// K1: the watch is silent while the deletion is done. The cache still shows the object as it was; nothing is repeated.
 #[tokio::test(flavor = "multi_thread")]
@@ -114,32 +86,6 @@ async fn a_view_of_the_past_deletes_nothing() {
     world.delete("renewal");
     world.wait_until_gone_within("renewal", Duration::from_secs(120));
     assert!(!world.in_kore("renewal"));
-}
-
-/// K24, K29, K10, K28: for a while every request is refused (token revoked, role revoked, too many), or watches break in the
-/// middle of an object. No finalizer goes, nothing ends, and all is done when it is over.
-#[tokio::test(flavor = "multi_thread")]
-async fn a_refusing_api_server_is_outwaited() {
-    let world = World::new("refusing").await;
-    let (mut operator, proxy, nemesis) = behind_a_proxy(&world);
-    let answer = |status| Action::Answer(Answer::status(status));
-    for (name, kinds, action) in [
-        ("unauthorized", &ALL[..], answer(401)),
-        ("forbidden", &ALL[..], answer(403)),
-        ("too-many", &ALL[..], answer(429)),
-        ("cut", &[Kind::Watch][..], Action::CutBody),
-    ] {
-        world.create_found(name);
-        nemesis.arm(plan(kinds, Lasting::ForMs(6000), action));
-        proxy.cut_all();
-        world.delete(name);
-        tokio::time::sleep(Duration::from_secs(2)).await;
-        world.wait_until_gone(name);
-        assert!(!world.in_kore(name), "{name}");
-        assert_eq!(world.deletes(name).len(), 1, "{name}");
-        assert!(operator.is_running());
-        nemesis.disarm();
-    }
 }
 
 /// K4, K15: somebody writes the status, and moves finalizers, all the time. Ours goes all the same, and theirs stay.
@@ -230,60 +176,6 @@ async fn two_appliers_with_our_finalizer_in_git_delete_nothing_twice() {
     world.delete("renewal");
     world.wait_until_gone("renewal");
     assert!(!world.in_kore("renewal"));
-}
-
-/// K8, K9: all connections to the API server are forgotten on the way, and none of both ends is told. The watches, which
-/// hear nothing any more, are begun anew before it is too late for anybody.
-#[tokio::test(flavor = "multi_thread")]
-async fn connections_that_are_forgotten_on_the_way_are_replaced() {
-    let world = World::new("forgotten").await;
-    let api_server: SocketAddr = plane().api_url().trim_start_matches("https://").parse().unwrap();
-    let relay = faults::Relay::start(api_server).unwrap();
-    let mut options = world.options();
-    options.server = Some(format!("https://{}", relay.address()));
-    let mut operator = Operator::start(plane(), &options).unwrap();
-    world.create_found("renewal");
-    relay.blackhole();
-    world.delete("renewal");
-    world.create_campaign("new", &json!({}));
-    // A watch ends after 220 s; kube-rs waits 5 s longer for it.
-    world.wait_until_gone_within("renewal", Duration::from_secs(280));
-    assert!(!world.in_kore("renewal"));
-    assert_eq!(world.deletes("renewal").len(), 1);
-    world.wait_for_reason("new", "CampaignFound");
-    assert!(operator.is_running());
-}
-
-/// K5: the version that a list was begun at is compacted before its second page. The list begins anew; nothing in it is
-/// taken for gone meanwhile.
-#[tokio::test(flavor = "multi_thread")]
-async fn a_list_that_expires_between_two_pages_loses_nothing() {
-    const OBJECTS: usize = 520;
-    let world = World::new("expired").await;
-    world.run(&["delete", "kconn", "production"]);
-    let manifests: Vec<_> = (0..OBJECTS).map(|n| world.campaign(&format!("c{n}"), &json!({}))).collect();
-    let list = json!({"apiVersion": "v1", "kind": "List", "items": manifests}).to_string();
-    world.kubectl.apply(&list).unwrap();
-    let (mut operator, proxy, nemesis) = behind_a_proxy(&world);
-    world.wait_for_reason("c519", "ConnectionNotFound");
-    let expired = json!({"kind": "Status", "apiVersion": "v1", "status": "Failure", "reason": "Expired",
-        "message": "The provided continue parameter is too old", "code": 410});
-    let answer = Answer { body: expired.to_string(), ..Answer::status(410) };
-    // Behind the list of the connections and the first page.
-    let at = Trigger { kinds: vec![Kind::Read], from: 3, lasting: Lasting::ForMs(5000) };
-    let faults = vec![faults::Fault { at, then: Action::Answer(answer) }];
-    nemesis.arm(Plan { name: "expired".into(), seed: 0, faults });
-    proxy.cut_all();
-    world.patch_spec("c0", &json!({"deletionPolicy": "Orphan"}));
-    world.delete("c0");
-    world.patch_spec("c519", &json!({"deletionPolicy": "Orphan"}));
-    world.delete("c519");
-    world.wait_until_gone("c0");
-    world.wait_until_gone("c519");
-    assert!(nemesis.injected() > 0);
-    assert!(operator.output().contains("410"), "no list was refused");
-    assert!(!operator.output().contains("may still call people"), "what is there was taken for gone");
-    assert!(operator.is_running() && world.kore.journal().is_empty());
 }
 
 /// K13: created and deleted at once, again and again. Each campaign is deleted, or reported as left behind.

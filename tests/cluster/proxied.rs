@@ -1,0 +1,21 @@
+//! An operator that reaches the API server through a proxy.
+
+use testbed::Operator;
+use testbed::faults::{Action, Fault, Kind, Lasting, Nemesis, Plan, Proxy, Trigger, Upstream};
+
+use crate::support::*;
+
+/// An operator whose way to the API server goes through a proxy.
+pub fn behind_a_proxy(world: &World) -> (Operator, Proxy, Nemesis) {
+    let nemesis = Nemesis::new();
+    let upstream = Upstream::Kubernetes { url: plane().api_url(), ca_pem: plane().ca_pem().unwrap() };
+    let proxy = Proxy::start(upstream, nemesis.clone()).unwrap();
+    let mut options = world.options();
+    options.server = Some(proxy.url());
+    (Operator::start(plane(), &options).unwrap(), proxy, nemesis)
+}
+
+pub fn plan(kinds: &[Kind], lasting: Lasting, then: Action) -> Plan {
+    let at = Trigger { kinds: kinds.to_vec(), from: 1, lasting };
+    Plan { name: "views".into(), seed: 0, faults: vec![Fault { at, then }] }
+}

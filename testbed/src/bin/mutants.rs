@@ -59,7 +59,7 @@ const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "lone 404 believed",
         file: "src/campaign/proof.rs",
-        from: "            Course::Open(ProofStatus {\n                not_returned_at: Some(status::round_up(look.asked_at)),\n                failures: 0,\n                last_failure: None,\n                ..proof.clone()\n            })",
+        from: "            Course::Open(ProofStatus {\n                not_returned_at: Some(round_up(look.asked_at)),\n                failures: 0,\n                last_failure: None,\n                ..proof.clone()\n            })",
         to: "            Course::Proven(proof.clone(), ProvenAbsence(()))",
         tests: DECISION,
     },

@@ -70,6 +70,7 @@ pub async fn act<S: CampaignService>(
             context.accounts.forget(&pass.uid);
             context.streams.forget(&pass.uid);
             context.memory.forget(&pass.uid);
+            shown::needs_none(&pass.uid, context);
             Ok(Flow::Over)
         }
     }

@@ -63,6 +63,8 @@ async fn connections_that_are_forgotten_on_the_way_are_replaced() {
     relay.blackhole();
     world.delete("renewal");
     world.create_campaign("new", &json!({}));
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    assert!(world.deletes("renewal").is_empty(), "the watch has gone on");
     // A watch ends after 220 s; kube-rs waits 5 s longer for it.
     world.wait_until_gone_within("renewal", Duration::from_secs(280));
     assert!(!world.in_kore("renewal"));

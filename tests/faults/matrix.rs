@@ -19,7 +19,8 @@ pub fn references() -> Vec<Plan> {
 
 /// The watch falls silent with the first DELETE, and stays so.
 pub fn silences() -> Vec<Plan> {
-    let at = Trigger { kinds: vec![Kind::KoreDelete], from: 1, lasting: Lasting::Times(u32::MAX) };
+    // A hold that counts requests lasts until the plan ends.
+    let at = Trigger { kinds: vec![Kind::KoreDelete], from: 1, lasting: Lasting::Times(1) };
     let silence = Fault { at, then: Action::HoldWatch };
     Scenario::ALL
         .into_iter()

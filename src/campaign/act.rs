@@ -85,7 +85,9 @@ async fn add_finalizer<S: CampaignService>(pass: &mut Pass, context: &Context<S>
             pass.see(object);
             Ok(Flow::Again)
         }
-        Err(CallError::Changed) => lost_race("add the finalizer", pass, context).await,
+        Err(source @ (CallError::Changed | CallError::Gone)) => {
+            lost_race("add the finalizer", source, pass, context).await
+        }
         // A deletion has begun, and the API server takes no new finalizers; or a policy takes none at all.
         Err(source @ CallError::Refused(_)) => match see_again(pass, context).await? {
             Flow::Again if pass.object.metadata.deletion_timestamp.is_none() => {
@@ -93,7 +95,6 @@ async fn add_finalizer<S: CampaignService>(pass: &mut Pass, context: &Context<S>
             }
             flow => Ok(flow),
         },
-        Err(CallError::Gone) => Ok(over(pass, context)),
         Err(source @ (CallError::Forbidden(_) | CallError::Failed(_) | CallError::Deadline)) => {
             Err(Error::Write { what: "add the finalizer", source })
         }
@@ -377,8 +378,9 @@ async fn record<S: CampaignService>(
             tracing::error!(why, "The API server refuses the status");
             false
         }
-        Err(CallError::Changed) => return lost_race("write the status", pass, context).await,
-        Err(CallError::Gone) => return Ok(over(pass, context)),
+        Err(source @ (CallError::Changed | CallError::Gone)) => {
+            return lost_race("write the status", source, pass, context).await;
+        }
         Err(source @ (CallError::Forbidden(_) | CallError::Failed(_) | CallError::Deadline)) => {
             return Err(Error::Write { what: "write the status", source });
         }
@@ -424,8 +426,9 @@ async fn release<S: CampaignService>(
             context.metrics.released(ground.name());
             Ok(over(pass, context))
         }
-        Err(CallError::Gone) => Ok(over(pass, context)),
-        Err(CallError::Changed) => lost_race("remove the finalizer", pass, context).await,
+        Err(source @ (CallError::Changed | CallError::Gone)) => {
+            lost_race("remove the finalizer", source, pass, context).await
+        }
         Err(
             source @ (CallError::Refused(_)
             | CallError::Forbidden(_)
@@ -435,11 +438,17 @@ async fn release<S: CampaignService>(
     }
 }
 
-/// Somebody else was faster: goes on with what is there now. A few times at once; after that it is no race any more.
-async fn lost_race<S>(what: &'static str, pass: &mut Pass, context: &Context<S>) -> Result<Flow, Error> {
+/// Somebody else was faster: goes on with what is there now, if anything is; that the object is gone is not believed from
+/// one answer to a write. A few times at once; after that it is no race any more.
+async fn lost_race<S>(
+    what: &'static str,
+    source: CallError,
+    pass: &mut Pass,
+    context: &Context<S>,
+) -> Result<Flow, Error> {
     pass.lost_races += 1;
     if pass.lost_races > MAX_RACES {
-        return Err(Error::Write { what, source: CallError::Changed });
+        return Err(Error::Write { what, source });
     }
     see_again(pass, context).await
 }

@@ -8,6 +8,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, PoisonError};
 
 use k8s_openapi::api::core::v1::Secret;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::ResourceExt;
 use kube::api::{DynamicObject, PartialObjectMetaExt};
 use tokio::sync::{Mutex, OwnedMutexGuard};
@@ -158,23 +159,25 @@ impl Namespace {
     /// # Errors
     /// If the API server can't be asked or written to.
     pub async fn release_misfit(&mut self, connection: &DynamicObject) -> Result<Option<String>, CallError> {
-        let name = connection.name_any();
+        let (name, secrets) = (connection.name_any(), raw_secrets_of(connection));
         self.doubt(&name);
-        if !IN_USE.is_on(&connection.metadata) {
+        if !IN_USE.is_on(&connection.metadata) && secrets.is_empty() {
             return Ok(None);
         }
         if let Some(why) = self.needed(&name).await? {
             return Ok(Some(why));
         }
-        for secret in connection.data["status"]["secretsInUse"].as_array().into_iter().flatten() {
-            let Some(secret) = secret.as_str() else { continue };
-            if let Some(why) = self.let_secret_go(connection.uid(), secret).await? {
-                return Ok(Some(why));
-            }
+        if let Some(why) = self.let_all_go(connection.uid(), &secrets).await? {
+            return Ok(Some(why));
         }
         if let Some(patch) = IN_USE.removing(&connection.metadata, Unneeded(())) {
             let metadata = connection.metadata.clone().into_response_partial::<KoreConnection>();
-            self.kube.patch_metadata(&metadata, patch).await?;
+            match self.kube.patch_metadata(&metadata, patch).await {
+                Ok(_) => {}
+                // The definition is so strict that nothing of the object can be changed.
+                Err(CallError::Refused(why)) => return Ok(Some(format!("the API server refuses it: {why}"))),
+                Err(error) => return Err(error),
+            }
         }
         Ok(None)
     }
@@ -196,11 +199,24 @@ impl Namespace {
     ///
     /// # Errors
     /// If the API server can't be asked or written to.
-    pub async fn orphaned(&mut self, connection: &KoreConnection) -> Result<Option<String>, CallError> {
-        self.doubt(&connection.name_any());
+    pub async fn orphaned(
+        &mut self,
+        connection: &ObjectMeta,
+        secrets: &[String],
+    ) -> Result<Option<String>, CallError> {
+        self.doubt(connection.name.as_deref().unwrap_or_default());
+        self.let_all_go(connection.uid.clone(), secrets).await
+    }
+
+    /// Lets the Secrets of a connection go. What holds one, if something does.
+    async fn let_all_go(
+        &self,
+        connection: Option<String>,
+        secrets: &[String],
+    ) -> Result<Option<String>, CallError> {
         let mut held = None;
-        for secret in secrets_of(connection) {
-            held = self.let_secret_go(connection.uid(), &secret).await?.or(held);
+        for secret in secrets {
+            held = self.let_secret_go(connection.clone(), secret).await?.or(held);
         }
         Ok(held)
     }
@@ -232,28 +248,17 @@ impl Namespace {
         Ok((self.list_secrets(&connection, still).await?, held))
     }
 
-    /// Takes `in-use` off a Secret, unless a connection of the namespace other than that of the uid needs it: that one will. What is in the way,
-    /// if something is.
+    /// Takes `in-use` off a Secret, unless a connection of the namespace other than that of the uid needs it: that one will.
+    /// What is in the way, if something is.
     async fn let_secret_go(
         &self,
         connection: Option<String>,
         name: &str,
     ) -> Result<Option<String>, CallError> {
-        let connections = self.kube.select::<KoreConnection>(&self.name, "").await?;
-        let (mut others, mut unreadable) = (Vec::new(), None);
-        for other in connections.iter().filter(|other| other.uid() != connection) {
-            match &other.0 {
-                Ok(other) => others.push(other),
-                Err(_) => unreadable = Some(other.name_any()),
-            }
-        }
-        if others.iter().any(|other| secrets_of(other).iter().any(|secret| secret == name)) {
+        let connections = self.kube.list_raw::<KoreConnection>(&self.name).await?;
+        let mut others = connections.iter().filter(|other| other.uid() != connection);
+        if others.any(|other| raw_secrets_of(other).iter().any(|secret| secret == name)) {
             return Ok(None);
-        }
-        if let Some(other) = unreadable {
-            return Ok(Some(format!(
-                "the KoreConnection {other} can't be read, and may need the Secret {name}"
-            )));
         }
         let secret = match self.kube.find_metadata::<Secret>(&self.name, name).await {
             Ok(Some(secret)) => secret,
@@ -280,7 +285,14 @@ impl Namespace {
     }
 }
 
-fn secrets_of(connection: &KoreConnection) -> Vec<String> {
+/// The Secrets that are held for a connection that may not fit its schema.
+pub(super) fn raw_secrets_of(connection: &DynamicObject) -> Vec<String> {
+    let listed = connection.data["status"]["secretsInUse"].as_array().into_iter().flatten();
+    listed.filter_map(|secret| secret.as_str().map(ToOwned::to_owned)).collect()
+}
+
+/// The Secrets that are held for a connection.
+pub(super) fn secrets_of(connection: &KoreConnection) -> Vec<String> {
     connection.status.as_ref().map(|status| status.secrets_in_use.clone()).unwrap_or_default()
 }
 

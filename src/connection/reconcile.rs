@@ -11,7 +11,7 @@ use kube::runtime::controller::Action;
 use kube::{Resource, ResourceExt};
 
 use super::Connections;
-use super::keep::{IN_USE, Keeper};
+use super::keep::{IN_USE, Keeper, raw_secrets_of, secrets_of};
 use super::status::{self, Known};
 use super::users::Users;
 use crate::api::{KoreConnection, KoreConnectionStatus};
@@ -50,10 +50,11 @@ pub struct Context {
     pub memory: Memory,
 }
 
-/// When each connection was looked at, and how often that failed.
+/// When each connection was looked at, and how often that failed; and the Secrets of those that the cache can't read.
 #[derive(Default)]
 pub struct Memory {
     connections: Mutex<HashMap<String, (Instant, u32)>>,
+    secrets: Mutex<HashMap<String, Vec<String>>>,
 }
 
 impl Memory {
@@ -74,6 +75,18 @@ impl Memory {
         let Some((_, failures)) = connections.get_mut(uid) else { return 1 };
         *failures = if failed { failures.saturating_add(1) } else { 0 };
         *failures
+    }
+
+    fn note_secrets(&self, uid: &str, secrets: Vec<String>) {
+        self.secrets().insert(uid.to_owned(), secrets);
+    }
+
+    fn forget_secrets(&self, uid: &str) -> Vec<String> {
+        self.secrets().remove(uid).unwrap_or_default()
+    }
+
+    fn secrets(&self) -> MutexGuard<'_, HashMap<String, Vec<String>>> {
+        self.secrets.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn connections(&self) -> MutexGuard<'_, HashMap<String, (Instant, u32)>> {
@@ -156,8 +169,11 @@ async fn look_at_misfit(invalid: &InvalidObject, context: &Context) -> Result<Ac
         return Ok(Action::await_change());
     };
     let namespace = object.namespace().unwrap_or_default();
+    context.memory.note_secrets(&object.uid().unwrap_or_default(), raw_secrets_of(&object));
     let held = context.keeper.namespace(&namespace).await.release_misfit(&object).await?;
     let held = held.filter(|_| object.metadata.deletion_timestamp.is_some());
+    // The status can't say so if the definition is so strict that nothing of the object can be changed.
+    tracing::warn!(error = %invalid.error, held, "The KoreConnection does not fit its schema");
     let message = format!(
         "The resource does not fit its schema, and its campaigns can't be deleted in Kore: {}. Apply it again with the \
          current CustomResourceDefinition.{}",
@@ -196,9 +212,11 @@ pub fn what_matters(connection: &Watched) -> impl PartialEq + Clone + use<> {
     (connection.uid(), connection.meta().generation, connection.0.is_ok(), missing)
 }
 
-/// A connection has gone although it was in use: somebody has removed its finalizer.
-pub async fn gone(connection: KoreConnection, context: Arc<Context>) {
+/// A connection has gone; perhaps although it was in use, because somebody has removed its finalizer.
+pub async fn gone(connection: Watched, context: Arc<Context>) {
     let (namespace, name) = (connection.namespace().unwrap_or_default(), connection.name_any());
+    let remembered = context.memory.forget_secrets(&connection.uid().unwrap_or_default());
+    let secrets = connection.0.as_ref().map_or(remembered, secrets_of);
     context.connections.unheard(&namespace, &name);
     let campaigns = context.users.count(&namespace, &name);
     if campaigns > 0 {
@@ -209,7 +227,7 @@ pub async fn gone(connection: KoreConnection, context: Arc<Context>) {
         );
     }
     for failures in 1..=LAST_TRY {
-        let held = context.keeper.namespace(&namespace).await.orphaned(&connection).await;
+        let held = context.keeper.namespace(&namespace).await.orphaned(connection.meta(), &secrets).await;
         let why = match held {
             Ok(None) => return,
             Ok(Some(why)) => why,

@@ -6,6 +6,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, ObjectMeta, Time
 use kube::Resource;
 use kube::api::{ApiResource, DynamicObject};
 use kube::core::error_boundary::InvalidObject;
+use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use super::time::round_down;
@@ -14,18 +15,19 @@ use super::write::{CallError, Kube};
 /// Most characters of a condition's message; the API server refuses more than 32768.
 const LONGEST_MESSAGE: usize = 1000;
 
-/// Reads an object that does not fit its schema; `None` if it is gone.
+/// Reads an object that does not fit its schema, as the cache has it; `None` if it is gone, or was mended meanwhile.
 ///
 /// # Errors
 /// If the API server can't be asked.
 pub async fn read<K>(invalid: &InvalidObject, kube: &Kube) -> Result<Option<DynamicObject>, CallError>
 where
-    K: Resource<DynamicType = ()>,
+    K: Resource<DynamicType = ()> + DeserializeOwned,
 {
     let name = invalid.metadata.name.as_deref().unwrap_or_default();
     let mut object = DynamicObject::new(name, &ApiResource::erase::<K>(&()));
     object.metadata = invalid.metadata.clone();
-    kube.read_raw::<K>(&object).await
+    let fresh = kube.read_raw::<K>(&object).await?;
+    Ok(fresh.filter(|fresh| fresh.clone().try_parse::<K>().is_err()))
 }
 
 /// Says in the object's conditions that it can't be read, unless they say so already.

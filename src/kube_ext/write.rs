@@ -128,7 +128,7 @@ impl Kube {
         K: Resource<DynamicType = ()>,
     {
         let patch = status_patch(object.uid(), status)?;
-        let api = self.raw_api::<K>(object);
+        let api = self.raw_api::<K>(&object.namespace().unwrap_or_default());
         self.bounded(api.patch_status(&object.name_any(), &PatchParams::default(), &patch)).await.map(|_| ())
     }
 
@@ -140,7 +140,7 @@ impl Kube {
     where
         K: Resource<DynamicType = ()>,
     {
-        let api = self.raw_api::<K>(object);
+        let api = self.raw_api::<K>(&object.namespace().unwrap_or_default());
         let fresh = self.bounded(api.get_opt(&object.name_any())).await?;
         Ok(fresh.filter(|fresh| fresh.uid() == object.uid()))
     }
@@ -181,6 +181,18 @@ impl Kube {
         list.map(|list| list.items)
     }
 
+    /// All objects of a namespace, whether they fit the type of their kind or not.
+    ///
+    /// # Errors
+    /// See [`CallError`].
+    pub async fn list_raw<K>(&self, namespace: &str) -> Result<Vec<DynamicObject>, CallError>
+    where
+        K: Resource<DynamicType = ()>,
+    {
+        let list = self.bounded(self.raw_api::<K>(namespace).list(&ListParams::default())).await?;
+        Ok(list.items)
+    }
+
     fn api<K>(&self, object: &K) -> Api<K>
     where
         K: Resource<Scope = NamespaceResourceScope, DynamicType = ()>,
@@ -188,9 +200,8 @@ impl Kube {
         Api::namespaced(self.client(), &object.namespace().unwrap_or_default())
     }
 
-    fn raw_api<K: Resource<DynamicType = ()>>(&self, object: &DynamicObject) -> Api<DynamicObject> {
-        let resource = ApiResource::erase::<K>(&());
-        Api::namespaced_with(self.client(), &object.namespace().unwrap_or_default(), &resource)
+    fn raw_api<K: Resource<DynamicType = ()>>(&self, namespace: &str) -> Api<DynamicObject> {
+        Api::namespaced_with(self.client(), namespace, &ApiResource::erase::<K>(&()))
     }
 
     /// Makes a call within its deadline, the wait for a seat included.

@@ -95,19 +95,15 @@ pub(super) fn watch_connections(
         })
         .inspect(move |event| match event {
             Ok(watcher::Event::Delete(connection)) => {
-                if let Ok(connection) = connection.0.clone() {
-                    tokio::spawn(connection::gone(connection, context.clone()));
-                }
+                tokio::spawn(connection::gone(connection.clone(), context.clone()));
             }
             Ok(watcher::Event::Init) => before = cache.state(),
             Ok(watcher::Event::InitDone) => {
                 let there: HashSet<_> =
                     cache.state().iter().filter_map(|connection| connection.uid()).collect();
                 for missing in std::mem::take(&mut before) {
-                    if let Ok(connection) = &missing.0
-                        && connection.uid().is_some_and(|uid| !there.contains(&uid))
-                    {
-                        tokio::spawn(connection::gone(connection.clone(), context.clone()));
+                    if missing.uid().is_some_and(|uid| !there.contains(&uid)) {
+                        tokio::spawn(connection::gone(Connection::clone(&missing), context.clone()));
                     }
                 }
                 if std::mem::take(&mut first) {

@@ -4,11 +4,14 @@ use std::time::Duration;
 
 use kore_simulator::{App, Fault, Operation};
 use serde_json::{Value, json};
-use testbed::{ControlPlane, operator, wait};
+use testbed::{operator, wait};
 
 use crate::support::*;
 
 const IN_USE: &str = "voicecampaign.dev/in-use";
+
+/// A field gets a type that it must not have.
+const WRONG_TYPE: &str = r#"{"spec":{"accountId":7}}"#;
 
 fn is_kept(object: &Value) -> bool {
     let finalizers = object["metadata"]["finalizers"].as_array().map(Vec::as_slice).unwrap_or_default();
@@ -18,6 +21,27 @@ fn is_kept(object: &Value) -> bool {
 impl World {
     fn find(&self, kind: &str, name: &str) -> Option<Value> {
         self.kubectl.get(kind, &self.namespace, name).unwrap()
+    }
+
+    /// Removes a connection by force, as docs/koreconnection.md says.
+    fn strip(&self, connection: &str) {
+        self.run(&["delete", "kconn", connection, "--wait=false"]);
+        let finalizers = r#"[{"op":"remove","path":"/metadata/finalizers"}]"#;
+        self.run(&["patch", "kconn", connection, "--type=json", "-p", finalizers]);
+    }
+
+    /// Makes a connection misfit. It is not served at once that it may be.
+    fn misfit(&self, connection: &str, patch: &str) {
+        wait::until("the loose definition is served", PATIENCE, || {
+            Ok(self.try_run(&["patch", "kconn", connection, "--type=merge", "-p", patch]).ok())
+        })
+        .unwrap();
+    }
+
+    /// The definitions as they are, in the place of loosened ones.
+    fn tighten(&self) {
+        let crds = testbed::repository().join("crds").display().to_string();
+        self.kubectl.try_run(&["apply", "--server-side", "--force-conflicts", "--filename", &crds]).unwrap();
     }
 
     fn wait_until_kept(&self, kept: bool) {
@@ -243,8 +267,7 @@ async fn a_connection_removed_by_force_is_told_and_heals() {
     let operator = world.operator();
     world.create_found("renewal");
     world.wait_until_kept(true);
-    world.run(&["delete", "kconn", "production", "--wait=false"]);
-    world.run(&["patch", "kconn", "production", "--type=merge", "-p", r#"{"metadata":{"finalizers":null}}"#]);
+    world.strip("production");
     world.wait_until_none("kconn", "production");
     let object = world.wait_for_reason("renewal", "ConnectionNotFound");
     assert_eq!(condition(&object, "Stalled")["status"], "True");
@@ -264,37 +287,89 @@ async fn a_connection_removed_by_force_is_told_and_heals() {
 /// A connection that does not fit its schema any more says so, stays while it is needed, and goes then.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_connection_that_does_not_fit_its_schema_says_so_and_goes() {
-    let own: &'static ControlPlane = Box::leak(Box::new(ControlPlane::start().unwrap()));
-    operator::install(own).unwrap();
-    let world = World::on(own, "misfit").await;
-    world.create_secret(CLIENT_ID, CLIENT_SECRET);
-    world.create_connection(6000, 10);
+    let world = World::alone("misfit").await;
     let mut operator = world.operator();
+    let second =
+        json!({"host": world.kore.url(), "accountId": ACCOUNT, "credentialsSecretRef": {"name": "second"}});
+    world.apply(&json!({"apiVersion": "voicecampaign.dev/v1alpha1", "kind": "KoreConnection",
+        "metadata": {"name": "second"}, "spec": second}));
+    world.apply(&json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "second"},
+        "stringData": {"clientId": CLIENT_ID, "clientSecret": CLIENT_SECRET}}));
     world.create_found("renewal");
+    world.create_campaign("winback", &json!({"connectionRef": {"name": "second"}}));
+    world.wait_for_reason("winback", "CampaignFound");
     world.wait_until_kept(true);
-    let loose = json!([{"op": "remove", "path": "/spec/versions/0/selectableFields"},
-        {"op": "replace", "path": "/spec/versions/0/schema/openAPIV3Schema",
-         "value": {"type": "object", "x-kubernetes-preserve-unknown-fields": true}}]);
-    let crd = "crd/koreconnections.voicecampaign.dev";
-    world.kubectl.try_run(&["patch", crd, "--type=json", "-p", &loose.to_string()]).unwrap();
-    wait::until("the loose definition is served", PATIENCE, || {
-        let misfit = ["patch", "kconn", "production", "--type=merge", "-p", r#"{"spec":{"accountId":7}}"#];
-        Ok(world.try_run(&misfit).ok())
-    })
-    .unwrap();
+    loosen(&world.kubectl, "koreconnections");
+    world.misfit("production", WRONG_TYPE);
+    world.misfit("second", WRONG_TYPE);
     let told = world.wait_for_connection_reason("Invalid");
     assert!(ready(&told)["message"].as_str().unwrap().contains("xpected a string"), "{told:#}");
-    world.run(&["delete", "kconn", "production", "--wait=false"]);
-    world.run(&["delete", "secret", "kore-jwt-app", "--wait=false"]);
+    world.run(&["delete", "kconn", "production", "second", "--wait=false"]);
+    world.run(&["delete", "secret", "kore-jwt-app", "second", "--wait=false"]);
     world.wait_for_connection("it says who needs it", |object| {
         ready(object)["message"].as_str().is_some_and(|text| text.contains("VoiceCampaign renewal needs it"))
     });
+    for name in ["renewal", "winback"] {
+        world.delete(name);
+        world.wait_for_reason(name, "ConnectionInvalid");
+    }
+    assert!(is_kept(&world.find("secret", "kore-jwt-app").unwrap()));
+    for name in ["renewal", "winback"] {
+        world.patch_spec(name, &json!({"deletionPolicy": "Orphan"}));
+        world.wait_until_gone(name);
+    }
+    // None of the two holds the other's Secret.
+    for (kind, name) in
+        [("kconn", "production"), ("secret", "kore-jwt-app"), ("kconn", "second"), ("secret", "second")]
+    {
+        world.wait_until_none(kind, name);
+    }
+    assert!(world.in_kore("renewal") && world.in_kore("winback") && operator.is_running());
+}
+
+/// A connection that does not fit its schema, and can't be mended, is removed by force: its Secret is let go, and its
+/// campaign goes on when it is there again.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_misfit_connection_removed_by_force_lets_its_secret_go() {
+    let world = World::alone("misfit-forced").await;
+    let _operator = world.operator();
+    world.create_found("renewal");
+    world.wait_until_kept(true);
+    loosen(&world.kubectl, "koreconnections");
+    world.misfit("production", WRONG_TYPE);
+    world.wait_for_connection_reason("Invalid");
     world.delete("renewal");
     world.wait_for_reason("renewal", "ConnectionInvalid");
-    assert!(is_kept(&world.find("secret", "kore-jwt-app").unwrap()));
-    world.patch_spec("renewal", &json!({"deletionPolicy": "Orphan"}));
-    world.wait_until_gone("renewal");
+    world.strip("production");
     world.wait_until_none("kconn", "production");
-    world.wait_until_none("secret", "kore-jwt-app");
-    assert!(world.in_kore("renewal") && operator.is_running());
+    world.run(&["delete", "secret", "kore-jwt-app", "--timeout=60s"]);
+    world.tighten();
+    world.create_secret(CLIENT_ID, CLIENT_SECRET);
+    world.create_connection(6000, 10);
+    world.wait_until_gone("renewal");
+    assert!(!world.in_kore("renewal"));
+}
+
+/// What docs/koreconnection.md says of mending: a missing field by apply, a wrong type by replace.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_misfit_connection_is_mended() {
+    let world = World::alone("mended").await;
+    let _operator = world.operator();
+    let spec = json!({"host": world.kore.url(), "accountId": ACCOUNT, "credentialsSecretRef": {"name": "kore-jwt-app"}});
+    let whole = json!({"apiVersion": "voicecampaign.dev/v1alpha1", "kind": "KoreConnection",
+        "metadata": {"name": "production", "namespace": world.namespace}, "spec": spec})
+    .to_string();
+    let wrong = [
+        (r#"{"spec":{"credentialsSecretRef":null}}"#, "apply --server-side --force-conflicts --filename -"),
+        (r#"{"spec":{"timeoutSeconds":"ten"}}"#, "replace --filename -"),
+    ];
+    for (patch, mend) in wrong {
+        loosen(&world.kubectl, "koreconnections");
+        world.misfit("production", patch);
+        world.wait_for_connection_reason("Invalid");
+        world.tighten();
+        let mend: Vec<_> = mend.split(' ').collect();
+        wait::until("it is mended", PATIENCE, || Ok(world.kubectl.pipe(&mend, &whole).ok())).unwrap();
+        world.wait_for_connection_reason("CredentialsNotTried");
+    }
 }

@@ -40,22 +40,18 @@ async fn the_schedule_survives_kill_9() {
 /// K7: Kore confirms while the API server is silent. The answer is kept until it can be written; nothing is sent again.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_answer_outlives_a_silent_api_server() {
-    // One of its own: the others' must not fall silent. It ends with this process.
-    let own: &'static ControlPlane = Box::leak(Box::new(ControlPlane::start().unwrap()));
-    operator::install(own).unwrap();
-    let world = World::on(own, "silent").await;
-    world.create_secret(CLIENT_ID, CLIENT_SECRET);
-    world.create_connection(6000, 10);
+    // The others' control plane must not fall silent.
+    let world = World::alone("silent").await;
     let _operator = world.operator();
     world.create_found("renewal");
     world.kore.add_fault(Fault::delay_delete(Some(1), 3000));
     world.delete("renewal");
     world.wait_for_reason("renewal", "Deleting");
-    own.pause_api_server().unwrap();
+    world.plane.pause_api_server().unwrap();
     // The answer comes after 3 s; the write of its status gives up after 10 s.
     tokio::time::sleep(Duration::from_secs(16)).await;
     assert!(!world.in_kore("renewal"));
-    own.resume_api_server().unwrap();
+    world.plane.resume_api_server().unwrap();
     world.wait_until_gone("renewal");
     assert_eq!(world.deletes("renewal").len(), 1, "the answer was forgotten, and the DELETE repeated");
 }
@@ -243,19 +239,7 @@ async fn missing_definitions_and_misfit_objects_stop_nothing() {
     operator::install(&own).unwrap();
     operator.wait_until_ready().unwrap();
 
-    // A definition that lets everything pass, as an older one might.
-    let loose = json!([{"op": "remove", "path": "/spec/versions/0/selectableFields"}, {"op": "replace", "path": "/spec/versions/0/schema/openAPIV3Schema",
-        "value": {"type": "object", "x-kubernetes-preserve-unknown-fields": true}}]);
-    kubectl
-        .try_run(&[
-            "patch",
-            "crd",
-            "voicecampaigns.voicecampaign.dev",
-            "--type=json",
-            "-p",
-            &loose.to_string(),
-        ])
-        .unwrap();
+    loosen(&kubectl, "voicecampaigns");
     let misfit = json!({"apiVersion": "voicecampaign.dev/v1alpha1", "kind": "VoiceCampaign",
         "metadata": {"name": "misfit", "namespace": "default"}, "spec": {"campaignId": 7, "deletionPolicy": "Keep"}});
     wait::until("the loose definition is served", PATIENCE, || Ok(kubectl.apply(&misfit.to_string()).ok()))

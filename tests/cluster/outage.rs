@@ -18,27 +18,14 @@ static ONE_AT_A_TIME: Mutex<()> = Mutex::const_new(());
 async fn failing_plane() -> (&'static ControlPlane, MutexGuard<'static, ()>) {
     static PLANE: OnceLock<ControlPlane> = OnceLock::new();
     let alone = ONE_AT_A_TIME.lock().await;
-    let plane = PLANE.get_or_init(|| {
-        let plane = ControlPlane::start().expect("the control plane starts");
-        operator::install(&plane).expect("the definitions and roles are installed");
-        plane
-    });
-    (plane, alone)
-}
-
-async fn world_on(plane: &'static ControlPlane, name: &str) -> World {
-    let world = World::on(plane, name).await;
-    world.create_secret(CLIENT_ID, CLIENT_SECRET);
-    world.create_connection(6000, 10);
-    world.kore.seed(world.key("bystander"), &json!({}));
-    world
+    (PLANE.get_or_init(start_plane), alone)
 }
 
 /// K7: the API server is killed while Kore confirms, and comes back. The answer is not lost, and nothing is sent again.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_api_server_that_is_killed_is_outwaited() {
     let (plane, _alone) = failing_plane().await;
-    let world = world_on(plane, "killed-server").await;
+    let world = World::connected_on(plane, "killed-server").await;
     let mut operator = world.operator();
     world.create_found("renewal");
     world.kore.add_fault(Fault::delay_delete(Some(1), 2000));
@@ -57,7 +44,8 @@ async fn an_api_server_that_is_killed_is_outwaited() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_restored_backup_brings_no_ground_back() {
     let (plane, _alone) = failing_plane().await;
-    let world = world_on(plane, "restored").await;
+    let world = World::connected_on(plane, "restored").await;
+    world.kore.seed(world.key("bystander"), &json!({}));
     let mut operator = world.operator();
     world.create_found("deleted");
     world.create_found("living");
@@ -129,7 +117,7 @@ async fn take_back_alarms(plane: &ControlPlane) {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_etcd_without_space_is_outwaited() {
     let (plane, _alone) = failing_plane().await;
-    let world = world_on(plane, "no-space").await;
+    let world = World::connected_on(plane, "no-space").await;
     let mut operator = world.operator();
     world.create_found("renewal");
     let size = std::fs::metadata(plane.etcd_data().join("member/snap/db")).unwrap().len();
@@ -165,7 +153,7 @@ async fn an_etcd_without_space_is_outwaited() {
 #[tokio::test(flavor = "multi_thread")]
 async fn definitions_that_go_and_come_again_need_no_restart() {
     let (plane, _alone) = failing_plane().await;
-    let world = world_on(plane, "definitions").await;
+    let world = World::connected_on(plane, "definitions").await;
     let mut operator = world.operator();
     world.create_found("renewal");
     let crd = "crd/voicecampaigns.voicecampaign.dev";

@@ -22,11 +22,23 @@ pub const PATIENCE: Duration = Duration::from_secs(60);
 /// The control plane, started by the first test that needs it. A missing part is a failure, never a skipped test.
 pub fn plane() -> &'static ControlPlane {
     static PLANE: OnceLock<ControlPlane> = OnceLock::new();
-    PLANE.get_or_init(|| {
-        let plane = ControlPlane::start().expect("the control plane starts");
-        operator::install(&plane).expect("the definitions and roles are installed");
-        plane
-    })
+    PLANE.get_or_init(start_plane)
+}
+
+/// A control plane with the definitions and roles.
+pub fn start_plane() -> ControlPlane {
+    let plane = ControlPlane::start().expect("the control plane starts");
+    operator::install(&plane).expect("the definitions and roles are installed");
+    plane
+}
+
+/// Makes a definition let everything pass, as an older one might.
+pub fn loosen(kubectl: &Kubectl, kinds: &str) {
+    let crd = format!("crd/{kinds}.voicecampaign.dev");
+    let loose = json!([{"op": "remove", "path": "/spec/versions/0/selectableFields"},
+        {"op": "replace", "path": "/spec/versions/0/schema/openAPIV3Schema",
+         "value": {"type": "object", "x-kubernetes-preserve-unknown-fields": true}}]);
+    kubectl.try_run(&["patch", &crd, "--type=json", "-p", &loose.to_string()]).unwrap();
 }
 
 /// The surroundings of one test.
@@ -40,7 +52,17 @@ pub struct World {
 impl World {
     /// A namespace with a Secret and a connection to a Kore of its own, without rate limit on either side.
     pub async fn new(name: &str) -> Self {
-        let world = Self::without_connection(name).await;
+        Self::connected_on(plane(), name).await
+    }
+
+    /// The same on a control plane that no other test uses. It ends with this process.
+    pub async fn alone(name: &str) -> Self {
+        Self::connected_on(Box::leak(Box::new(start_plane())), name).await
+    }
+
+    /// The same on another control plane than the one that all share.
+    pub async fn connected_on(plane: &'static ControlPlane, name: &str) -> Self {
+        let world = Self::on(plane, name).await;
         world.create_secret(CLIENT_ID, CLIENT_SECRET);
         world.create_connection(6000, 10);
         world
@@ -51,8 +73,7 @@ impl World {
         Self::on(plane(), name).await
     }
 
-    /// The same on another control plane than the one that all share.
-    pub async fn on(plane: &'static ControlPlane, name: &str) -> Self {
+    async fn on(plane: &'static ControlPlane, name: &str) -> Self {
         let behaviour = Behaviour { requests_per_minute: None, ..Behaviour::default() };
         let apps = vec![App { client_id: CLIENT_ID.into(), client_secret: CLIENT_SECRET.into() }];
         let kore = Simulator::start(([127, 0, 0, 1], 0).into(), apps, behaviour).await.unwrap();

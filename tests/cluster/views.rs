@@ -146,20 +146,22 @@ async fn two_appliers_with_our_finalizer_in_git_delete_nothing_twice() {
     let bare = manifest.to_string();
     manifest["metadata"]["finalizers"] = json!(["voicecampaign.dev/remote-campaign"]);
     let with_finalizer = manifest.to_string();
-    let apply = || {
-        for (manager, text) in [("argocd", &with_finalizer), ("flux", &bare)] {
-            let manager = format!("--field-manager={manager}");
-            // While the object is being deleted, no finalizer may be added; that is refused.
-            let _ = world
-                .kubectl
-                .pipe(&["apply", "--server-side", "--force-conflicts", &manager, "-f", "-"], text);
-        }
+    // While the object is being deleted, no finalizer may be added; that is refused.
+    let apply = |manager: &str, text: &str| {
+        let manager = format!("--field-manager={manager}");
+        let arguments = ["apply", "--server-side", "--force-conflicts", &manager, "-f", "-"];
+        let _ = world.kubectl.pipe(&arguments, text);
     };
-    apply();
+    let both = || {
+        apply("argocd", &with_finalizer);
+        apply("flux", &bare);
+    };
+    both();
     world.kore.add_fault(Fault::delay_delete(Some(1), 3000));
     world.delete("renewal");
     let new = wait::until("the object is created anew", PATIENCE, || {
-        apply();
+        // The other applier comes later, so that the new object has our finalizer from the start.
+        apply("argocd", &with_finalizer);
         Ok(world.get("renewal").filter(|new| new["metadata"]["uid"] != old["metadata"]["uid"]))
     })
     .unwrap();
@@ -169,7 +171,7 @@ async fn two_appliers_with_our_finalizer_in_git_delete_nothing_twice() {
     world.run(&["annotate", "vcamp", "renewal", "voicecampaign.dev/refresh-requested-at=seeded"]);
     world.wait_for_reason("renewal", "CampaignFound");
     for _ in 0..5 {
-        apply();
+        both();
     }
     assert!(world.in_kore("renewal"));
     assert_eq!(world.deletes("renewal").len(), 1);

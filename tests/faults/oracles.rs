@@ -2,7 +2,7 @@
 
 use kore_simulator::{CampaignKey, Entry, Operation};
 use kube::ResourceExt;
-use testbed::faults::{Kind, Lasting, Plan, Seen};
+use testbed::faults::{Action, Kind, Lasting, Plan, Seen};
 use voicecampaign_operator::api::{DeletionPolicy, GroundName, VoiceCampaign};
 use voicecampaign_operator::campaign::{REMOTE_CAMPAIGN, Reason};
 
@@ -106,7 +106,9 @@ fn allowed_deletes(evidence: &Evidence) -> usize {
     let hit = evidence
         .effects
         .iter()
-        .filter(|seen| seen.kind == Kind::KoreDelete && seen.injected.is_some())
+        .filter(|seen| seen.kind == Kind::KoreDelete)
+        // A watch that is held takes no answer away.
+        .filter(|seen| seen.injected.as_ref().is_some_and(|injected| *injected != Action::HoldWatch))
         .count();
     let sightings = evidence.journal.iter().filter(|entry| {
         entry.operation == Operation::Get && is_about(entry, &evidence.target) && entry.answer == Some(200)

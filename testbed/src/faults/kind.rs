@@ -20,8 +20,10 @@ pub enum Kind {
     SecretFinalizer,
     /// An event that is written or counted up.
     Event,
-    /// GET of an object or a list.
+    /// GET of an object, or of a list from its beginning.
     Read,
+    /// GET of a further page of a list.
+    NextPage,
     /// A watch.
     Watch,
     /// DELETE of a campaign in Kore.
@@ -51,6 +53,7 @@ impl Kind {
                 | ["apis", "events.k8s.io", _, "namespaces", _, "events", ..],
             ) => Self::Event,
             ("GET", ["api", _, _, ..] | ["apis", _, _, _, ..]) if watches(uri) => Self::Watch,
+            ("GET", ["api", _, _, ..] | ["apis", _, _, _, ..]) if continues(uri) => Self::NextPage,
             ("GET", ["api", _, _, ..] | ["apis", _, _, _, ..]) => Self::Read,
             _ => Self::Other,
         }
@@ -82,13 +85,20 @@ impl Kind {
             | Self::KoreDelete
             | Self::KoreGet
             | Self::KoreList => true,
-            Self::Event | Self::Read | Self::Watch | Self::Other => false,
+            Self::Event | Self::Read | Self::NextPage | Self::Watch | Self::Other => false,
         }
     }
 }
 
 fn segments(uri: &Uri) -> Vec<&str> {
     uri.path().split('/').skip(1).collect()
+}
+
+fn continues(uri: &Uri) -> bool {
+    uri.query()
+        .unwrap_or_default()
+        .split('&')
+        .any(|pair| pair.starts_with("continue=") && pair != "continue=")
 }
 
 fn watches(uri: &Uri) -> bool {
@@ -133,6 +143,8 @@ mod tests {
         assert_eq!(of_kubernetes("GET", &format!("{list}?limit=500&watch=false")), Kind::Read);
         assert_eq!(of_kubernetes("GET", &format!("{list}?&watch=true&timeoutSeconds=290")), Kind::Watch);
         assert_eq!(of_kubernetes("GET", &format!("{list}?watch=1")), Kind::Watch);
+        assert_eq!(of_kubernetes("GET", &format!("{list}?limit=500&continue=eyJ2")), Kind::NextPage);
+        assert_eq!(of_kubernetes("GET", &format!("{list}?limit=500&continue=")), Kind::Read);
         assert_eq!(of_kubernetes("GET", "/api/v1/namespaces/marketing/secrets/jwt"), Kind::Read);
         for path in ["/version", "/apis", "/apis/voicecampaign.dev/v1alpha1", "/api/v1", "/readyz"] {
             assert_eq!(of_kubernetes("GET", path), Kind::Other, "{path}");

@@ -85,14 +85,22 @@ impl Connections {
         })
     }
 
-    /// Why there are no credentials for a connection, if there are none. Read anew, and not kept: whoever uses them next
-    /// reads what is there then.
+    /// Why there are no credentials for a connection, if there are none. Read anew, and not kept; if there are some now,
+    /// nobody is told any more that there were none.
     ///
     /// # Errors
     /// If the API server can't be asked.
     pub async fn problem(&self, connection: &KoreConnection) -> Result<Option<Problem>, CallError> {
         let namespace = connection.namespace().unwrap_or_default();
-        let read = self.read(&namespace, &connection.spec.credentials_secret_ref.name).await?;
+        let secret = &connection.spec.credentials_secret_ref.name;
+        let read = self.read(&namespace, secret).await?;
+        if read.is_ok() {
+            let kept = self.credentials.lock().await.get(&(namespace, secret.clone())).cloned();
+            if let Some(kept) = kept {
+                // Whoever has found none waits for the status that says that there are some, and reads again then.
+                kept.lock().await.take_if(|kept| kept.is_err());
+            }
+        }
         Ok(read.err().map(|problem| problem.of(connection)))
     }
 

@@ -1,6 +1,7 @@
 //! A connection that is missing, wrong or slow: it says so, and heals by itself.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use kore_simulator::{App, Behaviour, Fault, Outcome};
 use serde_json::json;
@@ -30,7 +31,8 @@ async fn a_missing_key_stalls_without_a_call_and_heals() {
     assert!(world.events("renewal").contains(&"CredentialsMissing".to_owned()));
 
     world.create_secret(CLIENT_ID, CLIENT_SECRET);
-    world.wait_until_gone("renewal");
+    // The connection looks every 10 s, and wakes it; it looks itself after 30 s at the earliest.
+    world.wait_until_gone_within("renewal", Duration::from_secs(28));
     assert!(!world.in_kore("renewal"));
 }
 
@@ -118,7 +120,7 @@ async fn the_quota_is_kept() {
     let waiting = names.iter().map(|name| world.get(name)).filter(Option::is_some).count();
     assert!(waiting > 0);
     for name in &names {
-        world.wait_until_gone_within(name, std::time::Duration::from_secs(150));
+        world.wait_until_gone_within(name, Duration::from_secs(150));
     }
     assert!(world.kore.campaigns().is_empty());
     world.assert_no_violations();

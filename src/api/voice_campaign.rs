@@ -198,6 +198,11 @@ pub struct DeletionStatus {
     /// How many DELETE requests Kore has answered or failed to answer.
     pub attempts: i32,
 
+    /// How many of them failed for a reason of this campaign's own. The pause between attempts grows with it, and not with
+    /// failures of the whole account.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub failures: i32,
+
     /// When the last DELETE request was sent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_attempt_at: Option<Time>,

@@ -1,44 +1,81 @@
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
 use jiff::{SignedDuration, Timestamp};
+use kube::runtime::reflector::ObjectRef;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use crate::kore::{Account, Failure};
-use crate::pacing::AccountClock;
+use super::context::Watched;
+use crate::kore::{Account, Failure, FailureKind};
+use crate::kube_ext::Wake;
+use crate::pacing::{AccountClock, Charge, Health, Place, Turn};
 
 /// Calls to one account under way at once. First come, first served; so a hanging account holds up only itself.
 const SEATS: usize = 16;
+/// A clock that was put forward or back by more than this is noticed.
+const JUMP: SignedDuration = SignedDuration::from_secs(1);
 
 /// The accounts that are called: a clock and seats for each, whatever connection or namespace a campaign comes from.
-#[derive(Default)]
 pub struct Accounts {
     gates: Mutex<HashMap<Account, Arc<Gate>>>,
+    wake: Arc<Wake<Watched>>,
 }
 
 /// The way to one account.
 pub struct Gate {
-    /// Keyed by the uid of the object that calls.
-    clock: Mutex<AccountClock<String>>,
+    account: Account,
+    queue: Mutex<Queue>,
     seats: Arc<Semaphore>,
+    wake: Arc<Wake<Watched>>,
+}
+
+/// The clock of an account, and whom to wake.
+struct Queue {
+    /// Keyed by the uid of the object that calls, or the name of what is read for many.
+    clock: AccountClock<String>,
+    objects: HashMap<String, ObjectRef<Watched>>,
+    /// The clock of the account runs evenly, whatever is done to the machine's: it was this time then.
+    then: (Instant, Timestamp),
+}
+
+/// Who wants to call.
+#[derive(Clone, Debug)]
+pub struct Caller {
+    /// The uid of the object, or the name of what is read for many.
+    pub id: String,
+    /// Whom to wake.
+    pub object: ObjectRef<Watched>,
+    /// The place in the queue.
+    pub place: Place,
+    /// Whether its status promises a time.
+    pub promised: bool,
 }
 
 impl Accounts {
-    /// An object needs no slot any more.
+    /// No calls yet; the given waker wakes those who wait for an account in trouble when it works again.
+    pub fn new(wake: Arc<Wake<Watched>>) -> Self {
+        Self { gates: Mutex::default(), wake }
+    }
+
+    /// An object needs no call any more.
     pub fn forget(&self, uid: &str) {
         let gates = self.gates.lock().unwrap_or_else(PoisonError::into_inner);
-        gates.values().for_each(|gate| gate.clock().release(&uid.to_owned()));
+        gates.values().for_each(|gate| gate.queue().forget(uid));
     }
 
     /// The gate of an account.
     pub fn gate(&self, account: &Account) -> Arc<Gate> {
         let mut gates = self.gates.lock().unwrap_or_else(PoisonError::into_inner);
-        gates
-            .entry(account.clone())
-            .or_insert_with(|| {
-                Arc::new(Gate { clock: Mutex::default(), seats: Arc::new(Semaphore::new(SEATS)) })
+        let new = || {
+            Arc::new(Gate {
+                account: account.clone(),
+                queue: Mutex::default(),
+                seats: Arc::new(Semaphore::new(SEATS)),
+                wake: self.wake.clone(),
             })
-            .clone()
+        };
+        gates.entry(account.clone()).or_insert_with(new).clone()
     }
 }
 
@@ -55,24 +92,126 @@ impl Gate {
         self.seats.clone().try_acquire_owned().ok()
     }
 
-    /// Counts a call that is made now, or tells the time of the caller's slot.
-    pub fn claim(&self, caller: &str, per_minute: usize) -> Result<(), Timestamp> {
-        self.clock().claim(&caller.to_owned(), Timestamp::now(), per_minute)
+    /// Counts a call that is made now, or tells when to come again; the caller's place in the queue is kept.
+    pub fn claim(&self, caller: &Caller, per_minute: usize) -> Turn {
+        let mut queue = self.queue();
+        let (now, ahead) = queue.now();
+        if caller.promised {
+            queue.clock.inherit(&caller.id, now, per_minute);
+        }
+        let turn = queue.clock.claim(&caller.id, caller.place, now, per_minute);
+        queue.keep(caller, turn);
+        shifted(turn, ahead)
     }
 
-    /// Counts a call that could wait, or tells a time to ask again.
-    pub fn claim_spare(&self, per_minute: usize) -> Result<(), Timestamp> {
-        self.clock().claim_spare(Timestamp::now(), per_minute)
+    /// Counts a call that could wait, or tells when to ask again.
+    pub fn claim_spare(&self, caller: &Caller, per_minute: usize) -> Turn {
+        let mut queue = self.queue();
+        let (now, ahead) = queue.now();
+        shifted(queue.clock.claim_spare(&caller.id, now, per_minute), ahead)
     }
 
-    /// Takes in what a failure says about the whole account: a pause that the service asked for holds for all.
-    pub fn heed(&self, failure: &Failure) {
-        if let Some(pause) = failure.retry_after.and_then(|pause| SignedDuration::try_from(pause).ok()) {
-            self.clock().cool_down(Timestamp::now() + pause);
+    /// Takes a place in the queue while the account is in trouble; `None` if it is not.
+    pub fn held(&self, caller: &Caller) -> Option<Turn> {
+        let mut queue = self.queue();
+        let (now, ahead) = queue.now();
+        let turn = queue.clock.held(&caller.id, caller.place, now)?;
+        queue.keep(caller, turn);
+        Some(shifted(turn, ahead))
+    }
+
+    /// Takes in what the outcome of a call says of the whole account, and says whom a failure is charged to. A pause that the
+    /// service asked for holds for all.
+    pub fn heard<T>(&self, caller: &Caller, outcome: &Result<T, Failure>) -> Charge {
+        let mut queue = self.queue();
+        let (now, _) = queue.now();
+        let failure = outcome.as_ref().err();
+        if let Some(pause) = failure.and_then(|failure| SignedDuration::try_from(failure.retry_after?).ok()) {
+            queue.clock.cool_down(now + pause);
+        }
+        let throttled = failure.is_some_and(|failure| failure.kind == FailureKind::Throttled);
+        if throttled {
+            queue.clock.refused(now);
+        }
+        let was = queue.clock.in_trouble_since();
+        let (charge, works_again) = queue.clock.heard(&caller.id, failure.map_or(Health::Well, health), now);
+        let Account { host, account_id } = &self.account;
+        if works_again {
+            tracing::info!(host, account_id, waiting = queue.objects.len(), "The account works again");
+            queue.waiting().for_each(|object| self.wake.wake(object));
+        } else if was.is_none() && queue.clock.in_trouble_since().is_some() {
+            tracing::warn!(
+                host,
+                account_id,
+                "Calls to the account fail; it is only probed until one succeeds"
+            );
+        }
+        if throttled { Charge::Account } else { charge }
+    }
+
+    fn queue(&self) -> MutexGuard<'_, Queue> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Default for Queue {
+    fn default() -> Self {
+        let then = (Instant::now(), Timestamp::now());
+        Self { clock: AccountClock::default(), objects: HashMap::new(), then }
+    }
+}
+
+impl Queue {
+    /// The time by the account's clock, and how far the machine's is ahead of it.
+    fn now(&mut self) -> (Timestamp, SignedDuration) {
+        let (instant, timestamp) = self.then;
+        let now = timestamp + SignedDuration::try_from(instant.elapsed()).unwrap_or(SignedDuration::MAX);
+        let ahead = Timestamp::now().duration_since(now);
+        // Below that it is the drift of a clock that is being set right.
+        (now, if ahead.abs() > JUMP { ahead } else { SignedDuration::ZERO })
+    }
+
+    fn keep(&mut self, caller: &Caller, turn: Turn) {
+        match turn {
+            Turn::Go => drop(self.objects.remove(&caller.id)),
+            Turn::At(_) | Turn::Held { .. } => {
+                drop(self.objects.insert(caller.id.clone(), caller.object.clone()))
+            }
         }
     }
 
-    fn clock(&self) -> std::sync::MutexGuard<'_, AccountClock<String>> {
-        self.clock.lock().unwrap_or_else(PoisonError::into_inner)
+    fn forget(&mut self, id: &str) {
+        self.clock.release(&id.to_owned());
+        self.objects.remove(id);
+    }
+
+    fn waiting(&self) -> impl Iterator<Item = ObjectRef<Watched>> {
+        self.clock.waiting().filter_map(|id| self.objects.get(id).cloned())
+    }
+}
+
+/// A turn by the machine's clock.
+fn shifted(turn: Turn, ahead: SignedDuration) -> Turn {
+    match turn {
+        Turn::Go => Turn::Go,
+        Turn::At(at) => Turn::At(at + ahead),
+        Turn::Held { since, until } => Turn::Held { since: since + ahead, until: until + ahead },
+    }
+}
+
+/// What a failure says of the whole account.
+fn health(failure: &Failure) -> Health {
+    match failure.kind {
+        // It is the service that has answered; what it says of the quota, the clock takes in.
+        FailureKind::MayBeAbsent | FailureKind::Accepted | FailureKind::Refused | FailureKind::Throttled => {
+            Health::Well
+        }
+        // 403 may be about the stream alone.
+        FailureKind::CredentialsRejected if failure.answer.http_status == Some(403) => Health::Unclear,
+        FailureKind::ContractViolation => Health::Unclear,
+        FailureKind::CredentialsRejected
+        | FailureKind::Unavailable
+        | FailureKind::Unreachable
+        | FailureKind::Unreadable => Health::Ill,
     }
 }

@@ -9,7 +9,8 @@ use kube::ResourceExt;
 use kube::runtime::reflector::ObjectRef;
 use tokio::sync::OwnedSemaphorePermit;
 
-use super::context::Context;
+use super::accounts::Caller;
+use super::context::{Context, Watched};
 use super::decide::{self, Step, Urgency};
 use super::error::Error;
 use super::ground::{Ground, REMOTE_CAMPAIGN};
@@ -24,6 +25,7 @@ use crate::api::{DeletionStatus, VoiceCampaign, VoiceCampaignStatus};
 use crate::connection::{Connection, UsableConnection, Verdict};
 use crate::kore::{CampaignKey, CampaignService, Failure, FailureKind, Progress, Target};
 use crate::kube_ext::CallError;
+use crate::pacing::{self, Place};
 
 /// How often in a pass a write is repeated at once because the object has changed meanwhile.
 const MAX_RACES: u32 = 3;
@@ -140,16 +142,17 @@ async fn get<S: CampaignService>(
     if pass.is_too_late_for(connection.target.timeout) {
         return Ok(Flow::Rest(Some(Duration::ZERO)));
     }
-    let caller = pass.uid.clone();
+    let caller = caller(pass, pass.uid.clone(), decide::place_of_read(&pass.object, Timestamp::now()));
     let Some(_seat) = admitted(urgency, &caller, &connection, pass, context).await else {
         return Ok(Flow::Again);
     };
     let (asked_at, started) = (Timestamp::now(), Instant::now());
     let outcome = context.service.get(&connection.target, &key_of(&pass.object)).await;
     context.metrics.called("get", name_of(&outcome), started.elapsed());
+    let charge = context.accounts.gate(&connection.target.account).heard(&caller, &outcome);
     heed(&outcome, &connection, &pass.object, context).await;
     let identity = connection.target.identity();
-    let look = Look { asked_at, identity, refresh: decide::refresh_wanted(&pass.object), outcome };
+    let look = Look { asked_at, identity, refresh: decide::refresh_wanted(&pass.object), outcome, charge };
     if pass.object.metadata.deletion_timestamp.is_none() {
         let looked = decide::looked(&pass.object, &look, Timestamp::now());
         pass.looked = Some(looked);
@@ -175,7 +178,7 @@ async fn list<S: CampaignService>(
     if pass.is_too_late_for(connection.target.timeout) {
         return Ok(Flow::Rest(Some(Duration::ZERO)));
     }
-    let object = ObjectRef::new(&pass.object.name_any()).within(&pass.object.namespace().unwrap_or_default());
+    let object = reference(pass);
     let reading =
         match context.streams.join(&key, &connection.target, &pass.uid, object, (not_before, urgency)) {
             Turn::Yours(reading) => reading,
@@ -189,8 +192,9 @@ async fn list<S: CampaignService>(
                 return Ok(Flow::Again);
             }
         };
-    // One slot for the stream: whoever comes next goes on.
-    let caller = format!("listing of {}", key.stream_id);
+    // One place in the queue for the stream: whoever comes next goes on.
+    let id = format!("listing of {}", key.stream_id);
+    let caller = caller(pass, id, decide::place_of_read(&pass.object, Timestamp::now()));
     let Some(_seat) = admitted(urgency, &caller, &connection, pass, context).await else {
         context.streams.put_back(&key, reading);
         return Ok(Flow::Again);
@@ -198,9 +202,10 @@ async fn list<S: CampaignService>(
     let started = Instant::now();
     let result = reading.next(context.service.as_ref(), &connection.target).await;
     context.metrics.called("list", name_of(&result), started.elapsed());
+    let charge = context.accounts.gate(&connection.target.account).heard(&caller, &result);
     heed(&result, &connection, &pass.object, context).await;
     let more = matches!(result, Ok(Progress::More(_)));
-    context.streams.read(&key, result, |listing| {
+    context.streams.read(&key, result, charge, |listing| {
         context.claims.were_alive(&connection.target.account, listing.stream_id(), Timestamp::now())
     });
     see_listings(pass, context);
@@ -215,34 +220,34 @@ fn see_listings<S>(pass: &mut Pass, context: &Context<S>) {
     }
 }
 
-/// The right to a call that only reads; without it, when to come again is in `pass.slot`. A deletion waits for nobody who
+/// The right to a call that only reads; without it, when to come again is in `pass.turn`. A deletion waits for nobody who
 /// only looks.
 async fn admitted<S>(
     urgency: Urgency,
-    caller: &str,
+    caller: &Caller,
     connection: &UsableConnection,
     pass: &mut Pass,
     context: &Context<S>,
 ) -> Option<OwnedSemaphorePermit> {
     let UsableConnection { target, requests_per_minute, secret: _ } = connection;
     let gate = context.accounts.gate(&target.account);
-    let (seat, claimed) = match urgency {
+    let (seat, turn) = match urgency {
         Urgency::Deletion => (gate.seat().await, gate.claim(caller, *requests_per_minute)),
         Urgency::Observation => match gate.free_seat() {
-            Some(seat) => (Some(seat), gate.claim_spare(*requests_per_minute)),
-            None => (None, Err(Timestamp::now() + target.timeout)),
+            Some(seat) => (Some(seat), gate.claim_spare(caller, *requests_per_minute)),
+            None => (None, pacing::Turn::At(Timestamp::now() + target.timeout)),
         },
     };
-    match claimed {
-        Ok(()) => seat,
-        Err(slot) => {
-            pass.slot = Some(slot);
+    match turn {
+        pacing::Turn::Go => seat,
+        pacing::Turn::At(_) | pacing::Turn::Held { .. } => {
+            pass.turn = Some(turn);
             None
         }
     }
 }
 
-/// Takes in what an outcome says beyond the one campaign: of the account, and of the credentials.
+/// Takes in what an outcome says of the credentials.
 async fn heed<S, T>(
     outcome: &Result<T, Failure>,
     connection: &UsableConnection,
@@ -254,7 +259,6 @@ async fn heed<S, T>(
     match outcome {
         Ok(_) => heard(Verdict::Accepted),
         Err(failure) => {
-            context.accounts.gate(&connection.target.account).heed(failure);
             if failure.kind == FailureKind::CredentialsRejected {
                 // 403 may be about this stream alone.
                 if failure.answer.http_status != Some(403) {
@@ -306,16 +310,20 @@ async fn delete<S: CampaignService>(pass: &mut Pass, context: &Context<S>) -> Re
     if pass.is_too_late_for(target.timeout) {
         return Ok(Flow::Rest(Some(Duration::ZERO)));
     }
-    if let Err(slot) = gate.claim(&pass.uid, *requests_per_minute) {
-        (pass.slot, pass.seat) = (Some(slot), None);
+    let caller = caller(pass, pass.uid.clone(), decide::place(&pass.object));
+    let turn = gate.claim(&caller, *requests_per_minute);
+    if turn != pacing::Turn::Go {
+        (pass.turn, pass.seat) = (Some(turn), None);
         return Ok(Flow::Again);
     }
     let (key, uid, identity) = (key_of(&pass.object), pass.uid.clone(), target.identity());
     let call = async {
         let (sent_at, started) = (Timestamp::now(), Instant::now());
-        let result = context.service.delete(target, &key).await;
-        context.metrics.called("delete", name_of(&result), started.elapsed());
-        let attempt = Box::new(Attempt { sent_at, ended_at: Timestamp::now(), identity, outcome: result });
+        let outcome = context.service.delete(target, &key).await;
+        let ended_at = Timestamp::now();
+        context.metrics.called("delete", name_of(&outcome), started.elapsed());
+        let charge = gate.heard(&caller, &outcome);
+        let attempt = Box::new(Attempt { sent_at, ended_at, identity, outcome, charge });
         // At once: whatever happens to this pass, the answer is not lost.
         context.memory.note(&uid, |remembered| remembered.attempt = Some(attempt.clone()));
         attempt
@@ -324,6 +332,10 @@ async fn delete<S: CampaignService>(pass: &mut Pass, context: &Context<S>) -> Re
     pass.seat = None;
     log(&attempt);
     heed(&attempt.outcome, &connection, &pass.object, context).await;
+    if attempt.outcome.is_err() {
+        // At once, so that what is written of the attempt says what it waits for.
+        pass.turn = gate.held(&Caller { place: Place::deletion(attempt.sent_at), ..caller });
+    }
     pass.attempt = Some(attempt);
     Ok(Flow::Again)
 }
@@ -476,6 +488,14 @@ fn over<S>(pass: &Pass, context: &Context<S>) -> Flow {
     // Not when the watch shows it: a connection must not stay because a watch is silent.
     shown::needs_none(&pass.uid, context);
     Flow::Rest(Some(CACHE_LAG))
+}
+
+fn caller(pass: &Pass, id: String, place: Place) -> Caller {
+    Caller { id, object: reference(pass), place, promised: decide::is_promised(&pass.object) }
+}
+
+fn reference(pass: &Pass) -> ObjectRef<Watched> {
+    ObjectRef::new(&pass.object.name_any()).within(&pass.object.namespace().unwrap_or_default())
 }
 
 fn stopping<S>(context: &Context<S>) -> bool {

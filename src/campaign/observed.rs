@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use crate::api::VoiceCampaign;
 use crate::connection::Connection;
 use crate::kore::{Campaign, ConfirmedDeletion, Failure, Identity, Listing};
+use crate::pacing::{Charge, Turn};
 
 /// Everything a decision may depend on.
 #[derive(Clone, Copy, Debug)]
@@ -27,8 +28,8 @@ pub struct Observed<'a> {
     pub listing_trouble: Option<&'a ListingTrouble>,
     /// Others see to the next listing; when to ask again.
     pub listing_due: Option<Timestamp>,
-    /// When the account's clock allows the next call, if it refused one.
-    pub slot: Option<Timestamp>,
+    /// What the account's clock has said, if it refused a call.
+    pub turn: Option<Turn>,
     /// When the living campaign was last looked at by a GET.
     pub looked: Option<Looked>,
     /// The other VoiceCampaigns that name the same campaign.
@@ -53,6 +54,8 @@ pub struct Attempt {
     pub identity: Identity,
     /// The outcome.
     pub outcome: Result<ConfirmedDeletion, Failure>,
+    /// Whom a failure is charged to.
+    pub charge: Charge,
 }
 
 /// One GET of the campaign and its outcome.
@@ -66,6 +69,8 @@ pub struct Look {
     pub refresh: Option<String>,
     /// The outcome.
     pub outcome: Result<Campaign, Failure>,
+    /// Whom a failure is charged to.
+    pub charge: Charge,
 }
 
 impl Look {

@@ -9,6 +9,7 @@ use super::memory::{Memory, Written};
 use super::observed::{Attempt, ListingTrouble, Look, Looked, Observed, OtherClaim, StreamListing};
 use crate::api::VoiceCampaign;
 use crate::connection::Connection;
+use crate::pacing::Turn;
 
 /// Deadline of one pass: a last resort, because every call has its own. No call to Kore is begun that could outlast it.
 pub const PASS_DEADLINE: Duration = Duration::from_secs(300);
@@ -42,8 +43,8 @@ pub struct Pass {
     pub listing_trouble: Option<ListingTrouble>,
     /// Others see to the next listing; when to ask again.
     pub listing_due: Option<Timestamp>,
-    /// When the account's clock allows the next call, if it refused one.
-    pub slot: Option<Timestamp>,
+    /// What the account's clock has said, if it refused a call.
+    pub turn: Option<Turn>,
     /// When the living campaign was looked at by a GET.
     pub looked: Option<Looked>,
     /// The other VoiceCampaigns that name the same campaign.
@@ -90,7 +91,7 @@ impl Pass {
             listing: None,
             listing_trouble: None,
             listing_due: None,
-            slot: None,
+            turn: None,
             looked: remembered.looked,
             others: claims.others(cached),
             seat: None,
@@ -113,7 +114,7 @@ impl Pass {
             listing: self.listing.as_ref(),
             listing_trouble: self.listing_trouble.as_ref(),
             listing_due: self.listing_due,
-            slot: self.slot,
+            turn: self.turn,
             looked: self.looked,
             others: &self.others,
         }

@@ -25,8 +25,10 @@ pub enum Reason {
     CredentialsMissing,
     /// A DELETE is on its way.
     Deleting,
-    /// The next DELETE waits for its slot within the quota of the account.
+    /// The next call waits for its turn within the quota of the account.
     WaitingForQuota,
+    /// Calls to the account fail, whatever the campaign; it is probed until one succeeds.
+    AccountUnavailable,
     /// Another VoiceCampaign names the same campaign, and is to keep it.
     CampaignShared,
     /// The listing of the stream is empty, although campaigns of it were there shortly before.
@@ -60,6 +62,7 @@ impl Reason {
             Self::CredentialsMissing,
             Self::Deleting,
             Self::WaitingForQuota,
+            Self::AccountUnavailable,
             Self::CampaignShared,
             Self::StreamSuddenlyEmpty,
             Self::ListingIncomplete,
@@ -86,6 +89,7 @@ impl Reason {
             Self::CredentialsMissing => "CredentialsMissing",
             Self::Deleting => "Deleting",
             Self::WaitingForQuota => "WaitingForQuota",
+            Self::AccountUnavailable => "AccountUnavailable",
             Self::CampaignShared => "CampaignShared",
             Self::StreamSuddenlyEmpty => "StreamSuddenlyEmpty",
             Self::ListingIncomplete => "ListingIncomplete",
@@ -118,6 +122,7 @@ impl Reason {
             | Self::Pending
             | Self::Deleting
             | Self::WaitingForQuota
+            | Self::AccountUnavailable
             | Self::StreamSuddenlyEmpty
             | Self::ListingIncomplete
             | Self::Deleted
@@ -152,6 +157,7 @@ impl Reason {
             | Self::CredentialsMissing
             | Self::Deleting
             | Self::WaitingForQuota
+            | Self::AccountUnavailable
             | Self::CampaignShared
             | Self::ListingIncomplete
             | Self::Deleted

@@ -47,6 +47,11 @@ pub enum Situation<'a> {
         /// The slot of this object.
         until: Timestamp,
     },
+    /// Calls to the account fail; others probe it.
+    AccountInTrouble {
+        /// Since then.
+        since: Timestamp,
+    },
     /// There is a ground.
     LetGo(Ground),
 }
@@ -78,6 +83,7 @@ pub fn of(
         | Situation::Proving
         | Situation::HeldFor(_)
         | Situation::WaitingForQuota { .. }
+        | Situation::AccountInTrouble { .. }
         | Situation::LetGo(_) => {
             conditions(object, now, &stored.conditions, &describe(object, deletion.as_ref(), situation))
         }
@@ -161,6 +167,7 @@ pub fn new_deletion(object: &VoiceCampaign) -> DeletionStatus {
         uid: object.metadata.uid.clone().unwrap_or_default(),
         requested_at: object.metadata.deletion_timestamp.clone().unwrap_or(Time(Timestamp::UNIX_EPOCH)),
         attempts: 0,
+        failures: 0,
         last_attempt_at: None,
         next_attempt_at: None,
         last_answer: None,
@@ -298,6 +305,7 @@ fn describe(
                  {until:.0}."
             ),
         ),
+        Situation::AccountInTrouble { since } => ("False", Reason::AccountUnavailable, in_trouble(deletion, since)),
         Situation::LetGo(ground) => match ground.name() {
             GroundName::Deleted => {
                 ("False", Reason::Deleted, "Kore has confirmed that the campaign is deleted.".to_owned())
@@ -323,7 +331,8 @@ fn describe(
         | Situation::BetweenAttempts { .. }
         | Situation::Proving
         | Situation::HeldFor(_)
-        | Situation::WaitingForQuota { .. } => Phase::Reconciling,
+        | Situation::WaitingForQuota { .. }
+        | Situation::AccountInTrouble { .. } => Phase::Reconciling,
         Situation::Unchanged
         | Situation::Seen(_)
         | Situation::Suspended
@@ -331,6 +340,20 @@ fn describe(
         | Situation::LetGo(_) => Phase::Settled,
     };
     Description { ready, phase, reason, message }
+}
+
+/// The same words as long as the trouble lasts: the probes of others are no reason to write.
+fn in_trouble(deletion: Option<&DeletionStatus>, since: Timestamp) -> String {
+    let own = deletion.filter(|deletion| deletion.attempts > 0).and_then(|deletion| {
+        let answer = deletion.last_answer.as_ref()?;
+        let said = in_words(answer.http_status, &answer.message);
+        Some(format!(" Attempt {}: {said}.", deletion.attempts))
+    });
+    format!(
+        "The deletion is not confirmed: since {since:.0} calls to the account fail. It is probed at least every minute, and the \
+         deletions go on, oldest first, as soon as it answers.{}",
+        own.unwrap_or_default()
+    )
 }
 
 /// What the last observation said; nothing is known beyond it.

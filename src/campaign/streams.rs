@@ -16,7 +16,7 @@ use super::decide::Urgency;
 use super::observed::{ListingTrouble, StreamListing};
 use crate::kore::{Failure, Identity, Listing, Progress, Reading, Target};
 use crate::kube_ext::Wake;
-use crate::pacing::backoff;
+use crate::pacing::{Charge, MIN_BACKOFF, backoff};
 
 /// A listing is begun when nobody has joined for so long …
 const SETTLE: SignedDuration = SignedDuration::from_secs(2);
@@ -157,6 +157,7 @@ impl Streams {
         &self,
         key: &StreamKey,
         result: Result<Progress, Failure>,
+        charge: Charge,
         suddenly_empty: impl FnOnce(&Listing) -> bool,
     ) {
         let now = Timestamp::now();
@@ -190,7 +191,11 @@ impl Streams {
             Err(failure) => Some(failure),
         };
         let failures = stream.trouble.as_ref().map_or(0, |trouble| trouble.failures).saturating_add(1);
-        let own = backoff(&key.stream_id, i32::try_from(failures).unwrap_or(i32::MAX));
+        let own = match charge {
+            Charge::Campaign => backoff(&key.stream_id, i32::try_from(failures).unwrap_or(i32::MAX)),
+            // Its clock says when.
+            Charge::Account => MIN_BACKOFF,
+        };
         let asked = failure.as_ref().and_then(|failure| failure.retry_after).unwrap_or_default();
         let retry_at = now + SignedDuration::try_from(own.max(asked)).unwrap_or(SignedDuration::MAX);
         stream.trouble = Some(ListingTrouble { failure, failures, retry_at });

@@ -1,130 +1,283 @@
-use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::collections::{HashMap, VecDeque};
 use std::hash::Hash;
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::breaker::{Breaker, Charge, Health, Trouble};
+use super::pace::Pace;
+
 /// The window over which Kore counts calls is one minute [rate-limit-ccai]. The half second on top covers calls that
 /// take longer to arrive than others.
 const WINDOW: SignedDuration = SignedDuration::from_millis(60_500);
-/// How far apart two slots are that share a place in the window. More than the window, so that a slot is still good when
-/// its owner comes up to a second late: status knows whole seconds only.
+/// How far apart two promised times are that share a place in the window. More than the window, so that a promise is
+/// still good when those before come up to a second late: status knows whole seconds only.
 const RESERVED: SignedDuration = SignedDuration::from_secs(62);
+/// Whoever was told a time and has not come for so long after it is not going to.
+const LOST: SignedDuration = SignedDuration::from_secs(60);
+/// How often it is looked for those.
+const SWEEP: SignedDuration = SignedDuration::from_secs(1);
+/// So many of the first in the queue come for the probe; one of them gets it.
+const PROBERS: usize = 4;
+/// How soon the others ask again while the account is in trouble, if nobody wakes them.
+const HELD: SignedDuration = SignedDuration::from_mins(5);
 
-/// The clock of one account: who may call when, so that no 60 seconds hold more calls than the quota.
+/// A place in the queue of an account. Who is due first calls first; but reads of a proof, and deletions that have failed
+/// for reasons of their own, stand some minutes behind. So a thousand campaigns that fail again and again do not hold up
+/// those that would not; and as it is minutes, nobody waits for ever.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Place(Timestamp);
+
+impl Place {
+    /// Of a deletion that is due since then, and is not known to fail.
+    pub fn deletion(due: Timestamp) -> Self {
+        Self(due)
+    }
+
+    /// Of a read that a deletion waits for since then.
+    pub fn proof(due: Timestamp) -> Self {
+        Self(due + SignedDuration::from_mins(5))
+    }
+
+    /// Of a deletion that has failed for a reason of its own, and is due again since then.
+    pub fn again(due: Timestamp) -> Self {
+        Self(due + SignedDuration::from_mins(15))
+    }
+}
+
+/// What the clock says to a caller.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Turn {
+    /// It is counted, and may be made now. What became of it must be told ([`AccountClock::heard`]).
+    Go,
+    /// Not before this time. The caller's place is kept.
+    At(Timestamp),
+    /// The account is in trouble, and others probe it. The caller's place is kept.
+    Held {
+        /// Since when it is.
+        since: Timestamp,
+        /// When to ask again, unless the account works earlier.
+        until: Timestamp,
+    },
+}
+
+impl Turn {
+    /// Whether there is something to wait for.
+    pub fn is_ahead(&self, now: Timestamp) -> bool {
+        match self {
+            Self::Go => false,
+            Self::At(until) | Self::Held { until, .. } => *until > now,
+        }
+    }
+}
+
+/// The clock of one account: who may call when, so that no 60 seconds hold more calls than the quota, and an account in
+/// trouble is probed, not hammered.
 ///
-/// A caller that comes too early gets a slot of its own, behind those that came before, and keeps it; so thousands of
-/// waiting callers come back one after the other. What the service says about waiting ([`Self::cool_down`]) moves all
-/// slots of the account.
+/// Callers that come too early wait in a queue, and are told when their turn will be; so thousands of waiting callers come
+/// back one after the other. What the service says about waiting ([`Self::cool_down`]) moves the whole queue.
 ///
 /// ```text
-///   calls made                now        reserved slots
-///   ──x──x─x───x──────────────┼──────────|────|────|────▶
-///     └──── at most `per_minute` in any WINDOW ────┘
+///   calls made                now   the queue, by place
+///   ──x──x─x───x──────────────┼─────|───|───|───|───▶
+///     └──── at most the quota in any WINDOW ───┘
 /// ```
 #[derive(Debug)]
 pub struct AccountClock<K> {
     /// Calls of the last window, oldest first.
     calls: VecDeque<Timestamp>,
-    /// Slots that are reserved, earliest first.
-    slots: BTreeSet<(Timestamp, K)>,
-    /// The same, by owner.
-    reserved: HashMap<K, Timestamp>,
+    /// Who waits, by place.
+    queue: Vec<Waiting<K>>,
+    places: HashMap<K, Place>,
     /// Nobody calls before this.
     not_before: Timestamp,
+    /// When the first caller came; nothing is known of the calls before.
+    born: Option<Timestamp>,
+    /// The quota as last named.
+    quota: usize,
+    pace: Pace,
+    breaker: Breaker<K>,
+    swept_at: Timestamp,
+}
+
+#[derive(Debug)]
+struct Waiting<K> {
+    place: Place,
+    caller: K,
+    /// The time that it was promised.
+    promised: Option<Timestamp>,
+    /// When it comes again.
+    expected: Timestamp,
 }
 
 impl<K> Default for AccountClock<K> {
     fn default() -> Self {
         Self {
             calls: VecDeque::new(),
-            slots: BTreeSet::new(),
-            reserved: HashMap::new(),
+            queue: Vec::new(),
+            places: HashMap::new(),
             not_before: Timestamp::MIN,
+            born: None,
+            quota: 1,
+            pace: Pace::default(),
+            breaker: Breaker::default(),
+            swept_at: Timestamp::MIN,
         }
     }
 }
 
 impl<K: Hash + Ord + Clone> AccountClock<K> {
-    /// Asks for a call now. `Ok`: the call is counted and may be made. `Err`: the time of the caller's slot.
-    pub fn claim(&mut self, caller: &K, now: Timestamp, per_minute: usize) -> Result<(), Timestamp> {
-        self.forget_the_past(now);
-        let slot = match self.reserved.get(caller) {
-            Some(slot) => *slot,
-            None => self.next_slot(now, per_minute),
-        };
-        // Others may have called later than their slots.
-        let slot = slot.max(window_end(&self.calls, per_minute, now)).max(self.not_before);
-        self.release(caller);
+    /// Asks for a call now.
+    pub fn claim(&mut self, caller: &K, place: Place, now: Timestamp, quota: usize) -> Turn {
+        self.forget_the_past(now, quota);
+        let rank = self.join(caller, place, now);
+        if let Some(held) = self.hold(rank, now) {
+            return held;
+        }
+        // Whoever probes does not wait for those that may not.
+        let before = if self.breaker.open_since().is_some() { 0 } else { rank };
+        let calls = self.pace.of(quota, now);
+        let slot = self.slot(before, calls, now);
         if slot <= now {
-            self.calls.push_back(now);
-            return Ok(());
+            self.release(caller);
+            self.go(caller, now);
+            return Turn::Go;
         }
-        self.slots.insert((slot, caller.clone()));
-        self.reserved.insert(caller.clone(), slot);
-        Err(slot)
+        let waiting = &mut self.queue[rank];
+        // Room that is there earlier than planned breaks no promise.
+        let slot = waiting.promised.map_or(slot, |promised| promised.max(slot));
+        (waiting.promised, waiting.expected) = (Some(slot), slot);
+        Turn::At(slot)
     }
 
-    /// Asks for a call that can wait: granted only while half of the quota is free and nobody holds a slot. `Err`: a
-    /// time to ask again; nothing is reserved.
-    pub fn claim_spare(&mut self, now: Timestamp, per_minute: usize) -> Result<(), Timestamp> {
-        self.forget_the_past(now);
-        let share = per_minute.div_ceil(2);
-        let free = window_end(&self.calls, share, now).max(self.not_before).max(self.last_slot(now));
-        if free > now {
-            return Err(free);
-        }
-        self.calls.push_back(now);
-        Ok(())
+    /// Takes a place in the queue while the account is in trouble. `None` if it is not, or the caller may probe it.
+    pub fn held(&mut self, caller: &K, place: Place, now: Timestamp) -> Option<Turn> {
+        self.breaker.admit(caller, now).err()?;
+        let rank = self.join(caller, place, now);
+        self.hold(rank, now)
     }
 
-    /// The service wants to be left alone until `until`: every slot before that moves, in order, behind it.
+    fn hold(&mut self, rank: usize, now: Timestamp) -> Option<Turn> {
+        let waiting = &mut self.queue[rank];
+        let Trouble { since, probe_at } = self.breaker.admit(&waiting.caller, now).err()?;
+        let until = if rank < PROBERS { probe_at } else { now + HELD };
+        (waiting.promised, waiting.expected) = (None, until);
+        Some(Turn::Held { since, until })
+    }
+
+    /// Asks for a call that can wait: granted only while half of the quota is free, also when all that are in the queue have
+    /// called. Otherwise no place is kept.
+    pub fn claim_spare(&mut self, caller: &K, now: Timestamp, quota: usize) -> Turn {
+        self.forget_the_past(now, quota);
+        let share = self.pace.of(quota, now).div_ceil(2);
+        let free = self.slot(self.queue.len(), share, now);
+        match self.breaker.admit(caller, now) {
+            Err(Trouble { since, probe_at }) => Turn::Held { since, until: probe_at.max(free) },
+            Ok(()) if free > now => Turn::At(free),
+            Ok(()) => {
+                self.go(caller, now);
+                Turn::Go
+            }
+        }
+    }
+
+    /// A caller that was promised a time by somebody before us has come: its quota was used up not long ago. So that no 60
+    /// seconds hold more calls than the quota, ours and those before together, the window counts as full when we began.
+    pub fn inherit(&mut self, caller: &K, now: Timestamp, quota: usize) {
+        self.forget_the_past(now, quota);
+        let born = *self.born.get_or_insert(now);
+        if !self.places.contains_key(caller) && born + WINDOW > now {
+            (self.calls.len()..quota).for_each(|_| self.calls.push_front(born));
+        }
+    }
+
+    /// Takes in what became of a call, and says whom a failure is charged to, and whether those in the queue
+    /// ([`Self::waiting`]) have reason to ask again.
+    pub fn heard(&mut self, caller: &K, health: Health, now: Timestamp) -> (Charge, bool) {
+        let was_open = self.breaker.open_since().is_some();
+        let charge = self.breaker.heard(caller, health, now);
+        (charge, was_open && self.breaker.open_since().is_none())
+    }
+
+    /// The service refused a call for the rate limit.
+    pub fn refused(&mut self, now: Timestamp) {
+        self.pace.refused(self.quota, now);
+    }
+
+    /// The service wants to be left alone until `until`.
     pub fn cool_down(&mut self, until: Timestamp) {
         self.not_before = self.not_before.max(until);
-        let Some((first, _)) = self.slots.first() else { return };
-        let delay = until.duration_since(*first);
-        if delay.is_positive() {
-            let slots = std::mem::take(&mut self.slots);
-            self.slots = slots.into_iter().map(|(slot, owner)| (slot + delay, owner)).collect();
-            self.reserved.values_mut().for_each(|slot| *slot += delay);
-        }
     }
 
-    /// Gives back the caller's slot, if it has one.
+    /// Gives back the caller's place, if it has one.
     pub fn release(&mut self, caller: &K) {
-        if let Some(slot) = self.reserved.remove(caller) {
-            self.slots.remove(&(slot, caller.clone()));
+        if let Some(rank) = self.rank(caller) {
+            self.queue.remove(rank);
+            self.places.remove(caller);
         }
     }
 
-    fn next_slot(&self, now: Timestamp, per_minute: usize) -> Timestamp {
-        let latest_first = self.slots.iter().map(|(slot, _)| slot).rev().chain(self.calls.iter().rev());
-        let behind_others = self.last_slot(now);
-        match latest_first.copied().nth(per_minute.saturating_sub(1)) {
-            Some(leaving) => behind_others.max(leaving + RESERVED),
-            None => behind_others,
+    /// Who is in the queue, first to last.
+    pub fn waiting(&self) -> impl Iterator<Item = &K> {
+        self.queue.iter().map(|waiting| &waiting.caller)
+    }
+
+    /// Since when the account is in trouble, if it is.
+    pub fn in_trouble_since(&self) -> Option<Timestamp> {
+        self.breaker.open_since()
+    }
+
+    fn go(&mut self, caller: &K, now: Timestamp) {
+        self.calls.push_back(now);
+        self.breaker.begin(caller, now);
+    }
+
+    /// Takes a place in the queue. A caller that has one already keeps the better of the two.
+    fn join(&mut self, caller: &K, place: Place, now: Timestamp) -> usize {
+        if self.places.get(caller).is_some_and(|known| place < *known) {
+            self.release(caller);
         }
+        self.rank(caller).unwrap_or_else(|| {
+            let rank = self.queue.partition_point(|other| (other.place, &other.caller) < (place, caller));
+            let waiting = Waiting { place, caller: caller.clone(), promised: None, expected: now };
+            self.queue.insert(rank, waiting);
+            self.places.insert(caller.clone(), place);
+            rank
+        })
     }
 
-    fn last_slot(&self, now: Timestamp) -> Timestamp {
-        self.slots.last().map_or(now, |(slot, _)| now.max(*slot))
+    fn rank(&self, caller: &K) -> Option<usize> {
+        let place = self.places.get(caller)?;
+        self.queue.binary_search_by(|other| (other.place, &other.caller).cmp(&(*place, caller))).ok()
     }
 
-    fn forget_the_past(&mut self, now: Timestamp) {
+    /// When a window of `calls` has room for the one at this rank, if those before it come when they are told to.
+    fn slot(&self, rank: usize, calls: usize, now: Timestamp) -> Timestamp {
+        let rounds = i32::try_from(rank / calls).unwrap_or(i32::MAX);
+        let start = now.max(self.not_before);
+        let free = match (self.calls.len() + rank % calls).checked_sub(calls) {
+            Some(leaving) => start.max(self.calls[leaving] + WINDOW),
+            None => start,
+        };
+        free + RESERVED * rounds
+    }
+
+    fn forget_the_past(&mut self, now: Timestamp, quota: usize) {
+        self.quota = quota.max(1);
+        self.born.get_or_insert(now);
         while self.calls.front().is_some_and(|call| *call + WINDOW <= now) {
             self.calls.pop_front();
         }
-        // An owner that has not come for so long is not going to.
-        while let Some((_, owner)) = self.slots.first().filter(|(slot, _)| *slot + WINDOW <= now).cloned() {
-            self.release(&owner);
+        if self.swept_at + SWEEP <= now {
+            self.swept_at = now;
+            let Self { queue, places, .. } = self;
+            queue.retain(|waiting| {
+                let comes = waiting.expected + LOST > now;
+                if !comes {
+                    places.remove(&waiting.caller);
+                }
+                comes
+            });
         }
-    }
-}
-
-/// When the window has room for one more call, given the calls made.
-fn window_end(calls: &VecDeque<Timestamp>, per_minute: usize, now: Timestamp) -> Timestamp {
-    match calls.len().checked_sub(per_minute.max(1)) {
-        Some(leaving) => calls[leaving] + WINDOW,
-        None => now,
     }
 }
 
@@ -137,19 +290,41 @@ mod tests {
         Timestamp::from_millisecond(1_800_000_000_000 + milliseconds).unwrap()
     }
 
+    fn seconds(seconds: i64) -> Timestamp {
+        at(seconds * 1000)
+    }
+
+    /// A claim of a deletion that is due since the epoch of these tests; in the order of their numbers.
+    fn claim(clock: &mut AccountClock<u32>, caller: u32, now: Timestamp, quota: usize) -> Turn {
+        clock.claim(&caller, Place::deletion(at(0)), now, quota)
+    }
+
+    fn told(turn: Turn) -> Timestamp {
+        match turn {
+            Turn::At(slot) => slot,
+            Turn::Go | Turn::Held { .. } => panic!("{turn:?}"),
+        }
+    }
+
     /// Plays callers that come back when told (at the next whole second, as status tells, and a little late), and returns
-    /// when each was served. A promised slot is kept: nobody is told twice.
-    fn drain(clock: &mut AccountClock<u32>, callers: u32, quota: usize, start: i64) -> Vec<Timestamp> {
-        let mut waiting: Vec<(Timestamp, u32)> = (0..callers).map(|caller| (at(start), caller)).collect();
-        let mut told = std::collections::HashSet::new();
+    /// who was served when. A promise is kept: nobody is told twice.
+    fn drain(
+        clock: &mut AccountClock<u32>,
+        callers: &[u32],
+        quota: usize,
+        start: i64,
+    ) -> Vec<(Timestamp, u32)> {
+        let mut waiting: Vec<(Timestamp, u32)> = callers.iter().map(|caller| (at(start), *caller)).collect();
+        let mut promised = std::collections::HashSet::new();
         let mut served = Vec::new();
-        while let Some(next) = waiting.iter().min().copied() {
+        while let Some(next) = waiting.iter().min_by_key(|(at, _)| *at).copied() {
             waiting.retain(|entry| *entry != next);
-            match clock.claim(&next.1, next.0, quota) {
-                Ok(()) => served.push(next.0),
-                Err(slot) => {
-                    assert!(slot > next.0, "a slot that is not in the future is a hot loop");
-                    assert!(told.insert(next.1), "caller {} was told twice", next.1);
+            match claim(clock, next.1, next.0, quota) {
+                Turn::Go => served.push(next),
+                turn => {
+                    let slot = told(turn);
+                    assert!(slot > next.0, "a time that is not in the future is a hot loop");
+                    assert!(promised.insert(next.1), "caller {} was told twice", next.1);
                     let second = Timestamp::from_second(slot.as_second() + 1).unwrap();
                     waiting.push((second + SignedDuration::from_millis(7), next.1));
                 }
@@ -165,113 +340,240 @@ mod tests {
         }
     }
 
-    /// 200 callers at 60 a minute: the first minute's worth at once, the rest one by one as the window moves.
+    fn times(served: &[(Timestamp, u32)]) -> Vec<Timestamp> {
+        served.iter().map(|(at, _)| *at).collect()
+    }
+
+    /// 200 callers at 60 a minute: the first minute's worth at once, the rest as the window moves, in their order.
     #[test]
     fn callers_drain_at_the_full_quota() {
-        let served = drain(&mut AccountClock::default(), 200, 60, 0);
-        assert_quota(&served, 60);
-        let last = served.last().unwrap().duration_since(at(0));
+        let callers: Vec<u32> = (0..200).collect();
+        let served = drain(&mut AccountClock::default(), &callers, 60, 0);
+        assert_quota(&times(&served), 60);
+        assert_eq!(served.iter().map(|(_, caller)| *caller).collect::<Vec<_>>(), callers);
+        let last = served.last().unwrap().0.duration_since(at(0));
         // Three windows after the first burst would be ideal.
         assert!(last <= SignedDuration::from_secs(190), "{last}");
-        assert_quota(&drain(&mut AccountClock::default(), 6, 1, 0), 1);
+        assert_quota(&times(&drain(&mut AccountClock::default(), &callers[..6], 1, 0)), 1);
+    }
+
+    /// Who is due first goes first, in whatever order they come.
+    #[test]
+    fn the_oldest_goes_first() {
+        let mut clock = AccountClock::default();
+        assert_eq!(clock.claim(&0, Place::deletion(at(0)), at(0), 1), Turn::Go);
+        let claim =
+            |clock: &mut AccountClock<u32>, caller, place| told(clock.claim(&caller, place, seconds(1), 1));
+        let first = claim(&mut clock, 1, Place::again(seconds(-1)));
+        for (caller, place) in
+            [(2, Place::proof(at(0))), (3, Place::deletion(seconds(1))), (4, Place::deletion(at(0)))]
+        {
+            assert_eq!(claim(&mut clock, caller, place), first, "nobody is before it");
+        }
+        assert_eq!(clock.waiting().copied().collect::<Vec<_>>(), [4, 3, 2, 1]);
+        // Minutes, not for ever: a proof goes before a deletion that is due 5 minutes later.
+        claim(&mut clock, 5, Place::deletion(seconds(301)));
+        assert_eq!(clock.waiting().copied().collect::<Vec<_>>(), [4, 3, 2, 5, 1]);
     }
 
     /// An owner that never comes (its object was let go otherwise) does not hold up those behind it for ever.
     #[test]
-    fn a_slot_that_nobody_uses_passes() {
+    fn a_place_that_nobody_uses_passes() {
         let mut clock = AccountClock::default();
         for caller in 0..600 {
-            let _ = clock.claim(&caller, at(0), 60);
+            let _ = claim(&mut clock, caller, at(0), 60);
         }
         for caller in 0..600 {
             clock.release(&caller);
         }
-        assert!(clock.claim(&1000, at(0), 60).unwrap_err() < at(70_000));
+        assert!(told(claim(&mut clock, 1000, at(0), 60)) < at(70_000));
         let mut clock = AccountClock::default();
-        assert_eq!(clock.claim(&1, at(0), 1), Ok(()));
-        assert!(clock.claim(&2, at(0), 1).is_err());
-        assert_eq!(clock.claim(&3, at(200_000), 1), Ok(()));
-        assert!(clock.slots.is_empty() && clock.reserved.is_empty(), "nothing is kept of what has passed");
+        assert_eq!(claim(&mut clock, 1, at(0), 1), Turn::Go);
+        told(claim(&mut clock, 2, at(0), 1));
+        assert_eq!(claim(&mut clock, 3, at(200_000), 1), Turn::Go);
+        assert!(clock.queue.is_empty() && clock.places.is_empty(), "nothing is kept of what has passed");
     }
 
-    /// A caller that asks again before its slot gets the same slot, and asking costs the others nothing.
+    /// A caller that asks again before its time is told the same, and asking costs the others nothing.
     #[test]
-    fn a_slot_is_kept() {
+    fn a_promise_is_kept() {
         let mut clock = AccountClock::default();
-        assert_eq!(clock.claim(&1, at(0), 1), Ok(()));
-        let slot = clock.claim(&2, at(10), 1).unwrap_err();
-        let behind = clock.claim(&3, at(20), 1).unwrap_err();
+        assert_eq!(claim(&mut clock, 1, at(0), 1), Turn::Go);
+        let slot = told(claim(&mut clock, 2, at(10), 1));
+        let behind = told(claim(&mut clock, 3, at(20), 1));
         assert!(behind > slot);
         for moment in [30, 5_000, 59_000] {
-            assert_eq!(clock.claim(&2, at(moment), 1), Err(slot));
+            assert_eq!(claim(&mut clock, 2, at(moment), 1), Turn::At(slot));
         }
-        assert_eq!(clock.claim(&2, slot, 1), Ok(()));
+        assert_eq!(claim(&mut clock, 2, slot, 1), Turn::Go);
+        assert_eq!(
+            claim(&mut clock, 3, slot, 1),
+            Turn::At(behind),
+            "also when there is room a little earlier"
+        );
     }
 
-    /// Retry-After moves every caller of the account, in order and without bunching.
+    /// Retry-After moves every caller of the account, in order.
     #[test]
-    fn a_cool_down_moves_all_slots() {
+    fn a_cool_down_moves_all() {
         let mut clock = AccountClock::default();
-        assert_eq!(clock.claim(&1, at(0), 2), Ok(()));
-        assert_eq!(clock.claim(&2, at(0), 2), Ok(()));
-        let before: Vec<_> = (3..9).map(|caller| clock.claim(&caller, at(0), 2).unwrap_err()).collect();
+        assert_eq!(claim(&mut clock, 1, at(0), 2), Turn::Go);
+        assert_eq!(claim(&mut clock, 2, at(0), 2), Turn::Go);
+        let all = |clock: &mut AccountClock<u32>| -> Vec<Timestamp> {
+            (3..9).map(|caller| told(claim(clock, caller, at(1), 2))).collect()
+        };
+        let before = all(&mut clock);
         clock.cool_down(at(300_000));
-        let after: Vec<_> = (3..9).map(|caller| clock.claim(&caller, at(0), 2).unwrap_err()).collect();
+        let after = all(&mut clock);
         assert_eq!(after[0], at(300_000));
         for (before, after) in before.windows(2).zip(after.windows(2)) {
             assert_eq!(before[1].duration_since(before[0]), after[1].duration_since(after[0]));
         }
         // A newcomer is held, too.
-        assert!(clock.claim(&99, at(1), 2).unwrap_err() >= at(300_000));
+        assert!(told(claim(&mut clock, 99, at(1), 2)) >= at(300_000));
     }
 
-    /// What can wait leaves half of the quota to deletions, and never goes before one that has a slot.
+    /// What can wait leaves half of the quota to deletions, and room for all that are in the queue.
     #[test]
     fn spare_calls_leave_room() {
         let mut clock: AccountClock<u32> = AccountClock::default();
-        assert_eq!(clock.claim_spare(at(0), 4), Ok(()));
-        assert_eq!(clock.claim_spare(at(0), 4), Ok(()));
-        assert_eq!(clock.claim_spare(at(0), 4), Err(at(0) + WINDOW));
-        assert_eq!(clock.claim(&1, at(0), 4), Ok(()));
-        assert_eq!(clock.claim(&2, at(0), 4), Ok(()));
-        assert!(clock.claim(&3, at(0), 4).is_err());
-        assert!(clock.claim_spare(at(61_000), 4).is_err(), "never before one that has a slot");
-        assert_eq!(clock.claim(&3, at(62_000), 4), Ok(()));
-        assert_eq!(clock.claim_spare(at(62_000), 4), Ok(()));
+        assert_eq!(clock.claim_spare(&7, at(0), 4), Turn::Go);
+        assert_eq!(clock.claim_spare(&7, at(0), 4), Turn::Go);
+        assert_eq!(clock.claim_spare(&7, at(0), 4), Turn::At(at(0) + WINDOW));
+        assert_eq!(claim(&mut clock, 1, at(0), 4), Turn::Go);
+        assert_eq!(claim(&mut clock, 2, at(0), 4), Turn::Go);
+        told(claim(&mut clock, 3, at(0), 4));
+        told(claim(&mut clock, 4, at(0), 4));
+        assert!(told(clock.claim_spare(&7, at(60_600), 4)) > at(60_600), "two wait for that half");
+        assert_eq!(claim(&mut clock, 3, at(62_000), 4), Turn::Go);
+        assert_eq!(claim(&mut clock, 4, at(62_000), 4), Turn::Go);
+        assert!(told(clock.claim_spare(&7, at(62_000), 4)) > at(62_000));
+        assert_eq!(clock.claim_spare(&7, at(123_000), 4), Turn::Go);
     }
 
-    /// A caller that has gone frees its slot.
+    /// A caller that has gone leaves its place to the next.
     #[test]
-    fn a_released_slot_is_free_again() {
+    fn a_released_place_is_free_again() {
         let mut clock = AccountClock::default();
-        assert_eq!(clock.claim(&1, at(0), 1), Ok(()));
-        let slot = clock.claim(&2, at(0), 1).unwrap_err();
+        assert_eq!(claim(&mut clock, 1, at(0), 1), Turn::Go);
+        let slot = told(claim(&mut clock, 2, at(0), 1));
         clock.release(&2);
-        assert_eq!(clock.claim(&3, at(0), 1), Err(slot));
+        assert_eq!(claim(&mut clock, 3, at(0), 1), Turn::At(slot));
+    }
+
+    /// After a restart nothing is known of the calls before; who was promised a time then shows that there were many.
+    #[test]
+    fn what_was_called_before_a_restart_counts() {
+        let mut clock: AccountClock<u32> = AccountClock::default();
+        assert_eq!(claim(&mut clock, 1, at(0), 60), Turn::Go);
+        clock.inherit(&2, at(1000), 60);
+        assert_eq!(claim(&mut clock, 2, at(1000), 60), Turn::At(at(0) + WINDOW));
+        // Once: not for those that this clock has told their time.
+        clock.inherit(&2, at(2000), 60);
+        assert_eq!(clock.calls.len(), 60);
+        clock.inherit(&3, at(70_000), 60);
+        assert_eq!(claim(&mut clock, 2, at(70_000), 60), Turn::Go);
+    }
+
+    /// An outage: a few calls, then probes; the first in the queue is told when the next one is, the others to wait for it.
+    #[test]
+    fn an_account_in_trouble_is_probed_by_the_first_in_the_queue() {
+        let mut clock: AccountClock<u32> = AccountClock::default();
+        for caller in 0..3 {
+            assert_eq!(claim(&mut clock, caller, at(0), 60), Turn::Go);
+            let charge = clock.heard(&caller, Health::Ill, at(10));
+            assert_eq!(charge, (if caller < 2 { Charge::Campaign } else { Charge::Account }, false));
+        }
+        let turns: Vec<_> = (3..20).map(|caller| claim(&mut clock, caller, at(20), 60)).collect();
+        let probe_at = at(10) + SignedDuration::from_secs(5);
+        assert_eq!(turns[0], Turn::Held { since: at(10), until: probe_at });
+        assert_eq!(turns[16], Turn::Held { since: at(10), until: at(20) + HELD });
+        assert_eq!(clock.claim_spare(&99, at(20), 60), Turn::Held { since: at(10), until: probe_at });
+        assert_eq!(claim(&mut clock, 3, probe_at, 60), Turn::Go);
+        assert!(matches!(claim(&mut clock, 4, probe_at, 60), Turn::Held { .. }), "one at a time");
+        assert_eq!(
+            clock.held(&3, Place::deletion(probe_at), probe_at).map(|turn| matches!(turn, Turn::Held { .. })),
+            Some(true)
+        );
+        assert_eq!(clock.heard(&3, Health::Ill, probe_at), (Charge::Account, false));
+        let next = probe_at + SignedDuration::from_secs(10);
+        assert_eq!(claim(&mut clock, 4, next, 60), Turn::Go, "another one probes");
+        assert_eq!(clock.heard(&4, Health::Well, next), (Charge::Campaign, true));
+        assert_eq!(clock.waiting().copied().next(), Some(5), "the others have reason to ask again");
+        assert_eq!(claim(&mut clock, 19, next, 60), Turn::Go);
     }
 
     proptest! {
-        /// Whatever is asked when, late or early, by whom, with cool-downs between: the quota holds.
+        /// Whatever is asked when, late or early, by whom, with refusals, cool-downs and outages between: the quota holds.
         #[test]
         fn the_quota_is_never_exceeded(
             quota in 1usize..8,
-            steps in prop::collection::vec((0u32..6, 0i64..20_000, prop::bool::weighted(0.05), any::<bool>()), 1..400),
+            steps in prop::collection::vec((0u32..6, 0i64..20_000, 0u32..20, 0i64..2_000_000), 1..400),
         ) {
             let mut clock = AccountClock::default();
             let mut now = 0;
             let mut served = Vec::new();
-            for (caller, pause, cool_down, spare) in steps {
+            for (caller, pause, what, due) in steps {
                 now += pause;
-                if cool_down {
-                    clock.cool_down(at(now + 5_000));
+                let turn = match what {
+                    0 => { clock.cool_down(at(now + 5_000)); continue }
+                    1 => { clock.refused(at(now)); continue }
+                    2..=4 => { clock.heard(&caller, Health::Ill, at(now)); continue }
+                    5..=7 => { clock.heard(&caller, Health::Well, at(now)); continue }
+                    8 => { clock.release(&caller); continue }
+                    9 => { clock.inherit(&caller, at(now), quota); continue }
+                    10..=12 => clock.claim_spare(&caller, at(now), quota),
+                    13 => clock.claim(&caller, Place::proof(at(due)), at(now), quota),
+                    _ => clock.claim(&caller, Place::deletion(at(due)), at(now), quota),
+                };
+                match turn {
+                    Turn::Go => served.push(at(now)),
+                    Turn::At(until) | Turn::Held { until, .. } => prop_assert!(until > at(now)),
                 }
-                let granted = if spare { clock.claim_spare(at(now), quota) } else { clock.claim(&caller, at(now), quota) };
-                match granted {
-                    Ok(()) => served.push(at(now)),
-                    Err(slot) => prop_assert!(slot > at(now)),
-                }
+                prop_assert_eq!(clock.queue.len(), clock.places.len());
+                prop_assert!(clock.queue.is_sorted_by_key(|waiting| (waiting.place, waiting.caller)));
             }
             assert_quota(&served, quota);
+        }
+
+        /// Whatever has happened before: when the service works again, everybody who waits and comes when told is served, and
+        /// within the time that the quota takes.
+        #[test]
+        fn everybody_is_served_in_the_end(
+            quota in 1usize..8,
+            trouble in prop::collection::vec((0u32..30, 0i64..20_000, 0u32..4), 0..100),
+        ) {
+            let mut clock = AccountClock::default();
+            let mut now = 0;
+            for (caller, pause, what) in trouble {
+                now += pause;
+                match what {
+                    0 => clock.cool_down(at(now + 5_000)),
+                    1 => clock.refused(at(now)),
+                    _ => if claim(&mut clock, caller, at(now), quota) == Turn::Go {
+                        clock.heard(&caller, Health::Ill, at(now));
+                    },
+                }
+            }
+            let begun = at(now);
+            let mut waiting: Vec<(Timestamp, u32)> = (100..130).map(|caller| (begun, caller)).collect();
+            let mut served = 0;
+            while let Some(next) = waiting.iter().min().copied() {
+                waiting.retain(|entry| *entry != next);
+                match claim(&mut clock, next.1, next.0, quota) {
+                    Turn::Go => {
+                        served += 1;
+                        if clock.heard(&next.1, Health::Well, next.0).1 {
+                            waiting.iter_mut().for_each(|(at, _)| *at = next.0);
+                        }
+                    }
+                    Turn::At(until) | Turn::Held { until, .. } => waiting.push((until, next.1)),
+                }
+                // Those of before the trouble have places, and do not come: for a minute.
+                let windows = i64::try_from(60usize.div_ceil(quota)).unwrap() + 12;
+                prop_assert!(next.0.duration_since(begun) < SignedDuration::from_secs(62 * 2 * windows), "{served}");
+            }
+            prop_assert_eq!(served, 30);
         }
     }
 }

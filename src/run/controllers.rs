@@ -29,7 +29,6 @@ type Woken<K> = mpsc::UnboundedReceiver<ObjectRef<K>>;
 pub(super) struct Wiring<S> {
     pub kube: Kube,
     pub service: Arc<S>,
-    pub accounts: Arc<Accounts>,
     pub metrics: Arc<Metrics>,
     pub health: Arc<Health>,
     pub instance: Option<String>,
@@ -43,6 +42,7 @@ struct Shared {
     users: Arc<Users>,
     listed: Arc<Listed>,
     connections_listed: Arc<Listed>,
+    accounts: Arc<Accounts>,
     streams: Arc<Streams>,
     claims: Arc<Claims>,
     wake: Arc<Wake<Campaign>>,
@@ -68,6 +68,7 @@ pub(super) async fn controllers<S: CampaignService>(wiring: Wiring<S>, namespace
     let wake = Arc::new(wake);
     let shared = Shared {
         connections_listed: Arc::new(Listed::of(scopes.len())),
+        accounts: Arc::new(Accounts::new(wake.clone())),
         streams: Arc::new(Streams::new(wake.clone())),
         claims: Arc::new(Claims::new(wiring.kube.clone(), connections.clone(), namespaces)),
         connections,
@@ -105,7 +106,7 @@ fn controller<S: CampaignService>(
         kube: wiring.kube.clone(),
         service: wiring.service.clone(),
         connections: shared.connections.clone(),
-        accounts: wiring.accounts.clone(),
+        accounts: shared.accounts.clone(),
         streams: shared.streams.clone(),
         claims: shared.claims.clone(),
         users: shared.users.clone(),

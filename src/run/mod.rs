@@ -18,7 +18,6 @@ use anyhow::Context as _;
 use kube::Client;
 use tokio::sync::watch as signal;
 
-use crate::campaign::Accounts;
 use crate::kore::KoreClient;
 use crate::kube_ext::Kube;
 use crate::metrics::Metrics;
@@ -53,7 +52,6 @@ pub async fn run(
     let wiring = controllers::Wiring {
         kube: Kube::new(client),
         service,
-        accounts: Arc::new(Accounts::default()),
         metrics,
         health: health.clone(),
         instance,

@@ -5,9 +5,10 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use voicecampaign_operator::api::{
     AccountReference, DeletionPolicy, DeletionStatus, GroundName, VoiceCampaign, VoiceCampaignStatus,
 };
-use voicecampaign_operator::campaign::{Observed, OtherClaim, Reason, Step, decide};
+use voicecampaign_operator::campaign::{Attempt, Observed, OtherClaim, Reason, Step, decide};
 use voicecampaign_operator::connection::{Connection, Problem};
 use voicecampaign_operator::kore::{Failure, FailureKind};
+use voicecampaign_operator::pacing::{Charge, Turn};
 
 use crate::support::*;
 
@@ -146,12 +147,39 @@ fn a_slot_is_waited_for_and_told() {
     let object = deleted();
     let connection = usable();
     let slot = at(40) + SignedDuration::from_millis(300);
-    let recorded = status(decide(&Observed { slot: Some(slot), ..observed(&object, &connection) }, at(0)));
+    let recorded =
+        status(decide(&Observed { turn: Some(Turn::At(slot)), ..observed(&object, &connection) }, at(0)));
     assert_eq!(reason(&recorded), "WaitingForQuota");
     assert_eq!(recorded.deletion.unwrap().next_attempt_at.unwrap().0, at(41), "never earlier than promised");
     let soon = at(0) + SignedDuration::from_millis(200);
-    let step = decide(&Observed { slot: Some(soon), ..observed(&object, &connection) }, at(0));
+    let step = decide(&Observed { turn: Some(Turn::At(soon)), ..observed(&object, &connection) }, at(0));
     assert_eq!(step, Step::Wait { until: Some(soon), why: Reason::WaitingForQuota });
+}
+
+/// The account is in trouble: that is told once, without a time, whatever the probes of others bring; and the pause of the
+/// campaign itself does not grow with it.
+#[test]
+fn an_account_in_trouble_is_waited_for_and_told_once() {
+    let connection = usable();
+    let mut object = deleted();
+    let held = |until| Some(Turn::Held { since: at(-30), until: at(until) });
+    let attempt =
+        Attempt { charge: Charge::Account, ..attempt(Err(failure(FailureKind::Unavailable, None))) };
+    let after = Observed { attempt: Some(&attempt), turn: held(5), ..observed(&object, &connection) };
+    let told = status(decide(&after, at(0)));
+    assert_eq!(reason(&told), "AccountUnavailable");
+    assert!(has(&told, "Reconciling") && ready(&told).message.contains("Attempt 1: "), "{told:?}");
+    let deletion = told.deletion.clone().unwrap();
+    assert_eq!((deletion.attempts, deletion.failures, deletion.next_attempt_at), (1, 0, None));
+    object.status = Some(told);
+    for until in [5, 300] {
+        let again = Observed { turn: held(until), ..observed(&object, &connection) };
+        let waiting = Step::Wait { until: Some(at(until)), why: Reason::AccountUnavailable };
+        assert_eq!(decide(&again, at(0)), waiting, "not a write more");
+    }
+    // It works again.
+    let over = Observed { turn: held(5), ..observed(&object, &connection) };
+    assert_eq!(decide(&over, at(5)), Step::Delete);
 }
 
 /// A manifest was moved between namespaces: the old object goes, the new one keeps the campaign.

@@ -13,6 +13,7 @@ use voicecampaign_operator::campaign::{
 };
 use voicecampaign_operator::connection::{Connection, Problem};
 use voicecampaign_operator::kore::{Campaign, Failure, FailureKind};
+use voicecampaign_operator::pacing::{Charge, Turn};
 
 use crate::support::*;
 
@@ -30,6 +31,7 @@ fn any_deletion() -> impl Strategy<Value = DeletionStatus> {
         prop::sample::select(vec!["uid-1", "uid-0"]),
         prop::sample::select(vec![DELETED_AT, DELETED_AT - 1]),
         any::<i32>(),
+        any::<i32>(),
         prop::option::of(any_time()),
         prop::option::of(any_time()),
         prop::option::of(any_failure()),
@@ -40,23 +42,26 @@ fn any_deletion() -> impl Strategy<Value = DeletionStatus> {
             GroundName::Orphaned,
         ])),
     )
-        .prop_map(|(uid, requested, attempts, last, next, failure, proof, ground)| DeletionStatus {
-            uid: uid.into(),
-            requested_at: Time(at(requested)),
-            attempts,
-            last_attempt_at: last.map(Time),
-            next_attempt_at: next.map(Time),
-            last_answer: failure.map(|failure| LastAnswer {
-                http_status: Some(500),
-                status: None,
-                message: "m".into(),
-                reason: failure.kind.reason().into(),
-            }),
-            may_have_taken_effect_at: None,
-            seen_at: None,
-            proof,
-            confirmed_at: ground.map(|_| Time(at(-1))),
-            ground,
+        .prop_map(|(uid, requested, attempts, failures, last, next, failure, proof, ground)| {
+            DeletionStatus {
+                uid: uid.into(),
+                requested_at: Time(at(requested)),
+                attempts,
+                failures,
+                last_attempt_at: last.map(Time),
+                next_attempt_at: next.map(Time),
+                last_answer: failure.map(|failure| LastAnswer {
+                    http_status: Some(500),
+                    status: None,
+                    message: "m".into(),
+                    reason: failure.kind.reason().into(),
+                }),
+                may_have_taken_effect_at: None,
+                seen_at: None,
+                proof,
+                confirmed_at: ground.map(|_| Time(at(-1))),
+                ground,
+            }
         })
 }
 
@@ -96,10 +101,13 @@ fn any_proof() -> impl Strategy<Value = ProofStatus> {
 }
 
 fn any_look() -> impl Strategy<Value = Look> {
-    (prop::option::of(any_failure()), -20i64..1, any::<bool>()).prop_map(|(failure, asked, same)| Look {
-        identity: if same { target().identity() } else { target_of("app-2").identity() },
-        ..look(asked, failure.map_or(Ok(Campaign::default()), Err))
-    })
+    (prop::option::of(any_failure()), -20i64..1, any::<bool>(), any_charge()).prop_map(
+        |(failure, asked, same, charge)| Look {
+            identity: if same { target().identity() } else { target_of("app-2").identity() },
+            charge,
+            ..look(asked, failure.map_or(Ok(Campaign::default()), Err))
+        },
+    )
 }
 
 /// Listings that were read just now: about `at(0)` or a little later.
@@ -167,11 +175,11 @@ fn any_connection() -> impl Strategy<Value = Connection> {
 }
 
 fn any_attempt() -> impl Strategy<Value = Option<Attempt>> {
-    prop::option::of((any::<bool>(), any_failure(), -50i64..0).prop_map(|(ok, failure, sent)| Attempt {
+    let any = (any::<bool>(), any_failure(), -50i64..0, any_charge());
+    prop::option::of(any.prop_map(|(ok, failure, sent, charge)| Attempt {
         sent_at: at(sent),
-        ended_at: at(0),
-        identity: target().identity(),
-        outcome: if ok { Ok(confirmed()) } else { Err(failure) },
+        charge,
+        ..attempt(if ok { Ok(confirmed()) } else { Err(failure) })
     }))
 }
 
@@ -195,6 +203,18 @@ fn assert_sound(status: &VoiceCampaignStatus, object: &VoiceCampaign) {
     assert_eq!(status.deletion.is_some(), object.metadata.deletion_timestamp.is_some());
 }
 
+fn any_turn() -> impl Strategy<Value = Turn> {
+    prop_oneof![
+        any_time().prop_map(Turn::At),
+        (any_time(), any_time()).prop_map(|(since, until)| Turn::Held { since, until }),
+        Just(Turn::Go),
+    ]
+}
+
+fn any_charge() -> impl Strategy<Value = Charge> {
+    prop_oneof![Just(Charge::Campaign), Just(Charge::Account)]
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(4096))]
 
@@ -203,7 +223,7 @@ proptest! {
         object in any_object(),
         connection in any_connection(),
         attempt in any_attempt(),
-        slot in prop::option::of(any_time()),
+        turn in prop::option::of(any_turn()),
         looked in prop::option::of((any_time(), any_time())),
         look in prop::option::of(any_look()),
         listing in prop::option::of(any_listing()),
@@ -227,7 +247,7 @@ proptest! {
             listing: listing.as_ref(),
             listing_trouble: trouble.as_ref(),
             listing_due,
-            slot,
+            turn,
             looked: looked.map(|(at, again_at)| Looked { at, again_at }),
             others: &others,
         };
@@ -256,7 +276,7 @@ proptest! {
                 prop_assert!(being_deleted && ours && !orphan && !object.spec.suspend, "no DELETE without a delete");
                 prop_assert!(!ground && attempt.is_none() && !kept, "no DELETE after a confirmation, or of another's");
                 prop_assert!(!early || look.is_some() || listing.is_some(), "no DELETE before its time");
-                prop_assert!(matches!(connection, Connection::Usable(_)) && slot.is_none_or(|slot| slot <= now));
+                prop_assert!(matches!(connection, Connection::Usable(_)) && turn.is_none_or(|turn| !turn.is_ahead(now)));
             }
             Step::Protect => prop_assert!(!being_deleted && !ours && !protected),
             Step::AddFinalizer => {

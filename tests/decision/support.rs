@@ -19,6 +19,7 @@ use voicecampaign_operator::kore::{
     Account, Algorithm, Campaign, CampaignKey, CampaignService, ConfirmedDeletion, Credentials, Failure,
     FailureKind, Listing, Page, Progress, RawAnswer, Reading, Target, TokenSettings, answers,
 };
+use voicecampaign_operator::pacing::Charge;
 
 /// When the listings of these tests are read: about now, because only a real read makes one.
 pub fn at(seconds: i64) -> Timestamp {
@@ -62,6 +63,7 @@ pub fn record() -> DeletionStatus {
         uid: "uid-1".into(),
         requested_at: Time(at(DELETED_AT)),
         attempts: 1,
+        failures: 1,
         last_attempt_at: Some(Time(at(-20))),
         next_attempt_at: None,
         last_answer: None,
@@ -118,11 +120,23 @@ pub fn failure(kind: FailureKind, retry_after: Option<u64>) -> Failure {
 }
 
 pub fn attempt(outcome: Result<ConfirmedDeletion, Failure>) -> Attempt {
-    Attempt { sent_at: at(-1), ended_at: at(0), identity: target().identity(), outcome }
+    Attempt {
+        sent_at: at(-1),
+        ended_at: at(0),
+        identity: target().identity(),
+        outcome,
+        charge: Charge::Campaign,
+    }
 }
 
 pub fn look(seconds: i64, outcome: Result<Campaign, Failure>) -> Look {
-    Look { asked_at: at(seconds), identity: target().identity(), refresh: None, outcome }
+    Look {
+        asked_at: at(seconds),
+        identity: target().identity(),
+        refresh: None,
+        outcome,
+        charge: Charge::Campaign,
+    }
 }
 
 pub fn observed<'a>(object: &'a VoiceCampaign, connection: &'a Connection) -> Observed<'a> {
@@ -135,7 +149,7 @@ pub fn observed<'a>(object: &'a VoiceCampaign, connection: &'a Connection) -> Ob
         listing: None,
         listing_trouble: None,
         listing_due: None,
-        slot: None,
+        turn: None,
         looked: None,
         others: &[],
     }

@@ -3,7 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::{Plan, SILENT, Step, Urgency, misconfigured, other_account, rest};
-use crate::api::{DeletionStatus, ProofStatus};
+use crate::api::{DeletionStatus, ProofStatus, VoiceCampaign};
 use crate::campaign::ground::{Ground, REMOTE_CAMPAIGN, recorded_deletion};
 use crate::campaign::observed::{Attempt, ListingTrouble, Observed};
 use crate::campaign::proof::{self, Course, Need, ProvenAbsence};
@@ -12,7 +12,7 @@ use crate::campaign::status::{self, Situation};
 use crate::connection::Connection;
 use crate::kore::{ConfirmedDeletion, FailureKind};
 use crate::kube_ext::{round_down, round_up};
-use crate::pacing::backoff;
+use crate::pacing::{Charge, Place, Turn, backoff};
 
 /// No wait that status promises is longer: the slots of 10,000 campaigns at 60 a minute fill less than three hours.
 const LONGEST_WAIT: SignedDuration = SignedDuration::from_hours(24);
@@ -123,20 +123,26 @@ fn wait(observed: &Observed<'_>, record: DeletionStatus, until: Timestamp, now: 
     Plan { step: rest(status::reason(&status), until), status: Some(status) }
 }
 
-/// What is planned, or a wait for the slot that the account's clock gave.
+/// What is planned, or a wait for the turn that the account's clock gave.
 fn within_quota(
     observed: &Observed<'_>,
     record: DeletionStatus,
     now: Timestamp,
     plan: impl FnOnce(DeletionStatus) -> Plan,
 ) -> Plan {
-    match observed.slot.filter(|slot| *slot > now) {
-        None => plan(record),
+    match observed.turn.filter(|turn| turn.is_ahead(now)) {
+        None | Some(Turn::Go) => plan(record),
+        Some(Turn::Held { since, until }) => {
+            let record = DeletionStatus { next_attempt_at: None, ..record };
+            let situation = Situation::AccountInTrouble { since };
+            let status = status::of(observed.object, now, Some(record), None, situation);
+            Plan { step: rest(Reason::AccountUnavailable, until), status: Some(status) }
+        }
         // Too short to be worth a write.
-        Some(slot) if slot.duration_since(now) <= SILENT => {
+        Some(Turn::At(slot)) if slot.duration_since(now) <= SILENT => {
             Step::Wait { until: Some(slot), why: Reason::WaitingForQuota }.into()
         }
-        Some(slot) => {
+        Some(Turn::At(slot)) => {
             let until = round_up(slot);
             let record = DeletionStatus { next_attempt_at: Some(until.clone()), ..record };
             let situation = Situation::WaitingForQuota { until: until.0 };
@@ -144,6 +150,29 @@ fn within_quota(
             Plan { step: rest(Reason::WaitingForQuota, until.0), status: Some(status) }
         }
     }
+}
+
+/// The place of the next DELETE in the queue of its account. One that has failed, but for no reason of its own, waits from
+/// its last attempt on: so each time another one probes an account in trouble.
+pub fn place(object: &VoiceCampaign) -> Place {
+    let requested_at = object.metadata.deletion_timestamp.as_ref().map_or(Timestamp::MAX, |time| time.0);
+    let Some(record) = recorded_deletion(object) else { return Place::deletion(requested_at) };
+    let last = record.last_attempt_at.as_ref().map_or(requested_at, |time| time.0);
+    let due = record.next_attempt_at.as_ref().map_or(last, |time| time.0);
+    if record.failures == 0 { Place::deletion(last) } else { Place::again(due) }
+}
+
+/// The place of a read that a deletion waits for.
+pub fn place_of_read(object: &VoiceCampaign, now: Timestamp) -> Place {
+    let proof = recorded_deletion(object).and_then(|record| record.proof.as_ref());
+    Place::proof(proof.map_or(now, |proof| proof.answered_at.0))
+}
+
+/// Whether status promises a time within the quota of the account.
+pub fn is_promised(object: &VoiceCampaign) -> bool {
+    let waits =
+        object.status.as_ref().is_some_and(|status| status::reason(status) == Reason::WaitingForQuota);
+    waits && recorded_deletion(object).is_some_and(|record| record.next_attempt_at.is_some())
 }
 
 /// The record of this deletion with what has happened since it was written, and the ground if there is one now.
@@ -198,17 +227,23 @@ fn count(record: &mut DeletionStatus, attempt: &Attempt) {
     if failure.sent && may_have_taken_effect(failure.kind) {
         record.may_have_taken_effect_at = record.last_attempt_at.clone();
     }
-    let own = match failure.kind {
-        // Whether it is absent can be asked at once.
-        FailureKind::MayBeAbsent => None,
-        FailureKind::Accepted
-        | FailureKind::CredentialsRejected
-        | FailureKind::Throttled
-        | FailureKind::Refused
-        | FailureKind::Unavailable
-        | FailureKind::Unreachable
-        | FailureKind::Unreadable
-        | FailureKind::ContractViolation => Some(backoff(&record.uid, record.attempts)),
+    let own = match (failure.kind, attempt.charge) {
+        // Whether it is absent can be asked at once. And when the account is to be called again, its clock says.
+        (FailureKind::MayBeAbsent, _) | (_, Charge::Account) => None,
+        (
+            FailureKind::Accepted
+            | FailureKind::CredentialsRejected
+            | FailureKind::Throttled
+            | FailureKind::Refused
+            | FailureKind::Unavailable
+            | FailureKind::Unreachable
+            | FailureKind::Unreadable
+            | FailureKind::ContractViolation,
+            Charge::Campaign,
+        ) => {
+            record.failures = record.failures.saturating_add(1);
+            Some(backoff(&record.uid, record.failures))
+        }
     };
     if let Some(pause) = own.max(failure.retry_after) {
         record.next_attempt_at = Some(round_up(after(attempt.ended_at, pause)));
@@ -237,7 +272,8 @@ fn pursue(record: &mut DeletionStatus, observed: &Observed<'_>, now: Timestamp) 
         Course::Seen(at) => {
             record.seen_at = Some(round_up(at));
             let last = record.last_attempt_at.as_ref().map_or(now, |time| time.0);
-            let next = after(last, backoff(&record.uid, record.attempts));
+            record.failures = record.failures.saturating_add(1);
+            let next = after(last, backoff(&record.uid, record.failures));
             record.next_attempt_at = Some(round_up(next));
             None
         }
@@ -248,8 +284,9 @@ fn pursue(record: &mut DeletionStatus, observed: &Observed<'_>, now: Timestamp) 
         Course::Open(proof) => {
             if proof.failures > before.failures {
                 let asked = observed.look.and_then(|look| look.outcome.as_ref().err()?.retry_after);
-                let pause = backoff(&record.uid, proof.failures).max(asked.unwrap_or_default());
-                record.next_attempt_at = Some(round_up(after(now, pause)));
+                let own = observed.look.filter(|look| look.charge == Charge::Campaign);
+                let own = own.map(|_| backoff(&record.uid, proof.failures));
+                record.next_attempt_at = own.max(asked).map(|pause| round_up(after(now, pause)));
             } else if proof != before {
                 record.next_attempt_at = next_read(&proof, now);
             }

@@ -10,6 +10,7 @@ use crate::campaign::reason::Reason;
 use crate::campaign::status::{self, Situation};
 use crate::connection::{Connection, Problem};
 use crate::kore::{Failure, FailureKind};
+use crate::pacing::Turn;
 
 /// How often a living campaign is looked at.
 const OBSERVATION_INTERVAL: SignedDuration = SignedDuration::from_mins(10);
@@ -164,12 +165,12 @@ fn seen(object: &VoiceCampaign, sighting: &Sighting, again_at: Option<Timestamp>
 /// A read that waits for what deletions leave of the quota.
 fn read(observed: &Observed<'_>, step: Step, now: Timestamp) -> Plan {
     let object = observed.object;
-    let step = match observed.slot.filter(|slot| *slot > now) {
-        // All who only look are told the same time; they need not come together.
-        Some(slot) => {
-            Step::Wait { until: Some(slot + spread(object, OBSERVATION_RETRY)), why: Reason::WaitingForQuota }
-        }
-        None => step,
+    // All who only look are told the same time; they need not come together.
+    let wait = |until, why| Step::Wait { until: Some(until + spread(object, OBSERVATION_RETRY)), why };
+    let step = match observed.turn.filter(|turn| turn.is_ahead(now)) {
+        Some(Turn::At(slot)) => wait(slot, Reason::WaitingForQuota),
+        Some(Turn::Held { until, .. }) => wait(until, Reason::AccountUnavailable),
+        Some(Turn::Go) | None => step,
     };
     Plan { step, status: not_settled(object, now) }
 }

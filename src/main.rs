@@ -19,7 +19,7 @@ fn main() -> anyhow::Result<()> {
             tracing::info!(version = env!("CARGO_PKG_VERSION"), "Starting voicecampaign-operator");
             tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(async {
                 let stop = run::termination()?;
-                run::run(args.settings(), run::client().await?, stop).await
+                run::run(args.settings(), run::cluster().await?, stop).await
             })
         }
     }

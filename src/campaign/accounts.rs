@@ -7,18 +7,23 @@ use kube::runtime::reflector::ObjectRef;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::context::Watched;
+use super::status;
 use crate::kore::{Account, Failure, FailureKind};
 use crate::kube_ext::Wake;
 use crate::pacing::{AccountClock, Charge, Health, Place, Turn};
 
 /// Calls to one account under way at once. First come, first served; so a hanging account holds up only itself.
 const SEATS: usize = 16;
+/// Calls under way to all accounts together: each has a connection of its own. More accounts than have room for all of their
+/// calls share it, first come, first served; one in trouble takes a single one, for its probe.
+const SEATS_IN_ALL: usize = 256;
 /// A clock that was put forward or back by more than this is noticed.
 const JUMP: SignedDuration = SignedDuration::from_secs(1);
 
 /// The accounts that are called: a clock and seats for each, whatever connection or namespace a campaign comes from.
 pub struct Accounts {
     gates: Mutex<HashMap<Account, Arc<Gate>>>,
+    seats: Arc<Semaphore>,
     wake: Arc<Wake<Watched>>,
 }
 
@@ -27,7 +32,14 @@ pub struct Gate {
     account: Account,
     queue: Mutex<Queue>,
     seats: Arc<Semaphore>,
+    seats_in_all: Arc<Semaphore>,
     wake: Arc<Wake<Watched>>,
+}
+
+/// The right to one of the calls under way.
+pub struct Seat {
+    _of_the_account: OwnedSemaphorePermit,
+    _of_all: OwnedSemaphorePermit,
 }
 
 /// The clock of an account, and whom to wake.
@@ -35,6 +47,8 @@ struct Queue {
     /// Keyed by the uid of the object that calls, or the name of what is read for many.
     clock: AccountClock<String>,
     objects: HashMap<String, ObjectRef<Watched>>,
+    /// What Kore has said when the trouble of the account began.
+    trouble: Option<Arc<str>>,
     /// The clock of the account runs evenly, whatever is done to the machine's: it was this time then.
     then: (Instant, Timestamp),
 }
@@ -55,7 +69,7 @@ pub struct Caller {
 impl Accounts {
     /// No calls yet; the given waker wakes those who wait for an account in trouble when it works again.
     pub fn new(wake: Arc<Wake<Watched>>) -> Self {
-        Self { gates: Mutex::default(), wake }
+        Self { gates: Mutex::default(), seats: Arc::new(Semaphore::new(SEATS_IN_ALL)), wake }
     }
 
     /// An object needs no call any more.
@@ -72,6 +86,7 @@ impl Accounts {
                 account: account.clone(),
                 queue: Mutex::default(),
                 seats: Arc::new(Semaphore::new(SEATS)),
+                seats_in_all: self.seats.clone(),
                 wake: self.wake.clone(),
             })
         };
@@ -81,15 +96,19 @@ impl Accounts {
 
 impl Gate {
     /// A seat for one call; waits until one is free.
-    pub fn seat(&self) -> impl Future<Output = Option<OwnedSemaphorePermit>> + use<> {
-        let seats = self.seats.clone();
-        // The semaphore is never closed.
-        async { seats.acquire_owned().await.ok() }
+    pub fn seat(&self) -> impl Future<Output = Option<Seat>> + use<> {
+        let (own, all) = (self.seats.clone(), self.seats_in_all.clone());
+        // The semaphores are never closed.
+        async {
+            let own = own.acquire_owned().await.ok()?;
+            Some(Seat { _of_the_account: own, _of_all: all.acquire_owned().await.ok()? })
+        }
     }
 
     /// A seat for a call that could wait, if one is free and nobody waits for it.
-    pub fn free_seat(&self) -> Option<OwnedSemaphorePermit> {
-        self.seats.clone().try_acquire_owned().ok()
+    pub fn free_seat(&self) -> Option<Seat> {
+        let own = self.seats.clone().try_acquire_owned().ok()?;
+        Some(Seat { _of_the_account: own, _of_all: self.seats_in_all.clone().try_acquire_owned().ok()? })
     }
 
     /// Counts a call that is made now, or tells when to come again; the caller's place in the queue is kept.
@@ -133,20 +152,31 @@ impl Gate {
         if throttled {
             queue.clock.refused(now);
         }
-        let was = queue.clock.in_trouble_since();
         let (charge, works_again) = queue.clock.heard(&caller.id, failure.map_or(Health::Well, health), now);
         let Account { host, account_id } = &self.account;
         if works_again {
+            queue.trouble = None;
             tracing::info!(host, account_id, waiting = queue.objects.len(), "The account works again");
             queue.waiting().for_each(|object| self.wake.wake(object));
-        } else if was.is_none() && queue.clock.in_trouble_since().is_some() {
+        } else if let (Some(failure), None, Some(_)) =
+            (failure, &queue.trouble, queue.clock.in_trouble_since())
+        {
+            let http_status = failure.answer.http_status;
+            let said = status::in_words(http_status.map(i32::from), &failure.answer.message);
             tracing::warn!(
                 host,
                 account_id,
-                "Calls to the account fail; it is only probed until one succeeds"
+                said,
+                "Calls to the account fail; it is probed until one succeeds"
             );
+            queue.trouble = Some(said.into());
         }
         if throttled { Charge::Account } else { charge }
+    }
+
+    /// What Kore has said when the trouble of the account began, if it is in trouble.
+    pub fn trouble(&self) -> Option<Arc<str>> {
+        self.queue().trouble.clone()
     }
 
     fn queue(&self) -> MutexGuard<'_, Queue> {
@@ -157,7 +187,7 @@ impl Gate {
 impl Default for Queue {
     fn default() -> Self {
         let then = (Instant::now(), Timestamp::now());
-        Self { clock: AccountClock::default(), objects: HashMap::new(), then }
+        Self { clock: AccountClock::default(), objects: HashMap::new(), trouble: None, then }
     }
 }
 

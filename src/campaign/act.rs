@@ -7,9 +7,8 @@ use futures::future::{Either, join, select};
 use jiff::Timestamp;
 use kube::ResourceExt;
 use kube::runtime::reflector::ObjectRef;
-use tokio::sync::OwnedSemaphorePermit;
 
-use super::accounts::Caller;
+use super::accounts::{Caller, Seat};
 use super::context::{Context, Watched};
 use super::decide::{self, Step, Urgency};
 use super::error::Error;
@@ -97,9 +96,12 @@ async fn add_finalizer<S: CampaignService>(pass: &mut Pass, context: &Context<S>
             }
             flow => Ok(flow),
         },
-        Err(source @ (CallError::Forbidden(_) | CallError::Failed(_) | CallError::Deadline)) => {
-            Err(Error::Write { what: "add the finalizer", source })
-        }
+        Err(
+            source @ (CallError::Forbidden(_)
+            | CallError::Failed(_)
+            | CallError::NotLeading
+            | CallError::Deadline),
+        ) => Err(Error::Write { what: "add the finalizer", source }),
     }
 }
 
@@ -136,9 +138,6 @@ async fn get<S: CampaignService>(
 ) -> Result<Flow, Error> {
     let Connection::Usable(connection) = &pass.connection else { return Ok(Flow::Again) };
     let connection = connection.as_ref().clone();
-    if stopping(context) {
-        return Ok(Flow::Over);
-    }
     if pass.is_too_late_for(connection.target.timeout) {
         return Ok(Flow::Rest(Some(Duration::ZERO)));
     }
@@ -146,8 +145,9 @@ async fn get<S: CampaignService>(
     let Some(_seat) = admitted(urgency, &caller, &connection, pass, context).await else {
         return Ok(Flow::Again);
     };
+    let Some(service) = context.service() else { return Ok(Flow::Over) };
     let (asked_at, started) = (Timestamp::now(), Instant::now());
-    let outcome = context.service.get(&connection.target, &key_of(&pass.object)).await;
+    let outcome = service.get(&connection.target, &key_of(&pass.object)).await;
     context.metrics.called("get", name_of(&outcome), started.elapsed());
     let charge = context.accounts.gate(&connection.target.account).heard(&caller, &outcome);
     heed(&outcome, &connection, &pass.object, context).await;
@@ -172,9 +172,6 @@ async fn list<S: CampaignService>(
     let Connection::Usable(connection) = &pass.connection else { return Ok(Flow::Again) };
     let UsableConnection { target, .. } = connection.as_ref();
     let (connection, key) = (connection.as_ref().clone(), stream_of(target, &pass.object));
-    if stopping(context) {
-        return Ok(Flow::Over);
-    }
     if pass.is_too_late_for(connection.target.timeout) {
         return Ok(Flow::Rest(Some(Duration::ZERO)));
     }
@@ -199,8 +196,9 @@ async fn list<S: CampaignService>(
         context.streams.put_back(&key, reading);
         return Ok(Flow::Again);
     };
+    let Some(service) = context.service() else { return Ok(Flow::Over) };
     let started = Instant::now();
-    let result = reading.next(context.service.as_ref(), &connection.target).await;
+    let result = reading.next(service, &connection.target).await;
     context.metrics.called("list", name_of(&result), started.elapsed());
     let charge = context.accounts.gate(&connection.target.account).heard(&caller, &result);
     heed(&result, &connection, &pass.object, context).await;
@@ -228,7 +226,7 @@ async fn admitted<S>(
     connection: &UsableConnection,
     pass: &mut Pass,
     context: &Context<S>,
-) -> Option<OwnedSemaphorePermit> {
+) -> Option<Seat> {
     let UsableConnection { target, requests_per_minute, secret: _ } = connection;
     let gate = context.accounts.gate(&target.account);
     let (seat, turn) = match urgency {
@@ -241,7 +239,7 @@ async fn admitted<S>(
     match turn {
         pacing::Turn::Go => seat,
         pacing::Turn::At(_) | pacing::Turn::Held { .. } => {
-            pass.turn = Some(turn);
+            (pass.turn, pass.trouble) = (Some(turn), gate.trouble());
             None
         }
     }
@@ -285,9 +283,6 @@ async fn delete<S: CampaignService>(pass: &mut Pass, context: &Context<S>) -> Re
             return Ok(Flow::Again);
         }
     }
-    if stopping(context) {
-        return Ok(Flow::Over);
-    }
     // What the cache does not show yet, another object that is to keep the campaign, may be behind it.
     if !context.listed.is_complete() {
         return Ok(Flow::Rest(Some(Duration::from_secs(1))));
@@ -310,16 +305,17 @@ async fn delete<S: CampaignService>(pass: &mut Pass, context: &Context<S>) -> Re
     if pass.is_too_late_for(target.timeout) {
         return Ok(Flow::Rest(Some(Duration::ZERO)));
     }
+    let Some(service) = context.service() else { return Ok(Flow::Over) };
     let caller = caller(pass, pass.uid.clone(), decide::place(&pass.object));
     let turn = gate.claim(&caller, *requests_per_minute);
     if turn != pacing::Turn::Go {
-        (pass.turn, pass.seat) = (Some(turn), None);
+        (pass.turn, pass.trouble, pass.seat) = (Some(turn), gate.trouble(), None);
         return Ok(Flow::Again);
     }
     let (key, uid, identity) = (key_of(&pass.object), pass.uid.clone(), target.identity());
     let call = async {
         let (sent_at, started) = (Timestamp::now(), Instant::now());
-        let outcome = context.service.delete(target, &key).await;
+        let outcome = service.delete(target, &key).await;
         let ended_at = Timestamp::now();
         context.metrics.called("delete", name_of(&outcome), started.elapsed());
         let charge = gate.heard(&caller, &outcome);
@@ -335,6 +331,7 @@ async fn delete<S: CampaignService>(pass: &mut Pass, context: &Context<S>) -> Re
     if attempt.outcome.is_err() {
         // At once, so that what is written of the attempt says what it waits for.
         pass.turn = gate.held(&Caller { place: Place::deletion(attempt.sent_at), ..caller });
+        pass.trouble = gate.trouble();
     }
     pass.attempt = Some(attempt);
     Ok(Flow::Again)
@@ -393,7 +390,12 @@ async fn record<S: CampaignService>(
         Err(source @ (CallError::Changed | CallError::Gone)) => {
             return lost_race("write the status", source, pass, context).await;
         }
-        Err(source @ (CallError::Forbidden(_) | CallError::Failed(_) | CallError::Deadline)) => {
+        Err(
+            source @ (CallError::Forbidden(_)
+            | CallError::Failed(_)
+            | CallError::NotLeading
+            | CallError::Deadline),
+        ) => {
             return Err(Error::Write { what: "write the status", source });
         }
     };
@@ -445,6 +447,7 @@ async fn release<S: CampaignService>(
             source @ (CallError::Refused(_)
             | CallError::Forbidden(_)
             | CallError::Failed(_)
+            | CallError::NotLeading
             | CallError::Deadline),
         ) => Err(Error::Write { what: "remove the finalizer", source }),
     }
@@ -496,10 +499,6 @@ fn caller(pass: &Pass, id: String, place: Place) -> Caller {
 
 fn reference(pass: &Pass) -> ObjectRef<Watched> {
     ObjectRef::new(&pass.object.name_any()).within(&pass.object.namespace().unwrap_or_default())
-}
-
-fn stopping<S>(context: &Context<S>) -> bool {
-    *context.stopping.borrow()
 }
 
 fn pause_until(until: Timestamp) -> Duration {

@@ -8,7 +8,7 @@ use super::memory::Memory;
 use super::streams::Streams;
 use crate::api::VoiceCampaign;
 use crate::connection::{Connections, Users};
-use crate::kube_ext::{Events, Kube, Listed, Wake};
+use crate::kube_ext::{Events, Kube, Leadership, Listed, Wake};
 use crate::metrics::Metrics;
 
 /// A VoiceCampaign as it is watched: perhaps one that does not fit its schema.
@@ -18,8 +18,6 @@ pub type Watched = DeserializeGuard<VoiceCampaign>;
 pub struct Context<S> {
     /// The API server.
     pub kube: Kube,
-    /// Kore.
-    pub service: Arc<S>,
     /// Connections and credentials.
     pub connections: Arc<Connections>,
     /// Clocks and seats of the accounts.
@@ -40,6 +38,17 @@ pub struct Context<S> {
     pub events: Events,
     /// Counters.
     pub metrics: Arc<Metrics>,
-    /// Whether the process is about to end: then no new remote call is begun.
+    /// Kore.
+    pub service: Arc<S>,
+    /// Whether this instance leads.
+    pub leadership: Leadership,
+    /// Whether the process is about to end.
     pub stopping: tokio::sync::watch::Receiver<bool>,
+}
+
+impl<S> Context<S> {
+    /// Kore, for a call that begins now; `None` if none may, because the process is about to end, or another leads.
+    pub fn service(&self) -> Option<&S> {
+        (self.leadership.is_held() && !*self.stopping.borrow()).then_some(&self.service)
+    }
 }

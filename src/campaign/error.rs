@@ -39,7 +39,11 @@ impl Error {
             }
             Self::Write {
                 source:
-                    CallError::Refused(_) | CallError::Forbidden(_) | CallError::Failed(_) | CallError::Deadline,
+                    CallError::Refused(_)
+                    | CallError::Forbidden(_)
+                    | CallError::Failed(_)
+                    | CallError::NotLeading
+                    | CallError::Deadline,
                 ..
             }
             | Self::Connection(_)

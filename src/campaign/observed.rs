@@ -30,6 +30,8 @@ pub struct Observed<'a> {
     pub listing_due: Option<Timestamp>,
     /// What the account's clock has said, if it refused a call.
     pub turn: Option<Turn>,
+    /// What Kore has said when the account's trouble began, if it is in trouble.
+    pub trouble: Option<&'a str>,
     /// When the living campaign was last looked at by a GET.
     pub looked: Option<Looked>,
     /// The other VoiceCampaigns that name the same campaign.

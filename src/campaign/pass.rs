@@ -1,9 +1,10 @@
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use jiff::{SignedDuration, Timestamp};
 use kube::ResourceExt;
-use tokio::sync::OwnedSemaphorePermit;
 
+use super::accounts::Seat;
 use super::claims::Claims;
 use super::memory::{Memory, Written};
 use super::observed::{Attempt, ListingTrouble, Look, Looked, Observed, OtherClaim, StreamListing};
@@ -45,12 +46,14 @@ pub struct Pass {
     pub listing_due: Option<Timestamp>,
     /// What the account's clock has said, if it refused a call.
     pub turn: Option<Turn>,
+    /// What Kore has said when the account's trouble began, if that is why.
+    pub trouble: Option<Arc<str>>,
     /// When the living campaign was looked at by a GET.
     pub looked: Option<Looked>,
     /// The other VoiceCampaigns that name the same campaign.
     pub others: Vec<OtherClaim>,
     /// The right to one of the account's calls under way.
-    pub seat: Option<OwnedSemaphorePermit>,
+    pub seat: Option<Seat>,
     /// The cache shows an object that should be gone by now.
     pub doubtful: bool,
     /// The cache shows that the object is being deleted. Everything that was applied before it is in the cache, too.
@@ -92,6 +95,7 @@ impl Pass {
             listing_trouble: None,
             listing_due: None,
             turn: None,
+            trouble: None,
             looked: remembered.looked,
             others: claims.others(cached),
             seat: None,
@@ -115,6 +119,7 @@ impl Pass {
             listing_trouble: self.listing_trouble.as_ref(),
             listing_due: self.listing_due,
             turn: self.turn,
+            trouble: self.trouble.as_deref(),
             looked: self.looked,
             others: &self.others,
         }

@@ -19,6 +19,8 @@ pub enum Reason {
     ConnectionNotFound,
     /// The KoreConnection can't be read: it does not fit its schema.
     ConnectionInvalid,
+    /// The connection, or its account, belongs to another instance of the operator.
+    NotSelected,
     /// The KoreConnection is of another account than the campaign.
     AccountChanged,
     /// The Secret, or one of its keys, is missing or may not be read.
@@ -58,6 +60,7 @@ impl Reason {
             Self::Suspended,
             Self::ConnectionNotFound,
             Self::ConnectionInvalid,
+            Self::NotSelected,
             Self::AccountChanged,
             Self::CredentialsMissing,
             Self::Deleting,
@@ -85,6 +88,7 @@ impl Reason {
             Self::Suspended => "Suspended",
             Self::ConnectionNotFound => "ConnectionNotFound",
             Self::ConnectionInvalid => "ConnectionInvalid",
+            Self::NotSelected => "NotSelected",
             Self::AccountChanged => "AccountChanged",
             Self::CredentialsMissing => "CredentialsMissing",
             Self::Deleting => "Deleting",
@@ -113,6 +117,7 @@ impl Reason {
             | Self::Suspended
             | Self::ConnectionNotFound
             | Self::ConnectionInvalid
+            | Self::NotSelected
             | Self::AccountChanged
             | Self::CredentialsMissing
             | Self::CampaignShared
@@ -153,6 +158,7 @@ impl Reason {
             | Self::Suspended
             | Self::ConnectionNotFound
             | Self::ConnectionInvalid
+            | Self::NotSelected
             | Self::AccountChanged
             | Self::CredentialsMissing
             | Self::Deleting
@@ -173,6 +179,7 @@ impl From<&Problem> for Reason {
         match problem {
             Problem::ConnectionNotFound { .. } => Self::ConnectionNotFound,
             Problem::ConnectionInvalid { .. } => Self::ConnectionInvalid,
+            Problem::NotSelected { .. } => Self::NotSelected,
             Problem::AccountChanged { .. } => Self::AccountChanged,
             Problem::SecretNotFound { .. } | Problem::KeyMissing { .. } | Problem::SecretForbidden { .. } => {
                 Self::CredentialsMissing

@@ -82,6 +82,10 @@ fn is_left_behind(last: &VoiceCampaign, remembered: &Remembered, others: &[Other
 
 /// Says everything that is needed to delete the campaign by hand.
 async fn report<S: CampaignService>(object: VoiceCampaign, context: Arc<Context<S>>) {
+    // A watch by labels shows an object as gone that has other labels now. It is another instance's.
+    if let Ok(Some(_)) = context.kube.read_again(&object).await {
+        return;
+    }
     let (namespace, name) = (object.namespace().unwrap_or_default(), object.name_any());
     let account = context.connections.account(&namespace, &object.spec.connection_ref.name);
     let text = in_words(&object, account.as_ref());

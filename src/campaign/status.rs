@@ -51,6 +51,8 @@ pub enum Situation<'a> {
     AccountInTrouble {
         /// Since then.
         since: Timestamp,
+        /// What was said then.
+        trouble: Option<&'a str>,
     },
     /// There is a ground.
     LetGo(Ground),
@@ -305,7 +307,9 @@ fn describe(
                  {until:.0}."
             ),
         ),
-        Situation::AccountInTrouble { since } => ("False", Reason::AccountUnavailable, in_trouble(deletion, since)),
+        Situation::AccountInTrouble { since, trouble } => {
+            ("False", Reason::AccountUnavailable, in_trouble(deletion, since, trouble))
+        }
         Situation::LetGo(ground) => match ground.name() {
             GroundName::Deleted => {
                 ("False", Reason::Deleted, "Kore has confirmed that the campaign is deleted.".to_owned())
@@ -343,15 +347,16 @@ fn describe(
 }
 
 /// The same words as long as the trouble lasts: the probes of others are no reason to write.
-fn in_trouble(deletion: Option<&DeletionStatus>, since: Timestamp) -> String {
+fn in_trouble(deletion: Option<&DeletionStatus>, since: Timestamp, trouble: Option<&str>) -> String {
     let own = deletion.filter(|deletion| deletion.attempts > 0).and_then(|deletion| {
         let answer = deletion.last_answer.as_ref()?;
         let said = in_words(answer.http_status, &answer.message);
         Some(format!(" Attempt {}: {said}.", deletion.attempts))
     });
+    let trouble = trouble.map(|said| format!(" ({said})")).unwrap_or_default();
     format!(
-        "The deletion is not confirmed: since {since:.0} calls to the account fail. It is probed at least every minute, and the \
-         deletions go on, oldest first, as soon as it answers.{}",
+        "The deletion is not confirmed: since {since:.0} calls to the account fail{trouble}. It is probed at least every minute, \
+         and the deletions go on, oldest first, as soon as it answers.{}",
         own.unwrap_or_default()
     )
 }

@@ -65,6 +65,16 @@ pub enum Problem {
         /// What does not fit.
         why: String,
     },
+    /// It belongs to another instance of the operator.
+    #[error(
+        "The KoreConnection {name} does not have the labels that this instance of the operator works for ({selector}). An account is called by one instance only: give the connections of the account the labels of its campaigns, or set spec.deletionPolicy to Orphan to leave the campaign in Kore."
+    )]
+    NotSelected {
+        /// Its namespace and name, or its name alone if it is the campaign's own.
+        name: String,
+        /// What is selected.
+        selector: String,
+    },
     /// It is of another account than the campaign.
     #[error(
         "The campaign is in the account {was}, and the KoreConnection {connection} is of the account {now}. What Kore says there proves nothing: create the connection again as it was, or set spec.deletionPolicy to Orphan to leave the campaign in Kore."

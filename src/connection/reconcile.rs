@@ -15,7 +15,7 @@ use super::keep::{IN_USE, Keeper, raw_secrets_of, secrets_of};
 use super::status::{self, Known};
 use super::users::Users;
 use crate::api::{KoreConnection, KoreConnectionStatus};
-use crate::kube_ext::{CallError, Events, Kube, Listed, Note, misfit};
+use crate::kube_ext::{CallError, Events, Kube, Listed, Note, Selected, misfit};
 use crate::pacing::backoff;
 
 /// A connection as it is watched: perhaps one that does not fit its schema.
@@ -40,6 +40,8 @@ pub struct Context {
     pub connections: Arc<Connections>,
     /// Who uses which connection.
     pub users: Arc<Users>,
+    /// Which connections are this instance's.
+    pub selected: Selected,
     /// Puts `in-use` on and takes it off.
     pub keeper: Arc<Keeper>,
     /// Whether the users are known.
@@ -102,6 +104,9 @@ pub async fn reconcile(object: Arc<Watched>, context: Arc<Context>) -> Result<Ac
     if !context.listed.is_complete() {
         return Ok(Action::requeue(Duration::from_millis(200)));
     }
+    if !context.selected.selects(object.as_ref()) {
+        return Ok(Action::await_change());
+    }
     let uid = object.uid().unwrap_or_default();
     if let Err(pause) = context.memory.begin(&uid) {
         return Ok(Action::requeue(pause));
@@ -119,7 +124,11 @@ pub fn error_policy(object: Arc<Watched>, error: &CallError, context: Arc<Contex
     let failures = context.memory.ended(&object.uid().unwrap_or_default(), true);
     let pause = match error {
         CallError::Changed | CallError::Gone => Duration::ZERO,
-        CallError::Refused(_) | CallError::Forbidden(_) | CallError::Failed(_) | CallError::Deadline => {
+        CallError::Refused(_)
+        | CallError::Forbidden(_)
+        | CallError::Failed(_)
+        | CallError::NotLeading
+        | CallError::Deadline => {
             backoff(&object.name_any(), i32::try_from(failures).unwrap_or(i32::MAX)).min(LONGEST_PAUSE)
         }
     };
@@ -209,7 +218,8 @@ pub fn what_matters(connection: &Watched) -> impl PartialEq + Clone + use<> {
     let missing = status::ConnectionReason::CredentialsMissing.as_str();
     let missing =
         conditions.is_some_and(|conditions| conditions.iter().any(|condition| condition.reason == missing));
-    (connection.uid(), connection.meta().generation, connection.0.is_ok(), missing)
+    let labels = connection.labels().clone();
+    (connection.uid(), connection.meta().generation, connection.0.is_ok(), missing, labels)
 }
 
 /// A connection has gone; perhaps although it was in use, because somebody has removed its finalizer.

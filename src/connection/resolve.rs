@@ -14,7 +14,7 @@ use tokio::sync::Mutex;
 use super::{Connection, ConnectionKey, Keeper, Problem, UsableConnection, Verdict, Watched};
 use crate::api::{JwtAlgorithm, KoreConnection, KoreConnectionSpec};
 use crate::kore::{Account, Algorithm, Credentials, Target, TokenSettings};
-use crate::kube_ext::{CallError, Kube, Wake};
+use crate::kube_ext::{CallError, Kube, Selected, Wake};
 
 /// How long credentials are kept: long enough that a thousand deletions at once read the Secret once, short enough
 /// that a rotation is followed at the next attempt.
@@ -26,6 +26,7 @@ pub struct Connections {
     stores: Vec<Store<Watched>>,
     keeper: Arc<Keeper>,
     wake: Wake<Watched>,
+    selected: Selected,
     verdicts: std::sync::Mutex<HashMap<ConnectionKey, (Verdict, String)>>,
     credentials: Mutex<HashMap<SecretKey, Arc<Mutex<Cached>>>>,
 }
@@ -46,8 +47,15 @@ enum SecretProblem {
 
 impl Connections {
     /// Looks up in the given caches of KoreConnections; Secrets are read by name.
-    pub fn new(kube: Kube, stores: Vec<Store<Watched>>, keeper: Arc<Keeper>, wake: Wake<Watched>) -> Self {
+    pub fn new(
+        kube: Kube,
+        stores: Vec<Store<Watched>>,
+        keeper: Arc<Keeper>,
+        wake: Wake<Watched>,
+        selected: Selected,
+    ) -> Self {
         Self {
+            selected,
             kube,
             stores,
             keeper,
@@ -172,11 +180,33 @@ impl Connections {
         };
         Ok(match found.as_deref() {
             None => Err(Problem::ConnectionNotFound { name: name.to_owned() }),
-            Some(DeserializeGuard(Ok(connection))) => Ok(connection.clone()),
+            Some(DeserializeGuard(Ok(connection))) => self.of_this_instance(connection).cloned(),
             Some(DeserializeGuard(Err(invalid))) => {
                 Err(Problem::ConnectionInvalid { name: name.to_owned(), why: invalid.error.clone() })
             }
         })
+    }
+
+    /// The connection, if it and all others of its account are this instance's: it alone keeps the quota.
+    fn of_this_instance<'a>(&self, connection: &'a KoreConnection) -> Result<&'a KoreConnection, Problem> {
+        let not_selected = |name| Problem::NotSelected { name, selector: self.selected.to_string() };
+        if !self.selected.selects(connection) {
+            return Err(not_selected(connection.name_any()));
+        }
+        if self.selected.selects_all() {
+            return Ok(connection);
+        }
+        let others = self.stores.iter().flat_map(Store::state);
+        let others_of_the_account = others.filter(|other| {
+            other.0.as_ref().is_ok_and(|other| account(&other.spec) == account(&connection.spec))
+        });
+        match others_of_the_account.into_iter().find(|other| !self.selected.selects(other.as_ref())) {
+            Some(other) => {
+                let namespace = other.namespace().unwrap_or_default();
+                Err(not_selected(format!("{namespace}/{}", other.name_any())))
+            }
+            None => Ok(connection),
+        }
     }
 
     /// The credentials in a Secret; concurrent callers share one read.

@@ -54,7 +54,7 @@ impl Events {
             secondary: None,
         };
         let reference = object.object_ref(&());
-        let written = self.kube.bounded(self.recorder.publish(&event, &reference));
+        let written = self.kube.write(self.recorder.publish(&event, &reference));
         let written = tokio::time::timeout(DEADLINE, written).await;
         match written {
             Ok(Ok(())) => {}

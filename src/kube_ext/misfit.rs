@@ -53,7 +53,12 @@ where
     match kube.replace_raw_status::<K>(object, &status).await {
         // Refused: what does not fit is in the status itself, or the definition is stricter by now.
         Ok(()) | Err(CallError::Gone | CallError::Changed | CallError::Refused(_)) => Ok(()),
-        Err(error @ (CallError::Forbidden(_) | CallError::Failed(_) | CallError::Deadline)) => Err(error),
+        Err(
+            error @ (CallError::Forbidden(_)
+            | CallError::Failed(_)
+            | CallError::NotLeading
+            | CallError::Deadline),
+        ) => Err(error),
     }
 }
 

@@ -1,19 +1,23 @@
 //! What kube-rs does not bring, or brings in a form that cost others an outage: finalizers that test the uid, writes
-//! with a deadline, events that may fail, a cache without ballast.
+//! with a deadline, events that may fail, a lease that can't be stolen by a wrong clock, a cache without ballast.
 
 mod events;
 mod finalizer;
+mod lease;
 mod listed;
 pub mod misfit;
 mod prune;
+mod selected;
 mod time;
 mod wake;
 mod write;
 
 pub use events::{Events, Note};
 pub use finalizer::Finalizer;
+pub use lease::{Candidate, Leadership};
 pub use listed::Listed;
 pub use prune::prune;
+pub use selected::Selected;
 pub use time::{round_down, round_up};
 pub use wake::Wake;
-pub use write::{CallError, Kube};
+pub use write::{CallError, Kube, in_full};

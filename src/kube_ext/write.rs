@@ -11,16 +11,19 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use tokio::sync::Semaphore;
 
+use super::lease::Leadership;
+
 /// Deadline of one call to the API server.
 const DEADLINE: Duration = Duration::from_secs(10);
 /// Calls under way at once. Each has its own TLS connection (kube-rs speaks HTTP/1.1), so more would not be faster.
 const CONCURRENT_CALLS: usize = 32;
 
-/// The API server, with a deadline on each call and a bound on how many are under way.
+/// The API server, with a deadline on each call and a bound on how many are under way. Only who leads writes.
 #[derive(Clone)]
 pub struct Kube {
     client: Client,
     seats: Arc<Semaphore>,
+    leadership: Leadership,
 }
 
 /// A call that did not do what was asked.
@@ -41,6 +44,9 @@ pub enum CallError {
     /// Anything else: not reachable, overloaded.
     #[error("the API server did not do the write")]
     Failed(#[source] Box<kube::Error>),
+    /// Another instance leads; nothing was written.
+    #[error("another instance leads by now")]
+    NotLeading,
     /// No answer in time.
     #[error("the API server did not answer within {} s", DEADLINE.as_secs())]
     Deadline,
@@ -48,8 +54,8 @@ pub enum CallError {
 
 impl Kube {
     /// Wraps a client.
-    pub fn new(client: Client) -> Self {
-        Self { client, seats: Arc::new(Semaphore::new(CONCURRENT_CALLS)) }
+    pub fn new(client: Client, leadership: Leadership) -> Self {
+        Self { client, seats: Arc::new(Semaphore::new(CONCURRENT_CALLS)), leadership }
     }
 
     /// The client inside, for watches and reads.
@@ -67,7 +73,7 @@ impl Kube {
     {
         let api = self.api(object);
         let patch = kube::api::Patch::Json::<()>(patch);
-        self.bounded(api.patch(&object.name_any(), &PatchParams::default(), &patch)).await
+        self.write(api.patch(&object.name_any(), &PatchParams::default(), &patch)).await
     }
 
     /// Patches the main resource of an object of which only the metadata is known, and is returned. The patch must test the
@@ -85,7 +91,7 @@ impl Kube {
     {
         let api: Api<K> = Api::namespaced(self.client(), &object.namespace().unwrap_or_default());
         let patch = kube::api::Patch::Json::<()>(patch);
-        self.bounded(api.patch_metadata(&object.name_any(), &PatchParams::default(), &patch)).await
+        self.write(api.patch_metadata(&object.name_any(), &PatchParams::default(), &patch)).await
     }
 
     /// Reads the metadata of an object; `None` if there is none of that name.
@@ -101,7 +107,7 @@ impl Kube {
         K: Resource<Scope = NamespaceResourceScope, DynamicType = ()> + Clone + DeserializeOwned + Debug,
     {
         let api: Api<K> = Api::namespaced(self.client(), namespace);
-        self.bounded(api.get_metadata_opt(name)).await
+        self.read(api.get_metadata_opt(name)).await
     }
 
     /// Replaces the whole status of the very object (tested by its uid).
@@ -116,7 +122,7 @@ impl Kube {
     {
         let patch = status_patch(object.uid(), status)?;
         let api = self.api(object);
-        self.bounded(api.patch_status(&object.name_any(), &PatchParams::default(), &patch)).await
+        self.write(api.patch_status(&object.name_any(), &PatchParams::default(), &patch)).await
     }
 
     /// Like [`Self::replace_status`], for an object that does not fit the type of its kind.
@@ -129,7 +135,7 @@ impl Kube {
     {
         let patch = status_patch(object.uid(), status)?;
         let api = self.raw_api::<K>(&object.namespace().unwrap_or_default());
-        self.bounded(api.patch_status(&object.name_any(), &PatchParams::default(), &patch)).await.map(|_| ())
+        self.write(api.patch_status(&object.name_any(), &PatchParams::default(), &patch)).await.map(|_| ())
     }
 
     /// Like [`Self::read_again`], for an object that does not fit the type of its kind.
@@ -141,7 +147,7 @@ impl Kube {
         K: Resource<DynamicType = ()>,
     {
         let api = self.raw_api::<K>(&object.namespace().unwrap_or_default());
-        let fresh = self.bounded(api.get_opt(&object.name_any())).await?;
+        let fresh = self.read(api.get_opt(&object.name_any())).await?;
         Ok(fresh.filter(|fresh| fresh.uid() == object.uid()))
     }
 
@@ -172,9 +178,9 @@ impl Kube {
     {
         let api: Api<DeserializeGuard<K>> = Api::namespaced(self.client(), namespace);
         let selected = ListParams::default().fields(fields);
-        let list = match self.bounded(api.list(&selected)).await {
+        let list = match self.read(api.list(&selected)).await {
             Err(CallError::Failed(error)) if matches!(&*error, kube::Error::Api(status) if status.code == 400) => {
-                self.bounded(api.list(&ListParams::default())).await
+                self.read(api.list(&ListParams::default())).await
             }
             other => other,
         };
@@ -189,7 +195,7 @@ impl Kube {
     where
         K: Resource<DynamicType = ()>,
     {
-        let list = self.bounded(self.raw_api::<K>(namespace).list(&ListParams::default())).await?;
+        let list = self.read(self.raw_api::<K>(namespace).list(&ListParams::default())).await?;
         Ok(list.items)
     }
 
@@ -204,20 +210,26 @@ impl Kube {
         Api::namespaced_with(self.client(), namespace, &ApiResource::erase::<K>(&()))
     }
 
+    /// Makes a call that writes, if this instance leads when it is its turn.
+    pub(super) async fn write<T>(&self, call: impl Future<Output = kube::Result<T>>) -> Result<T, CallError> {
+        self.seated(async {
+            if self.leadership.is_held() { call.await.map_err(classify) } else { Err(CallError::NotLeading) }
+        })
+        .await
+    }
+
+    async fn read<T>(&self, call: impl Future<Output = kube::Result<T>>) -> Result<T, CallError> {
+        self.seated(async { call.await.map_err(classify) }).await
+    }
+
     /// Makes a call within its deadline, the wait for a seat included.
-    pub(super) async fn bounded<T>(
-        &self,
-        call: impl Future<Output = kube::Result<T>>,
-    ) -> Result<T, CallError> {
+    async fn seated<T>(&self, call: impl Future<Output = Result<T, CallError>>) -> Result<T, CallError> {
         let seated = async {
             // The semaphore is never closed.
             let _seat = self.seats.acquire().await;
             call.await
         };
-        match tokio::time::timeout(DEADLINE, seated).await {
-            Ok(answer) => answer.map_err(classify),
-            Err(_elapsed) => Err(CallError::Deadline),
-        }
+        tokio::time::timeout(DEADLINE, seated).await.unwrap_or(Err(CallError::Deadline))
     }
 
     /// Reads an object; `None` if there is none of that name.
@@ -229,7 +241,7 @@ impl Kube {
         K: Resource<Scope = NamespaceResourceScope, DynamicType = ()> + Clone + DeserializeOwned + Debug,
     {
         let api: Api<K> = Api::namespaced(self.client(), namespace);
-        self.bounded(api.get_opt(name)).await
+        self.read(api.get_opt(name)).await
     }
 }
 
@@ -243,11 +255,17 @@ fn status_patch(uid: Option<String>, status: &impl Serialize) -> Result<kube::ap
         .map_err(|error| CallError::Refused(error.to_string()))
 }
 
-fn classify(error: kube::Error) -> CallError {
+/// An error and its causes, in one line.
+pub fn in_full(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(Some(error), |error| error.source());
+    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
+}
+
+pub(super) fn classify(error: kube::Error) -> CallError {
     match error {
         kube::Error::Api(status) if status.is_not_found() => CallError::Gone,
         kube::Error::Api(status) if status.is_forbidden() => CallError::Forbidden(status.message),
-        kube::Error::Api(status) if status.is_conflict() => CallError::Changed,
+        kube::Error::Api(status) if status.is_conflict() || status.is_already_exists() => CallError::Changed,
         // The API server answers 422 for a failed `test` as well as for invalid content; only the former names no field.
         kube::Error::Api(status) if status.is_invalid() => {
             let names_a_field = status.details.as_ref().is_some_and(|details| !details.causes.is_empty());

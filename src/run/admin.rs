@@ -28,6 +28,11 @@ impl Default for Health {
 }
 
 impl Health {
+    /// Another instance leads: there is nothing to wait for.
+    pub(super) fn standing_by(&self) {
+        self.waiting.store(0, Ordering::Relaxed);
+    }
+
     /// The number of watches that have to show their objects is known.
     pub(super) fn expect(&self, watches: usize) {
         self.waiting.store(watches, Ordering::Relaxed);

@@ -19,7 +19,7 @@ use crate::api::{KoreConnection, VoiceCampaign};
 use crate::campaign::{self, Accounts, Claims, Context, Memory, Streams};
 use crate::connection::{self, Connections, Keeper, Users};
 use crate::kore::CampaignService;
-use crate::kube_ext::{Events, Kube, Listed, Wake};
+use crate::kube_ext::{Events, Kube, Leadership, Listed, Selected, Wake, in_full};
 use crate::metrics::Metrics;
 
 /// Objects that somebody wants to have reconciled.
@@ -29,10 +29,12 @@ type Woken<K> = mpsc::UnboundedReceiver<ObjectRef<K>>;
 pub(super) struct Wiring<S> {
     pub kube: Kube,
     pub service: Arc<S>,
+    pub leadership: Leadership,
     pub metrics: Arc<Metrics>,
     pub health: Arc<Health>,
     pub instance: Option<String>,
     pub stopping: signal::Receiver<bool>,
+    pub selected: Selected,
 }
 
 /// What the controllers of all namespaces know together.
@@ -62,8 +64,13 @@ pub(super) async fn controllers<S: CampaignService>(wiring: Wiring<S>, namespace
     let (wake_connections, connections_woken) = Wake::of(&scopes);
     let keeper = Arc::new(Keeper::new(wiring.kube.clone(), campaign::needs_connection));
     let stores = connection_stores.clone();
-    let connections =
-        Arc::new(Connections::new(wiring.kube.clone(), stores, keeper.clone(), wake_connections));
+    let connections = Arc::new(Connections::new(
+        wiring.kube.clone(),
+        stores,
+        keeper.clone(),
+        wake_connections,
+        wiring.selected.clone(),
+    ));
     let (wake, woken) = Wake::of(&scopes);
     let wake = Arc::new(wake);
     let shared = Shared {
@@ -105,6 +112,7 @@ fn controller<S: CampaignService>(
     let context = Arc::new(Context {
         kube: wiring.kube.clone(),
         service: wiring.service.clone(),
+        leadership: wiring.leadership.clone(),
         connections: shared.connections.clone(),
         accounts: shared.accounts.clone(),
         streams: shared.streams.clone(),
@@ -121,6 +129,7 @@ fn controller<S: CampaignService>(
         kube: wiring.kube.clone(),
         connections: shared.connections.clone(),
         users: shared.users.clone(),
+        selected: wiring.selected.clone(),
         keeper: shared.keeper.clone(),
         listed: shared.listed.clone(),
         events: context.events.clone(),
@@ -150,7 +159,7 @@ fn controller<S: CampaignService>(
         campaign_writer,
         campaigns.clone(),
         context.clone(),
-        wiring.health.clone(),
+        (wiring.selected.clone(), wiring.health.clone()),
     );
     let connections_listed = shared.connections_listed.clone();
     let (stop, stop_early) = (stopped(wiring.stopping.clone()), stopped(wiring.stopping.clone()));
@@ -207,19 +216,11 @@ async fn stopped(mut stopping: signal::Receiver<bool>) {
 fn report<E: std::error::Error + 'static>(error: &controller::Error<E, watcher::Error>) {
     match error {
         controller::Error::ReconcilerFailed(error, object) => {
-            let causes: Vec<String> = causes(error).collect();
-            tracing::warn!(error = causes.join(": "), %object, "Could not finish a pass; it is tried again");
+            tracing::warn!(error = in_full(error), %object, "Could not finish a pass; it is tried again");
         }
         // The object went while its pass was due.
         controller::Error::ObjectNotFound(object) => tracing::debug!(%object, "The object is gone"),
         controller::Error::QueueError(error) => tracing::debug!(%error, "The watch was interrupted"),
         controller::Error::RunnerError(error) => tracing::error!(%error, "The controller failed"),
     }
-}
-
-fn causes(error: &dyn std::error::Error) -> impl Iterator<Item = String> {
-    std::iter::successors(Some(error), |error| error.source())
-        .map(ToString::to_string)
-        .collect::<Vec<_>>()
-        .into_iter()
 }

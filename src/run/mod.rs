@@ -19,22 +19,24 @@ use kube::Client;
 use tokio::sync::watch as signal;
 
 use crate::kore::KoreClient;
-use crate::kube_ext::Kube;
+use crate::kube_ext::{Candidate, Kube, Leadership};
 use crate::metrics::Metrics;
 
 /// How long a step in flight may take to its end when the process is told to stop.
 const GRACE: Duration = Duration::from_secs(10);
 
-/// Runs the operator until `stop` is ready. What is in flight then is finished, for at most 10 s.
+/// Runs the operator on a cluster until `stop` is ready. What is in flight then is finished, for at most 10 s.
 ///
 /// # Errors
-/// If the process can't start: a setting is wrong, or the admin address can't be bound.
+/// If the process can't start: a setting is wrong, or the admin address can't be bound. If another instance leads instead.
 pub async fn run(
     settings: Settings,
-    client: Client,
+    cluster: kube::Config,
     stop: impl Future<Output = ()> + Send,
 ) -> anyhow::Result<()> {
-    let Settings { namespaces, admin_address, kore, instance } = settings;
+    let Settings { namespaces, selected, admin_address, kore, instance, lease } = settings;
+    let mut stop = std::pin::pin!(stop);
+    let client = || Client::try_from(cluster.clone()).context("the Kubernetes client can't be configured");
     let service = Arc::new(KoreClient::new(&kore)?);
     let metrics = Arc::new(Metrics::default());
     let health = Arc::new(Health::default());
@@ -48,24 +50,56 @@ pub async fn run(
         }
         None => None,
     };
+    let mut candidate = match lease {
+        Some(name) => Some(Candidate::new(client()?, name, instance.as_deref())),
+        None => None,
+    };
+    let leadership = match &mut candidate {
+        Some(candidate) => tokio::select! {
+            leadership = candidate.lead(|| health.standing_by()) => leadership,
+            () = &mut stop => {
+                tracing::info!("Stopped");
+                return Ok(());
+            }
+        },
+        None => Leadership::unlimited(),
+    };
+    let lost = async {
+        match &mut candidate {
+            Some(candidate) => candidate.keep(&leadership).await,
+            None => std::future::pending().await,
+        }
+    };
+    let mut lost = Box::pin(lost);
     let (stopping, stopped) = signal::channel(false);
     let wiring = controllers::Wiring {
-        kube: Kube::new(client),
+        kube: Kube::new(client()?, leadership.clone()),
         service,
+        leadership: leadership.clone(),
         metrics,
         health: health.clone(),
         instance,
         stopping: stopped,
+        selected,
     };
     let mut controllers = std::pin::pin!(controllers::controllers(wiring, namespaces));
     tokio::select! {
         () = &mut controllers => anyhow::bail!("the controllers have ended by themselves"),
-        () = stop => {}
+        () = &mut lost => anyhow::bail!("the lease is lost: another instance may lead by now"),
+        () = &mut stop => {}
     }
     tracing::info!("Stopping: no new call is begun, what is in flight is finished");
     stopping.send_replace(true);
-    if tokio::time::timeout(GRACE, controllers).await.is_err() {
-        tracing::warn!("Stopped with a call in flight; it is repeated after the next start");
+    tokio::select! {
+        () = &mut controllers => {}
+        () = &mut lost => anyhow::bail!("the lease is lost: another instance may lead by now"),
+        () = tokio::time::sleep(GRACE) => {
+            tracing::warn!("Stopped with a call in flight; it is repeated after the next start");
+        }
+    }
+    drop(lost);
+    if let Some(candidate) = &mut candidate {
+        candidate.release(&leadership).await;
     }
     if let Some(admin) = admin {
         admin.abort();
@@ -89,14 +123,14 @@ pub fn termination() -> std::io::Result<impl Future<Output = ()> + Send> {
     })
 }
 
-/// A client for the API server: from `KUBECONFIG`, else `~/.kube/config`, else from inside a cluster.
+/// How the API server is reached: from `KUBECONFIG`, else `~/.kube/config`, else from inside a cluster.
 ///
 /// kube-rs would retry 429, 503 and 504 up to 15 times inside one call, for minutes. Retries are the controller's
 /// business here, and it puts a deadline on each call.
 ///
 /// # Errors
 /// If there is no usable configuration.
-pub async fn client() -> anyhow::Result<Client> {
+pub async fn cluster() -> anyhow::Result<kube::Config> {
     let mut config = kube::Config::infer()
         .await
         .context("no Kubernetes cluster: set KUBECONFIG, or run the operator in a cluster")?;
@@ -106,5 +140,5 @@ pub async fn client() -> anyhow::Result<Client> {
     config.read_timeout = Some(Duration::from_secs(240));
     config.reset_reader_on_write = true;
     tracing::info!(cluster = %config.cluster_url, "Using the Kubernetes cluster");
-    Client::try_from(config).context("the configuration of the Kubernetes client can't be used")
+    Ok(config)
 }

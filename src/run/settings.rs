@@ -4,8 +4,13 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use sha2::{Digest, Sha256};
 
 use crate::kore::ClientSettings;
+use crate::kube_ext::Selected;
+
+/// The lease, in the namespace the operator runs in; or the beginning of its name.
+const LEASE: &str = "voicecampaign-operator";
 
 /// Deletes Kore.ai voice campaigns, for certain, when their VoiceCampaign resource is deleted.
 #[derive(Debug, Parser)]
@@ -31,6 +36,15 @@ pub struct RunArgs {
     /// Namespaces to work in, separated by commas; all if not set or empty
     #[arg(long, env = "WATCH_NAMESPACES", value_name = "NAMESPACE", value_delimiter = ',', value_parser = namespace)]
     pub watch_namespaces: Vec<String>,
+
+    /// Labels of the VoiceCampaigns and KoreConnections to work for, as in `shard=a`; all if not set or empty
+    #[arg(long, env = "SELECTOR", value_name = "SELECTOR", default_value = "", hide_default_value = true)]
+    pub selector: Selected,
+
+    /// Work only while holding a lease, so that of several instances one works at a time
+    #[arg(long, env = "LEADER_ELECT", value_name = "BOOL", num_args = 0..=1, require_equals = true,
+          default_value = "false", default_missing_value = "true", action = clap::ArgAction::Set, value_parser = switch)]
+    pub leader_elect: bool,
 
     /// Where to serve /livez, /readyz and /metrics; `none` to serve nothing
     #[arg(long, env = "ADMIN_ADDRESS", value_name = "IP:PORT", default_value = "0.0.0.0:8080", value_parser = admin_address)]
@@ -86,12 +100,16 @@ pub struct AdminAddress(Option<SocketAddr>);
 pub struct Settings {
     /// Namespaces to work in; all if empty.
     pub namespaces: Vec<String>,
+    /// Objects to work for.
+    pub selected: Selected,
     /// Where to serve the admin endpoints.
     pub admin_address: Option<SocketAddr>,
     /// The HTTP client for Kore.
     pub kore: ClientSettings,
     /// Name of this instance.
     pub instance: Option<String>,
+    /// Name of the lease that it needs to work, if it may not be alone.
+    pub lease: Option<String>,
 }
 
 impl RunArgs {
@@ -102,6 +120,8 @@ impl RunArgs {
         namespaces.sort_unstable();
         namespaces.dedup();
         Settings {
+            lease: self.leader_elect.then(|| lease_name(&namespaces, &self.selector)),
+            selected: self.selector,
             namespaces,
             admin_address: self.admin_address.0,
             kore: ClientSettings {
@@ -137,6 +157,25 @@ fn admin_address(text: &str) -> Result<AdminAddress, String> {
     }
     let expected = "must be an IP address and a port, as 0.0.0.0:8080 or [::]:8080, or `none`";
     text.parse().map(|address| AdminAddress(Some(address))).map_err(|_error| expected.to_owned())
+}
+
+/// Instances that do not work for the same objects do not wait for each other.
+fn lease_name(namespaces: &[String], selected: &Selected) -> String {
+    if namespaces.is_empty() && selected.selects_all() {
+        return LEASE.to_owned();
+    }
+    let digest = Sha256::digest(format!("{};{selected}", namespaces.join(",")));
+    let part: String = digest.iter().take(5).map(|byte| format!("{byte:02x}")).collect();
+    format!("{LEASE}-{part}")
+}
+
+/// An empty variable is a variable that is not set.
+fn switch(text: &str) -> Result<bool, String> {
+    match text {
+        "true" => Ok(true),
+        "false" | "" => Ok(false),
+        _ => Err("must be `true` or `false`".to_owned()),
+    }
 }
 
 /// clap's own parser refuses an empty path.

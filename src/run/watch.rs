@@ -15,7 +15,7 @@ use super::admin::Health;
 use crate::campaign::{self, Context, shown};
 use crate::connection;
 use crate::kore::CampaignService;
-use crate::kube_ext::{Listed, Wake, prune};
+use crate::kube_ext::{Listed, Selected, Wake, prune};
 
 /// A watch is begun anew after this time. Below the 240 s after which cloud load balancers silently drop a connection.
 const WATCH_SECONDS: u32 = 220;
@@ -33,11 +33,11 @@ pub(super) fn watch_campaigns<S: CampaignService>(
     writer: Writer<Campaign>,
     store: Store<Campaign>,
     context: Arc<Context<S>>,
-    health: Arc<Health>,
+    (selected, health): (Selected, Arc<Health>),
 ) -> impl Stream<Item = Result<Campaign, watcher::Error>> + Send {
     let mut first = true;
     let mut before = Vec::new();
-    relisting(move || watcher(api.clone(), watch_config()))
+    relisting(move || watcher(api.clone(), watch_config().labels_from(selected.selector())))
         .modify(prune)
         .default_backoff()
         .reflect(writer)

@@ -175,9 +175,15 @@ impl ControlPlane {
     ///
     /// # Errors
     /// If the file can't be written.
-    pub fn kubeconfig_for_token(&self, name: &str, token: &str, server: Option<&str>) -> Result<PathBuf> {
+    pub fn kubeconfig_for_token(
+        &self,
+        name: &str,
+        namespace: &str,
+        token: &str,
+        server: Option<&str>,
+    ) -> Result<PathBuf> {
         let server = server.map_or_else(|| self.api_url(), ToOwned::to_owned);
-        self.write_kubeconfig(name, &server, &json!({"token": token}))
+        self.write_kubeconfig(name, namespace, &server, &json!({"token": token}))
     }
 
     fn start_processes(&mut self) -> Result<()> {
@@ -290,20 +296,21 @@ impl ControlPlane {
     pub(crate) fn write_admin_kubeconfig(&self, name: &str, server: &str) -> Result<PathBuf> {
         let file = |name: &str| self.folder().join(name).display().to_string();
         let user = json!({"client-certificate": file("admin.crt"), "client-key": file("admin.key")});
-        self.write_kubeconfig(name, server, &user)
+        self.write_kubeconfig(name, "default", server, &user)
     }
 
-    fn write_kubeconfig(&self, name: &str, server: &str, user: &Value) -> Result<PathBuf> {
+    fn write_kubeconfig(&self, name: &str, namespace: &str, server: &str, user: &Value) -> Result<PathBuf> {
         let mut cluster = json!({"server": server});
         // A proxy speaks plain HTTP.
         if server.starts_with("https:") {
             cluster["certificate-authority"] = json!(self.folder().join("ca.crt").display().to_string());
         }
+        let context = json!({"cluster": "testbed", "user": "user", "namespace": namespace});
         let config = json!({
             "apiVersion": "v1", "kind": "Config", "current-context": "testbed",
             "clusters": [{"name": "testbed", "cluster": cluster}],
             "users": [{"name": "user", "user": user}],
-            "contexts": [{"name": "testbed", "context": {"cluster": "testbed", "user": "user"}}],
+            "contexts": [{"name": "testbed", "context": context}],
         });
         let path = self.folder().join(format!("{name}.kubeconfig"));
         // JSON is YAML.

@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use nix::sys::signal::Signal;
 
 use crate::control_plane::ControlPlane;
 use crate::faults::Nemesis;
@@ -86,7 +87,7 @@ fn kubeconfig_for(plane: &ControlPlane, file: &str, server: Option<&str>) -> Res
             none.insert(plane.kubectl()?.try_run(&arguments)?)
         }
     };
-    plane.kubeconfig_for_token(file, token.trim(), server)
+    plane.kubeconfig_for_token(file, SERVICE_ACCOUNT.0, token.trim(), server)
 }
 
 /// User name of the operator in the audit log.
@@ -178,6 +179,22 @@ impl Operator {
     /// Kills it, as the OOM killer does.
     pub fn kill(&mut self) {
         self.process.kill();
+    }
+
+    /// Stops it in the middle of whatever it does, as a machine does that is short of time.
+    ///
+    /// # Errors
+    /// If it has ended.
+    pub fn pause(&self) -> Result<()> {
+        self.process.signal(Signal::SIGSTOP)
+    }
+
+    /// Lets it go on.
+    ///
+    /// # Errors
+    /// If it has ended.
+    pub fn resume(&self) -> Result<()> {
+        self.process.signal(Signal::SIGCONT)
     }
 
     /// Something that kills it so from any thread, and returns when it is dead; it kills this run only, not one that

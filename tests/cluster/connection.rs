@@ -100,6 +100,8 @@ async fn a_namespace_goes_with_everything_in_it() {
     for name in ["c00", "c50", "c99"] {
         let object = world.get(name).unwrap();
         assert_eq!(ready(&object)["reason"], "AccountUnavailable", "{object:#}");
+        let message = ready(&object)["message"].as_str().unwrap();
+        assert!(message.contains("HTTP 503, down"), "{message}");
     }
     let connection = world.find("kconn", "production").unwrap();
     assert_eq!(ready(&connection)["reason"], "InUse", "{connection:#}");

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use testbed::operator::{self, Options};
 use testbed::{ControlPlane, Operator, wait};
 use voicecampaign_operator::kore::ClientSettings;
+use voicecampaign_operator::kube_ext::Selected;
 use voicecampaign_operator::run::{self, Settings};
 
 use crate::support::*;
@@ -95,15 +96,17 @@ async fn sigterm_does_not_wait_for_ever() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_operator_runs_in_process() {
     let world = World::new("in-process").await;
-    let client = client(&operator::kubeconfig(plane()).unwrap()).await;
+    let cluster = config(&operator::kubeconfig(plane()).unwrap()).await;
     let settings = Settings {
         namespaces: vec![world.namespace.clone()],
         admin_address: None,
         kore: ClientSettings::default(),
         instance: Some("in-process".to_owned()),
+        lease: None,
+        selected: Selected::default(),
     };
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
-    let running = tokio::spawn(run::run(settings, client, async {
+    let running = tokio::spawn(run::run(settings, cluster, async {
         let _ = stopped.await;
     }));
     world.create_found("renewal");

@@ -3,12 +3,14 @@
 #![expect(clippy::unwrap_used, reason = "a panic in a test is a failed test")]
 
 mod absence;
+mod account;
 mod admission;
 mod api_server;
 mod configuration;
 mod connection;
 mod deletion;
 mod identity;
+mod leadership;
 mod lifecycle;
 mod observation;
 mod outage;

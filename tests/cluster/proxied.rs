@@ -2,16 +2,20 @@
 
 use testbed::Operator;
 use testbed::faults::{Action, Fault, Kind, Lasting, Nemesis, Plan, Proxy, Trigger, Upstream};
+use testbed::operator::Options;
 
 use crate::support::*;
 
 /// An operator whose way to the API server goes through a proxy.
 pub fn behind_a_proxy(world: &World) -> (Operator, Proxy, Nemesis) {
+    behind_a_proxy_with(world.options())
+}
+
+pub fn behind_a_proxy_with(options: Options) -> (Operator, Proxy, Nemesis) {
     let nemesis = Nemesis::new();
     let upstream = Upstream::Kubernetes { url: plane().api_url(), ca_pem: plane().ca_pem().unwrap() };
     let proxy = Proxy::start(upstream, nemesis.clone()).unwrap();
-    let mut options = world.options();
-    options.server = Some(proxy.url());
+    let options = Options { server: Some(proxy.url()), ..options };
     (Operator::start(plane(), &options).unwrap(), proxy, nemesis)
 }
 

@@ -257,10 +257,13 @@ impl World {
 }
 
 pub async fn client(kubeconfig: &std::path::Path) -> Client {
+    Client::try_from(config(kubeconfig).await).unwrap()
+}
+
+pub async fn config(kubeconfig: &std::path::Path) -> Config {
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     let kubeconfig = Kubeconfig::read_from(kubeconfig).unwrap();
-    let config = Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await.unwrap();
-    Client::try_from(config).unwrap()
+    Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await.unwrap()
 }
 
 /// Campaign id of the VoiceCampaign of this name.

@@ -165,15 +165,19 @@ fn an_account_in_trouble_is_waited_for_and_told_once() {
     let held = |until| Some(Turn::Held { since: at(-30), until: at(until) });
     let attempt =
         Attempt { charge: Charge::Account, ..attempt(Err(failure(FailureKind::Unavailable, None))) };
-    let after = Observed { attempt: Some(&attempt), turn: held(5), ..observed(&object, &connection) };
+    let trouble = Some("HTTP 503, maintenance");
+    let after =
+        Observed { attempt: Some(&attempt), turn: held(5), trouble, ..observed(&object, &connection) };
     let told = status(decide(&after, at(0)));
     assert_eq!(reason(&told), "AccountUnavailable");
-    assert!(has(&told, "Reconciling") && ready(&told).message.contains("Attempt 1: "), "{told:?}");
+    let message = &ready(&told).message;
+    assert!(has(&told, "Reconciling") && message.contains("Attempt 1: "), "{message}");
+    assert!(message.contains("calls to the account fail (HTTP 503, maintenance)"), "{message}");
     let deletion = told.deletion.clone().unwrap();
     assert_eq!((deletion.attempts, deletion.failures, deletion.next_attempt_at), (1, 0, None));
     object.status = Some(told);
     for until in [5, 300] {
-        let again = Observed { turn: held(until), ..observed(&object, &connection) };
+        let again = Observed { turn: held(until), trouble, ..observed(&object, &connection) };
         let waiting = Step::Wait { until: Some(at(until)), why: Reason::AccountUnavailable };
         assert_eq!(decide(&again, at(0)), waiting, "not a write more");
     }

@@ -248,6 +248,7 @@ proptest! {
             listing_trouble: trouble.as_ref(),
             listing_due,
             turn,
+            trouble: None,
             looked: looked.map(|(at, again_at)| Looked { at, again_at }),
             others: &others,
         };

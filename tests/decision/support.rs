@@ -150,6 +150,7 @@ pub fn observed<'a>(object: &'a VoiceCampaign, connection: &'a Connection) -> Ob
         listing_trouble: None,
         listing_due: None,
         turn: None,
+        trouble: None,
         looked: None,
         others: &[],
     }

@@ -134,7 +134,7 @@ fn within_quota(
         None | Some(Turn::Go) => plan(record),
         Some(Turn::Held { since, until }) => {
             let record = DeletionStatus { next_attempt_at: None, ..record };
-            let situation = Situation::AccountInTrouble { since };
+            let situation = Situation::AccountInTrouble { since, trouble: observed.trouble };
             let status = status::of(observed.object, now, Some(record), None, situation);
             Plan { step: rest(Reason::AccountUnavailable, until), status: Some(status) }
         }

@@ -44,9 +44,11 @@ pub(super) fn plan(observed: &Observed<'_>, now: Timestamp) -> Plan {
         return match observed.connection {
             Connection::NotLookedUp => Step::Resolve,
             // There is nothing to keep; whoever creates it later finds that it is needed.
-            Connection::Unusable(Problem::ConnectionNotFound { .. } | Problem::ConnectionInvalid { .. }) => {
-                Step::AddFinalizer
-            }
+            Connection::Unusable(
+                Problem::ConnectionNotFound { .. }
+                | Problem::ConnectionInvalid { .. }
+                | Problem::NotSelected { .. },
+            ) => Step::AddFinalizer,
             Connection::Usable(_) | Connection::Unusable(_) if observed.protected => Step::AddFinalizer,
             Connection::Usable(_) | Connection::Unusable(_) => Step::Protect,
         }

@@ -25,6 +25,48 @@ const DECISION: &[&str] = &["--test", "decision"];
 
 const MUTANTS: &[Mutant] = &[
     Mutant {
+        name: "Retry-After not told to the account",
+        file: "src/campaign/accounts.rs",
+        from: "            queue.clock.cool_down(now + pause);",
+        to: "            let _ = pause;",
+        tests: &["--test", "cluster", "configuration::retry_after_moves_the_whole_account"],
+    },
+    Mutant {
+        name: "a pause that the service asks for moves nobody",
+        file: "src/pacing/account_clock.rs",
+        from: "        self.not_before = self.not_before.max(until);",
+        to: "        let _ = until;",
+        tests: &["--lib", "pacing"],
+    },
+    Mutant {
+        name: "breaker never opens",
+        file: "src/pacing/breaker.rs",
+        from: "            None if self.run < RUN => Charge::Campaign,",
+        to: "            None if self.run < u32::MAX => Charge::Campaign,",
+        tests: &["--lib", "pacing"],
+    },
+    Mutant {
+        name: "places in the queue not kept",
+        file: "src/pacing/account_clock.rs",
+        from: "        let rounds = i32::try_from(rank / calls).unwrap_or(i32::MAX);",
+        to: "        let (rank, rounds) = (rank * 0, 0);",
+        tests: &["--lib", "pacing"],
+    },
+    Mutant {
+        name: "expiry of the lease not checked",
+        file: "src/kube_ext/lease.rs",
+        from: "            Term::Until(expiry) => Instant::now() < expiry,",
+        to: "            Term::Until(_) => true,",
+        tests: &["--lib", "lease"],
+    },
+    Mutant {
+        name: "a lease respected for as long as it says",
+        file: "src/kube_ext/lease.rs",
+        from: "        self.since + duration.unwrap_or(DURATION).min(LONGEST)",
+        to: "        self.since + duration.unwrap_or(DURATION)",
+        tests: &["--lib", "lease"],
+    },
+    Mutant {
         name: "no uid test on the finalizer",
         file: "src/kube_ext/finalizer.rs",
         from: r#"            {"op": "test", "path": "/metadata/uid", "value": metadata.uid},

@@ -70,7 +70,7 @@ async fn lists_and_watches_pass_to_a_real_api_server_and_to_a_second_one_whose_v
     let nemesis = Nemesis::new();
     let upstream = Upstream::Kubernetes { url: plane.api_url(), ca_pem: plane.ca_pem().unwrap() };
     let proxy = Proxy::start(upstream, nemesis.clone()).unwrap();
-    let kubeconfig = plane.kubeconfig_for_token("viewer", &token, Some(&proxy.url())).unwrap();
+    let kubeconfig = plane.kubeconfig_for_token("viewer", "default", &token, Some(&proxy.url())).unwrap();
     let kubeconfig: Value = serde_json::from_slice(&fs::read(kubeconfig).unwrap()).unwrap();
     let cluster = &kubeconfig["clusters"][0]["cluster"];
     assert_eq!(cluster, &json!({"server": proxy.url()}), "a proxy has no certificate");

@@ -1,0 +1,170 @@
+//! One account's trouble: what it costs the account, and that it costs nobody else.
+
+use std::time::Duration;
+
+use kore_simulator::{Entry, Fault, Operation};
+use serde_json::json;
+use testbed::faults::Relay;
+use testbed::wait;
+
+use crate::support::*;
+
+/// An outage of a minute, with 100 deletions: a few calls, one write per object, and when it is over all go at once, oldest
+/// first, with no pause of their own.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_outage_is_probed_and_then_made_up_for() {
+    let world = World::new("probed").await;
+    let _operator = world.operator();
+    let names = found(&world, "c", 100);
+    world.kore.add_fault(Fault::answer_delete(None, 503, r#"{"message":"maintenance"}"#));
+    let (before, written) = (world.kore.journal().len(), status_writes(&world));
+    delete_all(&world, &names);
+    names.iter().for_each(|name| drop(world.wait_for_reason(name, "AccountUnavailable")));
+    std::thread::sleep(Duration::from_secs(40));
+    let calls = world.kore.journal().len() - before;
+    // Those that were under way when it began; then probes after 5, 15 and 35 s.
+    assert!(calls <= 16 + 3 + 8, "{calls} calls");
+    for name in &names {
+        let object = world.get(name).unwrap();
+        assert_eq!(ready(&object)["reason"], "AccountUnavailable", "{object:#}");
+        assert!(ready(&object)["message"].as_str().unwrap().contains("HTTP 503, maintenance"), "{object:#}");
+        assert!(object["status"]["deletion"]["failures"].as_i64().unwrap_or(0) <= 1, "{object:#}");
+    }
+    // One that says so, and a few more of those that have called.
+    let writes = status_writes(&world) - written;
+    assert!(writes <= names.len() + 30, "{writes} writes");
+    world.kore.clear_faults();
+    let over = world.kore.journal().len();
+    names.iter().for_each(|name| world.wait_until_gone_within(name, Duration::from_secs(120)));
+    let calls = world.kore.journal().len() - over;
+    assert_eq!(calls, names.len(), "nothing but one DELETE for each");
+    world.assert_no_violations();
+}
+
+/// All calls to one account hang; another one's deletions do not notice.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hanging_account_does_not_hold_up_another() {
+    let world = World::new("hanging-account").await;
+    let relay = Relay::start(world.kore.address()).unwrap();
+    world.apply(&json!({"apiVersion": "voicecampaign.dev/v1alpha1", "kind": "KoreConnection",
+        "metadata": {"name": "hanging"}, "spec": {"host": format!("http://{}", relay.address()),
+        "accountId": ACCOUNT, "credentialsSecretRef": {"name": "kore-jwt-app"}, "timeoutSeconds": 30,
+        "rateLimit": {"requestsPerMinute": 6000}}}));
+    let _operator = world.operator();
+    let healthy = found(&world, "healthy", 20);
+    let dead: Vec<String> = (0..60).map(|number| format!("dead{number}")).collect();
+    for name in &dead {
+        world.create_campaign(name, &json!({"connectionRef": {"name": "hanging"}}));
+    }
+    dead.iter().for_each(|name| drop(world.wait_for_reason(name, "CampaignFound")));
+    relay.freeze();
+    delete_all(&world, &dead);
+    dead.iter().for_each(|name| drop(world.wait_for_reason(name, "Deleting")));
+    delete_all(&world, &healthy);
+    healthy.iter().for_each(|name| world.wait_until_gone(name));
+    assert!(dead.iter().all(|name| world.get(name).is_some() && world.in_kore(name)));
+    let told = |name: &String| ready(&world.get(name).unwrap())["reason"] == "AccountUnavailable";
+    wait::until("the dead account is told", PATIENCE, || Ok(dead.iter().all(told).then_some(()))).unwrap();
+}
+
+/// Many campaigns of an account that Kore refuses to delete use its quota up; others of the account go before them
+/// nevertheless.
+#[tokio::test(flavor = "multi_thread")]
+async fn refused_campaigns_do_not_hold_up_others_of_their_account() {
+    const QUOTA: u32 = 30;
+    let world = World::new("refused").await;
+    let _operator = world.operator();
+    let refused = found(&world, "refused", 60);
+    let good = found(&world, "good", 5);
+    world.create_connection(QUOTA, 10);
+    for name in &refused {
+        let campaign_id = Some(id(name));
+        world.kore.add_fault(Fault { campaign_id, ..Fault::answer_delete(None, 409, "{}") });
+    }
+    delete_all(&world, &refused);
+    wait::until("the quota is used up", PATIENCE, || {
+        Ok(refused.iter().any(|name| reason(&world, name) == "WaitingForQuota").then_some(()))
+    })
+    .unwrap();
+    let asked: Vec<_> = refused.iter().filter(|name| !world.deletes(name).is_empty()).collect();
+    let before = world.kore.journal().len();
+    delete_all(&world, &good);
+    good.iter().for_each(|name| world.wait_until_gone_within(name, Duration::from_secs(180)));
+    // First those that were deleted earlier and have not been asked for yet, then the good ones, then all others again.
+    let since: Vec<Entry> = world.kore.journal().split_off(before);
+    let last_good = since.iter().rposition(|entry| good.iter().any(|name| is_of(entry, name))).unwrap();
+    let again = since[..last_good].iter().filter(|entry| asked.iter().any(|name| is_of(entry, name))).count();
+    assert!(again <= 2, "{again} of {} calls before the last good one were repetitions", last_good + 1);
+    world.assert_no_violations();
+}
+
+/// A restart in the middle of a full queue: the order is kept, and no minute has more calls than the quota, those of before
+/// included.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_restart_keeps_the_order_and_the_quota() {
+    const QUOTA: usize = 10;
+    let world = World::new("requeued").await;
+    let mut operator = world.operator();
+    let names = found(&world, "c", 2 * QUOTA + 3);
+    world.create_connection(u32::try_from(QUOTA).unwrap(), 10);
+    // Three batches, of different seconds.
+    let batches = [&names[..QUOTA], &names[QUOTA..2 * QUOTA], &names[2 * QUOTA..]];
+    delete_all(&world, batches[0]);
+    batches[0].iter().for_each(|name| world.wait_until_gone(name));
+    for batch in &batches[1..] {
+        delete_all(&world, batch);
+        batch.iter().for_each(|name| drop(world.wait_for_reason(name, "WaitingForQuota")));
+        std::thread::sleep(Duration::from_secs(2));
+    }
+    operator.kill();
+    let _restarted = world.operator();
+    names.iter().for_each(|name| world.wait_until_gone_within(name, Duration::from_secs(240)));
+    let calls: Vec<Entry> =
+        world.kore.journal().into_iter().filter(|entry| entry.operation == Operation::Delete).collect();
+    assert_eq!(calls.len(), names.len(), "each once");
+    for window in calls.windows(QUOTA + 1) {
+        let span = window[QUOTA].at.duration_since(window[0].at);
+        assert!(span.as_secs() >= 60, "{} calls within {span}", QUOTA + 1);
+    }
+    let batch = |entry: &Entry| batches.iter().position(|batch| batch.iter().any(|name| is_of(entry, name)));
+    let order: Vec<_> = calls.iter().map(batch).collect();
+    assert!(order.is_sorted(), "{order:?}");
+}
+
+/// Campaigns that the operator has found in Kore.
+fn found(world: &World, prefix: &str, count: usize) -> Vec<String> {
+    let names: Vec<String> = (0..count).map(|number| format!("{prefix}{number:03}")).collect();
+    for name in &names {
+        world.create_campaign(name, &json!({}));
+    }
+    names.iter().for_each(|name| drop(world.wait_for_reason(name, "CampaignFound")));
+    names
+}
+
+fn delete_all(world: &World, names: &[String]) {
+    let mut arguments = vec!["delete", "vcamp", "--wait=false"];
+    arguments.extend(names.iter().map(String::as_str));
+    world.run(&arguments);
+}
+
+fn reason(world: &World, name: &str) -> String {
+    world
+        .get(name)
+        .map(|object| ready(&object)["reason"].as_str().unwrap_or_default().to_owned())
+        .unwrap_or_default()
+}
+
+fn is_of(entry: &Entry, name: &str) -> bool {
+    entry.operation == Operation::Delete && entry.campaign_id.as_deref() == Some(id(name).as_str())
+}
+
+fn status_writes(world: &World) -> usize {
+    let requests = world.plane.requests().unwrap();
+    let wanted = |request: &&testbed::audit::Request| {
+        request.resource == "voicecampaigns"
+            && request.subresource == "status"
+            && request.verb == "patch"
+            && request.namespace == world.namespace
+    };
+    requests.iter().filter(wanted).count()
+}

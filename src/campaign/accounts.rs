@@ -75,7 +75,7 @@ impl Accounts {
     /// An object needs no call any more.
     pub fn forget(&self, uid: &str) {
         let gates = self.gates.lock().unwrap_or_else(PoisonError::into_inner);
-        gates.values().for_each(|gate| gate.queue().forget(uid));
+        gates.values().for_each(|gate| gate.forget(uid));
     }
 
     /// The gate of an account.
@@ -152,12 +152,10 @@ impl Gate {
         if throttled {
             queue.clock.refused(now);
         }
-        let (charge, works_again) = queue.clock.heard(&caller.id, failure.map_or(Health::Well, health), now);
+        let (charge, woken) = queue.clock.heard(&caller.id, failure.map_or(Health::Well, health), now);
         let Account { host, account_id } = &self.account;
-        if works_again {
-            queue.trouble = None;
-            tracing::info!(host, account_id, waiting = queue.objects.len(), "The account works again");
-            queue.waiting().for_each(|object| self.wake.wake(object));
+        if queue.clock.in_trouble_since().is_none() && queue.trouble.take().is_some() {
+            tracing::info!(host, account_id, waiting = woken.len(), "The account works again");
         } else if let (Some(failure), None, Some(_)) =
             (failure, &queue.trouble, queue.clock.in_trouble_since())
         {
@@ -171,12 +169,26 @@ impl Gate {
             );
             queue.trouble = Some(said.into());
         }
+        self.wake(&queue, &woken);
         if throttled { Charge::Account } else { charge }
     }
 
     /// What Kore has said when the trouble of the account began, if it is in trouble.
     pub fn trouble(&self) -> Option<Arc<str>> {
         self.queue().trouble.clone()
+    }
+
+    /// An object needs no call any more.
+    fn forget(&self, uid: &str) {
+        let mut queue = self.queue();
+        let woken = queue.clock.release(&uid.to_owned());
+        queue.objects.remove(uid);
+        self.wake(&queue, &woken);
+    }
+
+    fn wake(&self, queue: &Queue, woken: &[String]) {
+        let objects = woken.iter().filter_map(|id| queue.objects.get(id));
+        objects.for_each(|object| self.wake.wake(object.clone()));
     }
 
     fn queue(&self) -> MutexGuard<'_, Queue> {
@@ -208,15 +220,6 @@ impl Queue {
                 drop(self.objects.insert(caller.id.clone(), caller.object.clone()))
             }
         }
-    }
-
-    fn forget(&mut self, id: &str) {
-        self.clock.release(&id.to_owned());
-        self.objects.remove(id);
-    }
-
-    fn waiting(&self) -> impl Iterator<Item = ObjectRef<Watched>> {
-        self.clock.waiting().filter_map(|id| self.objects.get(id).cloned())
     }
 }
 

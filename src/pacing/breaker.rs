@@ -1,5 +1,4 @@
-use std::collections::HashSet;
-use std::hash::Hash;
+use std::collections::BTreeSet;
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -40,16 +39,16 @@ pub enum Charge {
 ///     ▲                                              │
 ///     └──────────────────── any success ─────────────┘
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Breaker<K> {
     /// Failures since the last success.
     run: u32,
     /// Whose they were.
-    failed: HashSet<K>,
+    failed: BTreeSet<K>,
     open: Option<Open<K>>,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct Open<K> {
     since: Timestamp,
     pause: SignedDuration,
@@ -69,11 +68,11 @@ pub struct Trouble {
 
 impl<K> Default for Breaker<K> {
     fn default() -> Self {
-        Self { run: 0, failed: HashSet::new(), open: None }
+        Self { run: 0, failed: BTreeSet::new(), open: None }
     }
 }
 
-impl<K: Eq + Hash + Clone> Breaker<K> {
+impl<K: Ord + Clone> Breaker<K> {
     /// Whether a caller may call now.
     ///
     /// # Errors

@@ -8,12 +8,12 @@ const RISE: usize = 10;
 /// How much of the quota is ours. Kore counts all integrations of the account: when it refuses although we kept to the
 /// quota, others use their part. The pace is halved then, and grows by a tenth of the quota a minute (additive increase,
 /// multiplicative decrease, as TCP does).
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Pace {
     cut: Option<Cut>,
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 struct Cut {
     calls: usize,
     changed_at: Timestamp,

@@ -30,6 +30,18 @@ test-faults: ## Run a deletion under every crash and every error (long; SEED=2 d
 test-mutants: ## Break one protection at a time, and show which test notices
 	$(CARGO) run --locked --package testbed --bin mutants
 
+.PHONY: model
+model: ## Explore every order of events of a small world with the operator's own decisions (under a minute, once built)
+	$(CARGO) test --release --locked --test model -- --full
+
+.PHONY: test-long
+test-long: ## Run the tests that take their time: an outage of ten minutes, the documented quota (a quarter of an hour)
+	$(CARGO) test --release --locked --test cluster -- --ignored --nocapture
+
+.PHONY: outage-table
+outage-table: ## Write the table of an outage in docs/benchmarks.md anew: ours beside simpler ways to repeat a call
+	$(CARGO) test --release --locked --test outage -- --write
+
 .PHONY: check
 check: ## Check format, lints, generated files, dependencies
 	$(CARGO) fmt --all --check

@@ -443,9 +443,9 @@ async fn a_stream_is_listed_page_by_page() {
         kore.seed(key, &json!({}));
     }
     let (client, target) = (client(), target(&kore.url()));
-    let mut reading = Reading::begin(&target, STREAM);
+    let mut reading = Reading::begin(&target, STREAM, jiff::Timestamp::now());
     let listing = loop {
-        match reading.next(&client, &target).await.unwrap() {
+        match reading.next(&client, &target, jiff::Timestamp::now).await.unwrap() {
             Progress::More(more) => reading = more,
             Progress::Done(listing) => break listing,
         }

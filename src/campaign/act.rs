@@ -20,7 +20,7 @@ use super::pass::{self, CACHE_LAG, Pass};
 use super::shown;
 use super::status::{self, Situation};
 use super::streams::{StreamKey, Turn};
-use crate::api::{DeletionStatus, VoiceCampaign, VoiceCampaignStatus};
+use crate::api::{DeletionStatus, GroundName, VoiceCampaign, VoiceCampaignStatus};
 use crate::connection::{Connection, UsableConnection, Verdict};
 use crate::kore::{CampaignKey, CampaignService, Failure, FailureKind, Progress, Target};
 use crate::kube_ext::CallError;
@@ -198,7 +198,7 @@ async fn list<S: CampaignService>(
     };
     let Some(service) = context.service() else { return Ok(Flow::Over) };
     let started = Instant::now();
-    let result = reading.next(service, &connection.target).await;
+    let result = reading.next(service, &connection.target, Timestamp::now).await;
     context.metrics.called("list", name_of(&result), started.elapsed());
     let charge = context.accounts.gate(&connection.target.account).heard(&caller, &result);
     heed(&result, &connection, &pass.object, context).await;
@@ -313,13 +313,14 @@ async fn delete<S: CampaignService>(pass: &mut Pass, context: &Context<S>) -> Re
         return Ok(Flow::Again);
     }
     let (key, uid, identity) = (key_of(&pass.object), pass.uid.clone(), target.identity());
+    let number = decide::next_attempt(&pass.object);
     let call = async {
         let (sent_at, started) = (Timestamp::now(), Instant::now());
         let outcome = service.delete(target, &key).await;
         let ended_at = Timestamp::now();
         context.metrics.called("delete", name_of(&outcome), started.elapsed());
         let charge = gate.heard(&caller, &outcome);
-        let attempt = Box::new(Attempt { sent_at, ended_at, identity, outcome, charge });
+        let attempt = Box::new(Attempt { number, sent_at, ended_at, identity, outcome, charge });
         // At once: whatever happens to this pass, the answer is not lost.
         context.memory.note(&uid, |remembered| remembered.attempt = Some(attempt.clone()));
         attempt
@@ -426,7 +427,15 @@ async fn release<S: CampaignService>(
     pass: &mut Pass,
     context: &Context<S>,
 ) -> Result<Flow, Error> {
-    let Some(patch) = REMOTE_CAMPAIGN.removing(&pass.object.metadata, ground) else { return Ok(Flow::Over) };
+    // The policy may have been taken back, and the cache may lag.
+    let metadata = &pass.object.metadata;
+    let patch = match ground.name() {
+        GroundName::Orphaned => {
+            REMOTE_CAMPAIGN.removing_while(metadata, ground, ("/spec/deletionPolicy", "Orphan"))
+        }
+        GroundName::Deleted | GroundName::Absent => REMOTE_CAMPAIGN.removing(metadata, ground),
+    };
+    let Some(patch) = patch else { return Ok(Flow::Over) };
     context.memory.note(&pass.uid, |remembered| remembered.releasing = true);
     let written = context.kube.patch(&pass.object, patch).await;
     context.metrics.wrote("finalizer");

@@ -48,6 +48,8 @@ impl<'a> Observed<'a> {
 /// One DELETE and its outcome.
 #[derive(Clone, Debug)]
 pub struct Attempt {
+    /// Which one it is of this deletion, counted from 1.
+    pub number: i32,
     /// When the request was sent.
     pub sent_at: Timestamp,
     /// When the outcome was known.

@@ -130,7 +130,7 @@ impl Streams {
         let begun = stream.reading.take().filter(|(_, at)| at.elapsed() < ABANDONED);
         let reading = match (begun, urgency) {
             (Some((reading, _)), _) => reading,
-            (None, Urgency::Observation) => Reading::begin(target, &key.stream_id),
+            (None, Urgency::Observation) => Reading::begin(target, &key.stream_id, now),
             (None, Urgency::Deletion) => {
                 let due = stream.due().unwrap_or(now);
                 if due > now {
@@ -138,7 +138,7 @@ impl Streams {
                     let own = at + SETTLE;
                     return Turn::Others(if own > now { own } else { due + LONGEST_SETTLE });
                 }
-                Reading::begin(target, &key.stream_id)
+                Reading::begin(target, &key.stream_id, now)
             }
         };
         stream.busy = Some(Instant::now());

@@ -98,8 +98,7 @@ pub enum Progress {
 
 impl Reading {
     /// Begins a listing: no page has been asked for yet.
-    pub fn begin(target: &Target, stream_id: &str) -> Self {
-        let now = Timestamp::now();
+    pub fn begin(target: &Target, stream_id: &str, now: Timestamp) -> Self {
         let listing = Listing {
             begun_at: now,
             ended_at: now,
@@ -116,7 +115,7 @@ impl Reading {
         self.listing.begun_at
     }
 
-    /// Asks for the next page.
+    /// Asks for the next page. The clock is asked before and after.
     ///
     /// # Errors
     /// If the service does not answer with one; then the listing has to begin anew.
@@ -124,16 +123,17 @@ impl Reading {
         mut self,
         service: &S,
         target: &Target,
+        clock: impl Fn() -> Timestamp,
     ) -> Result<Progress, Failure> {
         // Somebody else's pages prove nothing.
         if target.identity() != self.listing.identity || target.account != self.account {
-            self = Self::begin(target, &self.listing.stream_id);
+            self = Self::begin(target, &self.listing.stream_id, clock());
         }
         if self.pages == 0 {
-            self.listing.begun_at = Timestamp::now();
+            self.listing.begun_at = clock();
         }
         let page = service.list(target, &self.listing.stream_id, self.pages + 1).await?;
-        Ok(self.take(page, Timestamp::now()))
+        Ok(self.take(page, clock()))
     }
 
     /// Takes in a page.
@@ -191,7 +191,7 @@ mod tests {
     }
 
     fn read(pages: &[Page]) -> Listing {
-        let mut reading = Reading::begin(&target(), "st-1");
+        let mut reading = Reading::begin(&target(), "st-1", Timestamp::now());
         for page in pages {
             match reading.take(page.clone(), Timestamp::now()) {
                 Progress::More(more) => reading = more,

@@ -54,6 +54,19 @@ impl<Permit> Finalizer<Permit> {
         ])))
     }
 
+    /// The same; and it fails if the value at `path` is not `value` when it is applied.
+    pub fn removing_while(
+        &self,
+        metadata: &ObjectMeta,
+        permit: Permit,
+        (path, value): (&str, &str),
+    ) -> Option<Patch> {
+        let mut patch = self.removing(metadata, permit)?;
+        let test = self::patch(json!([{"op": "test", "path": path, "value": value}]));
+        patch.0.splice(0..0, test.0);
+        Some(patch)
+    }
+
     fn position(&self, metadata: &ObjectMeta) -> Option<usize> {
         metadata.finalizers.as_ref()?.iter().position(|name| name == self.name)
     }
@@ -105,6 +118,17 @@ mod tests {
         assert_eq!(apply(&patch, "u-2", json!(["example.com/ours"])), None);
         assert_eq!(apply(&patch, "u-1", json!(["new", "example.com/ours"])), None);
         assert!(OURS.removing(&metadata(&["new"]), ()).is_none());
+    }
+
+    /// What the removal depends on may have changed since the object was read.
+    #[test]
+    fn removing_fails_when_its_reason_is_gone() {
+        let patch =
+            OURS.removing_while(&metadata(&["example.com/ours"]), (), ("/spec/reason", "good")).unwrap();
+        for (uid, reason, removed) in [("u-1", "good", true), ("u-1", "bad", false), ("u-2", "good", false)] {
+            let mut object = json!({"metadata": {"uid": uid, "finalizers": ["example.com/ours"]}, "spec": {"reason": reason}});
+            assert_eq!(json_patch::patch(&mut object, &patch).is_ok(), removed);
+        }
     }
 
     #[test]

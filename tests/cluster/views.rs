@@ -210,3 +210,22 @@ async fn an_object_deleted_at_birth_is_deleted_or_reported() {
     });
     assert!(operator.is_running());
 }
+
+/// `Orphan` is taken back while the patch that lets the object go is on its way: the API server refuses it, and the campaign is
+/// deleted.
+#[tokio::test(flavor = "multi_thread")]
+async fn orphan_taken_back_at_the_last_moment_deletes() {
+    let world = World::new("taken-back").await;
+    let (_operator, _proxy, nemesis) = behind_a_proxy(&world);
+    world.create_found("renewal");
+    world.patch_spec("renewal", &json!({"suspend": true}));
+    world.delete("renewal");
+    world.wait_for_reason("renewal", "Suspended");
+    nemesis.arm(plan(&[Kind::Finalizer], Lasting::Times(1), Action::Delay { ms: 5000 }));
+    world.patch_spec("renewal", &json!({"deletionPolicy": "Orphan"}));
+    world.wait_for_reason("renewal", "Orphaned");
+    world.patch_spec("renewal", &json!({"deletionPolicy": "Delete", "suspend": false}));
+    world.wait_until_gone("renewal");
+    assert_eq!(nemesis.injected(), 1);
+    assert!(!world.in_kore("renewal") && world.deletes("renewal").len() == 1);
+}

@@ -107,6 +107,11 @@ fn an_attempt_counts_once() {
     let again = decide(&Observed { attempt: Some(&attempt), ..observed(&object, &connection) }, at(0));
     assert!(matches!(again, Step::Wait { .. }), "{again:?}");
     assert_eq!(recorded.deletion.unwrap().attempts, 1);
+    // Status knows whole seconds, and this one was sent in the same.
+    let second = Attempt { number: 2, ..attempt };
+    let recorded =
+        status(decide(&Observed { attempt: Some(&second), ..observed(&object, &connection) }, at(0)));
+    assert_eq!(recorded.deletion.unwrap().attempts, 2);
 }
 
 /// A held deletion has no next attempt, needs a person, and says how to go on.

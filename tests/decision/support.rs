@@ -121,6 +121,7 @@ pub fn failure(kind: FailureKind, retry_after: Option<u64>) -> Failure {
 
 pub fn attempt(outcome: Result<ConfirmedDeletion, Failure>) -> Attempt {
     Attempt {
+        number: 1,
         sent_at: at(-1),
         ended_at: at(0),
         identity: target().identity(),
@@ -200,7 +201,8 @@ fn read(client_id: &str, ids: &[&str], total: usize) -> Listing {
     let page =
         json!({"status": "success", "data": {"results": rows, "hasMore": false, "totalResults": total}});
     let (service, target) = (Service(page), target_of(client_id));
-    match Reading::begin(&target, "st-1").next(&service, &target).now_or_never().unwrap().unwrap() {
+    let reading = Reading::begin(&target, "st-1", Timestamp::now());
+    match reading.next(&service, &target, Timestamp::now).now_or_never().unwrap().unwrap() {
         Progress::Done(listing) => listing,
         Progress::More(_) => panic!("one page"),
     }

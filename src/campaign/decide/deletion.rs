@@ -168,6 +168,11 @@ pub fn place_of_read(object: &VoiceCampaign, now: Timestamp) -> Place {
     Place::proof(proof.map_or(now, |proof| proof.answered_at.0))
 }
 
+/// Which attempt the next one is, counted from 1.
+pub fn next_attempt(object: &VoiceCampaign) -> i32 {
+    recorded_deletion(object).map_or(0, |record| record.attempts).saturating_add(1)
+}
+
 /// Whether status promises a time within the quota of the account.
 pub fn is_promised(object: &VoiceCampaign) -> bool {
     let waits =
@@ -179,8 +184,10 @@ pub fn is_promised(object: &VoiceCampaign) -> bool {
 pub fn progress(observed: &Observed<'_>, now: Timestamp) -> Progress {
     let object = observed.object;
     let mut record = recorded_deletion(object).cloned().unwrap_or_else(|| status::new_deletion(object));
-    // A write whose answer was lost may have recorded it already.
-    let unrecorded = |attempt: &&Attempt| record.last_attempt_at != Some(round_down(attempt.sent_at));
+    // A write whose answer was lost may have recorded it already. There may have been another in the same second.
+    let unrecorded = |attempt: &&Attempt| {
+        record.attempts < attempt.number || record.last_attempt_at != Some(round_down(attempt.sent_at))
+    };
     let recorded = Ground::recorded(object);
     let proof = record.proof.clone();
     if let Some(attempt) = observed.attempt.filter(unrecorded) {

@@ -53,6 +53,27 @@ const MUTANTS: &[Mutant] = &[
         tests: &["--lib", "pacing"],
     },
     Mutant {
+        name: "nobody told when the next probe is",
+        file: "src/pacing/account_clock.rs",
+        from: "let first = if self.breaker.open_since().is_some() { PROBERS } else { usize::MAX };",
+        to: "let first = if self.breaker.open_since().is_some() { 0 } else { usize::MAX };",
+        tests: &["--lib", "pacing"],
+    },
+    Mutant {
+        name: "two attempts of one second taken for one",
+        file: "src/campaign/decide/deletion.rs",
+        from: "        record.attempts < attempt.number || record.last_attempt_at",
+        to: "        record.last_attempt_at",
+        tests: DECISION,
+    },
+    Mutant {
+        name: "Orphan not tested when the object is let go",
+        file: "src/campaign/act.rs",
+        from: r#"REMOTE_CAMPAIGN.removing_while(metadata, ground, ("/spec/deletionPolicy", "Orphan"))"#,
+        to: "REMOTE_CAMPAIGN.removing(metadata, ground)",
+        tests: &["--test", "cluster", "views::orphan_taken_back_at_the_last_moment_deletes"],
+    },
+    Mutant {
         name: "expiry of the lease not checked",
         file: "src/kube_ext/lease.rs",
         from: "            Term::Until(expiry) => Instant::now() < expiry,",

@@ -1,0 +1,426 @@
+//! What `act.rs` does, with a fate for each effect. What is decided is decided by the operator's own code.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use futures::FutureExt;
+use secrecy::SecretString;
+use serde_json::json;
+use voicecampaign_operator::api::GroundName;
+use voicecampaign_operator::campaign::{Attempt, Look, Observed, Step, StreamListing, decide};
+use voicecampaign_operator::connection::{Connection, UsableConnection};
+use voicecampaign_operator::kore::{
+    Account, Algorithm, Campaign, CampaignKey, CampaignService, ConfirmedDeletion, Credentials, Failure,
+    FailureKind, Page, Progress, RawAnswer, Reading, Target, TokenSettings, answers,
+};
+use voicecampaign_operator::pacing::Charge;
+
+use crate::world::*;
+
+/// How soon a pass that failed is tried again.
+const ERROR_RETRY: Second = 1;
+/// How long the cache may show an object that is over with.
+const CACHE_LAG: Second = 60;
+/// How long after its beginning a deletion that the cache shows is new.
+const JUST_DELETED: Second = 3;
+/// A status of an object of which nothing is wanted before it changes.
+const NEVER: Second = Second::MAX;
+
+pub const NO_GROUND: &str = "nothing is let go without a true ground";
+pub const LIVE: &str = "no DELETE for a live object";
+pub const LEFT_ALONE: &str = "what is to be left alone is left alone";
+pub const COUNTED: &str = "no attempt is recorded that was not made";
+
+/// What becomes of an effect.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fate {
+    Done,
+    /// It is done, and its answer is lost.
+    AnswerLost,
+    /// It is not done, and nobody says so.
+    RequestLost,
+    /// It is not done: 503.
+    Unavailable,
+    /// A gateway says 404, and knows nothing.
+    Gateway404,
+    /// 202, and nothing happens.
+    Accepted,
+}
+
+/// The next effect of a pass.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Effect {
+    /// It rests, or is over.
+    Rest(Second),
+    /// The object is read from the API server.
+    See,
+    Delete,
+    Get,
+    List,
+    Record(Status),
+    Release(GroundName),
+}
+
+impl Effect {
+    /// What may become of it, the good outcome first.
+    pub fn fates(&self) -> &'static [Fate] {
+        match self {
+            Self::Rest(_) => &[Fate::Done],
+            Self::See | Self::List => &[Fate::Done, Fate::Unavailable],
+            Self::Record(_) | Self::Release(_) => &[Fate::Done, Fate::AnswerLost, Fate::RequestLost],
+            Self::Get => &[Fate::Done, Fate::Gateway404, Fate::Unavailable],
+            Self::Delete => &[
+                Fate::Done,
+                Fate::AnswerLost,
+                Fate::RequestLost,
+                Fate::Unavailable,
+                Fate::Gateway404,
+                Fate::Accepted,
+            ],
+        }
+    }
+}
+
+/// Whether an instance has something to do for a name.
+pub fn is_due(world: &World, instance: usize, name: usize) -> bool {
+    let state = &world.instances[instance];
+    match &state.pass {
+        Some(pass) => pass.name == name,
+        None => {
+            world.viewed(instance, name).is_some()
+                && state.known[name].rest.is_none_or(|rest| rest <= world.now)
+        }
+    }
+}
+
+/// The pass as it goes on, and its next effect.
+pub fn next(world: &World, instance: usize, name: usize) -> (Option<Pass>, Effect) {
+    let known = &world.instances[instance].known[name];
+    let begun = || {
+        let viewed = world.viewed(instance, name)?;
+        let mut object = viewed.clone();
+        if let Some((version, status)) = &known.written
+            && known.view < *version
+        {
+            object.status = status.clone();
+        }
+        let doubtful = known.over_since.is_some();
+        let (begun, attempt) = (world.now, known.attempt);
+        Some(Pass { name, object, begun, shown: None, doubtful, attempt, look: None, listing: None })
+    };
+    if let Some(over) = known.over_since.filter(|over| over + CACHE_LAG > world.now) {
+        return (None, Effect::Rest(over + CACHE_LAG));
+    }
+    let Some(pass) = world.instances[instance].pass.clone().or_else(begun) else {
+        return (None, Effect::Rest(NEVER));
+    };
+    let effect = if pass.doubtful { Effect::See } else { effect(&pass, world.now) };
+    let unless_shown = world.viewed(instance, name).is_some_and(|viewed| viewed.deleted_at.is_some());
+    match effect {
+        Effect::Delete if !unless_shown => (Some(pass), Effect::Rest(world.now + CACHE_LAG)),
+        Effect::Delete if !is_fresh(&pass, world.now) => (Some(pass), Effect::See),
+        effect => (Some(pass), effect),
+    }
+}
+
+fn is_fresh(pass: &Pass, now: Second) -> bool {
+    let first = pass.object.deletion().is_none();
+    let lately = pass.object.deleted_at.is_some_and(|at| now - at < JUST_DELETED);
+    match pass.shown {
+        Some(shown) => shown == now,
+        None => first && lately && pass.begun == now,
+    }
+}
+
+fn effect(pass: &Pass, now: Second) -> Effect {
+    let object = pass.object.object(pass.name);
+    let attempt = pass.attempt.map(|sent| attempt(sent, pass.object.uid));
+    let look = pass.look.map(look);
+    let listing = pass.listing.map(listing);
+    let observed = Observed {
+        object: &object,
+        connection: connection(),
+        protected: true,
+        attempt: attempt.as_ref(),
+        look: look.as_ref(),
+        listing: listing.as_ref(),
+        listing_trouble: None,
+        listing_due: None,
+        turn: None,
+        trouble: None,
+        looked: None,
+        others: &[],
+    };
+    match decide(&observed, at(now)) {
+        Step::Delete => Effect::Delete,
+        Step::Get(_) => Effect::Get,
+        Step::List { .. } => Effect::List,
+        Step::Record(status) => Effect::Record(Status::of(*status)),
+        Step::Release(ground) => Effect::Release(ground.name()),
+        Step::Wait { until, .. } | Step::Stall { until, .. } => Effect::Rest(until.map_or(NEVER, second)),
+        // Whoever took the finalizer off a living object has it taken off in this model.
+        Step::Done | Step::Protect | Step::AddFinalizer => Effect::Rest(NEVER),
+        Step::Resolve => unreachable!("the connection is known"),
+    }
+}
+
+/// Makes the effect, with this fate.
+pub fn act(world: &mut World, instance: usize, pass: Option<Pass>, name: usize, effect: Effect, fate: Fate) {
+    let Some(mut pass) = pass else {
+        if let Effect::Rest(until) = effect {
+            world.instances[instance].known[name].rest = Some(until);
+        }
+        return;
+    };
+    let (now, uid) = (world.now, pass.object.uid);
+    let goes_on = match effect {
+        Effect::Rest(until) => {
+            world.instances[instance].known[name].rest = Some(until);
+            false
+        }
+        Effect::See => fate == Fate::Done && see(world, instance, &mut pass),
+        Effect::Delete => {
+            check_delete(world, &pass);
+            let outcome = send(world, uid, fate);
+            let number = pass.object.deletion().map_or(0, |deletion| deletion.attempts) + 1;
+            let sent = Some(Sent { number, at: now, outcome });
+            world.instances[instance].known[name].attempt = sent;
+            pass.attempt = sent;
+            true
+        }
+        Effect::Get => {
+            let there = match fate {
+                Fate::Gateway404 => Some(false),
+                Fate::Unavailable => None,
+                Fate::Done | Fate::AnswerLost | Fate::RequestLost | Fate::Accepted => {
+                    Some(world.in_kore[usize::from(uid)])
+                }
+            };
+            pass.look = Some(Looked { at: now, there });
+            true
+        }
+        Effect::List => {
+            // Whoever needs one waits a moment for others who do.
+            world.now += 1;
+            pass.listing = Some(Listed { at: world.now, there: world.in_kore });
+            fate == Fate::Done
+        }
+        Effect::Record(status) => record(world, instance, &mut pass, status, fate),
+        Effect::Release(ground) => release(world, instance, &mut pass, ground, fate),
+    };
+    let known = &mut world.instances[instance].known[name];
+    world.instances[instance].pass = if goes_on {
+        Some(pass)
+    } else {
+        known.rest.get_or_insert(now + ERROR_RETRY);
+        None
+    };
+}
+
+/// Whether the object is still there.
+fn see(world: &mut World, instance: usize, pass: &mut Pass) -> bool {
+    match world.stored(pass.name).filter(|stored| stored.uid == pass.object.uid).cloned() {
+        Some(stored) => {
+            pass.object = stored;
+            (pass.shown, pass.doubtful) = (Some(world.now), false);
+            world.instances[instance].known[pass.name].over_since = None;
+            true
+        }
+        None => over(world, instance, pass.name),
+    }
+}
+
+fn over(world: &mut World, instance: usize, name: usize) -> bool {
+    let now = world.now;
+    let known = &mut world.instances[instance].known[name];
+    (known.over_since, known.rest, known.written) = (Some(now), Some(now + CACHE_LAG), None);
+    false
+}
+
+fn check_delete(world: &mut World, pass: &Pass) {
+    let Some(stored) = world.stored(pass.name).filter(|stored| stored.uid == pass.object.uid) else { return };
+    // Kubernetes tells whole seconds, and the cache lags: what is set just after a delete may be missed.
+    let seen = pass.shown.unwrap_or(pass.begun - JUST_DELETED);
+    if stored.deleted_at.is_none() {
+        world.broken = Some(LIVE);
+    } else if stored.orphan && stored.policy_since < seen {
+        world.broken = Some(LEFT_ALONE);
+    }
+}
+
+fn send(world: &mut World, uid: u8, fate: Fate) -> Outcome {
+    let uid = usize::from(uid);
+    world.sent[uid] = world.sent[uid].saturating_add(1);
+    let there = world.in_kore[uid];
+    match fate {
+        Fate::Done | Fate::AnswerLost => {
+            world.in_kore[uid] = false;
+            match fate {
+                Fate::AnswerLost => Outcome::Lost,
+                _ if there => Outcome::Deleted,
+                _ => Outcome::NotThere,
+            }
+        }
+        Fate::RequestLost => Outcome::Lost,
+        Fate::Unavailable => Outcome::Unavailable,
+        Fate::Gateway404 => Outcome::NotThere,
+        Fate::Accepted => Outcome::Accepted,
+    }
+}
+
+fn record(world: &mut World, instance: usize, pass: &mut Pass, status: Status, fate: Fate) -> bool {
+    if fate == Fate::RequestLost {
+        return false;
+    }
+    let Some(stored) = world.stored(pass.name).filter(|stored| stored.uid == pass.object.uid) else {
+        return see(world, instance, pass);
+    };
+    let stored = Stored { status: status.clone(), ..stored.clone() };
+    let attempts = stored.deletion().map_or(0, |deletion| deletion.attempts);
+    if attempts > i32::from(world.sent[usize::from(stored.uid)]) {
+        world.broken = Some(COUNTED);
+    }
+    world.names[pass.name].push(Some(stored.clone()));
+    if fate == Fate::AnswerLost {
+        return false;
+    }
+    let version = world.names[pass.name].newest;
+    let known = &mut world.instances[instance].known[pass.name];
+    known.attempt = None;
+    known.written = stored.deleted_at.map(|_| (version, status));
+    (pass.object, pass.shown) = (stored, Some(world.now));
+    (pass.attempt, pass.look) = (None, None);
+    true
+}
+
+fn release(world: &mut World, instance: usize, pass: &mut Pass, ground: GroundName, fate: Fate) -> bool {
+    if fate == Fate::RequestLost {
+        return false;
+    }
+    let stored = world.stored(pass.name).filter(|stored| stored.uid == pass.object.uid && stored.finalizer);
+    // The patch tests the policy.
+    let as_tested = |stored: &&Stored| ground != GroundName::Orphaned || stored.orphan;
+    let Some(stored) = stored.filter(as_tested) else { return see(world, instance, pass) };
+    let is_true = match ground {
+        GroundName::Orphaned => stored.orphan,
+        GroundName::Deleted | GroundName::Absent => !world.in_kore[usize::from(stored.uid)],
+    };
+    if !is_true || stored.deleted_at.is_none() {
+        world.broken = Some(NO_GROUND);
+    }
+    world.grounds.insert(ground.as_str());
+    world.names[pass.name].push(None);
+    match fate {
+        Fate::AnswerLost => false,
+        _ => over(world, instance, pass.name),
+    }
+}
+
+fn connection() -> &'static Connection {
+    static CONNECTION: OnceLock<Connection> = OnceLock::new();
+    CONNECTION.get_or_init(|| {
+        let target = Target {
+            account: Account { host: "https://h".into(), account_id: "a".into() },
+            iid: None,
+            timeout: Duration::from_secs(10),
+            token: TokenSettings {
+                algorithm: Algorithm::HS256,
+                subject: "s".into(),
+                ttl: Duration::from_secs(300),
+            },
+            credentials: Credentials {
+                client_id: SecretString::from("app"),
+                client_secret: SecretString::from("x"),
+            },
+        };
+        let secret = "kore-jwt-app".into();
+        Connection::Usable(Box::new(UsableConnection { target, secret, requests_per_minute: 60 }))
+    })
+}
+
+fn target() -> &'static Target {
+    match connection() {
+        Connection::Usable(usable) => &usable.target,
+        Connection::NotLookedUp | Connection::Unusable(_) => unreachable!("it is usable"),
+    }
+}
+
+fn attempt(sent: Sent, uid: u8) -> Attempt {
+    let failed = |kind, sent| Err(Failure { kind, sent, ..Failure::unreachable("told") });
+    let outcome = match sent.outcome {
+        Outcome::Deleted => {
+            let body = json!({"status": "success", "message": "deleted", "data": {"_id": campaign_id(uid)}});
+            let body = body.to_string().into();
+            answers::deletion(
+                &RawAnswer { http_status: 200, body, ..RawAnswer::default() },
+                &campaign_id(uid),
+            )
+        }
+        Outcome::NotThere => failed(FailureKind::MayBeAbsent, true),
+        Outcome::Accepted => failed(FailureKind::Accepted, true),
+        Outcome::Lost => failed(FailureKind::Unreachable, true),
+        Outcome::Unavailable => failed(FailureKind::Unavailable, true),
+    };
+    let identity = target().identity();
+    Attempt {
+        number: sent.number,
+        sent_at: at(sent.at),
+        ended_at: at(sent.at),
+        identity,
+        outcome,
+        charge: Charge::Campaign,
+    }
+}
+
+fn look(looked: Looked) -> Look {
+    let failed = |kind| Err(Failure { kind, ..Failure::unreachable("told") });
+    let outcome = match looked.there {
+        Some(true) => Ok(Campaign::default()),
+        Some(false) => failed(FailureKind::MayBeAbsent),
+        None => failed(FailureKind::Unavailable),
+    };
+    let identity = target().identity();
+    Look { asked_at: at(looked.at), identity, refresh: None, outcome, charge: Charge::Campaign }
+}
+
+/// Answers a listing with the campaigns that are there, and one that nobody asks for.
+struct Kore([bool; NAMES * LIVES as usize]);
+
+impl CampaignService for Kore {
+    async fn delete(&self, _: &Target, _: &CampaignKey) -> Result<ConfirmedDeletion, Failure> {
+        unreachable!("not asked for")
+    }
+
+    async fn get(&self, _: &Target, _: &CampaignKey) -> Result<Campaign, Failure> {
+        unreachable!("not asked for")
+    }
+
+    async fn list(&self, _: &Target, _: &str, _: u32) -> Result<Page, Failure> {
+        let there = (0u8..).zip(self.0).filter(|(_, there)| *there).map(|(uid, _)| campaign_id(uid));
+        let rows: Vec<_> =
+            there.chain(["bystander".into()]).map(|id| json!({"_id": id, "name": "n"})).collect();
+        let data = json!({"totalResults": rows.len(), "results": rows, "hasMore": false});
+        let body = json!({"status": "success", "data": data}).to_string().into();
+        answers::listing(&RawAnswer { http_status: 200, body, ..RawAnswer::default() })
+    }
+}
+
+/// The listing, read by the operator's own code.
+fn listing(listed: Listed) -> StreamListing {
+    thread_local! {
+        static READ: RefCell<HashMap<Listed, StreamListing>> = RefCell::default();
+    }
+    let read = || {
+        let (reading, clock) = (Reading::begin(target(), "st-1", at(listed.at)), || at(listed.at));
+        let read = reading.next(&Kore(listed.there), target(), clock).now_or_never();
+        match read {
+            Some(Ok(Progress::Done(listing))) => {
+                StreamListing { listing: Arc::new(listing), suddenly_empty: false, listed_at: None }
+            }
+            Some(_) | None => unreachable!("one page, at once"),
+        }
+    };
+    READ.with_borrow_mut(|known| known.entry(listed).or_insert_with(read).clone())
+}

@@ -54,7 +54,7 @@ audit: ## Check the dependencies for known vulnerabilities (needs the network)
 	$(CARGO) deny --locked check advisories
 
 .PHONY: generate
-generate: ## Write the generated files anew (crds/)
+generate: ## Write the generated files anew (crds/, the tests in docs/situations.md)
 	UPDATE_GENERATED=1 $(CARGO) test --locked --test generated
 
 .PHONY: format

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a panic in a test is a failed test")]
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use voicecampaign_operator::api;
@@ -30,6 +31,72 @@ fn the_custom_resource_definitions_are_up_to_date() {
 fn the_definitions_are_small_enough_for_every_way_to_apply_them() {
     for crd in api::crds() {
         assert!(serde_json::to_string(&crd).unwrap().len() < 262_144 / 2);
+    }
+}
+
+/// The table of situations names the tests that say they force them, by its number in the words above a test.
+#[test]
+fn each_situation_names_its_tests() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut tests: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for folder in ["src", "tests"] {
+        read_rust(&root.join(folder), &mut |text| note_tests(text, &mut tests));
+    }
+    let path = root.join("docs/situations.md");
+    let document = std::fs::read_to_string(&path).unwrap();
+    let row = |line: &str| {
+        let cells: Vec<&str> = line.strip_prefix("| ")?.strip_suffix(" |")?.split(" | ").collect();
+        let [ids, situation, ..] = cells[..] else { return None };
+        let known = ids.split(", ").all(|id| id.starts_with(['K', 'R']));
+        let mut named: Vec<&String> = ids.split(", ").filter_map(|id| tests.get(id)).flatten().collect();
+        let mut seen = BTreeSet::new();
+        named.retain(|name| seen.insert(*name));
+        assert!(!known || !named.is_empty(), "no test says that it forces {ids}: {situation}");
+        let named: Vec<String> = named.iter().map(|name| format!("`{name}`")).collect();
+        known.then(|| format!("| {ids} | {situation} | {} |", named.join(", ")))
+    };
+    let lines: Vec<String> =
+        document.lines().map(|line| row(line).unwrap_or_else(|| line.to_owned())).collect();
+    settle(&path, &format!("{}\n", lines.join("\n")));
+
+    fn read_rust(folder: &Path, found: &mut impl FnMut(&str)) {
+        let mut paths: Vec<_> =
+            std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+        paths.sort();
+        for path in paths {
+            if path.is_dir() {
+                read_rust(&path, found);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                found(&std::fs::read_to_string(&path).unwrap());
+            }
+        }
+    }
+
+    /// The words above each test, attributes left out.
+    fn note_tests(text: &str, tests: &mut BTreeMap<String, Vec<String>>) {
+        let (mut words, mut is_test) = (String::new(), false);
+        for line in text.lines().map(str::trim) {
+            if let Some(word) = line.strip_prefix("///") {
+                words.push_str(word);
+            } else if line.starts_with("#[") {
+                is_test |= line.contains("test");
+            } else {
+                let name = line
+                    .trim_start_matches("async ")
+                    .strip_prefix("fn ")
+                    .and_then(|rest| rest.split('(').next());
+                let ids = words.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| is_id(word));
+                for (id, name) in ids.filter(|_| is_test).flat_map(|id| name.map(|name| (id, name))) {
+                    tests.entry(id.to_owned()).or_default().push(name.to_owned());
+                }
+                (words, is_test) = (String::new(), false);
+            }
+        }
+    }
+
+    fn is_id(word: &str) -> bool {
+        let number = word.strip_prefix(['K', 'R']).unwrap_or_default();
+        !number.is_empty() && number.chars().all(|c| c.is_ascii_digit())
     }
 }
 

@@ -202,7 +202,7 @@ async fn simulator(behaviour: Behaviour) -> Simulator {
     simulator
 }
 
-/// The simulator refuses a token that was used, is signed otherwise, or lacks a claim: every request has its own.
+/// R18: the simulator refuses a token that was used, is signed otherwise, or lacks a claim: every request has its own.
 #[tokio::test]
 async fn every_request_has_a_token_of_its_own_with_all_claims() {
     let kore = simulator(Behaviour::default()).await;

@@ -111,7 +111,7 @@ mod tests {
         );
     }
 
-    /// An object re-created under the same name, and a finalizer that has moved, are left alone.
+    /// K15: an object re-created under the same name, and a finalizer that has moved, are left alone.
     #[test]
     fn removing_fails_on_another_object_and_on_a_moved_finalizer() {
         let patch = OURS.removing(&metadata(&["example.com/ours"]), ()).unwrap();

@@ -54,7 +54,7 @@ mod tests {
         Timestamp::from_second(1_800_000_000 + seconds).unwrap()
     }
 
-    /// Refusals come in bunches; together they halve the pace once. It is back after five minutes.
+    /// R20: refusals come in bunches; together they halve the pace once. It is back after five minutes.
     #[test]
     fn it_is_halved_once_and_rises_by_a_tenth_a_minute() {
         let mut pace = Pace::default();

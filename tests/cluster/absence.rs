@@ -117,7 +117,7 @@ async fn a_lost_answer_ends_as_absent_after_kill_9() {
     assert_proven(&world, "renewal");
 }
 
-/// A proof that is half-way when the operator is killed goes on where it was: no third DELETE, no second first listing.
+/// K27: a proof that is half-way when the operator is killed goes on where it was: no third DELETE, no second first listing.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_proof_survives_kill_9() {
     let world = world("half-proven").await;

@@ -74,7 +74,7 @@ async fn connections_that_are_forgotten_on_the_way_are_replaced() {
     assert!(operator.is_running());
 }
 
-/// A lone 404 to a write, from a server that lags behind or a gateway, is not believed: the object is looked at once more,
+/// K22: a lone 404 to a write, from a server that lags behind or a gateway, is not believed: the object is looked at once more,
 /// and let go in the same pass.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_object_that_is_there_is_not_taken_for_gone() {

@@ -103,7 +103,7 @@ async fn retry_after_moves_the_whole_account() {
     }
 }
 
-/// The operator keeps to the quota by itself: a service that counts refuses nothing.
+/// R20: the operator keeps to the quota by itself: a service that counts refuses nothing.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_quota_is_kept() {
     let world = World::without_connection("quota").await;

@@ -229,7 +229,7 @@ async fn a_connection_says_how_it_is() {
     world.wait_for_connection_reason("CredentialsAccepted");
 }
 
-/// Another Secret: it is kept at once and used at the next attempt, and the old one is let go. No Secret is ever listed.
+/// K25: another Secret: it is kept at once and used at the next attempt, and the old one is let go. No Secret is ever listed.
 #[tokio::test(flavor = "multi_thread")]
 async fn another_secret_is_followed_and_the_old_one_let_go() {
     let world = World::new("other-secret").await;
@@ -285,7 +285,7 @@ async fn a_connection_removed_by_force_is_told_and_heals() {
     assert_eq!(world.kore.journal().iter().filter(|entry| entry.operation == Operation::Delete).count(), 1);
 }
 
-/// A connection that does not fit its schema any more says so, stays while it is needed, and goes then.
+/// K20: a connection that does not fit its schema any more says so, stays while it is needed, and goes then.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_connection_that_does_not_fit_its_schema_says_so_and_goes() {
     let world = World::alone("misfit").await;

@@ -66,7 +66,7 @@ async fn another_instance_takes_over() {
     world.assert_no_violations();
 }
 
-/// A leader that slept past its lease neither writes nor calls when it wakes up, but ends.
+/// K11: a leader that slept past its lease neither writes nor calls when it wakes up, but ends.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_leader_that_slept_does_nothing_any_more() {
     let world = World::new("sleeper").await;

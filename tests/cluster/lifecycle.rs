@@ -57,7 +57,7 @@ async fn an_answer_outlives_a_silent_api_server() {
     assert_eq!(world.deletes("renewal").len(), 1, "the answer was forgotten, and the DELETE repeated");
 }
 
-/// SIGTERM: the DELETE in flight is finished, recorded and released; then the process ends with 0.
+/// K32: SIGTERM: the DELETE in flight is finished, recorded and released; then the process ends with 0.
 #[tokio::test(flavor = "multi_thread")]
 async fn sigterm_finishes_what_is_in_flight() {
     let world = World::new("sigterm").await;
@@ -74,7 +74,7 @@ async fn sigterm_finishes_what_is_in_flight() {
     assert_eq!(world.deletes("renewal").len(), 1);
 }
 
-/// A call that outlasts the grace period does not hold the process: it ends, and the next start looks again.
+/// K32: a call that outlasts the grace period does not hold the process: it ends, and the next start looks again.
 #[tokio::test(flavor = "multi_thread")]
 async fn sigterm_does_not_wait_for_ever() {
     let world = World::without_connection("sigterm-hang").await;
@@ -182,7 +182,7 @@ async fn a_log_line_names_its_object_and_no_key_twice() {
     }
 }
 
-/// A namespace that goes as a whole refuses events: nothing hangs on them.
+/// K17: a namespace that goes as a whole refuses events: nothing hangs on them.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_terminating_namespace_does_not_hang_on_events() {
     let world = World::new("terminating").await;
@@ -218,7 +218,7 @@ async fn the_admin_server_tells_health_and_metrics() {
     }
 }
 
-/// A cluster without the definitions: the operator says how to install them, lives, and begins when they are there. And
+/// K20: a cluster without the definitions: the operator says how to install them, lives, and begins when they are there. And
 /// one object that does not fit is told so, while the others go on.
 #[tokio::test(flavor = "multi_thread")]
 async fn missing_definitions_and_misfit_objects_stop_nothing() {

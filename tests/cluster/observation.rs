@@ -12,7 +12,7 @@ fn calls(world: &World, operation: Operation) -> usize {
     world.kore.journal().iter().filter(|entry| entry.operation == operation).count()
 }
 
-/// One call serves a page of campaigns; and once all is said, nothing is written.
+/// K21: one call serves a page of campaigns; and once all is said, nothing is written.
 #[tokio::test(flavor = "multi_thread")]
 async fn many_campaigns_are_observed_by_few_listings() {
     let world = World::new("observed").await;

@@ -23,7 +23,7 @@ fn found() -> VoiceCampaign {
     object
 }
 
-/// A living object: finalizer first, conditions before the first call, then the campaign as it is in the listing.
+/// K21: a living object: finalizer first, conditions before the first call, then the campaign as it is in the listing.
 #[test]
 fn a_new_object_is_protected_then_observed() {
     let connection = usable();

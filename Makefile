@@ -38,6 +38,11 @@ model: ## Explore every order of events of a small world with the operator's own
 test-long: ## Run the tests that take their time: an outage of ten minutes, the documented quota (a quarter of an hour)
 	$(CARGO) test --release --locked --test cluster -- --ignored --nocapture
 
+.PHONY: bench-quick
+bench-quick: ## Measure the operator beside a stock one and the floor, and write the table in docs/benchmarks.md anew (5 min, once built)
+	$(CARGO) build --release --locked --workspace --bins
+	$(CARGO) bench --locked --bench quick
+
 .PHONY: outage-table
 outage-table: ## Write the table of an outage in docs/benchmarks.md anew: ours beside simpler ways to repeat a call
 	$(CARGO) test --release --locked --test outage -- --write

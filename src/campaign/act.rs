@@ -230,7 +230,11 @@ async fn admitted<S>(
     let UsableConnection { target, requests_per_minute, secret: _ } = connection;
     let gate = context.accounts.gate(&target.account);
     let (seat, turn) = match urgency {
-        Urgency::Deletion => (gate.seat().await, gate.claim(caller, *requests_per_minute)),
+        Urgency::Deletion => {
+            // Others work meanwhile: the account may hang.
+            pass.admission = None;
+            (gate.seat().await, gate.claim(caller, *requests_per_minute))
+        }
         Urgency::Observation => match gate.free_seat() {
             Some(seat) => (Some(seat), gate.claim_spare(caller, *requests_per_minute)),
             None => (None, pacing::Turn::At(Timestamp::now() + target.timeout)),
@@ -277,6 +281,7 @@ async fn delete<S: CampaignService>(pass: &mut Pass, context: &Context<S>) -> Re
     let gate = context.accounts.gate(&target.account);
     if pass.seat.is_none() {
         let before = pass.object.metadata.resource_version.clone();
+        pass.admission = None;
         pass.seat = unless_silent(gate.seat(), pass, context).await;
         if pass.object.metadata.resource_version != before {
             // It may be another decision by now.

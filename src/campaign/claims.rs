@@ -37,8 +37,9 @@ pub struct Claims {
 
 #[derive(Default)]
 struct Index {
-    /// By stream, by campaign id, and then by uid.
-    streams: HashMap<String, HashMap<String, HashMap<String, Claim>>>,
+    /// By stream and by campaign id. Mostly there is one, with its uid: a map of its own for each would take as much memory as
+    /// the object.
+    streams: HashMap<String, HashMap<String, Vec<(String, Claim)>>>,
     /// Stream and campaign id of each uid: an object may be unreadable when it goes.
     named: HashMap<String, (String, String)>,
 }
@@ -104,11 +105,20 @@ impl Claims {
         let (stream_id, campaign_id) = (object.spec.stream_id.clone(), object.spec.campaign_id.clone());
         let mut index = self.index();
         index.named.insert(uid.clone(), (stream_id.clone(), campaign_id.clone()));
-        let claims = index.streams.entry(stream_id).or_default().entry(campaign_id).or_default();
-        match claims.insert(uid.clone(), claim) {
-            Some(before) if before.keeps == keeps => Vec::new(),
-            Some(_) | None => {
-                claims.iter().filter(|(other, _)| **other != uid).map(|(_, claim)| claim.object()).collect()
+        let one = || Vec::with_capacity(1);
+        let claims = index.streams.entry(stream_id).or_default().entry(campaign_id).or_insert_with(one);
+        let others = |claims: &[(String, Claim)]| -> Vec<_> {
+            claims.iter().filter(|(other, _)| *other != uid).map(|(_, claim)| claim.object()).collect()
+        };
+        match claims.iter_mut().find(|(other, _)| *other == uid) {
+            Some((_, known)) => {
+                let before = std::mem::replace(known, claim);
+                if before.keeps == keeps { Vec::new() } else { others(claims) }
+            }
+            None => {
+                let others = others(claims);
+                claims.push((uid, claim));
+                others
             }
         }
     }
@@ -119,8 +129,8 @@ impl Claims {
         let Some((stream_id, campaign_id)) = index.named.remove(uid) else { return Vec::new() };
         let Some(stream) = index.streams.get_mut(&stream_id) else { return Vec::new() };
         let Some(claims) = stream.get_mut(&campaign_id) else { return Vec::new() };
-        claims.remove(uid);
-        let others: Vec<_> = claims.values().map(Claim::object).collect();
+        claims.retain(|(other, _)| other != uid);
+        let others: Vec<_> = claims.iter().map(|(_, claim)| claim.object()).collect();
         if claims.is_empty() {
             stream.remove(&campaign_id);
         }
@@ -136,7 +146,7 @@ impl Claims {
         let index = self.index();
         let stream = index.streams.get(&object.spec.stream_id);
         let claims = stream.and_then(|stream| stream.get(&object.spec.campaign_id));
-        let mut others = claims.into_iter().flatten().filter(|(other, _)| **other != uid).peekable();
+        let mut others = claims.into_iter().flatten().filter(|(other, _)| *other != uid).peekable();
         if others.peek().is_none() {
             return Vec::new();
         }
@@ -153,8 +163,13 @@ impl Claims {
     /// Whether campaigns of a stream were there shortly before, and nothing explains that they are not there now.
     pub fn were_alive(&self, account: &Account, stream_id: &str, now: Timestamp) -> bool {
         let index = self.index();
-        let claims =
-            index.streams.get(stream_id).into_iter().flat_map(HashMap::values).flat_map(HashMap::values);
+        let claims = index
+            .streams
+            .get(stream_id)
+            .into_iter()
+            .flat_map(HashMap::values)
+            .flatten()
+            .map(|(_, claim)| claim);
         let mut explained = 0;
         for claim in claims.filter(|claim| self.may_be_of(Some(account), claim)) {
             match claim.alive {

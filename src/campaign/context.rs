@@ -1,6 +1,8 @@
 use std::sync::Arc;
 
 use kube::core::DeserializeGuard;
+use kube::runtime::reflector::Store;
+use tokio::sync::Semaphore;
 
 use super::accounts::Accounts;
 use super::claims::Claims;
@@ -20,6 +22,10 @@ pub struct Context<S> {
     pub kube: Kube,
     /// Connections and credentials.
     pub connections: Arc<Connections>,
+    /// The objects, as the watch shows them.
+    pub cache: Store<Watched>,
+    /// Which passes may work.
+    pub admission: Arc<Semaphore>,
     /// Clocks and seats of the accounts.
     pub accounts: Arc<Accounts>,
     /// Listings of the streams.

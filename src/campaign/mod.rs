@@ -36,6 +36,7 @@ pub use error::Error;
 pub use ground::{Ground, REMOTE_CAMPAIGN, needs_connection};
 pub use memory::Memory;
 pub use observed::{Attempt, ListingTrouble, Look, Looked, Observed, OtherClaim, StreamListing};
+pub use pass::ADMITTED;
 pub use reason::Reason;
 pub use streams::Streams;
 
@@ -47,6 +48,8 @@ use jiff::Timestamp;
 use kube::ResourceExt;
 use kube::core::error_boundary::InvalidObject;
 use kube::runtime::controller::Action;
+use kube::runtime::reflector::ObjectRef;
+use tokio::sync::OwnedSemaphorePermit;
 use tracing::Instrument;
 
 use act::Flow;
@@ -61,7 +64,7 @@ const MAX_STEPS: usize = 32;
 /// How soon an object that can't be read is looked at again, if nobody touches it.
 const INVALID_RETRY: Duration = Duration::from_secs(600);
 
-/// One pass over one object: steps until there is nothing to do for now.
+/// One pass over one object, when it is its turn. What waits for that is small: at a start all objects do.
 ///
 /// # Errors
 /// If the API server could not be asked or written to, or the pass took too long.
@@ -69,20 +72,33 @@ pub async fn reconcile<S: CampaignService>(
     object: Arc<Watched>,
     context: Arc<Context<S>>,
 ) -> Result<Action, Error> {
+    // The semaphore is never closed.
+    let admission = context.admission.clone().acquire_owned().await.ok();
+    // It may have changed meanwhile.
+    let Some(object) = context.cache.get(&ObjectRef::from_obj(&*object)) else {
+        return Ok(Action::await_change());
+    };
+    pass(object, context, admission).boxed().await
+}
+
+/// Steps until there is nothing to do for now.
+async fn pass<S: CampaignService>(
+    object: Arc<Watched>,
+    context: Arc<Context<S>>,
+    admission: Option<OwnedSemaphorePermit>,
+) -> Result<Action, Error> {
     // Not `name`: in JSON that is the name of the span itself.
     let whom = format!("{}/{}", object.namespace().unwrap_or_default(), object.name_any());
     let span = tracing::info_span!("reconcile", voicecampaign = whom, uid = object.uid());
     let started = std::time::Instant::now();
     let pass = async {
         match &object.0 {
-            Ok(campaign) => steps(campaign, &context).await,
+            Ok(campaign) => steps(campaign, &context, admission).await,
             Err(invalid) => report_misfit(invalid, &context).await.map(|()| Action::requeue(INVALID_RETRY)),
         }
     };
-    let result = tokio::time::timeout(PASS_DEADLINE, pass.boxed())
-        .instrument(span)
-        .await
-        .unwrap_or(Err(Error::Deadline));
+    let result =
+        tokio::time::timeout(PASS_DEADLINE, pass).instrument(span).await.unwrap_or(Err(Error::Deadline));
     context.metrics.reconciled(result.is_ok(), started.elapsed());
     result
 }
@@ -103,11 +119,16 @@ async fn report_misfit<S>(invalid: &InvalidObject, context: &Context<S>) -> Resu
     misfit::report::<VoiceCampaign>(&object, told, &context.kube).await.map_err(failed)
 }
 
-async fn steps<S: CampaignService>(object: &VoiceCampaign, context: &Context<S>) -> Result<Action, Error> {
+async fn steps<S: CampaignService>(
+    object: &VoiceCampaign,
+    context: &Context<S>,
+    admission: Option<OwnedSemaphorePermit>,
+) -> Result<Action, Error> {
     let mut pass = match Pass::begin(object, &context.memory, &context.claims) {
         Ok(pass) => pass,
         Err(pause) => return Ok(Action::requeue(pause)),
     };
+    pass.admission = admission;
     if pass.doubtful {
         pass.doubtful = false;
         match act::see_again(&mut pass, context).await? {

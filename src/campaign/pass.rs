@@ -3,6 +3,7 @@ use std::time::{Duration, Instant};
 
 use jiff::{SignedDuration, Timestamp};
 use kube::ResourceExt;
+use tokio::sync::OwnedSemaphorePermit;
 
 use super::accounts::Seat;
 use super::claims::Claims;
@@ -12,6 +13,8 @@ use crate::api::VoiceCampaign;
 use crate::connection::Connection;
 use crate::pacing::Turn;
 
+/// Passes at once that do not wait for Kore: twice as many as writes at once.
+pub const ADMITTED: usize = 64;
 /// Deadline of one pass: a last resort, because every call has its own. No call to Kore is begun that could outlast it.
 pub const PASS_DEADLINE: Duration = Duration::from_secs(300);
 /// What of it is kept for the writes after a call.
@@ -52,6 +55,8 @@ pub struct Pass {
     pub looked: Option<Looked>,
     /// The other VoiceCampaigns that name the same campaign.
     pub others: Vec<OtherClaim>,
+    /// The right to work, until it waits for a seat.
+    pub admission: Option<OwnedSemaphorePermit>,
     /// The right to one of the account's calls under way.
     pub seat: Option<Seat>,
     /// The cache shows an object that should be gone by now.
@@ -98,6 +103,7 @@ impl Pass {
             trouble: None,
             looked: remembered.looked,
             others: claims.others(cached),
+            admission: None,
             seat: None,
             doubtful: remembered.over_since.is_some(),
             deletion_shown: cached.metadata.deletion_timestamp.is_some(),

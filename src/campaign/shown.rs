@@ -49,6 +49,7 @@ pub fn gone<S: CampaignService>(object: &Watched, context: &Arc<Context<S>>) {
     let others = object.0.as_ref().map(|object| context.claims.others(object)).unwrap_or_default();
     context.claims.gone(&uid).into_iter().for_each(|other| context.wake.wake(other));
     needs_none(&uid, context);
+    context.accounts.forget(&uid);
     context.streams.forget(&uid);
     let remembered = context.memory.forget(&uid);
     match &object.0 {

@@ -13,7 +13,7 @@ use tokio::sync::Semaphore;
 
 use super::lease::Leadership;
 
-/// Deadline of one call to the API server.
+/// Deadline of one call to the API server, once it is under way.
 const DEADLINE: Duration = Duration::from_secs(10);
 /// Calls under way at once. Each has its own TLS connection (kube-rs speaks HTTP/1.1), so more would not be faster.
 const CONCURRENT_CALLS: usize = 32;
@@ -222,14 +222,11 @@ impl Kube {
         self.seated(async { call.await.map_err(classify) }).await
     }
 
-    /// Makes a call within its deadline, the wait for a seat included.
+    /// Makes a call when it is its turn, within its deadline from then on: those who wait do not fail because they are many.
     async fn seated<T>(&self, call: impl Future<Output = Result<T, CallError>>) -> Result<T, CallError> {
-        let seated = async {
-            // The semaphore is never closed.
-            let _seat = self.seats.acquire().await;
-            call.await
-        };
-        tokio::time::timeout(DEADLINE, seated).await.unwrap_or(Err(CallError::Deadline))
+        // The semaphore is never closed.
+        let _seat = self.seats.acquire().await;
+        tokio::time::timeout(DEADLINE, call).await.unwrap_or(Err(CallError::Deadline))
     }
 
     /// Reads an object; `None` if there is none of that name.

@@ -10,13 +10,13 @@ use kube::runtime::controller::{self, Controller};
 use kube::runtime::reflector::{self, ObjectRef, Store, store::Writer};
 use kube::runtime::watcher;
 use kube::{Api, Resource};
-use tokio::sync::watch as signal;
+use tokio::sync::{Semaphore, watch as signal};
 
 use super::admin::Health;
 use super::crds;
 use super::watch::{Campaign, Connection, watch_campaigns, watch_connections};
 use crate::api::{KoreConnection, VoiceCampaign};
-use crate::campaign::{self, Accounts, Claims, Context, Memory, Streams};
+use crate::campaign::{self, ADMITTED, Accounts, Claims, Context, Memory, Streams};
 use crate::connection::{self, Connections, Keeper, Users};
 use crate::kore::CampaignService;
 use crate::kube_ext::{Events, Kube, Leadership, Listed, Selected, Wake, in_full};
@@ -44,6 +44,7 @@ struct Shared {
     users: Arc<Users>,
     listed: Arc<Listed>,
     connections_listed: Arc<Listed>,
+    admission: Arc<Semaphore>,
     accounts: Arc<Accounts>,
     streams: Arc<Streams>,
     claims: Arc<Claims>,
@@ -75,6 +76,7 @@ pub(super) async fn controllers<S: CampaignService>(wiring: Wiring<S>, namespace
     let wake = Arc::new(wake);
     let shared = Shared {
         connections_listed: Arc::new(Listed::of(scopes.len())),
+        admission: Arc::new(Semaphore::new(ADMITTED)),
         accounts: Arc::new(Accounts::new(wake.clone())),
         streams: Arc::new(Streams::new(wake.clone())),
         claims: Arc::new(Claims::new(wiring.kube.clone(), connections.clone(), namespaces)),
@@ -114,6 +116,8 @@ fn controller<S: CampaignService>(
         service: wiring.service.clone(),
         leadership: wiring.leadership.clone(),
         connections: shared.connections.clone(),
+        cache: campaigns.clone(),
+        admission: shared.admission.clone(),
         accounts: shared.accounts.clone(),
         streams: shared.streams.clone(),
         claims: shared.claims.clone(),

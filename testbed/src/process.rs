@@ -106,6 +106,17 @@ impl Process {
         move || kill_child(&child)
     }
 
+    /// Resident memory, in bytes.
+    ///
+    /// # Errors
+    /// If it has ended.
+    pub fn resident_bytes(&self) -> Result<u64> {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid()))?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("it has ended")?;
+        let kilobytes: u64 = line.trim().trim_end_matches(" kB").parse()?;
+        Ok(kilobytes * 1024)
+    }
+
     fn pid(&self) -> Pid {
         Pid::from_raw(i32::try_from(lock(&self.child).id()).unwrap_or(i32::MAX))
     }

@@ -96,7 +96,7 @@ impl Accounts {
 
 impl Gate {
     /// A seat for one call; waits until one is free.
-    pub fn seat(&self) -> impl Future<Output = Option<Seat>> + use<> {
+    fn seat(&self) -> impl Future<Output = Option<Seat>> + use<> {
         let (own, all) = (self.seats.clone(), self.seats_in_all.clone());
         // The semaphores are never closed.
         async {
@@ -111,14 +111,31 @@ impl Gate {
         Some(Seat { _of_the_account: own, _of_all: self.seats_in_all.clone().try_acquire_owned().ok()? })
     }
 
+    /// A seat for a call that may be made now, waits until one is free; or when to come again.
+    pub async fn seat_in_turn(&self, caller: &Caller, per_minute: usize) -> Result<Option<Seat>, Turn> {
+        match self.turn(caller, per_minute, AccountClock::ask) {
+            Turn::Go => Ok(self.seat().await),
+            later => Err(later),
+        }
+    }
+
     /// Counts a call that is made now, or tells when to come again; the caller's place in the queue is kept.
     pub fn claim(&self, caller: &Caller, per_minute: usize) -> Turn {
+        self.turn(caller, per_minute, AccountClock::claim)
+    }
+
+    fn turn(
+        &self,
+        caller: &Caller,
+        per_minute: usize,
+        ask: impl FnOnce(&mut AccountClock<String>, &String, Place, Timestamp, usize) -> Turn,
+    ) -> Turn {
         let mut queue = self.queue();
         let (now, ahead) = queue.now();
         if caller.promised {
             queue.clock.inherit(&caller.id, now, per_minute);
         }
-        let turn = queue.clock.claim(&caller.id, caller.place, now, per_minute);
+        let turn = ask(&mut queue.clock, &caller.id, caller.place, now, per_minute);
         queue.keep(caller, turn);
         shifted(turn, ahead)
     }

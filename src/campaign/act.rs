@@ -233,7 +233,10 @@ async fn admitted<S>(
         Urgency::Deletion => {
             // Others work meanwhile: the account may hang.
             pass.admission = None;
-            (gate.seat().await, gate.claim(caller, *requests_per_minute))
+            match gate.seat_in_turn(caller, *requests_per_minute).await {
+                Ok(seat) => (seat, gate.claim(caller, *requests_per_minute)),
+                Err(later) => (None, later),
+            }
         }
         Urgency::Observation => match gate.free_seat() {
             Some(seat) => (Some(seat), gate.claim_spare(caller, *requests_per_minute)),
@@ -278,22 +281,29 @@ async fn delete<S: CampaignService>(pass: &mut Pass, context: &Context<S>) -> Re
     let Connection::Usable(connection) = &pass.connection else { return Ok(Flow::Again) };
     let connection = connection.as_ref().clone();
     let UsableConnection { target, requests_per_minute, secret: _ } = &connection;
-    let gate = context.accounts.gate(&target.account);
-    if pass.seat.is_none() {
-        let before = pass.object.metadata.resource_version.clone();
-        pass.admission = None;
-        pass.seat = unless_silent(gate.seat(), pass, context).await;
-        if pass.object.metadata.resource_version != before {
-            // It may be another decision by now.
-            return Ok(Flow::Again);
-        }
-    }
     // What the cache does not show yet, another object that is to keep the campaign, may be behind it.
     if !context.listed.is_complete() {
         return Ok(Flow::Rest(Some(Duration::from_secs(1))));
     }
     if !pass.deletion_shown {
         return Ok(Flow::Rest(Some(CACHE_LAG)));
+    }
+    let gate = context.accounts.gate(&target.account);
+    let caller = caller(pass, pass.uid.clone(), decide::place(&pass.object));
+    if pass.seat.is_none() {
+        let before = pass.object.metadata.resource_version.clone();
+        pass.admission = None;
+        match unless_silent(gate.seat_in_turn(&caller, *requests_per_minute), pass, context).await {
+            Ok(seat) => pass.seat = seat,
+            Err(later) => {
+                (pass.turn, pass.trouble) = (Some(later), gate.trouble());
+                return Ok(Flow::Again);
+            }
+        }
+        if pass.object.metadata.resource_version != before {
+            // It may be another decision by now.
+            return Ok(Flow::Again);
+        }
     }
     if !pass.is_fresh() {
         return see_again(pass, context).await;
@@ -311,7 +321,6 @@ async fn delete<S: CampaignService>(pass: &mut Pass, context: &Context<S>) -> Re
         return Ok(Flow::Rest(Some(Duration::ZERO)));
     }
     let Some(service) = context.service() else { return Ok(Flow::Over) };
-    let caller = caller(pass, pass.uid.clone(), decide::place(&pass.object));
     let turn = gate.claim(&caller, *requests_per_minute);
     if turn != pacing::Turn::Go {
         (pass.turn, pass.trouble, pass.seat) = (Some(turn), gate.trouble(), None);

@@ -127,6 +127,17 @@ impl<K> Default for AccountClock<K> {
 impl<K: Ord + Clone> AccountClock<K> {
     /// Asks for a call now.
     pub fn claim(&mut self, caller: &K, place: Place, now: Timestamp, quota: usize) -> Turn {
+        let turn = self.ask(caller, place, now, quota);
+        if turn == Turn::Go {
+            let _: Vec<K> = self.release(caller);
+            self.go(caller, now);
+        }
+        turn
+    }
+
+    /// What a claim would be told now. The caller takes its place in the queue, and nothing is counted: so that no more prepare
+    /// for a call than may make one.
+    pub fn ask(&mut self, caller: &K, place: Place, now: Timestamp, quota: usize) -> Turn {
         self.forget_the_past(now, quota);
         let rank = self.join(caller, place, now);
         if let Some(held) = self.hold(rank, now) {
@@ -137,8 +148,6 @@ impl<K: Ord + Clone> AccountClock<K> {
         let calls = self.pace.of(quota, now);
         let slot = self.slot(before, calls, now);
         if slot <= now {
-            let _: Vec<K> = self.release(caller);
-            self.go(caller, now);
             return Turn::Go;
         }
         let waiting = &mut self.queue[rank];
@@ -404,6 +413,18 @@ mod tests {
         told(claim(&mut clock, 2, at(0), 1));
         assert_eq!(claim(&mut clock, 3, at(200_000), 1), Turn::Go);
         assert!(clock.queue.is_empty() && clock.places.is_empty(), "nothing is kept of what has passed");
+    }
+
+    /// Of those who ask, as many may call as the quota allows; the others are told when, although nobody has called yet.
+    #[test]
+    fn asking_takes_a_place_and_no_call() {
+        let mut clock = AccountClock::default();
+        let mut ask = |caller| clock.ask(&caller, Place::deletion(at(0)), at(0), 60);
+        assert!((0..60).all(|caller| ask(caller) == Turn::Go));
+        assert!((60..200).all(|caller| told(ask(caller)) >= seconds(60)));
+        assert_eq!(ask(59), Turn::Go, "again");
+        assert!((0..60).all(|caller| claim(&mut clock, caller, at(0), 60) == Turn::Go));
+        assert_eq!(told(claim(&mut clock, 60, at(0), 60)), seconds(61));
     }
 
     /// A caller that asks again before its time is told the same, and asking costs the others nothing.

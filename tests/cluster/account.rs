@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use kore_simulator::{Entry, Fault, Operation};
-use serde_json::json;
+use serde_json::{Value, json};
 use testbed::faults::Relay;
 use testbed::wait;
 
@@ -65,6 +65,34 @@ async fn a_hanging_account_does_not_hold_up_another() {
     assert!(dead.iter().all(|name| world.get(name).is_some() && world.in_kore(name)));
     let told = |name: &String| ready(&world.get(name).unwrap())["reason"] == "AccountUnavailable";
     wait::until("the dead account is told", PATIENCE, || Ok(dead.iter().all(told).then_some(()))).unwrap();
+}
+
+/// All calls to an account hang: as many deletions as its quota lets call wait for an answer, and the others say that they wait for
+/// the quota, before anybody has got an answer.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hanging_account_has_no_more_callers_than_its_quota() {
+    const QUOTA: usize = 20;
+    let world = World::new("hanging-quota").await;
+    let relay = Relay::start(world.kore.address()).unwrap();
+    relay.freeze();
+    world.apply(&json!({"apiVersion": "voicecampaign.dev/v1alpha1", "kind": "KoreConnection",
+        "metadata": {"name": "hanging"}, "spec": {"host": format!("http://{}", relay.address()),
+        "accountId": ACCOUNT, "credentialsSecretRef": {"name": "kore-jwt-app"}, "timeoutSeconds": 30,
+        "rateLimit": {"requestsPerMinute": QUOTA}}}));
+    let _operator = world.operator();
+    let names: Vec<String> = (0..3 * QUOTA).map(|number| format!("c{number:03}")).collect();
+    for name in &names {
+        world.create_campaign(name, &json!({"connectionRef": {"name": "hanging"}}));
+    }
+    let held = |object: &Value| object["metadata"]["finalizers"].is_array();
+    names.iter().for_each(|name| drop(world.wait_for(name, "the finalizer", held)));
+    delete_all(&world, &names);
+    let told = |wanted: &str| names.iter().filter(|name| reason(&world, name) == wanted).count();
+    wait::until("all are told", PATIENCE, || {
+        Ok((told("Deleting") + told("WaitingForQuota") == names.len()).then_some(()))
+    })
+    .unwrap();
+    assert!((1..=QUOTA).contains(&told("Deleting")), "{} wait for an answer", told("Deleting"));
 }
 
 /// Many campaigns of an account that Kore refuses to delete use its quota up; others of the account go before them

@@ -149,7 +149,7 @@ pub struct VoiceCampaignStatus {
 
     /// The campaign as Kore last returned it; after a confirmed deletion, as it was when it was deleted.
     #[serde(default, deserialize_with = "readable", skip_serializing_if = "Option::is_none")]
-    pub campaign: Option<Campaign>,
+    pub campaign: Option<Box<Campaign>>,
 
     /// The account in which Kore has the campaign: set when it was found, or first asked to be deleted. A KoreConnection that
     /// was created anew with another one can't delete it, nor prove anything of it.
@@ -163,7 +163,7 @@ pub struct VoiceCampaignStatus {
 
     /// How far the deletion has come. Absent while the resource lives.
     #[serde(default, deserialize_with = "readable", skip_serializing_if = "Option::is_none")]
-    pub deletion: Option<DeletionStatus>,
+    pub deletion: Option<Box<DeletionStatus>>,
 }
 
 /// An account in Kore.

@@ -64,7 +64,7 @@ impl Ground {
 /// The record of the deletion that is going on, if status holds one and it is of this very deletion.
 pub fn recorded_deletion(object: &VoiceCampaign) -> Option<&DeletionStatus> {
     let ObjectMeta { uid, deletion_timestamp, .. } = &object.metadata;
-    object.status.as_ref()?.deletion.as_ref().filter(|deletion| {
+    object.status.as_ref()?.deletion.as_deref().filter(|deletion| {
         Some(&deletion.uid) == uid.as_ref() && Some(&deletion.requested_at) == deletion_timestamp.as_ref()
     })
 }

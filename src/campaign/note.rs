@@ -45,7 +45,7 @@ fn note(before: Option<&VoiceCampaignStatus>, after: &VoiceCampaignStatus) -> Op
         None if [Reason::CampaignNotFound, Reason::StreamSuddenlyEmpty].contains(&reason) => true,
         None => return None,
     };
-    let failed = after.deletion.as_ref().filter(|_| tried_again && ground(after).is_none());
+    let failed = after.deletion.as_deref().filter(|_| tried_again && ground(after).is_none());
     if let Some(text) = failed.and_then(status::unconfirmed) {
         return Some(Note { warning, reason: reason.as_str(), action: "Delete", text });
     }

@@ -147,7 +147,7 @@ mod tests {
         recorded.metadata.deletion_timestamp = Some(Time(Timestamp::UNIX_EPOCH));
         let deletion =
             DeletionStatus { ground: Some(GroundName::Deleted), ..status::new_deletion(&recorded) };
-        recorded.status.get_or_insert_default().deletion = Some(deletion);
+        recorded.status.get_or_insert_default().deletion = Some(Box::new(deletion));
         assert!(!is_left_behind(&recorded, &none, &[]));
         let mut orphan = object(json!({}));
         orphan.spec.deletion_policy = DeletionPolicy::Orphan;

@@ -93,10 +93,10 @@ pub fn of(
     VoiceCampaignStatus {
         observed_generation: object.metadata.generation,
         conditions,
-        campaign: campaign.cloned().or(stored.campaign),
+        campaign: campaign.cloned().map(Box::new).or(stored.campaign),
         account: stored.account,
         last_handled_refresh_at: stored.last_handled_refresh_at,
-        deletion,
+        deletion: deletion.map(Box::new),
     }
 }
 

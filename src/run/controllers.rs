@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use futures::StreamExt;
 use futures::channel::mpsc;
-use futures::stream::FuturesUnordered;
+use futures::stream::{self, FuturesUnordered};
+use futures::{Stream, StreamExt};
 use kube::core::DeserializeGuard;
 use kube::runtime::controller::{self, Controller};
 use kube::runtime::reflector::{self, ObjectRef, Store, store::Writer};
@@ -139,15 +139,14 @@ fn controller<S: CampaignService>(
         events: context.events.clone(),
         memory: connection::Memory::default(),
     });
-    let connection_watch = watch_connections(
+    let connections_watched = watch_connections(
         api::<KoreConnection>(&wiring.kube, namespace),
         (connections.clone(), connection_writer),
         campaigns.clone(),
         (connection_context.clone(), shared.wake.clone(), shared.connections_listed.clone()),
         wiring.health.clone(),
     );
-    // A controller of its own, in a task of its own: the watches of one share one backoff, and stall together.
-    let keep = Controller::for_stream(connection_watch, connections)
+    let keep = Controller::for_stream(stream::pending(), connections)
         .reconcile_on(connections_woken)
         .graceful_shutdown_on(stopped(wiring.stopping.clone()))
         .run(connection::reconcile, connection::error_policy, connection_context)
@@ -156,10 +155,10 @@ fn controller<S: CampaignService>(
                 report(&error);
             }
         });
-    let mut keep = tokio::spawn(keep);
-    let campaign_api = api::<VoiceCampaign>(&wiring.kube, namespace);
-    let campaign_watch = watch_campaigns(
-        campaign_api,
+    // In a task of its own: what one does, the other does not wait for.
+    let mut keep = tokio::spawn(either(keep, connections_watched));
+    let campaigns_watched = watch_campaigns(
+        api::<VoiceCampaign>(&wiring.kube, namespace),
         campaign_writer,
         campaigns.clone(),
         context.clone(),
@@ -167,8 +166,8 @@ fn controller<S: CampaignService>(
     );
     let connections_listed = shared.connections_listed.clone();
     let (stop, stop_early) = (stopped(wiring.stopping.clone()), stopped(wiring.stopping.clone()));
-    let run = Controller::for_stream(campaign_watch, campaigns)
-        .reconcile_on(woken)
+    let run = Controller::for_stream(stream::pending(), campaigns)
+        .reconcile_on(admitted(woken, shared.admission.clone()))
         .graceful_shutdown_on(stop)
         .run(campaign::reconcile::<S>, campaign::error_policy::<S>, context)
         .for_each(async |result| {
@@ -179,7 +178,7 @@ fn controller<S: CampaignService>(
     let run = async move {
         // Otherwise each campaign would ask the API server for a connection that the cache is about to show.
         tokio::select! {
-            () = connections_listed.wait() => run.await,
+            () = connections_listed.wait() => either(run, campaigns_watched).await,
             () = stop_early => {}
         }
     };
@@ -199,6 +198,30 @@ fn controller<S: CampaignService>(
         }
         keep.abort();
     }
+}
+
+/// Runs until one of them ends.
+async fn either(one: impl Future<Output = ()>, other: impl Future<Output = ()>) {
+    tokio::select! {
+        () = one => {}
+        () = other => {}
+    }
+}
+
+/// Hands on whom to reconcile when there is room for a pass. Thousands that are woken at once wait here as names: kube-rs would
+/// begin with all of them, and keep the room that it takes.
+fn admitted<K>(woken: Woken<K>, admission: Arc<Semaphore>) -> impl Stream<Item = ObjectRef<K>>
+where
+    K: Resource,
+{
+    woken.then(move |object| {
+        let admission = admission.clone();
+        async move {
+            // The semaphore is never closed. The pass itself asks again.
+            drop(admission.acquire().await);
+            object
+        }
+    })
 }
 
 fn api<K>(kube: &Kube, namespace: Option<&str>) -> Api<DeserializeGuard<K>>

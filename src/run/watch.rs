@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasher, Hasher, RandomState};
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,7 +10,7 @@ use futures::channel::oneshot;
 use futures::{Stream, StreamExt, future, stream};
 use kube::runtime::reflector::{ObjectRef, Store, store::Writer};
 use kube::runtime::{WatchStreamExt, watcher};
-use kube::{Api, ResourceExt};
+use kube::{Api, Resource, ResourceExt};
 
 use super::admin::Health;
 use crate::campaign::{self, Context, shown};
@@ -27,28 +28,34 @@ const PAGE_SIZE: u32 = 500;
 pub(super) type Campaign = campaign::Watched;
 pub(super) type Connection = connection::Watched;
 
-/// Keeps the cache of campaigns, and what follows from what is in it.
-pub(super) fn watch_campaigns<S: CampaignService>(
+/// Keeps the cache of campaigns, and what follows from what is in it; wakes each campaign once the cache shows its change.
+pub(super) async fn watch_campaigns<S: CampaignService>(
     api: Api<Campaign>,
     writer: Writer<Campaign>,
     store: Store<Campaign>,
     context: Arc<Context<S>>,
     (selected, health): (Selected, Arc<Health>),
-) -> impl Stream<Item = Result<Campaign, watcher::Error>> + Send {
+) {
+    let mut events = pin!(
+        relisting(move || watcher(api.clone(), watch_config().labels_from(selected.selector())))
+            .modify(prune)
+            .default_backoff()
+            .reflect(writer)
+    );
     let mut first = true;
     let mut before = Vec::new();
-    relisting(move || watcher(api.clone(), watch_config().labels_from(selected.selector())))
-        .modify(prune)
-        .default_backoff()
-        .reflect(writer)
-        .inspect(move |event| match event {
-            Ok(watcher::Event::Apply(object) | watcher::Event::InitApply(object)) => {
-                shown::present(object, &context);
+    while let Some(event) = events.next().await {
+        match event {
+            Ok(watcher::Event::Apply(object)) => {
+                shown::present(&object, &context);
+                context.wake.wake(reference(&object));
             }
-            Ok(watcher::Event::Delete(object)) => shown::gone(object, &context),
+            Ok(watcher::Event::InitApply(object)) => shown::present(&object, &context),
+            Ok(watcher::Event::Delete(object)) => shown::gone(&object, &context),
             Ok(watcher::Event::Init) => before = store.state(),
             Ok(watcher::Event::InitDone) => {
                 shown::listed(&std::mem::take(&mut before), &store, &context);
+                store.state().iter().for_each(|object| context.wake.wake(reference(object.as_ref())));
                 if std::mem::take(&mut first) {
                     context.listed.one_more();
                     tracing::info!(objects = store.len(), "Watching VoiceCampaigns");
@@ -56,72 +63,91 @@ pub(super) fn watch_campaigns<S: CampaignService>(
                 }
             }
             Err(error) => tracing::warn!(%error, "The watch of VoiceCampaigns was interrupted"),
-        })
-        .applied_objects()
+        }
+    }
 }
 
-/// Keeps the cache of connections, and wakes the campaigns of one that has changed.
-pub(super) fn watch_connections(
+/// Keeps the cache of connections; wakes each once the cache shows its change, and its campaigns, if that matters to them.
+pub(super) async fn watch_connections(
     api: Api<Connection>,
     (cache, writer): (Store<Connection>, Writer<Connection>),
     campaigns: Store<Campaign>,
     (context, wake, listed): (Arc<connection::Context>, Arc<Wake<Campaign>>, Arc<Listed>),
     health: Arc<Health>,
-) -> impl Stream<Item = Result<Connection, watcher::Error>> + Send {
+) {
+    let mut events = pin!(
+        relisting(move || watcher(api.clone(), watch_config()))
+            .modify(prune)
+            .default_backoff()
+            .reflect(writer)
+    );
+    let wake_users = |changed: &HashSet<ObjectRef<Connection>>| {
+        let campaigns = campaigns.state();
+        let users =
+            campaigns.iter().filter(|campaign| used_by(campaign).is_some_and(|of| changed.contains(&of)));
+        users.for_each(|campaign| wake.wake(reference(campaign.as_ref())));
+    };
+    let look_at = |connection: &Connection| {
+        context.connections.wake(&connection.namespace().unwrap_or_default(), &connection.name_any());
+    };
     let mut first = true;
     let mut known = HashMap::new();
     let mut before = Vec::new();
-    relisting(move || watcher(api.clone(), watch_config()))
-        .modify(prune)
-        .default_backoff()
-        .reflect(writer)
-        .inspect(move |event| {
-            let changed = match event {
-                Ok(watcher::Event::Apply(connection) | watcher::Event::InitApply(connection)) => {
-                    let matters = connection::what_matters(connection);
-                    let before = known.insert(ObjectRef::from_obj(connection), matters.clone());
-                    Some(connection).filter(|_| before.is_none_or(|before| before != matters))
+    while let Some(event) = events.next().await {
+        match event {
+            Ok(watcher::Event::Apply(connection)) => {
+                let (one, matters) = (reference(&connection), connection::what_matters(&connection));
+                if known.insert(one.clone(), matters.clone()).is_none_or(|before| before != matters) {
+                    wake_users(&HashSet::from([one]));
                 }
-                Ok(watcher::Event::Delete(connection)) => {
-                    known.remove(&ObjectRef::from_obj(connection));
-                    Some(connection)
-                }
-                Ok(watcher::Event::Init | watcher::Event::InitDone) | Err(_) => None,
-            };
-            let Some(changed) = changed else { return };
-            for campaign in campaigns.state().iter().filter(|campaign| uses(campaign, changed)) {
-                wake.wake(ObjectRef::from_obj(campaign.as_ref()));
+                look_at(&connection);
             }
-        })
-        .inspect(move |event| match event {
             Ok(watcher::Event::Delete(connection)) => {
-                tokio::spawn(connection::gone(connection.clone(), context.clone()));
+                known.remove(&reference(&connection));
+                wake_users(&HashSet::from([reference(&connection)]));
+                tokio::spawn(connection::gone(connection, context.clone()));
             }
+            Ok(watcher::Event::InitApply(_)) => {}
             Ok(watcher::Event::Init) => before = cache.state(),
             Ok(watcher::Event::InitDone) => {
-                let there: HashSet<_> =
-                    cache.state().iter().filter_map(|connection| connection.uid()).collect();
+                let there = cache.state();
+                let uids: HashSet<_> = there.iter().filter_map(|connection| connection.uid()).collect();
                 for missing in std::mem::take(&mut before) {
-                    if missing.uid().is_some_and(|uid| !there.contains(&uid)) {
+                    if missing.uid().is_some_and(|uid| !uids.contains(&uid)) {
                         tokio::spawn(connection::gone(Connection::clone(&missing), context.clone()));
                     }
                 }
+                let now: HashMap<_, _> = there
+                    .iter()
+                    .map(|connection| (reference(connection.as_ref()), connection::what_matters(connection)))
+                    .collect();
+                let changed = now.iter().filter(|(one, matters)| known.get(one) != Some(matters));
+                let gone = known.keys().filter(|one| !now.contains_key(one));
+                wake_users(&changed.map(|(one, _)| one).chain(gone).cloned().collect());
+                known = now;
+                there.iter().for_each(|connection| look_at(connection));
                 if std::mem::take(&mut first) {
                     listed.one_more();
                     health.shown();
                 }
             }
-            Ok(watcher::Event::InitApply(_) | watcher::Event::Apply(_)) => {}
             Err(error) => tracing::warn!(%error, "The watch of KoreConnections was interrupted"),
-        })
-        .applied_objects()
+        }
+    }
 }
 
-fn uses(campaign: &Campaign, connection: &Connection) -> bool {
-    campaign.0.as_ref().is_ok_and(|campaign| {
-        campaign.namespace() == connection.namespace()
-            && campaign.spec.connection_ref.name == connection.name_any()
-    })
+/// The connection that a campaign uses.
+fn used_by(campaign: &Campaign) -> Option<ObjectRef<Connection>> {
+    let campaign = campaign.0.as_ref().ok()?;
+    Some(ObjectRef::new(&campaign.spec.connection_ref.name).within(&campaign.namespace()?))
+}
+
+/// The name of an object, and no more: thousands wait for their turn.
+fn reference<K>(object: &K) -> ObjectRef<K>
+where
+    K: Resource<DynamicType = ()>,
+{
+    ObjectRef::new(&object.name_any()).within(&object.namespace().unwrap_or_default())
 }
 
 /// A watch that begins anew, with a list, from time to time, each at a time of its own; and whenever it was interrupted.

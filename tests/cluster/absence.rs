@@ -25,7 +25,7 @@ fn behaviour() -> Behaviour {
 }
 
 /// The last record of the deletion that a watcher has seen when the object was gone.
-async fn last_record(world: &World) -> tokio::task::JoinHandle<DeletionStatus> {
+async fn last_record(world: &World) -> tokio::task::JoinHandle<Box<DeletionStatus>> {
     let mut events = Box::pin(watcher(world.campaigns().await, watcher::Config::default()).default_backoff());
     let (listed, ready) = tokio::sync::oneshot::channel();
     let mut listed = Some(listed);

@@ -90,6 +90,31 @@ async fn an_object_that_is_there_is_not_taken_for_gone() {
     assert!(!operator.output().contains("Could not finish a pass"), "{}", operator.output());
 }
 
+/// A deletion that only a list shows is not lost, however long the other pages of the list take.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_deletion_on_the_first_of_two_pages_is_done() {
+    const OBJECTS: usize = 520;
+    let world = World::new("two-pages").await;
+    let manifests: Vec<_> = (0..OBJECTS).map(|n| world.campaign(&format!("c{n}"), &json!({}))).collect();
+    world.kore.seed(world.key("c0"), &json!({}));
+    let list = json!({"apiVersion": "v1", "kind": "List", "items": manifests}).to_string();
+    world.kubectl.apply(&list).unwrap();
+    let (_operator, proxy, nemesis) = behind_a_proxy(&world);
+    world.wait_for_reason("c0", "CampaignFound");
+    let mut faults = plan(&[Kind::NextPage], Lasting::Times(1), Action::Delay { ms: 5000 });
+    // So that both watches list anew, some seconds later.
+    faults.faults.extend(plan(&[Kind::Watch], Lasting::Times(2), expired()).faults);
+    let busy = Action::Answer(Answer::status(503));
+    faults.faults.extend(plan(&[Kind::Read], Lasting::ForMs(3000), busy).faults);
+    nemesis.arm(faults);
+    proxy.cut_all();
+    world.delete("c0");
+    world.wait_until_gone("c0");
+    assert!(nemesis.spent(), "the second page was not delayed");
+    assert!(!world.in_kore("c0"));
+    world.assert_no_violations();
+}
+
 /// K5: the version that a list was begun at is compacted before its second page. The list begins anew; nothing in it is
 /// taken for gone meanwhile.
 #[tokio::test(flavor = "multi_thread")]
@@ -101,13 +126,10 @@ async fn a_list_that_expires_between_two_pages_loses_nothing() {
     let list = json!({"apiVersion": "v1", "kind": "List", "items": manifests}).to_string();
     world.kubectl.apply(&list).unwrap();
     let (mut operator, proxy, nemesis) = behind_a_proxy(&world);
-    world.wait_for_reason("c519", "ConnectionNotFound");
-    let expired = json!({"kind": "Status", "apiVersion": "v1", "status": "Failure", "reason": "Expired",
-        "message": "The provided continue parameter is too old", "code": 410});
-    let then = Action::Answer(Answer { body: expired.to_string(), ..Answer::status(410) });
-    let mut faults = plan(&[Kind::NextPage], Lasting::Times(2), then.clone());
+    ["c0", "c519"].iter().for_each(|name| drop(world.wait_for_reason(name, "ConnectionNotFound")));
+    let mut faults = plan(&[Kind::NextPage], Lasting::Times(2), expired());
     // So that both watches list anew.
-    faults.faults.extend(plan(&[Kind::Watch], Lasting::Times(2), then).faults);
+    faults.faults.extend(plan(&[Kind::Watch], Lasting::Times(2), expired()).faults);
     nemesis.arm(faults);
     proxy.cut_all();
     world.patch_spec("c0", &json!({"deletionPolicy": "Orphan"}));
@@ -119,4 +141,11 @@ async fn a_list_that_expires_between_two_pages_loses_nothing() {
     assert!(nemesis.spent(), "a page was not refused");
     assert!(!operator.output().contains("may still call people"), "what is there was taken for gone");
     assert!(operator.is_running() && world.kore.journal().is_empty());
+}
+
+/// A version that the API server does not know any more.
+fn expired() -> Action {
+    let body = json!({"kind": "Status", "apiVersion": "v1", "status": "Failure", "reason": "Expired",
+        "message": "The provided continue parameter is too old", "code": 410});
+    Action::Answer(Answer { body: body.to_string(), ..Answer::status(410) })
 }

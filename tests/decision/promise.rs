@@ -152,7 +152,7 @@ prop_compose! {
         finalizers in prop::sample::select(vec![vec![], vec!["theirs"], vec![REMOTE_CAMPAIGN.name()], vec!["theirs", REMOTE_CAMPAIGN.name()]]),
         orphan: bool,
         suspend in prop::bool::weighted(0.2),
-        deletion in prop::option::of(any_deletion()),
+        deletion in prop::option::of(any_deletion().prop_map(Box::new)),
         observed_generation in prop::option::of(1i64..4),
     ) -> VoiceCampaign {
         let mut object = if being_deleted { deleted() } else { living() };

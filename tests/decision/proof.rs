@@ -46,8 +46,8 @@ fn proving(proof: ProofStatus) -> VoiceCampaign {
     let connection = usable();
     let written =
         status(decide(&Observed { attempt: Some(&attempt), ..observed(&object, &connection) }, at(0)));
-    let deletion = DeletionStatus { proof: Some(proof), ..written.deletion.clone().unwrap() };
-    object.status = Some(VoiceCampaignStatus { deletion: Some(deletion), ..written });
+    let deletion = DeletionStatus { proof: Some(proof), ..*written.deletion.clone().unwrap() };
+    object.status = Some(VoiceCampaignStatus { deletion: Some(Box::new(deletion)), ..written });
     object
 }
 

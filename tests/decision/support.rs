@@ -76,7 +76,8 @@ pub fn record() -> DeletionStatus {
 }
 
 pub fn with(mut object: VoiceCampaign, deletion: DeletionStatus) -> VoiceCampaign {
-    object.status = Some(VoiceCampaignStatus { deletion: Some(deletion), ..VoiceCampaignStatus::default() });
+    object.status =
+        Some(VoiceCampaignStatus { deletion: Some(Box::new(deletion)), ..VoiceCampaignStatus::default() });
     object
 }
 

@@ -238,7 +238,7 @@ impl Stored {
     }
 
     pub fn deletion(&self) -> Option<&DeletionStatus> {
-        self.status.known.as_ref()?.deletion.as_ref()
+        self.status.known.as_ref()?.deletion.as_deref()
     }
 }
 

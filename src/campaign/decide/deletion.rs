@@ -113,7 +113,7 @@ fn prove(observed: &Observed<'_>, proof: &ProofStatus, record: DeletionStatus, n
 fn wait(observed: &Observed<'_>, record: DeletionStatus, until: Timestamp, now: Timestamp) -> Plan {
     // What was said about this very wait stays said: it may have been the quota, not the last answer.
     let stored = observed.object.status.as_ref();
-    let told = stored.filter(|status| status.deletion.as_ref() == Some(&record)).map(status::reason);
+    let told = stored.filter(|status| status.deletion.as_deref() == Some(&record)).map(status::reason);
     let situation = match told {
         Some(Reason::WaitingForQuota) => Situation::Unchanged,
         Some(_) | None if record.proof.is_some() => Situation::Proving,

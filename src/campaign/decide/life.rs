@@ -138,7 +138,7 @@ fn by_look(look: &Look) -> Sighting {
 /// What a listing says of the campaign, if it says anything.
 fn by_listing(object: &VoiceCampaign, read: &StreamListing) -> Option<Sighting> {
     let StreamListing { listing, suddenly_empty, .. } = read;
-    let known = object.status.as_ref().and_then(|status| status.campaign.as_ref());
+    let known = object.status.as_ref().and_then(|status| status.campaign.as_deref());
     if let Some(row) = listing.get(&object.spec.campaign_id) {
         return Some(Sighting::Found(Box::new(row.clone().completed_by(known))));
     }

@@ -4,12 +4,14 @@
 //! So a manifest that was moved (apply the new, delete the old) is seen as such. Where each namespace has a watch of its
 //! own, one may be behind another, and the API server is asked before a campaign is deleted.
 
-use std::collections::HashMap;
+use std::collections::hash_map::RandomState;
+use std::hash::BuildHasher;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use hashbrown::HashTable;
 use jiff::{SignedDuration, Timestamp};
-use kube::ResourceExt;
 use kube::runtime::reflector::ObjectRef;
+use kube::{Resource, ResourceExt};
 
 use super::context::Watched;
 use super::ground::{REMOTE_CAMPAIGN, recorded_deletion};
@@ -35,23 +37,12 @@ pub struct Claims {
     index: Mutex<Index>,
 }
 
+/// The objects of the caches that can be read (or could be, when they were shown last), by what they name. They are shared with
+/// the caches, because there are thousands.
 #[derive(Default)]
 struct Index {
-    /// By stream and by campaign id. Mostly there is one, with its uid: a map of its own for each would take as much memory as
-    /// the object.
-    streams: HashMap<String, HashMap<String, Vec<(String, Claim)>>>,
-    /// Stream and campaign id of each uid: an object may be unreadable when it goes.
-    named: HashMap<String, (String, String)>,
-}
-
-/// What one VoiceCampaign claims.
-#[derive(Clone, Debug)]
-struct Claim {
-    namespace: String,
-    name: String,
-    connection: String,
-    keeps: bool,
-    alive: Alive,
+    objects: HashTable<Arc<Watched>>,
+    hasher: RandomState,
 }
 
 /// When the campaign was last known to be there.
@@ -84,13 +75,10 @@ impl Claims {
         for namespace in self.namespaces.iter().filter(|namespace| Some(*namespace) != own.as_ref()) {
             let fields = format!("spec.campaignId={}", object.spec.campaign_id);
             let found = self.kube.select::<VoiceCampaign>(namespace, &fields).await?;
-            let found = found.iter().filter_map(|found| found.0.as_ref().ok()).filter(|found| {
-                found.spec.stream_id == object.spec.stream_id
-                    && found.spec.campaign_id == object.spec.campaign_id
-            });
+            let found = found.iter().filter_map(readable).filter(|found| same_campaign(found, object));
             let account = self.account_of(object);
-            let found = found.map(Claim::of).filter(|claim| self.may_be_of(account.as_ref(), claim));
-            others.extend(found.map(OtherClaim::from));
+            let found = found.filter(|found| self.may_be_of(account.as_ref(), found));
+            others.extend(found.map(claim));
         }
         others.sort_unstable();
         others.dedup();
@@ -98,64 +86,25 @@ impl Claims {
     }
 
     /// The watch shows an object. Returns the others that name the same campaign, if this concerns them.
-    pub fn shown(&self, object: &VoiceCampaign) -> Vec<ObjectRef<Watched>> {
-        let Some(uid) = object.uid() else { return Vec::new() };
-        let claim = Claim::of(object);
-        let keeps = claim.keeps;
-        let (stream_id, campaign_id) = (object.spec.stream_id.clone(), object.spec.campaign_id.clone());
-        let mut index = self.index();
-        index.named.insert(uid.clone(), (stream_id.clone(), campaign_id.clone()));
-        let one = || Vec::with_capacity(1);
-        let claims = index.streams.entry(stream_id).or_default().entry(campaign_id).or_insert_with(one);
-        let others = |claims: &[(String, Claim)]| -> Vec<_> {
-            claims.iter().filter(|(other, _)| *other != uid).map(|(_, claim)| claim.object()).collect()
-        };
-        match claims.iter_mut().find(|(other, _)| *other == uid) {
-            Some((_, known)) => {
-                let before = std::mem::replace(known, claim);
-                if before.keeps == keeps { Vec::new() } else { others(claims) }
-            }
-            None => {
-                let others = others(claims);
-                claims.push((uid, claim));
-                others
-            }
-        }
+    pub fn shown(&self, object: &Arc<Watched>) -> Vec<ObjectRef<Watched>> {
+        self.index().shown(object)
     }
 
     /// The watch has shown that an object is gone. Returns the others that name the same campaign.
-    pub fn gone(&self, uid: &str) -> Vec<ObjectRef<Watched>> {
-        let mut index = self.index();
-        let Some((stream_id, campaign_id)) = index.named.remove(uid) else { return Vec::new() };
-        let Some(stream) = index.streams.get_mut(&stream_id) else { return Vec::new() };
-        let Some(claims) = stream.get_mut(&campaign_id) else { return Vec::new() };
-        claims.retain(|(other, _)| other != uid);
-        let others: Vec<_> = claims.iter().map(|(_, claim)| claim.object()).collect();
-        if claims.is_empty() {
-            stream.remove(&campaign_id);
-        }
-        if stream.is_empty() {
-            index.streams.remove(&stream_id);
-        }
-        others
+    pub fn gone(&self, object: &Watched) -> Vec<ObjectRef<Watched>> {
+        self.index().gone(object)
     }
 
     /// The other objects that name the same campaign, in the order of their names.
     pub fn others(&self, object: &VoiceCampaign) -> Vec<OtherClaim> {
-        let uid = object.uid().unwrap_or_default();
         let index = self.index();
-        let stream = index.streams.get(&object.spec.stream_id);
-        let claims = stream.and_then(|stream| stream.get(&object.spec.campaign_id));
-        let mut others = claims.into_iter().flatten().filter(|(other, _)| *other != uid).peekable();
+        let mut others = index.others(object).peekable();
         if others.peek().is_none() {
             return Vec::new();
         }
         let account = self.account_of(object);
-        let mut others: Vec<_> = others
-            .map(|(_, claim)| claim.clone())
-            .filter(|claim| self.may_be_of(account.as_ref(), claim))
-            .map(OtherClaim::from)
-            .collect();
+        let mut others: Vec<_> =
+            others.filter(|other| self.may_be_of(account.as_ref(), other)).map(claim).collect();
         others.sort_unstable();
         others
     }
@@ -163,16 +112,13 @@ impl Claims {
     /// Whether campaigns of a stream were there shortly before, and nothing explains that they are not there now.
     pub fn were_alive(&self, account: &Account, stream_id: &str, now: Timestamp) -> bool {
         let index = self.index();
-        let claims = index
-            .streams
-            .get(stream_id)
-            .into_iter()
-            .flat_map(HashMap::values)
-            .flatten()
-            .map(|(_, claim)| claim);
+        let objects = index.objects.iter().filter_map(|object| readable(object));
         let mut explained = 0;
-        for claim in claims.filter(|claim| self.may_be_of(Some(account), claim)) {
-            match claim.alive {
+        for object in objects.filter(|object| object.spec.stream_id == stream_id) {
+            if !self.may_be_of(Some(account), object) {
+                continue;
+            }
+            match alive(object) {
                 Alive::Still => return true,
                 Alive::Until(time) if time + SHORTLY > now => return true,
                 Alive::PerhapsDeleted => explained += 1,
@@ -187,9 +133,9 @@ impl Claims {
         self.connections.account(&object.namespace().unwrap_or_default(), &object.spec.connection_ref.name)
     }
 
-    /// Whether a claim may be one of this account; without a connection nobody knows.
-    fn may_be_of(&self, account: Option<&Account>, claim: &Claim) -> bool {
-        let theirs = self.connections.account(&claim.namespace, &claim.connection);
+    /// Whether the campaign of an object may be one of this account; without a connection nobody knows.
+    fn may_be_of(&self, account: Option<&Account>, object: &VoiceCampaign) -> bool {
+        let theirs = self.account_of(object);
         account.is_none() || theirs.is_none() || account == theirs.as_ref()
     }
 
@@ -198,27 +144,75 @@ impl Claims {
     }
 }
 
-impl From<Claim> for OtherClaim {
-    fn from(claim: Claim) -> Self {
-        Self { name: format!("{}/{}", claim.namespace, claim.name), keeps: claim.keeps }
-    }
-}
-
-impl Claim {
-    fn of(object: &VoiceCampaign) -> Self {
-        let living = object.metadata.deletion_timestamp.is_none();
-        Self {
-            namespace: object.namespace().unwrap_or_default(),
-            name: object.name_any(),
-            connection: object.spec.connection_ref.name.clone(),
-            keeps: living && object.spec.deletion_policy == DeletionPolicy::Delete,
-            alive: alive(object),
+impl Index {
+    fn shown(&mut self, object: &Arc<Watched>) -> Vec<ObjectRef<Watched>> {
+        let Some(campaign) = readable(object) else { return Vec::new() };
+        let others = self.others(campaign).map(reference).collect();
+        let Self { objects, hasher } = self;
+        let hash = |object: &VoiceCampaign| hash(hasher, object);
+        let itself = |known: &Arc<Watched>| is_itself(known, campaign);
+        match objects.find_mut(hash(campaign), itself) {
+            Some(known) => {
+                let before = std::mem::replace(known, object.clone());
+                if readable(&before).map(keeps) == Some(keeps(campaign)) { Vec::new() } else { others }
+            }
+            None => {
+                objects
+                    .insert_unique(hash(campaign), object.clone(), |known| readable(known).map_or(0, hash));
+                others
+            }
         }
     }
 
-    fn object(&self) -> ObjectRef<Watched> {
-        ObjectRef::new(&self.name).within(&self.namespace)
+    fn gone(&mut self, object: &Watched) -> Vec<ObjectRef<Watched>> {
+        let uid = object.meta().uid.as_ref();
+        // It may have been readable earlier.
+        let earlier = || self.objects.iter().find(|known| known.meta().uid.as_ref() == uid).cloned();
+        let known = if object.0.is_err() { earlier() } else { None };
+        let Some(campaign) = readable(known.as_deref().unwrap_or(object)) else { return Vec::new() };
+        let hash = hash(&self.hasher, campaign);
+        if let Ok(entry) = self.objects.find_entry(hash, |known| is_itself(known, campaign)) {
+            entry.remove();
+        }
+        self.others(campaign).map(reference).collect()
     }
+
+    /// The others that name the same campaign.
+    fn others<'a>(&'a self, object: &'a VoiceCampaign) -> impl Iterator<Item = &'a VoiceCampaign> {
+        let same = self.objects.iter_hash(hash(&self.hasher, object)).filter_map(|known| readable(known));
+        same.filter(|known| same_campaign(known, object) && known.metadata.uid != object.metadata.uid)
+    }
+}
+
+fn readable(object: &Watched) -> Option<&VoiceCampaign> {
+    object.0.as_ref().ok()
+}
+
+fn hash(hasher: &RandomState, object: &VoiceCampaign) -> u64 {
+    hasher.hash_one((&object.spec.stream_id, &object.spec.campaign_id))
+}
+
+fn same_campaign(one: &VoiceCampaign, other: &VoiceCampaign) -> bool {
+    one.spec.stream_id == other.spec.stream_id && one.spec.campaign_id == other.spec.campaign_id
+}
+
+/// Whether it is the object of this uid, as it was shown before.
+fn is_itself(known: &Watched, object: &VoiceCampaign) -> bool {
+    known.meta().uid == object.metadata.uid
+}
+
+fn reference(object: &VoiceCampaign) -> ObjectRef<Watched> {
+    ObjectRef::new(&object.name_any()).within(&object.namespace().unwrap_or_default())
+}
+
+fn claim(object: &VoiceCampaign) -> OtherClaim {
+    let name = format!("{}/{}", object.namespace().unwrap_or_default(), object.name_any());
+    OtherClaim { name, keeps: keeps(object) }
+}
+
+/// Whether it is to keep its campaign.
+fn keeps(object: &VoiceCampaign) -> bool {
+    object.metadata.deletion_timestamp.is_none() && object.spec.deletion_policy == DeletionPolicy::Delete
 }
 
 /// When the campaign was last known to be there. `Ready` turns from True when it is missed, or a deletion begins.
@@ -243,5 +237,73 @@ fn alive(object: &VoiceCampaign) -> Alive {
         Some(ready) if ready.status == "True" => Alive::Still,
         Some(ready) => Alive::Until(ready.last_transition_time.0),
         None => Alive::Unknown,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::{Value, json};
+
+    fn shown(value: &Value) -> Arc<Watched> {
+        Arc::new(serde_json::from_value(value.clone()).unwrap())
+    }
+
+    fn object(name: &str, policy: &str) -> Value {
+        json!({"apiVersion": "voicecampaign.dev/v1alpha1", "kind": "VoiceCampaign",
+            "metadata": {"name": name, "namespace": "n", "uid": format!("uid-{name}")},
+            "spec": {"connectionRef": {"name": "c"}, "streamId": "st-1", "campaignId": "cd-1",
+                     "deletionPolicy": policy}})
+    }
+
+    fn misfit(name: &str) -> Arc<Watched> {
+        let mut object = object(name, "Delete");
+        object["spec"] = json!({"streamId": 1});
+        shown(&object)
+    }
+
+    fn names(objects: Vec<ObjectRef<Watched>>) -> Vec<String> {
+        objects.into_iter().map(|object| object.name).collect()
+    }
+
+    /// The others are told when there is one more, when it keeps the campaign no more, and when it is gone; readable or not.
+    #[test]
+    fn the_others_are_told_of_what_concerns_them() {
+        let mut index = Index::default();
+        let (a, b) = (shown(&object("a", "Delete")), shown(&object("b", "Delete")));
+        assert!(index.shown(&a).is_empty());
+        assert_eq!(names(index.shown(&b)), ["a"]);
+        assert!(index.shown(&b).is_empty(), "nothing new");
+        assert_eq!(names(index.shown(&shown(&object("b", "Orphan")))), ["a"]);
+        let mut foreign = object("foreign", "Delete");
+        foreign["spec"]["campaignId"] = json!("cd-2");
+        assert!(index.shown(&shown(&foreign)).is_empty(), "another campaign");
+        assert!(index.shown(&misfit("b")).is_empty(), "it counts as it was");
+        assert_eq!(names(index.gone(&misfit("b"))), ["a"]);
+        assert!(index.gone(&misfit("b")).is_empty() && index.gone(&misfit("unknown")).is_empty());
+        assert!(index.gone(&a).is_empty());
+        index.gone(&shown(&foreign));
+        assert!(index.objects.is_empty(), "nothing is kept of what has gone");
+    }
+
+    /// However many there are, each is found again.
+    #[test]
+    fn thousands_are_told_apart() {
+        let mut index = Index::default();
+        let objects: Vec<_> = (0..3000)
+            .map(|number| {
+                let mut object = object(&format!("o-{number}"), "Delete");
+                object["spec"]["campaignId"] = json!(format!("cd-{}", number / 2));
+                shown(&object)
+            })
+            .collect();
+        for (number, object) in objects.iter().enumerate() {
+            assert_eq!(index.shown(object).len(), number % 2);
+        }
+        objects.iter().for_each(|object| assert!(index.shown(object).is_empty()));
+        for (number, object) in objects.iter().enumerate() {
+            assert_eq!(index.gone(object).len(), 1 - number % 2);
+        }
+        assert!(index.objects.is_empty());
     }
 }

@@ -39,15 +39,33 @@ pub struct Written {
     pub status: Box<VoiceCampaignStatus>,
 }
 
+impl Remembered {
+    /// Whether it is as good as none.
+    fn is_nothing(&self) -> bool {
+        let Self { attempt, written, looked, releasing, over_since, failures } = self;
+        attempt.is_none()
+            && written.is_none()
+            && looked.is_none()
+            && !releasing
+            && over_since.is_none()
+            && *failures == 0
+    }
+}
+
 impl Memory {
     /// What is known of an object.
     pub fn recall(&self, uid: &str) -> Remembered {
         self.objects().get(uid).cloned().unwrap_or_default()
     }
 
-    /// Changes what is known of an object.
+    /// Changes what is known of an object. One of which nothing is known takes no room: there are thousands.
     pub fn note(&self, uid: &str, change: impl FnOnce(&mut Remembered)) {
-        change(self.objects().entry(uid.to_owned()).or_default());
+        let mut objects = self.objects();
+        let mut known = objects.remove(uid).unwrap_or_default();
+        change(&mut known);
+        if !known.is_nothing() {
+            objects.insert(uid.to_owned(), known);
+        }
     }
 
     /// The object is over with, as far as we have seen.
@@ -74,10 +92,8 @@ impl Memory {
 
     /// Counts a failed pass, and tells how many failed in a row.
     pub fn failed(&self, uid: &str) -> u32 {
-        let mut objects = self.objects();
-        let remembered = objects.entry(uid.to_owned()).or_default();
-        remembered.failures = remembered.failures.saturating_add(1);
-        remembered.failures
+        self.note(uid, |remembered| remembered.failures = remembered.failures.saturating_add(1));
+        self.failures(uid)
     }
 
     /// How many passes in a row have failed.
@@ -87,9 +103,7 @@ impl Memory {
 
     /// A pass came to its end.
     pub fn succeeded(&self, uid: &str) {
-        if let Some(remembered) = self.objects().get_mut(uid) {
-            remembered.failures = 0;
-        }
+        self.note(uid, |remembered| remembered.failures = 0);
     }
 
     /// Forgets an object that is gone, and returns what was known of it.
@@ -104,5 +118,23 @@ impl Memory {
 
     fn objects(&self) -> MutexGuard<'_, HashMap<String, Remembered>> {
         self.objects.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_object_of_which_nothing_is_known_takes_no_room() {
+        let memory = Memory::default();
+        memory.note("u", |remembered| remembered.releasing = true);
+        assert_eq!((memory.failed("u"), memory.failed("v"), memory.objects().len()), (1, 1, 2));
+        memory.succeeded("u");
+        memory.succeeded("v");
+        assert!(memory.recall("u").releasing);
+        assert_eq!(memory.objects().len(), 1);
+        memory.note("u", |remembered| remembered.releasing = false);
+        assert!(memory.objects().is_empty());
     }
 }

@@ -4,8 +4,7 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use kube::ResourceExt;
-use kube::runtime::reflector::Store;
+use kube::{Resource, ResourceExt};
 
 use super::context::{Context, Watched};
 use super::ground::{needs_connection, recorded_deletion};
@@ -17,10 +16,11 @@ use crate::kore::{Account, CampaignService};
 use crate::kube_ext::Note;
 
 /// An object is there.
-pub fn present<S: CampaignService>(object: &Watched, context: &Context<S>) {
-    let Ok(object) = &object.0 else { return };
+pub fn present<S: CampaignService>(object: &Arc<Watched>, context: &Context<S>) {
     context.claims.shown(object).into_iter().for_each(|other| context.wake.wake(other));
-    uses_connection(object, context);
+    if let Ok(object) = &object.0 {
+        uses_connection(object, context);
+    }
 }
 
 /// An object may need its connection, or need it no more.
@@ -47,7 +47,7 @@ pub(super) fn needs_none<S>(uid: &str, context: &Context<S>) {
 pub fn gone<S: CampaignService>(object: &Watched, context: &Arc<Context<S>>) {
     let uid = object.uid().unwrap_or_default();
     let others = object.0.as_ref().map(|object| context.claims.others(object)).unwrap_or_default();
-    context.claims.gone(&uid).into_iter().for_each(|other| context.wake.wake(other));
+    context.claims.gone(object).into_iter().for_each(|other| context.wake.wake(other));
     needs_none(&uid, context);
     context.accounts.forget(&uid);
     context.streams.forget(&uid);
@@ -63,13 +63,10 @@ pub fn gone<S: CampaignService>(object: &Watched, context: &Arc<Context<S>>) {
     }
 }
 
-/// The watch has listed all objects anew. What was there before and is not any more is gone; nobody has seen how.
-pub fn listed<S: CampaignService>(before: &[Arc<Watched>], now: &Store<Watched>, context: &Arc<Context<S>>) {
-    let there: HashSet<_> = now.state().iter().filter_map(|object| object.uid()).collect();
-    for object in before.iter().filter(|object| object.uid().is_some_and(|uid| !there.contains(&uid))) {
-        gone(object, context);
-    }
-    context.memory.retain(|uid| there.contains(uid));
+/// The watch has listed all objects: nothing needs to be remembered of others.
+pub fn listed<S: CampaignService>(all: &[Arc<Watched>], context: &Context<S>) {
+    let uids: HashSet<_> = all.iter().filter_map(|object| object.meta().uid.as_deref()).collect();
+    context.memory.retain(|uid| uids.contains(uid));
 }
 
 /// Whether a campaign may still be there, and nobody cares for it any more.

@@ -1,5 +1,5 @@
-use std::collections::{HashMap, HashSet};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Which objects use which connection, as the watches show it.
 #[derive(Default)]
@@ -12,40 +12,52 @@ pub type ConnectionKey = (String, String);
 
 #[derive(Default)]
 struct Index {
-    /// Uids by connection.
-    connections: HashMap<ConnectionKey, HashSet<String>>,
-    /// The connection of each uid: an object may be unreadable when it goes.
-    used: HashMap<String, ConnectionKey>,
+    /// How many objects use each.
+    connections: HashMap<Arc<ConnectionKey>, usize>,
+    /// The connection of each uid.
+    used: HashMap<Box<str>, Arc<ConnectionKey>>,
 }
 
 impl Users {
     /// An object uses a connection. Whether that is news.
     pub fn uses(&self, uid: &str, connection: ConnectionKey) -> bool {
         let mut index = self.index();
-        index.used.insert(uid.to_owned(), connection.clone());
-        index.connections.entry(connection).or_default().insert(uid.to_owned())
+        if index.used.get(uid).is_some_and(|known| **known == connection) {
+            return false;
+        }
+        index.forget(uid);
+        let known = index.connections.get_key_value(&connection).map(|(key, _)| key.clone());
+        let key = known.unwrap_or_else(|| Arc::new(connection));
+        *index.connections.entry(key.clone()).or_default() += 1;
+        index.used.insert(uid.into(), key);
+        true
     }
 
     /// An object needs no connection any more. Which one it has used.
     pub fn gone(&self, uid: &str) -> Option<ConnectionKey> {
-        let mut index = self.index();
-        let connection = index.used.remove(uid)?;
-        let users = index.connections.get_mut(&connection)?;
-        users.remove(uid);
-        if users.is_empty() {
-            index.connections.remove(&connection);
-        }
-        Some(connection)
+        self.index().forget(uid).map(|connection| (*connection).clone())
     }
 
     /// How many objects use a connection.
     pub fn count(&self, namespace: &str, connection: &str) -> usize {
         let key = (namespace.to_owned(), connection.to_owned());
-        self.index().connections.get(&key).map_or(0, HashSet::len)
+        self.index().connections.get(&key).copied().unwrap_or_default()
     }
 
     fn index(&self) -> MutexGuard<'_, Index> {
         self.index.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Index {
+    fn forget(&mut self, uid: &str) -> Option<Arc<ConnectionKey>> {
+        let connection = self.used.remove(uid)?;
+        let users = self.connections.get_mut(&connection)?;
+        *users -= 1;
+        if *users == 0 {
+            self.connections.remove(&connection);
+        }
+        Some(connection)
     }
 }
 
@@ -60,6 +72,9 @@ mod tests {
         assert!(!users.uses("u-1", key.clone()));
         assert!(users.uses("u-2", key.clone()));
         assert_eq!(users.count("n", "c"), 2);
+        assert!(users.uses("u-2", ("n".into(), "d".into())));
+        assert_eq!((users.count("n", "c"), users.count("n", "d")), (1, 1));
+        assert!(users.uses("u-2", key.clone()));
         assert_eq!(users.gone("u-1"), Some(key.clone()));
         assert_eq!(users.gone("u-1"), None);
         assert_eq!((users.count("n", "c"), users.count("n", "d")), (1, 0));

@@ -1,6 +1,7 @@
 //! What kube-rs does not bring, or brings in a form that cost others an outage: finalizers that test the uid, writes
 //! with a deadline, events that may fail, a lease that can't be stolen by a wrong clock, a cache without ballast.
 
+mod cache;
 mod events;
 mod finalizer;
 mod lease;
@@ -12,6 +13,7 @@ mod time;
 mod wake;
 mod write;
 
+pub use cache::{Cache, Shown};
 pub use events::{Events, Note};
 pub use finalizer::Finalizer;
 pub use lease::{Candidate, Leadership};

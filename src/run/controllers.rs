@@ -1,6 +1,7 @@
 //! The controllers of campaigns and of connections: one of each per namespace that is worked in, or one for all.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures::channel::mpsc;
 use futures::stream::{self, FuturesUnordered};
@@ -24,6 +25,9 @@ use crate::metrics::Metrics;
 
 /// Objects that somebody wants to have reconciled.
 type Woken<K> = mpsc::UnboundedReceiver<ObjectRef<K>>;
+
+/// How long kube-rs takes to begin a pass: its scheduler counts in milliseconds.
+const BEGUN: Duration = Duration::from_millis(5);
 
 /// What the controllers share.
 pub(super) struct Wiring<S> {
@@ -141,7 +145,7 @@ fn controller<S: CampaignService>(
     });
     let connections_watched = watch_connections(
         api::<KoreConnection>(&wiring.kube, namespace),
-        (connections.clone(), connection_writer),
+        connection_writer,
         campaigns.clone(),
         (connection_context.clone(), shared.wake.clone(), shared.connections_listed.clone()),
         wiring.health.clone(),
@@ -160,7 +164,6 @@ fn controller<S: CampaignService>(
     let campaigns_watched = watch_campaigns(
         api::<VoiceCampaign>(&wiring.kube, namespace),
         campaign_writer,
-        campaigns.clone(),
         context.clone(),
         (wiring.selected.clone(), wiring.health.clone()),
     );
@@ -214,14 +217,21 @@ fn admitted<K>(woken: Woken<K>, admission: Arc<Semaphore>) -> impl Stream<Item =
 where
     K: Resource,
 {
-    woken.then(move |object| {
-        let admission = admission.clone();
-        async move {
-            // The semaphore is never closed. The pass itself asks again.
-            drop(admission.acquire().await);
-            object
-        }
-    })
+    woken
+        .ready_chunks(ADMITTED)
+        .then(move |objects| {
+            let admission = admission.clone();
+            async move {
+                if objects.len() == ADMITTED {
+                    // There are many. Those before them have begun by then, and it is seen whether there is room.
+                    tokio::time::sleep(BEGUN).await;
+                }
+                // The semaphore is never closed. The passes themselves ask again.
+                drop(admission.acquire().await);
+                stream::iter(objects)
+            }
+        })
+        .flatten()
 }
 
 fn api<K>(kube: &Kube, namespace: Option<&str>) -> Api<DeserializeGuard<K>>

@@ -16,14 +16,14 @@ use super::admin::Health;
 use crate::campaign::{self, Context, shown};
 use crate::connection;
 use crate::kore::CampaignService;
-use crate::kube_ext::{Listed, Selected, Wake, prune};
+use crate::kube_ext::{Cache, Listed, Selected, Shown, Wake, prune};
 
 /// A watch is begun anew after this time. Below the 240 s after which cloud load balancers silently drop a connection.
 const WATCH_SECONDS: u32 = 220;
 /// A watch can lose an event; so now and then everything is listed anew: after this time, and up to as much again.
 const RELIST: Duration = Duration::from_secs(12 * 60);
-/// Objects per page of a list.
-const PAGE_SIZE: u32 = 500;
+/// Objects per page of a list: a page is read as a whole, with the managed fields, which are most of it.
+const PAGE_SIZE: u32 = 100;
 
 pub(super) type Campaign = campaign::Watched;
 pub(super) type Connection = connection::Watched;
@@ -32,7 +32,6 @@ pub(super) type Connection = connection::Watched;
 pub(super) async fn watch_campaigns<S: CampaignService>(
     api: Api<Campaign>,
     writer: Writer<Campaign>,
-    store: Store<Campaign>,
     context: Arc<Context<S>>,
     (selected, health): (Selected, Arc<Health>),
 ) {
@@ -40,29 +39,44 @@ pub(super) async fn watch_campaigns<S: CampaignService>(
         relisting(move || watcher(api.clone(), watch_config().labels_from(selected.selector())))
             .modify(prune)
             .default_backoff()
-            .reflect(writer)
     );
+    let mut cache = Cache::of(writer);
     let mut first = true;
-    let mut before = Vec::new();
     while let Some(event) = events.next().await {
-        match event {
-            Ok(watcher::Event::Apply(object)) => {
-                shown::present(&object, &context);
-                context.wake.wake(reference(&object));
+        let event = match event {
+            Ok(event) => event,
+            Err(error) => {
+                tracing::warn!(%error, "The watch of VoiceCampaigns was interrupted");
+                continue;
             }
-            Ok(watcher::Event::InitApply(object)) => shown::present(&object, &context),
-            Ok(watcher::Event::Delete(object)) => shown::gone(&object, &context),
-            Ok(watcher::Event::Init) => before = store.state(),
-            Ok(watcher::Event::InitDone) => {
-                shown::listed(&std::mem::take(&mut before), &store, &context);
-                store.state().iter().for_each(|object| context.wake.wake(reference(object.as_ref())));
-                if std::mem::take(&mut first) {
+        };
+        match cache.take(event) {
+            Shown::Changed(object, another) => {
+                shown::present(&object, &context);
+                another.iter().for_each(|another| shown::gone(another, &context));
+                context.wake.wake(reference(object.as_ref()));
+            }
+            Shown::Listed(object, another) => {
+                shown::present(&object, &context);
+                another.iter().for_each(|another| shown::gone(another, &context));
+            }
+            Shown::Gone(object) => shown::gone(&object, &context),
+            Shown::Nothing => {}
+            Shown::Complete(missing) => {
+                missing.iter().for_each(|object| shown::gone(object, &context));
+                let first = std::mem::take(&mut first);
+                let there = cache.store().state();
+                if first {
+                    there.iter().for_each(|object| shown::present(object, &context));
+                }
+                shown::listed(&there, &context);
+                there.iter().for_each(|object| context.wake.wake(reference(object.as_ref())));
+                if first {
                     context.listed.one_more();
-                    tracing::info!(objects = store.len(), "Watching VoiceCampaigns");
+                    tracing::info!(objects = there.len(), "Watching VoiceCampaigns");
                     health.shown();
                 }
             }
-            Err(error) => tracing::warn!(%error, "The watch of VoiceCampaigns was interrupted"),
         }
     }
 }
@@ -70,17 +84,13 @@ pub(super) async fn watch_campaigns<S: CampaignService>(
 /// Keeps the cache of connections; wakes each once the cache shows its change, and its campaigns, if that matters to them.
 pub(super) async fn watch_connections(
     api: Api<Connection>,
-    (cache, writer): (Store<Connection>, Writer<Connection>),
+    writer: Writer<Connection>,
     campaigns: Store<Campaign>,
     (context, wake, listed): (Arc<connection::Context>, Arc<Wake<Campaign>>, Arc<Listed>),
     health: Arc<Health>,
 ) {
-    let mut events = pin!(
-        relisting(move || watcher(api.clone(), watch_config()))
-            .modify(prune)
-            .default_backoff()
-            .reflect(writer)
-    );
+    let mut events =
+        pin!(relisting(move || watcher(api.clone(), watch_config())).modify(prune).default_backoff());
     let wake_users = |changed: &HashSet<ObjectRef<Connection>>| {
         let campaigns = campaigns.state();
         let users =
@@ -90,33 +100,39 @@ pub(super) async fn watch_connections(
     let look_at = |connection: &Connection| {
         context.connections.wake(&connection.namespace().unwrap_or_default(), &connection.name_any());
     };
+    let is_gone = |connection: &Connection| {
+        tokio::spawn(connection::gone(connection.clone(), context.clone()));
+    };
+    let mut cache = Cache::of(writer);
     let mut first = true;
     let mut known = HashMap::new();
-    let mut before = Vec::new();
     while let Some(event) = events.next().await {
-        match event {
-            Ok(watcher::Event::Apply(connection)) => {
-                let (one, matters) = (reference(&connection), connection::what_matters(&connection));
+        let event = match event {
+            Ok(event) => event,
+            Err(error) => {
+                tracing::warn!(%error, "The watch of KoreConnections was interrupted");
+                continue;
+            }
+        };
+        match cache.take(event) {
+            Shown::Changed(connection, another) => {
+                another.iter().for_each(|another| is_gone(another));
+                let (one, matters) = (reference(connection.as_ref()), connection::what_matters(&connection));
                 if known.insert(one.clone(), matters.clone()).is_none_or(|before| before != matters) {
                     wake_users(&HashSet::from([one]));
                 }
                 look_at(&connection);
             }
-            Ok(watcher::Event::Delete(connection)) => {
+            Shown::Gone(connection) => {
                 known.remove(&reference(&connection));
                 wake_users(&HashSet::from([reference(&connection)]));
-                tokio::spawn(connection::gone(connection, context.clone()));
+                is_gone(&connection);
             }
-            Ok(watcher::Event::InitApply(_)) => {}
-            Ok(watcher::Event::Init) => before = cache.state(),
-            Ok(watcher::Event::InitDone) => {
-                let there = cache.state();
-                let uids: HashSet<_> = there.iter().filter_map(|connection| connection.uid()).collect();
-                for missing in std::mem::take(&mut before) {
-                    if missing.uid().is_some_and(|uid| !uids.contains(&uid)) {
-                        tokio::spawn(connection::gone(Connection::clone(&missing), context.clone()));
-                    }
-                }
+            Shown::Listed(_, another) => another.iter().for_each(|another| is_gone(another)),
+            Shown::Nothing => {}
+            Shown::Complete(missing) => {
+                missing.iter().for_each(|connection| is_gone(connection));
+                let there = cache.store().state();
                 let now: HashMap<_, _> = there
                     .iter()
                     .map(|connection| (reference(connection.as_ref()), connection::what_matters(connection)))
@@ -131,7 +147,6 @@ pub(super) async fn watch_connections(
                     health.shown();
                 }
             }
-            Err(error) => tracing::warn!(%error, "The watch of KoreConnections was interrupted"),
         }
     }
 }

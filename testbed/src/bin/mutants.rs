@@ -199,7 +199,7 @@ const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "kube-rs's own finalizer helper",
         file: "src/campaign/mod.rs",
-        from: "            Ok(campaign) => steps(campaign, &context).await,",
+        from: "            Ok(campaign) => steps(campaign, &context, admission).await,",
         to: "            Ok(campaign) => {
                 use kube::runtime::finalizer::{Event, finalizer};
                 let namespace = campaign.namespace().unwrap_or_default();
@@ -208,7 +208,7 @@ const MUTANTS: &[Mutant] = &[
                     match event {
                         Event::Apply(object) | Event::Cleanup(object) => {
                             let object: Arc<VoiceCampaign> = object;
-                            steps(&object, &context).await
+                            steps(&object, &context, None).await
                         }
                     }
                 };
@@ -241,8 +241,8 @@ const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "shared campaign deleted",
         file: "src/campaign/claims.rs",
-        from: "            keeps: living && object.spec.deletion_policy == DeletionPolicy::Delete,",
-        to: "            keeps: living && object.spec.deletion_policy == DeletionPolicy::Orphan,",
+        from: "object.metadata.deletion_timestamp.is_none() && object.spec.deletion_policy == DeletionPolicy::Delete",
+        to: "object.metadata.deletion_timestamp.is_none() && object.spec.deletion_policy == DeletionPolicy::Orphan",
         tests: &["--test", "cluster", "a_move_between_namespaces_does_not_delete_the_campaign"],
     },
     Mutant {

@@ -5,11 +5,9 @@ use std::time::{Duration, Instant};
 
 use futures::future::{Either, join, select};
 use jiff::Timestamp;
-use kube::ResourceExt;
-use kube::runtime::reflector::ObjectRef;
 
 use super::accounts::{Caller, Seat};
-use super::context::{Context, Watched};
+use super::context::Context;
 use super::decide::{self, Step, Urgency};
 use super::error::Error;
 use super::ground::{Ground, REMOTE_CAMPAIGN};
@@ -23,7 +21,7 @@ use super::streams::{StreamKey, Turn};
 use crate::api::{DeletionStatus, GroundName, VoiceCampaign, VoiceCampaignStatus};
 use crate::connection::{Connection, UsableConnection, Verdict};
 use crate::kore::{CampaignKey, CampaignService, Failure, FailureKind, Progress, Target};
-use crate::kube_ext::CallError;
+use crate::kube_ext::{CallError, reference};
 use crate::pacing::{self, Place};
 
 /// How often in a pass a write is repeated at once because the object has changed meanwhile.
@@ -175,7 +173,7 @@ async fn list<S: CampaignService>(
     if pass.is_too_late_for(connection.target.timeout) {
         return Ok(Flow::Rest(Some(Duration::ZERO)));
     }
-    let object = reference(pass);
+    let object = reference(&pass.object);
     let reading =
         match context.streams.join(&key, &connection.target, &pass.uid, object, (not_before, urgency)) {
             Turn::Yours(reading) => reading,
@@ -517,11 +515,7 @@ fn over<S>(pass: &Pass, context: &Context<S>) -> Flow {
 }
 
 fn caller(pass: &Pass, id: String, place: Place) -> Caller {
-    Caller { id, object: reference(pass), place, promised: decide::is_promised(&pass.object) }
-}
-
-fn reference(pass: &Pass) -> ObjectRef<Watched> {
-    ObjectRef::new(&pass.object.name_any()).within(&pass.object.namespace().unwrap_or_default())
+    Caller { id, object: reference(&pass.object), place, promised: decide::is_promised(&pass.object) }
 }
 
 fn pause_until(until: Timestamp) -> Duration {

@@ -20,7 +20,7 @@ use super::status;
 use crate::api::{DeletionPolicy, VoiceCampaign};
 use crate::connection::Connections;
 use crate::kore::Account;
-use crate::kube_ext::{CallError, Kube};
+use crate::kube_ext::{CallError, Kube, reference};
 
 /// Campaigns that were there within this time are missed when a listing is empty.
 const SHORTLY: SignedDuration = SignedDuration::from_hours(1);
@@ -199,10 +199,6 @@ fn same_campaign(one: &VoiceCampaign, other: &VoiceCampaign) -> bool {
 /// Whether it is the object of this uid, as it was shown before.
 fn is_itself(known: &Watched, object: &VoiceCampaign) -> bool {
     known.meta().uid == object.metadata.uid
-}
-
-fn reference(object: &VoiceCampaign) -> ObjectRef<Watched> {
-    ObjectRef::new(&object.name_any()).within(&object.namespace().unwrap_or_default())
 }
 
 fn claim(object: &VoiceCampaign) -> OtherClaim {

@@ -21,5 +21,5 @@ pub use listed::Listed;
 pub use prune::prune;
 pub use selected::Selected;
 pub use time::{round_down, round_up};
-pub use wake::Wake;
+pub use wake::{Wake, reference};
 pub use write::{CallError, Kube, in_full};

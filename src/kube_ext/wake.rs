@@ -1,6 +1,6 @@
 use futures::channel::mpsc;
-use kube::Resource;
 use kube::runtime::reflector::ObjectRef;
+use kube::{Resource, ResourceExt};
 
 /// Has objects reconciled, in whichever controller they belong to.
 pub struct Wake<K: Resource> {
@@ -32,4 +32,12 @@ where
             let _ = sender.unbounded_send(object);
         }
     }
+}
+
+/// The name of an object, as it is watched, and no more: thousands wait for their turn.
+pub fn reference<K>(object: &impl ResourceExt) -> ObjectRef<K>
+where
+    K: Resource<DynamicType = ()>,
+{
+    ObjectRef::new(&object.name_any()).within(&object.namespace().unwrap_or_default())
 }

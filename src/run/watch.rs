@@ -10,13 +10,13 @@ use futures::channel::oneshot;
 use futures::{Stream, StreamExt, future, stream};
 use kube::runtime::reflector::{ObjectRef, Store, store::Writer};
 use kube::runtime::{WatchStreamExt, watcher};
-use kube::{Api, Resource, ResourceExt};
+use kube::{Api, ResourceExt};
 
 use super::admin::Health;
 use crate::campaign::{self, Context, shown};
 use crate::connection;
 use crate::kore::CampaignService;
-use crate::kube_ext::{Cache, Listed, Selected, Shown, Wake, prune};
+use crate::kube_ext::{Cache, Listed, Selected, Shown, Wake, prune, reference};
 
 /// A watch is begun anew after this time. Below the 240 s after which cloud load balancers silently drop a connection.
 const WATCH_SECONDS: u32 = 220;
@@ -43,13 +43,7 @@ pub(super) async fn watch_campaigns<S: CampaignService>(
     let mut cache = Cache::of(writer);
     let mut first = true;
     while let Some(event) = events.next().await {
-        let event = match event {
-            Ok(event) => event,
-            Err(error) => {
-                tracing::warn!(%error, "The watch of VoiceCampaigns was interrupted");
-                continue;
-            }
-        };
+        let Some(event) = uninterrupted(event, "VoiceCampaigns") else { continue };
         match cache.take(event) {
             Shown::Changed(object, another) => {
                 shown::present(&object, &context);
@@ -107,13 +101,7 @@ pub(super) async fn watch_connections(
     let mut first = true;
     let mut known = HashMap::new();
     while let Some(event) = events.next().await {
-        let event = match event {
-            Ok(event) => event,
-            Err(error) => {
-                tracing::warn!(%error, "The watch of KoreConnections was interrupted");
-                continue;
-            }
-        };
+        let Some(event) = uninterrupted(event, "KoreConnections") else { continue };
         match cache.take(event) {
             Shown::Changed(connection, another) => {
                 another.iter().for_each(|another| is_gone(another));
@@ -151,18 +139,15 @@ pub(super) async fn watch_connections(
     }
 }
 
+/// What a watch of these kinds has shown; it may have been interrupted, and is begun anew.
+fn uninterrupted<K>(event: watcher::Result<watcher::Event<K>>, kinds: &str) -> Option<watcher::Event<K>> {
+    event.inspect_err(|error| tracing::warn!(%error, "The watch of {kinds} was interrupted")).ok()
+}
+
 /// The connection that a campaign uses.
 fn used_by(campaign: &Campaign) -> Option<ObjectRef<Connection>> {
     let campaign = campaign.0.as_ref().ok()?;
     Some(ObjectRef::new(&campaign.spec.connection_ref.name).within(&campaign.namespace()?))
-}
-
-/// The name of an object, and no more: thousands wait for their turn.
-fn reference<K>(object: &K) -> ObjectRef<K>
-where
-    K: Resource<DynamicType = ()>,
-{
-    ObjectRef::new(&object.name_any()).within(&object.namespace().unwrap_or_default())
 }
 
 /// A watch that begins anew, with a list, from time to time, each at a time of its own; and whenever it was interrupted.

@@ -123,7 +123,9 @@ mod tests {
             }
         }
         let Shown::Complete(missing) = cache.take(Event::InitDone) else { panic!("it is complete") };
-        (replaced, missing.iter().filter_map(|object| object.uid()).collect())
+        let mut missing: Vec<_> = missing.iter().filter_map(|object| object.uid()).collect();
+        missing.sort_unstable(); // the store has no order
+        (replaced, missing)
     }
 
     fn pairs(wanted: &[(&str, &str)]) -> Vec<(String, String)> {

@@ -35,11 +35,11 @@ model: ## Explore every order of events of a small world with the operator's own
 	$(CARGO) test --release --locked --test model -- --full
 
 .PHONY: test-long
-test-long: ## Run the tests that take their time: an outage of ten minutes, the documented quota (a quarter of an hour)
+test-long: ## Run the tests that take their time: outages of minutes, the documented quota, ten thousand deletions (a quarter of an hour)
 	$(CARGO) test --release --locked --test cluster -- --ignored --nocapture
 
 .PHONY: bench-quick
-bench-quick: ## Measure the operator beside a stock one and the floor, and write the table in docs/benchmarks.md anew (5 min, once built)
+bench-quick: ## Measure the operator beside a stock one and the floor, and write the table in docs/benchmarks.md anew (6 min, once built)
 	$(CARGO) build --release --locked --workspace --bins
 	$(CARGO) bench --locked --bench quick
 

@@ -48,6 +48,11 @@ async fn main() {
         }
     }
     let ours = program(Contender::Ours);
+    println!("beside a dead account");
+    let beside = {
+        let _running = bench.start(Contender::Ours, &ours);
+        bench.beside_a_dead_account(SINGLE, 2 * ROUNDS).await
+    };
     let killed = bench.takeover("killed", &ours, true).await;
     let told = bench.takeover("told", &ours, false).await;
     let mut ready = Vec::new();
@@ -64,7 +69,7 @@ async fn main() {
             figures.resident.push((count, bench.resident(&running).await));
         }
     }
-    let table = table::of(&figures, &ready, [killed, told]);
+    let table = table::of(&figures, &beside, &ready, [killed, told]);
     table::write(&table);
     print!("{table}");
     bench.finish();

@@ -14,6 +14,7 @@ use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::core::PartialObjectMeta;
 use kube::{Api, Client, Config, ResourceExt};
 use serde_json::json;
+use testbed::faults::Relay;
 use testbed::process::Process;
 use testbed::{ControlPlane, Kore, operator};
 use tokio::sync::mpsc;
@@ -21,6 +22,7 @@ use voicecampaign_operator::api::VoiceCampaign;
 
 const NAMESPACE: &str = "bench";
 const ACCOUNT: &str = "67777ce93e25326494exxxxx";
+const CONNECTION: &str = "production";
 const STREAM: &str = "st-0603182c-7ffb-53c3-b307-47ca14bxxxxx";
 const FINALIZER: &str = "voicecampaign.dev/remote-campaign";
 /// Requests of the benchmark itself under way at once.
@@ -38,6 +40,17 @@ pub enum Contender {
     /// `benches/peers/src/bin/floor.rs`.
     Floor,
 }
+
+/// What objects are created for.
+#[derive(Clone, Copy)]
+enum Purpose {
+    /// Their campaigns are in Kore, and will be deleted by way of this connection.
+    Deleted { connection: &'static str },
+    /// To be there.
+    Stays,
+}
+
+const DELETED: Purpose = Purpose::Deleted { connection: CONNECTION };
 
 /// What was measured of one of them.
 #[derive(Debug, Default)]
@@ -66,19 +79,24 @@ impl Bench {
     pub async fn new(plane: ControlPlane, kore: Kore, (id, secret): (&str, &str)) -> Self {
         let kubectl = plane.kubectl().unwrap();
         kubectl.try_run(&["create", "namespace", NAMESPACE]).unwrap();
-        let items = json!([
-            {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "kore-jwt-app", "namespace": NAMESPACE},
-             "stringData": {"clientId": id, "clientSecret": secret}},
-            {"apiVersion": "voicecampaign.dev/v1alpha1", "kind": "KoreConnection",
-             "metadata": {"name": "production", "namespace": NAMESPACE},
-             "spec": {"host": kore.url(), "accountId": ACCOUNT, "credentialsSecretRef": {"name": "kore-jwt-app"},
-                      "rateLimit": {"requestsPerMinute": 6000}}},
-        ]);
-        kubectl.apply(&json!({"apiVersion": "v1", "kind": "List", "items": items}).to_string()).unwrap();
+        let credentials = json!({"apiVersion": "v1", "kind": "Secret",
+            "metadata": {"name": "kore-jwt-app", "namespace": NAMESPACE},
+            "stringData": {"clientId": id, "clientSecret": secret}});
+        kubectl.apply(&credentials.to_string()).unwrap();
         let kubeconfig = Kubeconfig::read_from(plane.kubeconfig()).unwrap();
         let config = Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await.unwrap();
         let campaigns = Api::namespaced(Client::try_from(config).unwrap(), NAMESPACE);
-        Self { plane, kore, campaigns }
+        let bench = Self { plane, kore, campaigns };
+        bench.connect(CONNECTION, bench.kore.url());
+        bench
+    }
+
+    fn connect(&self, name: &str, host: &str) {
+        let connection = json!({"apiVersion": "voicecampaign.dev/v1alpha1", "kind": "KoreConnection",
+            "metadata": {"name": name, "namespace": NAMESPACE},
+            "spec": {"host": host, "accountId": ACCOUNT, "credentialsSecretRef": {"name": "kore-jwt-app"},
+                     "rateLimit": {"requestsPerMinute": 6000}}});
+        self.plane.kubectl().unwrap().apply(&connection.to_string()).unwrap();
     }
 
     pub fn start(&self, who: Contender, program: &Path) -> Process {
@@ -120,7 +138,7 @@ impl Bench {
             }
             process
         });
-        let names = self.create(name, 0..1, false).await;
+        let names = self.create(name, 0..1, DELETED).await;
         self.until_held(&names).await;
         let mut gone = self.watch_gone().await;
         let begun = Instant::now();
@@ -135,7 +153,7 @@ impl Bench {
     }
 
     pub async fn one_after_the_other(&self, count: usize, figures: &mut Figures) {
-        let names = self.create("single", 0..count, false).await;
+        let names = self.create("single", 0..count, DELETED).await;
         self.until_held(&names).await;
         let mut gone = self.watch_gone().await;
         for name in &names {
@@ -147,8 +165,28 @@ impl Bench {
         }
     }
 
+    /// One after the other, alone; and while the calls to another account hang: as many deletions of its own.
+    pub async fn beside_a_dead_account(&self, count: usize, rounds: usize) -> [Vec<Duration>; 2] {
+        let relay = Relay::start(self.kore.url().trim_start_matches("http://").parse().unwrap()).unwrap();
+        self.connect("hanging", &format!("http://{}", relay.address()));
+        let mut figures = [Figures::default(), Figures::default()];
+        for _ in 0..rounds {
+            self.one_after_the_other(count, &mut figures[0]).await;
+            let dead = self.create("dead", 0..count, Purpose::Deleted { connection: "hanging" }).await;
+            self.until_held(&dead).await;
+            relay.freeze();
+            for name in &dead {
+                self.campaigns.delete(name, &DeleteParams::default()).await.unwrap();
+            }
+            self.one_after_the_other(count, &mut figures[1]).await;
+            relay.thaw();
+            self.until_none().await;
+        }
+        figures.map(|figures| figures.single)
+    }
+
     pub async fn at_once(&self, count: usize, figures: &mut Figures) {
-        let names = self.create("burst", 0..count, false).await;
+        let names = self.create("burst", 0..count, DELETED).await;
         self.until_held(&names).await;
         let mut gone = self.watch_gone().await;
         let before = self.counts().await;
@@ -177,7 +215,7 @@ impl Bench {
 
     /// Objects that stay: nobody is asked for them.
     pub async fn settle(&self, numbers: Range<usize>) {
-        self.create("stays", numbers, true).await;
+        self.create("stays", numbers, Purpose::Stays).await;
     }
 
     /// Resident memory once it does not change any more.
@@ -202,7 +240,7 @@ impl Bench {
         self.plane.finish();
     }
 
-    async fn create(&self, prefix: &str, numbers: Range<usize>, stays: bool) -> Vec<String> {
+    async fn create(&self, prefix: &str, numbers: Range<usize>, purpose: Purpose) -> Vec<String> {
         let names: Vec<String> = numbers.map(|number| format!("{prefix}-{number:05}")).collect();
         let keys: Vec<CampaignKey> = names
             .iter()
@@ -212,15 +250,18 @@ impl Bench {
                 campaign_id: format!("cd-{name}"),
             })
             .collect();
+        let (stays, finalizers, connection) = match purpose {
+            Purpose::Deleted { connection } => (false, Vec::new(), connection),
+            Purpose::Stays => (true, vec![FINALIZER], CONNECTION),
+        };
         if !stays {
             self.kore.seed(&keys, &json!({})).await.unwrap();
         }
-        let finalizers = if stays { vec![FINALIZER] } else { Vec::new() };
         let object = |name: &String| -> VoiceCampaign {
             serde_json::from_value(
                 json!({"apiVersion": "voicecampaign.dev/v1alpha1", "kind": "VoiceCampaign",
                 "metadata": {"name": name, "namespace": NAMESPACE, "finalizers": finalizers},
-                "spec": {"connectionRef": {"name": "production"}, "streamId": STREAM, "suspend": stays,
+                "spec": {"connectionRef": {"name": connection}, "streamId": STREAM, "suspend": stays,
                          "campaignId": format!("cd-{name}")}}),
             )
             .unwrap()
@@ -249,6 +290,15 @@ impl Bench {
             let held: usize = held.filter(|object| names.contains(&object.name_any())).count();
             quiet = if held == names.len() && now == versions { quiet + 1 } else { 0 };
             versions = now;
+        }
+    }
+
+    /// Waits until there is no object.
+    async fn until_none(&self) {
+        let begun = Instant::now();
+        while !self.campaigns.list_metadata(&ListParams::default()).await.unwrap().items.is_empty() {
+            assert!(begun.elapsed() < PATIENCE, "some stay");
+            tokio::time::sleep(Duration::from_millis(100)).await;
         }
     }
 

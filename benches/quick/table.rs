@@ -18,6 +18,7 @@ struct Row {
 
 pub fn of(
     figures: &[(Contender, Figures); 3],
+    [alone, beside]: &[Vec<Duration>; 2],
     ready: &[(usize, Duration)],
     takeovers: [Duration; 2],
 ) -> String {
@@ -47,6 +48,15 @@ pub fn of(
         let ratio = if stock > 0.0 { format!("{:.2}", ours / stock) } else { String::new() };
         let (own, theirs, least, added) = (number(ours), number(stock), number(floor), number(ours - floor));
         writeln!(table, "| {what} | {own} | {theirs} | {least} | {ratio} | {added} |").unwrap();
+    }
+    for part in [50, 99] {
+        let [alone, beside] = [alone, beside].map(|durations| milliseconds(percentile(durations, part)));
+        let ratio = beside / alone;
+        writeln!(
+            table,
+            "| one deletion, p{part}, while as many of another account hang: {ratio:.2} of {alone:.2} ms alone | {beside:.2} ms | | | | |"
+        )
+        .unwrap();
     }
     for (objects, after) in ready {
         writeln!(table, "| from start to ready with {objects} objects | {after:.2?} | | | | |").unwrap();

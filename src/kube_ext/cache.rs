@@ -24,8 +24,13 @@ pub enum Shown<K> {
     Listed(Arc<K>, Option<Arc<K>>),
     /// An object is gone.
     Gone(K),
-    /// A list is complete. These were there before, and are gone; nobody has seen how.
-    Complete(Vec<Arc<K>>),
+    /// A list is complete: the first one, or another. What was there before it and is gone, nobody has seen how.
+    Complete {
+        /// There was none before.
+        first: bool,
+        /// What is gone.
+        missing: Vec<Arc<K>>,
+    },
     /// Nothing new. The first list is shown when it is complete.
     Nothing,
 }
@@ -72,12 +77,12 @@ impl<K: Resource<DynamicType = ()> + Clone + 'static> Cache<K> {
                 for object in &missing {
                     self.writer.apply_watcher_event(&Event::Delete(K::clone(object)));
                 }
-                Shown::Complete(missing)
+                Shown::Complete { first: false, missing }
             }
             Event::InitDone => {
                 self.writer.apply_watcher_event(&Event::InitDone);
                 self.complete = true;
-                Shown::Complete(Vec::new())
+                Shown::Complete { first: true, missing: Vec::new() }
             }
         }
     }
@@ -122,7 +127,11 @@ mod tests {
                 replaced.extend(another.and_then(|another| another.uid()));
             }
         }
-        let Shown::Complete(missing) = cache.take(Event::InitDone) else { panic!("it is complete") };
+        let is_first = there(cache).is_empty();
+        let Shown::Complete { first, missing } = cache.take(Event::InitDone) else {
+            panic!("it is complete")
+        };
+        assert_eq!(first, is_first);
         let mut missing: Vec<_> = missing.iter().filter_map(|object| object.uid()).collect();
         missing.sort_unstable(); // the store has no order
         (replaced, missing)

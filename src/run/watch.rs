@@ -41,7 +41,6 @@ pub(super) async fn watch_campaigns<S: CampaignService>(
             .default_backoff()
     );
     let mut cache = Cache::of(writer);
-    let mut first = true;
     while let Some(event) = events.next().await {
         let Some(event) = uninterrupted(event, "VoiceCampaigns") else { continue };
         match cache.take(event) {
@@ -56,9 +55,8 @@ pub(super) async fn watch_campaigns<S: CampaignService>(
             }
             Shown::Gone(object) => shown::gone(&object, &context),
             Shown::Nothing => {}
-            Shown::Complete(missing) => {
+            Shown::Complete { first, missing } => {
                 missing.iter().for_each(|object| shown::gone(object, &context));
-                let first = std::mem::take(&mut first);
                 let there = cache.store().state();
                 if first {
                     there.iter().for_each(|object| shown::present(object, &context));
@@ -98,7 +96,6 @@ pub(super) async fn watch_connections(
         tokio::spawn(connection::gone(connection.clone(), context.clone()));
     };
     let mut cache = Cache::of(writer);
-    let mut first = true;
     let mut known = HashMap::new();
     while let Some(event) = events.next().await {
         let Some(event) = uninterrupted(event, "KoreConnections") else { continue };
@@ -118,7 +115,7 @@ pub(super) async fn watch_connections(
             }
             Shown::Listed(_, another) => another.iter().for_each(|another| is_gone(another)),
             Shown::Nothing => {}
-            Shown::Complete(missing) => {
+            Shown::Complete { first, missing } => {
                 missing.iter().for_each(|connection| is_gone(connection));
                 let there = cache.store().state();
                 let now: HashMap<_, _> = there
@@ -130,7 +127,7 @@ pub(super) async fn watch_connections(
                 wake_users(&changed.map(|(one, _)| one).chain(gone).cloned().collect());
                 known = now;
                 there.iter().for_each(|connection| look_at(connection));
-                if std::mem::take(&mut first) {
+                if first {
                     listed.one_more();
                     health.shown();
                 }

@@ -17,7 +17,7 @@ async fn an_outage_is_probed_and_then_made_up_for() {
     let _operator = world.operator();
     let names = found(&world, "c", 100);
     world.kore.add_fault(Fault::answer_delete(None, 503, r#"{"message":"maintenance"}"#));
-    let (before, written) = (world.kore.journal().len(), status_writes(&world));
+    let (before, written) = (world.kore.journal().len(), world.status_writes());
     delete_all(&world, &names);
     names.iter().for_each(|name| drop(world.wait_for_reason(name, "AccountUnavailable")));
     std::thread::sleep(Duration::from_secs(40));
@@ -31,7 +31,7 @@ async fn an_outage_is_probed_and_then_made_up_for() {
         assert!(object["status"]["deletion"]["failures"].as_i64().unwrap_or(0) <= 1, "{object:#}");
     }
     // One that says so, and a few more of those that have called.
-    let writes = status_writes(&world) - written;
+    let writes = world.status_writes() - written;
     assert!(writes <= names.len() + 30, "{writes} writes");
     world.kore.clear_faults();
     let over = world.kore.journal().len();
@@ -264,15 +264,4 @@ fn reason(world: &World, name: &str) -> String {
 
 fn is_of(entry: &Entry, name: &str) -> bool {
     entry.operation == Operation::Delete && entry.campaign_id.as_deref() == Some(id(name).as_str())
-}
-
-fn status_writes(world: &World) -> usize {
-    let requests = world.plane.requests().unwrap();
-    let wanted = |request: &&testbed::audit::Request| {
-        request.resource == "voicecampaigns"
-            && request.subresource == "status"
-            && request.verb == "patch"
-            && request.namespace == world.namespace
-    };
-    requests.iter().filter(wanted).count()
 }

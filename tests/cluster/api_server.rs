@@ -1,7 +1,7 @@
 //! The way to the API server: requests are refused, lists expire, connections are forgotten.
 
 use std::net::SocketAddr;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::json;
 use testbed::Operator;
@@ -72,6 +72,30 @@ async fn connections_that_are_forgotten_on_the_way_are_replaced() {
     assert_eq!(world.deletes("renewal").len(), 1);
     world.wait_for_reason("new", "CampaignFound");
     assert!(operator.is_running());
+}
+
+/// K8, K9: for ten minutes nothing goes through to the API server, nor back, and no connection is closed.
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "takes a quarter of an hour: make test-long"]
+async fn ten_minutes_of_silence_are_outwaited() {
+    let world = World::new("silence").await;
+    let api_server: SocketAddr = plane().api_url().trim_start_matches("https://").parse().unwrap();
+    let relay = faults::Relay::start(api_server).unwrap();
+    let mut options = world.options();
+    options.server = Some(format!("https://{}", relay.address()));
+    let mut operator = Operator::start(plane(), &options).unwrap();
+    world.create_found("renewal");
+    world.create_found("living");
+    relay.freeze();
+    world.delete("renewal");
+    tokio::time::sleep(Duration::from_secs(600)).await;
+    assert!(world.deletes("renewal").is_empty(), "nobody can have told of it");
+    relay.thaw();
+    let over = Instant::now();
+    world.wait_until_gone("renewal");
+    println!("10 min of silence: the deletion is done {:.1?} after it", over.elapsed());
+    assert_eq!(world.deletes("renewal").len(), 1);
+    assert!(world.in_kore("living") && operator.is_running());
 }
 
 /// K22: a lone 404 to a write, from a server that lags behind or a gateway, is not believed: the object is looked at once more,

@@ -3,7 +3,7 @@
 
 use std::process::Command;
 use std::sync::OnceLock;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use kore_simulator::Fault;
 use serde_json::{Value, json};
@@ -38,6 +38,32 @@ async fn an_api_server_that_is_killed_is_outwaited() {
     world.wait_until_gone("renewal");
     assert_eq!(world.deletes("renewal").len(), 1);
     assert!(operator.is_running());
+}
+
+/// K7: the API server is away for five minutes, in which Kore confirms. Nobody needs to be restarted.
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "takes minutes: make test-long"]
+async fn five_minutes_without_an_api_server_are_outwaited() {
+    let (plane, _alone) = failing_plane().await;
+    let world = World::connected_on(plane, "five-minutes").await;
+    let mut operator = world.operator();
+    for name in ["under-way", "later", "living"] {
+        world.create_found(name);
+    }
+    world.kore.add_fault(Fault::delay_delete(Some(1), 2000));
+    world.delete("under-way");
+    world.wait_for_reason("under-way", "Deleting");
+    plane.stop_api_server();
+    tokio::time::sleep(Duration::from_secs(300)).await;
+    assert!(!world.in_kore("under-way") && operator.is_running());
+    plane.start_api_server().unwrap();
+    let back = Instant::now();
+    world.wait_until_gone("under-way");
+    world.delete("later");
+    world.wait_until_gone("later");
+    println!("5 min without an API server: all is done {:.1?} after its return", back.elapsed());
+    assert_eq!((world.deletes("under-way").len(), world.deletes("later").len()), (1, 1));
+    assert!(world.in_kore("living") && operator.is_running());
 }
 
 /// K6: etcd is restored from a backup in which the object lived. Its campaign is gone; that is told, and nothing is made up.

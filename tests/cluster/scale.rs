@@ -59,6 +59,78 @@ async fn a_thousand_absences_share_a_few_listings() {
     assert!((2..=4).contains(&listings), "{listings} listings");
 }
 
+/// Ten thousand deletions wait for the quota of an hour and a half, and the operator is restarted. It is ready soon; it makes no call
+/// that the minute has no room for; it goes on with the oldest; and it does not write again what is written.
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "takes minutes: make test-long"]
+async fn a_restart_with_ten_thousand_deletions_is_no_storm() {
+    const PENDING: usize = 10_000;
+    const QUOTA: usize = 100;
+    let _alone = ONE_AT_A_TIME.lock().await;
+    let world = World::alone("ten-thousand").await;
+    world.create_connection(u32::try_from(QUOTA).unwrap(), 10);
+    let campaigns = world.campaigns().await;
+    let (parameters, api) = (&PostParams::default(), &campaigns);
+    stream::iter((0..PENDING).map(name_of))
+        .map(|name| {
+            world.kore.seed(world.key(&name), &json!({}));
+            let mut object = world.campaign(&name, &json!({}));
+            object["metadata"]["finalizers"] = json!(["voicecampaign.dev/remote-campaign"]);
+            let object: VoiceCampaign = serde_json::from_value(object).unwrap();
+            async move { api.create(parameters, &object).await }
+        })
+        .buffer_unordered(32)
+        .try_for_each(async |_| Ok(()))
+        .await
+        .unwrap();
+    // In their order; those of a second are of one age.
+    let deleted: Vec<String> = stream::iter((0..PENDING).map(name_of))
+        .map(|name| async move {
+            let object = api.delete(&name, &DeleteParams::default()).await.unwrap().left().unwrap();
+            object.metadata.deletion_timestamp.unwrap().0.to_string()
+        })
+        .buffered(16)
+        .collect()
+        .await;
+
+    let mut operator = world.operator();
+    let waits = |object: &VoiceCampaign| {
+        let status = object.status.as_ref().map(|status| serde_json::to_value(status).unwrap());
+        status.is_some_and(|status| status["conditions"].to_string().contains("WaitingForQuota"))
+    };
+    wait_for_count(&world, "all that are there wait", |object| !waits(object), 0).await;
+    operator.kill();
+    let written = world.status_writes();
+    let begun = std::time::Instant::now();
+    let _restarted = world.operator();
+    println!("ready again with 10000 pending deletions after {:.2?}", begun.elapsed());
+    tokio::time::sleep(std::time::Duration::from_secs(130)).await;
+
+    let calls: Vec<_> =
+        world.kore.journal().into_iter().filter(|entry| entry.operation == Operation::Delete).collect();
+    println!(
+        "{} calls, {} writes to a status after the restart",
+        calls.len(),
+        world.status_writes() - written
+    );
+    assert!(calls.len() > 2 * QUOTA, "{} calls", calls.len());
+    assert!(deletes(&world).values().all(|count| *count == 1));
+    for window in calls.windows(QUOTA + 1) {
+        assert!(window[QUOTA].at.duration_since(window[0].at).as_secs() >= 60);
+    }
+    // All that were called for are as old as the youngest of them, or older than all that wait.
+    let youngest =
+        calls.iter().map(|call| &deleted[number_of(call.campaign_id.as_ref().unwrap())]).max().unwrap();
+    let asked = deletes(&world);
+    let older = (0..PENDING).filter(|number| deleted[*number] < *youngest);
+    for number in older {
+        assert!(asked.contains_key(&id(&name_of(number))), "{number} is older, and waits");
+    }
+    let again = world.status_writes() - written;
+    assert!(again <= calls.len() * 3, "{again} writes");
+    world.assert_no_violations();
+}
+
 /// Campaigns in Kore and objects that have their finalizer; without it they would just go (kubernetes#77988 is another
 /// matter).
 async fn create_all(world: &World) -> Api<VoiceCampaign> {
@@ -99,6 +171,10 @@ fn name_of(number: usize) -> String {
     format!("c{number:04}")
 }
 
+fn number_of(campaign_id: &str) -> usize {
+    campaign_id.trim_start_matches("cd-c").parse().unwrap()
+}
+
 fn listings(world: &World) -> usize {
     world.kore.journal().iter().filter(|entry| entry.operation == Operation::List).count()
 }
@@ -114,7 +190,7 @@ fn deletes(world: &World) -> HashMap<String, usize> {
 
 async fn wait_for_count(world: &World, what: &str, wanted: impl Fn(&VoiceCampaign) -> bool, count: usize) {
     let api = world.campaigns().await;
-    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(180);
+    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(300);
     loop {
         let now = api
             .list(&ListParams::default())

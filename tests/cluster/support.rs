@@ -168,6 +168,18 @@ impl World {
         assert!(violations.is_empty(), "{violations:#?}");
     }
 
+    /// How often the status of a campaign of this namespace was written.
+    pub fn status_writes(&self) -> usize {
+        let requests = self.plane.requests().unwrap();
+        let wanted = |request: &&testbed::audit::Request| {
+            request.resource == "voicecampaigns"
+                && request.subresource == "status"
+                && request.verb == "patch"
+                && request.namespace == self.namespace
+        };
+        requests.iter().filter(wanted).count()
+    }
+
     /// The operator as a process that works in this namespace.
     pub fn operator(&self) -> Operator {
         Operator::start(self.plane, &self.options()).expect("the operator starts")

@@ -22,6 +22,11 @@ playground: ## Start a control plane, a simulated Kore and the operator, and lea
 test: ## Run all tests on a real control plane, and the quick lane of the faults
 	RUST_TEST_THREADS=6 $(CARGO) test --workspace --locked
 
+.PHONY: test-helm
+test-helm: ## Run the tests of the chart alone, with helm 3 and 4
+	$(CARGO) test --locked --test chart
+	$(CARGO) test --locked --test cluster -- installed:: roles::
+
 .PHONY: test-faults
 test-faults: ## Run a deletion under every crash and every error (long; SEED=2 draws others)
 	$(CARGO) test --locked --test faults -- --lane full --seed $(or $(SEED),1)
@@ -59,8 +64,8 @@ audit: ## Check the dependencies for known vulnerabilities (needs the network)
 	$(CARGO) deny --locked check advisories
 
 .PHONY: generate
-generate: ## Write the generated files anew (crds/, the tests in docs/situations.md)
-	UPDATE_GENERATED=1 $(CARGO) test --locked --test generated
+generate: ## Write the generated files anew (crds/, deploy/, the chart's README, the tests in docs/situations.md)
+	UPDATE_GENERATED=1 $(CARGO) test --locked --test generated --test chart
 
 .PHONY: format
 format: ## Format the code

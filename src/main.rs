@@ -10,6 +10,8 @@ use voicecampaign_operator::run::{self, Cli, Command};
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 fn main() -> anyhow::Result<()> {
+    // One TLS provider in the process, before anything uses TLS.
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     match Cli::parse().command {
         Command::Crds => {
             for crd in api::crds() {
@@ -17,17 +19,19 @@ fn main() -> anyhow::Result<()> {
             }
             Ok(())
         }
+        Command::Check(args) => runtime()?.block_on(async { run::check(args, run::cluster().await?).await }),
         Command::Run(args) => {
-            // One TLS provider in the process, before anything uses TLS.
-            let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
             run::init_telemetry(&args)?;
             tracing::info!(version = env!("CARGO_PKG_VERSION"), "Starting voicecampaign-operator");
-            // It mostly waits: one thread is enough, and each more would keep memory of its own.
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-            runtime.block_on(async {
+            runtime()?.block_on(async {
                 let stop = run::termination()?;
                 run::run(args.settings(), run::cluster().await?, stop).await
             })
         }
     }
+}
+
+/// It mostly waits: one thread is enough, and each more would keep memory of its own.
+fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_current_thread().enable_all().build()
 }

@@ -27,7 +27,7 @@ pub(super) async fn wait_until_served(client: &Client, namespaces: &[String]) {
             ),
             kube::Error::Api(status) if status.is_forbidden() => tracing::error!(
                 error = status.message,
-                "The operator's role is missing a permission; see deploy/rbac.yaml"
+                "The operator's role is missing a permission; see templates/rbac.yaml of the chart, or deploy/"
             ),
             error => tracing::error!(%error, "The API server can't be asked"),
         }

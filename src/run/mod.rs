@@ -1,6 +1,7 @@
 //! The process: settings, telemetry, the wiring of the controllers, the admin server, and its end.
 
 mod admin;
+mod check;
 mod controllers;
 mod crds;
 mod settings;
@@ -8,7 +9,8 @@ mod telemetry;
 mod watch;
 
 pub use admin::Health;
-pub use settings::{Cli, Command, LogFormat, RunArgs, Settings};
+pub use check::check;
+pub use settings::{CheckArgs, Cli, Command, LogFormat, RunArgs, Settings};
 pub use telemetry::init as init_telemetry;
 
 use std::sync::Arc;

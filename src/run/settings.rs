@@ -26,6 +26,8 @@ pub struct Cli {
 pub enum Command {
     /// Run the operator: on the cluster of KUBECONFIG, else of ~/.kube/config, else the one it runs in
     Run(RunArgs),
+    /// Check that an operator is up and that the cluster has its definitions; changes nothing (`helm test` runs it)
+    Check(CheckArgs),
     /// Print the CustomResourceDefinitions as YAML: `voicecampaign-operator crds | kubectl apply --server-side -f -`
     Crds,
 }
@@ -65,6 +67,18 @@ pub struct RunArgs {
     /// Name under which this instance reports its events; the Pod's name, in a cluster
     #[arg(long, env = "POD_NAME", value_name = "NAME")]
     pub instance_name: Option<String>,
+}
+
+/// Options of `check`.
+#[derive(Args, Debug)]
+pub struct CheckArgs {
+    /// Where the operator serves /readyz and /metrics, as http://127.0.0.1:8080; not asked if not set
+    #[arg(long, value_name = "URL")]
+    pub admin_url: Option<String>,
+
+    /// Namespace in which a VoiceCampaign is created, as a dry run; the one of the kubeconfig or of the Pod if not set
+    #[arg(long, value_name = "NAMESPACE", value_parser = namespace)]
+    pub namespace: Option<String>,
 }
 
 /// How to log.

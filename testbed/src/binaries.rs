@@ -1,11 +1,12 @@
 //! Where the programs come from: a variable, or our own cache, which is built when it is missing. A kubectl on PATH is not
 //! used: its version is unknown.
 
+use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::OnceLock;
+use std::sync::{Mutex, PoisonError};
 
 use anyhow::{Context, Result, bail, ensure};
 use nix::fcntl::{Flock, FlockArg};
@@ -13,90 +14,139 @@ use sha2::{Digest, Sha256};
 
 use crate::{process, repository};
 
-/// Version of Kubernetes in `testbed/control-plane/go.mod`.
-const KUBERNETES: &str = "v1.36.4";
+/// A program from a Go module: its name, the variable that may name another one, its package.
+type Program = (&'static str, &'static str, &'static str);
 
-/// Programs of the control plane: name, the variable that may name another one, Go package.
-const PROGRAMS: [(&str, &str, &str); 4] = [
-    ("etcd", "TEST_ASSET_ETCD", "go.etcd.io/etcd/server/v3"),
-    ("kube-apiserver", "TEST_ASSET_KUBE_APISERVER", "k8s.io/kubernetes/cmd/kube-apiserver"),
-    (
-        "kube-controller-manager",
-        "TEST_ASSET_KUBE_CONTROLLER_MANAGER",
-        "k8s.io/kubernetes/cmd/kube-controller-manager",
-    ),
-    ("kubectl", "TEST_ASSET_KUBECTL", "k8s.io/kubernetes/cmd/kubectl"),
-];
+/// Programs that are built together, when the first of them is needed.
+struct Set {
+    /// The folder of the Go module in `testbed/`.
+    module: &'static str,
+    /// What the linker is told: which version it is, as the released programs say.
+    version: &'static str,
+    programs: &'static [Program],
+}
+
+/// etcd, the API server, its controllers and kubectl.
+const CONTROL_PLANE: Set = Set {
+    module: "control-plane",
+    version: "-X k8s.io/component-base/version.gitVersion=v1.36.4 \
+              -X k8s.io/component-base/version.gitMajor=1 -X k8s.io/component-base/version.gitMinor=36",
+    programs: &[
+        ("etcd", "TEST_ASSET_ETCD", "go.etcd.io/etcd/server/v3"),
+        ("kube-apiserver", "TEST_ASSET_KUBE_APISERVER", "k8s.io/kubernetes/cmd/kube-apiserver"),
+        (
+            "kube-controller-manager",
+            "TEST_ASSET_KUBE_CONTROLLER_MANAGER",
+            "k8s.io/kubernetes/cmd/kube-controller-manager",
+        ),
+        ("kubectl", "TEST_ASSET_KUBECTL", "k8s.io/kubernetes/cmd/kubectl"),
+    ],
+};
+
+/// The helm of today.
+const HELM_4: Set = Set {
+    module: "helm-4",
+    version: "",
+    programs: &[("helm", "TEST_ASSET_HELM", "helm.sh/helm/v4/cmd/helm")],
+};
+
+/// The helm that many still have, and what writes the chart's README.
+const HELM_3: Set = Set {
+    module: "helm-3",
+    version: "-X helm.sh/helm/v3/pkg/chartutil.k8sVersionMajor=1 -X helm.sh/helm/v3/pkg/chartutil.k8sVersionMinor=37 \
+              -X helm.sh/helm/v3/pkg/lint/rules.k8sVersionMajor=1 -X helm.sh/helm/v3/pkg/lint/rules.k8sVersionMinor=37",
+    programs: &[
+        ("helm", "TEST_ASSET_HELM_3", "helm.sh/helm/v3/cmd/helm"),
+        ("helm-docs", "TEST_ASSET_HELM_DOCS", "github.com/norwoodj/helm-docs/cmd/helm-docs"),
+    ],
+};
 
 /// The program of this name: from its variable, from `KUBEBUILDER_ASSETS`, or from our cache.
 ///
 /// # Errors
 /// If the name is none of ours, or the program can't be built.
 pub fn control_plane(name: &str) -> Result<PathBuf> {
-    let (_, variable, _) = PROGRAMS.iter().find(|program| program.0 == name).context("no such program")?;
-    if let Some(path) = std::env::var_os(variable).map(PathBuf::from) {
-        ensure!(path.is_file(), "{variable} names {}, which is no file", path.display());
-        return Ok(path);
-    }
-    if let Some(folder) = std::env::var_os("KUBEBUILDER_ASSETS").map(PathBuf::from) {
-        let path = folder.join(name);
-        if path.is_file() {
-            return Ok(path);
-        }
-    }
-    Ok(cache()?.join(name))
+    let from_assets = std::env::var_os("KUBEBUILDER_ASSETS").map(|folder| PathBuf::from(folder).join(name));
+    CONTROL_PLANE.find(name, from_assets.filter(|path| path.is_file()))
 }
 
-/// Builds what is missing of the control plane; says what it does, because it takes minutes the first time.
+/// helm, of this major version.
 ///
 /// # Errors
-/// If Go is missing or a build fails.
-pub fn cache() -> Result<PathBuf> {
-    static CACHE: OnceLock<PathBuf> = OnceLock::new();
-    if let Some(folder) = CACHE.get() {
-        return Ok(folder.clone());
-    }
-    let module = repository().join("testbed/control-plane");
-    let sums = fs::read(module.join("go.sum"))?;
-    let key: String = Sha256::digest(&sums).iter().take(8).map(|byte| format!("{byte:02x}")).collect();
-    let folder = user_cache()?.join("voicecampaign-testbed").join(key);
-    fs::create_dir_all(&folder)?;
-    // Two builds at once would only wait for each other's memory.
-    let lock = fs::File::create(folder.join("lock"))?;
-    let _lock = Flock::lock(lock, FlockArg::LockExclusive).map_err(|(_, error)| error)?;
-    let missing: Vec<_> = PROGRAMS.iter().filter(|(name, ..)| !folder.join(name).is_file()).collect();
-    for (number, (name, _, package)) in missing.iter().enumerate() {
-        eprintln!(
-            "testbed: building {name} ({} of {}) from its Go module into {}; the first build takes minutes",
-            number + 1,
-            missing.len(),
-            folder.display()
-        );
-        build(&module, &folder, name, package)?;
-    }
-    Ok(CACHE.get_or_init(|| folder).clone())
+/// If it can't be built.
+pub fn helm(major: u8) -> Result<PathBuf> {
+    if major == 3 { HELM_3.find("helm", None) } else { HELM_4.find("helm", None) }
 }
 
-fn build(module: &Path, folder: &Path, name: &str, package: &str) -> Result<()> {
-    let version = "k8s.io/component-base/version";
-    let (major, minor) = KUBERNETES.trim_start_matches('v').split_once('.').context("a version")?;
-    let minor = minor.split('.').next().unwrap_or_default();
-    let flags = format!(
-        "-s -w -X {version}.gitVersion={KUBERNETES} -X {version}.gitMajor={major} -X {version}.gitMinor={minor}"
-    );
-    let unfinished = folder.join(format!("{name}.unfinished"));
-    let started = std::time::Instant::now();
-    let mut go = Command::new("go");
-    go.args(["build", "-trimpath", "-ldflags", &flags, "-o"])
-        .arg(&unfinished)
-        .arg(package)
-        .env("CGO_ENABLED", "0")
-        .env("GOFLAGS", "-mod=readonly -buildvcs=false")
-        .current_dir(module);
-    process::run(go).context("Go (1.26 or newer) is needed to build the control plane")?;
-    fs::rename(unfinished, folder.join(name))?;
-    eprintln!("testbed: built {name} in {} s", started.elapsed().as_secs());
-    Ok(())
+/// helm-docs.
+///
+/// # Errors
+/// If it can't be built.
+pub fn helm_docs() -> Result<PathBuf> {
+    HELM_3.find("helm-docs", None)
+}
+
+impl Set {
+    /// The program of this name: from its variable, else this other one, else from our cache.
+    fn find(&self, name: &str, other: Option<PathBuf>) -> Result<PathBuf> {
+        let (_, variable, _) =
+            self.programs.iter().find(|program| program.0 == name).context("no such program")?;
+        if let Some(path) = std::env::var_os(variable).map(PathBuf::from) {
+            ensure!(path.is_file(), "{variable} names {}, which is no file", path.display());
+            return Ok(path);
+        }
+        match other {
+            Some(path) => Ok(path),
+            None => Ok(self.cache()?.join(name)),
+        }
+    }
+
+    /// Builds what is missing; says what it does, because it takes minutes the first time.
+    fn cache(&self) -> Result<PathBuf> {
+        static BUILT: Mutex<BTreeMap<&str, PathBuf>> = Mutex::new(BTreeMap::new());
+        let mut built = BUILT.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(folder) = built.get(self.module) {
+            return Ok(folder.clone());
+        }
+        let module = repository().join("testbed").join(self.module);
+        let sums = fs::read(module.join("go.sum"))?;
+        let key: String = Sha256::digest(&sums).iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+        let folder = user_cache()?.join("voicecampaign-testbed").join(key);
+        fs::create_dir_all(&folder)?;
+        // Two builds at once would only wait for each other's memory.
+        let lock = fs::File::create(folder.join("lock"))?;
+        let _lock = Flock::lock(lock, FlockArg::LockExclusive).map_err(|(_, error)| error)?;
+        let missing: Vec<_> =
+            self.programs.iter().filter(|(name, ..)| !folder.join(name).is_file()).collect();
+        for (number, (name, _, package)) in missing.iter().enumerate() {
+            eprintln!(
+                "testbed: building {name} ({} of {}) from its Go module into {}; the first build takes minutes",
+                number + 1,
+                missing.len(),
+                folder.display()
+            );
+            self.build(&module, &folder, name, package)?;
+        }
+        built.insert(self.module, folder.clone());
+        Ok(folder)
+    }
+
+    fn build(&self, module: &Path, folder: &Path, name: &str, package: &str) -> Result<()> {
+        let flags = format!("-s -w {}", self.version);
+        let unfinished = folder.join(format!("{name}.unfinished"));
+        let started = std::time::Instant::now();
+        let mut go = Command::new("go");
+        go.args(["build", "-trimpath", "-ldflags", &flags, "-o"])
+            .arg(&unfinished)
+            .arg(package)
+            .env("CGO_ENABLED", "0")
+            .env("GOFLAGS", "-mod=readonly -buildvcs=false")
+            .current_dir(module);
+        process::run(go).with_context(|| format!("Go (1.26 or newer) is needed to build {name}"))?;
+        fs::rename(unfinished, folder.join(name))?;
+        eprintln!("testbed: built {name} in {} s", started.elapsed().as_secs());
+        Ok(())
+    }
 }
 
 /// A program of this workspace, built first, so that nobody tests yesterday's.

@@ -22,10 +22,11 @@ pub(crate) const START: Duration = Duration::from_secs(60);
 const FOLDER_PREFIX: &str = "voicecampaign-testbed-";
 /// Name of the administrator's kubeconfig.
 const ADMINISTRATOR: &str = "admin";
-/// Every read and write of our kinds, of events and of Secrets, so that tests can count what the operator asks for.
+/// Every read and write of our kinds, of events, Secrets and leases, so that tests can count what the operator asks for.
 const AUDIT_POLICY: &str = r#"{"apiVersion": "audit.k8s.io/v1", "kind": "Policy", "omitStages": ["RequestReceived"], "rules": [
   {"level": "Metadata", "resources": [
-    {"group": "voicecampaign.dev"}, {"group": "events.k8s.io"}, {"group": "", "resources": ["events", "secrets"]}]},
+    {"group": "voicecampaign.dev"}, {"group": "events.k8s.io"}, {"group": "", "resources": ["events", "secrets"]},
+    {"group": "coordination.k8s.io"}]},
   {"level": "None"}]}"#;
 
 /// A running control plane. Dropping it ends it; its folder with the logs stays until the next

@@ -7,6 +7,7 @@
 //!      ├──────▶ control_plane.rs  etcd + kube-apiserver + kube-controller-manager, certificates.rs
 //!      ├──────▶ second_api_server.rs  another kube-apiserver on the same etcd
 //!      ├──────▶ kubectl.rs     the real kubectl
+//!      ├──────▶ helm.rs        the real helm, of both major versions
 //!      ├──────▶ kore.rs        the simulator, as a process
 //!      ├──────▶ operator.rs    the operator, as a process, under its ServiceAccount
 //!      └──────▶ faults/        what comes between the operator, the API server, etcd and Kore, as planned
@@ -17,6 +18,7 @@ pub mod binaries;
 mod certificates;
 pub mod control_plane;
 pub mod faults;
+pub mod helm;
 pub mod kore;
 pub mod kubectl;
 pub mod operator;

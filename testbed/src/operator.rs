@@ -1,12 +1,10 @@
 //! The operator as a process, under its own ServiceAccount.
 
-use std::collections::BTreeMap;
-use std::collections::btree_map::Entry;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
@@ -17,8 +15,28 @@ use crate::faults::Nemesis;
 use crate::process::Process;
 use crate::{repository, wait};
 
-/// Namespace and name of the operator's ServiceAccount in `deploy/rbac.yaml`.
-const SERVICE_ACCOUNT: (&str, &str) = ("voicecampaign-system", "voicecampaign-operator");
+/// A ServiceAccount.
+#[derive(Clone, Debug)]
+pub struct ServiceAccount {
+    /// Its namespace, which is also the one of the operator's lease.
+    pub namespace: String,
+    /// Its name.
+    pub name: String,
+}
+
+impl Default for ServiceAccount {
+    /// The operator's in `deploy/`.
+    fn default() -> Self {
+        Self { namespace: "voicecampaign-system".into(), name: "voicecampaign-operator".into() }
+    }
+}
+
+impl ServiceAccount {
+    /// Its name in the audit log.
+    pub fn user(&self) -> String {
+        format!("system:serviceaccount:{}:{}", self.namespace, self.name)
+    }
+}
 
 /// A running operator.
 #[derive(Debug)]
@@ -40,6 +58,8 @@ pub struct Options {
     pub name: String,
     /// Address of the API server, if not the true one: a proxy's.
     pub server: Option<String>,
+    /// Whose rights it has.
+    pub service_account: ServiceAccount,
     /// Who is told how to kill it, before it can have sent anything.
     pub nemesis: Option<Nemesis>,
 }
@@ -47,21 +67,26 @@ pub struct Options {
 impl Options {
     /// The program without further options.
     pub fn new(program: PathBuf) -> Self {
-        let name = "operator".to_owned();
-        Self { program, arguments: Vec::new(), variables: Vec::new(), name, server: None, nemesis: None }
+        Self {
+            program,
+            arguments: Vec::new(),
+            variables: Vec::new(),
+            name: "operator".to_owned(),
+            server: None,
+            service_account: ServiceAccount::default(),
+            nemesis: None,
+        }
     }
 }
 
-/// Installs the definitions and the roles of `crds/` and `deploy/`.
+/// Installs what `deploy/` has for a whole cluster. Nothing makes Pods of the Deployment on this control plane.
 ///
 /// # Errors
 /// If the API server refuses one.
 pub fn install(plane: &ControlPlane) -> Result<()> {
     let kubectl = plane.kubectl()?;
-    for path in ["crds", "deploy/rbac.yaml"] {
-        let path = repository().join(path).display().to_string();
-        kubectl.try_run(&["apply", "--server-side", "--filename", &path])?;
-    }
+    let path = repository().join("deploy/overlays/cluster-wide").display().to_string();
+    kubectl.try_run(&["apply", "--server-side", "--kustomize", &path])?;
     let names = ["crd/voicecampaigns.voicecampaign.dev", "crd/koreconnections.voicecampaign.dev"];
     kubectl.try_run(&["wait", "--for=condition=Established", "--timeout=30s", names[0], names[1]])?;
     Ok(())
@@ -72,28 +97,24 @@ pub fn install(plane: &ControlPlane) -> Result<()> {
 /// # Errors
 /// If there is no such ServiceAccount.
 pub fn kubeconfig(plane: &ControlPlane) -> Result<PathBuf> {
-    kubeconfig_for(plane, "operator", None)
+    kubeconfig_for(plane, "operator", None, &ServiceAccount::default())
 }
 
-fn kubeconfig_for(plane: &ControlPlane, file: &str, server: Option<&str>) -> Result<PathBuf> {
-    // One for each control plane: it lasts longer than any of them.
-    static TOKENS: Mutex<BTreeMap<PathBuf, String>> = Mutex::new(BTreeMap::new());
-    let mut tokens = TOKENS.lock().unwrap_or_else(PoisonError::into_inner);
-    let token = match tokens.entry(plane.folder().to_owned()) {
-        Entry::Occupied(token) => token.into_mut(),
-        Entry::Vacant(none) => {
-            let (namespace, name) = SERVICE_ACCOUNT;
-            let arguments = ["create", "token", name, "--namespace", namespace, "--duration=24h"];
-            none.insert(plane.kubectl()?.try_run(&arguments)?)
-        }
-    };
-    plane.kubeconfig_for_token(file, SERVICE_ACCOUNT.0, token.trim(), server)
+fn kubeconfig_for(
+    plane: &ControlPlane,
+    file: &str,
+    server: Option<&str>,
+    account: &ServiceAccount,
+) -> Result<PathBuf> {
+    let ServiceAccount { namespace, name } = account;
+    let arguments = ["create", "token", name, "--namespace", namespace, "--duration=24h"];
+    let token = plane.kubectl()?.try_run(&arguments)?;
+    plane.kubeconfig_for_token(file, namespace, token.trim(), server)
 }
 
 /// User name of the operator in the audit log.
 pub fn user() -> String {
-    let (namespace, name) = SERVICE_ACCOUNT;
-    format!("system:serviceaccount:{namespace}:{name}")
+    ServiceAccount::default().user()
 }
 
 impl Operator {
@@ -119,7 +140,10 @@ impl Operator {
         command
             .args(["run", "--admin-address=127.0.0.1:0"])
             .args(&options.arguments)
-            .env("KUBECONFIG", kubeconfig_for(plane, &name, options.server.as_deref())?)
+            .env(
+                "KUBECONFIG",
+                kubeconfig_for(plane, &name, options.server.as_deref(), &options.service_account)?,
+            )
             .env_remove("RUST_LOG")
             .envs(options.variables.iter().map(|(name, value)| (name, value)));
         let mut process = Process::start(&name, command, plane.folder())?;
@@ -159,6 +183,11 @@ impl Operator {
         let (head, body) = answer.split_once("\r\n\r\n").context("an HTTP answer")?;
         let code = head.split(' ').nth(1).and_then(|code| code.parse().ok()).context("a status code")?;
         Ok((code, body.to_owned()))
+    }
+
+    /// Where it serves `/readyz` and `/metrics`.
+    pub fn admin_url(&self) -> String {
+        format!("http://{}", self.admin)
     }
 
     /// Its log.

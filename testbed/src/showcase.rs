@@ -39,7 +39,7 @@ impl Showcase {
     pub async fn start() -> Result<Self> {
         process::end_with_starter();
         let program = binaries::workspace("voicecampaign-operator")?;
-        binaries::cache()?;
+        binaries::control_plane("kubectl")?;
         println!(
             "Starting etcd, kube-apiserver, kube-controller-manager, a simulated Kore and the operator ..."
         );

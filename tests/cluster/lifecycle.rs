@@ -224,8 +224,10 @@ async fn the_admin_server_tells_health_and_metrics() {
 async fn missing_definitions_and_misfit_objects_stop_nothing() {
     let own = ControlPlane::start().unwrap();
     let kubectl = own.kubectl().unwrap();
-    let rbac = testbed::repository().join("deploy/rbac.yaml").display().to_string();
-    kubectl.try_run(&["apply", "--server-side", "--filename", &rbac]).unwrap();
+    for path in ["base/namespace.yaml", "base/operator.yaml", "overlays/cluster-wide/rbac.yaml"] {
+        let path = testbed::repository().join("deploy").join(path).display().to_string();
+        kubectl.try_run(&["apply", "--server-side", "--filename", &path]).unwrap();
+    }
     let mut operator =
         Operator::launch(&own, &Options::new(env!("CARGO_BIN_EXE_voicecampaign-operator").into())).unwrap();
     wait::until("the operator says what is missing", PATIENCE, || {
@@ -242,7 +244,21 @@ async fn missing_definitions_and_misfit_objects_stop_nothing() {
     operator::install(&own).unwrap();
     operator.wait_until_ready().unwrap();
 
+    let check = || {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_voicecampaign-operator"));
+        command.args(["check", "--namespace=default", "--admin-url", &operator.admin_url()]);
+        let output = command.env("KUBECONFIG", own.kubeconfig()).output().unwrap();
+        (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap())
+    };
+    let (holds, fails) = check();
+    assert_eq!((holds.matches("ok: ").count(), fails.as_str()), (4, ""), "{holds}");
+    assert!(kubectl.try_run(&["get", "vcamp", "--namespace=default", "--output=name"]).unwrap().is_empty());
+
     loosen(&kubectl, "voicecampaigns");
+    wait::until("`check` notices", PATIENCE, || {
+        Ok(check().1.contains("are not this operator's").then_some(()))
+    })
+    .unwrap();
     let misfit = json!({"apiVersion": "voicecampaign.dev/v1alpha1", "kind": "VoiceCampaign",
         "metadata": {"name": "misfit", "namespace": "default"}, "spec": {"campaignId": 7, "deletionPolicy": "Keep"}});
     wait::until("the loose definition is served", PATIENCE, || Ok(kubectl.apply(&misfit.to_string()).ok()))

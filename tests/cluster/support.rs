@@ -63,8 +63,7 @@ impl World {
     /// The same on another control plane than the one that all share.
     pub async fn connected_on(plane: &'static ControlPlane, name: &str) -> Self {
         let world = Self::on(plane, name).await;
-        world.create_secret(CLIENT_ID, CLIENT_SECRET);
-        world.create_connection(6000, 10);
+        world.connect_all();
         world
     }
 
@@ -73,7 +72,8 @@ impl World {
         Self::on(plane(), name).await
     }
 
-    async fn on(plane: &'static ControlPlane, name: &str) -> Self {
+    /// The same on another control plane, which may have no definitions yet.
+    pub async fn on(plane: &'static ControlPlane, name: &str) -> Self {
         let behaviour = Behaviour { requests_per_minute: None, ..Behaviour::default() };
         let apps = vec![App { client_id: CLIENT_ID.into(), client_secret: CLIENT_SECRET.into() }];
         let kore = Simulator::start(([127, 0, 0, 1], 0).into(), apps, behaviour).await.unwrap();
@@ -87,6 +87,12 @@ impl World {
         self.kubectl.try_run(&["create", "namespace", name]).unwrap();
         let kubectl = self.plane.kubectl().unwrap();
         Self { plane: self.plane, namespace: name.to_owned(), kore: self.kore.clone(), kubectl }
+    }
+
+    /// The Secret and the connection.
+    pub fn connect_all(&self) {
+        self.create_secret(CLIENT_ID, CLIENT_SECRET);
+        self.create_connection(6000, 10);
     }
 
     pub fn create_secret(&self, client_id: &str, client_secret: &str) {

@@ -1,6 +1,7 @@
 //! `make playground`: everything running, with samples, until Ctrl-C.
 
 use anyhow::Result;
+use testbed::binaries;
 use testbed::showcase::{self, NAMESPACE, Showcase, campaign_manifest};
 
 #[tokio::main]
@@ -12,7 +13,10 @@ async fn main() -> Result<()> {
     let campaigns = names.map(|name| campaign_manifest(name, "Delete")).join("---\n");
     show.kubectl.apply(&format!("{}---\n{campaigns}", show.connection_manifest()))?;
     let kore = show.kore.url();
-    let programs = testbed::binaries::cache()?;
+    let programs = [binaries::control_plane("kubectl")?, binaries::helm(4)?];
+    let programs =
+        programs.iter().filter_map(|program| program.parent()).map(|folder| folder.display().to_string());
+    let programs = programs.collect::<Vec<_>>().join(":");
     println!(
         r#"
 Ready. In another terminal:
@@ -39,7 +43,6 @@ What Kore has received, and what it still has:
 The operator's log: {log}
 Ctrl-C ends everything."#,
         kubeconfig = show.plane.kubeconfig().display(),
-        programs = programs.display(),
         log = show.operator.log().display(),
     );
     std::future::pending().await

@@ -1,0 +1,74 @@
+use std::time::Duration;
+
+use anyhow::{Context, ensure};
+use kube::api::PostParams;
+use kube::{Api, Client};
+use serde_json::json;
+
+use super::settings::CheckArgs;
+use crate::api::VoiceCampaign;
+
+/// How long an operator, and the Service before it, may take to come up.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// Between two tries.
+const PAUSE: Duration = Duration::from_secs(1);
+/// How long one request may take.
+const DEADLINE: Duration = Duration::from_secs(10);
+
+/// Checks that an operator is up and that the API server takes its kinds, and prints what holds. It changes nothing.
+///
+/// # Errors
+/// With the first thing that does not hold.
+pub async fn check(args: CheckArgs, cluster: kube::Config) -> anyhow::Result<()> {
+    if let Some(address) = &args.admin_url {
+        let address = address.trim_end_matches('/');
+        let http = reqwest::Client::builder().no_proxy().timeout(DEADLINE).build()?;
+        patiently(async || get(&http, &format!("{address}/readyz")).await).await?;
+        println!("ok: {address} is ready");
+        let metrics = get(&http, &format!("{address}/metrics")).await?;
+        ensure!(
+            metrics.contains("voicecampaign_operator_"),
+            "{address}/metrics has no metric of the operator"
+        );
+        println!("ok: {address} has metrics");
+    }
+    let namespace = args.namespace.unwrap_or_else(|| cluster.default_namespace.clone());
+    let api = Api::namespaced(Client::try_from(cluster)?, &namespace);
+    patiently(async || create_dry(&api, "cd-check").await.context("a VoiceCampaign is refused")).await?;
+    println!("ok: the API server takes a VoiceCampaign in {namespace} (dry run)");
+    let refused = create_dry(&api, "no id").await;
+    ensure!(
+        matches!(&refused, Err(kube::Error::Api(status)) if status.code == 422),
+        "a `campaignId` that can't be one is not refused: the definitions are not this operator's"
+    );
+    println!("ok: it refuses one that can't be right");
+    Ok(())
+}
+
+/// Tries until it works.
+async fn patiently<T>(mut attempt: impl AsyncFnMut() -> anyhow::Result<T>) -> anyhow::Result<T> {
+    let begun = tokio::time::Instant::now();
+    loop {
+        match attempt().await {
+            Err(error) if begun.elapsed() < PATIENCE => eprintln!("not yet: {error:#}"),
+            result => return result,
+        }
+        tokio::time::sleep(PAUSE).await;
+    }
+}
+
+async fn get(http: &reqwest::Client, url: &str) -> anyhow::Result<String> {
+    let answer = http.get(url).send().await?;
+    let (status, text) = (answer.status(), answer.text().await?);
+    ensure!(status.is_success(), "{url} answers {status}: {}", text.trim());
+    Ok(text)
+}
+
+async fn create_dry(api: &Api<VoiceCampaign>, campaign_id: &str) -> Result<(), kube::Error> {
+    let object = serde_json::from_value(json!({
+        "apiVersion": "voicecampaign.dev/v1alpha1", "kind": "VoiceCampaign", "metadata": {"generateName": "check-"},
+        "spec": {"connectionRef": {"name": "check"}, "streamId": "st-check", "campaignId": campaign_id},
+    }))
+    .map_err(kube::Error::SerdeError)?;
+    api.create(&PostParams { dry_run: true, ..PostParams::default() }, &object).await.map(drop)
+}

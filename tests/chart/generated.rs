@@ -1,0 +1,84 @@
+//! What is written from the chart, and into it.
+
+use std::process::Command;
+
+use voicecampaign_operator::api;
+
+use crate::support::*;
+
+const HEADER: &str = "# Generated from the chart by `make generate`. Do not edit.\n";
+
+/// The definitions in the chart are those of `crds/`.
+#[test]
+fn the_chart_has_the_definitions() {
+    for crd in api::crds() {
+        let name = format!("{}.yaml", crd.spec.names.plural);
+        let definition = std::fs::read_to_string(testbed::repository().join("crds").join(&name)).unwrap();
+        settle(&chart().join("files/crds").join(&name), &definition);
+    }
+}
+
+/// The chart's README is what helm-docs writes of its values, each of which has a description.
+#[test]
+fn the_readme_of_the_chart_is_up_to_date() {
+    let output = Command::new(testbed::binaries::helm_docs().unwrap())
+        .args(["--dry-run", "--log-level=error", "--chart-search-root"])
+        .arg(chart())
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let readme = String::from_utf8(output.stdout).unwrap();
+    settle(&chart().join("README.md"), &format!("{}\n", readme.trim_end()));
+    let table = readme.split("## Values").nth(1).unwrap();
+    let undescribed = table.lines().find(|line| line.ends_with("|  |"));
+    assert_eq!(undescribed, None, "a value has no description");
+}
+
+/// `deploy/` is what the chart renders, in parts: what all have, and what each overlay adds.
+#[test]
+fn the_raw_manifests_are_what_the_chart_renders() {
+    let base = ["serviceaccount", "rbac", "aggregate-roles", "deployment", "service"];
+    let one = |name: &str, values: &[&str], wanted: &dyn Fn(&str) -> bool| {
+        let template = format!("templates/{name}.yaml");
+        let mut arguments = vec!["--show-only", &template];
+        arguments.extend(values);
+        without_helm(&render(4, &arguments).unwrap())
+            .into_iter()
+            .filter(|text| wanted(text))
+            .collect::<Vec<_>>()
+    };
+    let write = |path: &str, documents: &[String]| {
+        settle(
+            &testbed::repository().join("deploy").join(path),
+            &format!("{HEADER}{}", documents.join("---\n")),
+        );
+    };
+    // What an overlay says is not in the base.
+    let of_scope =
+        |text: &str| text.contains("kind: ClusterRoleBinding") || text.contains("apiGroups: [events.k8s.io]");
+    write("base/crds.yaml", &one("crds", &[], &|_| true));
+    let shared: Vec<String> = base.iter().flat_map(|name| one(name, &[], &|text| !of_scope(text))).collect();
+    write("base/operator.yaml", &shared);
+    write("overlays/cluster-wide/rbac.yaml", &one("rbac", &[], &of_scope));
+    let namespaced = ["--set", "watchNamespaces={campaigns}"];
+    write(
+        "overlays/namespaced/rbac.yaml",
+        &one("rbac", &namespaced, &|text| text.contains("namespace: campaigns\n  labels")),
+    );
+    write(
+        "overlays/high-availability/poddisruptionbudget.yaml",
+        &one("poddisruptionbudget", &["--set", "replicas=2"], &|_| true),
+    );
+}
+
+/// The documents of what helm renders, without what only a release of helm has.
+fn without_helm(rendered: &str) -> Vec<String> {
+    let of_helm = |line: &&str| {
+        let line = line.trim_start();
+        ["# Source:", "helm.sh/", "app.kubernetes.io/managed-by:"].iter().any(|start| line.starts_with(start))
+    };
+    let lines: Vec<&str> = rendered.lines().filter(|line| !of_helm(line)).collect();
+    let text = format!("{}\n", lines.join("\n"));
+    let documents = text.split("---\n").map(str::trim).filter(|document| !document.is_empty());
+    documents.map(|document| format!("{document}\n").replace("  annotations:\nspec:", "spec:")).collect()
+}

@@ -1,0 +1,144 @@
+//! What the chart renders, and what it refuses.
+
+use serde_json::Value;
+
+use crate::support::*;
+
+/// Sets of values, and where what they render is kept.
+const SETS: [(&str, &[&str]); 3] = [
+    ("default", &[]),
+    ("namespaced", &["--set", "watchNamespaces={team-a,team-b}", "--set", "rbac.aggregateRoles=false"]),
+    ("everything", &["--values", concat!(env!("CARGO_MANIFEST_DIR"), "/tests/chart/everything.yaml")]),
+];
+
+/// Both helms find nothing to complain about.
+#[test]
+fn the_chart_is_sound() {
+    for major in [3, 4] {
+        for (name, values) in SETS {
+            let chart = chart().display().to_string();
+            let mut arguments = vec!["lint", "--strict", &chart];
+            arguments.extend(values);
+            Helm::new(major).unwrap().run(&arguments).unwrap_or_else(|said| panic!("{name}: {said}"));
+        }
+    }
+}
+
+/// What is rendered is as it was, and the same with both helms. The definitions are left out: `crds/` has them.
+#[test]
+fn it_renders_what_it_did() {
+    for (name, values) in SETS {
+        let mut arguments = vec!["--set", "crds.enabled=false"];
+        arguments.extend(values);
+        let rendered = render(4, &arguments).unwrap();
+        settle(&testbed::repository().join(format!("tests/chart/snapshots/{name}.yaml")), &rendered);
+        assert_eq!(
+            objects(&rendered),
+            objects(&render(3, &arguments).unwrap()),
+            "{name}: helm 3 and 4 differ"
+        );
+    }
+}
+
+/// No `*`; Secrets by `get` and `patch` only; and without any ClusterRole for Secrets where namespaces are named.
+#[test]
+fn the_roles_are_narrow() {
+    for (name, values) in SETS {
+        let all = objects(&render(4, values).unwrap());
+        let roles = all.iter().filter(|object| object["kind"].as_str().unwrap().ends_with("Role"));
+        let mut with_secrets = Vec::new();
+        for role in roles {
+            for rule in role["rules"].as_array().unwrap() {
+                assert!(!rule.to_string().contains('*'), "{name}: {rule}");
+                if rule["resources"].to_string().contains("secrets") {
+                    assert_eq!(rule["verbs"], serde_json::json!(["get", "patch"]), "{name}: {rule}");
+                    with_secrets.push(role["kind"].as_str().unwrap());
+                }
+            }
+        }
+        let wanted: &[&str] = if name == "namespaced" { &["Role", "Role"] } else { &["ClusterRole"] };
+        assert_eq!(with_secrets, wanted, "{name}");
+        let cluster_roles = all.iter().any(|object| object["kind"] == "ClusterRole");
+        assert_eq!(cluster_roles, name != "namespaced");
+    }
+}
+
+/// A wrong value is refused, and the message names it.
+#[test]
+fn a_wrong_value_is_refused_by_its_name() {
+    let wrong = [
+        ("replica=2", "replica"),
+        ("replicas=-1", "replicas"),
+        ("image.digest=sha256:12", "digest"),
+        ("image.pullPolicy=always", "pullPolicy"),
+        ("watchNamespaces={A}", "watchNamespaces"),
+        ("logLevel=warning", "logLevel"),
+        ("networkPolicy.egressPorts={https}", "egressPorts"),
+        ("metrics.serviceMonitor.interval=often", "interval"),
+        ("metrics.serviceMonitor.enabled=true,metrics.service.enabled=false", "metrics.podMonitor.enabled"),
+        ("serviceAccount.create=false", "serviceAccount.name"),
+        ("resources.limit.memory=1Gi", "limit"),
+    ];
+    for major in [3, 4] {
+        for (value, name) in wrong {
+            let said = render(major, &["--set", value]).expect_err(value);
+            assert!(said.contains(name), "{value}: {said}");
+        }
+    }
+}
+
+/// Every value is in the schema, and the schema has no other.
+#[test]
+fn the_schema_has_the_values() {
+    fn compare(path: &str, schema: &Value, value: &Value) {
+        let Some(properties) = schema["properties"].as_object() else { return };
+        let Some(values) = value.as_object() else { panic!("{path} is no object") };
+        assert_eq!(schema["additionalProperties"], false, "{path}");
+        for (name, schema) in properties {
+            // helm adds `global`; a container may have no `claims`.
+            if name != "global" && name != "claims" {
+                let value = values.get(name).unwrap_or_else(|| panic!("{path}.{name} is not in values.yaml"));
+                compare(&format!("{path}.{name}"), schema, value);
+            }
+        }
+    }
+    let read = |name: &str| std::fs::read_to_string(chart().join(name)).unwrap();
+    let schema: Value = serde_json::from_str(&read("values.schema.json")).unwrap();
+    compare("", &schema, &serde_saphyr::from_str(&read("values.yaml")).unwrap());
+}
+
+/// With one replica a PodDisruptionBudget would hold every drain up.
+#[test]
+fn a_disruption_budget_is_for_two_and_more() {
+    let has = |values: &[&str]| render(4, values).unwrap().contains("kind: PodDisruptionBudget");
+    assert!(!has(&[]) && has(&["--set", "replicas=2"]));
+    assert!(!has(&["--set", "replicas=2", "--set", "podDisruptionBudget.enabled=false"]));
+}
+
+/// Uninstalling keeps the definitions, and so the campaigns, unless somebody says otherwise.
+#[test]
+fn the_definitions_are_kept() {
+    let policies = |values: &[&str]| {
+        let all = objects(&render(4, values).unwrap());
+        let crds = all.into_iter().filter(|object| object["kind"] == "CustomResourceDefinition");
+        crds.map(|crd| crd["metadata"]["annotations"]["helm.sh/resource-policy"].clone()).collect::<Vec<_>>()
+    };
+    assert_eq!(policies(&[]), ["keep", "keep"]);
+    assert_eq!(policies(&["--set", "crds.keep=false"]), [Value::Null, Value::Null]);
+    assert!(policies(&["--set", "crds.enabled=false"]).is_empty());
+}
+
+/// A digest counts more than a tag; without both it is the chart's version.
+#[test]
+fn the_image_is_named_by_tag_or_digest() {
+    let image = |values: &[&str]| {
+        let all = objects(&render(4, values).unwrap());
+        let deployment = all.into_iter().find(|object| object["kind"] == "Deployment").unwrap();
+        deployment["spec"]["template"]["spec"]["containers"][0]["image"].clone()
+    };
+    let digest = format!("sha256:{}", "0a".repeat(32));
+    let with_digest = format!("image.digest={digest},image.tag=v2");
+    assert_eq!(image(&[]), concat!("voicecampaign-operator:", env!("CARGO_PKG_VERSION")));
+    assert_eq!(image(&["--set", "image.repository=example.com/x,image.tag=v2"]), "example.com/x:v2");
+    assert_eq!(image(&["--set", &with_digest]), format!("voicecampaign-operator@{digest}"));
+}

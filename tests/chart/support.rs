@@ -1,0 +1,32 @@
+use std::path::Path;
+
+use serde_json::Value;
+pub use testbed::helm::{Helm, chart};
+
+/// The release's name and namespace in what is generated and compared.
+pub const RELEASE: &str = "voicecampaign-operator";
+pub const NAMESPACE: &str = "voicecampaign-system";
+
+/// What the chart renders with these values, without its tests, by helm of this major version.
+pub fn render(major: u8, more: &[&str]) -> Result<String, String> {
+    let chart = chart().display().to_string();
+    let mut arguments = vec!["template", RELEASE, &chart, "--namespace", NAMESPACE, "--skip-tests"];
+    arguments.extend(more);
+    Helm::new(major).unwrap().run(&arguments).map_err(|error| error.to_string())
+}
+
+/// The objects of some manifests.
+pub fn objects(manifests: &str) -> Vec<Value> {
+    let documents: Vec<Value> = serde_saphyr::from_multiple(manifests).unwrap();
+    documents.into_iter().filter(|document| !document.is_null()).collect()
+}
+
+/// `make generate` writes; everybody else compares.
+pub fn settle(path: &Path, generated: &str) {
+    if std::env::var_os("UPDATE_GENERATED").is_some() {
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, generated).unwrap();
+    }
+    let committed = std::fs::read_to_string(path).unwrap_or_default();
+    assert!(committed == generated, "{} is not what the chart gives: run `make generate`", path.display());
+}

@@ -137,6 +137,27 @@ async fn a_proof_survives_kill_9() {
     assert_eq!(world.deletes("ghost").len(), 1);
 }
 
+/// The account fails while a proof needs it: that is written once, not again and again.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_outage_in_the_middle_of_a_proof_is_told_once() {
+    let world = world("outage-in-proof").await;
+    let _operator = world.operator();
+    world.apply(&world.campaign("ghost", &json!({})));
+    world.wait_for_reason("ghost", "CampaignNotFound");
+    world.kore.add_fault(Fault {
+        operation: Some(Operation::Get),
+        ..Fault::answer_delete(None, 503, r#"{"message":"maintenance"}"#)
+    });
+    world.delete("ghost");
+    world.wait_for_reason("ghost", "AccountUnavailable");
+    let before = world.status_writes();
+    tokio::time::sleep(Duration::from_secs(4)).await;
+    let writes = world.status_writes() - before;
+    assert!(writes <= 4, "{writes} writes in 4 s");
+    world.kore.clear_faults();
+    world.wait_until_gone_within("ghost", 2 * PROOF);
+}
+
 /// R10, R11: a gateway that answers 404 to everything, in HTML or in JSON, for a minute. Nothing is believed; after it the
 /// campaign is deleted.
 #[tokio::test(flavor = "multi_thread")]

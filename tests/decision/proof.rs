@@ -9,6 +9,7 @@ use voicecampaign_operator::campaign::{
     ListingTrouble, Look, Observed, Reason, Step, StreamListing, Urgency, decide,
 };
 use voicecampaign_operator::kore::{Campaign, FailureKind};
+use voicecampaign_operator::pacing::Turn;
 
 use crate::support::*;
 
@@ -198,6 +199,28 @@ fn a_failed_get_is_repeated() {
     };
     let written = status(decide(&Observed { look: Some(&other), ..observed(&object, &connection) }, at(0)));
     assert_eq!(written.deletion.unwrap().proof.unwrap().not_returned_at, None);
+}
+
+/// A read that waits for an account in trouble says so once. Not the opposite before each try: each write wakes the object.
+#[test]
+fn a_read_that_waits_for_the_account_is_told_once() {
+    let connection = usable();
+    for proof in [ProofStatus { not_returned_at: None, ..begun() }, begun()] {
+        let mut object = proving(proof);
+        let held = Turn::Held { since: at(-5), until: at(20) };
+        let waits = Observed { turn: Some(held), ..observed(&object, &connection) };
+        let written = status(decide(&waits, at(0)));
+        assert_eq!(reason(&written), "AccountUnavailable");
+        object.status = Some(written);
+        let tries = decide(&observed(&object, &connection), at(0));
+        assert!(matches!(tries, Step::Get(_) | Step::List { .. }), "{tries:?}");
+        let joins = Observed { listing_due: Some(at(1)), ..observed(&object, &connection) };
+        let waits = Observed { turn: Some(held), ..observed(&object, &connection) };
+        for observed in [joins, waits] {
+            let step = decide(&observed, at(0));
+            assert!(!matches!(step, Step::Record(_)), "{step:?}");
+        }
+    }
 }
 
 /// Listings that fail are told, with the time of the next; not a write more than one for each.

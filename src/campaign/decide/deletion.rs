@@ -88,8 +88,14 @@ fn prove(observed: &Observed<'_>, proof: &ProofStatus, record: DeletionStatus, n
     let urgency = Urgency::Deletion;
     let then = |step: Step| {
         move |record: DeletionStatus| {
-            let status = status::of(observed.object, now, Some(record), None, Situation::Proving);
-            Plan { step, status: Some(status) }
+            // Whether the account works again, only the call will show: to say so before it, and to take it back after it, would be
+            // two writes, which wake us to write them again.
+            let stored = observed.object.status.as_ref();
+            let told =
+                stored.filter(|status| status.deletion.as_deref() == Some(&record)).map(status::reason);
+            let status = (told != Some(Reason::AccountUnavailable))
+                .then(|| status::of(observed.object, now, Some(record), None, Situation::Proving));
+            Plan { step, status }
         }
     };
     match proof::need(proof) {

@@ -27,6 +27,14 @@ test-helm: ## Run the tests of the chart alone, with helm 3 and 4
 	$(CARGO) test --locked --test chart
 	$(CARGO) test --locked --test cluster -- installed:: roles::
 
+.PHONY: image
+image: ## Build the operator's image without Docker, into target/image
+	@$(CARGO) run --quiet --locked --package testbed --bin image
+
+.PHONY: test-cluster
+test-cluster: ## Run the operator in Pods on a real node (6 min, once built; needs root and Debian packages, which it names)
+	$(CARGO) test --locked --test node
+
 .PHONY: test-faults
 test-faults: ## Run a deletion under every crash and every error (long; SEED=2 draws others)
 	$(CARGO) test --locked --test faults -- --lane full --seed $(or $(SEED),1)
@@ -56,6 +64,7 @@ outage-table: ## Write the table of an outage in docs/benchmarks.md anew: ours b
 check: ## Check format, lints, generated files, dependencies
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
+	$(CARGO) clippy --test node --locked -- -D warnings
 	$(CARGO) test --locked --test generated
 	$(CARGO) deny --locked check bans licenses sources
 

@@ -134,3 +134,23 @@ fn the_promise_names_tests_that_exist() {
         }
     }
 }
+
+/// The Dockerfile makes the image that `make image` makes.
+#[test]
+fn both_images_are_alike() {
+    let dockerfile = include_str!("../Dockerfile");
+    let image = include_str!("../testbed/src/image.rs");
+    for shared in [
+        "65532:65532",
+        "target-feature=+crt-static",
+        "etc/ssl/certs/ca-certificates.crt",
+        "operator:x:",
+        "org.opencontainers.image.title",
+        "org.opencontainers.image.version",
+        "org.opencontainers.image.licenses",
+        "0.7.7",
+    ] {
+        assert!(dockerfile.contains(shared) && image.contains(shared), "{shared}");
+    }
+    assert!(dockerfile.contains(&format!("VERSION={}\n", env!("CARGO_PKG_VERSION"))));
+}

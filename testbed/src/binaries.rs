@@ -43,6 +43,21 @@ const CONTROL_PLANE: Set = Set {
     ],
 };
 
+/// What makes a node of a machine, of the version of the control plane; and what holds a Pod's namespaces.
+const NODE: Set = Set {
+    module: "node",
+    version: CONTROL_PLANE.version,
+    programs: &[
+        ("kubelet", "TEST_ASSET_KUBELET", "k8s.io/kubernetes/cmd/kubelet"),
+        ("kube-proxy", "TEST_ASSET_KUBE_PROXY", "k8s.io/kubernetes/cmd/kube-proxy"),
+        ("kube-scheduler", "TEST_ASSET_KUBE_SCHEDULER", "k8s.io/kubernetes/cmd/kube-scheduler"),
+        ("pause", "TEST_ASSET_PAUSE", "./pause"),
+    ],
+};
+
+/// How Pods find Services.
+const DNS: Set = Set { module: "dns", version: "", programs: &[("coredns", "TEST_ASSET_COREDNS", ".")] };
+
 /// The helm of today.
 const HELM_4: Set = Set {
     module: "helm-4",
@@ -76,6 +91,14 @@ pub fn control_plane(name: &str) -> Result<PathBuf> {
 /// If it can't be built.
 pub fn helm(major: u8) -> Result<PathBuf> {
     if major == 3 { HELM_3.find("helm", None) } else { HELM_4.find("helm", None) }
+}
+
+/// A program of a node, or `coredns`.
+///
+/// # Errors
+/// If the name is none of ours, or the program can't be built.
+pub fn node(name: &str) -> Result<PathBuf> {
+    if name == "coredns" { DNS.find(name, None) } else { NODE.find(name, None) }
 }
 
 /// helm-docs.

@@ -1,15 +1,19 @@
 use std::fs;
+use std::net::IpAddr;
 use std::path::Path;
 
 use anyhow::Result;
 use rcgen::{
     BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
-    KeyUsagePurpose,
+    KeyUsagePurpose, SanType,
 };
 
-/// Writes what a control plane needs into `folder`: a CA, the certificate of the API server, the key of the
-/// ServiceAccount tokens, and the client certificate of an administrator.
-pub fn write(folder: &Path) -> Result<()> {
+use crate::kore_ai::KORE_HOST;
+use crate::node::NODE;
+
+/// Writes what a control plane needs into `folder`: a CA, the certificate of the API server, which is reached at these
+/// addresses, the key of the ServiceAccount tokens, and the client certificate of an administrator; and those of a node.
+pub fn write(folder: &Path, addresses: &[IpAddr]) -> Result<()> {
     let mut authority = named("testbed-ca");
     authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     authority.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::DigitalSignature];
@@ -19,13 +23,29 @@ pub fn write(folder: &Path) -> Result<()> {
     let issuer = Issuer::new(authority, authority_key);
 
     let mut server = named("kube-apiserver");
-    server.subject_alt_names = vec![
-        rcgen::SanType::IpAddress([127, 0, 0, 1].into()),
-        rcgen::SanType::DnsName("localhost".try_into()?),
-        rcgen::SanType::DnsName("kubernetes.default.svc".try_into()?),
-    ];
+    let mut names = ["localhost", "kubernetes", "kubernetes.default.svc", NODE]
+        .into_iter()
+        .map(|name| Ok(SanType::DnsName(name.try_into()?)))
+        .collect::<Result<Vec<_>>>()?;
+    names.extend(addresses.iter().map(|address| SanType::IpAddress(*address)));
+    server.subject_alt_names.clone_from(&names);
     server.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
     issue(folder, "apiserver", &server, &issuer)?;
+
+    let mut kubelet = named(NODE);
+    kubelet.subject_alt_names = names;
+    kubelet.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+    issue(folder, "kubelet", &kubelet, &issuer)?;
+
+    let mut node = named(&format!("system:node:{NODE}"));
+    node.distinguished_name.push(DnType::OrganizationName, "system:nodes");
+    node.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
+    issue(folder, "node", &node, &issuer)?;
+
+    let mut kore = named(KORE_HOST);
+    kore.subject_alt_names = vec![SanType::DnsName(KORE_HOST.try_into()?)];
+    kore.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+    issue(folder, "kore", &kore, &issuer)?;
 
     let mut administrator = named("administrator");
     administrator.distinguished_name.push(DnType::OrganizationName, "system:masters");

@@ -1,7 +1,7 @@
 //! etcd, kube-apiserver and kube-controller-manager.
 
 use std::fs;
-use std::net::{SocketAddr, TcpListener};
+use std::net::{IpAddr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -12,6 +12,7 @@ use nix::sys::signal::Signal;
 use serde_json::{Value, json};
 
 use crate::kubectl::Kubectl;
+use crate::node::Network;
 use crate::process::Process;
 use crate::second_api_server::SecondApiServer;
 use crate::{audit, binaries, certificates, wait};
@@ -40,6 +41,16 @@ pub struct ControlPlane {
     folder: tempfile::TempDir,
     api_port: u16,
     etcd_port: u16,
+    reach: Reach,
+}
+
+/// Who can reach the API server, and what the control plane is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reach {
+    /// Processes of this machine. Nobody makes Pods.
+    Machine,
+    /// Pods of a node in this network; all controllers run.
+    Node(Network),
 }
 
 impl ControlPlane {
@@ -49,11 +60,23 @@ impl ControlPlane {
     /// # Errors
     /// If a program is missing or does not come up.
     pub fn start() -> Result<Self> {
+        Self::start_for(Reach::Machine)
+    }
+
+    /// The same for Pods, too.
+    ///
+    /// # Errors
+    /// If a program is missing or does not come up.
+    pub fn start_for(reach: Reach) -> Result<Self> {
         remove_leftovers();
         let prefix = format!("{FOLDER_PREFIX}{}-", std::process::id());
         let mut folder = tempfile::Builder::new().prefix(&prefix).tempdir()?;
         folder.disable_cleanup(true);
-        certificates::write(folder.path())?;
+        let mut addresses: Vec<IpAddr> = vec![[127, 0, 0, 1].into()];
+        if let Reach::Node(network) = reach {
+            addresses.extend([IpAddr::from(network.gateway), network.api_service.into()]);
+        }
+        certificates::write(folder.path(), &addresses)?;
         fs::write(folder.path().join("audit-policy.json"), AUDIT_POLICY)?;
         let [api_port, etcd_port] = [free_port()?, free_port()?];
         let mut plane = Self {
@@ -63,6 +86,7 @@ impl ControlPlane {
             folder,
             api_port,
             etcd_port,
+            reach,
         };
         plane.write_admin_kubeconfig(ADMINISTRATOR, &plane.api_url())?;
         // A port may be taken between our look and the start: then begin again.
@@ -249,20 +273,33 @@ impl ControlPlane {
         server
             .arg(format!("--etcd-servers=http://{etcd}"))
             .arg(format!("--secure-port={port}"))
-            .args([
-                "--bind-address=127.0.0.1",
-                "--advertise-address=127.0.0.1",
-                "--endpoint-reconciler-type=none",
-            ])
+            .args(match self.reach {
+                Reach::Machine => vec![
+                    "--bind-address=127.0.0.1".to_owned(),
+                    "--advertise-address=127.0.0.1".to_owned(),
+                    "--endpoint-reconciler-type=none".to_owned(),
+                    "--authorization-mode=RBAC".to_owned(),
+                    "--service-cluster-ip-range=10.0.0.0/24".to_owned(),
+                    format!("--service-account-issuer=https://127.0.0.1:{}/", self.api_port),
+                ],
+                Reach::Node(network) => vec![
+                    "--bind-address=0.0.0.0".to_owned(),
+                    format!("--advertise-address={}", network.gateway),
+                    "--endpoint-reconciler-type=lease".to_owned(),
+                    "--authorization-mode=Node,RBAC".to_owned(),
+                    "--enable-admission-plugins=NodeRestriction".to_owned(),
+                    format!("--service-cluster-ip-range={}", network.services),
+                    "--service-account-issuer=https://kubernetes.default.svc".to_owned(),
+                    format!("--kubelet-client-certificate={}", file("admin.crt")),
+                    format!("--kubelet-client-key={}", file("admin.key")),
+                    format!("--kubelet-certificate-authority={}", file("ca.crt")),
+                    "--kubelet-preferred-address-types=InternalIP".to_owned(),
+                ],
+            })
             .arg(format!("--tls-cert-file={}", file("apiserver.crt")))
             .arg(format!("--tls-private-key-file={}", file("apiserver.key")))
             .arg(format!("--client-ca-file={}", file("ca.crt")))
-            .args([
-                "--authorization-mode=RBAC",
-                "--service-cluster-ip-range=10.0.0.0/24",
-                "--allow-privileged=true",
-            ])
-            .arg(format!("--service-account-issuer=https://127.0.0.1:{}/", self.api_port))
+            .arg("--allow-privileged=true")
             .arg(format!("--service-account-key-file={}", file("service-account.pub")))
             .arg(format!("--service-account-signing-key-file={}", file("service-account.key")))
             .arg(format!("--audit-policy-file={}", file("audit-policy.json")))
@@ -275,8 +312,14 @@ impl ControlPlane {
         let mut manager = Command::new(binaries::control_plane("kube-controller-manager")?);
         manager
             .arg(format!("--kubeconfig={}", self.kubeconfig().display()))
-            .arg("--controllers=garbage-collector-controller,namespace-controller,serviceaccount-controller")
+            .arg(match self.reach {
+                Reach::Machine => {
+                    "--controllers=garbage-collector-controller,namespace-controller,serviceaccount-controller"
+                }
+                Reach::Node(_) => "--controllers=*",
+            })
             .args(["--leader-elect=false", "--secure-port=0"])
+            .arg(format!("--root-ca-file={}", self.folder().join("ca.crt").display()))
             .arg(format!(
                 "--service-account-private-key-file={}",
                 self.folder().join("service-account.key").display()
@@ -298,6 +341,13 @@ impl ControlPlane {
         let file = |name: &str| self.folder().join(name).display().to_string();
         let user = json!({"client-certificate": file("admin.crt"), "client-key": file("admin.key")});
         self.write_kubeconfig(name, "default", server, &user)
+    }
+
+    /// Writes the kubeconfig of the node.
+    pub(crate) fn write_node_kubeconfig(&self) -> Result<PathBuf> {
+        let file = |name: &str| self.folder().join(name).display().to_string();
+        let user = json!({"client-certificate": file("node.crt"), "client-key": file("node.key")});
+        self.write_kubeconfig("node", "default", &self.api_url(), &user)
     }
 
     fn write_kubeconfig(&self, name: &str, namespace: &str, server: &str, user: &Value) -> Result<PathBuf> {

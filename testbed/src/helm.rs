@@ -30,7 +30,15 @@ impl Helm {
     /// # Errors
     /// If it can't be built.
     pub fn on(plane: &ControlPlane, major: u8) -> Result<Self> {
-        Ok(Self { kubeconfig: Some(plane.kubeconfig()), ..Self::new(major)? })
+        Self::with(plane.kubeconfig(), major)
+    }
+
+    /// The same with a kubeconfig.
+    ///
+    /// # Errors
+    /// If it can't be built.
+    pub fn with(kubeconfig: PathBuf, major: u8) -> Result<Self> {
+        Ok(Self { kubeconfig: Some(kubeconfig), ..Self::new(major)? })
     }
 
     /// Runs it; what it printed.

@@ -9,6 +9,9 @@
 //!      ├──────▶ kubectl.rs     the real kubectl
 //!      ├──────▶ helm.rs        the real helm, of both major versions
 //!      ├──────▶ kore.rs        the simulator, as a process
+//!      ├──────▶ kore_ai.rs     leads whoever asks for Kore's own address to the simulator
+//!      ├──────▶ image.rs       the operator's image, without Docker
+//!      ├──────▶ node/          a node with Pods: kubelet, containerd, DNS; in an enclosure of its own
 //!      ├──────▶ operator.rs    the operator, as a process, under its ServiceAccount
 //!      └──────▶ faults/        what comes between the operator, the API server, etcd and Kore, as planned
 //! ```
@@ -19,8 +22,11 @@ mod certificates;
 pub mod control_plane;
 pub mod faults;
 pub mod helm;
+pub mod image;
 pub mod kore;
+pub mod kore_ai;
 pub mod kubectl;
+pub mod node;
 pub mod operator;
 pub mod process;
 pub mod second_api_server;

@@ -1,0 +1,83 @@
+//! Leads whoever asks for Kore's own address, over TLS, to the simulator: so that manifests need not be changed to be tried.
+//!
+//! ```text
+//!   operator ──CONNECT platform.kore.ai:443 (HTTPS_PROXY)──┐
+//!            ──TLS to platform.kore.ai (by DNS)────────────┴─▶ KoreAi ──HTTP──▶ simulator
+//! ```
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::{Context, Result, ensure};
+use rustls::ServerConfig;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinHandle;
+use tokio_rustls::TlsAcceptor;
+
+/// Kore's own host [api-campaign-v2].
+pub const KORE_HOST: &str = "platform.kore.ai";
+/// Longest request for a tunnel, in bytes.
+const LONGEST: usize = 8 * 1024;
+
+/// Takes connections for Kore's host, until it is dropped.
+#[derive(Debug)]
+pub struct KoreAi {
+    address: SocketAddr,
+    serving: JoinHandle<()>,
+}
+
+impl KoreAi {
+    /// Listens at an address, with the certificate for Kore's host that is in a control plane's folder.
+    ///
+    /// # Errors
+    /// If the address can't be bound, or the certificate can't be read.
+    pub async fn start(address: SocketAddr, simulator: SocketAddr, folder: &Path) -> Result<Self> {
+        let chain = CertificateDer::pem_file_iter(folder.join("kore.crt"))?.collect::<Result<Vec<_>, _>>()?;
+        let key = PrivateKeyDer::from_pem_file(folder.join("kore.key"))?;
+        let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+        let config = ServerConfig::builder().with_no_client_auth().with_single_cert(chain, key)?;
+        let acceptor = TlsAcceptor::from(Arc::new(config));
+        let listener =
+            TcpListener::bind(address).await.with_context(|| format!("{address} can't be bound"))?;
+        let address = listener.local_addr()?;
+        let serving = tokio::spawn(async move {
+            while let Ok((client, _)) = listener.accept().await {
+                tokio::spawn(lead(client, acceptor.clone(), simulator));
+            }
+        });
+        Ok(Self { address, serving })
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+}
+
+impl Drop for KoreAi {
+    fn drop(&mut self) {
+        self.serving.abort();
+    }
+}
+
+/// Leads one connection; whoever breaks off does not matter to others.
+async fn lead(mut client: TcpStream, acceptor: TlsAcceptor, simulator: SocketAddr) -> Result<()> {
+    let mut first = [0];
+    client.peek(&mut first).await?;
+    if first == [b'C'] {
+        let mut request = Vec::new();
+        while !request.ends_with(b"\r\n\r\n") {
+            ensure!(request.len() < LONGEST, "no request for a tunnel");
+            request.push(client.read_u8().await?);
+        }
+        client.write_all(b"HTTP/1.1 200 OK\r\n\r\n").await?;
+    }
+    let mut client = acceptor.accept(client).await?;
+    let mut server = TcpStream::connect(simulator).await?;
+    tokio::io::copy_bidirectional(&mut client, &mut server).await?;
+    Ok(())
+}

@@ -1,0 +1,172 @@
+//! A part of the machine for a node: its own processes, mounts and network. When it ends, for whatever reason, the kernel takes away
+//! what was in it. What is not part of it, control groups and some settings of the kernel, is put back by who made it.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result, bail, ensure};
+
+use crate::wait;
+
+/// Says to the program that it is inside.
+const INSIDE: &str = "TESTBED_INSIDE_ENCLOSURE";
+/// What kubelet and kube-proxy set for the whole machine.
+const SETTINGS: [&str; 4] =
+    ["vm/overcommit_memory", "kernel/panic", "kernel/panic_on_oops", "kernel/keys/root_maxkeys"];
+/// The folder of kubelet's control groups, in each hierarchy.
+const GROUPS: &str = "kubepods";
+/// Programs that a node needs, and the Debian packages that have them.
+const PROGRAMS: [(&str, &str); 7] = [
+    ("/usr/bin/unshare", "util-linux"),
+    ("/usr/sbin/ip", "iproute2"),
+    ("/usr/bin/containerd", "containerd"),
+    ("/usr/sbin/runc", "runc"),
+    ("/usr/lib/cni/bridge", "containernetworking-plugins"),
+    ("/usr/sbin/nft", "nftables"),
+    ("/usr/sbin/conntrack", "conntrack"),
+];
+
+/// Whether this process is inside of one.
+pub fn is_inside() -> bool {
+    std::env::var_os(INSIDE).is_some()
+}
+
+/// Runs this program again, inside; returns its exit code when everything is as it was before.
+///
+/// # Errors
+/// If this machine can't have one (it takes root and some programs), or is not as it was.
+pub fn run_inside() -> Result<i32> {
+    ensure!(
+        nix::unistd::geteuid().is_root(),
+        "a node needs root, or name another cluster with TEST_CLUSTER_KUBECONFIG"
+    );
+    let missing: Vec<&str> =
+        PROGRAMS.iter().filter(|(path, _)| !Path::new(path).exists()).map(|(_, package)| *package).collect();
+    ensure!(missing.is_empty(), "a node needs Debian packages: apt-get install {}", missing.join(" "));
+    ensure!(groups().is_empty(), "there is a kubelet on this machine already: {:?}", groups());
+    let before = Machine::look()?;
+    // From the inside, nobody outside is seen to live: what others have in the common folder would look like leftovers.
+    let mut folder = tempfile::Builder::new().prefix("voicecampaign-node-").tempdir()?;
+    let mut inside = Command::new("/usr/bin/unshare");
+    inside
+        .args(["--mount", "--net", "--pid", "--fork", "--mount-proc", "--kill-child", "--"])
+        .arg(std::env::current_exe()?)
+        .args(std::env::args_os().skip(1))
+        .env("TMPDIR", folder.path())
+        .env(INSIDE, "1");
+    let mut inside = inside.spawn().context("unshare can't be started")?;
+    // Ctrl-C reaches the inside, too; what is to be put back is put back when it has ended.
+    let status = inside.wait()?;
+    before.put_back()?;
+    let after = Machine::look()?;
+    ensure!(before == after, "the machine is not as it was: {before:#?}, now {after:#?}");
+    // With the logs, if something has failed.
+    folder.disable_cleanup(!status.success());
+    Ok(status.code().unwrap_or(1))
+}
+
+/// Makes the inside ready: a network of its own with a loopback, and nothing of the machine's own containers to be seen.
+///
+/// # Errors
+/// If a command fails.
+pub fn furnish() -> Result<()> {
+    ensure!(is_inside(), "only inside of an enclosure");
+    command("/usr/sbin/ip", &["link", "set", "lo", "up"])?;
+    for folder in ["/run", "/var/log", "/var/lib/cni"] {
+        fs::create_dir_all(folder)?;
+        command("/usr/bin/mount", &["-t", "tmpfs", "tmpfs", folder])?;
+    }
+    Ok(())
+}
+
+/// Runs a command to its end.
+pub(super) fn command(program: &str, arguments: &[&str]) -> Result<()> {
+    let output =
+        Command::new(program).args(arguments).output().with_context(|| format!("{program} can't be run"))?;
+    let said = String::from_utf8_lossy(&output.stderr);
+    ensure!(output.status.success(), "{program} {}: {said}", arguments.join(" "));
+    Ok(())
+}
+
+/// What could be left behind.
+#[derive(Debug, PartialEq, Eq)]
+struct Machine {
+    settings: BTreeMap<&'static str, String>,
+    groups: Vec<PathBuf>,
+    links: Vec<String>,
+    mounts: Vec<String>,
+    containers: Vec<String>,
+}
+
+impl Machine {
+    fn look() -> Result<Self> {
+        let setting = |name: &&'static str| {
+            Some((*name, fs::read_to_string(Path::new("/proc/sys").join(name)).ok()?.trim().to_owned()))
+        };
+        let mounts = fs::read_to_string("/proc/self/mountinfo")?;
+        let mut mounts: Vec<String> =
+            mounts.lines().filter_map(|line| line.split(' ').nth(4)).map(ToOwned::to_owned).collect();
+        mounts.sort_unstable();
+        let mut links = names(Path::new("/sys/class/net"));
+        links.sort_unstable();
+        let mut containers = Vec::new();
+        for process in names(Path::new("/proc")) {
+            let program = fs::read_link(format!("/proc/{process}/exe")).unwrap_or_default();
+            let program = program.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            if ["containerd", "kubelet", "kube-proxy", "pause", "runc"]
+                .iter()
+                .any(|name| program.starts_with(name))
+            {
+                containers.push(format!("{process} {program}"));
+            }
+        }
+        let settings = SETTINGS.iter().filter_map(setting).collect();
+        Ok(Self { settings, groups: groups(), links, mounts, containers })
+    }
+
+    fn put_back(&self) -> Result<()> {
+        for (name, value) in &self.settings {
+            let path = Path::new("/proc/sys").join(name);
+            if fs::read_to_string(&path)?.trim() != value {
+                fs::write(path, value)?;
+            }
+        }
+        // A control group is busy until the kernel has buried its last process.
+        wait::until("the control groups of the node are gone", std::time::Duration::from_secs(20), || {
+            groups().iter().for_each(|group| remove_group(group));
+            Ok(groups().is_empty().then_some(()))
+        })
+    }
+}
+
+/// The control groups of a kubelet.
+fn groups() -> Vec<PathBuf> {
+    let root = Path::new("/sys/fs/cgroup");
+    let mut found: Vec<PathBuf> = names(root).iter().map(|name| root.join(name).join(GROUPS)).collect();
+    found.push(root.join(GROUPS));
+    found.retain(|group| group.is_dir());
+    found
+}
+
+/// Removes a control group and those in it, as far as nobody is in them.
+fn remove_group(group: &Path) {
+    for name in names(group) {
+        let path = group.join(name);
+        if path.is_dir() {
+            remove_group(&path);
+        }
+    }
+    let _ = fs::remove_dir(group);
+}
+
+fn names(folder: &Path) -> Vec<String> {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    entries.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect()
+}
+
+/// Refuses what is not meant for the inside.
+pub(super) fn assert_inside() -> Result<()> {
+    if is_inside() { Ok(()) } else { bail!("a node is started inside of an enclosure only") }
+}

@@ -1,0 +1,310 @@
+//! The cluster: a node of our own; or one that is there, named by
+//! `TEST_CLUSTER_KUBECONFIG` (an administrator's), `TEST_CLUSTER_LOAD` (a command that loads an image archive, as in
+//! `kind load image-archive`) and `TEST_CLUSTER_HOST` (the address at which its Pods reach this machine).
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use jiff::Timestamp;
+use kore_simulator::{App, Behaviour, CampaignKey, Entry, Operation, Simulator};
+use serde_json::{Value, json};
+use testbed::helm::{Helm, chart};
+use testbed::kore_ai::{KORE_HOST, KoreAi};
+use testbed::node::Node;
+use testbed::{Kubectl, image, wait};
+
+/// The release, and where it is.
+pub const RELEASE: &str = "voicecampaign-operator";
+pub const SYSTEM: &str = "voicecampaign-system";
+/// Where the campaigns are.
+pub const CAMPAIGNS: &str = "campaigns";
+/// As in `deploy/samples`.
+const ACCOUNT: &str = "67777ce93e25326494exxxxx";
+const STREAM: &str = "st-0603182c-7ffb-53c3-b307-47ca14bxxxxx";
+const APP: (&str, &str) = ("cs-00000000-0000-0000-0000-000000000000", "put-yours-here");
+/// The tag of the image as the next version.
+pub const NEXT: &str = "next";
+/// Long enough for a loaded machine.
+pub const PATIENCE: Duration = Duration::from_secs(90);
+
+/// A cluster, with the means to use it.
+pub struct Cluster {
+    node: Option<Node>,
+    kubectl: Kubectl,
+    helm: Helm,
+    /// The service, outside of the cluster.
+    pub kore: Simulator,
+    /// Where Pods reach it.
+    kore_at: SocketAddr,
+    _kore_ai: Option<KoreAi>,
+}
+
+impl Cluster {
+    /// Whether one is named.
+    pub fn is_given() -> bool {
+        std::env::var_os("TEST_CLUSTER_KUBECONFIG").is_some()
+    }
+
+    /// Starts it, or finds the one that is named; and loads the image, as this version and as the next.
+    pub async fn start() -> Result<Self> {
+        let [archive, next] = image::archives(NEXT)?;
+        let apps = vec![App { client_id: APP.0.into(), client_secret: APP.1.into() }];
+        let behaviour = Behaviour { requests_per_minute: None, ..Behaviour::default() };
+        let kore = Simulator::start(([0, 0, 0, 0], 0).into(), apps, behaviour).await?;
+        let port = kore.address().port();
+        if let Some(kubeconfig) = std::env::var_os("TEST_CLUSTER_KUBECONFIG").map(PathBuf::from) {
+            let given = |name: &str| std::env::var(name).with_context(|| format!("{name} must be set, too"));
+            let (load, host) = (given("TEST_CLUSTER_LOAD")?, given("TEST_CLUSTER_HOST")?);
+            let mut words = load.split_whitespace();
+            let program = words.next().context("TEST_CLUSTER_LOAD must be a command")?;
+            let words: Vec<&str> = words.collect();
+            for archive in [&archive, &next] {
+                let loaded = Command::new(program).args(&words).arg(archive).status()?;
+                ensure!(loaded.success(), "{load} has failed");
+            }
+            let kubectl = Kubectl::new(kubeconfig.clone())?;
+            let helm = Helm::with(kubeconfig, 4)?;
+            return Ok(Self {
+                node: None,
+                kubectl,
+                helm,
+                kore,
+                kore_at: SocketAddr::new(
+                    host.parse().context("TEST_CLUSTER_HOST must be an IP address")?,
+                    port,
+                ),
+                _kore_ai: None,
+            });
+        }
+        let node = Node::start(&[KORE_HOST])?;
+        node.load(&archive)?;
+        node.load(&next)?;
+        let gateway: Ipv4Addr = node.network.gateway;
+        let kore_ai =
+            KoreAi::start((gateway, 443).into(), ([127, 0, 0, 1], port).into(), node.plane.folder()).await?;
+        Ok(Self {
+            kubectl: node.plane.kubectl()?,
+            helm: Helm::on(&node.plane, 4)?,
+            kore,
+            kore_at: (gateway, port).into(),
+            _kore_ai: Some(kore_ai),
+            node: Some(node),
+        })
+    }
+
+    /// Ends it; the logs are kept if something has failed.
+    pub fn finish(self, well: bool) {
+        if let Some(node) = self.node
+            && well
+        {
+            node.finish();
+        }
+    }
+
+    /// Shows what may explain a failure.
+    pub fn tell(&self) {
+        for arguments in [
+            &["get", "pods,vcamp,kconn", "--all-namespaces", "--output=wide"][..],
+            &["get", "events", "--all-namespaces", "--sort-by=.lastTimestamp"],
+            &[
+                "logs",
+                "--namespace",
+                SYSTEM,
+                "--selector=app.kubernetes.io/component=operator",
+                "--prefix",
+                "--tail=60",
+            ],
+        ] {
+            println!("{}", self.kubectl.try_run(arguments).unwrap_or_else(|error| format!("{error:#}")));
+        }
+        if let Some(node) = &self.node {
+            println!("logs: {}", node.plane.folder().display());
+        }
+    }
+
+    /// The CA of Kore's own address, where that leads to the service.
+    pub fn kore_ca(&self) -> Option<String> {
+        self.node.as_ref().map(|node| node.plane.ca_pem().unwrap())
+    }
+
+    pub fn run(&self, arguments: &[&str]) -> String {
+        self.kubectl.try_run(arguments).unwrap()
+    }
+
+    /// kubectl with an input.
+    pub fn pipe(&self, arguments: &[&str], input: &str) -> Result<String> {
+        self.kubectl.pipe(arguments, input)
+    }
+
+    pub fn json(&self, arguments: &[&str]) -> Value {
+        let mut all = arguments.to_vec();
+        all.push("--output=json");
+        serde_json::from_str(&self.run(&all)).unwrap()
+    }
+
+    pub fn helm(&self, arguments: &[&str]) -> String {
+        self.helm.run(arguments).unwrap()
+    }
+
+    /// Installs or upgrades the chart, and waits until its Pods are ready.
+    pub fn install(&self, values: &[&str]) {
+        let chart = chart().display().to_string();
+        let mut arguments =
+            vec!["upgrade", "--install", RELEASE, &chart, "--namespace", SYSTEM, "--wait", "--timeout=3m"];
+        arguments.extend(values.iter().flat_map(|value| ["--set", value]));
+        self.helm(&arguments);
+    }
+
+    /// Puts the campaign of `deploy/samples` into Kore.
+    pub fn seed_sample(&self) {
+        let campaign_id = "cd-a1e45a7-e8ba-4e97-a339-476ebc7xxxxx".to_owned();
+        self.kore.seed(CampaignKey { campaign_id, ..key("any") }, &json!({}));
+    }
+
+    pub fn uninstall(&self) {
+        self.helm(&["uninstall", RELEASE, "--namespace", SYSTEM, "--wait"]);
+    }
+
+    /// The namespaces, of which the operator's lets only restricted Pods in; and a connection.
+    pub fn prepare(&self) {
+        for namespace in [SYSTEM, CAMPAIGNS] {
+            self.run(&["create", "namespace", namespace]);
+            let label = "pod-security.kubernetes.io/enforce=restricted";
+            self.run(&["label", "namespace", namespace, label]);
+        }
+    }
+
+    /// A Secret and a connection, to a Service of the cluster that leads to the service outside.
+    pub fn connect(&self) {
+        let (address, port) = (self.kore_at.ip(), self.kore_at.port());
+        let items = json!([
+            {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "kore", "namespace": CAMPAIGNS},
+             "spec": {"ports": [{"name": "http", "port": 80, "targetPort": port}]}},
+            {"apiVersion": "discovery.k8s.io/v1", "kind": "EndpointSlice", "addressType": "IPv4",
+             "metadata": {"name": "kore", "namespace": CAMPAIGNS, "labels": {"kubernetes.io/service-name": "kore"}},
+             "ports": [{"name": "http", "port": port}], "endpoints": [{"addresses": [address]}]},
+            {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "kore-jwt-app", "namespace": CAMPAIGNS},
+             "stringData": {"clientId": APP.0, "clientSecret": APP.1}},
+            {"apiVersion": "voicecampaign.dev/v1alpha1", "kind": "KoreConnection",
+             "metadata": {"name": "production", "namespace": CAMPAIGNS},
+             "spec": {"host": format!("http://kore.{CAMPAIGNS}.svc"), "accountId": ACCOUNT, "credentialsSecretRef": {"name": "kore-jwt-app"},
+                      "rateLimit": {"requestsPerMinute": 6000}}}]);
+        self.kubectl.apply(&json!({"apiVersion": "v1", "kind": "List", "items": items}).to_string()).unwrap();
+    }
+
+    /// Removes all that [`Self::prepare`] and the scenario have made, and the operator last.
+    pub fn clear(&self) {
+        self.kore.clear_faults();
+        self.run(&["delete", "namespace", CAMPAIGNS, "--timeout=120s"]);
+        self.uninstall();
+        self.run(&["delete", "namespace", SYSTEM, "--timeout=60s"]);
+    }
+
+    /// Campaigns in Kore with their objects; waits until the operator has found them.
+    pub fn create_found(&self, prefix: &str, count: usize) -> Vec<String> {
+        let names: Vec<String> = (0..count).map(|number| format!("{prefix}-{number:04}")).collect();
+        let items: Vec<Value> = names
+            .iter()
+            .map(|name| {
+                self.kore.seed(key(name), &json!({}));
+                json!({"apiVersion": "voicecampaign.dev/v1alpha1", "kind": "VoiceCampaign",
+                    "metadata": {"name": name, "namespace": CAMPAIGNS},
+                    "spec": {"connectionRef": {"name": "production"}, "streamId": STREAM, "campaignId": id(name)}})
+            })
+            .collect();
+        self.kubectl.apply(&json!({"apiVersion": "v1", "kind": "List", "items": items}).to_string()).unwrap();
+        self.until("the campaigns are found", || {
+            let found = self.run(&["get", "vcamp", "--namespace", CAMPAIGNS, "--no-headers"]);
+            let found =
+                found.lines().filter(|line| line.starts_with(prefix) && line.contains("CampaignFound"));
+            found.count() == count
+        });
+        names
+    }
+
+    /// Objects with so much in their annotations that a list of them is large.
+    pub fn create_fat(&self, count: usize) {
+        for numbers in (0..count).collect::<Vec<_>>().chunks(20) {
+            let items: Vec<Value> = numbers
+                .iter()
+                .map(|number| {
+                    json!({"apiVersion": "voicecampaign.dev/v1alpha1", "kind": "VoiceCampaign",
+                        "metadata": {"name": format!("fat-{number}"), "namespace": CAMPAIGNS,
+                            "annotations": {"example.com/long": "x".repeat(200_000)}},
+                        "spec": {"connectionRef": {"name": "production"}, "streamId": STREAM, "suspend": true,
+                            "campaignId": id("fat"), "deletionPolicy": "Orphan"}})
+                })
+                .collect();
+            let list = json!({"apiVersion": "v1", "kind": "List", "items": items}).to_string();
+            self.kubectl.pipe(&["create", "--filename", "-"], &list).unwrap();
+        }
+    }
+
+    /// Deletes objects, and does not wait.
+    pub fn delete(&self, names: &[String]) {
+        let mut arguments = vec!["delete", "vcamp", "--wait=false", "--namespace", CAMPAIGNS];
+        arguments.extend(names.iter().map(String::as_str));
+        self.run(&arguments);
+    }
+
+    pub fn until(&self, what: &str, holds: impl Fn() -> bool) {
+        self.until_within(what, PATIENCE, holds);
+    }
+
+    pub fn until_within(&self, what: &str, patience: Duration, holds: impl Fn() -> bool) {
+        wait::until(what, patience, || Ok(holds().then_some(()))).unwrap();
+    }
+
+    /// Waits until all of these are gone in the cluster; they are gone in Kore then.
+    pub fn until_gone(&self, names: &[String]) {
+        self.until_within("the objects are gone", 3 * PATIENCE, || {
+            let left = self.run(&["get", "vcamp", "--namespace", CAMPAIGNS, "--output=name"]);
+            !names.iter().any(|name| left.contains(name))
+        });
+        let left = self.kore.campaigns();
+        assert!(!names.iter().any(|name| left.contains(&key(name))), "an object went before its campaign");
+    }
+
+    /// The DELETE requests for these, in their order.
+    pub fn deletes(&self, names: &[String]) -> Vec<Entry> {
+        let ids: Vec<String> = names.iter().map(|name| id(name)).collect();
+        let of_them = |entry: &Entry| {
+            entry.operation == Operation::Delete
+                && entry.campaign_id.as_ref().is_some_and(|id| ids.contains(id))
+        };
+        self.kore.journal().into_iter().filter(of_them).collect()
+    }
+
+    /// Pods of the operator: name and the object.
+    pub fn pods(&self) -> Vec<(String, Value)> {
+        let selector = "--selector=app.kubernetes.io/component=operator";
+        let pods = self.json(&["get", "pods", "--namespace", SYSTEM, selector]);
+        let name = |pod: &Value| pod["metadata"]["name"].as_str().unwrap().to_owned();
+        pods["items"].as_array().unwrap().iter().map(|pod| (name(pod), pod.clone())).collect()
+    }
+
+    /// The Pod that holds the lease.
+    pub fn leader(&self) -> String {
+        let lease = self.json(&["get", "lease", RELEASE, "--namespace", SYSTEM]);
+        let holder = lease["spec"]["holderIdentity"].as_str().unwrap_or_default().to_owned();
+        holder.split('_').next().unwrap().to_owned()
+    }
+}
+
+fn key(name: &str) -> CampaignKey {
+    CampaignKey { account_id: ACCOUNT.into(), stream_id: STREAM.into(), campaign_id: id(name) }
+}
+
+fn id(name: &str) -> String {
+    format!("cd-{name}")
+}
+
+/// The longest pause between two of these requests.
+pub fn longest_gap(entries: &[Entry]) -> Duration {
+    let times: Vec<Timestamp> = entries.iter().map(|entry| entry.at).collect();
+    let gaps = times.windows(2).map(|pair| pair[1].duration_since(pair[0]));
+    gaps.max().map_or(Duration::ZERO, |gap| Duration::try_from(gap).unwrap())
+}

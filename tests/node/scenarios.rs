@@ -1,0 +1,192 @@
+//! What is done to the operator while it works.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use kore_simulator::{Entry, Fault};
+use serde_json::json;
+use testbed::repository;
+
+use crate::cluster::{CAMPAIGNS, Cluster, RELEASE, SYSTEM, longest_gap};
+
+/// What the lease of a leader that is gone lasts.
+const LEASE: Duration = Duration::from_secs(15);
+
+type Scenario = fn(&Cluster);
+
+pub const ALL: [(&str, Scenario); 6] = [
+    ("installed_as_the_readme_says", installed_as_the_readme_says),
+    ("a_leader_that_is_deleted_loses_nothing", a_leader_that_is_deleted_loses_nothing),
+    ("evictions_leave_one_at_work", evictions_leave_one_at_work),
+    ("an_upgrade_with_200_deletions_in_flight", an_upgrade_with_200_deletions_in_flight),
+    ("too_little_memory_loses_nothing", too_little_memory_loses_nothing),
+    ("one_namespace_without_a_cluster_role", one_namespace_without_a_cluster_role),
+];
+
+/// helm, the samples and kubectl, as they are: from nothing to a deleted campaign, at Kore's own address.
+fn installed_as_the_readme_says(cluster: &Cluster) {
+    cluster.prepare();
+    if let Some(ca) = cluster.kore_ca() {
+        let authority = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "kore-ca", "namespace": SYSTEM},
+            "data": {"ca.crt": ca}});
+        cluster.pipe(&["apply", "--filename", "-"], &authority.to_string()).unwrap();
+    }
+    cluster.install(&[
+        "replicas=2",
+        "extraEnv[0].name=KORE_CA_FILE,extraEnv[0].value=/etc/kore/ca.crt",
+        "extraVolumes[0].name=kore-ca,extraVolumes[0].configMap.name=kore-ca",
+        "extraVolumeMounts[0].name=kore-ca,extraVolumeMounts[0].mountPath=/etc/kore",
+    ]);
+    let pods = cluster.pods();
+    assert_eq!(pods.len(), 2, "{pods:#?}");
+    assert!(pods.iter().any(|(name, _)| *name == cluster.leader()));
+    let said = cluster.helm(&["test", RELEASE, "--namespace", SYSTEM, "--logs"]);
+    assert!(said.contains("Phase:          Succeeded") && said.matches("ok: ").count() == 4, "{said}");
+
+    let sample = "renewal-outreach";
+    cluster.seed_sample();
+    let samples = repository().join("deploy/samples").display().to_string();
+    cluster.run(&["apply", "--namespace", CAMPAIGNS, "--kustomize", &samples]);
+    cluster.until("the campaign is found", || {
+        cluster.run(&["get", "vcamp", sample, "--namespace", CAMPAIGNS]).contains("CampaignFound")
+    });
+    cluster.run(&["delete", "voicecampaign", sample, "--namespace", CAMPAIGNS, "--timeout=60s"]);
+    assert!(cluster.kore.campaigns().is_empty());
+    cluster.clear();
+    // The definitions stay.
+    assert!(cluster.run(&["get", "vcamp", "--all-namespaces", "--output=name"]).is_empty());
+}
+
+/// The leader's Pod is deleted with deletions in flight. It finishes what it has begun, and lets go of the lease; the other one goes on.
+fn a_leader_that_is_deleted_loses_nothing(cluster: &Cluster) {
+    let names = at_work(cluster, &["replicas=2"], 60);
+    cluster.kore.add_fault(Fault::delay_delete(None, 1500));
+    cluster.delete(&names);
+    cluster.until("the first is asked for", || !cluster.deletes(&names).is_empty());
+    let leader = cluster.leader();
+    cluster.run(&["delete", "pod", &leader, "--namespace", SYSTEM, "--wait=false"]);
+    cluster.until_gone(&names);
+    assert_ne!(cluster.leader(), leader);
+    let deletes = cluster.deletes(&names);
+    assert_once(&deletes, 0);
+    assert!(longest_gap(&deletes) < LEASE / 2, "{:?}", longest_gap(&deletes));
+
+    // Killed without a word.
+    let names = cluster.create_found("killed", 60);
+    cluster.delete(&names);
+    cluster.until("the first is asked for", || !cluster.deletes(&names).is_empty());
+    let leader = cluster.leader();
+    cluster.run(&[
+        "delete",
+        "pod",
+        &leader,
+        "--namespace",
+        SYSTEM,
+        "--wait=false",
+        "--grace-period=0",
+        "--force",
+    ]);
+    cluster.until_gone(&names);
+    let deletes = cluster.deletes(&names);
+    // What was under way then is asked for again.
+    assert_once(&deletes, 16);
+    assert!(longest_gap(&deletes) < LEASE + Duration::from_secs(4), "{:?}", longest_gap(&deletes));
+    cluster.clear();
+}
+
+/// A node is drained: one Pod goes, and the next only when there is another.
+fn evictions_leave_one_at_work(cluster: &Cluster) {
+    let names = at_work(cluster, &["replicas=2"], 20);
+    let evict = |pod: &str| {
+        let eviction = json!({"apiVersion": "policy/v1", "kind": "Eviction", "metadata": {"name": pod, "namespace": SYSTEM}});
+        let path = format!("/api/v1/namespaces/{SYSTEM}/pods/{pod}/eviction");
+        cluster.pipe(&["create", "--raw", &path, "--filename", "-"], &eviction.to_string())
+    };
+    cluster.kore.add_fault(Fault::delay_delete(None, 1500));
+    cluster.delete(&names);
+    let leader = cluster.leader();
+    let other = cluster.pods().into_iter().map(|(name, _)| name).find(|name| *name != leader).unwrap();
+    evict(&leader).unwrap();
+    let refused = evict(&other).unwrap_err().to_string();
+    assert!(refused.contains("disruption budget"), "{refused}");
+    cluster.until_gone(&names);
+    assert_once(&cluster.deletes(&names), 0);
+    cluster.clear();
+}
+
+/// Another version of the image is rolled out.
+fn an_upgrade_with_200_deletions_in_flight(cluster: &Cluster) {
+    let names = at_work(cluster, &["replicas=2"], 200);
+    let before: Vec<String> = cluster.pods().into_iter().map(|(name, _)| name).collect();
+    cluster.kore.add_fault(Fault::delay_delete(None, 1000));
+    cluster.delete(&names);
+    cluster.until("some are gone", || cluster.deletes(&names).len() > 20);
+    cluster.install(&["replicas=2", &format!("image.tag={}", crate::cluster::NEXT)]);
+    cluster.until("the old ones are gone", || cluster.pods().iter().all(|(name, _)| !before.contains(name)));
+    cluster.until_gone(&names);
+    let deletes = cluster.deletes(&names);
+    assert_once(&deletes, 0);
+    assert!(longest_gap(&deletes) < LEASE, "{:?}", longest_gap(&deletes));
+    println!("  longest pause between two calls: {:.1?}", longest_gap(&deletes));
+    cluster.clear();
+}
+
+/// Somebody puts so much into annotations that the objects do not fit into the memory: the kernel kills the operator again and again, with
+/// deletions in flight. With more memory all goes on.
+fn too_little_memory_loses_nothing(cluster: &Cluster) {
+    let small = ["replicas=1", "resources.requests.memory=16Mi", "resources.limits.memory=16Mi"];
+    let names = at_work(cluster, &small, 150);
+    cluster.kore.add_fault(Fault::delay_delete(None, 6000));
+    cluster.delete(&names);
+    cluster.until("the first is asked for", || !cluster.deletes(&names).is_empty());
+    cluster.create_fat(100);
+    cluster.until("the kernel has killed it", || {
+        cluster.pods().iter().any(|(_, pod)| pod["status"].to_string().contains("OOMKilled"))
+    });
+    assert!(cluster.deletes(&names).len() < names.len(), "some are left to be done");
+    cluster.kore.clear_faults();
+    cluster.install(&["replicas=1"]);
+    cluster.until_gone(&names);
+    assert_once(&cluster.deletes(&names), 16);
+    cluster.clear();
+}
+
+/// With rights in one namespace only, everything works there, and nothing elsewhere is looked at.
+fn one_namespace_without_a_cluster_role(cluster: &Cluster) {
+    let values = [format!("watchNamespaces={{{CAMPAIGNS}}}"), "rbac.aggregateRoles=false".to_owned()];
+    let names = at_work(cluster, &[&values[0], &values[1]], 10);
+    let roles = cluster.run(&[
+        "get",
+        "clusterroles",
+        "--selector=app.kubernetes.io/part-of=voicecampaign-operator",
+        "--output=name",
+    ]);
+    assert!(roles.is_empty(), "{roles}");
+    cluster.helm(&["test", RELEASE, "--namespace", SYSTEM]);
+    cluster.delete(&names);
+    cluster.until_gone(&names);
+    assert_once(&cluster.deletes(&names), 0);
+    cluster.clear();
+}
+
+/// An operator with these values, and campaigns that it has found.
+fn at_work(cluster: &Cluster, values: &[&str], campaigns: usize) -> Vec<String> {
+    cluster.prepare();
+    cluster.install(values);
+    cluster.connect();
+    // The journal of the service is of all scenarios.
+    static SCENARIOS: AtomicUsize = AtomicUsize::new(1);
+    cluster.create_found(&format!("c{}", SCENARIOS.fetch_add(1, Ordering::Relaxed)), campaigns)
+}
+
+/// Every campaign was deleted; and all but so many were asked for once.
+fn assert_once(deletes: &[Entry], repeated: usize) {
+    let mut times: HashMap<&str, usize> = HashMap::new();
+    for entry in deletes {
+        *times.entry(entry.campaign_id.as_deref().unwrap()).or_default() += 1;
+    }
+    let again = times.values().filter(|times| **times > 1).count();
+    assert!(again <= repeated, "{again} campaigns were asked for more than once");
+    assert!(times.values().all(|times| *times <= 2), "{times:?}");
+}

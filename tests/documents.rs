@@ -82,6 +82,7 @@ fn links_lead_somewhere() {
         "docs/voicecampaign.md",
         "docs/koreconnection.md",
         "docs/situations.md",
+        "docs/conformance.md",
     ] {
         let path = root.join(name);
         let text = std::fs::read_to_string(&path).unwrap();
@@ -104,13 +105,14 @@ fn the_promise_names_tests_that_exist() {
     let architecture = std::fs::read_to_string(root.join("ARCHITECTURE.md")).unwrap();
     let promise = architecture.split("## The promise").nth(1).unwrap().split("\n## ").next().unwrap();
     let situations = std::fs::read_to_string(root.join("docs/situations.md")).unwrap();
+    let conformance = std::fs::read_to_string(root.join("docs/conformance.md")).unwrap();
     let mut tests = String::new();
-    for folder in ["src", "tests", "testbed/tests"] {
+    for folder in ["src", "tests", "testbed/src", "testbed/tests"] {
         read_rust(&root.join(folder), &mut tests);
     }
     // One at a time: a backtick in one must not open a name in the other.
     let of = |text: &str| text.split('`').skip(1).step_by(2).map(ToOwned::to_owned).collect::<Vec<_>>();
-    let named = [of(promise), of(&situations)].concat();
+    let named = [of(promise), of(&situations), of(&conformance)].concat();
     let named: Vec<&str> = named
         .iter()
         .map(String::as_str)

@@ -1,6 +1,6 @@
 //! The real helm, of both major versions.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use anyhow::{Result, ensure};
@@ -39,6 +39,11 @@ impl Helm {
     /// If it can't be built.
     pub fn with(kubeconfig: PathBuf, major: u8) -> Result<Self> {
         Ok(Self { kubeconfig: Some(kubeconfig), ..Self::new(major)? })
+    }
+
+    /// The program.
+    pub fn program(&self) -> &Path {
+        &self.program
     }
 
     /// Runs it; what it printed.

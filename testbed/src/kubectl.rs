@@ -1,7 +1,7 @@
 //! The real kubectl.
 
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
 use anyhow::{Context, Result, bail};
@@ -23,6 +23,16 @@ impl Kubectl {
     /// If kubectl can't be built.
     pub fn new(kubeconfig: PathBuf) -> Result<Self> {
         Ok(Self { program: binaries::control_plane("kubectl")?, kubeconfig })
+    }
+
+    /// The program.
+    pub fn program(&self) -> &Path {
+        &self.program
+    }
+
+    /// Its kubeconfig.
+    pub fn kubeconfig(&self) -> &Path {
+        &self.kubeconfig
     }
 
     /// The command, to be run otherwise.

@@ -29,6 +29,7 @@ pub mod kubectl;
 pub mod node;
 pub mod operator;
 pub mod process;
+pub mod samples;
 pub mod second_api_server;
 pub mod showcase;
 pub mod wait;

@@ -6,8 +6,10 @@ use serde_json::json;
 
 use crate::control_plane::ControlPlane;
 use crate::kore::Kore;
+use crate::kore_ai::KoreAi;
 use crate::kubectl::Kubectl;
 use crate::operator::{self, Operator, Options};
+use crate::samples::Samples;
 use crate::{binaries, process};
 
 /// Account and stream of the samples, as masked in Kore's documents.
@@ -15,8 +17,6 @@ const ACCOUNT: &str = "67777ce93e25326494exxxxx";
 const STREAM: &str = "st-0603182c-7ffb-53c3-b307-47ca14bxxxxx";
 /// Namespace of the samples.
 pub const NAMESPACE: &str = "marketing";
-/// Credentials of the samples; the simulator knows no others.
-const CLIENT: (&str, &str) = ("cs-demo-client", "demo-secret-of-the-jwt-app");
 
 /// A control plane, a simulated Kore and the operator.
 #[derive(Debug)]
@@ -27,6 +27,10 @@ pub struct Showcase {
     pub kore: Kore,
     /// kubectl as an administrator.
     pub kubectl: Kubectl,
+    /// Kore's own address, for the operator.
+    kore_ai: KoreAi,
+    /// What the simulator knows.
+    samples: Samples,
     /// The control plane.
     pub plane: ControlPlane,
 }
@@ -44,19 +48,31 @@ impl Showcase {
             "Starting etcd, kube-apiserver, kube-controller-manager, a simulated Kore and the operator ..."
         );
         let plane = ControlPlane::start()?;
-        let (id, secret) = CLIENT;
+        let samples = Samples::read()?;
+        let (id, secret) = &samples.client;
         let kore = Kore::start(id, secret, &Behaviour::default(), plane.folder()).await?;
+        kore.seed(std::slice::from_ref(&samples.campaign), &json!({})).await?;
+        let simulator = kore.url().trim_start_matches("http://").parse()?;
+        let kore_ai = KoreAi::start(([127, 0, 0, 1], 0).into(), simulator, plane.folder()).await?;
         operator::install(&plane)?;
-        let operator = Operator::start(&plane, &Options::new(program))?;
+        let mut options = Options::new(program);
+        options.variables = [
+            ("HTTPS_PROXY", format!("http://{}", kore_ai.address())),
+            ("NO_PROXY", "127.0.0.1".to_owned()),
+            ("KORE_CA_FILE", plane.folder().join("ca.crt").display().to_string()),
+        ]
+        .map(|(name, value)| (name.to_owned(), value))
+        .to_vec();
+        let operator = Operator::start(&plane, &options)?;
         let kubectl = plane.kubectl()?;
         kubectl.try_run(&["create", "namespace", NAMESPACE])?;
-        Ok(Self { operator, kore, kubectl, plane })
+        Ok(Self { operator, kore, kubectl, kore_ai, samples, plane })
     }
 
     /// Ends everything and removes the logs.
     pub fn finish(self) {
-        let Self { operator, kore, kubectl: _, plane } = self;
-        drop((operator, kore));
+        let Self { operator, kore, kubectl: _, kore_ai, samples: _, plane } = self;
+        drop((operator, kore, kore_ai));
         plane.finish();
     }
 
@@ -78,7 +94,7 @@ impl Showcase {
 
     /// The Secret and the KoreConnection, as a user writes them.
     pub fn connection_manifest(&self) -> String {
-        let (id, secret) = CLIENT;
+        let (id, secret) = &self.samples.client;
         format!(
             "apiVersion: v1
 kind: Secret

@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 use testbed::helm::{Helm, chart};
 use testbed::kore_ai::{KORE_HOST, KoreAi};
 use testbed::node::Node;
+use testbed::samples::Samples;
 use testbed::{Kubectl, image, wait};
 
 /// The release, and where it is.
@@ -21,10 +22,6 @@ pub const RELEASE: &str = "voicecampaign-operator";
 pub const SYSTEM: &str = "voicecampaign-system";
 /// Where the campaigns are.
 pub const CAMPAIGNS: &str = "campaigns";
-/// As in `deploy/samples`.
-const ACCOUNT: &str = "67777ce93e25326494exxxxx";
-const STREAM: &str = "st-0603182c-7ffb-53c3-b307-47ca14bxxxxx";
-const APP: (&str, &str) = ("cs-00000000-0000-0000-0000-000000000000", "put-yours-here");
 /// The tag of the image as the next version.
 pub const NEXT: &str = "next";
 /// Long enough for a loaded machine.
@@ -40,6 +37,8 @@ pub struct Cluster {
     /// Where Pods reach it.
     kore_at: SocketAddr,
     _kore_ai: Option<KoreAi>,
+    /// What `deploy/samples` names.
+    pub samples: Samples,
 }
 
 impl Cluster {
@@ -51,7 +50,9 @@ impl Cluster {
     /// Starts it, or finds the one that is named; and loads the image, as this version and as the next.
     pub async fn start() -> Result<Self> {
         let [archive, next] = image::archives(NEXT)?;
-        let apps = vec![App { client_id: APP.0.into(), client_secret: APP.1.into() }];
+        let samples = Samples::read()?;
+        let (client_id, client_secret) = samples.client.clone();
+        let apps = vec![App { client_id, client_secret }];
         let behaviour = Behaviour { requests_per_minute: None, ..Behaviour::default() };
         let kore = Simulator::start(([0, 0, 0, 0], 0).into(), apps, behaviour).await?;
         let port = kore.address().port();
@@ -77,6 +78,7 @@ impl Cluster {
                     port,
                 ),
                 _kore_ai: None,
+                samples,
             });
         }
         let node = Node::start(&[KORE_HOST])?;
@@ -91,6 +93,7 @@ impl Cluster {
             kore,
             kore_at: (gateway, port).into(),
             _kore_ai: Some(kore_ai),
+            samples,
             node: Some(node),
         })
     }
@@ -158,23 +161,20 @@ impl Cluster {
         self.helm(&arguments);
     }
 
-    /// Puts the campaign of `deploy/samples` into Kore.
-    pub fn seed_sample(&self) {
-        let campaign_id = "cd-a1e45a7-e8ba-4e97-a339-476ebc7xxxxx".to_owned();
-        self.kore.seed(CampaignKey { campaign_id, ..key("any") }, &json!({}));
-    }
-
     pub fn uninstall(&self) {
         self.helm(&["uninstall", RELEASE, "--namespace", SYSTEM, "--wait"]);
     }
 
-    /// The namespaces, of which the operator's lets only restricted Pods in; and a connection.
+    /// The namespaces of the operator and of the campaigns.
     pub fn prepare(&self) {
-        for namespace in [SYSTEM, CAMPAIGNS] {
-            self.run(&["create", "namespace", namespace]);
-            let label = "pod-security.kubernetes.io/enforce=restricted";
-            self.run(&["label", "namespace", namespace, label]);
-        }
+        self.create_namespace(SYSTEM);
+        self.create_namespace(CAMPAIGNS);
+    }
+
+    /// A namespace that lets only restricted Pods in.
+    pub fn create_namespace(&self, name: &str) {
+        self.run(&["create", "namespace", name]);
+        self.run(&["label", "namespace", name, "pod-security.kubernetes.io/enforce=restricted"]);
     }
 
     /// A Secret and a connection, to a Service of the cluster that leads to the service outside.
@@ -187,10 +187,10 @@ impl Cluster {
              "metadata": {"name": "kore", "namespace": CAMPAIGNS, "labels": {"kubernetes.io/service-name": "kore"}},
              "ports": [{"name": "http", "port": port}], "endpoints": [{"addresses": [address]}]},
             {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "kore-jwt-app", "namespace": CAMPAIGNS},
-             "stringData": {"clientId": APP.0, "clientSecret": APP.1}},
+             "stringData": {"clientId": self.samples.client.0, "clientSecret": self.samples.client.1}},
             {"apiVersion": "voicecampaign.dev/v1alpha1", "kind": "KoreConnection",
              "metadata": {"name": "production", "namespace": CAMPAIGNS},
-             "spec": {"host": format!("http://kore.{CAMPAIGNS}.svc"), "accountId": ACCOUNT, "credentialsSecretRef": {"name": "kore-jwt-app"},
+             "spec": {"host": format!("http://kore.{CAMPAIGNS}.svc"), "accountId": self.samples.campaign.account_id, "credentialsSecretRef": {"name": "kore-jwt-app"},
                       "rateLimit": {"requestsPerMinute": 6000}}}]);
         self.kubectl.apply(&json!({"apiVersion": "v1", "kind": "List", "items": items}).to_string()).unwrap();
     }
@@ -209,10 +209,10 @@ impl Cluster {
         let items: Vec<Value> = names
             .iter()
             .map(|name| {
-                self.kore.seed(key(name), &json!({}));
+                self.kore.seed(self.key(name), &json!({}));
                 json!({"apiVersion": "voicecampaign.dev/v1alpha1", "kind": "VoiceCampaign",
                     "metadata": {"name": name, "namespace": CAMPAIGNS},
-                    "spec": {"connectionRef": {"name": "production"}, "streamId": STREAM, "campaignId": id(name)}})
+                    "spec": {"connectionRef": {"name": "production"}, "streamId": self.samples.campaign.stream_id, "campaignId": id(name)}})
             })
             .collect();
         self.kubectl.apply(&json!({"apiVersion": "v1", "kind": "List", "items": items}).to_string()).unwrap();
@@ -234,7 +234,7 @@ impl Cluster {
                     json!({"apiVersion": "voicecampaign.dev/v1alpha1", "kind": "VoiceCampaign",
                         "metadata": {"name": format!("fat-{number}"), "namespace": CAMPAIGNS,
                             "annotations": {"example.com/long": "x".repeat(200_000)}},
-                        "spec": {"connectionRef": {"name": "production"}, "streamId": STREAM, "suspend": true,
+                        "spec": {"connectionRef": {"name": "production"}, "streamId": self.samples.campaign.stream_id, "suspend": true,
                             "campaignId": id("fat"), "deletionPolicy": "Orphan"}})
                 })
                 .collect();
@@ -258,6 +258,24 @@ impl Cluster {
         wait::until(what, patience, || Ok(holds().then_some(()))).unwrap();
     }
 
+    /// A command as a user types it, in the repository; `helm` and `kubectl` are those of the test.
+    pub fn shell(&self, line: &str) -> String {
+        let mut path = std::env::var("PATH").unwrap();
+        for program in [self.kubectl.program(), self.helm.program()] {
+            path = format!("{}:{path}", program.parent().unwrap().display());
+        }
+        let output = Command::new("sh")
+            .args(["-c", line])
+            .current_dir(testbed::repository())
+            .env("PATH", path)
+            .env("KUBECONFIG", self.kubectl.kubeconfig())
+            .output()
+            .unwrap();
+        let [said, failed] = [output.stdout, output.stderr].map(|text| String::from_utf8(text).unwrap());
+        assert!(output.status.success(), "{line}: {said}{failed}");
+        said
+    }
+
     /// Waits until all of these are gone in the cluster; they are gone in Kore then.
     pub fn until_gone(&self, names: &[String]) {
         self.until_within("the objects are gone", 3 * PATIENCE, || {
@@ -265,7 +283,10 @@ impl Cluster {
             !names.iter().any(|name| left.contains(name))
         });
         let left = self.kore.campaigns();
-        assert!(!names.iter().any(|name| left.contains(&key(name))), "an object went before its campaign");
+        assert!(
+            !names.iter().any(|name| left.contains(&self.key(name))),
+            "an object went before its campaign"
+        );
     }
 
     /// The DELETE requests for these, in their order.
@@ -276,6 +297,10 @@ impl Cluster {
                 && entry.campaign_id.as_ref().is_some_and(|id| ids.contains(id))
         };
         self.kore.journal().into_iter().filter(of_them).collect()
+    }
+
+    fn key(&self, name: &str) -> CampaignKey {
+        CampaignKey { campaign_id: id(name), ..self.samples.campaign.clone() }
     }
 
     /// Pods of the operator: name and the object.
@@ -292,10 +317,6 @@ impl Cluster {
         let holder = lease["spec"]["holderIdentity"].as_str().unwrap_or_default().to_owned();
         holder.split('_').next().unwrap().to_owned()
     }
-}
-
-fn key(name: &str) -> CampaignKey {
-    CampaignKey { account_id: ACCOUNT.into(), stream_id: STREAM.into(), campaign_id: id(name) }
 }
 
 fn id(name: &str) -> String {

@@ -27,6 +27,11 @@ Ready. In another terminal:
   kubectl -n {NAMESPACE} describe vcamp survey
   kubectl -n {NAMESPACE} delete vcamp renewal-outreach
 
+The README's quick start, from its step 3 on, without a change to the samples; the operator asks Kore's own address, and gets there:
+
+  kubectl apply -k deploy/samples
+  kubectl delete voicecampaign renewal-outreach
+
 Make Kore fail, and watch what becomes of a deletion:
 
   curl -X POST -H 'content-type: application/json' {kore}/_control/faults \

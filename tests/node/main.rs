@@ -31,20 +31,25 @@ struct Arguments {
 
 fn main() -> Result<ExitCode> {
     let Arguments { filter } = Arguments::parse();
-    testbed::process::end_with_starter();
+    if enclosure::is_guardian() {
+        return Ok(exit(enclosure::guard()?));
+    }
     if enclosure::is_inside() {
         enclosure::furnish()?;
         return run(filter.as_deref());
     }
+    testbed::process::end_with_starter();
     image::operator()?;
     binaries::helm(4)?;
     if Cluster::is_given() {
         return run(filter.as_deref());
     }
     Node::build()?;
-    let code = enclosure::run_inside()?;
-    println!("the machine is as it was before");
-    Ok(ExitCode::from(u8::try_from(code).unwrap_or(1)))
+    Ok(exit(enclosure::run_inside()?))
+}
+
+fn exit(code: i32) -> ExitCode {
+    ExitCode::from(u8::try_from(code).unwrap_or(1))
 }
 
 /// Runs the scenarios on one cluster, in their order: each leaves it as it found it.

@@ -3,15 +3,20 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail, ensure};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 
 use crate::wait;
 
-/// Says to the program that it is inside.
-const INSIDE: &str = "TESTBED_INSIDE_ENCLOSURE";
+/// Says to the program which of the three it is.
+const ROLE: &str = "TESTBED_ENCLOSURE";
+const GUARDIAN: &str = "guardian";
+const INSIDE: &str = "inside";
 /// What kubelet and kube-proxy set for the whole machine.
 const SETTINGS: [&str; 4] =
     ["vm/overcommit_memory", "kernel/panic", "kernel/panic_on_oops", "kernel/keys/root_maxkeys"];
@@ -30,13 +35,19 @@ const PROGRAMS: [(&str, &str); 7] = [
 
 /// Whether this process is inside of one.
 pub fn is_inside() -> bool {
-    std::env::var_os(INSIDE).is_some()
+    std::env::var_os(ROLE).is_some_and(|role| role == INSIDE)
 }
 
-/// Runs this program again, inside; returns its exit code when everything is as it was before.
+/// Whether this process is the guardian of one, and has to call [`guard`].
+pub fn is_guardian() -> bool {
+    std::env::var_os(ROLE).is_some_and(|role| role == GUARDIAN)
+}
+
+/// Runs this program again, inside; returns its exit code when everything is as it was before. That is seen to by a guardian, which lives
+/// on when this process is killed.
 ///
 /// # Errors
-/// If this machine can't have one (it takes root and some programs), or is not as it was.
+/// If this machine can't have one: it takes root and some programs.
 pub fn run_inside() -> Result<i32> {
     ensure!(
         nix::unistd::geteuid().is_root(),
@@ -45,6 +56,23 @@ pub fn run_inside() -> Result<i32> {
     let missing: Vec<&str> =
         PROGRAMS.iter().filter(|(path, _)| !Path::new(path).exists()).map(|(_, package)| *package).collect();
     ensure!(missing.is_empty(), "a node needs Debian packages: apt-get install {}", missing.join(" "));
+    let mut guardian = Command::new(std::env::current_exe()?);
+    guardian.args(std::env::args_os().skip(1)).env(ROLE, GUARDIAN).stdin(Stdio::piped());
+    // Ctrl-C does not reach it; that we have ended, it hears.
+    let mut guardian = guardian.process_group(0).spawn().context("the guardian can't be started")?;
+    let held = guardian.stdin.take();
+    let status = guardian.wait()?;
+    drop(held);
+    Ok(status.code().unwrap_or(1))
+}
+
+/// Makes an enclosure, runs this program inside, and puts back what has to be: when the inside has ended, or whoever started us.
+///
+/// # Errors
+/// If there is a kubelet on this machine already, or the machine is not as it was.
+pub fn guard() -> Result<i32> {
+    // What one that was killed has left is nobody's.
+    groups().iter().for_each(|group| remove_group(group));
     ensure!(groups().is_empty(), "there is a kubelet on this machine already: {:?}", groups());
     let before = Machine::look()?;
     // From the inside, nobody outside is seen to live: what others have in the common folder would look like leftovers.
@@ -55,15 +83,22 @@ pub fn run_inside() -> Result<i32> {
         .arg(std::env::current_exe()?)
         .args(std::env::args_os().skip(1))
         .env("TMPDIR", folder.path())
-        .env(INSIDE, "1");
+        .env(ROLE, INSIDE)
+        .stdin(Stdio::null());
     let mut inside = inside.spawn().context("unshare can't be started")?;
-    // Ctrl-C reaches the inside, too; what is to be put back is put back when it has ended.
+    let number = Pid::from_raw(i32::try_from(inside.id())?);
+    std::thread::spawn(move || {
+        let _ = std::io::copy(&mut std::io::stdin(), &mut std::io::sink());
+        // Whoever started us has ended.
+        let _ = kill(number, Signal::SIGKILL);
+    });
     let status = inside.wait()?;
     before.put_back()?;
     let after = Machine::look()?;
     ensure!(before == after, "the machine is not as it was: {before:#?}, now {after:#?}");
     // With the logs, if something has failed.
     folder.disable_cleanup(!status.success());
+    println!("the machine is as it was before");
     Ok(status.code().unwrap_or(1))
 }
 

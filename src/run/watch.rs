@@ -8,9 +8,10 @@ use std::time::Duration;
 
 use futures::channel::oneshot;
 use futures::{Stream, StreamExt, future, stream};
+use jiff::Timestamp;
 use kube::runtime::reflector::{ObjectRef, Store, store::Writer};
 use kube::runtime::{WatchStreamExt, watcher};
-use kube::{Api, ResourceExt};
+use kube::{Api, Resource, ResourceExt};
 
 use super::admin::Health;
 use crate::campaign::{self, Context, shown};
@@ -57,10 +58,14 @@ pub(super) async fn watch_campaigns<S: CampaignService>(
             Shown::Nothing => {}
             Shown::Complete { first, missing } => {
                 missing.iter().for_each(|object| shown::gone(object, &context));
-                let there = cache.store().state();
+                let mut there = cache.store().state();
                 if first {
                     there.iter().for_each(|object| shown::present(object, &context));
                 }
+                // The oldest deletions first: so they come to the queue of their account in its order, and what it promises them is kept.
+                there.sort_by_cached_key(|object| {
+                    object.meta().deletion_timestamp.as_ref().map_or(Timestamp::MAX, |time| time.0)
+                });
                 shown::listed(&there, &context);
                 there.iter().for_each(|object| context.wake.wake(reference(object.as_ref())));
                 if first {

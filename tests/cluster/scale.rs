@@ -113,21 +113,26 @@ async fn a_restart_with_ten_thousand_deletions_is_no_storm() {
         calls.len(),
         world.status_writes() - written
     );
-    assert!(calls.len() > 2 * QUOTA, "{} calls", calls.len());
+    assert!(calls.len() >= 2 * QUOTA, "{} calls", calls.len());
     assert!(deletes(&world).values().all(|count| *count == 1));
     for window in calls.windows(QUOTA + 1) {
         assert!(window[QUOTA].at.duration_since(window[0].at).as_secs() >= 60);
     }
-    // All that were called for are as old as the youngest of them, or older than all that wait.
-    let youngest =
-        calls.iter().map(|call| &deleted[number_of(call.campaign_id.as_ref().unwrap())]).max().unwrap();
+    // Whoever was called for is older than all who wait, to within the time that a chunk of them takes to come.
     let asked = deletes(&world);
-    let older = (0..PENDING).filter(|number| deleted[*number] < *youngest);
-    for number in older {
-        assert!(asked.contains_key(&id(&name_of(number))), "{number} is older, and waits");
-    }
+    let seconds = |number: usize| deleted[number].parse::<jiff::Timestamp>().unwrap().as_second();
+    let called = (0..PENDING).filter(|number| asked.contains_key(&id(&name_of(*number))));
+    let youngest = called.map(seconds).max().unwrap();
+    let oldest =
+        (0..PENDING).find(|number| !asked.contains_key(&id(&name_of(*number)))).map(seconds).unwrap();
+    println!(
+        "the youngest that was called for is {} s younger than the oldest that waits",
+        youngest - oldest
+    );
+    assert!(youngest - oldest <= 2);
     let again = world.status_writes() - written;
-    assert!(again <= calls.len() * 3, "{again} writes");
+    // Those whose time has come are told another one: before it began, the minute counts as full.
+    assert!(again <= PENDING / 10, "{again} writes");
     world.assert_no_violations();
 }
 
@@ -169,10 +174,6 @@ async fn delete_all(campaigns: &Api<VoiceCampaign>) {
 
 fn name_of(number: usize) -> String {
     format!("c{number:04}")
-}
-
-fn number_of(campaign_id: &str) -> usize {
-    campaign_id.trim_start_matches("cd-c").parse().unwrap()
 }
 
 fn listings(world: &World) -> usize {

@@ -74,7 +74,8 @@ audit: ## Check the dependencies for known vulnerabilities (needs the network)
 
 .PHONY: generate
 generate: ## Write the generated files anew (crds/, deploy/, the chart's README, the tests in docs/situations.md)
-	UPDATE_GENERATED=1 $(CARGO) test --locked --test generated --test chart
+	UPDATE_GENERATED=1 $(CARGO) test --locked --test generated
+	UPDATE_GENERATED=1 $(CARGO) test --locked --test chart
 
 .PHONY: format
 format: ## Format the code

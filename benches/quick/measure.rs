@@ -130,7 +130,8 @@ impl Bench {
     pub async fn takeover(&self, name: &str, program: &Path, kill: bool) -> Duration {
         let mut instances = ["leader", "next"].map(|instance| {
             let mut command = self.command(Contender::Ours, program);
-            command.env("LEADER_ELECT", "true").env("POD_NAME", instance);
+            let lease = ("LEASE_NAME", "voicecampaign-operator");
+            command.env("LEADER_ELECT", "true").envs([lease, ("POD_NAME", instance)]);
             let process =
                 Process::start(&format!("{name}-{instance}"), command, self.plane.folder()).unwrap();
             while !process.output().contains(if instance == "leader" { "Leading" } else { "Standing by" }) {

@@ -36,10 +36,14 @@ pub async fn check(args: CheckArgs, cluster: kube::Config) -> anyhow::Result<()>
     let api = Api::namespaced(Client::try_from(cluster)?, &namespace);
     patiently(async || create_dry(&api, "cd-check").await.context("a VoiceCampaign is refused")).await?;
     println!("ok: the API server takes a VoiceCampaign in {namespace} (dry run)");
-    let refused = create_dry(&api, "no id").await;
+    let taken = patiently(async || match create_dry(&api, "no id").await {
+        Err(kube::Error::Api(status)) if status.code == 422 => Ok(false),
+        Err(error) => Err(error.into()),
+        Ok(()) => Ok(true),
+    });
     ensure!(
-        matches!(&refused, Err(kube::Error::Api(status)) if status.code == 422),
-        "a `campaignId` that can't be one is not refused: the definitions are not this operator's"
+        !taken.await?,
+        "a `campaignId` that can't be one is taken: the definitions are not this operator's"
     );
     println!("ok: it refuses one that can't be right");
     Ok(())

@@ -48,6 +48,10 @@ pub struct RunArgs {
           default_value = "false", default_missing_value = "true", action = clap::ArgAction::Set, value_parser = switch)]
     pub leader_elect: bool,
 
+    /// Name of the lease; if not set, one that depends on the namespaces and the selector
+    #[arg(long, env = "LEASE_NAME", value_name = "NAME", default_value = "", hide_default_value = true, value_parser = lease)]
+    pub lease_name: String,
+
     /// Where to serve /livez, /readyz and /metrics; `none` to serve nothing
     #[arg(long, env = "ADMIN_ADDRESS", value_name = "IP:PORT", default_value = "0.0.0.0:8080", value_parser = admin_address)]
     pub admin_address: AdminAddress,
@@ -134,7 +138,10 @@ impl RunArgs {
         namespaces.sort_unstable();
         namespaces.dedup();
         Settings {
-            lease: self.leader_elect.then(|| lease_name(&namespaces, &self.selector)),
+            lease: self.leader_elect.then(|| match self.lease_name {
+                name if name.is_empty() => lease_name(&namespaces, &self.selector),
+                name => name,
+            }),
             selected: self.selector,
             namespaces,
             admin_address: self.admin_address.0,
@@ -192,6 +199,18 @@ fn switch(text: &str) -> Result<bool, String> {
     }
 }
 
+fn lease(text: &str) -> Result<String, String> {
+    let part = |part: &str| {
+        let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+        !part.is_empty() && part.chars().all(allowed) && !part.starts_with('-') && !part.ends_with('-')
+    };
+    if text.is_empty() || (text.len() <= 253 && text.split('.').all(part)) {
+        return Ok(text.to_owned());
+    }
+    Err("must be a name as Kubernetes has them: at most 253 lower-case letters, digits, `-` and `.`"
+        .to_owned())
+}
+
 /// clap's own parser refuses an empty path.
 fn path(text: &str) -> Result<PathBuf, Infallible> {
     Ok(text.into())
@@ -230,6 +249,8 @@ mod tests {
         assert!(message.contains("lower-case letters"), "{message}");
         let message = refused(&["x", "run", "--admin-address", "8080"]);
         assert!(message.contains("0.0.0.0:8080"), "{message}");
+        let message = refused(&["x", "run", "--lease-name", "a_b"]);
+        assert!(message.contains("lower-case letters"), "{message}");
         let message = refused(&["x", "run", "--log-format", "xml"]);
         assert!(message.contains("text, json"), "{message}");
     }
@@ -242,6 +263,20 @@ mod tests {
         let settings = args.settings();
         assert!(settings.namespaces.is_empty());
         assert_eq!((settings.kore.extra_ca_file, settings.instance), (None, None));
+    }
+
+    /// Instances that work for the same have the same lease; one that is named is the same whatever they work for.
+    #[test]
+    fn a_lease_depends_on_what_is_worked_for_unless_it_is_named() {
+        let lease = |more: &[&str]| {
+            let arguments = [&["x", "run", "--leader-elect"], more].concat();
+            let Command::Run(args) = Cli::try_parse_from(arguments).unwrap().command else { panic!() };
+            args.settings().lease.unwrap()
+        };
+        assert_eq!(lease(&[]), "voicecampaign-operator");
+        assert_eq!(lease(&["--watch-namespaces=a,b"]), lease(&["--watch-namespaces=b,a"]));
+        assert_ne!(lease(&["--watch-namespaces=a"]), lease(&["--selector=shard=a"]));
+        assert_eq!(lease(&["--watch-namespaces=a", "--lease-name=mine"]), "mine");
     }
 
     #[test]

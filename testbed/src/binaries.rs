@@ -132,8 +132,12 @@ impl Set {
             return Ok(folder.clone());
         }
         let module = repository().join("testbed").join(self.module);
-        let sums = fs::read(module.join("go.sum"))?;
-        let key: String = Sha256::digest(&sums).iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+        // What it is built from: the versions, and what we have written ourselves.
+        let mut sources = fs::read(module.join("go.sum"))?;
+        for source in ["main.go", "pause/main.go"] {
+            sources.extend(fs::read(module.join(source)).unwrap_or_default());
+        }
+        let key: String = Sha256::digest(&sources).iter().take(8).map(|byte| format!("{byte:02x}")).collect();
         let folder = user_cache()?.join("voicecampaign-testbed").join(key);
         fs::create_dir_all(&folder)?;
         // Two builds at once would only wait for each other's memory.

@@ -14,14 +14,7 @@ use crate::node::NODE;
 /// Writes what a control plane needs into `folder`: a CA, the certificate of the API server, which is reached at these
 /// addresses, the key of the ServiceAccount tokens, and the client certificate of an administrator; and those of a node.
 pub fn write(folder: &Path, addresses: &[IpAddr]) -> Result<()> {
-    let mut authority = named("testbed-ca");
-    authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    authority.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::DigitalSignature];
-    let authority_key = KeyPair::generate()?;
-    let certificate = authority.self_signed(&authority_key)?;
-    fs::write(folder.join("ca.crt"), certificate.pem())?;
-    let issuer = Issuer::new(authority, authority_key);
-
+    let issuer = authority(folder)?;
     let mut server = named("kube-apiserver");
     let mut names = ["localhost", "kubernetes", "kubernetes.default.svc", NODE]
         .into_iter()
@@ -42,10 +35,7 @@ pub fn write(folder: &Path, addresses: &[IpAddr]) -> Result<()> {
     node.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
     issue(folder, "node", &node, &issuer)?;
 
-    let mut kore = named(KORE_HOST);
-    kore.subject_alt_names = vec![SanType::DnsName(KORE_HOST.try_into()?)];
-    kore.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
-    issue(folder, "kore", &kore, &issuer)?;
+    kore(folder, &issuer)?;
 
     let mut administrator = named("administrator");
     administrator.distinguished_name.push(DnType::OrganizationName, "system:masters");
@@ -56,6 +46,27 @@ pub fn write(folder: &Path, addresses: &[IpAddr]) -> Result<()> {
     fs::write(folder.join("service-account.key"), tokens.serialize_pem())?;
     fs::write(folder.join("service-account.pub"), tokens.public_key_pem())?;
     Ok(())
+}
+
+/// Writes a CA and the certificate for Kore's own address alone.
+pub fn write_kore(folder: &Path) -> Result<()> {
+    kore(folder, &authority(folder)?)
+}
+
+fn kore(folder: &Path, issuer: &Issuer<'_, KeyPair>) -> Result<()> {
+    let mut kore = named(KORE_HOST);
+    kore.subject_alt_names = vec![SanType::DnsName(KORE_HOST.try_into()?)];
+    kore.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+    issue(folder, "kore", &kore, issuer)
+}
+
+fn authority(folder: &Path) -> Result<Issuer<'static, KeyPair>> {
+    let mut authority = named("testbed-ca");
+    authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    authority.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::DigitalSignature];
+    let key = KeyPair::generate()?;
+    fs::write(folder.join("ca.crt"), authority.self_signed(&key)?.pem())?;
+    Ok(Issuer::new(authority, key))
 }
 
 fn named(name: &str) -> CertificateParams {

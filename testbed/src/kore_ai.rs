@@ -1,8 +1,7 @@
 //! Leads whoever asks for Kore's own address, over TLS, to the simulator: so that manifests need not be changed to be tried.
 //!
 //! ```text
-//!   operator ──CONNECT platform.kore.ai:443 (HTTPS_PROXY)──┐
-//!            ──TLS to platform.kore.ai (by DNS)────────────┴─▶ KoreAi ──HTTP──▶ simulator
+//!   operator ──CONNECT platform.kore.ai:443 (HTTPS_PROXY), TLS──▶ KoreAi ──HTTP──▶ simulator
 //! ```
 
 use std::net::SocketAddr;
@@ -18,12 +17,14 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 use tokio_rustls::TlsAcceptor;
 
+use crate::certificates;
+
 /// Kore's own host [api-campaign-v2].
 pub const KORE_HOST: &str = "platform.kore.ai";
 /// Longest request for a tunnel, in bytes.
 const LONGEST: usize = 8 * 1024;
 
-/// Takes connections for Kore's host, until it is dropped.
+/// A proxy that takes connections for Kore's host, until it is dropped.
 #[derive(Debug)]
 pub struct KoreAi {
     address: SocketAddr,
@@ -52,6 +53,15 @@ impl KoreAi {
         Ok(Self { address, serving })
     }
 
+    /// The same with a certificate of its own, whose CA is then in `ca.crt` of the folder.
+    ///
+    /// # Errors
+    /// If the address can't be bound, or the certificate can't be written.
+    pub async fn start_alone(address: SocketAddr, simulator: SocketAddr, folder: &Path) -> Result<Self> {
+        certificates::write_kore(folder)?;
+        Self::start(address, simulator, folder).await
+    }
+
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
         self.address
@@ -66,16 +76,12 @@ impl Drop for KoreAi {
 
 /// Leads one connection; whoever breaks off does not matter to others.
 async fn lead(mut client: TcpStream, acceptor: TlsAcceptor, simulator: SocketAddr) -> Result<()> {
-    let mut first = [0];
-    client.peek(&mut first).await?;
-    if first == [b'C'] {
-        let mut request = Vec::new();
-        while !request.ends_with(b"\r\n\r\n") {
-            ensure!(request.len() < LONGEST, "no request for a tunnel");
-            request.push(client.read_u8().await?);
-        }
-        client.write_all(b"HTTP/1.1 200 OK\r\n\r\n").await?;
+    let mut request = Vec::new();
+    while !request.ends_with(b"\r\n\r\n") {
+        ensure!(request.len() < LONGEST, "no request for a tunnel");
+        request.push(client.read_u8().await?);
     }
+    client.write_all(b"HTTP/1.1 200 OK\r\n\r\n").await?;
     let mut client = acceptor.accept(client).await?;
     let mut server = TcpStream::connect(simulator).await?;
     tokio::io::copy_bidirectional(&mut client, &mut server).await?;

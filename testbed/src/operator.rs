@@ -85,8 +85,10 @@ impl Options {
 /// If the API server refuses one.
 pub fn install(plane: &ControlPlane) -> Result<()> {
     let kubectl = plane.kubectl()?;
-    let path = repository().join("deploy/overlays/cluster-wide").display().to_string();
-    kubectl.try_run(&["apply", "--server-side", "--kustomize", &path])?;
+    for folder in ["crds", "overlays/cluster-wide"] {
+        let path = repository().join("deploy").join(folder).display().to_string();
+        kubectl.try_run(&["apply", "--server-side", "--kustomize", &path])?;
+    }
     let names = ["crd/voicecampaigns.voicecampaign.dev", "crd/koreconnections.voicecampaign.dev"];
     kubectl.try_run(&["wait", "--for=condition=Established", "--timeout=30s", names[0], names[1]])?;
     Ok(())

@@ -9,7 +9,6 @@ use crate::support::*;
 const HEADER: &str = "# Generated from the chart by `make generate`. Do not edit.\n";
 
 /// The definitions in the chart are those of `crds/`.
-#[test]
 fn the_chart_has_the_definitions() {
     for crd in api::crds() {
         let name = format!("{}.yaml", crd.spec.names.plural);
@@ -37,6 +36,8 @@ fn the_readme_of_the_chart_is_up_to_date() {
 /// `deploy/` is what the chart renders, in parts: what all have, and what each overlay adds.
 #[test]
 fn the_raw_manifests_are_what_the_chart_renders() {
+    // First: they are rendered.
+    the_chart_has_the_definitions();
     let base = ["serviceaccount", "rbac", "aggregate-roles", "deployment", "service"];
     let one = |name: &str, values: &[&str], wanted: &dyn Fn(&str) -> bool| {
         let template = format!("templates/{name}.yaml");
@@ -56,7 +57,7 @@ fn the_raw_manifests_are_what_the_chart_renders() {
     // What an overlay says is not in the base.
     let of_scope =
         |text: &str| text.contains("kind: ClusterRoleBinding") || text.contains("apiGroups: [events.k8s.io]");
-    write("base/crds.yaml", &one("crds", &[], &|_| true));
+    write("crds/crds.yaml", &one("crds", &[], &|_| true));
     let shared: Vec<String> = base.iter().flat_map(|name| one(name, &[], &|text| !of_scope(text))).collect();
     write("base/operator.yaml", &shared);
     write("overlays/cluster-wide/rbac.yaml", &one("rbac", &[], &of_scope));
@@ -69,6 +70,14 @@ fn the_raw_manifests_are_what_the_chart_renders() {
         "overlays/high-availability/poddisruptionbudget.yaml",
         &one("poddisruptionbudget", &["--set", "replicas=2"], &|_| true),
     );
+}
+
+/// Who builds this version has its image.
+#[test]
+fn the_raw_manifests_name_this_version() {
+    let kustomization = testbed::repository().join("deploy/base/kustomization.yaml");
+    let text = std::fs::read_to_string(kustomization).unwrap();
+    assert!(text.contains(concat!("newTag: ", env!("CARGO_PKG_VERSION"), "\n")), "{text}");
 }
 
 /// The documents of what helm renders, without what only a release of helm has.

@@ -77,6 +77,9 @@ fn a_wrong_value_is_refused_by_its_name() {
         ("metrics.serviceMonitor.interval=often", "interval"),
         ("metrics.serviceMonitor.enabled=true,metrics.service.enabled=false", "metrics.podMonitor.enabled"),
         ("serviceAccount.create=false", "serviceAccount.name"),
+        ("extraEnv[0].name=LOG_LEVEL,extraEnv[0].value=debug", "LOG_LEVEL"),
+        (r"podLabels.app\.kubernetes\.io/name=x", "app.kubernetes.io/name"),
+        ("fullnameOverride=9lives", "fullnameOverride"),
         ("resources.limit.memory=1Gi", "limit"),
     ];
     for major in [3, 4] {
@@ -105,6 +108,30 @@ fn the_schema_has_the_values() {
     let read = |name: &str| std::fs::read_to_string(chart().join(name)).unwrap();
     let schema: Value = serde_json::from_str(&read("values.schema.json")).unwrap();
     compare("", &schema, &serde_saphyr::from_str(&read("values.yaml")).unwrap());
+}
+
+/// Names that look like numbers stay texts, a Service has no dots, and a label that is given twice is there once.
+#[test]
+fn odd_names_render_well() {
+    let chart = chart().display().to_string();
+    let values = [
+        "--set-json",
+        r#"watchNamespaces=["2025"],serviceAccount.name="123",podLabels={"team":"b"},commonLabels={"team":"a"}"#,
+    ];
+    let arguments = [&["template", "my.123", &chart, "--namespace", "2024"][..], &values].concat();
+    let all = objects(&Helm::new(4).unwrap().run(&arguments).unwrap());
+    for object in &all {
+        let metadata = &object["metadata"];
+        let name = metadata["name"].as_str().unwrap_or_else(|| panic!("{object:#}"));
+        assert!(metadata["namespace"].is_string() || metadata["namespace"].is_null(), "{object:#}");
+        assert!(
+            name == "123" || object["kind"] == "CustomResourceDefinition" || !name.contains('.'),
+            "{name}"
+        );
+    }
+    let deployment = all.iter().find(|object| object["kind"] == "Deployment").unwrap();
+    assert_eq!(deployment["spec"]["template"]["metadata"]["labels"]["team"], "b");
+    assert_eq!(deployment["metadata"]["labels"]["team"], "a");
 }
 
 /// With one replica a PodDisruptionBudget would hold every drain up.

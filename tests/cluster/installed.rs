@@ -15,7 +15,7 @@ const RELEASE: &str = "voicecampaign-operator";
 /// An operator as the chart would start it: its ServiceAccount, and a lease.
 fn operator(world: &World, release: &str) -> Operator {
     let mut options = world.options();
-    options.arguments.push("--leader-elect".into());
+    options.arguments.extend(["--leader-elect".into(), format!("--lease-name={release}")]);
     options.service_account = ServiceAccount { namespace: world.namespace.clone(), name: release.to_owned() };
     Operator::start(world.plane, &options).unwrap()
 }
@@ -29,6 +29,15 @@ fn earlier_chart(folder: &Path) -> PathBuf {
     let text = std::fs::read_to_string(&file).unwrap();
     let version = format!("ersion: {}", env!("CARGO_PKG_VERSION"));
     std::fs::write(&file, text.replace(&version, "ersion: 0.0.9")).unwrap();
+    // Its definitions had no selectable fields.
+    let file = chart.join("files/crds/voicecampaigns.yaml");
+    let mut crd: Value = serde_saphyr::from_str(&std::fs::read_to_string(&file).unwrap()).unwrap();
+    crd["spec"]["versions"][0]
+        .as_object_mut()
+        .unwrap()
+        .remove("selectableFields")
+        .expect("they are there now");
+    std::fs::write(&file, crd.to_string()).unwrap();
     chart
 }
 
@@ -62,7 +71,9 @@ async fn the_api_server_takes_every_object() {
         apply.extend(dry);
         kubectl.pipe(&apply, &rendered).unwrap();
     }
-    for folder in ["overlays/cluster-wide", "overlays/namespaced", "overlays/high-availability", "samples"] {
+    for folder in
+        ["crds", "overlays/cluster-wide", "overlays/namespaced", "overlays/high-availability", "samples"]
+    {
         let folder = path(&format!("deploy/{folder}"));
         let mut apply = vec!["apply", "--kustomize", &folder];
         apply.extend(dry);
@@ -109,10 +120,18 @@ async fn deletions_outlive_an_upgrade_a_rollback_and_an_uninstall() {
         names[..10].iter().for_each(|name| world.delete(name));
         world.wait_for_reason(&names[9], "AccountUnavailable");
 
+        let selectable = || {
+            let crd = ["get", "crd", "voicecampaigns.voicecampaign.dev", "--output=json"];
+            let crd: Value = serde_json::from_str(&world.run(&crd)).unwrap();
+            crd["spec"]["versions"][0]["selectableFields"].is_array()
+        };
+        assert!(!selectable());
         helm.run(&[&["upgrade", RELEASE, &present][..], &release].concat()).unwrap();
+        assert!(selectable(), "an upgrade brings the new definitions");
         assert!(at_work.terminate().unwrap().success());
         at_work = operator(&world, RELEASE);
         run(&["rollback", RELEASE, "1"]);
+        assert!(!selectable(), "and a rollback the old ones");
         assert!(at_work.terminate().unwrap().success());
         at_work = operator(&world, RELEASE);
         let held = world.get(&names[0]).expect("nobody has confirmed");

@@ -32,7 +32,7 @@ async fn installed(name: &str) -> World {
 impl World {
     fn restricted(&self) -> Options {
         let mut options = self.options();
-        options.arguments.push("--leader-elect".into());
+        options.arguments.extend(["--leader-elect".into(), format!("--lease-name={RELEASE}")]);
         options.service_account = self.account();
         options
     }

@@ -54,9 +54,9 @@ async fn a_thousand_absences_share_a_few_listings() {
     let deletes = deletes(&world);
     assert_eq!(deletes.len(), OBJECTS);
     assert!(deletes.values().all(|count| *count == 1), "an absence was proven by asking again and again");
-    // Two, unless the API server takes so long to delete them that they come in two batches.
+    // Two, unless the API server takes so long to delete them that they come in batches; each by itself would take two thousand.
     let listings = listings(&world) - before;
-    assert!((2..=4).contains(&listings), "{listings} listings");
+    assert!((2..=20).contains(&listings), "{listings} listings");
 }
 
 /// Ten thousand deletions wait for the quota of an hour and a half, and the operator is restarted. It is ready soon; it makes no call

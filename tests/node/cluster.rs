@@ -2,7 +2,7 @@
 //! `TEST_CLUSTER_KUBECONFIG` (an administrator's), `TEST_CLUSTER_LOAD` (a command that loads an image archive, as in
 //! `kind load image-archive`) and `TEST_CLUSTER_HOST` (the address at which its Pods reach this machine).
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use jiff::Timestamp;
 use kore_simulator::{App, Behaviour, CampaignKey, Entry, Operation, Simulator};
 use serde_json::{Value, json};
 use testbed::helm::{Helm, chart};
-use testbed::kore_ai::{KORE_HOST, KoreAi};
+use testbed::kore_ai::KoreAi;
 use testbed::node::Node;
 use testbed::samples::Samples;
 use testbed::{Kubectl, image, wait};
@@ -36,7 +36,11 @@ pub struct Cluster {
     pub kore: Simulator,
     /// Where Pods reach it.
     kore_at: SocketAddr,
-    _kore_ai: Option<KoreAi>,
+    _kore_ai: KoreAi,
+    /// Where Pods reach the proxy that leads Kore's own address to the service.
+    pub proxy_at: SocketAddr,
+    /// The CA of that.
+    pub kore_ca: String,
     /// What `deploy/samples` names.
     pub samples: Samples,
 }
@@ -55,46 +59,42 @@ impl Cluster {
         let apps = vec![App { client_id, client_secret }];
         let behaviour = Behaviour { requests_per_minute: None, ..Behaviour::default() };
         let kore = Simulator::start(([0, 0, 0, 0], 0).into(), apps, behaviour).await?;
-        let port = kore.address().port();
-        if let Some(kubeconfig) = std::env::var_os("TEST_CLUSTER_KUBECONFIG").map(PathBuf::from) {
-            let given = |name: &str| std::env::var(name).with_context(|| format!("{name} must be set, too"));
-            let (load, host) = (given("TEST_CLUSTER_LOAD")?, given("TEST_CLUSTER_HOST")?);
-            let mut words = load.split_whitespace();
-            let program = words.next().context("TEST_CLUSTER_LOAD must be a command")?;
-            let words: Vec<&str> = words.collect();
-            for archive in [&archive, &next] {
-                let loaded = Command::new(program).args(&words).arg(archive).status()?;
-                ensure!(loaded.success(), "{load} has failed");
+        let folder = tempfile::tempdir()?;
+        let (node, host, kubeconfig) = match std::env::var_os("TEST_CLUSTER_KUBECONFIG") {
+            None => {
+                let node = Node::start()?;
+                node.load(&archive)?;
+                node.load(&next)?;
+                let (gateway, kubeconfig) = (node.network.gateway.into(), node.plane.kubeconfig());
+                (Some(node), gateway, kubeconfig)
             }
-            let kubectl = Kubectl::new(kubeconfig.clone())?;
-            let helm = Helm::with(kubeconfig, 4)?;
-            return Ok(Self {
-                node: None,
-                kubectl,
-                helm,
-                kore,
-                kore_at: SocketAddr::new(
-                    host.parse().context("TEST_CLUSTER_HOST must be an IP address")?,
-                    port,
-                ),
-                _kore_ai: None,
-                samples,
-            });
-        }
-        let node = Node::start(&[KORE_HOST])?;
-        node.load(&archive)?;
-        node.load(&next)?;
-        let gateway: Ipv4Addr = node.network.gateway;
-        let kore_ai =
-            KoreAi::start((gateway, 443).into(), ([127, 0, 0, 1], port).into(), node.plane.folder()).await?;
+            Some(kubeconfig) => {
+                let given =
+                    |name: &str| std::env::var(name).with_context(|| format!("{name} must be set, too"));
+                let (load, host) = (given("TEST_CLUSTER_LOAD")?, given("TEST_CLUSTER_HOST")?);
+                let mut words = load.split_whitespace();
+                let program = words.next().context("TEST_CLUSTER_LOAD must be a command")?;
+                let words: Vec<&str> = words.collect();
+                for archive in [&archive, &next] {
+                    let loaded = Command::new(program).args(&words).arg(archive).status()?;
+                    ensure!(loaded.success(), "{load} has failed");
+                }
+                let host: IpAddr = host.parse().context("TEST_CLUSTER_HOST must be an IP address")?;
+                (None, host, PathBuf::from(kubeconfig))
+            }
+        };
+        let simulator = SocketAddr::from(([127, 0, 0, 1], kore.address().port()));
+        let kore_ai = KoreAi::start_alone(([0, 0, 0, 0], 0).into(), simulator, folder.path()).await?;
         Ok(Self {
-            kubectl: node.plane.kubectl()?,
-            helm: Helm::on(&node.plane, 4)?,
+            kubectl: Kubectl::new(kubeconfig.clone())?,
+            helm: Helm::with(kubeconfig, 4)?,
+            kore_at: SocketAddr::new(host, kore.address().port()),
+            proxy_at: SocketAddr::new(host, kore_ai.address().port()),
+            kore_ca: std::fs::read_to_string(folder.path().join("ca.crt"))?,
             kore,
-            kore_at: (gateway, port).into(),
-            _kore_ai: Some(kore_ai),
+            _kore_ai: kore_ai,
             samples,
-            node: Some(node),
+            node,
         })
     }
 
@@ -126,11 +126,6 @@ impl Cluster {
         if let Some(node) = &self.node {
             println!("logs: {}", node.plane.folder().display());
         }
-    }
-
-    /// The CA of Kore's own address, where that leads to the service.
-    pub fn kore_ca(&self) -> Option<String> {
-        self.node.as_ref().map(|node| node.plane.ca_pem().unwrap())
     }
 
     pub fn run(&self, arguments: &[&str]) -> String {
@@ -301,6 +296,12 @@ impl Cluster {
 
     fn key(&self, name: &str) -> CampaignKey {
         CampaignKey { campaign_id: id(name), ..self.samples.campaign.clone() }
+    }
+
+    /// Since when the Pod that holds the lease has held it.
+    pub fn leading_since(&self) -> Timestamp {
+        let lease = self.json(&["get", "lease", RELEASE, "--namespace", SYSTEM]);
+        lease["spec"]["acquireTime"].as_str().unwrap().parse().unwrap()
     }
 
     /// Pods of the operator: name and the object.

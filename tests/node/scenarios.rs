@@ -24,28 +24,26 @@ pub const ALL: [(&str, Scenario); 6] = [
 ];
 
 /// The quick start of the README, word for word: from nothing to a deleted campaign, at Kore's own address, and back. Only the registry is
-/// left out, and where Kore's own address leads here, its CA is added.
+/// left out; and as Kore's own address leads here by way of a proxy, that and its CA are added.
 fn installed_as_the_readme_says(cluster: &Cluster) {
-    let mut authority = String::new();
     cluster.create_namespace(SYSTEM);
-    if let Some(ca) = cluster.kore_ca() {
-        let map = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "kore-ca", "namespace": SYSTEM},
-            "data": {"ca.crt": ca}});
-        cluster.pipe(&["apply", "--filename", "-"], &map.to_string()).unwrap();
-        for value in [
-            "extraEnv[0].name=KORE_CA_FILE,extraEnv[0].value=/etc/kore/ca.crt",
-            "extraVolumes[0].name=kore-ca,extraVolumes[0].configMap.name=kore-ca",
-            "extraVolumeMounts[0].name=kore-ca,extraVolumeMounts[0].mountPath=/etc/kore",
-        ] {
-            authority.push_str(&format!(" --set '{value}'"));
-        }
-    }
+    let map = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "kore-ca", "namespace": SYSTEM},
+        "data": {"ca.crt": cluster.kore_ca}});
+    cluster.pipe(&["apply", "--filename", "-"], &map.to_string()).unwrap();
+    let surroundings = [
+        &format!("proxy.httpsProxy=http://{}", cluster.proxy_at),
+        "extraEnv[0].name=KORE_CA_FILE,extraEnv[0].value=/etc/kore/ca.crt",
+        "extraVolumes[0].name=kore-ca,extraVolumes[0].configMap.name=kore-ca",
+        "extraVolumeMounts[0].name=kore-ca,extraVolumeMounts[0].mountPath=/etc/kore",
+    ]
+    .map(|value| format!(" --set '{value}'"))
+    .concat();
     cluster.kore.seed(cluster.samples.campaign.clone(), &json!({}));
     let commands = readme_commands();
     assert_eq!(commands.len(), 8, "{commands:#?}");
     for mut command in commands {
         if command.starts_with("helm install") {
-            command = command.replace("REGISTRY/", "") + &authority;
+            command = command.replace("REGISTRY/", "") + &surroundings;
         }
         let said = cluster.shell(&command);
         if command.starts_with("helm test") {
@@ -116,14 +114,15 @@ fn a_leader_that_is_deleted_loses_nothing(cluster: &Cluster) {
 
 /// A node is drained: one Pod goes, and the next only when there is another.
 fn evictions_leave_one_at_work(cluster: &Cluster) {
-    let names = at_work(cluster, &["replicas=2"], 20);
+    let names = at_work(cluster, &["replicas=2"], 60);
     let evict = |pod: &str| {
         let eviction = json!({"apiVersion": "policy/v1", "kind": "Eviction", "metadata": {"name": pod, "namespace": SYSTEM}});
         let path = format!("/api/v1/namespaces/{SYSTEM}/pods/{pod}/eviction");
         cluster.pipe(&["create", "--raw", &path, "--filename", "-"], &eviction.to_string())
     };
-    cluster.kore.add_fault(Fault::delay_delete(None, 1500));
+    cluster.kore.add_fault(Fault::delay_delete(None, 3000));
     cluster.delete(&names);
+    cluster.until("the first is asked for", || !cluster.deletes(&names).is_empty());
     let leader = cluster.leader();
     let other = cluster.pods().into_iter().map(|(name, _)| name).find(|name| *name != leader).unwrap();
     evict(&leader).unwrap();
@@ -138,7 +137,7 @@ fn evictions_leave_one_at_work(cluster: &Cluster) {
 fn an_upgrade_with_200_deletions_in_flight(cluster: &Cluster) {
     let names = at_work(cluster, &["replicas=2"], 200);
     let before: Vec<String> = cluster.pods().into_iter().map(|(name, _)| name).collect();
-    cluster.kore.add_fault(Fault::delay_delete(None, 1000));
+    cluster.kore.add_fault(Fault::delay_delete(None, 3000));
     cluster.delete(&names);
     cluster.until("some are gone", || cluster.deletes(&names).len() > 20);
     cluster.install(&["replicas=2", &format!("image.tag={}", crate::cluster::NEXT)]);
@@ -147,6 +146,9 @@ fn an_upgrade_with_200_deletions_in_flight(cluster: &Cluster) {
     let deletes = cluster.deletes(&names);
     assert_once(&deletes, 0);
     assert!(longest_gap(&deletes) < LEASE, "{:?}", longest_gap(&deletes));
+    let later = deletes.iter().filter(|entry| entry.at > cluster.leading_since()).count();
+    println!("  {later} of {} calls were the new leader's", deletes.len());
+    assert!(later > 20 && later < deletes.len(), "the upgrade was not in the middle");
     println!("  longest pause between two calls: {:.1?}", longest_gap(&deletes));
     cluster.clear();
 }

@@ -71,12 +71,19 @@ pub fn run_inside() -> Result<i32> {
 /// # Errors
 /// If there is a kubelet on this machine already, or the machine is not as it was.
 pub fn guard() -> Result<i32> {
-    // What one that was killed has left is nobody's.
+    let is_kubelet = |process: &String| {
+        fs::read_to_string(format!("/proc/{process}/comm")).is_ok_and(|name| name.trim() == "kubelet")
+    };
+    ensure!(
+        !names(Path::new("/proc")).iter().any(is_kubelet),
+        "there is a kubelet on this machine already; name its cluster with TEST_CLUSTER_KUBECONFIG"
+    );
+    // What one that was killed together with its guardian has left is nobody's.
     groups().iter().for_each(|group| remove_group(group));
-    ensure!(groups().is_empty(), "there is a kubelet on this machine already: {:?}", groups());
-    let before = Machine::look()?;
+    ensure!(groups().is_empty(), "there are control groups of a kubelet on this machine: {:?}", groups());
     // From the inside, nobody outside is seen to live: what others have in the common folder would look like leftovers.
     let mut folder = tempfile::Builder::new().prefix("voicecampaign-node-").tempdir()?;
+    let before = Machine::look(folder.path())?;
     let mut inside = Command::new("/usr/bin/unshare");
     inside
         .args(["--mount", "--net", "--pid", "--fork", "--mount-proc", "--kill-child", "--"])
@@ -94,7 +101,7 @@ pub fn guard() -> Result<i32> {
     });
     let status = inside.wait()?;
     before.put_back()?;
-    let after = Machine::look()?;
+    let after = Machine::look(folder.path())?;
     ensure!(before == after, "the machine is not as it was: {before:#?}, now {after:#?}");
     // With the logs, if something has failed.
     folder.disable_cleanup(!status.success());
@@ -125,40 +132,32 @@ pub(super) fn command(program: &str, arguments: &[&str]) -> Result<()> {
     Ok(())
 }
 
-/// What could be left behind.
+/// What the kernel does not take away with the enclosure: settings and control groups. And what it does, as far as it can be seen: links,
+/// mounts and processes of a node.
 #[derive(Debug, PartialEq, Eq)]
 struct Machine {
     settings: BTreeMap<&'static str, String>,
     groups: Vec<PathBuf>,
-    links: Vec<String>,
-    mounts: Vec<String>,
-    containers: Vec<String>,
+    left: Vec<String>,
 }
 
 impl Machine {
-    fn look() -> Result<Self> {
+    /// `ours` is in the paths of everything that belongs to a node.
+    fn look(ours: &Path) -> Result<Self> {
         let setting = |name: &&'static str| {
             Some((*name, fs::read_to_string(Path::new("/proc/sys").join(name)).ok()?.trim().to_owned()))
         };
+        let ours = ours.display().to_string();
         let mounts = fs::read_to_string("/proc/self/mountinfo")?;
-        let mut mounts: Vec<String> =
-            mounts.lines().filter_map(|line| line.split(' ').nth(4)).map(ToOwned::to_owned).collect();
-        mounts.sort_unstable();
-        let mut links = names(Path::new("/sys/class/net"));
-        links.sort_unstable();
-        let mut containers = Vec::new();
+        let mut left: Vec<String> =
+            mounts.lines().filter(|line| line.contains(&ours)).map(ToOwned::to_owned).collect();
+        left.extend(names(Path::new("/sys/class/net")).into_iter().filter(|name| name == super::BRIDGE));
         for process in names(Path::new("/proc")) {
-            let program = fs::read_link(format!("/proc/{process}/exe")).unwrap_or_default();
-            let program = program.file_name().unwrap_or_default().to_string_lossy().into_owned();
-            if ["containerd", "kubelet", "kube-proxy", "pause", "runc"]
-                .iter()
-                .any(|name| program.starts_with(name))
-            {
-                containers.push(format!("{process} {program}"));
-            }
+            let line = fs::read(format!("/proc/{process}/cmdline")).unwrap_or_default();
+            let line = String::from_utf8_lossy(&line).replace('\0', " ");
+            left.extend(line.contains(&ours).then_some(line));
         }
-        let settings = SETTINGS.iter().filter_map(setting).collect();
-        Ok(Self { settings, groups: groups(), links, mounts, containers })
+        Ok(Self { settings: SETTINGS.iter().filter_map(setting).collect(), groups: groups(), left })
     }
 
     fn put_back(&self) -> Result<()> {

@@ -74,12 +74,11 @@ impl Node {
         Ok(())
     }
 
-    /// Starts all of it, and waits until Pods can be made. Names that Pods ask for and the cluster does not know are those of
-    /// `hosts`, at this machine.
+    /// Starts all of it, and waits until Pods can be made.
     ///
     /// # Errors
     /// If something does not come up.
-    pub fn start(hosts: &[&str]) -> Result<Self> {
+    pub fn start() -> Result<Self> {
         enclosure::assert_inside()?;
         let network = Network::default();
         bridge(network)?;
@@ -90,7 +89,7 @@ impl Node {
         image::write(&pause, PAUSE, &binaries::node("pause")?, "65535:65535", &[])?;
         load(&folder, &pause)?;
         let others =
-            vec![start_dns(&plane, network, hosts)?, start_scheduler(&plane)?, start_proxy(&plane, network)?];
+            vec![start_dns(&plane, network)?, start_scheduler(&plane)?, start_proxy(&plane, network)?];
         let kubelet = start_kubelet(&plane, network)?;
         let mut node = Self { kubelet, others, containerd, plane, network };
         let kubectl = node.plane.kubectl()?;
@@ -189,17 +188,9 @@ fn load(folder: &Path, archive: &Path) -> Result<()> {
     ctr(folder, &["images", "import", &archive.display().to_string()])
 }
 
-fn start_dns(plane: &ControlPlane, network: Network, hosts: &[&str]) -> Result<Process> {
-    let mut names = String::new();
-    if !hosts.is_empty() {
-        names = format!(
-            ".:53 {{\n bind {0}\n errors\n hosts {{\n  {0} {1}\n }}\n}}\n",
-            network.gateway,
-            hosts.join(" ")
-        );
-    }
+fn start_dns(plane: &ControlPlane, network: Network) -> Result<Process> {
     let config = format!(
-        "cluster.local:53 {{\n bind {}\n errors\n kubernetes cluster.local {{\n  kubeconfig {}\n }}\n}}\n{names}",
+        "cluster.local:53 {{\n bind {}\n errors\n kubernetes cluster.local {{\n  kubeconfig {}\n }}\n}}\n",
         network.gateway,
         plane.kubeconfig().display()
     );

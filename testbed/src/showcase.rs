@@ -51,7 +51,6 @@ impl Showcase {
         let samples = Samples::read()?;
         let (id, secret) = &samples.client;
         let kore = Kore::start(id, secret, &Behaviour::default(), plane.folder()).await?;
-        kore.seed(std::slice::from_ref(&samples.campaign), &json!({})).await?;
         let simulator = kore.url().trim_start_matches("http://").parse()?;
         let kore_ai = KoreAi::start(([127, 0, 0, 1], 0).into(), simulator, plane.folder()).await?;
         operator::install(&plane)?;
@@ -90,6 +89,14 @@ impl Showcase {
             self.kore.seed(&[key], &json!({"name": name, "lname": name})).await?;
         }
         Ok(())
+    }
+
+    /// Puts the campaign of `deploy/samples` into Kore.
+    ///
+    /// # Errors
+    /// If the simulator does not answer.
+    pub async fn seed_sample(&self) -> Result<()> {
+        self.kore.seed(std::slice::from_ref(&self.samples.campaign), &json!({})).await
     }
 
     /// The Secret and the KoreConnection, as a user writes them.

@@ -10,6 +10,7 @@ async fn main() -> Result<()> {
     let show = Showcase::start().await?;
     let names = ["renewal-outreach", "winback", "survey"];
     show.seed(&names).await?;
+    show.seed_sample().await?;
     let campaigns = names.map(|name| campaign_manifest(name, "Delete")).join("---\n");
     show.kubectl.apply(&format!("{}---\n{campaigns}", show.connection_manifest()))?;
     let kore = show.kore.url();

@@ -17,9 +17,15 @@ use crate::wait;
 const ROLE: &str = "TESTBED_ENCLOSURE";
 const GUARDIAN: &str = "guardian";
 const INSIDE: &str = "inside";
-/// What kubelet and kube-proxy set for the whole machine.
-const SETTINGS: [&str; 4] =
-    ["vm/overcommit_memory", "kernel/panic", "kernel/panic_on_oops", "kernel/keys/root_maxkeys"];
+/// What kubelet sets for the whole machine.
+const SETTINGS: [&str; 6] = [
+    "vm/overcommit_memory",
+    "vm/panic_on_oom",
+    "kernel/panic",
+    "kernel/panic_on_oops",
+    "kernel/keys/root_maxkeys",
+    "kernel/keys/root_maxbytes",
+];
 /// The folder of kubelet's control groups, in each hierarchy.
 const GROUPS: &str = "kubepods";
 /// Programs that a node needs, and the Debian packages that have them.
@@ -116,8 +122,7 @@ pub fn guard() -> Result<i32> {
 pub fn furnish() -> Result<()> {
     ensure!(is_inside(), "only inside of an enclosure");
     command("/usr/sbin/ip", &["link", "set", "lo", "up"])?;
-    for folder in ["/run", "/var/log", "/var/lib/cni"] {
-        fs::create_dir_all(folder)?;
+    for folder in ["/run", "/var/log", "/var/lib"] {
         command("/usr/bin/mount", &["-t", "tmpfs", "tmpfs", folder])?;
     }
     Ok(())

@@ -137,11 +137,13 @@ fn evictions_leave_one_at_work(cluster: &Cluster) {
 fn an_upgrade_with_200_deletions_in_flight(cluster: &Cluster) {
     let names = at_work(cluster, &["replicas=2"], 200);
     let before: Vec<String> = cluster.pods().into_iter().map(|(name, _)| name).collect();
-    cluster.kore.add_fault(Fault::delay_delete(None, 3000));
+    // So slow that the old leader can't be through with them before the new one comes.
+    cluster.kore.add_fault(Fault::delay_delete(None, 8000));
     cluster.delete(&names);
-    cluster.until("some are gone", || cluster.deletes(&names).len() > 20);
+    cluster.until("some are asked for", || cluster.deletes(&names).len() > 20);
     cluster.install(&["replicas=2", &format!("image.tag={}", crate::cluster::NEXT)]);
     cluster.until("the old ones are gone", || cluster.pods().iter().all(|(name, _)| !before.contains(name)));
+    cluster.kore.clear_faults();
     cluster.until_gone(&names);
     let deletes = cluster.deletes(&names);
     assert_once(&deletes, 0);

@@ -50,16 +50,21 @@ async fn a_refusing_api_server_is_outwaited() {
     }
 }
 
+/// An operator whose way to the API server goes through a relay.
+fn behind_a_relay(world: &World) -> (Operator, faults::Relay) {
+    let api_server: SocketAddr = plane().api_url().trim_start_matches("https://").parse().unwrap();
+    let relay = faults::Relay::start(api_server).unwrap();
+    let mut options = world.options();
+    options.server = Some(format!("https://{}", relay.address()));
+    (Operator::start(plane(), &options).unwrap(), relay)
+}
+
 /// K8, K9: all connections to the API server are forgotten on the way, and none of both ends is told. The watches, which
 /// hear nothing any more, are begun anew before it is too late for anybody.
 #[tokio::test(flavor = "multi_thread")]
 async fn connections_that_are_forgotten_on_the_way_are_replaced() {
     let world = World::new("forgotten").await;
-    let api_server: SocketAddr = plane().api_url().trim_start_matches("https://").parse().unwrap();
-    let relay = faults::Relay::start(api_server).unwrap();
-    let mut options = world.options();
-    options.server = Some(format!("https://{}", relay.address()));
-    let mut operator = Operator::start(plane(), &options).unwrap();
+    let (mut operator, relay) = behind_a_relay(&world);
     world.create_found("renewal");
     relay.blackhole();
     world.delete("renewal");
@@ -79,11 +84,7 @@ async fn connections_that_are_forgotten_on_the_way_are_replaced() {
 #[ignore = "takes a quarter of an hour: make test-long"]
 async fn ten_minutes_of_silence_are_outwaited() {
     let world = World::new("silence").await;
-    let api_server: SocketAddr = plane().api_url().trim_start_matches("https://").parse().unwrap();
-    let relay = faults::Relay::start(api_server).unwrap();
-    let mut options = world.options();
-    options.server = Some(format!("https://{}", relay.address()));
-    let mut operator = Operator::start(plane(), &options).unwrap();
+    let (mut operator, relay) = behind_a_relay(&world);
     world.create_found("renewal");
     world.create_found("living");
     relay.freeze();

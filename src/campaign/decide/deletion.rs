@@ -90,10 +90,7 @@ fn prove(observed: &Observed<'_>, proof: &ProofStatus, record: DeletionStatus, n
         move |record: DeletionStatus| {
             // Whether the account works again, only the call will show: to say so before it, and to take it back after it, would be
             // two writes, which wake us to write them again.
-            let stored = observed.object.status.as_ref();
-            let told =
-                stored.filter(|status| status.deletion.as_deref() == Some(&record)).map(status::reason);
-            let status = (told != Some(Reason::AccountUnavailable))
+            let status = (told(observed, &record) != Some(Reason::AccountUnavailable))
                 .then(|| status::of(observed.object, now, Some(record), None, Situation::Proving));
             Plan { step, status }
         }
@@ -115,12 +112,16 @@ fn prove(observed: &Observed<'_>, proof: &ProofStatus, record: DeletionStatus, n
     }
 }
 
+/// What status says of this very record, if it is stored.
+fn told(observed: &Observed<'_>, record: &DeletionStatus) -> Option<Reason> {
+    let stored = observed.object.status.as_ref();
+    stored.filter(|status| status.deletion.as_deref() == Some(record)).map(status::reason)
+}
+
 /// Waits until the time that the record promises.
 fn wait(observed: &Observed<'_>, record: DeletionStatus, until: Timestamp, now: Timestamp) -> Plan {
     // What was said about this very wait stays said: it may have been the quota, not the last answer.
-    let stored = observed.object.status.as_ref();
-    let told = stored.filter(|status| status.deletion.as_deref() == Some(&record)).map(status::reason);
-    let situation = match told {
+    let situation = match told(observed, &record) {
         Some(Reason::WaitingForQuota) => Situation::Unchanged,
         Some(_) | None if record.proof.is_some() => Situation::Proving,
         Some(_) | None => Situation::BetweenAttempts { until },

@@ -120,7 +120,7 @@ pub fn guard() -> Result<i32> {
 /// # Errors
 /// If a command fails.
 pub fn furnish() -> Result<()> {
-    ensure!(is_inside(), "only inside of an enclosure");
+    assert_inside()?;
     command("/usr/sbin/ip", &["link", "set", "lo", "up"])?;
     for folder in ["/run", "/var/log", "/var/lib"] {
         command("/usr/bin/mount", &["-t", "tmpfs", "tmpfs", folder])?;

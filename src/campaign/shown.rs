@@ -11,9 +11,12 @@ use super::ground::{needs_connection, recorded_deletion};
 use super::memory::Remembered;
 use super::observed::OtherClaim;
 use super::reason::Reason;
-use crate::api::{DeletionPolicy, VoiceCampaign};
-use crate::kore::{Account, CampaignService};
+use crate::api::{BREAK_GLASS, DeletionPolicy, VoiceCampaign};
+use crate::kore::{Account, CampaignService, scrub};
 use crate::kube_ext::Note;
+
+/// Longest reason for breaking the glass that is repeated, in characters.
+const MAX_WHY: usize = 128;
 
 /// An object is there.
 pub fn present<S: CampaignService>(object: &Arc<Watched>, context: &Context<S>) {
@@ -106,10 +109,15 @@ fn in_words(object: &VoiceCampaign, account: Option<&Account>) -> String {
             spec.connection_ref.name
         ),
     };
+    let how = match object.annotations().get(BREAK_GLASS).map(|why| scrub::message(why)) {
+        Some(why) => {
+            format!("its finalizer was removed by hand ({BREAK_GLASS}: {})", scrub::cut(&why, MAX_WHY))
+        }
+        None => "its finalizer was removed by hand, or it was deleted before the finalizer was on".to_owned(),
+    };
     format!(
-        "The VoiceCampaign went before Kore had confirmed that its campaign is deleted: its finalizer was removed by hand, or \
-         it was deleted before the finalizer was on. The campaign may still call people. Look for it in Kore, or send: \
-         {request}"
+        "The VoiceCampaign went before Kore had confirmed that its campaign is deleted: {how}. The campaign may still call \
+         people. Look for it in Kore, or send: {request}"
     )
 }
 
@@ -149,6 +157,20 @@ mod tests {
         let mut orphan = object(json!({}));
         orphan.spec.deletion_policy = DeletionPolicy::Orphan;
         assert!(!is_left_behind(&orphan, &none, &[]));
+    }
+
+    /// Whoever broke the glass said why; without secrets or numbers, and cut.
+    #[test]
+    fn the_report_says_why_the_glass_was_broken() {
+        let mut broken = object(json!({}));
+        let why = format!("INC-7, ask +1 (816) 330-12345 {}", "x".repeat(500));
+        broken.metadata.annotations = Some([(BREAK_GLASS.to_owned(), why)].into());
+        let text = in_words(&broken, None);
+        assert!(
+            text.contains("(voicecampaign.dev/break-glass: INC-7, ask [number] xxx") && text.len() < 1024,
+            "{text}"
+        );
+        assert!(!text.contains("before the finalizer was on"), "{text}");
     }
 
     #[test]

@@ -18,7 +18,7 @@ mod classify;
 mod client;
 mod listing;
 mod retry_after;
-mod scrub;
+pub mod scrub;
 mod token;
 pub mod wire;
 

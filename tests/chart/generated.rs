@@ -66,6 +66,9 @@ fn the_raw_manifests_are_what_the_chart_renders() {
         "overlays/namespaced/rbac.yaml",
         &one("rbac", &namespaced, &|text| text.contains("namespace: campaigns\n  labels")),
     );
+    let is_mutating = |text: &str| text.contains("kind: Mutating");
+    write("policies/finalizer/policies.yaml", &one("admission-policies", &[], &is_mutating));
+    write("policies/guard/policies.yaml", &one("admission-policies", &[], &|text| !is_mutating(text)));
     write(
         "overlays/high-availability/poddisruptionbudget.yaml",
         &one("poddisruptionbudget", &["--set", "replicas=2"], &|_| true),

@@ -1,6 +1,9 @@
 //! What the chart renders, and what it refuses.
 
 use serde_json::Value;
+use voicecampaign_operator::api::BREAK_GLASS;
+use voicecampaign_operator::campaign::REMOTE_CAMPAIGN;
+use voicecampaign_operator::connection::IN_USE;
 
 use crate::support::*;
 
@@ -120,18 +123,61 @@ fn odd_names_render_well() {
     ];
     let arguments = [&["template", "my.123", &chart, "--namespace", "2024"][..], &values].concat();
     let all = objects(&Helm::new(4).unwrap().run(&arguments).unwrap());
+    let may_have_dots = ["CustomResourceDefinition", "AdmissionPolicy"];
     for object in &all {
         let metadata = &object["metadata"];
         let name = metadata["name"].as_str().unwrap_or_else(|| panic!("{object:#}"));
+        let kind = object["kind"].as_str().unwrap();
         assert!(metadata["namespace"].is_string() || metadata["namespace"].is_null(), "{object:#}");
         assert!(
-            name == "123" || object["kind"] == "CustomResourceDefinition" || !name.contains('.'),
+            name == "123" || may_have_dots.iter().any(|part| kind.contains(part)) || !name.contains('.'),
             "{name}"
         );
     }
     let deployment = all.iter().find(|object| object["kind"] == "Deployment").unwrap();
     assert_eq!(deployment["spec"]["template"]["metadata"]["labels"]["team"], "b");
     assert_eq!(deployment["metadata"]["labels"]["team"], "a");
+}
+
+/// Policies are for clusters that serve them; and none tells whose an object is that a selector selects.
+#[test]
+fn policies_are_rendered_where_they_are_served() {
+    let policies = |values: &[&str]| {
+        let all = objects(&render(4, values).unwrap());
+        let name =
+            |object: &Value| object["metadata"]["name"].as_str()?.split('.').next().map(ToOwned::to_owned);
+        let policies =
+            all.iter().filter(|object| object["kind"].as_str().unwrap().ends_with("AdmissionPolicy"));
+        policies.filter_map(name).collect::<Vec<_>>()
+    };
+    let guards = ["guard", "guard-connections", "guard-secrets", "protect"];
+    assert_eq!(policies(&["--kube-version=1.36.0"]), [&["finalizer"], &guards[..]].concat());
+    assert_eq!(policies(&["--kube-version=1.35.9"]), guards);
+    assert_eq!(policies(&["--set", "selector=shard=a"]), ["protect"]);
+    assert_eq!(policies(&["--set", "admissionPolicies.mutating=false"]), guards);
+    assert_eq!(policies(&["--set", "admissionPolicies.validating=false"]), ["finalizer"]);
+    // A cluster says itself what it serves.
+    let served = ["--kube-version=1.36.0", "--api-versions=v1/Pod"];
+    assert_eq!(policies(&served), [""; 0]);
+    let one = "--api-versions=admissionregistration.k8s.io/v1/MutatingAdmissionPolicy";
+    assert_eq!(policies(&[&served[..], &[one]].concat()), ["finalizer"]);
+}
+
+/// The policies mean the finalizers and annotations that the operator means.
+#[test]
+fn the_policies_name_what_the_operator_does() {
+    let rendered = render(4, &["--show-only", "templates/admission-policies.yaml"]).unwrap();
+    for name in [REMOTE_CAMPAIGN.name(), IN_USE.name(), BREAK_GLASS] {
+        assert!(rendered.contains(&format!("'{name}' in ")), "{name}");
+    }
+    let known = [REMOTE_CAMPAIGN.name(), IN_USE.name(), BREAK_GLASS, "voicecampaign.dev/protect"];
+    let ours = rendered
+        .split("'voicecampaign.dev/")
+        .skip(1)
+        .map(|rest| rest.split(&['\'', ' '][..]).next().unwrap());
+    for name in ours {
+        assert!(known.contains(&format!("voicecampaign.dev/{name}").as_str()), "{name}");
+    }
 }
 
 /// With one replica a PodDisruptionBudget would hold every drain up.

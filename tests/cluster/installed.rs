@@ -4,21 +4,11 @@ use std::path::{Path, PathBuf};
 
 use kore_simulator::Fault;
 use serde_json::{Value, json};
+use testbed::ControlPlane;
 use testbed::helm::{Helm, chart};
-use testbed::operator::ServiceAccount;
-use testbed::{ControlPlane, Operator};
 
+use crate::release::RELEASE;
 use crate::support::*;
-
-const RELEASE: &str = "voicecampaign-operator";
-
-/// An operator as the chart would start it: its ServiceAccount, and a lease.
-fn operator(world: &World, release: &str) -> Operator {
-    let mut options = world.options();
-    options.arguments.extend(["--leader-elect".into(), format!("--lease-name={release}")]);
-    options.service_account = ServiceAccount { namespace: world.namespace.clone(), name: release.to_owned() };
-    Operator::start(world.plane, &options).unwrap()
-}
 
 /// A copy of the chart as an earlier version of it.
 fn earlier_chart(folder: &Path) -> PathBuf {
@@ -110,7 +100,8 @@ async fn deletions_outlive_an_upgrade_a_rollback_and_an_uninstall() {
         let world = World::on(plane, "helm-release").await;
         helm.run(&[&["install", RELEASE, &earlier][..], &release].concat()).unwrap();
         world.connect_all();
-        let mut at_work = operator(&world, RELEASE);
+        world.wait_for_policies();
+        let mut at_work = world.released_operator();
         let names: Vec<String> = (0..20).map(|number| format!("c{number:02}")).collect();
         for name in &names {
             world.create_campaign(name, &json!({}));
@@ -129,24 +120,24 @@ async fn deletions_outlive_an_upgrade_a_rollback_and_an_uninstall() {
         helm.run(&[&["upgrade", RELEASE, &present][..], &release].concat()).unwrap();
         assert!(selectable(), "an upgrade brings the new definitions");
         assert!(at_work.terminate().unwrap().success());
-        at_work = operator(&world, RELEASE);
+        at_work = world.released_operator();
         run(&["rollback", RELEASE, "1"]);
         assert!(!selectable(), "and a rollback the old ones");
         assert!(at_work.terminate().unwrap().success());
-        at_work = operator(&world, RELEASE);
+        at_work = world.released_operator();
         let held = world.get(&names[0]).expect("nobody has confirmed");
         assert!(held["status"]["deletion"]["attempts"].as_i64().unwrap() >= 1, "{held:#}");
         world.kore.clear_faults();
         names[..10].iter().for_each(|name| world.wait_until_gone_within(name, 2 * PATIENCE));
         assert!(names[..10].iter().all(|name| !world.in_kore(name)));
 
-        run(&["uninstall", RELEASE]);
+        run(&["uninstall", RELEASE, "--no-hooks"]);
         assert!(at_work.terminate().unwrap().success());
         names[10..].iter().for_each(|name| world.delete(name));
         std::thread::sleep(std::time::Duration::from_secs(2));
         assert!(names[10..].iter().all(|name| world.get(name).is_some() && world.in_kore(name)));
         helm.run(&[&["install", RELEASE, &present][..], &release].concat()).unwrap();
-        let _again = operator(&world, RELEASE);
+        let _again = world.released_operator();
         names[10..].iter().for_each(|name| world.wait_until_gone(name));
         assert!(names.iter().all(|name| !world.in_kore(name)));
         for name in &names[10..] {

@@ -7,40 +7,13 @@ use std::time::Duration;
 use kore_simulator::Fault;
 use serde_json::{Value, json};
 use testbed::faults::{Action, Answer, Kind, Lasting};
-use testbed::helm::{Helm, chart};
-use testbed::operator::{Options, ServiceAccount};
 use testbed::{Operator, wait};
 
 use crate::proxied::{behind_a_proxy_with, plan};
+use crate::release::{RELEASE, installed};
 use crate::support::*;
 
-const RELEASE: &str = "voicecampaign-operator";
-
-/// A namespace with a release that works in it.
-async fn installed(name: &str) -> World {
-    let world = World::new(name).await;
-    let chart = chart().display().to_string();
-    // What is the same for all is there already.
-    let values = format!("watchNamespaces={{{name}}},rbac.aggregateRoles=false,crds.enabled=false");
-    Helm::on(world.plane, 4)
-        .unwrap()
-        .run(&["install", RELEASE, &chart, "--namespace", name, "--set", &values])
-        .unwrap();
-    world
-}
-
 impl World {
-    fn restricted(&self) -> Options {
-        let mut options = self.options();
-        options.arguments.extend(["--leader-elect".into(), format!("--lease-name={RELEASE}")]);
-        options.service_account = self.account();
-        options
-    }
-
-    fn account(&self) -> ServiceAccount {
-        ServiceAccount { namespace: self.namespace.clone(), name: RELEASE.into() }
-    }
-
     fn role(&self, name: &str) -> Value {
         serde_json::from_str(&self.run(&["get", "role", name, "--output=json"])).unwrap()
     }
@@ -59,9 +32,9 @@ fn allowed(rule: &Value) -> impl Iterator<Item = (String, String)> {
 #[tokio::test(flavor = "multi_thread")]
 async fn every_right_is_used_and_none_is_missing() {
     let world = installed("rights").await;
-    let (operator, _proxy, nemesis) = behind_a_proxy_with(world.restricted());
+    let (operator, _proxy, nemesis) = behind_a_proxy_with(world.as_released());
     // Another one stands by, and watches the lease.
-    let mut standing_by = Operator::start(world.plane, &world.restricted()).unwrap();
+    let mut standing_by = Operator::start(world.plane, &world.as_released()).unwrap();
     // A connection that the cache does not have is looked for.
     world.create_campaign("astray", &json!({"connectionRef": {"name": "nowhere"}}));
     world.wait_for_reason("astray", "ConnectionNotFound");
@@ -106,7 +79,7 @@ async fn without_any_of_its_rules_something_fails() {
         let world = installed(&format!("without-rule-{number}")).await;
         let removal = format!(r#"[{{"op":"remove","path":"/rules/{number}"}}]"#);
         world.run(&["patch", "role", RELEASE, "--type=json", "-p", &removal]);
-        let operator = Operator::launch(world.plane, &world.restricted()).unwrap();
+        let operator = Operator::launch(world.plane, &world.as_released()).unwrap();
         world.create_campaign("renewal", &json!({}));
         let fails = |what: &str, failed: &dyn Fn() -> bool| {
             wait::until(&format!("without {resource}: {what}"), PATIENCE, || Ok(failed().then_some(())))
@@ -145,7 +118,7 @@ async fn without_any_of_its_rules_something_fails() {
 
     let world = installed("without-lease").await;
     world.run(&["delete", "role", &format!("{RELEASE}-lease")]);
-    let operator = Operator::launch(world.plane, &world.restricted()).unwrap();
+    let operator = Operator::launch(world.plane, &world.as_released()).unwrap();
     wait::until("it says that the lease is out of reach", PATIENCE, || {
         Ok(operator.output().contains("lease").then_some(()))
     })

@@ -28,6 +28,27 @@ fn a_happy_deletion_has_two_writes() {
     assert!(matches!(decide(&observed(&object, &connection), at(0)), Step::Release(_)));
 }
 
+/// With its finalizer by the admission policy, an object may be deleted before anybody has looked at it: what it needs is kept first,
+/// also if the call has to wait.
+#[test]
+fn a_deletion_of_an_unseen_object_keeps_its_connection_first() {
+    let (mut object, connection) = (deleted(), usable());
+    let unprotected = |object: &VoiceCampaign| {
+        decide(&Observed { protected: false, ..observed(object, &connection) }, at(0))
+    };
+    assert_eq!(unprotected(&object), Step::Protect);
+    object.spec.suspend = true;
+    assert_eq!(unprotected(&object), Step::Protect);
+    object.status = Some(status(decide(&observed(&object, &connection), at(0))));
+    assert!(
+        matches!(unprotected(&object), Step::Stall { .. }),
+        "once is enough: the connection's controller goes on"
+    );
+    object.spec.deletion_policy = DeletionPolicy::Orphan;
+    object.status = None;
+    assert!(matches!(unprotected(&object), Step::Record(_)), "nothing is needed");
+}
+
 /// A crash between the record and the release goes on with the release; nothing is sent again.
 #[test]
 fn a_recorded_ground_releases_after_a_restart() {

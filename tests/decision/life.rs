@@ -30,9 +30,9 @@ fn a_new_object_is_protected_then_observed() {
     let mut object = living();
     object.metadata.finalizers = None;
     assert_eq!(decide(&observed(&object, &Connection::NotLookedUp), at(0)), Step::Resolve);
-    assert_eq!(decide(&observed(&object, &connection), at(0)), Step::Protect, "what it needs, before itself");
-    let protected = Observed { protected: true, ..observed(&object, &connection) };
-    assert_eq!(decide(&protected, at(0)), Step::AddFinalizer);
+    let unprotected = Observed { protected: false, ..observed(&object, &connection) };
+    assert_eq!(decide(&unprotected, at(0)), Step::Protect, "what it needs, before itself");
+    assert_eq!(decide(&observed(&object, &connection), at(0)), Step::AddFinalizer);
     let missing = Connection::Unusable(Problem::ConnectionNotFound { name: "production".into() });
     assert_eq!(
         decide(&observed(&object, &missing), at(0)),
@@ -41,6 +41,8 @@ fn a_new_object_is_protected_then_observed() {
     );
     object = living();
     assert_eq!(decide(&observed(&object, &Connection::NotLookedUp), at(0)), Step::Resolve);
+    let unprotected = Observed { protected: false, ..observed(&object, &connection) };
+    assert_eq!(decide(&unprotected, at(0)), Step::Protect, "the admission policy has put the finalizer on");
     let pending = status(decide(&observed(&object, &connection), at(0)));
     assert_eq!((reason(&pending), ready(&pending).status.as_str()), ("Pending", "Unknown"));
     object.status = Some(pending);

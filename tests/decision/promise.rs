@@ -271,6 +271,7 @@ proptest! {
         let ground = attempt.as_ref().is_some_and(|attempt| attempt.outcome.is_ok()) || orphan || told || proven;
         let early = recorded.and_then(|deletion| deletion.next_attempt_at.clone()).is_some_and(|next| next.0 > now);
         let kept = others.iter().any(|other| other.keeps);
+        let new = object.status.as_ref().is_none_or(|status| status.conditions.is_empty());
         match decide(&observed, now) {
             Step::Release(_) => prop_assert!(being_deleted && ours && ground, "no ground, no release"),
             Step::Delete => {
@@ -279,7 +280,7 @@ proptest! {
                 prop_assert!(!early || look.is_some() || listing.is_some(), "no DELETE before its time");
                 prop_assert!(matches!(connection, Connection::Usable(_)) && turn.is_none_or(|turn| !turn.is_ahead(now)));
             }
-            Step::Protect => prop_assert!(!being_deleted && !ours && !protected),
+            Step::Protect => prop_assert!(!protected && (ours && new || !ours && !being_deleted)),
             Step::AddFinalizer => {
                 prop_assert!(!being_deleted && !ours);
                 prop_assert!(protected || matches!(connection, Connection::Unusable(_)), "what it needs comes first");
@@ -289,7 +290,9 @@ proptest! {
                 prop_assert_eq!(urgency == Urgency::Deletion, being_deleted);
             }
             Step::Done => prop_assert!(being_deleted && !ours),
-            Step::Resolve => prop_assert!(matches!(connection, Connection::NotLookedUp) && !(ours && object.spec.suspend)),
+            Step::Resolve => {
+                prop_assert!(matches!(connection, Connection::NotLookedUp) && !(ours && object.spec.suspend && !new));
+            }
             Step::Wait { until, .. } | Step::Stall { until, .. } => {
                 prop_assert!(!ground || !being_deleted || !ours, "with a ground nothing is waited for");
                 prop_assert!(until.is_some() || object.spec.suspend || look.is_some() || kept, "a wait has an end");

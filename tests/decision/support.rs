@@ -145,7 +145,7 @@ pub fn observed<'a>(object: &'a VoiceCampaign, connection: &'a Connection) -> Ob
     Observed {
         object,
         connection,
-        protected: false,
+        protected: true,
         attempt: None,
         look: None,
         listing: None,

@@ -82,3 +82,81 @@
   resources: [events]
   verbs: [create, patch]
 {{- end -}}
+
+
+{{/* Name of an admission policy: of this release, among those of the cluster. Takes the context and which policy. */}}
+{{- define "operator.policyName" -}}
+{{- $context := index . 0 -}}
+{{- printf "%s.%s.%s" (index . 1) (include "operator.fullname" $context) $context.Release.Namespace -}}
+{{- end -}}
+
+{{/* Whether the cluster serves a kind of policy, which came with this version of Kubernetes; not empty if it does. Without a cluster
+(helm template) helm knows no kinds, but a version. */}}
+{{- define "operator.servesPolicy" -}}
+{{- $capabilities := (index . 0).Capabilities -}}
+{{- if $capabilities.APIVersions.Has "v1/Pod" -}}
+{{- if $capabilities.APIVersions.Has (printf "admissionregistration.k8s.io/v1/%s" (index . 1)) -}}yes{{- end -}}
+{{- else if semverCompare (printf ">=%s-0" (index . 2)) $capabilities.KubeVersion.Version -}}yes{{- end -}}
+{{- end -}}
+
+{{/* Where the policies hold: where the operator works. */}}
+{{- define "operator.policyScope" -}}
+{{- with .Values.watchNamespaces -}}
+namespaceSelector:
+  matchExpressions:
+    - key: kubernetes.io/metadata.name
+      operator: In
+      values: {{ toJson . }}
+{{- end -}}
+{{- end -}}
+
+{{/* What the policies that guard the finalizers ask. */}}
+{{- define "operator.policyVariables" -}}
+- name: byOperator
+  expression: >-
+    request.userInfo.username == 'system:serviceaccount:' + params.metadata.namespace + ':' + params.metadata.name
+- name: breakGlass
+  expression: >-
+    {{ include "operator.policyBreakGlass" . }}
+{{- end -}}
+
+{{/* Whether somebody has said why a finalizer is to go. */}}
+{{- define "operator.policyBreakGlass" -}}
+(has(object.metadata.annotations) && 'voicecampaign.dev/break-glass' in object.metadata.annotations && object.metadata.annotations['voicecampaign.dev/break-glass'] != '')
+{{- end -}}
+
+{{/* Whether somebody edits the object. A policy can't tell a PATCH from a PUT, but who says to be `kubectl edit` means what is left out. */}}
+{{- define "operator.policyByHand" -}}
+(has(request.options.fieldManager) && request.options.fieldManager in ['kubectl-patch', 'kubectl-edit'])
+{{- end -}}
+
+{{/* Whether the campaign is to be left alone. */}}
+{{- define "operator.policyOrphan" -}}
+(has(object.spec.deletionPolicy) && object.spec.deletionPolicy == 'Orphan')
+{{- end -}}
+
+{{/* What stands in the audit log when the glass is broken. */}}
+{{- define "operator.policyAudit" -}}
+- key: break-glass
+  valueExpression: >-
+    variables.breakGlass && !variables.byOperator
+    ? request.userInfo.username + ' removed a finalizer: ' + object.metadata.annotations['voicecampaign.dev/break-glass'] : ''
+{{- end -}}
+
+{{/* The binding of a validating policy. Takes the context, the policy, and the operator's ServiceAccount. */}}
+{{- define "operator.guardBinding" -}}
+{{- $context := index . 0 -}}
+apiVersion: admissionregistration.k8s.io/v1
+kind: ValidatingAdmissionPolicyBinding
+metadata:
+  name: {{ index . 1 | quote }}
+  labels:
+    {{- include "operator.labels" $context | nindent 4 }}
+spec:
+  policyName: {{ index . 1 | quote }}
+  validationActions: [Deny]
+  paramRef:
+    name: {{ index . 2 | quote }}
+    namespace: {{ $context.Release.Namespace | quote }}
+    parameterNotFoundAction: Allow
+{{- end -}}

@@ -2,7 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Plan, SILENT, Step, Urgency, misconfigured, other_account, rest};
+use super::{Plan, SILENT, Step, Urgency, is_new, misconfigured, other_account, protection, rest};
 use crate::api::{DeletionStatus, ProofStatus, VoiceCampaign};
 use crate::campaign::ground::{Ground, REMOTE_CAMPAIGN, recorded_deletion};
 use crate::campaign::observed::{Attempt, ListingTrouble, Observed};
@@ -38,6 +38,9 @@ pub(super) fn plan(observed: &Observed<'_>, now: Timestamp) -> Plan {
         let campaign = observed.confirmed().map(ConfirmedDeletion::campaign);
         let status = status::of(object, now, Some(record), campaign, Situation::LetGo(ground));
         return Plan { step: Step::Release(ground), status: Some(status) };
+    }
+    if let Some(step) = protection(observed).filter(|_| is_new(object)) {
+        return step.into();
     }
     let unscheduled = DeletionStatus { next_attempt_at: None, ..record.clone() };
     if object.spec.suspend {

@@ -2,13 +2,13 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Plan, Step, Urgency, misconfigured, other_account, spread};
+use super::{Plan, Step, Urgency, is_new, misconfigured, other_account, protection, spread};
 use crate::api::{REFRESH, VoiceCampaign, VoiceCampaignStatus};
 use crate::campaign::ground::REMOTE_CAMPAIGN;
 use crate::campaign::observed::{Look, Looked, Observed, Sighting, StreamListing};
 use crate::campaign::reason::Reason;
 use crate::campaign::status::{self, Situation};
-use crate::connection::{Connection, Problem};
+use crate::connection::Connection;
 use crate::kore::{Failure, FailureKind};
 use crate::pacing::Turn;
 
@@ -41,18 +41,10 @@ pub fn looked(object: &VoiceCampaign, look: &Look, now: Timestamp) -> Looked {
 pub(super) fn plan(observed: &Observed<'_>, now: Timestamp) -> Plan {
     let object = observed.object;
     if !REMOTE_CAMPAIGN.is_on(&object.metadata) {
-        return match observed.connection {
-            Connection::NotLookedUp => Step::Resolve,
-            // There is nothing to keep; whoever creates it later finds that it is needed.
-            Connection::Unusable(
-                Problem::ConnectionNotFound { .. }
-                | Problem::ConnectionInvalid { .. }
-                | Problem::NotSelected { .. },
-            ) => Step::AddFinalizer,
-            Connection::Usable(_) | Connection::Unusable(_) if observed.protected => Step::AddFinalizer,
-            Connection::Usable(_) | Connection::Unusable(_) => Step::Protect,
-        }
-        .into();
+        return protection(observed).unwrap_or(Step::AddFinalizer).into();
+    }
+    if let Some(step) = protection(observed).filter(|_| is_new(object)) {
+        return step.into();
     }
     if object.spec.suspend {
         let status = status::of(object, now, None, None, Situation::Suspended);

@@ -2,9 +2,9 @@
 //!
 //! ```text
 //!   being deleted?
-//!   ├─ no ─▶ life.rs: finalizer on? (else Protect, AddFinalizer) ─▶ suspended? ─▶ connection? ─▶ seen lately? ─▶ List or Get
+//!   ├─ no ─▶ life.rs: new, or no finalizer? (Protect, AddFinalizer) ─▶ suspended? ─▶ connection? ─▶ seen lately? ─▶ List or Get
 //!   └─ yes ▶ deletion.rs: finalizer on? ─▶ a ground? ─▶ Release
-//!                         └─▶ suspended? ─▶ shared? ─▶ too early? ─▶ connection? ─▶ quota? ─▶ Delete, Get or List
+//!                         └─▶ new? (Protect) ─▶ suspended? ─▶ shared? ─▶ too early? ─▶ connection? ─▶ quota? ─▶ Delete, Get or List
 //! ```
 //!
 //! One effect per step. Before it rests, or lets go, the object's status says so: then the step is `Record`, and the
@@ -25,7 +25,7 @@ use super::observed::Observed;
 use super::reason::Reason;
 use super::status::{self, Situation};
 use crate::api::{AccountReference, DeletionStatus, VoiceCampaign, VoiceCampaignStatus};
-use crate::connection::{Problem, UsableConnection};
+use crate::connection::{Connection, Problem, UsableConnection};
 use crate::kore::Account;
 use crate::pacing::fraction;
 
@@ -109,6 +109,25 @@ pub fn decide(observed: &Observed<'_>, now: Timestamp) -> Step {
     match status {
         Some(status) if observed.object.status.as_ref() != Some(&status) => Step::Record(Box::new(status)),
         Some(_) | None => plan.step,
+    }
+}
+
+/// Nobody has looked at it yet; it may have got its finalizer by the admission policy, and not by us.
+fn is_new(object: &VoiceCampaign) -> bool {
+    object.status.as_ref().is_none_or(|status| status.conditions.is_empty())
+}
+
+/// What has to be done for the object's connection before anything else, if something has: the credentials outlive the need for them.
+fn protection(observed: &Observed<'_>) -> Option<Step> {
+    match observed.connection {
+        Connection::NotLookedUp => Some(Step::Resolve),
+        // There is nothing to keep; whoever creates it later finds that it is needed.
+        Connection::Unusable(
+            Problem::ConnectionNotFound { .. }
+            | Problem::ConnectionInvalid { .. }
+            | Problem::NotSelected { .. },
+        ) => None,
+        Connection::Usable(_) | Connection::Unusable(_) => (!observed.protected).then_some(Step::Protect),
     }
 }
 

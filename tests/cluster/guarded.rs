@@ -1,0 +1,329 @@
+//! The admission policies of the chart, as the API server keeps them.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use futures::future::join_all;
+use kore_simulator::Fault;
+use kube::api::{DeleteParams, PostParams};
+use serde_json::{Value, json};
+use testbed::{Kubectl, wait};
+
+use crate::release::{RELEASE, installed, installed_with};
+use crate::support::*;
+
+const WITHOUT_FINALIZERS: &str = r#"{"metadata":{"finalizers":null}}"#;
+
+impl World {
+    /// kubectl as a user who may edit everything in this namespace.
+    fn editor(&self) -> Kubectl {
+        self.run(&["create", "serviceaccount", "editor"]);
+        let whom = format!("--serviceaccount={}:editor", self.namespace);
+        for role in ["system:aggregate-to-edit", "voicecampaign-operator-view", "voicecampaign-operator-edit"]
+        {
+            self.run(&["create", "rolebinding", role, &format!("--clusterrole={role}"), &whom]);
+        }
+        self.kubectl_of("editor")
+    }
+
+    /// Takes the finalizers off, as this user.
+    fn strip_as(&self, user: &Kubectl, what: &str) -> anyhow::Result<String> {
+        user.try_run(&[
+            "patch",
+            what,
+            "--namespace",
+            &self.namespace,
+            "--type=merge",
+            "-p",
+            WITHOUT_FINALIZERS,
+        ])
+    }
+
+    /// A campaign whose deletion Kore does not confirm.
+    fn create_held(&self, name: &str) {
+        self.create_found(name);
+        self.delete(name);
+        self.wait_for(name, "its deletion has begun", |object| {
+            object["status"]["deletion"]["attempts"].is_i64()
+        });
+    }
+}
+
+fn refused(outcome: anyhow::Result<String>) -> String {
+    outcome.expect_err("it must be refused").to_string()
+}
+
+/// Nobody but the operator takes its finalizers off, by whichever request; the message names the ways out. Whatever else an editor may do
+/// goes on.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_finalizer_is_not_stripped_by_hand() {
+    let world = installed("guarded").await;
+    let _operator = world.released_operator();
+    let editor = world.editor();
+    world.wait_for_policies();
+    world.create_found("living");
+    world.kore.add_fault(Fault::answer_delete(None, 503, ""));
+    world.create_held("held");
+
+    for name in ["living", "held"] {
+        let what = format!("voicecampaign/{name}");
+        let said = refused(world.strip_as(&editor, &what));
+        assert!(
+            said.contains("set spec.deletionPolicy to Orphan")
+                && said.contains("voicecampaign.dev/break-glass"),
+            "{said}"
+        );
+        let one = r#"[{"op":"remove","path":"/metadata/finalizers/0"}]"#;
+        refused(editor.try_run(&["patch", &what, "--type=json", "-p", one]));
+        // An administrator is asked, too.
+        refused(world.strip_as(&world.kubectl, &what));
+        editor.try_run(&["annotate", &what, "example.com/note=x"]).unwrap();
+        editor.try_run(&["label", &what, "team=a"]).unwrap();
+    }
+    let replaced =
+        editor.pipe(&["replace", "--filename", "-"], &world.campaign("held", &json!({})).to_string());
+    let said = refused(replaced);
+    assert!(said.contains("Orphan"), "a PUT of what is being deleted: {said}");
+    for what in ["koreconnection/production", "secret/kore-jwt-app"] {
+        let said = refused(world.strip_as(&editor, what));
+        assert!(said.contains("in-use") && said.contains("Orphan"), "{said}");
+    }
+
+    // The way out.
+    editor
+        .try_run(&["patch", "vcamp", "held", "--type=merge", "-p", r#"{"spec":{"deletionPolicy":"Orphan"}}"#])
+        .unwrap();
+    world.wait_until_gone("held");
+    assert!(world.in_kore("held"));
+    world.kore.clear_faults();
+    world.delete("living");
+    world.wait_until_gone("living");
+    assert!(!world.in_kore("living"), "the operator itself is not hindered");
+}
+
+/// The way out works without an operator, too; and who breaks the glass is in the audit log, and in the operator's report.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_ways_out_are_open_and_reported() {
+    let world = installed("guarded-ways-out").await;
+    let mut operator = world.released_operator();
+    let editor = world.editor();
+    world.wait_for_policies();
+    world.kore.add_fault(Fault::answer_delete(None, 503, ""));
+    world.create_held("broken");
+    world.create_held("orphaned");
+    refused(world.strip_as(&editor, "voicecampaign/broken"));
+    let glass = "voicecampaign.dev/break-glass=INC-4711 Kore is gone for good";
+    editor.try_run(&["annotate", "voicecampaign/broken", glass]).unwrap();
+    world.strip_as(&editor, "voicecampaign/broken").unwrap();
+    world.wait_until_gone("broken");
+    wait::until("it is reported", PATIENCE, || {
+        Ok(world.events("broken").contains(&"CampaignLeftBehind".to_owned()).then_some(()))
+    })
+    .unwrap();
+    assert!(world.run(&["get", "events"]).contains("INC-4711"), "with the reason");
+    let audit = std::fs::read_to_string(world.plane.folder().join("audit.log")).unwrap();
+    let broken = audit
+        .lines()
+        .find(|line| line.contains("/break-glass\":") && line.contains("guarded-ways-out"))
+        .unwrap();
+    assert!(
+        broken.contains("system:serviceaccount:guarded-ways-out:editor removed a finalizer: INC-4711"),
+        "{broken}"
+    );
+
+    operator.kill();
+    refused(world.strip_as(&editor, "voicecampaign/orphaned"));
+    world.patch_spec("orphaned", &json!({"deletionPolicy": "Orphan"}));
+    assert!(world.get("orphaned").is_some());
+    world.strip_as(&editor, "voicecampaign/orphaned").unwrap();
+    assert!(world.get("orphaned").is_none());
+    let glass = "voicecampaign.dev/break-glass=INC-4712";
+    for what in ["secret/kore-jwt-app", "koreconnection/production"] {
+        refused(world.strip_as(&editor, what));
+        editor.try_run(&["annotate", what, glass]).unwrap();
+        world.strip_as(&editor, what).unwrap();
+    }
+}
+
+/// A PUT and a server-side apply that leave the finalizer of a living object out do not mean it: it stays on. Where the API server has no
+/// policy that keeps it, they are refused, because nobody may be there to put it on again.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_replaced_object_keeps_its_finalizer() {
+    let world = installed("guarded-replaced").await;
+    let mut operator = world.released_operator();
+    let editor = world.editor();
+    world.wait_for_policies();
+    world.create_found("renewal");
+    operator.kill();
+    let manifest = world.campaign("renewal", &json!({"suspend": true}));
+    let is_held = || {
+        world.get("renewal").unwrap()["metadata"]["finalizers"]
+            == json!(["voicecampaign.dev/remote-campaign"])
+    };
+    editor.pipe(&["replace", "--filename", "-"], &manifest.to_string()).unwrap();
+    assert!(is_held(), "replaced");
+    // A manifest that carries our finalizer in Git, and later does not.
+    let apply = ["apply", "--server-side", "--force-conflicts", "--field-manager=gitops", "--filename", "-"];
+    let mut carrying = manifest.clone();
+    carrying["metadata"]["finalizers"] = json!(["voicecampaign.dev/remote-campaign"]);
+    editor.pipe(&apply, &carrying.to_string()).unwrap();
+    assert!(is_held(), "carried");
+    editor.pipe(&apply, &manifest.to_string()).unwrap();
+    assert!(is_held(), "no longer carried");
+    // The same of what the connection needs, but for that the operator puts it on again.
+    world.install_again(&["admissionPolicies.mutating=false"]);
+    wait::until("a PUT is refused", PATIENCE, || {
+        let dry = editor.pipe(&["replace", "--dry-run=server", "--filename", "-"], &manifest.to_string());
+        Ok(dry.is_err_and(|said| said.to_string().contains("Orphan")).then_some(()))
+    })
+    .unwrap();
+    assert!(is_held());
+    let connection: Value =
+        serde_json::from_str(&world.run(&["get", "kconn", "production", "--output=json"])).unwrap();
+    let mut replaced = connection.clone();
+    replaced["metadata"].as_object_mut().unwrap().remove("finalizers");
+    editor.pipe(&["replace", "--filename", "-"], &replaced.to_string()).unwrap();
+    let _operator = world.released_operator();
+    wait::until("the connection is kept again", PATIENCE, || {
+        Ok(world.run(&["get", "kconn", "production", "--output=json"]).contains("in-use").then_some(()))
+    })
+    .unwrap();
+    world.patch_spec("renewal", &json!({"suspend": false}));
+    world.delete("renewal");
+    world.wait_until_gone("renewal");
+    assert!(!world.in_kore("renewal"));
+}
+
+/// The namespace controller and the garbage collector go their ways.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_guarded_namespace_goes_by_itself() {
+    let world = installed("guarded-namespace").await;
+    world.wait_for_policies();
+    // Its Pods are outside of what is being deleted, as those of an operator are.
+    let rights =
+        ["create", "clusterrolebinding", "guarded-namespace", "--clusterrole=voicecampaign-operator"];
+    let whom = "--serviceaccount=guarded-namespace-system:voicecampaign-operator";
+    world.kubectl.try_run(&[&rights[..], &[whom]].concat()).unwrap();
+    let system = world.beside("guarded-namespace-system");
+    system.run(&["create", "serviceaccount", RELEASE]);
+    let mut options = world.options();
+    options.service_account = system.account();
+    let _operator = testbed::Operator::start(world.plane, &options).unwrap();
+    // The policies of this namespace know another operator by now: it is the administrator of this test who has moved it.
+    for binding in ["validatingadmissionpolicybinding", "mutatingadmissionpolicybinding"] {
+        let names = world.kubectl.try_run(&["get", binding, "--output=name"]).unwrap();
+        for name in names.lines().filter(|name| name.ends_with(".guarded-namespace")) {
+            let moved = r#"{"spec":{"paramRef":{"namespace":"guarded-namespace-system"}}}"#;
+            world.kubectl.try_run(&["patch", name, "--type=merge", "-p", moved]).unwrap();
+        }
+    }
+    world.run(&["create", "configmap", "owner"]);
+    let owner: Value =
+        serde_json::from_str(&world.run(&["get", "configmap", "owner", "--output=json"])).unwrap();
+    let mut owned = world.campaign("owned", &json!({}));
+    owned["metadata"]["ownerReferences"] = json!([{"apiVersion": "v1", "kind": "ConfigMap", "name": "owner",
+        "uid": owner["metadata"]["uid"], "blockOwnerDeletion": true}]);
+    world.kore.seed(world.key("owned"), &json!({}));
+    world.apply(&owned);
+    world.wait_for_reason("owned", "CampaignFound");
+    world.run(&["delete", "configmap", "owner", "--cascade=foreground"]);
+    world.wait_until_gone("owned");
+    for name in ["one", "two", "three"] {
+        world.create_found(name);
+    }
+    world.kubectl.try_run(&["delete", "namespace", &world.namespace, "--timeout=60s"]).unwrap();
+    assert!(world.kore.campaigns().is_empty());
+}
+
+/// Who protects a campaign has it protected from everybody, and with it the namespace; until they think otherwise.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_protected_campaign_is_not_deleted() {
+    let world = installed("guarded-protected").await;
+    let _operator = world.operator();
+    world.wait_for_policies();
+    world.create_found("precious");
+    world.run(&["annotate", "vcamp", "precious", "voicecampaign.dev/protect=true"]);
+    let said = refused(world.try_run(&["delete", "vcamp", "precious"]));
+    assert!(said.contains("voicecampaign.dev/protect-"), "it says how: {said}");
+    assert!(refused(world.try_run(&["delete", "vcamp", "--all"])).contains("protected"));
+    world.kubectl.try_run(&["delete", "namespace", &world.namespace, "--wait=false"]).unwrap();
+    wait::until("the namespace says why it stays", PATIENCE, || {
+        let namespace = world.kubectl.try_run(&["get", "namespace", &world.namespace, "--output=json"])?;
+        Ok(namespace.contains("precious is protected").then_some(()))
+    })
+    .unwrap();
+    let object = world.get("precious").unwrap();
+    assert!(object["metadata"]["deletionTimestamp"].is_null() && world.in_kore("precious"), "{object:#}");
+    world.run(&["annotate", "vcamp", "precious", "voicecampaign.dev/protect-"]);
+    world
+        .kubectl
+        .try_run(&["wait", "--for=delete", &format!("namespace/{}", world.namespace), "--timeout=90s"])
+        .unwrap();
+    assert!(!world.in_kore("precious"));
+}
+
+/// When the ServiceAccount of the operator is gone, so is what the policies do, whatever has become of them.
+#[tokio::test(flavor = "multi_thread")]
+async fn policies_without_an_operator_do_nothing() {
+    let world = installed("guarded-uninstalled").await;
+    let mut operator = world.released_operator();
+    world.wait_for_policies();
+    world.create_found("renewal");
+    world.kore.add_fault(Fault::answer_delete(None, 503, ""));
+    world.create_held("held");
+    operator.kill();
+    refused(world.strip_as(&world.kubectl, "voicecampaign/held"));
+    world.run(&["delete", "serviceaccount", RELEASE]);
+    wait::until("the policies do nothing", PATIENCE, || {
+        Ok(world.strip_as(&world.kubectl, "voicecampaign/held").ok())
+    })
+    .unwrap();
+    let created = world.kubectl.pipe(
+        &["create", "--output=json", "--filename", "-"],
+        &world.campaign("new", &json!({})).to_string(),
+    );
+    assert!(!created.unwrap().contains("remote-campaign"));
+    // And a release that is uninstalled without its hook takes them with it.
+    world.helm().run(&["uninstall", RELEASE, "--namespace", &world.namespace, "--no-hooks"]).unwrap();
+    let left = world.kubectl.try_run(&["get", "validatingadmissionpolicies,validatingadmissionpolicybindings,mutatingadmissionpolicies,mutatingadmissionpolicybindings", "--output=name"]).unwrap();
+    assert!(!left.contains(".guarded-uninstalled"), "{left}");
+    world.strip_as(&world.kubectl, "voicecampaign/renewal").unwrap();
+    world.run(&["delete", "vcamp", "--all", "--timeout=10s"]);
+}
+
+/// Created and deleted at once, a thousand times: with the policy no campaign is left behind. Without it most are, and reported.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_campaign_that_is_deleted_at_once_is_not_left_behind() {
+    let with = left_behind("guarded-race", "admissionPolicies.mutating=true").await;
+    let without = left_behind("unguarded-race", "admissionPolicies.mutating=false").await;
+    println!("left behind of {PAIRS}: {with} with the policy, {without} without");
+    assert_eq!(with, 0);
+    assert!(without > 0, "otherwise this test shows nothing");
+}
+
+const PAIRS: usize = 1000;
+
+/// How many campaigns are still in Kore after so many pairs of create and delete.
+async fn left_behind(namespace: &str, policy: &str) -> usize {
+    let world = installed_with(namespace, &[policy]).await;
+    let _operator = world.released_operator();
+    if policy.ends_with("true") {
+        world.wait_for_policies();
+    }
+    let names: Vec<String> = (0..PAIRS).map(|number| format!("c{number:03}")).collect();
+    names.iter().for_each(|name| world.kore.seed(world.key(name), &json!({})));
+    let campaigns = world.campaigns().await;
+    let next = AtomicUsize::new(0);
+    let pairs = async || {
+        while let Some(name) = names.get(next.fetch_add(1, Ordering::Relaxed)) {
+            let object = serde_json::from_value(world.campaign(name, &json!({}))).unwrap();
+            campaigns.create(&PostParams::default(), &object).await.unwrap();
+            campaigns.delete(name, &DeleteParams::default()).await.unwrap();
+        }
+    };
+    join_all((0..4).map(|_| pairs())).await;
+    wait::until("all objects are gone", 2 * PATIENCE, || {
+        Ok(world.run(&["get", "vcamp", "--output=name"]).is_empty().then_some(()))
+    })
+    .unwrap();
+    world.kore.campaigns().len()
+}

@@ -1,0 +1,81 @@
+//! A release of the chart that works in a namespace of its own, so that each test can have rights and policies of its own.
+
+use testbed::helm::{Helm, chart};
+use testbed::operator::{Options, ServiceAccount};
+use testbed::{Kubectl, Operator, wait};
+
+use crate::support::*;
+
+pub const RELEASE: &str = "voicecampaign-operator";
+
+/// A namespace with a release that works in it.
+pub async fn installed(name: &str) -> World {
+    installed_with(name, &[]).await
+}
+
+/// The same with more values.
+pub async fn installed_with(name: &str, values: &[&str]) -> World {
+    let world = World::new(name).await;
+    world.install(values);
+    world
+}
+
+impl World {
+    /// Installs the chart for this namespace. What is the same for all is there already.
+    pub fn install(&self, values: &[&str]) {
+        self.set_up("install", values);
+    }
+
+    /// Upgrades it to other values.
+    pub fn install_again(&self, values: &[&str]) {
+        self.set_up("upgrade", values);
+    }
+
+    fn set_up(&self, command: &str, values: &[&str]) {
+        let (name, chart) = (self.namespace.as_str(), chart().display().to_string());
+        let scope = format!("watchNamespaces={{{name}}},rbac.aggregateRoles=false,crds.enabled=false");
+        let mut arguments = vec![command, RELEASE, &chart, "--namespace", name, "--set", &scope];
+        arguments.extend(values.iter().flat_map(|value| ["--set", value]));
+        self.helm().run(&arguments).unwrap();
+    }
+
+    pub fn helm(&self) -> Helm {
+        Helm::on(self.plane, 4).unwrap()
+    }
+
+    /// An operator as the chart would start it: its ServiceAccount, and a lease.
+    pub fn released_operator(&self) -> Operator {
+        Operator::start(self.plane, &self.as_released()).unwrap()
+    }
+
+    pub fn as_released(&self) -> Options {
+        let mut options = self.options();
+        options.arguments.extend(["--leader-elect".into(), format!("--lease-name={RELEASE}")]);
+        options.service_account = self.account();
+        options
+    }
+
+    pub fn account(&self) -> ServiceAccount {
+        ServiceAccount { namespace: self.namespace.clone(), name: RELEASE.into() }
+    }
+
+    /// kubectl as a ServiceAccount of this namespace.
+    pub fn kubectl_of(&self, account: &str) -> Kubectl {
+        let token = self.run(&["create", "token", account, "--duration=24h"]);
+        let name = format!("{account}-{}", self.namespace);
+        Kubectl::new(self.plane.kubeconfig_for_token(&name, &self.namespace, token.trim(), None).unwrap())
+            .unwrap()
+    }
+
+    /// Waits until the API server keeps the policies: until then an object is created without a finalizer.
+    pub fn wait_for_policies(&self) {
+        let manifest = self.campaign("probe", &serde_json::json!({})).to_string();
+        wait::until("an object has its finalizer when it is created", PATIENCE, || {
+            let created = ["create", "--dry-run=server", "--output=json", "--filename", "-"];
+            // For up to 5 s after a definition is new, the API server answers 503 where a policy would mutate.
+            let created = self.kubectl.pipe(&created, &manifest);
+            Ok(created.is_ok_and(|created| created.contains("remote-campaign")).then_some(()))
+        })
+        .unwrap();
+    }
+}

@@ -27,3 +27,4 @@ pub mod kube_ext;
 pub mod metrics;
 pub mod pacing;
 pub mod run;
+pub mod uninstall;

@@ -3,6 +3,7 @@
 use clap::Parser;
 use voicecampaign_operator::api;
 use voicecampaign_operator::run::{self, Cli, Command};
+use voicecampaign_operator::uninstall;
 
 /// It keeps less room between thousands of small objects than the C library's, and gives back what a list took. It is set in
 /// `.cargo/config.toml`.
@@ -20,6 +21,9 @@ fn main() -> anyhow::Result<()> {
             Ok(())
         }
         Command::Check(args) => runtime()?.block_on(async { run::check(args, run::cluster().await?).await }),
+        Command::PrepareUninstall(args) => {
+            runtime()?.block_on(async { uninstall::prepare(args.uninstall(), run::cluster().await?).await })
+        }
         Command::Run(args) => {
             run::init_telemetry(&args)?;
             tracing::info!(version = env!("CARGO_PKG_VERSION"), "Starting voicecampaign-operator");

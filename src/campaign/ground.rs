@@ -3,7 +3,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use super::proof::ProvenAbsence;
 use crate::api::{DeletionPolicy, DeletionStatus, GroundName, VoiceCampaign};
 use crate::kore::ConfirmedDeletion;
-use crate::kube_ext::Finalizer;
+use crate::kube_ext::{AllMayGo, Finalizer};
 
 /// The finalizer that holds a VoiceCampaign until there is a [`Ground`] to let it go.
 pub const REMOTE_CAMPAIGN: Finalizer<Ground> = Finalizer::new("voicecampaign.dev/remote-campaign");
@@ -36,6 +36,11 @@ impl Ground {
     /// The user asked to leave the campaign alone.
     pub fn orphaned(object: &VoiceCampaign) -> Option<Self> {
         (object.spec.deletion_policy == DeletionPolicy::Orphan).then_some(Self { name: GroundName::Orphaned })
+    }
+
+    /// The administrator asked to leave all campaigns alone.
+    pub fn left_alone(_consent: &AllMayGo) -> Self {
+        Self { name: GroundName::Orphaned }
     }
 
     /// A ground that was recorded in status before a crash or restart.

@@ -38,6 +38,7 @@ pub use memory::Memory;
 pub use observed::{Attempt, ListingTrouble, Look, Looked, Observed, OtherClaim, StreamListing};
 pub use pass::ADMITTED;
 pub use reason::Reason;
+pub use status::let_go;
 pub use streams::Streams;
 
 use std::sync::Arc;

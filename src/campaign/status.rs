@@ -8,15 +8,16 @@
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 
-use super::ground::Ground;
+use super::ground::{Ground, recorded_deletion};
 use super::observed::{ListingTrouble, OtherClaim, Sighting};
 use super::reason::Reason;
 use crate::api::{
-    AccountReference, DeletionStatus, GroundName, LastAnswer, ProofStatus, VoiceCampaign, VoiceCampaignStatus,
+    AccountReference, DeletionPolicy, DeletionStatus, GroundName, LastAnswer, ProofStatus, VoiceCampaign,
+    VoiceCampaignStatus,
 };
 use crate::connection::{Connection, Problem};
 use crate::kore::{Account, AnswerSummary, Campaign, ConfirmedDeletion, Failure, FailureKind};
-use crate::kube_ext::round_down;
+use crate::kube_ext::{AllMayGo, round_down};
 
 /// What there is to say about an object.
 #[derive(Clone, Copy, Debug)]
@@ -138,6 +139,28 @@ pub fn of_account(mut status: VoiceCampaignStatus, connection: &Connection) -> V
         status.account = Some(AccountReference { host, account_id });
     }
     status
+}
+
+/// With what an object is let go when the administrator has all campaigns left alone; and, if it is being deleted, what its status must
+/// say before. A ground that was recorded counts more.
+pub fn let_go(
+    object: &VoiceCampaign,
+    consent: &AllMayGo,
+    now: Timestamp,
+) -> (Ground, Option<VoiceCampaignStatus>) {
+    if let Some(ground) = Ground::recorded(object) {
+        return (ground, None);
+    }
+    let ground = Ground::left_alone(consent);
+    let record = recorded_deletion(object).cloned().unwrap_or_else(|| new_deletion(object));
+    let record = DeletionStatus {
+        next_attempt_at: None,
+        confirmed_at: Some(round_down(now)),
+        ground: Some(ground.name()),
+        ..record
+    };
+    let being_deleted = object.metadata.deletion_timestamp.is_some();
+    (ground, being_deleted.then(|| of(object, now, Some(record), None, Situation::LetGo(ground))))
 }
 
 /// The condition of an object whose campaign is named by another, too.
@@ -320,11 +343,13 @@ fn describe(
                 "Kore has no such campaign: it does not return it, and two complete listings of the stream do not have it."
                     .to_owned(),
             ),
-            GroundName::Orphaned => (
-                "False",
-                Reason::Orphaned,
-                "The campaign was left in Kore, because spec.deletionPolicy is Orphan.".to_owned(),
-            ),
+            GroundName::Orphaned => {
+                let why = match spec.deletion_policy {
+                    DeletionPolicy::Orphan => "spec.deletionPolicy is Orphan",
+                    DeletionPolicy::Delete => "the operator was uninstalled with onRemaining=orphan",
+                };
+                ("False", Reason::Orphaned, format!("The campaign was left in Kore, because {why}."))
+            }
         },
     };
     let phase = match situation {

@@ -14,7 +14,7 @@ use kube::api::{DynamicObject, PartialObjectMetaExt};
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
 use crate::api::{KoreConnection, KoreConnectionStatus, VoiceCampaign};
-use crate::kube_ext::{CallError, Finalizer, Kube};
+use crate::kube_ext::{AllMayGo, CallError, Finalizer, Kube};
 
 /// The finalizer that holds a connection and its Secret; taking it off takes [`Unneeded`].
 pub const IN_USE: Finalizer<Unneeded> = Finalizer::new("voicecampaign.dev/in-use");
@@ -22,6 +22,13 @@ pub const IN_USE: Finalizer<Unneeded> = Finalizer::new("voicecampaign.dev/in-use
 /// The API server was asked, and knows nobody who needs the object any more. Only this module makes one.
 #[derive(Clone, Copy, Debug)]
 pub struct Unneeded(());
+
+impl Unneeded {
+    /// The administrator has all campaigns left alone: nobody will ask Kore for anything.
+    pub fn as_all_may_go(_consent: &AllMayGo) -> Self {
+        Self(())
+    }
+}
 
 /// Puts `in-use` on and takes it off.
 pub struct Keeper {

@@ -14,6 +14,17 @@ pub struct Finalizer<Permit> {
     permit: PhantomData<fn(Permit)>,
 }
 
+/// The administrator has said, at an uninstall, that everything may go that our finalizers hold.
+#[derive(Debug)]
+pub struct AllMayGo(());
+
+impl AllMayGo {
+    /// For `crate::uninstall` alone, where that was said.
+    pub(crate) fn as_the_administrator_says() -> Self {
+        Self(())
+    }
+}
+
 impl<Permit> Finalizer<Permit> {
     /// A finalizer of this name; removing it takes a `Permit`.
     pub const fn new(name: &'static str) -> Self {

@@ -15,7 +15,7 @@ mod write;
 
 pub use cache::{Cache, Shown};
 pub use events::{Events, Note};
-pub use finalizer::Finalizer;
+pub use finalizer::{AllMayGo, Finalizer};
 pub use lease::{Candidate, Leadership};
 pub use listed::Listed;
 pub use prune::prune;

@@ -10,7 +10,7 @@ mod watch;
 
 pub use admin::Health;
 pub use check::check;
-pub use settings::{CheckArgs, Cli, Command, LogFormat, RunArgs, Settings};
+pub use settings::{CheckArgs, Cli, Command, LogFormat, RunArgs, Settings, UninstallArgs};
 pub use telemetry::init as init_telemetry;
 
 use std::sync::Arc;

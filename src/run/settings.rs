@@ -2,12 +2,14 @@ use std::convert::Infallible;
 use std::io::IsTerminal;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use sha2::{Digest, Sha256};
 
 use crate::kore::ClientSettings;
 use crate::kube_ext::Selected;
+use crate::uninstall::{OnRemaining, Uninstall};
 
 /// The lease, in the namespace the operator runs in; or the beginning of its name.
 const LEASE: &str = "voicecampaign-operator";
@@ -28,6 +30,8 @@ pub enum Command {
     Run(RunArgs),
     /// Check that an operator is up and that the cluster has its definitions; changes nothing (`helm test` runs it)
     Check(CheckArgs),
+    /// Have nothing left that only the operator could let go, before it is uninstalled (the chart's pre-delete hook runs it)
+    PrepareUninstall(UninstallArgs),
     /// Print the CustomResourceDefinitions as YAML: `voicecampaign-operator crds | kubectl apply --server-side -f -`
     Crds,
 }
@@ -83,6 +87,54 @@ pub struct CheckArgs {
     /// Namespace in which a VoiceCampaign is created, as a dry run; the one of the kubeconfig or of the Pod if not set
     #[arg(long, value_name = "NAMESPACE", value_parser = namespace)]
     pub namespace: Option<String>,
+}
+
+/// Options of `prepare-uninstall`.
+#[derive(Args, Debug)]
+pub struct UninstallArgs {
+    /// What to do when VoiceCampaigns are left
+    #[arg(long, value_enum, default_value_t = OnRemaining::Refuse)]
+    pub on_remaining: OnRemaining,
+
+    /// Namespaces the operator works in, separated by commas; all if not set or empty
+    #[arg(long, value_name = "NAMESPACE", value_delimiter = ',', value_parser = namespace)]
+    pub watch_namespaces: Vec<String>,
+
+    /// Labels of the VoiceCampaigns and KoreConnections it works for; all if not set or empty
+    #[arg(long, value_name = "SELECTOR", default_value = "", hide_default_value = true)]
+    pub selector: Selected,
+
+    /// Namespace of the operator; the one of the kubeconfig or of the Pod if not set
+    #[arg(long, value_name = "NAMESPACE", value_parser = namespace)]
+    pub namespace: Option<String>,
+
+    /// Deployment of the operator: `orphan` deletes it first
+    #[arg(long, value_name = "NAME")]
+    pub deployment: Option<String>,
+
+    /// Admission policies of the operator, separated by commas: they go before it does
+    #[arg(long, value_name = "NAME", value_delimiter = ',')]
+    pub policies: Vec<String>,
+
+    /// How long to wait at most
+    #[arg(long, value_name = "SECONDS", default_value_t = 240)]
+    pub timeout_seconds: u64,
+}
+
+impl UninstallArgs {
+    /// What these options mean.
+    pub fn uninstall(self) -> Uninstall {
+        let given = |names: Vec<String>| names.into_iter().filter(|name| !name.is_empty()).collect();
+        Uninstall {
+            on_remaining: self.on_remaining,
+            namespaces: given(self.watch_namespaces),
+            selected: self.selector,
+            namespace: self.namespace,
+            deployment: self.deployment,
+            policies: given(self.policies),
+            timeout: Duration::from_secs(self.timeout_seconds),
+        }
+    }
 }
 
 /// How to log.

@@ -62,9 +62,10 @@ impl Helm {
             None => command.env_remove("KUBECONFIG"),
         };
         let output = command.args(arguments).stdin(Stdio::null()).output()?;
-        let said = String::from_utf8_lossy(&output.stderr);
-        ensure!(output.status.success(), "helm {}: {said}", arguments.join(" "));
-        Ok(String::from_utf8(output.stdout)?)
+        let (printed, said) = (String::from_utf8(output.stdout)?, String::from_utf8_lossy(&output.stderr));
+        // What a hook has said is in what is printed.
+        ensure!(output.status.success(), "helm {}: {printed}{said}", arguments.join(" "));
+        Ok(printed)
     }
 }
 

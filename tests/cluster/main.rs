@@ -23,4 +23,5 @@ mod scale;
 mod service;
 mod sharing;
 mod support;
+mod uninstalled;
 mod views;

@@ -14,6 +14,23 @@ use crate::release::{RELEASE, installed};
 use crate::support::*;
 
 impl World {
+    /// A user was refused nothing, and has used every verb of these roles.
+    pub fn assert_rights_are_those_used(&self, user: &str, roles: &[Value]) {
+        let all = self.plane.requests().unwrap();
+        let own: Vec<_> = all.into_iter().filter(|request| request.user == user).collect();
+        let refused: Vec<_> = own.iter().filter(|request| request.code == 403).collect();
+        assert!(refused.is_empty(), "{refused:#?}");
+        let used: BTreeSet<(String, String)> = own
+            .iter()
+            .map(|request| {
+                let parts = [request.resource.as_str(), request.subresource.as_str()];
+                (parts.join("/").trim_end_matches('/').to_owned(), request.verb.clone())
+            })
+            .collect();
+        let rules = roles.iter().flat_map(|role| role["rules"].as_array().unwrap());
+        assert_eq!(used, rules.flat_map(allowed).collect());
+    }
+
     fn role(&self, name: &str) -> Value {
         serde_json::from_str(&self.run(&["get", "role", name, "--output=json"])).unwrap()
     }
@@ -51,21 +68,9 @@ async fn every_right_is_used_and_none_is_missing() {
     assert!(standing_by.terminate().unwrap().success());
     assert!(!world.events("renewal").is_empty());
 
-    let all = world.plane.requests().unwrap();
-    let own: Vec<_> = all.into_iter().filter(|request| request.user == world.account().user()).collect();
-    let refused: Vec<_> = own.iter().filter(|request| request.code == 403).collect();
-    assert!(refused.is_empty(), "{refused:#?}");
-    let used: BTreeSet<(String, String)> = own
-        .iter()
-        .map(|request| {
-            let parts = [request.resource.as_str(), request.subresource.as_str()];
-            (parts.join("/").trim_end_matches('/').to_owned(), request.verb.clone())
-        })
-        .collect();
     let roles = [world.role(RELEASE), world.role(&format!("{RELEASE}-lease"))];
-    let given: BTreeSet<(String, String)> =
-        roles.iter().flat_map(|role| role["rules"].as_array().unwrap()).flat_map(allowed).collect();
-    assert_eq!(used, given, "{}", operator.output());
+    world.assert_rights_are_those_used(&world.account().user(), &roles);
+    drop(operator);
 }
 
 /// Without any one of the rules something does not work, and says so.

@@ -147,6 +147,28 @@ impl Cluster {
         self.helm.run(arguments).unwrap()
     }
 
+    /// Uninstalls the release; what was said.
+    pub fn try_uninstall(&self) -> Result<String> {
+        self.helm.run(&["uninstall", RELEASE, "--namespace", SYSTEM, "--timeout", "120s"])
+    }
+
+    /// Nothing of the release is left but the definitions.
+    pub fn assert_uninstalled(&self) {
+        let kinds = "deployments,serviceaccounts,roles,rolebindings,jobs,pods";
+        let system = self.run(&["get", kinds, "--namespace", SYSTEM, "--output=name"]);
+        let cluster = "clusterroles,clusterrolebindings,validatingadmissionpolicies,validatingadmissionpolicybindings,\
+                       mutatingadmissionpolicies,mutatingadmissionpolicybindings";
+        let all = self.run(&["get", cluster, "--output=name"]);
+        let left = system.lines().chain(all.lines()).find(|name| name.contains(RELEASE));
+        assert_eq!(left, None, "{system}");
+        assert_eq!(self.run(&["get", "crds", "--output=name"]).matches("voicecampaign.dev").count(), 2);
+    }
+
+    /// Whether the service has the campaign.
+    pub fn in_kore(&self, name: &str) -> bool {
+        self.kore.campaigns().contains(&self.key(name))
+    }
+
     /// Installs or upgrades the chart, and waits until its Pods are ready.
     pub fn install(&self, values: &[&str]) {
         let chart = chart().display().to_string();
@@ -210,7 +232,9 @@ impl Cluster {
                     "spec": {"connectionRef": {"name": "production"}, "streamId": self.samples.campaign.stream_id, "campaignId": id(name)}})
             })
             .collect();
-        self.kubectl.apply(&json!({"apiVersion": "v1", "kind": "List", "items": items}).to_string()).unwrap();
+        let items = json!({"apiVersion": "v1", "kind": "List", "items": items}).to_string();
+        // For up to 5 s after a definition is new, the API server answers 503 where a policy would mutate.
+        self.until("they are taken", || self.kubectl.apply(&items).is_ok());
         self.until("the campaigns are found", || {
             let found = self.run(&["get", "vcamp", "--namespace", CAMPAIGNS, "--no-headers"]);
             let found =

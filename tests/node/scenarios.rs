@@ -14,13 +14,14 @@ const LEASE: Duration = Duration::from_secs(15);
 
 type Scenario = fn(&Cluster);
 
-pub const ALL: [(&str, Scenario); 6] = [
+pub const ALL: [(&str, Scenario); 7] = [
     ("installed_as_the_readme_says", installed_as_the_readme_says),
     ("a_leader_that_is_deleted_loses_nothing", a_leader_that_is_deleted_loses_nothing),
     ("evictions_leave_one_at_work", evictions_leave_one_at_work),
     ("an_upgrade_with_200_deletions_in_flight", an_upgrade_with_200_deletions_in_flight),
     ("too_little_memory_loses_nothing", too_little_memory_loses_nothing),
     ("one_namespace_without_a_cluster_role", one_namespace_without_a_cluster_role),
+    ("an_uninstall_strands_nothing", an_uninstall_strands_nothing),
 ];
 
 /// The quick start of the README, word for word: from nothing to a deleted campaign, at Kore's own address, and back. Only the registry is
@@ -191,6 +192,39 @@ fn one_namespace_without_a_cluster_role(cluster: &Cluster) {
     cluster.until_gone(&names);
     assert_once(&cluster.deletes(&names), 0);
     cluster.clear();
+}
+
+/// `helm uninstall` with campaigns left, as its hook's Job on the node: refused, with the list; deleted in Kore; let go. The definitions are
+/// kept each time.
+fn an_uninstall_strands_nothing(cluster: &Cluster) {
+    let names = at_work(cluster, &[], 3);
+    let refused = cluster.try_uninstall().unwrap_err().to_string();
+    println!("  {}", refused.replace('\n', "\n  "));
+    assert!(
+        refused.contains("3 VoiceCampaigns are left")
+            && refused.contains(&format!("{CAMPAIGNS}/{}", names[0])),
+        "{refused}"
+    );
+    assert_eq!(cluster.leader(), cluster.pods()[0].0, "it works on");
+    cluster.install(&["uninstall.onRemaining=delete-and-wait"]);
+    cluster.try_uninstall().unwrap();
+    cluster.until_gone(&names);
+    assert_once(&cluster.deletes(&names), 0);
+    cluster.assert_uninstalled();
+    let namespaces = ["delete", "namespace", CAMPAIGNS, SYSTEM, "--timeout=60s"];
+    cluster.run(&namespaces);
+
+    let names = at_work(cluster, &["uninstall.onRemaining=orphan"], 3);
+    cluster.kore.add_fault(Fault::answer_delete(None, 503, ""));
+    cluster.delete(&names[..1]);
+    cluster.until("Kore was asked", || !cluster.deletes(&names).is_empty());
+    let said = cluster.try_uninstall().unwrap();
+    assert!(names.iter().all(|name| said.contains(&format!("Let go: {CAMPAIGNS}/{name};"))), "{said}");
+    cluster.kore.clear_faults();
+    cluster.assert_uninstalled();
+    // Nobody is there, and nothing holds anything.
+    cluster.run(&namespaces);
+    assert!(names.iter().all(|name| cluster.in_kore(name)));
 }
 
 /// An operator with these values, and campaigns that it has found.

@@ -160,3 +160,15 @@ spec:
     namespace: {{ $context.Release.Namespace | quote }}
     parameterNotFoundAction: Allow
 {{- end -}}
+
+
+{{/* Labels and annotations of what is there while the release is uninstalled. Takes the context and the weight. */}}
+{{- define "operator.uninstallHook" -}}
+labels:
+  {{- include "operator.commonLabels" (index . 0) | nindent 2 }}
+annotations:
+  helm.sh/hook: pre-delete
+  helm.sh/hook-weight: {{ index . 1 | quote }}
+  helm.sh/hook-delete-policy: before-hook-creation,hook-succeeded
+  helm.sh/hook-output-log-policy: hook-failed,hook-succeeded
+{{- end -}}

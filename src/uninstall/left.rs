@@ -1,0 +1,193 @@
+//! What is left that only the operator could let go. Read as it is, whether it fits its schema or not.
+
+use k8s_openapi::api::core::v1::Namespace;
+use kube::api::{ApiResource, DeleteParams, DynamicObject, ListParams, Preconditions};
+use kube::{Api, Client, Resource, ResourceExt};
+
+use crate::api::{KoreConnection, VoiceCampaign};
+use crate::connection::IN_USE;
+use crate::kube_ext::Selected;
+
+/// Objects of one page of a list.
+const PAGE: u32 = 500;
+/// Objects that are named before the others are counted.
+const NAMED: usize = 20;
+
+/// Finds what is left where an operator works.
+pub struct Left {
+    client: Client,
+    scopes: Vec<Option<String>>,
+    selected: Selected,
+}
+
+impl Left {
+    /// Looks in these namespaces (in all, if there are none) for objects with these labels.
+    pub fn new(client: Client, namespaces: &[String], selected: &Selected) -> Self {
+        let scopes = match namespaces {
+            [] => vec![None],
+            namespaces => namespaces.iter().cloned().map(Some).collect(),
+        };
+        Self { client, scopes, selected: selected.clone() }
+    }
+
+    /// The VoiceCampaigns.
+    ///
+    /// # Errors
+    /// If the API server can't be asked.
+    pub async fn campaigns(&self) -> kube::Result<Vec<DynamicObject>> {
+        self.list::<VoiceCampaign>().await
+    }
+
+    /// The KoreConnections.
+    ///
+    /// # Errors
+    /// If the API server can't be asked.
+    pub async fn connections(&self) -> kube::Result<Vec<DynamicObject>> {
+        self.list::<KoreConnection>().await
+    }
+
+    /// The KoreConnections that are held, or whose Secrets are.
+    ///
+    /// # Errors
+    /// If the API server can't be asked.
+    pub async fn held_connections(&self) -> kube::Result<Vec<DynamicObject>> {
+        let mut connections = self.connections().await?;
+        connections.retain(|connection| {
+            let secrets = connection.data["status"]["secretsInUse"].as_array();
+            IN_USE.is_on(&connection.metadata) || secrets.is_some_and(|secrets| !secrets.is_empty())
+        });
+        Ok(connections)
+    }
+
+    /// Deletes these VoiceCampaigns, but for those that are being deleted already. What the API server says of the first one that it
+    /// refuses.
+    ///
+    /// # Errors
+    /// If the API server can't be asked.
+    pub async fn delete(&self, campaigns: &[DynamicObject]) -> kube::Result<Option<String>> {
+        let mut refusal = None;
+        for campaign in campaigns.iter().filter(|campaign| campaign.metadata.deletion_timestamp.is_none()) {
+            let this_one = Preconditions { uid: campaign.uid(), resource_version: None };
+            let parameters = DeleteParams { preconditions: Some(this_one), ..DeleteParams::default() };
+            match self
+                .api::<VoiceCampaign>(campaign.namespace().as_deref())
+                .delete(&campaign.name_any(), &parameters)
+                .await
+            {
+                Ok(_) => {}
+                // Somebody was faster.
+                Err(kube::Error::Api(status)) if status.is_not_found() || status.is_conflict() => {}
+                Err(kube::Error::Api(status)) if status.is_forbidden() || status.is_invalid() => {
+                    refusal.get_or_insert(status.message);
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(refusal)
+    }
+
+    async fn list<K: Resource<DynamicType = ()>>(&self) -> kube::Result<Vec<DynamicObject>> {
+        let mut all = Vec::new();
+        for scope in &self.scopes {
+            let mut parameters = ListParams::default().limit(PAGE).labels_from(self.selected.selector());
+            loop {
+                let page = match self.api::<K>(scope.as_deref()).list(&parameters).await {
+                    Ok(page) => page,
+                    // Without a definition there are no objects.
+                    Err(kube::Error::Api(status)) if status.is_not_found() => break,
+                    // With the namespace, the rights in it are gone.
+                    Err(kube::Error::Api(status))
+                        if status.is_forbidden() && self.is_gone(scope.as_deref()).await? =>
+                    {
+                        break;
+                    }
+                    // It took too long, and begins anew.
+                    Err(kube::Error::Api(status)) if status.code == 410 => {
+                        parameters.continue_token = None;
+                        continue;
+                    }
+                    Err(error) => return Err(error),
+                };
+                all.extend(page.items);
+                match page.metadata.continue_.filter(|token| !token.is_empty()) {
+                    Some(token) => parameters.continue_token = Some(token),
+                    None => break,
+                }
+            }
+        }
+        Ok(all)
+    }
+
+    async fn is_gone(&self, namespace: Option<&str>) -> kube::Result<bool> {
+        let Some(namespace) = namespace else { return Ok(false) };
+        let namespaces: Api<Namespace> = Api::all(self.client.clone());
+        match namespaces.get_metadata_opt(namespace).await {
+            Ok(found) => Ok(found.is_none()),
+            // It can't be said.
+            Err(kube::Error::Api(status)) if status.is_forbidden() => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn api<K: Resource<DynamicType = ()>>(&self, namespace: Option<&str>) -> Api<DynamicObject> {
+        let resource = ApiResource::erase::<K>(&());
+        match namespace {
+            Some(namespace) => Api::namespaced_with(self.client.clone(), namespace, &resource),
+            None => Api::all_with(self.client.clone(), &resource),
+        }
+    }
+}
+
+/// Namespace and name.
+pub fn name(object: &DynamicObject) -> String {
+    format!("{}/{}", object.namespace().unwrap_or_default(), object.name_any())
+}
+
+/// Which VoiceCampaigns are left, and why.
+pub fn in_words(campaigns: &[DynamicObject]) -> String {
+    let mut lines = vec![format!("VoiceCampaigns that are left: {}", campaigns.len())];
+    lines.extend(campaigns.iter().take(NAMED).map(|campaign| {
+        let state =
+            if campaign.metadata.deletion_timestamp.is_some() { "is being deleted" } else { "is there" };
+        format!(
+            "  {} {state}{}",
+            name(campaign),
+            reason(campaign).map_or(String::new(), |reason| format!(" ({reason})"))
+        )
+    }));
+    if campaigns.len() > NAMED {
+        lines.push(format!("  and {} more", campaigns.len() - NAMED));
+    }
+    lines.join("\n")
+}
+
+/// The reason of its condition `Ready`.
+fn reason(campaign: &DynamicObject) -> Option<&str> {
+    let conditions = campaign.data["status"]["conditions"].as_array()?;
+    conditions.iter().find(|condition| condition["type"] == "Ready")?["reason"].as_str()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn what_is_left_is_named_and_the_rest_counted() {
+        let campaign = |number: usize| {
+            serde_json::from_value(
+                json!({"apiVersion": "voicecampaign.dev/v1alpha1", "kind": "VoiceCampaign",
+                "metadata": {"name": format!("c{number}"), "namespace": "m",
+                    "deletionTimestamp": (number == 0).then_some("2026-11-25T00:00:00Z")},
+                "status": {"conditions": [{"type": "Ready", "reason": "ServiceUnavailable"}]}}),
+            )
+            .unwrap()
+        };
+        let words = in_words(&(0..22).map(campaign).collect::<Vec<DynamicObject>>());
+        assert!(
+            words.contains("left: 22\n  m/c0 is being deleted (ServiceUnavailable)\n  m/c1 is there"),
+            "{words}"
+        );
+        assert!(words.ends_with("m/c19 is there (ServiceUnavailable)\n  and 2 more"), "{words}");
+    }
+}

@@ -1,0 +1,196 @@
+//! What has to be done before the operator is uninstalled, so that nothing is left that only it could let go.
+//!
+//! ```text
+//!   left.rs   what is left: VoiceCampaigns, and KoreConnections that are held
+//!     ▼
+//!   refuse ───────────▶ say what is left, and fail
+//!   delete-and-wait ──▶ delete them; the operator, which is still at work, does the rest
+//!   orphan ───────────▶ the policies and the operator go first; release.rs takes our finalizers off
+//! ```
+//!
+//! Whatever the mode, it may be repeated at any time, and the admission policies go before the operator does.
+
+mod left;
+mod release;
+
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use clap::ValueEnum;
+use k8s_openapi::api::apps::v1::Deployment;
+use kube::api::{ApiResource, DeleteParams, DynamicObject, GroupVersionKind};
+use kube::{Api, Client};
+use tokio::time::{Instant, sleep};
+
+use crate::kube_ext::{AllMayGo, Selected};
+use left::Left;
+
+/// Between two looks.
+const PAUSE: Duration = Duration::from_secs(1);
+/// How long the operator may take to let connections go that no campaign needs any more.
+const LETTING_GO: Duration = Duration::from_secs(60);
+
+/// What to do with the VoiceCampaigns that are left.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum OnRemaining {
+    /// Say which ones, and fail: nothing is uninstalled
+    Refuse,
+    /// Delete them, and with them their campaigns in Kore; wait until they are gone
+    DeleteAndWait,
+    /// Stop the operator, and let them go; their campaigns stay in Kore
+    Orphan,
+}
+
+/// What is uninstalled.
+#[derive(Clone, Debug)]
+pub struct Uninstall {
+    /// What to do with what is left.
+    pub on_remaining: OnRemaining,
+    /// Namespaces the operator works in; all if empty.
+    pub namespaces: Vec<String>,
+    /// Objects it works for.
+    pub selected: Selected,
+    /// Its own namespace.
+    pub namespace: Option<String>,
+    /// Its Deployment, if there is one.
+    pub deployment: Option<String>,
+    /// Names of its admission policies and their bindings.
+    pub policies: Vec<String>,
+    /// How long to wait at most.
+    pub timeout: Duration,
+}
+
+/// Prepares an uninstall. What it does, and what is in the way, it prints.
+///
+/// # Errors
+/// If something is left, or the API server can't be asked.
+pub async fn prepare(uninstall: Uninstall, cluster: kube::Config) -> anyhow::Result<()> {
+    let own_namespace = uninstall.namespace.clone().unwrap_or_else(|| cluster.default_namespace.clone());
+    let client = Client::try_from(cluster)?;
+    let left = Left::new(client.clone(), &uninstall.namespaces, &uninstall.selected);
+    let until = Instant::now() + uninstall.timeout;
+    match uninstall.on_remaining {
+        OnRemaining::Refuse => {
+            let campaigns = left.campaigns().await?;
+            if !campaigns.is_empty() {
+                println!("{}", left::in_words(&campaigns));
+                println!("{WAYS_OUT}");
+                bail!("{} VoiceCampaigns are left: nothing is uninstalled", campaigns.len());
+            }
+            wait_for_connections(&left, Instant::now() + LETTING_GO).await?;
+        }
+        OnRemaining::DeleteAndWait => {
+            delete_all(&left, until).await?;
+            wait_for_connections(&left, Instant::now() + LETTING_GO).await?;
+        }
+        OnRemaining::Orphan => {
+            remove_policies(&client, &uninstall.policies).await?;
+            if let Some(name) = &uninstall.deployment {
+                stop(&client, &own_namespace, name, until).await?;
+            }
+            release::all(&client, &left, &AllMayGo::as_the_administrator_says(), until).await?;
+        }
+    }
+    remove_policies(&client, &uninstall.policies).await?;
+    println!("Nothing is left that needs the operator.");
+    Ok(())
+}
+
+/// Kinds of admission policies, the bindings first.
+const POLICIES: [(&str, &str); 4] = [
+    ("ValidatingAdmissionPolicyBinding", "validatingadmissionpolicybindings"),
+    ("MutatingAdmissionPolicyBinding", "mutatingadmissionpolicybindings"),
+    ("ValidatingAdmissionPolicy", "validatingadmissionpolicies"),
+    ("MutatingAdmissionPolicy", "mutatingadmissionpolicies"),
+];
+
+/// How to go on when campaigns are left.
+const WAYS_OUT: &str = "\
+Delete them, wait until they are gone, and uninstall again. Or have it done: upgrade the release with\n  \
+--reuse-values --set uninstall.onRemaining=delete-and-wait   (their campaigns are deleted in Kore)\n  \
+--reuse-values --set uninstall.onRemaining=orphan            (their campaigns stay in Kore, and may go on calling people)\n\
+and uninstall again. Without this check (--no-hooks) they would be held by a finalizer that nobody removes.";
+
+/// Deletes everything that is left, and waits until it is gone. What is created meanwhile is deleted, too.
+async fn delete_all(left: &Left, until: Instant) -> anyhow::Result<()> {
+    let mut told = String::new();
+    loop {
+        let campaigns = left.campaigns().await?;
+        if campaigns.is_empty() {
+            return Ok(());
+        }
+        let refused = left.delete(&campaigns).await?;
+        let words = left::in_words(&campaigns);
+        if words != told {
+            println!("{words}");
+            told = words;
+        }
+        if let Some(refusal) = refused {
+            bail!("the API server refuses a deletion: {refusal}");
+        }
+        if Instant::now() >= until {
+            bail!(
+                "{} VoiceCampaigns are not gone yet. Their deletion goes on; uninstall again later, or with a longer \
+                 uninstall.timeoutSeconds",
+                campaigns.len()
+            );
+        }
+        sleep(PAUSE).await;
+    }
+}
+
+/// The operator lets connections and Secrets go when no campaign needs them any more.
+async fn wait_for_connections(left: &Left, until: Instant) -> anyhow::Result<()> {
+    loop {
+        let held = left.held_connections().await?;
+        if held.is_empty() {
+            return Ok(());
+        }
+        if Instant::now() >= until {
+            let names = held.iter().map(left::name).collect::<Vec<_>>().join(", ");
+            bail!(
+                "the operator has not let these KoreConnections and their Secrets go: {names}. Does it run? Its log says \
+                 more. With uninstall.onRemaining=orphan they are let go without it"
+            );
+        }
+        sleep(PAUSE).await;
+    }
+}
+
+/// Deletes the policies and their bindings.
+async fn remove_policies(client: &Client, names: &[String]) -> anyhow::Result<()> {
+    for (kind, plural) in POLICIES {
+        let kind = GroupVersionKind::gvk("admissionregistration.k8s.io", "v1", kind);
+        let api =
+            Api::<DynamicObject>::all_with(client.clone(), &ApiResource::from_gvk_with_plural(&kind, plural));
+        for name in names {
+            match api.delete(name, &DeleteParams::default()).await {
+                Ok(_) => {}
+                // It is of another kind, or gone; or the cluster does not serve the kind.
+                Err(kube::Error::Api(status)) if status.is_not_found() => {}
+                Err(error) => {
+                    return Err(error).with_context(|| format!("the policy {name} can't be removed"));
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Deletes the operator's Deployment, and waits until its Pods are gone: it would put the finalizers on again.
+async fn stop(client: &Client, namespace: &str, name: &str, until: Instant) -> anyhow::Result<()> {
+    let deployments: Api<Deployment> = Api::namespaced(client.clone(), namespace);
+    match deployments.delete(name, &DeleteParams::foreground()).await {
+        Ok(_) => {}
+        Err(kube::Error::Api(status)) if status.is_not_found() => return Ok(()),
+        Err(error) => return Err(error).context("the operator can't be stopped"),
+    }
+    println!("Stopping the operator.");
+    while deployments.get_metadata_opt(name).await?.is_some() {
+        if Instant::now() >= until {
+            bail!("the Pods of the operator are not gone yet; uninstall again later");
+        }
+        sleep(PAUSE).await;
+    }
+    Ok(())
+}

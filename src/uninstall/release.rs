@@ -1,0 +1,116 @@
+//! Lets everything go: the administrator has said so. The operator is stopped by then, and the policies are gone.
+
+use std::collections::BTreeSet;
+
+use anyhow::bail;
+use jiff::Timestamp;
+use k8s_openapi::api::core::v1::Secret;
+use kube::api::{DynamicObject, PartialObjectMetaExt};
+use kube::{Client, Resource, ResourceExt};
+use serde::de::DeserializeOwned;
+use tokio::time::{Instant, sleep};
+
+use super::PAUSE;
+use super::left::{Left, name};
+use crate::api::{KoreConnection, VoiceCampaign};
+use crate::campaign::{self, Ground, REMOTE_CAMPAIGN, Reason};
+use crate::connection::{IN_USE, Unneeded};
+use crate::kube_ext::{AllMayGo, CallError, Events, Finalizer, Kube, Leadership, Note};
+
+/// Takes our finalizers off everything that is left. What the API server refuses is tried again until the time is over: it may not have
+/// heard yet that the policies are gone.
+///
+/// # Errors
+/// If the API server can't be asked, or something is left.
+pub async fn all(client: &Client, left: &Left, consent: &AllMayGo, until: Instant) -> anyhow::Result<()> {
+    let kube = Kube::new(client.clone(), Leadership::unlimited());
+    let events = Events::new(kube.clone(), "voicecampaign-operator", None);
+    loop {
+        let mut refused = None;
+        for object in left.campaigns().await? {
+            match let_campaign_go(&object, consent, &kube, &events).await {
+                Ok(()) | Err(CallError::Gone) => {}
+                Err(error) => refused = Some(format!("{}: {error}", name(&object))),
+            }
+        }
+        for object in left.connections().await? {
+            match let_connection_go(&object, consent, &kube).await {
+                Ok(()) | Err(CallError::Gone) => {}
+                Err(error) => refused = Some(format!("{}: {error}", name(&object))),
+            }
+        }
+        match refused {
+            None => return Ok(()),
+            Some(why) if Instant::now() >= until => bail!("not everything could be let go: {why}"),
+            Some(_) => sleep(PAUSE).await,
+        }
+    }
+}
+
+/// The outcome stands in the status before the object goes, as always.
+async fn let_campaign_go(
+    object: &DynamicObject,
+    consent: &AllMayGo,
+    kube: &Kube,
+    events: &Events,
+) -> Result<(), CallError> {
+    if !REMOTE_CAMPAIGN.is_on(&object.metadata) {
+        return Ok(());
+    }
+    let mut ground = Ground::left_alone(consent);
+    if let Ok(campaign) = object.clone().try_parse::<VoiceCampaign>() {
+        let (recorded, status) = campaign::let_go(&campaign, consent, Timestamp::now());
+        ground = recorded;
+        if let Some(status) = status {
+            kube.replace_status(&campaign, &status).await?;
+        }
+    }
+    take_off::<VoiceCampaign, _>(object, (&REMOTE_CAMPAIGN, ground), kube).await?;
+    let id = object.data["spec"]["campaignId"].as_str().unwrap_or("?").to_owned();
+    let text = format!(
+        "The operator is uninstalled, and holds this resource no more. Its campaign {id} stays in Kore, and may go on calling people."
+    );
+    println!("Let go: {}; its campaign {id} stays in Kore.", name(object));
+    let note = Note { warning: true, reason: Reason::Orphaned.as_str(), action: "Uninstall", text };
+    if let Ok(campaign) = object.clone().try_parse::<VoiceCampaign>() {
+        events.publish(&campaign, note).await;
+    }
+    Ok(())
+}
+
+/// The Secrets first: the connection knows which ones.
+async fn let_connection_go(object: &DynamicObject, consent: &AllMayGo, kube: &Kube) -> Result<(), CallError> {
+    let namespace = object.namespace().unwrap_or_default();
+    let listed = object.data["status"]["secretsInUse"].as_array().into_iter().flatten();
+    let named = &object.data["spec"]["credentialsSecretRef"]["name"];
+    let secrets: BTreeSet<&str> = listed.chain([named]).filter_map(|name| name.as_str()).collect();
+    for secret in secrets {
+        let Some(secret) = kube.find_metadata::<Secret>(&namespace, secret).await? else { continue };
+        if let Some(patch) = IN_USE.removing(&secret.metadata, Unneeded::as_all_may_go(consent)) {
+            kube.patch_metadata(&secret, patch).await?;
+        }
+    }
+    take_off::<KoreConnection, _>(object, (&IN_USE, Unneeded::as_all_may_go(consent)), kube).await
+}
+
+/// Takes a finalizer off an object that may not fit its schema.
+async fn take_off<K, Permit>(
+    object: &DynamicObject,
+    (finalizer, permit): (&Finalizer<Permit>, Permit),
+    kube: &Kube,
+) -> Result<(), CallError>
+where
+    K: Resource<Scope = kube::core::NamespaceResourceScope, DynamicType = ()>
+        + Clone
+        + DeserializeOwned
+        + std::fmt::Debug,
+{
+    let Some(patch) = finalizer.removing(&object.metadata, permit) else { return Ok(()) };
+    let metadata = object.metadata.clone().into_response_partial::<K>();
+    let written = kube.patch_metadata(&metadata, patch).await?;
+    // The policy that keeps it on a living object is gone, but the API server may not have heard of that yet.
+    if finalizer.is_on(&written.metadata) {
+        return Err(CallError::Refused("a policy has put the finalizer on again".to_owned()));
+    }
+    Ok(())
+}

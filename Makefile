@@ -76,6 +76,11 @@ audit: ## Check the dependencies for known vulnerabilities (needs the network)
 generate: ## Write the generated files anew (crds/, deploy/, the chart's README, the tests in docs/situations.md)
 	UPDATE_GENERATED=1 $(CARGO) test --locked --test generated
 	UPDATE_GENERATED=1 $(CARGO) test --locked --test chart
+	UPDATE_GENERATED=1 $(CARGO) test --locked --test cluster -- read_by_tools::the_config_map
+
+.PHONY: generate-testdata
+generate-testdata: ## Record the test data of the scripts for Argo CD anew
+	UPDATE_GENERATED=1 $(CARGO) test --locked --test cluster -- read_by_tools
 
 .PHONY: format
 format: ## Format the code

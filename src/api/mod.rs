@@ -21,7 +21,7 @@ pub use voice_campaign::{
     ListingRecord, ProofStatus, VoiceCampaign, VoiceCampaignSpec, VoiceCampaignStatus,
 };
 
-use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{CustomResourceDefinition, JSON};
 use kube::CustomResourceExt;
 
 /// API group of both kinds.
@@ -36,7 +36,20 @@ pub const BREAK_GLASS: &str = "voicecampaign.dev/break-glass";
 
 /// The custom resource definitions of this operator, in the order in which they are installed.
 pub fn crds() -> [CustomResourceDefinition; 2] {
-    [KoreConnection::crd(), VoiceCampaign::crd()]
+    [KoreConnection::crd(), VoiceCampaign::crd()].map(with_initial_status)
+}
+
+/// Until the operator has written a status, there is one that is of no generation. Without any, kstatus (Flux, Helm) would take the object
+/// for settled, and `wait` for nothing; also while the operator does not run.
+fn with_initial_status(mut crd: CustomResourceDefinition) -> CustomResourceDefinition {
+    for version in &mut crd.spec.versions {
+        let schema = version.schema.as_mut().and_then(|schema| schema.open_api_v3_schema.as_mut());
+        let status = schema.and_then(|schema| schema.properties.as_mut()?.get_mut("status"));
+        if let Some(status) = status {
+            status.default = Some(JSON(serde_json::json!({"observedGeneration": -1})));
+        }
+    }
+    crd
 }
 
 /// What of an identifier is allowed, in words, for every message that refuses one.

@@ -131,7 +131,8 @@ fn describe(connection: &KoreConnection, known: &Known<'_>, stored: &KoreConnect
         // After a restart, what was known before it still holds; unless the connection has changed since.
         None => told(connection, stored).unwrap_or_else(|| {
             let message = "The credentials are there; Kore has not been asked with them yet.".to_owned();
-            ("Unknown", None, ConnectionReason::CredentialsNotTried, message)
+            // Whoever waits for it before he creates the first campaign must not wait for ever.
+            ("True", None, ConnectionReason::CredentialsNotTried, message)
         }),
     }
 }

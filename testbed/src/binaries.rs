@@ -76,6 +76,24 @@ const HELM_3: Set = Set {
     ],
 };
 
+/// What says how Helm, kstatus and Flux read a status.
+const KSTATUS: Set =
+    Set { module: "kstatus", version: "", programs: &[("kstatus", "TEST_ASSET_KSTATUS", ".")] };
+
+/// What says what Argo CD makes of the scripts that its users are given.
+const ARGO_CD: Set =
+    Set { module: "argo-cd", version: "", programs: &[("argo-lua", "TEST_ASSET_ARGO_LUA", ".")] };
+
+/// What applies a Kustomization and a HelmRelease.
+const FLUX: Set = Set {
+    module: "flux",
+    version: "",
+    programs: &[
+        ("kustomize-controller", "TEST_ASSET_KUSTOMIZE_CONTROLLER", "github.com/fluxcd/kustomize-controller"),
+        ("helm-controller", "TEST_ASSET_HELM_CONTROLLER", "github.com/fluxcd/helm-controller"),
+    ],
+};
+
 /// The program of this name: from its variable, from `KUBEBUILDER_ASSETS`, or from our cache.
 ///
 /// # Errors
@@ -99,6 +117,18 @@ pub fn helm(major: u8) -> Result<PathBuf> {
 /// If the name is none of ours, or the program can't be built.
 pub fn node(name: &str) -> Result<PathBuf> {
     if name == "coredns" { DNS.find(name, None) } else { NODE.find(name, None) }
+}
+
+/// `kstatus` or `argo-lua`, or a controller of Flux.
+///
+/// # Errors
+/// If the name is none of ours, or the program can't be built.
+pub fn gitops(name: &str) -> Result<PathBuf> {
+    match name {
+        "kstatus" => KSTATUS.find(name, None),
+        "argo-lua" => ARGO_CD.find(name, None),
+        _ => FLUX.find(name, None),
+    }
 }
 
 /// helm-docs.

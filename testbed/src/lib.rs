@@ -8,6 +8,7 @@
 //!      ├──────▶ second_api_server.rs  another kube-apiserver on the same etcd
 //!      ├──────▶ kubectl.rs     the real kubectl
 //!      ├──────▶ helm.rs        the real helm, of both major versions
+//!      ├──────▶ readers.rs     what kstatus, Flux and Argo CD make of an object
 //!      ├──────▶ kore.rs        the simulator, as a process
 //!      ├──────▶ kore_ai.rs     leads whoever asks for Kore's own address to the simulator
 //!      ├──────▶ image.rs       the operator's image, without Docker
@@ -29,6 +30,7 @@ pub mod kubectl;
 pub mod node;
 pub mod operator;
 pub mod process;
+pub mod readers;
 pub mod samples;
 pub mod second_api_server;
 pub mod showcase;

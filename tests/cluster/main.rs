@@ -17,6 +17,7 @@ mod lifecycle;
 mod observation;
 mod outage;
 mod proxied;
+mod read_by_tools;
 mod release;
 mod roles;
 mod scale;

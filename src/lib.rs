@@ -14,8 +14,8 @@
 //! ```
 //!
 //! `api`, `campaign::decide`, `campaign::status`, `pacing` and `kore::wire` import neither a Kubernetes client nor an
-//! HTTP client nor a clock. `kore` knows no Kubernetes. Only `run` reads the environment. Only `campaign::act` and
-//! `kube_ext` write to the API server. `ARCHITECTURE.md` follows one deletion through these folders.
+//! HTTP client nor a clock. `kore` knows no Kubernetes. Only `run` reads the environment. Only `campaign::act`, `kube_ext` and
+//! `uninstall` write to the API server. `ARCHITECTURE.md` follows one deletion through these folders.
 
 #![warn(missing_docs)]
 

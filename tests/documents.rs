@@ -83,6 +83,8 @@ fn links_lead_somewhere() {
         "docs/koreconnection.md",
         "docs/situations.md",
         "docs/conformance.md",
+        "docs/guard.md",
+        "docs/gitops.md",
     ] {
         let path = root.join(name);
         let text = std::fs::read_to_string(&path).unwrap();

@@ -106,7 +106,8 @@ const POLICIES: [(&str, &str); 4] = [
 
 /// How to go on when campaigns are left.
 const WAYS_OUT: &str = "\
-Delete them, wait until they are gone, and uninstall again. Or have it done: upgrade the release with\n  \
+Delete them, wait until they are gone, and uninstall again. Or have it done: `helm rollback RELEASE REVISION` to \
+the newest revision (helm upgrades no release that is being uninstalled), `helm upgrade` it with\n  \
 --reuse-values --set uninstall.onRemaining=delete-and-wait   (their campaigns are deleted in Kore)\n  \
 --reuse-values --set uninstall.onRemaining=orphan            (their campaigns stay in Kore, and may go on calling people)\n\
 and uninstall again. Without this check (--no-hooks) they would be held by a finalizer that nobody removes.";

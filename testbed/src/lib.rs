@@ -9,6 +9,7 @@
 //!      ├──────▶ kubectl.rs     the real kubectl
 //!      ├──────▶ helm.rs        the real helm, of both major versions
 //!      ├──────▶ readers.rs     what kstatus, Flux and Argo CD make of an object
+//!      ├──────▶ flux.rs        the controllers of Flux that apply things
 //!      ├──────▶ kore.rs        the simulator, as a process
 //!      ├──────▶ kore_ai.rs     leads whoever asks for Kore's own address to the simulator
 //!      ├──────▶ image.rs       the operator's image, without Docker
@@ -22,6 +23,7 @@ pub mod binaries;
 mod certificates;
 pub mod control_plane;
 pub mod faults;
+pub mod flux;
 pub mod helm;
 pub mod image;
 pub mod kore;

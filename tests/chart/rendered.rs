@@ -183,6 +183,19 @@ fn the_policies_name_what_the_operator_does() {
     }
 }
 
+/// Who may create nothing in the cluster as a whole can have the operator nevertheless.
+#[test]
+fn nothing_needs_to_be_of_the_cluster() {
+    let values = "watchNamespaces={team-a},rbac.aggregateRoles=false,crds.enabled=false,admissionPolicies.mutating=false,\
+                  admissionPolicies.validating=false";
+    for mode in ["refuse", "delete-and-wait", "orphan"] {
+        let mode = format!("uninstall.onRemaining={mode}");
+        for object in objects(&render(4, &["--set", values, "--set", &mode]).unwrap()) {
+            assert!(object["metadata"]["namespace"].is_string(), "{object:#}");
+        }
+    }
+}
+
 /// With one replica a PodDisruptionBudget would hold every drain up.
 #[test]
 fn a_disruption_budget_is_for_two_and_more() {

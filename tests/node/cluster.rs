@@ -111,6 +111,7 @@ impl Cluster {
     pub fn tell(&self) {
         for arguments in [
             &["get", "pods,vcamp,kconn", "--all-namespaces", "--output=wide"][..],
+            &["get", "kustomizations,helmreleases", "--all-namespaces", "--output=wide"],
             &["get", "events", "--all-namespaces", "--sort-by=.lastTimestamp"],
             &[
                 "logs",
@@ -147,6 +148,22 @@ impl Cluster {
         self.helm.run(arguments).unwrap()
     }
 
+    /// kubectl as an administrator.
+    pub fn kubectl(&self) -> &Kubectl {
+        &self.kubectl
+    }
+
+    /// An object as JSON, if there is one.
+    pub fn json_if_any(&self, arguments: &[&str]) -> Option<Value> {
+        let said = self.run(&[arguments, &["--output=json", "--ignore-not-found"]].concat());
+        serde_json::from_str(&said).ok()
+    }
+
+    /// Puts the campaign of this name into the service.
+    pub fn seed(&self, name: &str) {
+        self.kore.seed(self.key(name), &json!({}));
+    }
+
     /// Uninstalls the release; what was said.
     pub fn try_uninstall(&self) -> Result<String> {
         self.helm.run(&["uninstall", RELEASE, "--namespace", SYSTEM, "--timeout", "120s"])
@@ -155,12 +172,12 @@ impl Cluster {
     /// Nothing of the release is left but the definitions.
     pub fn assert_uninstalled(&self) {
         let kinds = "deployments,serviceaccounts,roles,rolebindings,jobs,pods";
-        let system = self.run(&["get", kinds, "--namespace", SYSTEM, "--output=name"]);
+        let in_system = || self.run(&["get", kinds, "--namespace", SYSTEM, "--output=name"]);
+        self.until("what was in its namespace is gone", || !in_system().contains(RELEASE));
         let cluster = "clusterroles,clusterrolebindings,validatingadmissionpolicies,validatingadmissionpolicybindings,\
                        mutatingadmissionpolicies,mutatingadmissionpolicybindings";
         let all = self.run(&["get", cluster, "--output=name"]);
-        let left = system.lines().chain(all.lines()).find(|name| name.contains(RELEASE));
-        assert_eq!(left, None, "{system}");
+        assert!(!all.contains(RELEASE), "{all}");
         assert_eq!(self.run(&["get", "crds", "--output=name"]).matches("voicecampaign.dev").count(), 2);
     }
 
@@ -220,16 +237,22 @@ impl Cluster {
         self.run(&["delete", "namespace", SYSTEM, "--timeout=60s"]);
     }
 
+    /// The VoiceCampaign of this name.
+    pub fn campaign(&self, name: &str) -> Value {
+        let stream = &self.samples.campaign.stream_id;
+        json!({"apiVersion": "voicecampaign.dev/v1alpha1", "kind": "VoiceCampaign",
+            "metadata": {"name": name, "namespace": CAMPAIGNS},
+            "spec": {"connectionRef": {"name": "production"}, "streamId": stream, "campaignId": id(name)}})
+    }
+
     /// Campaigns in Kore with their objects; waits until the operator has found them.
     pub fn create_found(&self, prefix: &str, count: usize) -> Vec<String> {
         let names: Vec<String> = (0..count).map(|number| format!("{prefix}-{number:04}")).collect();
         let items: Vec<Value> = names
             .iter()
             .map(|name| {
-                self.kore.seed(self.key(name), &json!({}));
-                json!({"apiVersion": "voicecampaign.dev/v1alpha1", "kind": "VoiceCampaign",
-                    "metadata": {"name": name, "namespace": CAMPAIGNS},
-                    "spec": {"connectionRef": {"name": "production"}, "streamId": self.samples.campaign.stream_id, "campaignId": id(name)}})
+                self.seed(name);
+                self.campaign(name)
             })
             .collect();
         let items = json!({"apiVersion": "v1", "kind": "List", "items": items}).to_string();

@@ -19,7 +19,7 @@ use std::time::Instant;
 use anyhow::{Result, ensure};
 use clap::Parser;
 use testbed::node::{Node, enclosure};
-use testbed::{binaries, image};
+use testbed::{binaries, flux, image};
 
 use cluster::Cluster;
 
@@ -41,6 +41,7 @@ fn main() -> Result<ExitCode> {
     testbed::process::end_with_starter();
     image::operator()?;
     binaries::helm(4)?;
+    flux::build()?;
     if Cluster::is_given() {
         return run(filter.as_deref());
     }

@@ -5,16 +5,18 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use kore_simulator::{Entry, Fault};
-use serde_json::json;
+use serde_json::{Value, json};
+use testbed::flux::{self, Flux};
+use testbed::helm;
 
-use crate::cluster::{CAMPAIGNS, Cluster, RELEASE, SYSTEM, longest_gap};
+use crate::cluster::{CAMPAIGNS, Cluster, PATIENCE, RELEASE, SYSTEM, longest_gap};
 
 /// What the lease of a leader that is gone lasts.
 const LEASE: Duration = Duration::from_secs(15);
 
 type Scenario = fn(&Cluster);
 
-pub const ALL: [(&str, Scenario); 7] = [
+pub const ALL: [(&str, Scenario); 8] = [
     ("installed_as_the_readme_says", installed_as_the_readme_says),
     ("a_leader_that_is_deleted_loses_nothing", a_leader_that_is_deleted_loses_nothing),
     ("evictions_leave_one_at_work", evictions_leave_one_at_work),
@@ -22,6 +24,7 @@ pub const ALL: [(&str, Scenario); 7] = [
     ("too_little_memory_loses_nothing", too_little_memory_loses_nothing),
     ("one_namespace_without_a_cluster_role", one_namespace_without_a_cluster_role),
     ("an_uninstall_strands_nothing", an_uninstall_strands_nothing),
+    ("flux_applies_prunes_and_removes", flux_applies_prunes_and_removes),
 ];
 
 /// The quick start of the README, word for word: from nothing to a deleted campaign, at Kore's own address, and back. Only the registry is
@@ -206,6 +209,9 @@ fn an_uninstall_strands_nothing(cluster: &Cluster) {
         "{refused}"
     );
     assert_eq!(cluster.leader(), cluster.pods()[0].0, "it works on");
+    // After an uninstall that was refused, helm upgrades nothing before it was rolled back; as the message says.
+    assert!(refused.contains("helm rollback"), "{refused}");
+    cluster.helm(&["rollback", RELEASE, "1", "--namespace", SYSTEM]);
     cluster.install(&["uninstall.onRemaining=delete-and-wait"]);
     cluster.try_uninstall().unwrap();
     cluster.until_gone(&names);
@@ -225,6 +231,85 @@ fn an_uninstall_strands_nothing(cluster: &Cluster) {
     // Nobody is there, and nothing holds anything.
     cluster.run(&namespaces);
     assert!(names.iter().all(|name| cluster.in_kore(name)));
+}
+
+/// Flux, with what `deploy/flux` has: it installs the operator, waits until the campaigns are found, prunes one, waits until all are deleted
+/// in Kore, and uninstalls the operator; which is refused as long as campaigns are left.
+fn flux_applies_prunes_and_removes(cluster: &Cluster) {
+    cluster.prepare();
+    let flux = Flux::start(cluster.kubectl()).unwrap();
+    flux.publish_chart(RELEASE, &helm::chart(), env!("CARGO_PKG_VERSION")).unwrap();
+    let names: Vec<String> = (0..3).map(|number| format!("flux-{number}")).collect();
+    let publish = |names: &[String]| {
+        let campaign = |name: &String| (format!("campaigns/{name}.yaml"), cluster.campaign(name).to_string());
+        let mut files = vec![("operator/release.yaml".to_owned(), helm_release().to_string())];
+        files.extend(names.iter().map(campaign));
+        flux.publish_files("fleet", &files).unwrap();
+    };
+    names.iter().for_each(|name| cluster.seed(name));
+    publish(&names);
+    let kustomizations = include_str!("../../deploy/flux/kustomizations.yaml");
+    cluster.pipe(&["apply", "--server-side", "--filename", "-"], kustomizations).unwrap();
+    cluster.until("there is a connection to make", || {
+        cluster.run(&["get", "crds", "--output=name"]).contains("koreconnections")
+    });
+    cluster.connect();
+    let state =
+        |kind: &str, name: &str| cluster.json_if_any(&["get", kind, name, "--namespace", flux::NAMESPACE]);
+    let is_ready = |kind: &str, name: &str| state(kind, name).is_some_and(|object| is_settled(&object));
+    let until = |what: &str, holds: &dyn Fn() -> bool| cluster.until_within(what, PATIENCE, holds);
+    until("the campaigns are applied", &|| is_ready("kustomization", "campaigns"));
+    let listed = cluster.run(&["get", "vcamp", "--namespace", CAMPAIGNS, "--no-headers"]);
+    assert_eq!(listed.matches("CampaignFound").count(), 3, "it has waited until Kore was asked: {listed}");
+
+    publish(&names[1..]);
+    cluster.until_gone(&names[..1]);
+    until("the rest is as it was", &|| is_ready("kustomization", "campaigns"));
+    assert_eq!(cluster.kore.campaigns().len(), 2);
+
+    // In the wrong order: nothing is lost, and it says why it waits.
+    let delete = |kind: &str, name: &str| {
+        cluster.run(&["delete", kind, name, "--namespace", flux::NAMESPACE, "--wait=false"])
+    };
+    delete("kustomization", RELEASE);
+    until("the uninstall is refused", &|| {
+        state("helmrelease", RELEASE)
+            .is_some_and(|release| release["status"].to_string().contains("UninstallFailed"))
+    });
+    let logs = cluster.run(&["logs", &format!("job/{RELEASE}-uninstall"), "--namespace", SYSTEM]);
+    assert!(logs.contains("2 VoiceCampaigns are left") && logs.contains(&names[1]), "{logs}");
+
+    cluster.kore.add_fault(Fault::delay_delete(None, 3000));
+    delete("kustomization", "campaigns");
+    until("the first is asked for", &|| !cluster.deletes(&names[1..]).is_empty());
+    assert!(state("kustomization", "campaigns").is_some(), "it waits for the campaigns");
+    until("it has waited", &|| state("kustomization", "campaigns").is_none());
+    assert!(cluster.kore.campaigns().is_empty(), "Kore has confirmed all by then");
+    cluster.until_gone(&names);
+    assert_once(&cluster.deletes(&names), 0);
+    cluster.kore.clear_faults();
+    until("the operator is uninstalled", &|| state("helmrelease", RELEASE).is_none());
+    cluster.assert_uninstalled();
+    cluster.run(&["delete", "namespace", CAMPAIGNS, SYSTEM, flux::NAMESPACE, "--timeout=60s"]);
+}
+
+/// The HelmRelease of `deploy/flux`, with the image and the chart of the test.
+fn helm_release() -> Value {
+    let mut release: Value = serde_saphyr::from_str(include_str!("../../deploy/flux/operator.yaml")).unwrap();
+    let spec = release["spec"].as_object_mut().unwrap();
+    spec.remove("chart").expect("it names a chart");
+    spec.insert("chartRef".into(), json!({"kind": "HelmChart", "name": RELEASE}));
+    spec["values"]["image"]["repository"] = json!("voicecampaign-operator");
+    release
+}
+
+/// Whether a controller of Flux is through with the present version of its object.
+fn is_settled(object: &Value) -> bool {
+    let conditions = object["status"]["conditions"].as_array().cloned().unwrap_or_default();
+    let is = |type_: &str| conditions.iter().any(|one| one["type"] == type_ && one["status"] == "True");
+    is("Ready")
+        && !is("Reconciling")
+        && object["status"]["observedGeneration"] == object["metadata"]["generation"]
 }
 
 /// An operator with these values, and campaigns that it has found.

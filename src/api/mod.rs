@@ -30,6 +30,9 @@ pub const GROUP: &str = "voicecampaign.dev";
 /// Annotation with which a user asks for a look at the campaign now; any new value does, as a time.
 pub const REFRESH: &str = "voicecampaign.dev/refresh-requested-at";
 
+/// Annotation with which somebody protects a VoiceCampaign from deletion, if it is `true`: an admission policy refuses that.
+pub const PROTECT: &str = "voicecampaign.dev/protect";
+
 /// Annotation with which somebody says why they remove a finalizer of ours by hand. The admission policies let that pass, and the
 /// operator reports it.
 pub const BREAK_GLASS: &str = "voicecampaign.dev/break-glass";

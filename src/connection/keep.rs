@@ -19,7 +19,8 @@ use crate::kube_ext::{AllMayGo, CallError, Finalizer, Kube};
 /// The finalizer that holds a connection and its Secret; taking it off takes [`Unneeded`].
 pub const IN_USE: Finalizer<Unneeded> = Finalizer::new("voicecampaign.dev/in-use");
 
-/// The API server was asked, and knows nobody who needs the object any more. Only this module makes one.
+/// The API server was asked, and knows nobody who needs the object any more; or an administrator lets everything go. Only this module makes
+/// one.
 #[derive(Clone, Copy, Debug)]
 pub struct Unneeded(());
 

@@ -1,15 +1,21 @@
 //! What is left that only the operator could let go. Read as it is, whether it fits its schema or not.
 
+use std::collections::BTreeSet;
+
 use k8s_openapi::api::core::v1::Namespace;
 use kube::api::{ApiResource, DeleteParams, DynamicObject, ListParams, Preconditions};
 use kube::{Api, Client, Resource, ResourceExt};
+use tokio::time::sleep;
 
-use crate::api::{KoreConnection, VoiceCampaign};
+use super::PAUSE;
+use crate::api::{KoreConnection, PROTECT, VoiceCampaign};
 use crate::connection::IN_USE;
-use crate::kube_ext::Selected;
+use crate::kube_ext::{Selected, prune};
 
 /// Objects of one page of a list.
 const PAGE: u32 = 500;
+/// How often it is asked again for a list that failed.
+const TRIES: u32 = 20;
 /// Objects that are named before the others are counted.
 const NAMED: usize = 20;
 
@@ -35,7 +41,7 @@ impl Left {
     /// # Errors
     /// If the API server can't be asked.
     pub async fn campaigns(&self) -> kube::Result<Vec<DynamicObject>> {
-        self.list::<VoiceCampaign>().await
+        self.list::<VoiceCampaign>(&self.of_this_instance()).await
     }
 
     /// The KoreConnections.
@@ -43,7 +49,7 @@ impl Left {
     /// # Errors
     /// If the API server can't be asked.
     pub async fn connections(&self) -> kube::Result<Vec<DynamicObject>> {
-        self.list::<KoreConnection>().await
+        self.list::<KoreConnection>(&self.of_this_instance()).await
     }
 
     /// The KoreConnections that are held, or whose Secrets are.
@@ -86,29 +92,68 @@ impl Left {
         Ok(refusal)
     }
 
-    async fn list<K: Resource<DynamicType = ()>>(&self) -> kube::Result<Vec<DynamicObject>> {
+    /// Namespace and name of each Secret that connections of other instances need.
+    ///
+    /// # Errors
+    /// If the API server can't be asked.
+    pub async fn secrets_of_others(&self) -> kube::Result<BTreeSet<(String, String)>> {
+        if self.selected.selects_all() {
+            return Ok(BTreeSet::new());
+        }
+        let all = self.list::<KoreConnection>(&ListParams::default()).await?;
+        let others = all.into_iter().filter(|connection| !self.selected.selects(connection));
+        Ok(others
+            .flat_map(|other| {
+                let namespace = other.namespace().unwrap_or_default();
+                let secrets = other.data["status"]["secretsInUse"].as_array().cloned().unwrap_or_default();
+                secrets
+                    .into_iter()
+                    .filter_map(move |name| Some((namespace.clone(), name.as_str()?.to_owned())))
+            })
+            .collect())
+    }
+
+    fn of_this_instance(&self) -> ListParams {
+        ListParams::default().labels_from(self.selected.selector())
+    }
+
+    async fn list<K: Resource<DynamicType = ()>>(
+        &self,
+        which: &ListParams,
+    ) -> kube::Result<Vec<DynamicObject>> {
         let mut all = Vec::new();
         for scope in &self.scopes {
-            let mut parameters = ListParams::default().limit(PAGE).labels_from(self.selected.selector());
+            let (begun, mut failures) = (all.len(), 0);
+            let mut parameters = which.clone().limit(PAGE);
             loop {
                 let page = match self.api::<K>(scope.as_deref()).list(&parameters).await {
                     Ok(page) => page,
-                    // Without a definition there are no objects.
-                    Err(kube::Error::Api(status)) if status.is_not_found() => break,
-                    // With the namespace, the rights in it are gone.
-                    Err(kube::Error::Api(status))
-                        if status.is_forbidden() && self.is_gone(scope.as_deref()).await? =>
-                    {
-                        break;
-                    }
-                    // It took too long, and begins anew.
-                    Err(kube::Error::Api(status)) if status.code == 410 => {
-                        parameters.continue_token = None;
+                    Err(kube::Error::Api(status)) => match status.code {
+                        // Without a definition there are no objects.
+                        404 => break,
+                        // With the namespace, the rights in it are gone.
+                        403 if self.is_gone(scope.as_deref()).await? => break,
+                        // It took too long, and begins anew; or there is no answer just now.
+                        410 | 429 | 500.. if failures < TRIES => {
+                            failures += 1;
+                            all.truncate(begun);
+                            parameters.continue_token = None;
+                            sleep(PAUSE).await;
+                            continue;
+                        }
+                        _ => return Err(kube::Error::Api(status)),
+                    },
+                    Err(error) if failures >= TRIES => return Err(error),
+                    Err(_) => {
+                        failures += 1;
+                        sleep(PAUSE).await;
                         continue;
                     }
-                    Err(error) => return Err(error),
                 };
-                all.extend(page.items);
+                all.extend(page.items.into_iter().map(|mut object| {
+                    prune(&mut object);
+                    object
+                }));
                 match page.metadata.continue_.filter(|token| !token.is_empty()) {
                     Some(token) => parameters.continue_token = Some(token),
                     None => break,
@@ -136,6 +181,11 @@ impl Left {
             None => Api::all_with(self.client.clone(), &resource),
         }
     }
+}
+
+/// Whether its owner has protected it from deletion.
+pub fn is_protected(object: &DynamicObject) -> bool {
+    object.annotations().get(PROTECT).is_some_and(|protect| protect == "true")
 }
 
 /// Namespace and name.

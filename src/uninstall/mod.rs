@@ -27,6 +27,8 @@ use left::Left;
 
 /// Between two looks.
 const PAUSE: Duration = Duration::from_secs(1);
+/// So many objects are not listed anew each second.
+const MANY: usize = 500;
 /// How long the operator may take to let connections go that no campaign needs any more.
 const LETTING_GO: Duration = Duration::from_secs(60);
 
@@ -77,11 +79,11 @@ pub async fn prepare(uninstall: Uninstall, cluster: kube::Config) -> anyhow::Res
                 println!("{WAYS_OUT}");
                 bail!("{} VoiceCampaigns are left: nothing is uninstalled", campaigns.len());
             }
-            wait_for_connections(&left, Instant::now() + LETTING_GO).await?;
+            wait_for_connections(&left, until.min(Instant::now() + LETTING_GO)).await?;
         }
         OnRemaining::DeleteAndWait => {
             delete_all(&left, until).await?;
-            wait_for_connections(&left, Instant::now() + LETTING_GO).await?;
+            wait_for_connections(&left, until.min(Instant::now() + LETTING_GO)).await?;
         }
         OnRemaining::Orphan => {
             remove_policies(&client, &uninstall.policies).await?;
@@ -120,6 +122,13 @@ async fn delete_all(left: &Left, until: Instant) -> anyhow::Result<()> {
         if campaigns.is_empty() {
             return Ok(());
         }
+        // Before the first one is deleted.
+        if let Some(protected) = campaigns.iter().find(|campaign| left::is_protected(campaign)) {
+            bail!(
+                "{} is protected from deletion (docs/guard.md): nothing is uninstalled",
+                left::name(protected)
+            );
+        }
         let refused = left.delete(&campaigns).await?;
         let words = left::in_words(&campaigns);
         if words != told {
@@ -136,7 +145,7 @@ async fn delete_all(left: &Left, until: Instant) -> anyhow::Result<()> {
                 campaigns.len()
             );
         }
-        sleep(PAUSE).await;
+        sleep(if campaigns.len() > MANY { 10 * PAUSE } else { PAUSE }).await;
     }
 }
 
@@ -183,7 +192,10 @@ async fn stop(client: &Client, namespace: &str, name: &str, until: Instant) -> a
     let deployments: Api<Deployment> = Api::namespaced(client.clone(), namespace);
     match deployments.delete(name, &DeleteParams::foreground()).await {
         Ok(_) => {}
-        Err(kube::Error::Api(status)) if status.is_not_found() => return Ok(()),
+        Err(kube::Error::Api(status)) if status.is_not_found() => {
+            println!("There is no Deployment {name} in {namespace}; no operator may run.");
+            return Ok(());
+        }
         Err(error) => return Err(error).context("the operator can't be stopped"),
     }
     println!("Stopping the operator.");

@@ -26,43 +26,49 @@ pub async fn all(client: &Client, left: &Left, consent: &AllMayGo, until: Instan
     let kube = Kube::new(client.clone(), Leadership::unlimited());
     let events = Events::new(kube.clone(), "voicecampaign-operator", None);
     loop {
-        let mut refused = None;
+        let (mut done, mut refused) = (0, None);
+        let mut note = |object: &DynamicObject, outcome: Result<bool, CallError>| match outcome {
+            Ok(changed) => done += usize::from(changed),
+            Err(CallError::Gone) => done += 1,
+            Err(error) => refused = Some(format!("{}: {error}", name(object))),
+        };
         for object in left.campaigns().await? {
-            match let_campaign_go(&object, consent, &kube, &events).await {
-                Ok(()) | Err(CallError::Gone) => {}
-                Err(error) => refused = Some(format!("{}: {error}", name(&object))),
-            }
+            note(&object, let_campaign_go(&object, consent, &kube, &events).await);
         }
+        let of_others = left.secrets_of_others().await?;
         for object in left.connections().await? {
-            match let_connection_go(&object, consent, &kube).await {
-                Ok(()) | Err(CallError::Gone) => {}
-                Err(error) => refused = Some(format!("{}: {error}", name(&object))),
-            }
+            note(&object, let_connection_go(&object, &of_others, consent, &kube).await);
         }
-        match refused {
-            None => return Ok(()),
-            Some(why) if Instant::now() >= until => bail!("not everything could be let go: {why}"),
-            Some(_) => sleep(PAUSE).await,
+        match (done, refused) {
+            // An operator that still runs somewhere would have put one on again.
+            (0, None) => return Ok(()),
+            (_, why) if Instant::now() >= until => {
+                let why =
+                    why.unwrap_or_else(|| "the finalizers come back: an operator still runs".to_owned());
+                bail!("not everything could be let go: {why}")
+            }
+            _ => sleep(PAUSE).await,
         }
     }
 }
 
-/// The outcome stands in the status before the object goes, as always.
+/// The outcome stands in the status before the object goes, as always. Whether there was anything to do.
 async fn let_campaign_go(
     object: &DynamicObject,
     consent: &AllMayGo,
     kube: &Kube,
     events: &Events,
-) -> Result<(), CallError> {
+) -> Result<bool, CallError> {
     if !REMOTE_CAMPAIGN.is_on(&object.metadata) {
-        return Ok(());
+        return Ok(false);
     }
     let mut ground = Ground::left_alone(consent);
-    if let Ok(campaign) = object.clone().try_parse::<VoiceCampaign>() {
-        let (recorded, status) = campaign::let_go(&campaign, consent, Timestamp::now());
+    let readable = object.clone().try_parse::<VoiceCampaign>().ok();
+    if let Some(campaign) = &readable {
+        let (recorded, status) = campaign::let_go(campaign, consent, Timestamp::now());
         ground = recorded;
         if let Some(status) = status {
-            kube.replace_status(&campaign, &status).await?;
+            kube.replace_status(campaign, &status).await?;
         }
     }
     take_off::<VoiceCampaign, _>(object, (&REMOTE_CAMPAIGN, ground), kube).await?;
@@ -72,25 +78,38 @@ async fn let_campaign_go(
     );
     println!("Let go: {}; its campaign {id} stays in Kore.", name(object));
     let note = Note { warning: true, reason: Reason::Orphaned.as_str(), action: "Uninstall", text };
-    if let Ok(campaign) = object.clone().try_parse::<VoiceCampaign>() {
-        events.publish(&campaign, note).await;
+    if let Some(campaign) = &readable {
+        events.publish(campaign, note).await;
     }
-    Ok(())
+    Ok(true)
 }
 
-/// The Secrets first: the connection knows which ones.
-async fn let_connection_go(object: &DynamicObject, consent: &AllMayGo, kube: &Kube) -> Result<(), CallError> {
+/// The Secrets first: the connection knows which ones. Not those that another instance's connection needs. Whether there was anything to
+/// do.
+async fn let_connection_go(
+    object: &DynamicObject,
+    of_others: &BTreeSet<(String, String)>,
+    consent: &AllMayGo,
+    kube: &Kube,
+) -> Result<bool, CallError> {
     let namespace = object.namespace().unwrap_or_default();
     let listed = object.data["status"]["secretsInUse"].as_array().into_iter().flatten();
     let named = &object.data["spec"]["credentialsSecretRef"]["name"];
     let secrets: BTreeSet<&str> = listed.chain([named]).filter_map(|name| name.as_str()).collect();
-    for secret in secrets {
-        let Some(secret) = kube.find_metadata::<Secret>(&namespace, secret).await? else { continue };
+    let mut changed = false;
+    for name in secrets {
+        if of_others.contains(&(namespace.clone(), name.to_owned())) {
+            continue;
+        }
+        let Some(secret) = kube.find_metadata::<Secret>(&namespace, name).await? else { continue };
         if let Some(patch) = IN_USE.removing(&secret.metadata, Unneeded::as_all_may_go(consent)) {
             kube.patch_metadata(&secret, patch).await?;
+            changed = true;
         }
     }
-    take_off::<KoreConnection, _>(object, (&IN_USE, Unneeded::as_all_may_go(consent)), kube).await
+    let held = IN_USE.is_on(&object.metadata);
+    take_off::<KoreConnection, _>(object, (&IN_USE, Unneeded::as_all_may_go(consent)), kube).await?;
+    Ok(changed || held)
 }
 
 /// Takes a finalizer off an object that may not fit its schema.

@@ -166,6 +166,22 @@ fn policies_are_rendered_where_they_are_served() {
     assert_eq!(policies(&[&served[..], &[one]].concat()), ["finalizer"]);
 }
 
+/// The uninstall removes each policy that is rendered.
+#[test]
+fn the_uninstall_knows_every_policy() {
+    let all = objects(&render(4, &[]).unwrap());
+    let policies = all.iter().filter(|object| object["kind"].as_str().unwrap().ends_with("AdmissionPolicy"));
+    let names: Vec<&str> = policies.map(|policy| policy["metadata"]["name"].as_str().unwrap()).collect();
+    let job = all.iter().find(|object| object["kind"] == "Job").unwrap();
+    let arguments = &job["spec"]["template"]["spec"]["containers"][0]["args"];
+    assert!(arguments.to_string().contains(&format!("--policies={}\"", names.join(","))), "{arguments}");
+    let role = all
+        .iter()
+        .find(|object| object["metadata"]["name"].as_str().unwrap().starts_with("policies."))
+        .unwrap();
+    assert_eq!(role["rules"][0]["resourceNames"], serde_json::json!(names));
+}
+
 /// The policies mean the finalizers and annotations that the operator means.
 #[test]
 fn the_policies_name_what_the_operator_does() {

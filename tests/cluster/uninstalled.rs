@@ -157,8 +157,8 @@ async fn an_uninstall_lets_everything_go() {
     // What the end of its Deployment does.
     assert!(operator.terminate().unwrap().success());
     // If the policies stay, they keep the finalizer on what lives; that is no success.
-    let (well, said) =
-        world.prepare_uninstall_but_for(&["--policies", "--timeout"], &["--timeout-seconds=1"]);
+    let (well, said) = world
+        .prepare_uninstall_but_for(&["--policies", "--timeout", "--deployment"], &["--timeout-seconds=1"]);
     assert!(!well && said.contains("uninstall-orphans/living: "), "{said}");
     assert!(world.get("living").unwrap()["metadata"]["finalizers"].is_array());
     assert!(!said.contains("Let go: uninstall-orphans/living"), "{said}");

@@ -276,8 +276,12 @@ fn flux_applies_prunes_and_removes(cluster: &Cluster) {
         state("helmrelease", RELEASE)
             .is_some_and(|release| release["status"].to_string().contains("UninstallFailed"))
     });
-    let logs = cluster.run(&["logs", &format!("job/{RELEASE}-uninstall"), "--namespace", SYSTEM]);
-    assert!(logs.contains("2 VoiceCampaigns are left") && logs.contains(&names[1]), "{logs}");
+    // It is tried again and again, each time by a new Job.
+    let job = format!("job/{RELEASE}-uninstall");
+    until("the log says what is left", &|| {
+        let logs = cluster.kubectl().try_run(&["logs", &job, "--namespace", SYSTEM]).unwrap_or_default();
+        logs.contains("2 VoiceCampaigns are left") && logs.contains(&names[1])
+    });
 
     cluster.kore.add_fault(Fault::delay_delete(None, 3000));
     delete("kustomization", "campaigns");

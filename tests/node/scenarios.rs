@@ -224,8 +224,13 @@ fn an_uninstall_strands_nothing(cluster: &Cluster) {
     cluster.kore.add_fault(Fault::answer_delete(None, 503, ""));
     cluster.delete(&names[..1]);
     cluster.until("Kore was asked", || !cluster.deletes(&names).is_empty());
-    let said = cluster.try_uninstall().unwrap();
-    assert!(names.iter().all(|name| said.contains(&format!("Let go: {CAMPAIGNS}/{name};"))), "{said}");
+    cluster.try_uninstall().unwrap();
+    let events = cluster.json(&["get", "events", "--namespace", CAMPAIGNS]);
+    let is_reported = |name: &String| {
+        let about = |event: &Value| event["involvedObject"]["name"] == *name && event["reason"] == "Orphaned";
+        events["items"].as_array().unwrap().iter().any(about)
+    };
+    assert!(names.iter().all(is_reported), "{events:#}");
     cluster.kore.clear_faults();
     cluster.assert_uninstalled();
     // Nobody is there, and nothing holds anything.

@@ -170,9 +170,7 @@ annotations:
   helm.sh/hook: pre-delete
   helm.sh/hook-weight: {{ index . 1 | quote }}
   helm.sh/hook-delete-policy: before-hook-creation,hook-succeeded
-  {{- with (index . 0).Values.uninstall }}
-  {{- if .showLog }}
-  helm.sh/hook-output-log-policy: {{ ternary "hook-failed,hook-succeeded" "hook-failed" (eq .onRemaining "orphan") }}
-  {{- end }}
+  {{- if (index . 0).Values.uninstall.showLog }}
+  helm.sh/hook-output-log-policy: hook-failed
   {{- end }}
 {{- end -}}

@@ -1,5 +1,5 @@
-//! The effects: one per step. Only here (and in `kube_ext`) is anything written to the API server, and only here is
-//! Kore called.
+//! The effects: one per step. Only here (and in `kube_ext`, and at an uninstall) is anything written to the API server, and only
+//! here is Kore called.
 
 use std::time::{Duration, Instant};
 

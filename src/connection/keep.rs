@@ -294,7 +294,7 @@ impl Namespace {
 }
 
 /// The Secrets that are held for a connection that may not fit its schema.
-pub(super) fn raw_secrets_of(connection: &DynamicObject) -> Vec<String> {
+pub fn raw_secrets_of(connection: &DynamicObject) -> Vec<String> {
     let listed = connection.data["status"]["secretsInUse"].as_array().into_iter().flatten();
     listed.filter_map(|secret| secret.as_str().map(ToOwned::to_owned)).collect()
 }

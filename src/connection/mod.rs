@@ -14,7 +14,7 @@ mod resolve;
 mod status;
 mod users;
 
-pub use keep::{IN_USE, Keeper, Unneeded};
+pub use keep::{IN_USE, Keeper, Unneeded, raw_secrets_of};
 pub use reconcile::{Context, Memory, Watched, error_policy, gone, reconcile, what_matters};
 pub use resolve::Connections;
 pub use status::{ConnectionReason, Known, Verdict, of as status_of};

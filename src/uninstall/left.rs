@@ -9,7 +9,7 @@ use tokio::time::sleep;
 
 use super::PAUSE;
 use crate::api::{KoreConnection, PROTECT, VoiceCampaign};
-use crate::connection::IN_USE;
+use crate::connection::{IN_USE, raw_secrets_of};
 use crate::kube_ext::{Selected, prune};
 
 /// Objects of one page of a list.
@@ -59,8 +59,7 @@ impl Left {
     pub async fn held_connections(&self) -> kube::Result<Vec<DynamicObject>> {
         let mut connections = self.connections().await?;
         connections.retain(|connection| {
-            let secrets = connection.data["status"]["secretsInUse"].as_array();
-            IN_USE.is_on(&connection.metadata) || secrets.is_some_and(|secrets| !secrets.is_empty())
+            IN_USE.is_on(&connection.metadata) || !raw_secrets_of(connection).is_empty()
         });
         Ok(connections)
     }
@@ -105,10 +104,7 @@ impl Left {
         Ok(others
             .flat_map(|other| {
                 let namespace = other.namespace().unwrap_or_default();
-                let secrets = other.data["status"]["secretsInUse"].as_array().cloned().unwrap_or_default();
-                secrets
-                    .into_iter()
-                    .filter_map(move |name| Some((namespace.clone(), name.as_str()?.to_owned())))
+                raw_secrets_of(&other).into_iter().map(move |name| (namespace.clone(), name))
             })
             .collect())
     }

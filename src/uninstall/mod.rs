@@ -79,11 +79,11 @@ pub async fn prepare(uninstall: Uninstall, cluster: kube::Config) -> anyhow::Res
                 println!("{WAYS_OUT}");
                 bail!("{} VoiceCampaigns are left: nothing is uninstalled", campaigns.len());
             }
-            wait_for_connections(&left, until.min(Instant::now() + LETTING_GO)).await?;
+            wait_for_connections(&left, until).await?;
         }
         OnRemaining::DeleteAndWait => {
             delete_all(&left, until).await?;
-            wait_for_connections(&left, until.min(Instant::now() + LETTING_GO)).await?;
+            wait_for_connections(&left, until).await?;
         }
         OnRemaining::Orphan => {
             remove_policies(&client, &uninstall.policies).await?;
@@ -151,6 +151,7 @@ async fn delete_all(left: &Left, until: Instant) -> anyhow::Result<()> {
 
 /// The operator lets connections and Secrets go when no campaign needs them any more.
 async fn wait_for_connections(left: &Left, until: Instant) -> anyhow::Result<()> {
+    let until = until.min(Instant::now() + LETTING_GO);
     loop {
         let held = left.held_connections().await?;
         if held.is_empty() {

@@ -14,7 +14,7 @@ use super::PAUSE;
 use super::left::{Left, name};
 use crate::api::{KoreConnection, VoiceCampaign};
 use crate::campaign::{self, Ground, REMOTE_CAMPAIGN, Reason};
-use crate::connection::{IN_USE, Unneeded};
+use crate::connection::{IN_USE, Unneeded, raw_secrets_of};
 use crate::kube_ext::{AllMayGo, CallError, Events, Finalizer, Kube, Leadership, Note};
 
 /// Takes our finalizers off everything that is left. What the API server refuses is tried again until the time is over: it may not have
@@ -93,15 +93,14 @@ async fn let_connection_go(
     kube: &Kube,
 ) -> Result<bool, CallError> {
     let namespace = object.namespace().unwrap_or_default();
-    let listed = object.data["status"]["secretsInUse"].as_array().into_iter().flatten();
-    let named = &object.data["spec"]["credentialsSecretRef"]["name"];
-    let secrets: BTreeSet<&str> = listed.chain([named]).filter_map(|name| name.as_str()).collect();
+    let named = object.data["spec"]["credentialsSecretRef"]["name"].as_str().map(ToOwned::to_owned);
+    let secrets: BTreeSet<String> = raw_secrets_of(object).into_iter().chain(named).collect();
     let mut changed = false;
     for name in secrets {
-        if of_others.contains(&(namespace.clone(), name.to_owned())) {
+        if of_others.contains(&(namespace.clone(), name.clone())) {
             continue;
         }
-        let Some(secret) = kube.find_metadata::<Secret>(&namespace, name).await? else { continue };
+        let Some(secret) = kube.find_metadata::<Secret>(&namespace, &name).await? else { continue };
         if let Some(patch) = IN_USE.removing(&secret.metadata, Unneeded::as_all_may_go(consent)) {
             kube.patch_metadata(&secret, patch).await?;
             changed = true;

@@ -10,10 +10,9 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
-use sha2::{Digest, Sha256};
 
 use crate::process::{self, Process};
-use crate::{Kubectl, binaries, repository, wait};
+use crate::{Kubectl, binaries, image, repository, wait};
 
 /// Where Flux's objects are, as its own installation has it.
 pub const NAMESPACE: &str = "flux-system";
@@ -151,7 +150,7 @@ impl Flux {
             .arg(folder);
         process::run(tar)?;
         let bytes = fs::read(&unnamed)?;
-        let digest: String = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+        let digest = image::digest(&bytes);
         let path = format!("{digest}.tar.gz");
         fs::rename(unnamed, self.folder.path().join(&path))?;
         let now = jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string();

@@ -150,7 +150,7 @@ fn add<W: Write>(archive: &mut tar::Builder<W>, path: &str, bytes: &[u8], mode: 
     Ok(())
 }
 
-fn digest(bytes: &[u8]) -> String {
+pub(crate) fn digest(bytes: &[u8]) -> String {
     Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 

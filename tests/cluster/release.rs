@@ -78,4 +78,11 @@ impl World {
         })
         .unwrap();
     }
+
+    /// How many policies and bindings of this release there are.
+    pub fn policies(&self) -> usize {
+        let kinds = "validatingadmissionpolicies,validatingadmissionpolicybindings,mutatingadmissionpolicies,mutatingadmissionpolicybindings";
+        let all = self.kubectl.try_run(&["get", kinds, "--output=name"]).unwrap();
+        all.lines().filter(|name| name.ends_with(&format!(".{}", self.namespace))).count()
+    }
 }

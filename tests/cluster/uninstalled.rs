@@ -48,12 +48,6 @@ impl World {
         self.helm().run(&["uninstall", RELEASE, "--namespace", &self.namespace, "--no-hooks"]).unwrap();
     }
 
-    fn policies(&self) -> usize {
-        let kinds = "validatingadmissionpolicies,validatingadmissionpolicybindings,mutatingadmissionpolicies,mutatingadmissionpolicybindings";
-        let all = self.kubectl.try_run(&["get", kinds, "--output=name"]).unwrap();
-        all.lines().filter(|name| name.ends_with(&format!(".{}", self.namespace))).count()
-    }
-
     fn assert_nothing_is_held(&self) {
         let finalizers = r#"--output=jsonpath={range .items[*]}{.kind} {.metadata.name} {.metadata.finalizers}{"\n"}{end}"#;
         let all = self.run(&["get", "vcamp,kconn,secrets", finalizers]);

@@ -20,6 +20,8 @@ playground: ## Start a control plane, a simulated Kore and the operator, and lea
 # The tests on the control plane mostly wait: more of them at once than there are cores.
 .PHONY: test
 test: ## Run all tests on a real control plane, and the quick lane of the faults
+	@$(CARGO) build --locked --workspace --bins
+	@$(PROGRAMS)/programs
 	RUST_TEST_THREADS=6 $(CARGO) test --workspace --locked
 
 .PHONY: test-helm

@@ -131,6 +131,19 @@ pub fn gitops(name: &str) -> Result<PathBuf> {
     }
 }
 
+/// Builds what the tests on a control plane need, all but the programs of a node: what is built while tests run takes their time.
+///
+/// # Errors
+/// If one can't be built.
+pub fn build() -> Result<()> {
+    for set in [CONTROL_PLANE, HELM_4, HELM_3, KSTATUS, ARGO_CD] {
+        for (name, ..) in set.programs {
+            set.find(name, None)?;
+        }
+    }
+    Ok(())
+}
+
 /// helm-docs.
 ///
 /// # Errors
@@ -157,8 +170,9 @@ impl Set {
     /// Builds what is missing; says what it does, because it takes minutes the first time.
     fn cache(&self) -> Result<PathBuf> {
         static BUILT: Mutex<BTreeMap<&str, PathBuf>> = Mutex::new(BTreeMap::new());
-        let mut built = BUILT.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(folder) = built.get(self.module) {
+        // Not held during a build: it would hold up who needs another program.
+        let built = || BUILT.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(folder) = built().get(self.module) {
             return Ok(folder.clone());
         }
         let module = repository().join("testbed").join(self.module);
@@ -170,7 +184,7 @@ impl Set {
         let key: String = Sha256::digest(&sources).iter().take(8).map(|byte| format!("{byte:02x}")).collect();
         let folder = user_cache()?.join("voicecampaign-testbed").join(key);
         fs::create_dir_all(&folder)?;
-        // Two builds at once would only wait for each other's memory.
+        // One build of it at a time, among processes and threads.
         let lock = fs::File::create(folder.join("lock"))?;
         let _lock = Flock::lock(lock, FlockArg::LockExclusive).map_err(|(_, error)| error)?;
         let missing: Vec<_> =
@@ -184,7 +198,7 @@ impl Set {
             );
             self.build(&module, &folder, name, package)?;
         }
-        built.insert(self.module, folder.clone());
+        built().insert(self.module, folder.clone());
         Ok(folder)
     }
 

@@ -23,11 +23,14 @@ pub(crate) const START: Duration = Duration::from_secs(60);
 const FOLDER_PREFIX: &str = "voicecampaign-testbed-";
 /// Name of the administrator's kubeconfig.
 const ADMINISTRATOR: &str = "admin";
-/// Every read and write of our kinds, of events, Secrets and leases, so that tests can count what the operator asks for.
+/// Every read and write of our kinds, of events, Secrets and leases, so that tests can count what the operator asks for; and what else a
+/// Pod asks for when the operator is uninstalled.
 const AUDIT_POLICY: &str = r#"{"apiVersion": "audit.k8s.io/v1", "kind": "Policy", "omitStages": ["RequestReceived"], "rules": [
   {"level": "Metadata", "resources": [
     {"group": "voicecampaign.dev"}, {"group": "events.k8s.io"}, {"group": "", "resources": ["events", "secrets"]},
     {"group": "coordination.k8s.io"}]},
+  {"level": "Metadata", "userGroups": ["system:serviceaccounts"], "resources": [
+    {"group": "admissionregistration.k8s.io"}, {"group": "apps", "resources": ["deployments"]}, {"group": "", "resources": ["namespaces"]}]},
   {"level": "None"}]}"#;
 
 /// A running control plane. Dropping it ends it; its folder with the logs stays until the next

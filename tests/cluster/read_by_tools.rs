@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::path::PathBuf;
 use std::process::{Child, Stdio};
-use std::time::Duration;
 
 use kore_simulator::{Behaviour, Fault, Outcome};
 use serde_json::{Value, json};
@@ -164,6 +163,8 @@ const SCENARIOS: [Scenario; 18] = [
 
 /// The one that an instance with a selector works in.
 const SELECTED: &str = "read-unselected";
+/// An annotation of what is marked when everything has been done.
+const MARK: &str = "example.com/recorded";
 /// Where things do not fit their schema, at last.
 const MISFIT: &str = "read-misfit";
 
@@ -195,11 +196,13 @@ struct Recorder {
 }
 
 impl Recorder {
-    fn start(plane: &ControlPlane) -> Self {
+    /// In this namespace, or in all.
+    fn start(plane: &ControlPlane, namespace: Option<&str>) -> Self {
         let kubectl = plane.kubectl().unwrap();
+        let scope = namespace.map_or("--all-namespaces".to_owned(), |name| format!("--namespace={name}"));
         let watches = ["vcamp", "kconn"].map(|kind| {
-            let path = plane.folder().join(format!("recorded-{kind}.json"));
-            let arguments = ["get", kind, "--all-namespaces", "--watch", "--output=json"];
+            let path = plane.folder().join(format!("recorded-{kind}{scope}.json"));
+            let arguments = ["get", kind, &scope, "--watch", "--output=json"];
             let watch = kubectl
                 .command(&arguments)
                 .stdout(Stdio::from(File::create(&path).unwrap()))
@@ -210,8 +213,16 @@ impl Recorder {
         Self { watches: watches.into() }
     }
 
-    fn finish(self) -> Vec<Value> {
+    /// All that was there before now: of each kind one object is marked, and the mark waited for.
+    fn finish(self, campaign: (&World, &str), connection: &World) -> Vec<Value> {
+        let (world, name) = campaign;
+        world.run(&["annotate", "vcamp", name, &format!("{MARK}=")]);
+        connection.run(&["annotate", "kconn", "production", &format!("{MARK}=")]);
         let read = |(mut watch, path): (Child, PathBuf)| {
+            wait::until("all is recorded", PATIENCE, || {
+                Ok(std::fs::read_to_string(&path)?.contains(MARK).then_some(()))
+            })
+            .unwrap();
             watch.kill().unwrap();
             watch.wait().unwrap();
             let text = std::fs::read_to_string(path).unwrap();
@@ -219,6 +230,7 @@ impl Recorder {
             serde_json::Deserializer::from_str(&text)
                 .into_iter()
                 .map_while(Result::ok)
+                .filter(|object: &Value| object["metadata"]["annotations"][MARK].is_null())
                 .collect::<Vec<Value>>()
         };
         self.watches.into_iter().flat_map(read).collect()
@@ -233,7 +245,7 @@ async fn record() -> Vec<Value> {
         worlds.push(World::connected_on(plane, name).await);
     }
     let misfit = World::connected_on(plane, MISFIT).await;
-    let recorder = Recorder::start(plane);
+    let recorder = Recorder::start(plane, None);
     let operate = |namespaces: &[&str], more: &[&str]| {
         let mut options = Options::new(env!("CARGO_BIN_EXE_voicecampaign-operator").into());
         options.arguments = vec![format!("--watch-namespaces={}", namespaces.join(","))];
@@ -251,9 +263,13 @@ async fn record() -> Vec<Value> {
             }
         });
     }
+    let world = |name: &str| &worlds[SCENARIOS.iter().position(|scenario| scenario.0 == name).unwrap()];
+    let mut recorded = recorder.finish((world("read-astray"), "astray"), world("read-idle"));
+    // Watches end some time after a definition has changed.
     for kinds in ["voicecampaigns", "koreconnections"] {
         loosen(&misfit.kubectl, kinds);
     }
+    let recorder = Recorder::start(plane, Some(MISFIT));
     let mut campaign = misfit.campaign("misfit", &json!({}));
     campaign["spec"]["suspend"] = json!("perhaps");
     misfit.apply(&campaign);
@@ -269,8 +285,8 @@ async fn record() -> Vec<Value> {
     wait_for_connection(&misfit, "Invalid");
     misfit.apply(&misfit.campaign("of-misfit", &json!({})));
     misfit.wait_for_reason("of-misfit", "ConnectionInvalid");
-    std::thread::sleep(Duration::from_secs(1));
-    recorder.finish()
+    recorded.extend(recorder.finish((&misfit, "of-misfit"), &misfit));
+    recorded
 }
 
 /// Where the scripts for Argo CD are, as in its own repository.

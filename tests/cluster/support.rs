@@ -48,9 +48,12 @@ pub fn start_plane() -> ControlPlane {
 /// Makes a definition let everything pass, as an older one might.
 pub fn loosen(kubectl: &Kubectl, kinds: &str) {
     let crd = format!("crd/{kinds}.voicecampaign.dev");
+    let mut anything = json!({"type": "object", "x-kubernetes-preserve-unknown-fields": true});
+    let mut status = anything.clone();
+    status["default"] = json!({"observedGeneration": -1});
+    anything["properties"] = json!({"status": status});
     let loose = json!([{"op": "remove", "path": "/spec/versions/0/selectableFields"},
-        {"op": "replace", "path": "/spec/versions/0/schema/openAPIV3Schema",
-         "value": {"type": "object", "x-kubernetes-preserve-unknown-fields": true}}]);
+        {"op": "replace", "path": "/spec/versions/0/schema/openAPIV3Schema", "value": anything}]);
     kubectl.try_run(&["patch", &crd, "--type=json", "-p", &loose.to_string()]).unwrap();
 }
 

@@ -21,7 +21,17 @@ struct Mutant {
     tests: &'static [&'static str],
 }
 
+impl Mutant {
+    fn is_in_the_source(&self) -> Result<()> {
+        let source = std::fs::read_to_string(repository().join(self.file))?;
+        let times = source.matches(self.from).count();
+        ensure!(times == 1, "{}: {} is {times} times in {}, not once", self.name, self.from, self.file);
+        Ok(())
+    }
+}
+
 const DECISION: &[&str] = &["--test", "decision"];
+const POLICIES: &str = "charts/voicecampaign-operator/templates/admission-policies.yaml";
 
 const MUTANTS: &[Mutant] = &[
     Mutant {
@@ -234,9 +244,86 @@ const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "in-use put on too late",
         file: "src/campaign/decide/life.rs",
-        from: "            Connection::Usable(_) | Connection::Unusable(_) => Step::Protect,",
-        to: "            Connection::Usable(_) | Connection::Unusable(_) => Step::AddFinalizer,",
+        from: "        return protection(observed).unwrap_or(Step::AddFinalizer).into();",
+        to: "        return Step::AddFinalizer.into();",
         tests: DECISION,
+    },
+    Mutant {
+        name: "in-use not put on for what has its finalizer from birth",
+        file: "src/campaign/decide/deletion.rs",
+        from: "    if let Some(step) = protection(observed).filter(|_| is_new(object)) {",
+        to: "    if let Some(step) = protection(observed).filter(|_| is_new(object) && false) {",
+        tests: DECISION,
+    },
+    Mutant {
+        name: "no finalizer at creation",
+        file: POLICIES,
+        from: "operations: [CREATE, UPDATE]",
+        to: "operations: [UPDATE]",
+        tests: &["--test", "cluster", "guarded::a_finalizer_is_not_stripped_by_hand"],
+    },
+    Mutant {
+        name: "everybody taken for the operator",
+        file: "charts/voicecampaign-operator/templates/_helpers.tpl",
+        from: "request.userInfo.username == 'system:serviceaccount:'",
+        to: "request.userInfo.username != 'system:serviceaccount:'",
+        tests: &["--test", "cluster", "guarded::a_finalizer_is_not_stripped_by_hand"],
+    },
+    Mutant {
+        name: "a written object loses its finalizer",
+        file: POLICIES,
+        from: "        request.operation == 'CREATE' || {{ printf $removed \"'voicecampaign.dev/remote-campaign'\" }}",
+        to: "        request.operation == 'CREATE'",
+        tests: &["--test", "cluster", "guarded::a_replaced_object_keeps_its_finalizer"],
+    },
+    Mutant {
+        name: "a finalizer put on what is being deleted",
+        file: POLICIES,
+        from: "request.operation == 'CREATE' || !has(oldObject.metadata.deletionTimestamp)",
+        to: "true",
+        tests: &["--test", "cluster", "guarded::"],
+    },
+    Mutant {
+        name: "policies that outlive the operator",
+        file: "charts/voicecampaign-operator/templates/_helpers.tpl",
+        from: "parameterNotFoundAction: Allow",
+        to: "parameterNotFoundAction: Deny",
+        tests: &["--test", "cluster", "guarded::policies_without_an_operator_do_nothing"],
+    },
+    Mutant {
+        name: "the protected deleted",
+        file: POLICIES,
+        from: "['voicecampaign.dev/protect'] == 'true'",
+        to: "['voicecampaign.dev/protect'] == 'yes'",
+        tests: &["--test", "cluster", "guarded::a_protected_campaign_is_not_deleted"],
+    },
+    Mutant {
+        name: "uninstalled with campaigns left",
+        file: "src/uninstall/mod.rs",
+        from: "            if !campaigns.is_empty() {",
+        to: "            if campaigns.len() > 1_000 {",
+        tests: &["--test", "cluster", "uninstalled::an_uninstall_with_campaigns_left_is_refused"],
+    },
+    Mutant {
+        name: "an uninstall that does not wait",
+        file: "src/uninstall/mod.rs",
+        from: "        if campaigns.is_empty() {",
+        to: "        if campaigns.is_empty() || !told.is_empty() {",
+        tests: &["--test", "cluster", "uninstalled::an_uninstall_deletes_and_waits"],
+    },
+    Mutant {
+        name: "the policies left behind by an uninstall",
+        file: "src/uninstall/mod.rs",
+        from: "    remove_policies(&client, &uninstall.policies).await?;\n    println!",
+        to: "    println!",
+        tests: &["--test", "cluster", "uninstalled::an_uninstall_with_campaigns_left_is_refused"],
+    },
+    Mutant {
+        name: "let go, though a policy put it on again",
+        file: "src/uninstall/release.rs",
+        from: "    if finalizer.is_on(&written.metadata) {",
+        to: "    if false && finalizer.is_on(&written.metadata) {",
+        tests: &["--test", "cluster", "uninstalled::an_uninstall_lets_everything_go"],
     },
     Mutant {
         name: "shared campaign deleted",
@@ -273,11 +360,7 @@ fn main() -> Result<ExitCode> {
         |mutant: &&Mutant| filter.as_ref().is_none_or(|filter| mutant.name.contains(filter.as_str()));
     let mutants: Vec<&Mutant> = MUTANTS.iter().filter(wanted).collect();
     ensure!(!mutants.is_empty(), "no mutant of this name");
-    for mutant in &mutants {
-        let source = std::fs::read_to_string(repository().join(mutant.file))?;
-        let times = source.matches(mutant.from).count();
-        ensure!(times == 1, "{}: {} is {times} times in {}, not once", mutant.name, mutant.from, mutant.file);
-    }
+    mutants.iter().try_for_each(|mutant| mutant.is_in_the_source())?;
     let tree = Tree::copy()?;
     let mut caught = 0;
     for mutant in &mutants {
@@ -382,4 +465,20 @@ fn copy(from: &Path, to: &Path) -> Result<()> {
     }
     std::fs::copy(from, to).with_context(|| to.display().to_string())?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Who changes a protection changes its mutant, too.
+    #[test]
+    fn every_mutant_is_in_the_source() {
+        let strays: Vec<String> = MUTANTS
+            .iter()
+            .filter_map(|mutant| mutant.is_in_the_source().err())
+            .map(|error| error.to_string())
+            .collect();
+        assert!(strays.is_empty(), "{strays:#?}");
+    }
 }

@@ -34,7 +34,7 @@ image: ## Build the operator's image without Docker, into target/image
 	@$(CARGO) run --quiet --locked --package testbed --bin image
 
 .PHONY: test-cluster
-test-cluster: ## Run the operator in Pods on a real node (6 min, once built; needs root and Debian packages, which it names)
+test-cluster: ## Run the operator in Pods on a real node (9 min, once built; needs root and Debian packages, which it names)
 	$(CARGO) test --locked --test node
 
 .PHONY: test-faults

@@ -280,8 +280,8 @@ const MUTANTS: &[Mutant] = &[
         name: "a finalizer put on what is being deleted",
         file: POLICIES,
         from: "request.operation == 'CREATE' || !has(oldObject.metadata.deletionTimestamp)",
-        to: "true",
-        tests: &["--test", "cluster", "guarded::"],
+        to: r#""true""#,
+        tests: &["--test", "cluster", "guarded::a_finalizer_is_not_stripped_by_hand"],
     },
     Mutant {
         name: "policies that outlive the operator",

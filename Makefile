@@ -22,7 +22,7 @@ playground: ## Start a control plane, a simulated Kore and the operator, and lea
 test: ## Run all tests on a real control plane, and the quick lane of the faults
 	@$(CARGO) build --locked --workspace --bins
 	@$(PROGRAMS)/programs
-	RUST_TEST_THREADS=6 $(CARGO) test --workspace --locked
+	RUST_TEST_THREADS=4 $(CARGO) test --workspace --locked
 
 .PHONY: test-helm
 test-helm: ## Run the tests of the chart alone, with helm 3 and 4

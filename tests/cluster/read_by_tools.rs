@@ -69,15 +69,15 @@ const SCENARIOS: [Scenario; 18] = [
     }),
     ("read-waiting", |world| {
         world.run(&["delete", "kconn", "production"]);
-        world.create_connection(2, 10);
+        // One call a minute: there is none left for the third.
+        world.create_connection(1, 10);
         world.create_campaign("renewal", &json!({}));
         world.wait_for_reason("renewal", "CampaignFound");
         for name in ["second", "third"] {
             world.create_campaign(name, &json!({}));
             world.delete(name);
         }
-        world.wait_for_gone_or("third", |object| ready(object)["reason"] == "WaitingForQuota");
-        world.wait_for("third", "WaitingForQuota", |object| ready(object)["reason"] == "WaitingForQuota");
+        world.wait_for_reason("third", "WaitingForQuota");
         world.run(&["delete", "kconn", "production", "--wait=false"]);
         wait_for_connection(world, "InUse");
     }),

@@ -136,7 +136,10 @@ pub fn gitops(name: &str) -> Result<PathBuf> {
 /// # Errors
 /// If one can't be built.
 pub fn build() -> Result<()> {
-    for set in [CONTROL_PLANE, HELM_4, HELM_3, KSTATUS, ARGO_CD] {
+    for (name, ..) in CONTROL_PLANE.programs {
+        control_plane(name)?;
+    }
+    for set in [HELM_4, HELM_3, KSTATUS, ARGO_CD] {
         for (name, ..) in set.programs {
             set.find(name, None)?;
         }

@@ -211,6 +211,11 @@ pub struct DeletionStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next_attempt_at: Option<Time>,
 
+    /// Since when the deletion is held, because calls to its account fail whatever the campaign, or because Kore refuses
+    /// the credentials. One call at a time tries whether that has ended; whose turn that is has a `nextAttemptAt`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub held_since: Option<Time>,
+
     /// What came back on the last DELETE request.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_answer: Option<LastAnswer>,

@@ -1,24 +1,30 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
 
 use jiff::{SignedDuration, Timestamp};
 use kube::runtime::reflector::ObjectRef;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::context::Watched;
+use super::even_clock::EvenClock;
+use super::seats::{self, Room, Seats};
 use super::status;
-use crate::kore::{Account, Failure, FailureKind};
+use crate::kore::{Account, Failure, FailureKind, Target};
 use crate::kube_ext::Wake;
-use crate::pacing::{AccountClock, Charge, Health, Place, Turn};
+use crate::pacing::{self, Charge, Consequence, Evidence, Heard, Holder, Past, Place, Request, Turn};
 
-/// Calls to one account under way at once. First come, first served; so a hanging account holds up only itself.
-const SEATS: usize = 16;
+/// Calls to one account under way at once: few until a DELETE has worked lately, so that a campaign that fails, or many,
+/// are noticed by few calls. Twice as many as one app's, whose credentials nobody has accepted yet, can take.
+const OF_AN_ACCOUNT: Room = Room { few: 2 * OF_CREDENTIALS.few, many: 16 };
+/// The same with the same credentials, until the service has accepted them. Two, so that one call that hangs does not
+/// hold up the first answer.
+const OF_CREDENTIALS: Room = Room { few: 2, many: 16 };
 /// Calls under way to all accounts together: each has a connection of its own. More accounts than have room for all of their
 /// calls share it, first come, first served; one in trouble takes a single one, for its probe.
 const SEATS_IN_ALL: usize = 256;
-/// A clock that was put forward or back by more than this is noticed.
-const JUMP: SignedDuration = SignedDuration::from_secs(1);
+
+/// The account's clock, and those of its credentials, for objects by their uids.
+type Paced = pacing::Account<String, CredentialsKey>;
 
 /// The accounts that are called: a clock and seats for each, whatever connection or namespace a campaign comes from.
 pub struct Accounts {
@@ -31,26 +37,44 @@ pub struct Accounts {
 pub struct Gate {
     account: Account,
     queue: Mutex<Queue>,
-    seats: Arc<Semaphore>,
+    seats: Arc<Seats>,
     seats_in_all: Arc<Semaphore>,
     wake: Arc<Wake<Watched>>,
 }
 
 /// The right to one of the calls under way.
 pub struct Seat {
-    _of_the_account: OwnedSemaphorePermit,
+    _with_the_credentials: seats::Seat,
+    _of_the_account: seats::Seat,
     _of_all: OwnedSemaphorePermit,
 }
 
-/// The clock of an account, and whom to wake.
+/// The clocks of an account and of its credentials, and whom to wake.
 struct Queue {
     /// Keyed by the uid of the object that calls, or the name of what is read for many.
-    clock: AccountClock<String>,
+    account: Paced,
     objects: HashMap<String, ObjectRef<Watched>>,
-    /// What Kore has said when the trouble of the account began.
-    trouble: Option<Arc<str>>,
-    /// The clock of the account runs evenly, whatever is done to the machine's: it was this time then.
-    then: (Instant, Timestamp),
+    seats: HashMap<CredentialsKey, Arc<Seats>>,
+    /// What Kore has said when the trouble of the account began (`None`), or when it began to refuse credentials.
+    trouble: HashMap<Option<CredentialsKey>, Arc<str>>,
+    /// What the statuses say of the time before is taken in.
+    inherited: bool,
+    /// The time of the account.
+    time: EvenClock,
+}
+
+/// With which credentials an account is called: a hash of them (of this process alone), and the header `iid`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct CredentialsKey {
+    hash: u64,
+    iid: Option<String>,
+}
+
+impl CredentialsKey {
+    /// Those of a target.
+    pub fn of(target: &Target) -> Self {
+        Self { hash: target.credentials_hash(), iid: target.iid.clone() }
+    }
 }
 
 /// Who wants to call.
@@ -62,8 +86,21 @@ pub struct Caller {
     pub object: ObjectRef<Watched>,
     /// The place in the queue.
     pub place: Place,
-    /// Whether its status promises a time.
-    pub promised: bool,
+    /// The time that its status promises, if it waits for the quota.
+    pub promised: Option<Timestamp>,
+    /// With which credentials.
+    pub credentials: CredentialsKey,
+}
+
+/// What was called.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Operation {
+    /// A DELETE.
+    Delete,
+    /// A GET of a campaign whose DELETE was sent.
+    Look,
+    /// Another GET, or a page of a listing.
+    Read,
 }
 
 impl Accounts {
@@ -85,7 +122,7 @@ impl Accounts {
             Arc::new(Gate {
                 account: account.clone(),
                 queue: Mutex::default(),
-                seats: Arc::new(Semaphore::new(SEATS)),
+                seats: Seats::new(OF_AN_ACCOUNT),
                 seats_in_all: self.seats.clone(),
                 wake: self.wake.clone(),
             })
@@ -95,110 +132,153 @@ impl Accounts {
 }
 
 impl Gate {
-    /// A seat for one call; waits until one is free.
-    fn seat(&self) -> impl Future<Output = Option<Seat>> + use<> {
-        let (own, all) = (self.seats.clone(), self.seats_in_all.clone());
-        // The semaphores are never closed.
-        async {
-            let own = own.acquire_owned().await.ok()?;
-            Some(Seat { _of_the_account: own, _of_all: all.acquire_owned().await.ok()? })
+    /// Takes in, once, what the statuses of the account's objects say of the time before this process.
+    pub fn inherit(&self, per_minute: usize, past: impl FnOnce() -> Past) {
+        if std::mem::replace(&mut self.queue().inherited, true) {
+            return;
         }
+        let past = past();
+        let mut queue = self.queue();
+        let (now, _) = queue.time.now();
+        queue.account.inherit(&past, now, per_minute);
+    }
+
+    /// A seat for one call; waits until one is free.
+    async fn seat(&self, credentials: &CredentialsKey) -> Option<Seat> {
+        let with_the_credentials = self.queue().seats(credentials);
+        let with_the_credentials = with_the_credentials.seat().await?;
+        let of_the_account = self.seats.clone().seat().await?;
+        // The semaphore is never closed.
+        let of_all = self.seats_in_all.clone().acquire_owned().await.ok()?;
+        Some(Seat {
+            _with_the_credentials: with_the_credentials,
+            _of_the_account: of_the_account,
+            _of_all: of_all,
+        })
     }
 
     /// A seat for a call that could wait, if one is free and nobody waits for it.
-    pub fn free_seat(&self) -> Option<Seat> {
-        let own = self.seats.clone().try_acquire_owned().ok()?;
-        Some(Seat { _of_the_account: own, _of_all: self.seats_in_all.clone().try_acquire_owned().ok()? })
+    pub fn free_seat(&self, credentials: &CredentialsKey) -> Option<Seat> {
+        Some(Seat {
+            _with_the_credentials: self.queue().seats(credentials).free_seat()?,
+            _of_the_account: self.seats.clone().free_seat()?,
+            _of_all: self.seats_in_all.clone().try_acquire_owned().ok()?,
+        })
     }
 
     /// A seat for a call that may be made now, waits until one is free; or when to come again.
     pub async fn seat_in_turn(&self, caller: &Caller, per_minute: usize) -> Result<Option<Seat>, Turn> {
-        match self.turn(caller, per_minute, AccountClock::ask) {
-            Turn::Go => Ok(self.seat().await),
+        match self.turn(caller, per_minute, pacing::Account::ask) {
+            Turn::Go => Ok(self.seat(&caller.credentials).await),
             later => Err(later),
         }
     }
 
     /// Counts a call that is made now, or tells when to come again; the caller's place in the queue is kept.
     pub fn claim(&self, caller: &Caller, per_minute: usize) -> Turn {
-        self.turn(caller, per_minute, AccountClock::claim)
+        self.turn(caller, per_minute, pacing::Account::claim)
     }
 
     fn turn(
         &self,
         caller: &Caller,
         per_minute: usize,
-        ask: impl FnOnce(&mut AccountClock<String>, &String, Place, Timestamp, usize) -> Turn,
+        ask: impl FnOnce(&mut Paced, &Request<'_, String, CredentialsKey>, Timestamp) -> Turn,
     ) -> Turn {
         let mut queue = self.queue();
-        let (now, ahead) = queue.now();
-        if caller.promised {
-            queue.clock.inherit(&caller.id, now, per_minute);
-        }
-        let turn = ask(&mut queue.clock, &caller.id, caller.place, now, per_minute);
+        let (now, ahead) = queue.time.now();
+        let turn = ask(&mut queue.account, &caller.request(per_minute, ahead), now);
         queue.keep(caller, turn);
+        let moved_up = queue.account.moved_up();
+        self.wake(&queue, &moved_up);
         shifted(turn, ahead)
     }
 
-    /// Counts a call that could wait, or tells when to ask again.
+    /// Counts a call that could wait, or tells when to ask again. It has no place in the queue.
     pub fn claim_spare(&self, caller: &Caller, per_minute: usize) -> Turn {
         let mut queue = self.queue();
-        let (now, ahead) = queue.now();
-        shifted(queue.clock.claim_spare(&caller.id, now, per_minute), ahead)
+        let (now, ahead) = queue.time.now();
+        shifted(queue.account.claim_spare(&caller.request(per_minute, ahead), now), ahead)
     }
 
-    /// Takes a place in the queue while the account is in trouble; `None` if it is not.
-    pub fn held(&self, caller: &Caller) -> Option<Turn> {
+    /// Takes a place in the queue while the account is in trouble, or the credentials are refused; `None` otherwise.
+    pub fn held(&self, caller: &Caller, per_minute: usize) -> Option<Turn> {
         let mut queue = self.queue();
-        let (now, ahead) = queue.now();
-        let turn = queue.clock.held(&caller.id, caller.place, now)?;
+        let (now, ahead) = queue.time.now();
+        let turn = queue.account.held(&caller.request(per_minute, ahead), now)?;
         queue.keep(caller, turn);
         Some(shifted(turn, ahead))
     }
 
-    /// Takes in what the outcome of a call says of the whole account, and says whom a failure is charged to. A pause that the
-    /// service asked for holds for all.
-    pub fn heard<T>(&self, caller: &Caller, outcome: &Result<T, Failure>) -> Charge {
+    /// Takes in what the outcome of a call says of the account and of the credentials, and says whom a failure is charged
+    /// to.
+    pub fn heard<T>(&self, caller: &Caller, operation: Operation, outcome: &Result<T, Failure>) -> Charge {
         let mut queue = self.queue();
-        let (now, _) = queue.now();
-        let failure = outcome.as_ref().err();
-        if let Some(pause) = failure.and_then(|failure| SignedDuration::try_from(failure.retry_after?).ok()) {
-            queue.clock.cool_down(now + pause);
+        let (now, _) = queue.time.now();
+        let (failure, fresh) = (outcome.as_ref().err(), caller.place.is_fresh());
+        let heard = heard(operation, fresh, failure);
+        match heard.account {
+            Evidence::Works => self.seats.worked(),
+            Evidence::DeleteFailed { .. } => self.seats.failed(),
+            Evidence::Readable | Evidence::ReadFailed { .. } | Evidence::Nothing => {}
         }
-        let throttled = failure.is_some_and(|failure| failure.kind == FailureKind::Throttled);
-        if throttled {
-            queue.clock.refused(now);
+        match heard.credentials {
+            Evidence::Works | Evidence::Readable => queue.seats(&caller.credentials).worked(),
+            Evidence::DeleteFailed { .. } | Evidence::ReadFailed { .. } => {
+                queue.seats(&caller.credentials).failed()
+            }
+            Evidence::Nothing => {}
         }
-        let (charge, woken) = queue.clock.heard(&caller.id, failure.map_or(Health::Well, health), now);
-        let Account { host, account_id } = &self.account;
-        if queue.clock.in_trouble_since().is_none() && queue.trouble.take().is_some() {
-            tracing::info!(host, account_id, waiting = woken.len(), "The account works again");
-        } else if let (Some(failure), None, Some(_)) =
-            (failure, &queue.trouble, queue.clock.in_trouble_since())
-        {
-            let http_status = failure.answer.http_status;
-            let said = status::in_words(http_status.map(i32::from), &failure.answer.message);
-            tracing::warn!(
-                host,
-                account_id,
-                said,
-                "Calls to the account fail; it is probed until one succeeds"
-            );
-            queue.trouble = Some(said.into());
-        }
+        let Consequence { charge, woken } = queue.account.heard(&caller.id, &caller.credentials, heard, now);
+        self.tell(&mut queue, caller, failure, woken.len());
         self.wake(&queue, &woken);
-        if throttled { Charge::Account } else { charge }
+        charge
     }
 
-    /// What Kore has said when the trouble of the account began, if it is in trouble.
-    pub fn trouble(&self) -> Option<Arc<str>> {
-        self.queue().trouble.clone()
+    /// Logs that trouble begins or ends.
+    fn tell(&self, queue: &mut Queue, caller: &Caller, failure: Option<&Failure>, waiting: usize) {
+        let Account { host, account_id } = &self.account;
+        let of_the_account = (None, queue.account.is_in_trouble(), "Calls to the account");
+        let credentials = Some(caller.credentials.clone());
+        let refused = queue.account.is_refused(&caller.credentials);
+        for (of, in_trouble, what) in [of_the_account, (credentials, refused, "Calls with these credentials")]
+        {
+            let known = queue.trouble.contains_key(&of);
+            if known && !in_trouble {
+                queue.trouble.remove(&of);
+                tracing::info!(host, account_id, waiting, "{what} work again");
+            } else if let (false, true, Some(failure)) = (known, in_trouble, failure) {
+                let said = said(failure);
+                tracing::warn!(
+                    host,
+                    account_id,
+                    said,
+                    "{what} fail; one at a time is made until one succeeds"
+                );
+                queue.trouble.insert(of, said.into());
+            }
+        }
+    }
+
+    /// What Kore has said when the trouble began that holds this turn, if one does.
+    pub fn trouble(&self, caller: &Caller, turn: Turn) -> Option<Arc<str>> {
+        let of = match turn {
+            Turn::Held { of: Holder::Account, .. } => None,
+            Turn::Held { of: Holder::Credentials, .. } => Some(caller.credentials.clone()),
+            Turn::Go | Turn::At(_) => return None,
+        };
+        self.queue().trouble.get(&of).cloned()
+    }
+
+    /// Whether nobody knows if the account can be read, while DELETEs fail: a look tells most then.
+    pub fn wants_a_look(&self) -> bool {
+        self.queue().account.wants_a_look()
     }
 
     /// An object needs no call any more.
     fn forget(&self, uid: &str) {
         let mut queue = self.queue();
-        let woken = queue.clock.release(&uid.to_owned());
+        let woken = queue.account.release(&uid.to_owned());
         queue.objects.remove(uid);
         self.wake(&queue, &woken);
     }
@@ -213,21 +293,39 @@ impl Gate {
     }
 }
 
+impl Caller {
+    fn request(&self, quota: usize, ahead: SignedDuration) -> Request<'_, String, CredentialsKey> {
+        let Self { id, object: _, place, promised, credentials } = self;
+        let promised = promised.map(|promised| promised - ahead);
+        Request { caller: id, credentials, place: *place, promised, quota }
+    }
+}
+
+fn said(failure: &Failure) -> String {
+    status::in_words(failure.answer.http_status.map(i32::from), &failure.answer.message)
+}
+
 impl Default for Queue {
     fn default() -> Self {
-        let then = (Instant::now(), Timestamp::now());
-        Self { clock: AccountClock::default(), objects: HashMap::new(), trouble: None, then }
+        Self {
+            account: Paced::default(),
+            objects: HashMap::new(),
+            seats: HashMap::new(),
+            trouble: HashMap::new(),
+            inherited: false,
+            time: EvenClock::new(),
+        }
     }
 }
 
 impl Queue {
-    /// The time by the account's clock, and how far the machine's is ahead of it.
-    fn now(&mut self) -> (Timestamp, SignedDuration) {
-        let (instant, timestamp) = self.then;
-        let now = timestamp + SignedDuration::try_from(instant.elapsed()).unwrap_or(SignedDuration::MAX);
-        let ahead = Timestamp::now().duration_since(now);
-        // Below that it is the drift of a clock that is being set right.
-        (now, if ahead.abs() > JUMP { ahead } else { SignedDuration::ZERO })
+    /// Room for the calls with these credentials. What is in nobody's hands, and new, needs not to be kept.
+    fn seats(&mut self, credentials: &CredentialsKey) -> Arc<Seats> {
+        if !self.seats.contains_key(credentials) {
+            let Self { seats, account, .. } = self;
+            seats.retain(|known, _| account.knows(known));
+        }
+        self.seats.entry(credentials.clone()).or_insert_with(|| Seats::new(OF_CREDENTIALS)).clone()
     }
 
     fn keep(&mut self, caller: &Caller, turn: Turn) {
@@ -245,23 +343,111 @@ fn shifted(turn: Turn, ahead: SignedDuration) -> Turn {
     match turn {
         Turn::Go => Turn::Go,
         Turn::At(at) => Turn::At(at + ahead),
-        Turn::Held { since, until } => Turn::Held { since: since + ahead, until: until + ahead },
+        Turn::Held { of, since, until, next } => {
+            Turn::Held { of, since: since + ahead, until: until + ahead, next }
+        }
     }
 }
 
-/// What a failure says of the whole account.
-fn health(failure: &Failure) -> Health {
-    match failure.kind {
+/// What an outcome says.
+fn heard(operation: Operation, fresh: bool, failure: Option<&Failure>) -> Heard {
+    let kind = failure.map(|failure| failure.kind);
+    let pause = failure.and_then(|failure| SignedDuration::try_from(failure.retry_after?).ok());
+    Heard {
+        account: of_the_account(operation, fresh, failure),
+        credentials: of_the_credentials(operation, fresh, kind),
+        pause,
+        throttled: kind == Some(FailureKind::Throttled),
+    }
+}
+
+/// What an outcome says of the whole account.
+fn of_the_account(operation: Operation, fresh: bool, failure: Option<&Failure>) -> Evidence {
+    let answered = match operation {
+        Operation::Delete => Evidence::Works,
+        Operation::Look | Operation::Read => Evidence::Readable,
+    };
+    let failed = match operation {
+        Operation::Delete => Evidence::DeleteFailed { fresh },
+        Operation::Look | Operation::Read => Evidence::ReadFailed { fresh },
+    };
+    let Some(failure) = failure else { return answered };
+    match (failure.kind, operation) {
+        // The DELETE may have taken effect, and only its answer was lost.
+        (FailureKind::MayBeAbsent, Operation::Look) => Evidence::Works,
         // It is the service that has answered; what it says of the quota, the clock takes in.
-        FailureKind::MayBeAbsent | FailureKind::Accepted | FailureKind::Refused | FailureKind::Throttled => {
-            Health::Well
+        (
+            FailureKind::MayBeAbsent | FailureKind::Accepted | FailureKind::Refused | FailureKind::Throttled,
+            Operation::Delete | Operation::Look | Operation::Read,
+        ) => answered,
+        // A GET that says nothing of its campaign.
+        (FailureKind::Unreadable, Operation::Look)
+        // It is about the credentials, or about this campaign.
+        | (FailureKind::CredentialsRejected | FailureKind::ContractViolation, _) => Evidence::Nothing,
+        (FailureKind::Unreadable, Operation::Delete | Operation::Read)
+        | (FailureKind::Unavailable | FailureKind::Unreachable, _) => failed,
+    }
+}
+
+/// What an outcome says of the credentials.
+fn of_the_credentials(operation: Operation, fresh: bool, kind: Option<FailureKind>) -> Evidence {
+    let accepted = match operation {
+        Operation::Delete => Evidence::Works,
+        Operation::Look | Operation::Read => Evidence::Readable,
+    };
+    match (kind, operation) {
+        (Some(FailureKind::CredentialsRejected), Operation::Delete) => Evidence::DeleteFailed { fresh },
+        (Some(FailureKind::CredentialsRejected), Operation::Look | Operation::Read) => {
+            Evidence::ReadFailed { fresh }
         }
-        // 403 may be about the stream alone.
-        FailureKind::CredentialsRejected if failure.answer.http_status == Some(403) => Health::Unclear,
-        FailureKind::ContractViolation => Health::Unclear,
-        FailureKind::CredentialsRejected
-        | FailureKind::Unavailable
-        | FailureKind::Unreachable
-        | FailureKind::Unreadable => Health::Ill,
+        (None | Some(FailureKind::MayBeAbsent | FailureKind::Accepted | FailureKind::Refused), _) => accepted,
+        (
+            Some(
+                FailureKind::Throttled
+                | FailureKind::Unavailable
+                | FailureKind::Unreachable
+                | FailureKind::Unreadable
+                | FailureKind::ContractViolation,
+            ),
+            _,
+        ) => Evidence::Nothing,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn says(operation: Operation, kind: FailureKind) -> (Evidence, Evidence) {
+        let failure = Failure { kind, ..Failure::unreachable("told") };
+        let heard = heard(operation, true, Some(&failure));
+        (heard.account, heard.credentials)
+    }
+
+    /// What is said of credentials is theirs, and says nothing of the account; an outage says nothing of credentials.
+    #[test]
+    fn a_refusal_is_about_the_credentials_alone() {
+        for operation in [Operation::Delete, Operation::Look, Operation::Read] {
+            let (account, credentials) = says(operation, FailureKind::CredentialsRejected);
+            assert_eq!(account, Evidence::Nothing);
+            assert!(matches!(credentials, Evidence::DeleteFailed { .. } | Evidence::ReadFailed { .. }));
+            for kind in [FailureKind::Unavailable, FailureKind::Unreachable] {
+                let (account, credentials) = says(operation, kind);
+                assert!(matches!(account, Evidence::DeleteFailed { .. } | Evidence::ReadFailed { .. }));
+                assert_eq!(credentials, Evidence::Nothing);
+            }
+        }
+    }
+
+    /// A look that does not find the campaign shows that its DELETE worked, and only the answer was lost; one that finds it,
+    /// that reads do.
+    #[test]
+    fn a_look_shows_whether_deletes_or_reads_work() {
+        let looked = says(Operation::Look, FailureKind::MayBeAbsent).0;
+        let found = heard(Operation::Look, true, None).account;
+        let listed = says(Operation::Read, FailureKind::MayBeAbsent).0;
+        assert_eq!((looked, found, listed), (Evidence::Works, Evidence::Readable, Evidence::Readable));
+        assert_eq!(says(Operation::Look, FailureKind::Unreadable).0, Evidence::Nothing);
+        assert_eq!(says(Operation::Delete, FailureKind::Refused).0, Evidence::Works);
     }
 }

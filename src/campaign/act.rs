@@ -1,12 +1,13 @@
 //! The effects: one per step. Only here (and in `kube_ext`, and at an uninstall) is anything written to the API server, and only
 //! here is Kore called.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures::future::{Either, join, select};
 use jiff::Timestamp;
 
-use super::accounts::{Caller, Seat};
+use super::accounts::{Caller, CredentialsKey, Gate, Operation, Seat};
 use super::context::Context;
 use super::decide::{self, Step, Urgency};
 use super::error::Error;
@@ -139,7 +140,12 @@ async fn get<S: CampaignService>(
     if pass.is_too_late_for(connection.target.timeout) {
         return Ok(Flow::Rest(Some(Duration::ZERO)));
     }
-    let caller = caller(pass, pass.uid.clone(), decide::place_of_read(&pass.object, Timestamp::now()));
+    let gate = gate(&connection, context);
+    let place = match pass.object.metadata.deletion_timestamp.as_ref().filter(|_| gate.wants_a_look()) {
+        Some(requested_at) => Place::look(requested_at.0),
+        None => decide::place_of_read(&pass.object, Timestamp::now()),
+    };
+    let caller = caller(pass, pass.uid.clone(), place, &connection);
     let Some(_seat) = admitted(urgency, &caller, &connection, pass, context).await else {
         return Ok(Flow::Again);
     };
@@ -147,7 +153,11 @@ async fn get<S: CampaignService>(
     let (asked_at, started) = (Timestamp::now(), Instant::now());
     let outcome = service.get(&connection.target, &key_of(&pass.object)).await;
     context.metrics.called("get", name_of(&outcome), started.elapsed());
-    let charge = context.accounts.gate(&connection.target.account).heard(&caller, &outcome);
+    let operation = match urgency {
+        Urgency::Deletion => Operation::Look,
+        Urgency::Observation => Operation::Read,
+    };
+    let charge = gate.heard(&caller, operation, &outcome);
     heed(&outcome, &connection, &pass.object, context).await;
     let identity = connection.target.identity();
     let look = Look { asked_at, identity, refresh: decide::refresh_wanted(&pass.object), outcome, charge };
@@ -189,7 +199,8 @@ async fn list<S: CampaignService>(
         };
     // One place in the queue for the stream: whoever comes next goes on.
     let id = format!("listing of {}", key.stream_id);
-    let caller = caller(pass, id, decide::place_of_read(&pass.object, Timestamp::now()));
+    let place = decide::place_of_read(&pass.object, Timestamp::now());
+    let caller = Caller { promised: None, ..caller(pass, id, place, &connection) };
     let Some(_seat) = admitted(urgency, &caller, &connection, pass, context).await else {
         context.streams.put_back(&key, reading);
         return Ok(Flow::Again);
@@ -198,7 +209,7 @@ async fn list<S: CampaignService>(
     let started = Instant::now();
     let result = reading.next(service, &connection.target, Timestamp::now).await;
     context.metrics.called("list", name_of(&result), started.elapsed());
-    let charge = context.accounts.gate(&connection.target.account).heard(&caller, &result);
+    let charge = gate(&connection, context).heard(&caller, Operation::Read, &result);
     heed(&result, &connection, &pass.object, context).await;
     let more = matches!(result, Ok(Progress::More(_)));
     context.streams.read(&key, result, charge, |listing| {
@@ -226,7 +237,7 @@ async fn admitted<S>(
     context: &Context<S>,
 ) -> Option<Seat> {
     let UsableConnection { target, requests_per_minute, secret: _ } = connection;
-    let gate = context.accounts.gate(&target.account);
+    let gate = gate(connection, context);
     let (seat, turn) = match urgency {
         Urgency::Deletion => {
             // Others work meanwhile: the account may hang.
@@ -236,7 +247,7 @@ async fn admitted<S>(
                 Err(later) => (None, later),
             }
         }
-        Urgency::Observation => match gate.free_seat() {
+        Urgency::Observation => match gate.free_seat(&caller.credentials) {
             Some(seat) => (Some(seat), gate.claim_spare(caller, *requests_per_minute)),
             None => (None, pacing::Turn::At(Timestamp::now() + target.timeout)),
         },
@@ -244,10 +255,21 @@ async fn admitted<S>(
     match turn {
         pacing::Turn::Go => seat,
         pacing::Turn::At(_) | pacing::Turn::Held { .. } => {
-            (pass.turn, pass.trouble) = (Some(turn), gate.trouble());
+            (pass.turn, pass.trouble) = (Some(turn), gate.trouble(caller, turn));
             None
         }
     }
+}
+
+/// The way to the account of a connection.
+fn gate<S>(connection: &UsableConnection, context: &Context<S>) -> Arc<Gate> {
+    let UsableConnection { target, requests_per_minute, secret: _ } = connection;
+    let gate = context.accounts.gate(&target.account);
+    // Before that, not all statuses are known.
+    if context.listed.is_complete() {
+        gate.inherit(*requests_per_minute, || context.claims.past(&target.account));
+    }
+    gate
 }
 
 /// Takes in what an outcome says of the credentials.
@@ -286,15 +308,15 @@ async fn delete<S: CampaignService>(pass: &mut Pass, context: &Context<S>) -> Re
     if !pass.deletion_shown {
         return Ok(Flow::Rest(Some(CACHE_LAG)));
     }
-    let gate = context.accounts.gate(&target.account);
-    let caller = caller(pass, pass.uid.clone(), decide::place(&pass.object));
+    let gate = gate(&connection, context);
+    let caller = caller(pass, pass.uid.clone(), decide::place(&pass.object), &connection);
     if pass.seat.is_none() {
         let before = pass.object.metadata.resource_version.clone();
         pass.admission = None;
         match unless_silent(gate.seat_in_turn(&caller, *requests_per_minute), pass, context).await {
             Ok(seat) => pass.seat = seat,
             Err(later) => {
-                (pass.turn, pass.trouble) = (Some(later), gate.trouble());
+                (pass.turn, pass.trouble) = (Some(later), gate.trouble(&caller, later));
                 return Ok(Flow::Again);
             }
         }
@@ -321,7 +343,7 @@ async fn delete<S: CampaignService>(pass: &mut Pass, context: &Context<S>) -> Re
     let Some(service) = context.service() else { return Ok(Flow::Over) };
     let turn = gate.claim(&caller, *requests_per_minute);
     if turn != pacing::Turn::Go {
-        (pass.turn, pass.trouble, pass.seat) = (Some(turn), gate.trouble(), None);
+        (pass.turn, pass.trouble, pass.seat) = (Some(turn), gate.trouble(&caller, turn), None);
         return Ok(Flow::Again);
     }
     let (key, uid, identity) = (key_of(&pass.object), pass.uid.clone(), target.identity());
@@ -331,7 +353,7 @@ async fn delete<S: CampaignService>(pass: &mut Pass, context: &Context<S>) -> Re
         let outcome = service.delete(target, &key).await;
         let ended_at = Timestamp::now();
         context.metrics.called("delete", name_of(&outcome), started.elapsed());
-        let charge = gate.heard(&caller, &outcome);
+        let charge = gate.heard(&caller, Operation::Delete, &outcome);
         let attempt = Box::new(Attempt { number, sent_at, ended_at, identity, outcome, charge });
         // At once: whatever happens to this pass, the answer is not lost.
         context.memory.note(&uid, |remembered| remembered.attempt = Some(attempt.clone()));
@@ -343,8 +365,9 @@ async fn delete<S: CampaignService>(pass: &mut Pass, context: &Context<S>) -> Re
     heed(&attempt.outcome, &connection, &pass.object, context).await;
     if attempt.outcome.is_err() {
         // At once, so that what is written of the attempt says what it waits for.
-        pass.turn = gate.held(&Caller { place: Place::deletion(attempt.sent_at), ..caller });
-        pass.trouble = gate.trouble();
+        let again = Caller { place: Place::deletion(attempt.sent_at), ..caller };
+        pass.turn = gate.held(&again, *requests_per_minute);
+        pass.trouble = pass.turn.and_then(|turn| gate.trouble(&again, turn));
     }
     pass.attempt = Some(attempt);
     Ok(Flow::Again)
@@ -514,8 +537,10 @@ fn over<S>(pass: &Pass, context: &Context<S>) -> Flow {
     Flow::Rest(Some(CACHE_LAG))
 }
 
-fn caller(pass: &Pass, id: String, place: Place) -> Caller {
-    Caller { id, object: reference(&pass.object), place, promised: decide::is_promised(&pass.object) }
+fn caller(pass: &Pass, id: String, place: Place, connection: &UsableConnection) -> Caller {
+    let credentials = CredentialsKey::of(&connection.target);
+    let promised = decide::promised(&pass.object);
+    Caller { id, object: reference(&pass.object), place, promised, credentials }
 }
 
 fn pause_until(until: Timestamp) -> Duration {

@@ -14,6 +14,7 @@ use kube::runtime::reflector::ObjectRef;
 use kube::{Resource, ResourceExt};
 
 use super::context::Watched;
+use super::decide;
 use super::ground::{REMOTE_CAMPAIGN, recorded_deletion};
 use super::observed::OtherClaim;
 use super::status;
@@ -21,6 +22,7 @@ use crate::api::{DeletionPolicy, VoiceCampaign};
 use crate::connection::Connections;
 use crate::kore::Account;
 use crate::kube_ext::{CallError, Kube, reference};
+use crate::pacing::Past;
 
 /// Campaigns that were there within this time are missed when a listing is empty.
 const SHORTLY: SignedDuration = SignedDuration::from_hours(1);
@@ -127,6 +129,13 @@ impl Claims {
         }
         // One answer may be lost after another; but so many DELETEs that failed and took effect are a coincidence.
         explained > MOST_LOST_ANSWERS
+    }
+
+    /// What the statuses of an account's objects say of the time before this process.
+    pub fn past(&self, account: &Account) -> Past {
+        let index = self.index();
+        let objects = index.objects.iter().filter_map(|object| readable(object));
+        decide::past(objects.filter(|object| self.account_of(object).as_ref() == Some(account)))
     }
 
     fn account_of(&self, object: &VoiceCampaign) -> Option<Account> {

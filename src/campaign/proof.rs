@@ -10,11 +10,12 @@
 //! [`Listing`] in hand, which only the code that read it can have.
 
 use jiff::{SignedDuration, Timestamp};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 use super::observed::{Attempt, Look, StreamListing};
 use super::status;
 use crate::api::{LastAnswer, ListingRecord, ProofStatus, VoiceCampaign};
-use crate::kore::{Failure, FailureKind, Listing};
+use crate::kore::{Failure, FailureKind, Identity, Listing};
 use crate::kube_ext::round_up;
 
 /// How far apart two listings are that prove something together.
@@ -52,15 +53,21 @@ pub enum Course {
 /// The record of the proof that an attempt calls for, if it does.
 pub fn begun_by(attempt: &Attempt) -> Option<ProofStatus> {
     let failure = attempt.outcome.as_ref().err()?;
-    matches!(failure.kind, FailureKind::MayBeAbsent | FailureKind::Accepted).then(|| ProofStatus {
-        identity: attempt.identity.as_str().to_owned(),
-        answered_at: round_up(attempt.ended_at),
+    matches!(failure.kind, FailureKind::MayBeAbsent | FailureKind::Accepted)
+        .then(|| begin(&attempt.identity, round_up(attempt.ended_at)))
+}
+
+/// A proof of which nothing is known yet, by what is asked for as this identity after this time.
+pub fn begin(identity: &Identity, answered_at: Time) -> ProofStatus {
+    ProofStatus {
+        identity: identity.as_str().to_owned(),
+        answered_at,
         not_returned_at: None,
         first_listing: None,
         second_listing: None,
         failures: 0,
         last_failure: None,
-    })
+    }
 }
 
 /// Whether the times of a record can be: a clock that was ahead when it was written must not hold the deletion up.

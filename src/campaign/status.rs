@@ -55,6 +55,13 @@ pub enum Situation<'a> {
         /// What was said then.
         trouble: Option<&'a str>,
     },
+    /// Kore refuses the credentials; others that have the same try whether it still does.
+    CredentialsRefused {
+        /// Since then.
+        since: Timestamp,
+        /// What was said then.
+        trouble: Option<&'a str>,
+    },
     /// There is a ground.
     LetGo(Ground),
 }
@@ -87,6 +94,7 @@ pub fn of(
         | Situation::HeldFor(_)
         | Situation::WaitingForQuota { .. }
         | Situation::AccountInTrouble { .. }
+        | Situation::CredentialsRefused { .. }
         | Situation::LetGo(_) => {
             conditions(object, now, &stored.conditions, &describe(object, deletion.as_ref(), situation))
         }
@@ -195,6 +203,7 @@ pub fn new_deletion(object: &VoiceCampaign) -> DeletionStatus {
         failures: 0,
         last_attempt_at: None,
         next_attempt_at: None,
+        held_since: None,
         last_answer: None,
         may_have_taken_effect_at: None,
         seen_at: None,
@@ -333,6 +342,11 @@ fn describe(
         Situation::AccountInTrouble { since, trouble } => {
             ("False", Reason::AccountUnavailable, in_trouble(deletion, since, trouble))
         }
+        Situation::CredentialsRefused { since, trouble } => (
+            if deletion.is_some() { "False" } else { "Unknown" },
+            Reason::Service(FailureKind::CredentialsRejected),
+            refused(deletion, since, trouble),
+        ),
         Situation::LetGo(ground) => match ground.name() {
             GroundName::Deleted => {
                 ("False", Reason::Deleted, "Kore has confirmed that the campaign is deleted.".to_owned())
@@ -361,7 +375,8 @@ fn describe(
         | Situation::Proving
         | Situation::HeldFor(_)
         | Situation::WaitingForQuota { .. }
-        | Situation::AccountInTrouble { .. } => Phase::Reconciling,
+        | Situation::AccountInTrouble { .. }
+        | Situation::CredentialsRefused { .. } => Phase::Reconciling,
         Situation::Unchanged
         | Situation::Seen(_)
         | Situation::Suspended
@@ -383,6 +398,18 @@ fn in_trouble(deletion: Option<&DeletionStatus>, since: Timestamp, trouble: Opti
         "The deletion is not confirmed: since {since:.0} calls to the account fail{trouble}. It is probed at least every minute, \
          and the deletions go on, oldest first, as soon as it answers.{}",
         own.unwrap_or_default()
+    )
+}
+
+/// The same words as long as Kore refuses the credentials.
+fn refused(deletion: Option<&DeletionStatus>, since: Timestamp, trouble: Option<&str>) -> String {
+    let what =
+        if deletion.is_some() { "The deletion is not confirmed" } else { "The campaign can't be observed" };
+    let advice = advice(FailureKind::CredentialsRejected).trim_end_matches("; ");
+    let trouble = trouble.map(|said| format!(" ({said})")).unwrap_or_default();
+    format!(
+        "{what}: {advice}{trouble}. Kore has refused them since {since:.0}; they are tried again at least every minute, as the \
+         Secret holds them then."
     )
 }
 

@@ -13,7 +13,9 @@ use kube::runtime::reflector::ObjectRef;
 
 use super::context::Watched;
 use super::decide::Urgency;
+use super::even_clock::EvenClock;
 use super::observed::{ListingTrouble, StreamListing};
+use super::proof;
 use crate::kore::{Failure, Identity, Listing, Progress, Reading, Target};
 use crate::kube_ext::Wake;
 use crate::pacing::{Charge, MIN_BACKOFF, backoff};
@@ -22,7 +24,7 @@ use crate::pacing::{Charge, MIN_BACKOFF, backoff};
 const SETTLE: SignedDuration = SignedDuration::from_secs(2);
 /// … or so long after the first has joined.
 const LONGEST_SETTLE: SignedDuration = SignedDuration::from_secs(60);
-/// What has not been taken further for so long is begun anew; and who waits for another's reading asks again then.
+/// A page that is on its way for so long is lost; and who waits for another's reading asks again then.
 const ABANDONED: Duration = Duration::from_secs(60);
 /// How long it is remembered that a campaign was listed: longer than a proof takes.
 const REMEMBERED: SignedDuration = SignedDuration::from_hours(1);
@@ -42,15 +44,24 @@ pub struct StreamKey {
 
 /// The listings of all streams.
 pub struct Streams {
-    streams: Mutex<HashMap<StreamKey, Stream>>,
+    known: Mutex<Known>,
     wake: Arc<Wake<Watched>>,
+}
+
+struct Known {
+    streams: HashMap<StreamKey, Stream>,
+    time: EvenClock,
 }
 
 struct Stream {
     newest: Option<StreamListing>,
     trouble: Option<ListingTrouble>,
-    /// What was read so far, and when the last page of it was.
-    reading: Option<(Reading, Instant)>,
+    /// What was read so far.
+    reading: Option<Reading>,
+    /// No listing is begun before: an earlier one may have been read by a clock that showed another time.
+    not_before: Option<Instant>,
+    /// What is being read began by such a clock.
+    stale: bool,
     /// When each campaign was last in a listing.
     listed: HashMap<String, Timestamp>,
     /// Since when a page is on its way.
@@ -79,7 +90,7 @@ pub enum Turn {
 impl Streams {
     /// No listings yet; the given waker wakes whom a listing concerns.
     pub fn new(wake: Arc<Wake<Watched>>) -> Self {
-        Self { streams: Mutex::default(), wake }
+        Self { known: Mutex::new(Known { streams: HashMap::new(), time: EvenClock::new() }), wake }
     }
 
     /// The newest listing, as one campaign is to see it, and what keeps from a newer one.
@@ -88,14 +99,12 @@ impl Streams {
         key: &StreamKey,
         campaign_id: &str,
     ) -> (Option<StreamListing>, Option<ListingTrouble>) {
-        let mut streams = self.streams();
-        let Some(stream) = streams.get_mut(key) else { return (None, None) };
+        let mut known = self.known();
+        let Some(stream) = known.streams.get_mut(key) else { return (None, None) };
         stream.used = Instant::now();
         let listed_at = stream.listed.get(campaign_id).copied();
         let newest = stream.newest.clone().map(|newest| StreamListing { listed_at, ..newest });
-        // A clock that was put back: what seems to come from the future may be old.
-        let latest = Timestamp::now() + SignedDuration::from_secs(1);
-        (newest.filter(|newest| newest.listing.begun_at() <= latest), stream.trouble.clone())
+        (newest, stream.trouble.clone())
     }
 
     /// Joins those who wait for a listing begun at `not_before` or later; perhaps it is the caller who reads.
@@ -108,9 +117,9 @@ impl Streams {
         (not_before, urgency): (Timestamp, Urgency),
     ) -> Turn {
         let now = Timestamp::now();
-        let mut streams = self.streams();
-        streams.retain(|_, stream| stream.used.elapsed() < UNUSED);
-        let stream = streams.entry(key.clone()).or_insert_with(Stream::new);
+        let mut known = self.known();
+        known.streams.retain(|_, stream| stream.used.elapsed() < UNUSED);
+        let stream = known.streams.entry(key.clone()).or_insert_with(Stream::new);
         stream.used = Instant::now();
         let at = stream.joined.entry(uid.to_owned()).or_insert(Joined { at: now, urgency, object }).at;
         // Another has read it since the caller looked.
@@ -126,10 +135,16 @@ impl Streams {
         if stream.busy.is_some_and(|since| since.elapsed() < ABANDONED) {
             return Turn::Others(abandoned);
         }
-        // Whoever comes goes on with it, even if it is too old for himself: others wait for it.
-        let begun = stream.reading.take().filter(|(_, at)| at.elapsed() < ABANDONED);
+        let left = stream.not_before.and_then(|time| time.checked_duration_since(Instant::now()));
+        if let Some(left) = left.filter(|left| !left.is_zero()) {
+            return Turn::Others(now + SignedDuration::try_from(left).unwrap_or_default());
+        }
+        // Whoever comes goes on with it as long as somebody waits for it, however slow the quota makes it: whether its
+        // pages agree says whether it is whole, and not its age.
+        let wanted = |reading: &Reading| stream.joined.values().any(|joined| joined.at <= reading.begun_at());
+        let begun = stream.reading.take().filter(wanted);
         let reading = match (begun, urgency) {
-            (Some((reading, _)), _) => reading,
+            (Some(reading), _) => reading,
             (None, Urgency::Observation) => Reading::begin(target, &key.stream_id, now),
             (None, Urgency::Deletion) => {
                 let due = stream.due().unwrap_or(now);
@@ -147,8 +162,9 @@ impl Streams {
 
     /// The page can't be asked for now; whoever comes next goes on from here.
     pub fn put_back(&self, key: &StreamKey, reading: Reading) {
-        if let Some(stream) = self.streams().get_mut(key) {
-            (stream.reading, stream.busy) = (Some((reading, Instant::now())), None);
+        if let Some(stream) = self.known().streams.get_mut(key) {
+            let stale = std::mem::take(&mut stream.stale);
+            (stream.reading, stream.busy) = ((!stale).then_some(reading), None);
         }
     }
 
@@ -161,12 +177,15 @@ impl Streams {
         suddenly_empty: impl FnOnce(&Listing) -> bool,
     ) {
         let now = Timestamp::now();
-        let mut streams = self.streams();
-        let Some(stream) = streams.get_mut(key) else { return };
+        let mut known = self.known();
+        let Some(stream) = known.streams.get_mut(key) else { return };
         stream.busy = None;
+        if std::mem::take(&mut stream.stale) {
+            return;
+        }
         let failure = match result {
             Ok(Progress::More(reading)) => {
-                stream.reading = Some((reading, Instant::now()));
+                stream.reading = Some(reading);
                 return;
             }
             Ok(Progress::Done(listing)) => {
@@ -204,13 +223,18 @@ impl Streams {
 
     /// An object needs no listing any more.
     pub fn forget(&self, uid: &str) {
-        self.streams().values_mut().for_each(|stream| {
+        self.known().streams.values_mut().for_each(|stream| {
             stream.joined.remove(uid);
         });
     }
 
-    fn streams(&self) -> MutexGuard<'_, HashMap<StreamKey, Stream>> {
-        self.streams.lock().unwrap_or_else(PoisonError::into_inner)
+    fn known(&self) -> MutexGuard<'_, Known> {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.time.has_jumped() {
+            tracing::warn!("The machine's clock was put forward or back; the listings are read anew");
+            known.streams.values_mut().flat_map(Stream::begin_anew).for_each(|object| self.wake.wake(object));
+        }
+        known
     }
 }
 
@@ -220,11 +244,24 @@ impl Stream {
             newest: None,
             trouble: None,
             reading: None,
+            not_before: None,
+            stale: false,
             listed: HashMap::new(),
             busy: None,
             joined: HashMap::new(),
             used: Instant::now(),
         }
+    }
+
+    /// Forgets what was read by a clock that showed another time. The next listing keeps its distance to what may have
+    /// been read before and be recorded in statuses. Returns who has to join again.
+    fn begin_anew(&mut self) -> Vec<ObjectRef<Watched>> {
+        let distance = Duration::try_from(proof::DISTANCE).unwrap_or_default();
+        (self.newest, self.trouble, self.reading) = (None, None, None);
+        self.listed.clear();
+        self.stale = self.busy.is_some();
+        self.not_before = Some(Instant::now() + distance);
+        self.joined.drain().map(|(_, joined)| joined.object).collect()
     }
 
     /// When those who wait for a proof have waited enough for each other.
@@ -233,5 +270,67 @@ impl Stream {
         let times: Vec<Timestamp> = joined.map(|joined| joined.at).collect();
         let (first, last) = (times.iter().min()?, times.iter().max()?);
         Some((*last + SETTLE).min(*first + LONGEST_SETTLE))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kore::{Account, Algorithm, Credentials, TokenSettings};
+
+    fn target() -> Target {
+        Target {
+            account: Account { host: "https://h".into(), account_id: "a".into() },
+            iid: None,
+            timeout: Duration::from_secs(10),
+            token: TokenSettings {
+                algorithm: Algorithm::HS256,
+                subject: "s".into(),
+                ttl: Duration::from_secs(300),
+            },
+            credentials: Credentials { client_id: "id".into(), client_secret: "secret".into() },
+        }
+    }
+
+    fn key() -> StreamKey {
+        StreamKey { identity: target().identity(), credentials: 0, stream_id: "st-1".into() }
+    }
+
+    fn join(streams: &Streams, uid: &str) -> Turn {
+        let urgency = Urgency::Observation;
+        streams.join(&key(), &target(), uid, ObjectRef::new(uid), (Timestamp::now(), urgency))
+    }
+
+    /// However long the quota makes a reading take, whoever waits goes on with it; when nobody does any more, the next begins anew.
+    #[test]
+    fn a_reading_goes_on_as_long_as_somebody_waits_for_it() {
+        let streams = Streams::new(Arc::new(Wake::of(&[]).0));
+        let Turn::Yours(reading) = join(&streams, "a") else { panic!() };
+        let begun_at = reading.begun_at();
+        std::thread::sleep(Duration::from_millis(5));
+        streams.put_back(&key(), reading);
+        let Turn::Yours(reading) = join(&streams, "b") else { panic!() };
+        assert_eq!(reading.begun_at(), begun_at, "a waits for it");
+        streams.put_back(&key(), reading);
+        streams.forget("a");
+        streams.forget("b");
+        let Turn::Yours(reading) = join(&streams, "c") else { panic!() };
+        assert!(reading.begun_at() > begun_at);
+    }
+
+    /// The machine's clock was put forward or back: what was read is read anew, and keeps its distance to what was recorded before;
+    /// also what was on its way.
+    #[test]
+    fn a_jump_of_the_clock_begins_the_listings_anew() {
+        for hours in [-12, 12] {
+            let streams = Streams::new(Arc::new(Wake::of(&[]).0));
+            let Turn::Yours(reading) = join(&streams, "a") else { panic!() };
+            streams.known.lock().unwrap().time.put_ahead(SignedDuration::from_hours(hours));
+            assert!(matches!(join(&streams, "b"), Turn::Others(_)), "somebody reads");
+            streams.put_back(&key(), reading);
+            let Turn::Others(until) = join(&streams, "b") else { panic!() };
+            let left = until.duration_since(Timestamp::now());
+            assert!(left > SignedDuration::from_secs(9) && left <= proof::DISTANCE, "{left}");
+        }
     }
 }

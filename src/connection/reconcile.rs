@@ -210,16 +210,18 @@ fn note(before: &KoreConnectionStatus, after: &KoreConnectionStatus) -> Option<N
     told.then(|| Note { warning: stalled, reason: reason.as_str(), action: "Observe", text: now.message })
 }
 
-/// What of a connection its campaigns depend on. Not the number of campaigns, which changes with each of them; nor what
-/// Kore says of the credentials, which they hear themselves.
+/// What of a connection its campaigns depend on: among it, whether there are credentials, and whether Kore refuses them.
+/// Not the number of campaigns, which changes with each of them.
 pub fn what_matters(connection: &Watched) -> impl PartialEq + Clone + use<> {
     let conditions =
         connection.0.as_ref().ok().and_then(|connection| Some(&connection.status.as_ref()?.conditions));
-    let missing = status::ConnectionReason::CredentialsMissing.as_str();
-    let missing =
-        conditions.is_some_and(|conditions| conditions.iter().any(|condition| condition.reason == missing));
+    let says = |reason: status::ConnectionReason| {
+        conditions.is_some_and(|told| told.iter().any(|condition| condition.reason == reason.as_str()))
+    };
+    let missing = says(status::ConnectionReason::CredentialsMissing);
+    let refused = says(status::ConnectionReason::CredentialsRejected);
     let labels = connection.labels().clone();
-    (connection.uid(), connection.meta().generation, connection.0.is_ok(), missing, labels)
+    (connection.uid(), connection.meta().generation, connection.0.is_ok(), missing, refused, labels)
 }
 
 /// A connection has gone; perhaps although it was in use, because somebody has removed its finalizer.

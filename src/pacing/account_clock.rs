@@ -2,7 +2,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::breaker::{Breaker, Charge, Health, Trouble};
+use super::breaker::{Breaker, Candidate, Charge, Evidence, Trouble};
 use super::pace::Pace;
 
 /// The window over which Kore counts calls is one minute [rate-limit-ccai]. The half second on top covers calls that
@@ -11,35 +11,74 @@ const WINDOW: SignedDuration = SignedDuration::from_millis(60_500);
 /// How far apart two promised times are that share a place in the window. They are whole seconds, because status knows no
 /// other; so a promise is still good when those before come up to half a second late.
 const RESERVED: SignedDuration = SignedDuration::from_secs(61);
-/// Whoever was told a time and has not come for so long after it is not going to.
+/// Callers this late for their slot are dropped from the queue.
 const LOST: SignedDuration = SignedDuration::from_secs(60);
-/// How often it is looked for those.
+/// How often the queue is swept for those.
 const SWEEP: SignedDuration = SignedDuration::from_secs(1);
 /// So many of the first in the queue come for the probe; one of them gets it.
 const PROBERS: usize = 4;
 /// How soon the others ask again while the account is in trouble, if nobody wakes them.
 const HELD: SignedDuration = SignedDuration::from_mins(5);
+/// How long a campaign that has failed leaves the probe to the first in the queue that has not: a pass begins sooner.
+const LEFT_TO_OTHERS: SignedDuration = SignedDuration::from_secs(5);
+/// A promised time moves up only if there is room so much earlier, a round of the window: less is not worth a write for
+/// each that waits.
+const EARLIER: SignedDuration = RESERVED;
+/// How often all that wait are told that there is more room, at most.
+const REPLAN: SignedDuration = SignedDuration::from_secs(60);
+/// The longest pause that a service can ask for (`kore::MAX_RETRY_AFTER`); a promise that is later is no such pause.
+const LONGEST_PAUSE: SignedDuration = SignedDuration::from_mins(15);
 
-/// A place in the queue of an account. Who is due first calls first; but reads of a proof, and deletions that have failed
-/// for reasons of their own, stand some minutes behind. So a thousand campaigns that fail again and again do not hold up
-/// those that would not; and as it is minutes, nobody waits for ever.
+/// A place in the queue of an account. Who is due first calls first; but reads of a proof stand some minutes behind, and
+/// deletions that have failed for reasons of their own stand behind all that have not. So thousands of campaigns that
+/// fail again and again do not hold up one that would not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Place(Timestamp);
+pub struct Place {
+    rank: Rank,
+    due: Timestamp,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+enum Rank {
+    /// It tells what everybody waits for.
+    Look,
+    /// It has not failed.
+    Fresh,
+    /// It has failed for a reason of its own.
+    Failed,
+    /// It will be refused, as far as is known.
+    Last,
+}
 
 impl Place {
     /// Of a deletion that is due since then, and is not known to fail.
     pub fn deletion(due: Timestamp) -> Self {
-        Self(due)
+        Self { rank: Rank::Fresh, due }
     }
 
     /// Of a read that a deletion waits for since then.
     pub fn proof(due: Timestamp) -> Self {
-        Self(due + SignedDuration::from_mins(5))
+        Self { rank: Rank::Fresh, due: due + SignedDuration::from_mins(5) }
+    }
+
+    /// Of a look at a campaign whose DELETE may have taken effect, while nobody knows whether the account works at all.
+    pub fn look(due: Timestamp) -> Self {
+        Self { rank: Rank::Look, due }
     }
 
     /// Of a deletion that has failed for a reason of its own, and is due again since then.
     pub fn again(due: Timestamp) -> Self {
-        Self(due + SignedDuration::from_mins(15))
+        Self { rank: Rank::Failed, due }
+    }
+
+    /// The same behind all others.
+    pub fn last(self) -> Self {
+        Self { rank: Rank::Last, ..self }
+    }
+
+    /// Whether the campaign has not failed for a reason of its own.
+    pub fn is_fresh(self) -> bool {
+        self.rank <= Rank::Fresh
     }
 }
 
@@ -52,11 +91,37 @@ pub enum Turn {
     At(Timestamp),
     /// The account is in trouble, and others probe it. The caller's place is kept.
     Held {
+        /// What is in trouble.
+        of: Holder,
         /// Since when it is.
         since: Timestamp,
         /// When to ask again, unless the account works earlier.
         until: Timestamp,
+        /// Whether the caller is the next to probe.
+        next: bool,
     },
+}
+
+/// What holds a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Holder {
+    /// Calls to the account fail.
+    Account,
+    /// The service refuses the credentials.
+    Credentials,
+}
+
+/// What the statuses of an account's objects say of the time before this process.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Past {
+    /// When calls were made.
+    pub calls: Vec<Timestamp>,
+    /// The earliest time that somebody was promised who waited for the quota.
+    pub promised: Option<Timestamp>,
+    /// Since when the account was in trouble.
+    pub trouble: Option<Timestamp>,
+    /// When somebody was to probe it.
+    pub probe: Option<Timestamp>,
 }
 
 impl Turn {
@@ -89,13 +154,16 @@ pub struct AccountClock<K> {
     places: BTreeMap<K, Place>,
     /// Nobody calls before this.
     not_before: Timestamp,
-    /// When the first caller came; nothing is known of the calls before.
-    born: Option<Timestamp>,
     /// The quota as last named.
     quota: usize,
     pace: Pace,
     breaker: Breaker<K>,
     swept_at: Timestamp,
+    /// Most calls in a window when times were promised last.
+    planned: usize,
+    replanned_at: Timestamp,
+    /// There is much more room than that.
+    moved_up: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -115,12 +183,21 @@ impl<K> Default for AccountClock<K> {
             queue: Vec::new(),
             places: BTreeMap::new(),
             not_before: Timestamp::MIN,
-            born: None,
             quota: 1,
             pace: Pace::default(),
             breaker: Breaker::default(),
             swept_at: Timestamp::MIN,
+            planned: 0,
+            replanned_at: Timestamp::MIN,
+            moved_up: false,
         }
+    }
+}
+
+impl<K> AccountClock<K> {
+    /// The clock of credentials that were never accepted.
+    pub fn cautious() -> Self {
+        Self { breaker: Breaker::cautious(), ..Self::default() }
     }
 }
 
@@ -129,10 +206,24 @@ impl<K: Ord + Clone> AccountClock<K> {
     pub fn claim(&mut self, caller: &K, place: Place, now: Timestamp, quota: usize) -> Turn {
         let turn = self.ask(caller, place, now, quota);
         if turn == Turn::Go {
-            let _: Vec<K> = self.release(caller);
-            self.go(caller, now);
+            self.begin(caller, now);
         }
         turn
+    }
+
+    /// A caller calls now: it waits no more.
+    pub fn begin(&mut self, caller: &K, now: Timestamp) {
+        let _: Vec<K> = self.release(caller);
+        self.calls.push_back(now);
+        self.breaker.begin(caller, now);
+    }
+
+    /// A caller that nobody here has told a time has come; its status promises one.
+    pub fn recall(&mut self, caller: &K, place: Place, promised: Timestamp, now: Timestamp) {
+        if !self.places.contains_key(caller) {
+            let rank = self.join(caller, place, now);
+            self.queue[rank].promised = Some(promised);
+        }
     }
 
     /// What a claim would be told now. The caller takes its place in the queue, and nothing is counted: so that no more prepare
@@ -144,32 +235,64 @@ impl<K: Ord + Clone> AccountClock<K> {
             return held;
         }
         // Whoever probes does not wait for those that may not.
-        let before = if self.breaker.open_since().is_some() { 0 } else { rank };
+        let before = if self.breaker.holds_all() { 0 } else { rank };
         let calls = self.pace.of(quota, now);
+        self.plan(calls, now);
         let slot = self.slot(before, calls, now);
         if slot <= now {
             return Turn::Go;
         }
         let waiting = &mut self.queue[rank];
-        // Room that is there earlier than planned breaks no promise.
-        let slot = waiting.promised.map_or(slot, |promised| promised.max(slot));
+        // A little room that is there earlier than planned breaks no promise; much does.
+        let promised = waiting.promised.filter(|promised| *promised <= slot + EARLIER);
+        let slot = promised.map_or(slot, |promised| promised.max(slot));
         (waiting.promised, waiting.expected) = (Some(slot), slot);
         Turn::At(slot)
     }
 
     /// Takes a place in the queue while the account is in trouble. `None` if it is not, or the caller may probe it.
-    pub fn held(&mut self, caller: &K, place: Place, now: Timestamp) -> Option<Turn> {
-        self.breaker.admit(caller, now).err()?;
+    pub fn held(&mut self, caller: &K, place: Place, now: Timestamp, quota: usize) -> Option<Turn> {
+        self.forget_the_past(now, quota);
+        let candidate = Candidate { caller, fresh: place.is_fresh(), quota: self.quota };
+        self.breaker.admit(candidate, now).err()?;
         let rank = self.join(caller, place, now);
         self.hold(rank, now)
     }
 
     fn hold(&mut self, rank: usize, now: Timestamp) -> Option<Turn> {
-        let waiting = &mut self.queue[rank];
-        let Trouble { since, probe_at } = self.breaker.admit(&waiting.caller, now).err()?;
+        let waiting = &self.queue[rank];
+        let fresh = waiting.place.is_fresh();
+        let candidate = Candidate { caller: &waiting.caller, fresh, quota: self.quota };
+        let Trouble { since, probe_at } = match self.breaker.admit(candidate, now) {
+            Err(trouble) => trouble,
+            Ok(()) => {
+                // What was never tried goes first, if it is about to come.
+                let first = self.queue.first().filter(|first| first.place.rank < waiting.place.rank)?;
+                let left_to_others = first.expected + LEFT_TO_OTHERS;
+                let since = self.breaker.open_since().filter(|_| left_to_others > now)?;
+                Trouble { since, probe_at: left_to_others }
+            }
+        };
         let until = if rank < PROBERS { probe_at } else { now + HELD };
+        let waiting = &mut self.queue[rank];
         (waiting.promised, waiting.expected) = (None, until);
-        Some(Turn::Held { since, until })
+        Some(Turn::Held { of: Holder::Account, since, until, next: rank == 0 })
+    }
+
+    /// All that wait are told if there is much more room than when they were promised their times.
+    fn plan(&mut self, calls: usize, now: Timestamp) {
+        if self.planned == 0 || calls < self.planned {
+            self.planned = calls;
+        } else if calls >= 2 * self.planned && self.replanned_at + REPLAN <= now {
+            (self.planned, self.replanned_at, self.moved_up) = (calls, now, true);
+        }
+    }
+
+    /// Who has reason to ask again, because there is much more room than when it was promised its time.
+    pub fn moved_up(&mut self) -> Vec<K> {
+        let moved_up = std::mem::take(&mut self.moved_up);
+        let promised = self.queue.iter().filter(|waiting| moved_up && waiting.promised.is_some());
+        promised.map(|waiting| waiting.caller.clone()).collect()
     }
 
     /// Asks for a call that can wait: granted only while half of the quota is free, also when all that are in the queue have
@@ -178,31 +301,55 @@ impl<K: Ord + Clone> AccountClock<K> {
         self.forget_the_past(now, quota);
         let share = self.pace.of(quota, now).div_ceil(2);
         let free = self.slot(self.queue.len(), share, now);
-        match self.breaker.admit(caller, now) {
-            Err(Trouble { since, probe_at }) => Turn::Held { since, until: probe_at.max(free) },
-            Ok(()) if free > now => Turn::At(free),
-            Ok(()) => {
-                self.go(caller, now);
+        match self.held_spare(caller, now) {
+            Some(Turn::Held { of, since, until, next }) => {
+                Turn::Held { of, since, until: until.max(free), next }
+            }
+            Some(Turn::At(_) | Turn::Go) | None if free > now => Turn::At(free),
+            Some(Turn::At(_) | Turn::Go) | None => {
+                self.begin_spare(caller, now);
                 Turn::Go
             }
         }
     }
 
-    /// A caller that was promised a time by somebody before us has come: its quota was used up not long ago. So that no 60
-    /// seconds hold more calls than the quota, ours and those before together, the window counts as full when we began.
-    pub fn inherit(&mut self, caller: &K, now: Timestamp, quota: usize) {
+    /// Whether a call that can wait is held; it gets no place.
+    pub fn held_spare(&self, caller: &K, now: Timestamp) -> Option<Turn> {
+        let candidate = Candidate { caller, fresh: true, quota: self.quota };
+        let Trouble { since, probe_at } = self.breaker.admit_read(candidate, now).err()?;
+        Some(Turn::Held { of: Holder::Account, since, until: probe_at, next: false })
+    }
+
+    /// A caller that could wait calls now.
+    pub fn begin_spare(&mut self, caller: &K, now: Timestamp) {
+        self.calls.push_back(now);
+        self.breaker.begin_read(caller, now);
+    }
+
+    /// Takes in what the statuses say of the time before this process: so a restart begins nothing anew. Whoever was
+    /// promised a time within the quota shows that it was used up not long ago: the window counts as full now.
+    pub fn inherit(&mut self, past: &Past, now: Timestamp, quota: usize) {
         self.forget_the_past(now, quota);
-        let born = *self.born.get_or_insert(now);
-        if !self.places.contains_key(caller) && born + WINDOW > now {
-            (self.calls.len()..quota).for_each(|_| self.calls.push_front(born));
+        let lately = past.calls.iter().copied().filter(|call| *call <= now && *call + WINDOW > now);
+        self.calls.extend(lately);
+        self.calls.make_contiguous().sort_unstable();
+        if let Some(promised) = past.promised {
+            (self.calls.len()..quota).for_each(|_| self.calls.push_back(now));
+            // The service may have asked for a pause.
+            if promised <= now + LONGEST_PAUSE {
+                self.cool_down(promised);
+            }
+        }
+        if let Some(since) = past.trouble {
+            self.breaker.inherit(since, past.probe, now);
         }
     }
 
     /// Takes in what became of a call, and says whom a failure is charged to, and who has reason to ask again: everybody, if
     /// the account works again; or those whose turn it is to probe it.
-    pub fn heard(&mut self, caller: &K, health: Health, now: Timestamp) -> (Charge, Vec<K>) {
+    pub fn heard(&mut self, caller: &K, evidence: Evidence, now: Timestamp) -> (Charge, Vec<K>) {
         let was_open = self.breaker.open_since().is_some();
-        let charge = self.breaker.heard(caller, health, now);
+        let charge = self.breaker.heard(caller, evidence, now);
         let woken = if was_open { self.to_be_told() } else { Vec::new() };
         (charge, woken)
     }
@@ -235,9 +382,9 @@ impl<K: Ord + Clone> AccountClock<K> {
         self.breaker.open_since()
     }
 
-    fn go(&mut self, caller: &K, now: Timestamp) {
-        self.calls.push_back(now);
-        self.breaker.begin(caller, now);
+    /// Whether nobody knows if reads work, while DELETEs fail: a look tells most then.
+    pub fn wants_a_look(&self) -> bool {
+        self.breaker.wants_a_look()
     }
 
     /// Takes a place in the queue. A caller that has one already keeps the better of the two.
@@ -272,7 +419,6 @@ impl<K: Ord + Clone> AccountClock<K> {
 
     fn forget_the_past(&mut self, now: Timestamp, quota: usize) {
         self.quota = quota.max(1);
-        self.born.get_or_insert(now);
         while self.calls.front().is_some_and(|call| *call + WINDOW <= now) {
             self.calls.pop_front();
         }
@@ -318,6 +464,12 @@ mod tests {
         fn waiting(&self) -> Vec<u32> {
             self.queue.iter().map(|waiting| waiting.caller).collect()
         }
+    }
+
+    const FAILED: Evidence = Evidence::DeleteFailed { fresh: true };
+
+    fn held(since: Timestamp, until: Timestamp, next: bool) -> Turn {
+        Turn::Held { of: Holder::Account, since, until, next }
     }
 
     fn told(turn: Turn) -> Timestamp {
@@ -392,9 +544,10 @@ mod tests {
             assert_eq!(claim(&mut clock, caller, place), first, "nobody is before it");
         }
         assert_eq!(clock.waiting(), [4, 3, 2, 1]);
-        // Minutes, not for ever: a proof goes before a deletion that is due 5 minutes later.
-        claim(&mut clock, 5, Place::deletion(seconds(301)));
-        assert_eq!(clock.waiting(), [4, 3, 2, 5, 1]);
+        // A proof goes before a deletion that is due 5 minutes later; what has failed, behind all that has not.
+        claim(&mut clock, 5, Place::deletion(seconds(3600)));
+        claim(&mut clock, 6, Place::look(seconds(3600)));
+        assert_eq!(clock.waiting(), [6, 4, 3, 2, 5, 1]);
     }
 
     /// An owner that never comes (its object was let go otherwise) does not hold up those behind it for ever.
@@ -494,18 +647,81 @@ mod tests {
         assert_eq!(claim(&mut clock, 3, at(0), 1), Turn::At(slot));
     }
 
-    /// After a restart nothing is known of the calls before; who was promised a time then shows that there were many.
+    /// After a restart the calls of the last minute count, as statuses tell them; and whoever was promised a time shows that
+    /// there were as many as the quota allows.
     #[test]
     fn what_was_called_before_a_restart_counts() {
+        let calls = vec![at(-20_000), at(-90_000), at(-30_000)];
+        let past = Past { calls, ..Past::default() };
         let mut clock: AccountClock<u32> = AccountClock::default();
-        assert_eq!(claim(&mut clock, 1, at(0), 60), Turn::Go);
-        clock.inherit(&2, at(1000), 60);
-        assert_eq!(claim(&mut clock, 2, at(1000), 60), Turn::At(whole_second(at(0) + WINDOW)));
-        // Once: not for those that this clock has told their time.
-        clock.inherit(&2, at(2000), 60);
+        clock.inherit(&past, at(0), 4);
+        assert_eq!(claim(&mut clock, 1, at(0), 4), Turn::Go);
+        assert_eq!(claim(&mut clock, 2, at(0), 4), Turn::Go);
+        assert_eq!(told(claim(&mut clock, 3, at(0), 4)), whole_second(at(-30_000) + WINDOW));
+        let mut clock: AccountClock<u32> = AccountClock::default();
+        clock.inherit(&Past { promised: Some(at(5000)), ..past }, at(0), 60);
+        clock.recall(&2, Place::deletion(at(0)), at(5000), at(0));
+        assert_eq!(told(claim(&mut clock, 2, at(0), 60)), whole_second(at(-30_000) + WINDOW));
         assert_eq!(clock.calls.len(), 60);
-        clock.inherit(&3, at(70_000), 60);
         assert_eq!(claim(&mut clock, 2, at(70_000), 60), Turn::Go);
+    }
+
+    /// A pause that the service asked for survives a restart; a promise that no honest pause explains does not.
+    #[test]
+    fn a_pause_before_a_restart_holds() {
+        let inherited = |promised| {
+            let mut clock: AccountClock<u32> = AccountClock::default();
+            clock.inherit(&Past { promised: Some(promised), ..Past::default() }, at(0), 60);
+            told(claim(&mut clock, 1, at(0), 60))
+        };
+        assert_eq!(inherited(seconds(800)), seconds(800));
+        assert_eq!(inherited(seconds(12 * 3600)), seconds(61));
+    }
+
+    /// The quota of the connection is raised: all that wait are told, and their times move up; also those that were promised
+    /// before a restart. A little room more moves nobody.
+    #[test]
+    fn promised_times_move_up_when_there_is_much_more_room() {
+        let mut clock = AccountClock::default();
+        assert_eq!(claim(&mut clock, 0, at(0), 1), Turn::Go);
+        let late: Vec<_> = (1..200).map(|caller| told(claim(&mut clock, caller, at(0), 1))).collect();
+        assert!(late[198] > seconds(198 * 60) && clock.moved_up().is_empty());
+        assert_eq!(claim(&mut clock, 0, seconds(1), 60), Turn::Go);
+        assert_eq!(clock.moved_up().len(), 199);
+        assert!(clock.moved_up().is_empty(), "once");
+        assert!((1..59).all(|caller| claim(&mut clock, caller, seconds(2), 60) == Turn::Go));
+        let soon: Vec<_> = (59..200).map(|caller| told(claim(&mut clock, caller, seconds(2), 60))).collect();
+        assert!(soon[140] < seconds(250), "{}", soon[140]);
+        let again: Vec<_> = (59..200).map(|caller| told(claim(&mut clock, caller, seconds(3), 60))).collect();
+        assert_eq!(soon, again);
+        let mut clock: AccountClock<u32> = AccountClock::default();
+        clock.recall(&1, Place::deletion(at(0)), seconds(3600), at(0));
+        assert_eq!(claim(&mut clock, 1, at(0), 60), Turn::Go);
+    }
+
+    /// While DELETEs fail and reads work, what was never tried is tried first.
+    #[test]
+    fn what_was_never_tried_is_tried_first() {
+        let mut clock: AccountClock<u32> = AccountClock::default();
+        for caller in 0..3 {
+            clock.heard(&caller, FAILED, at(0));
+        }
+        clock.heard(&0, Evidence::Readable, at(0));
+        let again = |clock: &mut AccountClock<u32>, caller: u32, now| {
+            clock.claim(&caller, Place::again(at(-1_000_000)), now, 60)
+        };
+        assert_eq!(again(&mut clock, 0, at(0)), Turn::Go);
+        told_to_wait(again(&mut clock, 1, at(0)));
+        told_to_wait(claim(&mut clock, 7, at(0), 60));
+        assert_eq!(clock.heard(&0, FAILED, at(100)), (Charge::Campaign, vec![7, 1]));
+        told_to_wait(again(&mut clock, 1, at(101)));
+        assert_eq!(claim(&mut clock, 7, at(102), 60), Turn::Go);
+        clock.heard(&7, FAILED, at(103));
+        assert_eq!(again(&mut clock, 1, at(104)), Turn::Go, "nobody else waits");
+    }
+
+    fn told_to_wait(turn: Turn) {
+        assert!(matches!(turn, Turn::Held { .. }), "{turn:?}");
     }
 
     /// An outage: a few calls, then probes; the first in the queue is told when the next one is, the others to wait for it.
@@ -514,21 +730,24 @@ mod tests {
         let mut clock: AccountClock<u32> = AccountClock::default();
         for caller in 0..3 {
             assert_eq!(claim(&mut clock, caller, at(0), 60), Turn::Go);
-            let charge = clock.heard(&caller, Health::Ill, at(10));
+            let charge = clock.heard(&caller, FAILED, at(10));
             assert_eq!(charge, (if caller < 2 { Charge::Campaign } else { Charge::Account }, vec![]));
         }
         let turns: Vec<_> = (3..20).map(|caller| claim(&mut clock, caller, at(20), 60)).collect();
         let probe_at = at(10) + SignedDuration::from_secs(5);
-        assert_eq!(turns[0], Turn::Held { since: at(10), until: probe_at });
-        assert_eq!(turns[16], Turn::Held { since: at(10), until: at(20) + HELD });
-        assert_eq!(clock.claim_spare(&99, at(20), 60), Turn::Held { since: at(10), until: probe_at });
+        assert_eq!(turns[0], held(at(10), probe_at, true));
+        assert_eq!(turns[1], held(at(10), probe_at, false));
+        assert_eq!(turns[16], held(at(10), at(20) + HELD, false));
+        assert_eq!(clock.claim_spare(&99, at(20), 60), held(at(10), probe_at, false));
         assert_eq!(claim(&mut clock, 3, probe_at, 60), Turn::Go);
         assert!(matches!(claim(&mut clock, 4, probe_at, 60), Turn::Held { .. }), "one at a time");
         assert_eq!(
-            clock.held(&3, Place::deletion(probe_at), probe_at).map(|turn| matches!(turn, Turn::Held { .. })),
+            clock
+                .held(&3, Place::deletion(probe_at), probe_at, 60)
+                .map(|turn| matches!(turn, Turn::Held { .. })),
             Some(true)
         );
-        let told = clock.heard(&3, Health::Ill, probe_at);
+        let told = clock.heard(&3, FAILED, probe_at);
         assert_eq!(
             told,
             (Charge::Account, vec![4, 5, 6, 7]),
@@ -538,7 +757,7 @@ mod tests {
         assert!(clock.release(&15).is_empty());
         let next = probe_at + SignedDuration::from_secs(10);
         assert_eq!(claim(&mut clock, 4, next, 60), Turn::Go, "another one probes");
-        let (charge, told) = clock.heard(&4, Health::Well, next);
+        let (charge, told) = clock.heard(&4, Evidence::Works, next);
         assert_eq!((charge, told.len()), (Charge::Campaign, 14), "the others have reason to ask again");
         assert_eq!(claim(&mut clock, 19, next, 60), Turn::Go);
     }
@@ -558,10 +777,12 @@ mod tests {
                 let turn = match what {
                     0 => { clock.cool_down(at(now + 5_000)); continue }
                     1 => { clock.refused(at(now)); continue }
-                    2..=4 => { clock.heard(&caller, Health::Ill, at(now)); continue }
-                    5..=7 => { clock.heard(&caller, Health::Well, at(now)); continue }
+                    2..=3 => { clock.heard(&caller, FAILED, at(now)); continue }
+                    4 => { clock.heard(&caller, Evidence::ReadFailed { fresh: true }, at(now)); continue }
+                    5..=6 => { clock.heard(&caller, Evidence::Works, at(now)); continue }
+                    7 => { clock.heard(&caller, Evidence::Readable, at(now)); continue }
                     8 => { clock.release(&caller); continue }
-                    9 => { clock.inherit(&caller, at(now), quota); continue }
+                    9 => { clock.recall(&caller, Place::deletion(at(due)), at(due), at(now)); continue }
                     10..=12 => clock.claim_spare(&caller, at(now), quota),
                     13 => clock.claim(&caller, Place::proof(at(due)), at(now), quota),
                     _ => clock.claim(&caller, Place::deletion(at(due)), at(now), quota),
@@ -591,7 +812,7 @@ mod tests {
                     0 => clock.cool_down(at(now + 5_000)),
                     1 => clock.refused(at(now)),
                     _ => if claim(&mut clock, caller, at(now), quota) == Turn::Go {
-                        clock.heard(&caller, Health::Ill, at(now));
+                        clock.heard(&caller, FAILED, at(now));
                     },
                 }
             }
@@ -603,7 +824,7 @@ mod tests {
                 match claim(&mut clock, next.1, next.0, quota) {
                     Turn::Go => {
                         served += 1;
-                        let woken = clock.heard(&next.1, Health::Well, next.0).1;
+                        let woken = clock.heard(&next.1, Evidence::Works, next.0).1;
                         waiting.iter_mut().filter(|(_, caller)| woken.contains(caller)).for_each(|(at, _)| *at = next.0);
                     }
                     Turn::At(until) | Turn::Held { until, .. } => waiting.push((until, next.1)),

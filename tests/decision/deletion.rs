@@ -5,10 +5,10 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use voicecampaign_operator::api::{
     AccountReference, DeletionPolicy, DeletionStatus, GroundName, VoiceCampaign, VoiceCampaignStatus,
 };
-use voicecampaign_operator::campaign::{Attempt, Observed, OtherClaim, Reason, Step, decide};
+use voicecampaign_operator::campaign::{Attempt, Observed, OtherClaim, Reason, Step, Urgency, decide};
 use voicecampaign_operator::connection::{Connection, Problem};
 use voicecampaign_operator::kore::{Failure, FailureKind};
-use voicecampaign_operator::pacing::{Charge, Turn};
+use voicecampaign_operator::pacing::{Charge, Holder, Turn};
 
 use crate::support::*;
 
@@ -182,13 +182,14 @@ fn a_slot_is_waited_for_and_told() {
     assert_eq!(step, Step::Wait { until: Some(soon), why: Reason::WaitingForQuota });
 }
 
-/// The account is in trouble: that is told once, without a time, whatever the probes of others bring; and the pause of the
-/// campaign itself does not grow with it.
+/// The account is in trouble: that is told once, whatever the probes of others bring; a time has only who probes next; and
+/// the pause of the campaign itself does not grow with it.
 #[test]
 fn an_account_in_trouble_is_waited_for_and_told_once() {
     let connection = usable();
     let mut object = deleted();
-    let held = |until| Some(Turn::Held { since: at(-30), until: at(until) });
+    let held_by = |of, until, next| Some(Turn::Held { of, since: at(-30), until: at(until), next });
+    let held = |until| held_by(Holder::Account, until, false);
     let attempt =
         Attempt { charge: Charge::Account, ..attempt(Err(failure(FailureKind::Unavailable, None))) };
     let trouble = Some("HTTP 503, maintenance");
@@ -207,9 +208,65 @@ fn an_account_in_trouble_is_waited_for_and_told_once() {
         let waiting = Step::Wait { until: Some(at(until)), why: Reason::AccountUnavailable };
         assert_eq!(decide(&again, at(0)), waiting, "not a write more");
     }
-    // It works again.
-    let over = Observed { turn: held(5), ..observed(&object, &connection) };
-    assert_eq!(decide(&over, at(5)), Step::Delete);
+    let next = held_by(Holder::Account, 20, true);
+    let told = status(decide(&Observed { turn: next, trouble, ..observed(&object, &connection) }, at(0)));
+    assert_eq!(
+        told.deletion.as_ref().unwrap().next_attempt_at,
+        Some(Time(at(20))),
+        "who probes next shows when"
+    );
+    object.status = Some(told);
+    // It works again, perhaps earlier. Whether the DELETE has taken effect is looked at first.
+    let over = Observed { turn: None, ..observed(&object, &connection) };
+    for now in [5, 20] {
+        assert_eq!(decide(&over, at(now)), Step::Get(Urgency::Deletion));
+    }
+    let mut untried = object.clone();
+    let deletion = untried.status.as_mut().unwrap().deletion.as_mut().unwrap();
+    (deletion.may_have_taken_effect_at, deletion.proof) = (None, None);
+    assert_eq!(decide(&observed(&untried, &connection), at(5)), Step::Delete);
+}
+
+/// Refused credentials need a person, also while somebody else tries them; and while the account is in trouble, too.
+#[test]
+fn refused_credentials_need_a_person_while_others_try_them() {
+    let connection = usable();
+    let mut object = deleted();
+    let turn = Some(Turn::Held { of: Holder::Credentials, since: at(-30), until: at(60), next: false });
+    let trouble = Some("HTTP 401, possibly a replay");
+    let refused =
+        |object: &VoiceCampaign| decide(&Observed { turn, trouble, ..observed(object, &connection) }, at(0));
+    let told = status(refused(&object));
+    assert!(reason(&told) == "CredentialsRejected" && has(&told, "Stalled"));
+    let message = &ready(&told).message;
+    assert!(
+        message.contains("(HTTP 401, possibly a replay)") && message.contains("clientSecret"),
+        "{message}"
+    );
+    assert_eq!(told.deletion.as_ref().unwrap().attempts, 0);
+    object.status = Some(told);
+    assert!(matches!(refused(&object), Step::Stall { until: Some(until), .. } if until == at(60)));
+    assert_eq!(decide(&observed(&object, &connection), at(1)), Step::Delete, "its turn has come");
+}
+
+/// A clock that was ahead when the status was written parks nothing: no honest pause of a campaign's own is so long. A time
+/// within the quota is the account's to say.
+#[test]
+fn a_time_from_the_future_parks_nothing() {
+    let connection = usable();
+    let parked = Some(Time(at(12 * 3600)));
+    let object = with(deleted(), DeletionStatus { next_attempt_at: parked.clone(), ..record() });
+    let told = status(decide(&observed(&object, &connection), at(0)));
+    assert_eq!(told.deletion.unwrap().next_attempt_at, Some(Time(at(15 * 60))));
+    let turn = Some(Turn::At(at(12 * 3600)));
+    let mut waiting = deleted();
+    let told = status(decide(&Observed { turn, ..observed(&waiting, &connection) }, at(0)));
+    assert_eq!(
+        (reason(&told), told.deletion.as_ref().unwrap().next_attempt_at.clone()),
+        ("WaitingForQuota", parked)
+    );
+    waiting.status = Some(told);
+    assert_eq!(decide(&observed(&waiting, &connection), at(1)), Step::Delete, "the account's clock is asked");
 }
 
 /// A manifest was moved between namespaces: the old object goes, the new one keeps the campaign.

@@ -13,7 +13,7 @@ use voicecampaign_operator::campaign::{
 };
 use voicecampaign_operator::connection::{Connection, Problem};
 use voicecampaign_operator::kore::{Campaign, Failure, FailureKind};
-use voicecampaign_operator::pacing::{Charge, Turn};
+use voicecampaign_operator::pacing::{Charge, Holder, Turn};
 
 use crate::support::*;
 
@@ -50,6 +50,7 @@ fn any_deletion() -> impl Strategy<Value = DeletionStatus> {
                 failures,
                 last_attempt_at: last.map(Time),
                 next_attempt_at: next.map(Time),
+                held_since: None,
                 last_answer: failure.map(|failure| LastAnswer {
                     http_status: Some(500),
                     status: None,
@@ -206,9 +207,14 @@ fn assert_sound(status: &VoiceCampaignStatus, object: &VoiceCampaign) {
 fn any_turn() -> impl Strategy<Value = Turn> {
     prop_oneof![
         any_time().prop_map(Turn::At),
-        (any_time(), any_time()).prop_map(|(since, until)| Turn::Held { since, until }),
+        (any_holder(), any_time(), any_time(), any::<bool>())
+            .prop_map(|(of, since, until, next)| Turn::Held { of, since, until, next }),
         Just(Turn::Go),
     ]
+}
+
+fn any_holder() -> impl Strategy<Value = Holder> {
+    prop_oneof![Just(Holder::Account), Just(Holder::Credentials)]
 }
 
 fn any_charge() -> impl Strategy<Value = Charge> {

@@ -9,7 +9,7 @@ use voicecampaign_operator::campaign::{
     ListingTrouble, Look, Observed, Reason, Step, StreamListing, Urgency, decide,
 };
 use voicecampaign_operator::kore::{Campaign, FailureKind};
-use voicecampaign_operator::pacing::Turn;
+use voicecampaign_operator::pacing::{Holder, Turn};
 
 use crate::support::*;
 
@@ -207,7 +207,7 @@ fn a_read_that_waits_for_the_account_is_told_once() {
     let connection = usable();
     for proof in [ProofStatus { not_returned_at: None, ..begun() }, begun()] {
         let mut object = proving(proof);
-        let held = Turn::Held { since: at(-5), until: at(20) };
+        let held = Turn::Held { of: Holder::Account, since: at(-5), until: at(20), next: false };
         let waits = Observed { turn: Some(held), ..observed(&object, &connection) };
         let written = status(decide(&waits, at(0)));
         assert_eq!(reason(&written), "AccountUnavailable");

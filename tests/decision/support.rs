@@ -66,6 +66,7 @@ pub fn record() -> DeletionStatus {
         failures: 1,
         last_attempt_at: Some(Time(at(-20))),
         next_attempt_at: None,
+        held_since: None,
         last_answer: None,
         may_have_taken_effect_at: None,
         seen_at: None,

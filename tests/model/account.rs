@@ -1,13 +1,19 @@
-//! Callers of one account against the operator's `AccountClock`.
+//! Callers of one account against the operator's own pacing: some with credentials that are refused, one whose DELETE always fails.
 
 use jiff::SignedDuration;
 use stateright::{Model, Property};
-use voicecampaign_operator::pacing::{AccountClock, Health, Place, Turn};
+use voicecampaign_operator::pacing::{self, Charge, Evidence, Heard, Place, Request, Turn, backoff};
 
 use crate::world::{Second, at, second};
 
 /// More than are told when to probe.
-const CALLERS: usize = 6;
+const CALLERS: usize = 7;
+/// The credentials of the first are refused.
+const REFUSED: usize = 1;
+/// The DELETE of the next fails, whatever happens.
+const POISONED: usize = 1;
+/// From here on they are healthy.
+const HEALTHY: usize = REFUSED + POISONED;
 /// Calls in any minute.
 const QUOTA: usize = 2;
 /// Kore's window, and how late a call may arrive.
@@ -24,7 +30,7 @@ pub struct Calls {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Account {
     now: Second,
-    clock: AccountClock<usize>,
+    pacing: pacing::Account<usize, bool>,
     callers: [Caller; CALLERS],
     /// When calls were made, of the last minute.
     calls: Vec<Second>,
@@ -33,10 +39,23 @@ pub struct Account {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-enum Caller {
+struct Caller {
+    state: State,
+    /// Failures for a reason of its own.
+    failures: i32,
+    /// When it was due after the last of them.
+    again: Second,
+    /// Its DELETE may have taken effect.
+    may_look: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum State {
     /// Comes at this time.
     Waits(Second),
-    Calls,
+    Calls {
+        looks: bool,
+    },
     Done,
 }
 
@@ -52,40 +71,44 @@ pub enum Action {
     Pause(usize),
     /// Nobody hears what became of it.
     Lose(usize),
+    /// 401.
+    Reject(usize),
     Sleep,
 }
 
 const QUOTA_KEPT: &str = "the quota is never exceeded";
 const TOLD: &str = "whoever waits is told a time to come";
-const SERVED: &str = "everybody is served while Kore is healthy";
-/// The longest pause between probes, and what a lost one costs.
-const PROBED_WITHIN: Second = 60 + 65;
+const SERVED: &str =
+    "everybody is served while Kore is healthy, whatever becomes of refused and poisoned ones";
+/// The longest pause between probes, what a lost one costs; and, at the lowest pace, the calls of those that came before and
+/// were not known to fail, and a look.
+const SERVED_WITHIN: Second = 60 + 65 + 61 * 3;
 
 impl Model for Calls {
     type State = Account;
     type Action = Action;
 
     fn init_states(&self) -> Vec<Account> {
-        let callers = [Caller::Waits(0); CALLERS];
-        let (clock, faults) = (AccountClock::default(), self.faults);
-        vec![Account { now: 0, clock, callers, calls: Vec::new(), faults, broken: None }]
+        let callers = [Caller { state: State::Waits(0), failures: 0, again: 0, may_look: false }; CALLERS];
+        let (pacing, faults) = (pacing::Account::default(), self.faults);
+        vec![Account { now: 0, pacing, callers, calls: Vec::new(), faults, broken: None }]
     }
 
     fn actions(&self, account: &Account, actions: &mut Vec<Action>) {
         if account.broken.is_some() {
             return;
         }
-        for (caller, state) in account.callers.iter().enumerate() {
+        for (caller, Caller { state, .. }) in account.callers.iter().enumerate() {
             match state {
-                Caller::Waits(_) => actions.push(Action::Come(caller)),
-                Caller::Calls => {
-                    actions.push(Action::Succeed(caller));
+                State::Waits(_) => actions.push(Action::Come(caller)),
+                State::Calls { .. } => {
+                    actions.push(account.fate(caller));
                     if account.faults > 0 {
                         let faults = [Action::Fail, Action::Refuse, Action::Pause, Action::Lose];
                         actions.extend(faults.map(|fault| fault(caller)));
                     }
                 }
-                Caller::Done => {}
+                State::Done => {}
             }
         }
         actions.push(Action::Sleep);
@@ -111,27 +134,45 @@ impl Model for Calls {
 }
 
 impl Account {
+    /// What becomes of a call while Kore is healthy.
+    fn fate(&self, caller: usize) -> Action {
+        match (caller, self.callers[caller].state) {
+            (..REFUSED, _) => Action::Reject(caller),
+            (_, State::Calls { looks: true }) => Action::Succeed(caller),
+            (..HEALTHY, _) => Action::Fail(caller),
+            (_, _) => Action::Succeed(caller),
+        }
+    }
+
     fn apply(&mut self, action: Action) {
-        let now = at(self.now);
+        let quiet = Heard {
+            account: Evidence::Nothing,
+            credentials: Evidence::Nothing,
+            pause: None,
+            throttled: false,
+        };
         match action {
             Action::Come(caller) => self.come(caller),
-            Action::Succeed(caller) => {
-                self.callers[caller] = Caller::Done;
-                let (_, woken) = self.clock.heard(&caller, Health::Well, now);
-                self.wake(&woken);
+            Action::Succeed(caller) => self.succeed(caller),
+            Action::Fail(caller) => {
+                self.faults -= u8::from(self.fate(caller) != action);
+                self.fail(caller, Heard { account: self.failed(caller), ..quiet });
             }
-            Action::Fail(caller) => self.fail(caller, Health::Ill),
+            Action::Reject(caller) => {
+                self.fail(caller, Heard { credentials: self.failed(caller), ..quiet });
+            }
             Action::Refuse(caller) => {
-                self.clock.refused(now);
-                self.fail(caller, Health::Well);
+                self.faults -= 1;
+                self.fail(caller, Heard { account: Evidence::Works, throttled: true, ..quiet });
             }
             Action::Pause(caller) => {
-                self.clock.cool_down(now + SignedDuration::from_secs(20));
-                self.fail(caller, Health::Ill);
+                self.faults -= 1;
+                let pause = Some(SignedDuration::from_secs(20));
+                self.fail(caller, Heard { account: self.failed(caller), pause, ..quiet });
             }
             Action::Lose(caller) => {
                 self.faults -= 1;
-                self.callers[caller] = Caller::Waits(self.now);
+                self.callers[caller].state = State::Waits(self.now);
             }
             Action::Sleep => {
                 if let Some(next) = self.next_wake() {
@@ -142,62 +183,113 @@ impl Account {
         }
     }
 
+    fn failed(&self, caller: usize) -> Evidence {
+        let Caller { state, failures, .. } = self.callers[caller];
+        let fresh = failures == 0;
+        match state {
+            State::Calls { looks: true } => Evidence::ReadFailed { fresh },
+            State::Calls { looks: false } | State::Waits(_) | State::Done => Evidence::DeleteFailed { fresh },
+        }
+    }
+
     fn come(&mut self, caller: usize) {
         let (now, due) = (at(self.now), at(Second::try_from(caller).unwrap_or_default() / 2));
-        match self.clock.claim(&caller, Place::deletion(due), now, QUOTA) {
+        let Caller { failures, may_look, again, state: _ } = self.callers[caller];
+        let looks = may_look && self.pacing.wants_a_look();
+        let place = match (looks, failures) {
+            (true, _) => Place::look(due),
+            (false, 0) => Place::deletion(due),
+            (false, _) => Place::again(at(again)),
+        };
+        let credentials = caller >= REFUSED;
+        let request =
+            Request { caller: &caller, credentials: &credentials, place, promised: None, quota: QUOTA };
+        match self.pacing.claim(&request, now) {
             Turn::Go => {
-                self.callers[caller] = Caller::Calls;
+                self.callers[caller].state = State::Calls { looks };
                 self.calls.push(self.now);
                 if self.calls.len() > QUOTA {
                     self.broken = Some(QUOTA_KEPT);
                 }
             }
             Turn::At(until) | Turn::Held { until, .. } if until > now => {
-                self.callers[caller] = Caller::Waits(second(until));
+                self.callers[caller].state = State::Waits(second(until));
             }
             Turn::At(_) | Turn::Held { .. } => self.broken = Some(TOLD),
         }
+        let moved_up = self.pacing.moved_up();
+        self.wake(moved_up);
     }
 
-    fn fail(&mut self, caller: usize, health: Health) {
-        self.faults -= 1;
-        self.callers[caller] = Caller::Waits(self.now);
-        let (_, woken) = self.clock.heard(&caller, health, at(self.now));
-        self.wake(&woken);
+    fn succeed(&mut self, caller: usize) {
+        let looks = matches!(self.callers[caller].state, State::Calls { looks: true });
+        let evidence = if looks { Evidence::Readable } else { Evidence::Works };
+        self.callers[caller].state = if looks { State::Waits(self.now) } else { State::Done };
+        self.callers[caller].may_look = false;
+        let heard = Heard { account: evidence, credentials: evidence, pause: None, throttled: false };
+        self.hear(caller, heard);
     }
 
-    fn wake(&mut self, woken: &[usize]) {
-        woken.iter().for_each(|caller| self.callers[*caller] = Caller::Waits(self.now));
+    fn fail(&mut self, caller: usize, heard: Heard) {
+        let charge = self.hear(caller, heard);
+        let known = &mut self.callers[caller];
+        known.may_look |= matches!(heard.account, Evidence::DeleteFailed { .. });
+        let pause = match charge {
+            Charge::Account => 0,
+            Charge::Campaign => {
+                known.failures = (known.failures + 1).min(9);
+                i64::try_from(backoff(&caller.to_string(), known.failures).as_secs()).unwrap_or_default() + 1
+            }
+        };
+        known.again = self.now + pause;
+        known.state = State::Waits(known.again);
+    }
+
+    fn hear(&mut self, caller: usize, heard: Heard) -> Charge {
+        let consequence = self.pacing.heard(&caller, &(caller >= REFUSED), heard, at(self.now));
+        self.wake(consequence.woken);
+        consequence.charge
+    }
+
+    fn wake(&mut self, woken: Vec<usize>) {
+        for caller in woken {
+            self.callers[caller].state = State::Waits(self.now);
+        }
     }
 
     fn next_wake(&self) -> Option<Second> {
-        let told = self.callers.iter().filter_map(|caller| match caller {
-            Caller::Waits(until) => Some(*until),
-            Caller::Calls | Caller::Done => None,
+        let told = self.callers.iter().filter_map(|caller| match caller.state {
+            State::Waits(until) => Some(until),
+            State::Calls { .. } | State::Done => None,
         });
         told.filter(|until| *until > self.now).min()
     }
 
     /// From here on Kore answers: everybody who comes when told is served, within the time that the quota and the
-    /// longest pauses take.
+    /// longest pauses take; but for those whose credentials are refused, and whose DELETE always fails.
     fn is_served(&self) -> bool {
         let mut account = self.clone();
         let mut called = false;
         while account.broken.is_none() {
-            let next = account.callers.iter().position(|caller| match caller {
-                Caller::Waits(until) => *until <= account.now,
-                Caller::Calls => true,
-                Caller::Done => false,
+            if account.callers[HEALTHY..].iter().all(|caller| caller.state == State::Done) {
+                return true;
+            }
+            let next = account.callers.iter().position(|caller| match caller.state {
+                State::Waits(until) => until <= account.now,
+                State::Calls { .. } => true,
+                State::Done => false,
             });
-            called |= next.is_some_and(|caller| account.callers[caller] == Caller::Calls);
-            match next.map(|caller| (caller, account.callers[caller])) {
-                Some((caller, Caller::Calls)) => account.apply(Action::Succeed(caller)),
+            match next.map(|caller| (caller, account.callers[caller].state)) {
+                Some((caller, State::Calls { .. })) => {
+                    called |= caller >= HEALTHY;
+                    account.apply(account.fate(caller));
+                }
                 Some((caller, _)) => account.apply(Action::Come(caller)),
                 None if account.next_wake().is_some() => account.apply(Action::Sleep),
-                None => return account.callers.iter().all(|caller| *caller == Caller::Done),
+                None => return false,
             }
             let waited = account.now - self.now;
-            if waited > 20 * 60 || !called && waited > PROBED_WITHIN {
+            if waited > 20 * 60 || !called && waited > SERVED_WITHIN {
                 return false;
             }
         }

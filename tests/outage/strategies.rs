@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use voicecampaign_operator::pacing::{AccountClock, Charge, Health, Place, Turn, backoff, fraction};
+use voicecampaign_operator::pacing::{AccountClock, Charge, Evidence, Place, Turn, backoff, fraction};
 
 /// Milliseconds since the outage began.
 pub type Time = u64;
@@ -126,15 +126,15 @@ impl Strategy for Ours {
     }
 
     fn heard(&mut self, campaign: usize, _: u32, answer: Answer, now: Time) -> (Time, Vec<usize>) {
-        let health = match answer {
-            Answer::Deleted | Answer::Refused(_) => Health::Well,
-            Answer::Down => Health::Ill,
+        let evidence = match answer {
+            Answer::Deleted | Answer::Refused(_) => Evidence::Works,
+            Answer::Down => Evidence::DeleteFailed { fresh: self.failures[campaign] == 0 },
         };
         if let Answer::Refused(until) = answer {
             self.clock.refused(at(now));
             self.clock.cool_down(at(until));
         }
-        let (charge, woken) = self.clock.heard(&campaign, health, at(now));
+        let (charge, woken) = self.clock.heard(&campaign, evidence, at(now));
         let pause = match (answer, charge) {
             (Answer::Down, Charge::Campaign) => {
                 self.failures[campaign] += 1;

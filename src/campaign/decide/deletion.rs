@@ -10,12 +10,13 @@ use crate::campaign::proof::{self, Course, Need, ProvenAbsence};
 use crate::campaign::reason::Reason;
 use crate::campaign::status::{self, Situation};
 use crate::connection::Connection;
-use crate::kore::{ConfirmedDeletion, FailureKind};
+use crate::kore::{ConfirmedDeletion, FailureKind, Identity};
 use crate::kube_ext::{round_down, round_up};
-use crate::pacing::{Charge, Place, Turn, backoff};
+use crate::pacing::{Charge, Holder, Past, Place, Turn, backoff};
 
-/// No wait that status promises is longer: the slots of 10,000 campaigns at 60 a minute fill less than three hours.
-const LONGEST_WAIT: SignedDuration = SignedDuration::from_hours(24);
+/// No pause of a campaign's own is longer: it is the longest that the service can ask for (`kore::MAX_RETRY_AFTER`), and
+/// longer than any backoff.
+const LONGEST_PAUSE: SignedDuration = SignedDuration::from_mins(15);
 
 /// How soon a held deletion is looked at again, if nobody wakes it.
 const HELD_RETRY: SignedDuration = SignedDuration::from_mins(1);
@@ -42,7 +43,7 @@ pub(super) fn plan(observed: &Observed<'_>, now: Timestamp) -> Plan {
     if let Some(step) = protection(observed).filter(|_| is_new(object)) {
         return step.into();
     }
-    let unscheduled = DeletionStatus { next_attempt_at: None, ..record.clone() };
+    let unscheduled = DeletionStatus { next_attempt_at: None, held_since: None, ..record.clone() };
     if object.spec.suspend {
         let status = status::of(object, now, Some(unscheduled), None, Situation::Suspended);
         return Plan { step: Step::Stall { until: None, why: Reason::Suspended }, status: Some(status) };
@@ -52,7 +53,7 @@ pub(super) fn plan(observed: &Observed<'_>, now: Timestamp) -> Plan {
         let status = status::of(object, now, Some(unscheduled), None, Situation::HeldFor(keeper));
         return Plan { step: rest(Reason::CampaignShared, now + HELD_RETRY), status: Some(status) };
     }
-    if let Some(until) = record.next_attempt_at.as_ref().map(|time| time.0).filter(|until| *until > now) {
+    if let Some(until) = own_pause(observed, &record).filter(|until| *until > now) {
         return wait(observed, record, until, now);
     }
     match observed.connection {
@@ -66,7 +67,8 @@ pub(super) fn plan(observed: &Observed<'_>, now: Timestamp) -> Plan {
             let proof = record
                 .proof
                 .clone()
-                .filter(|proof| proof.identity == identity.as_str() && proof::is_plausible(proof, now));
+                .filter(|proof| proof.identity == identity.as_str() && proof::is_plausible(proof, now))
+                .or_else(|| look_first(observed, &record, &identity, now));
             match proof {
                 // What somebody else was shown proves nothing: begin anew.
                 None => within_quota(observed, record, now, |record| {
@@ -80,7 +82,10 @@ pub(super) fn plan(observed: &Observed<'_>, now: Timestamp) -> Plan {
                     let status = ended.then(|| status::of(object, now, Some(record), None, situation));
                     Plan { step: Step::Delete, status }
                 }),
-                Some(proof) => prove(observed, &proof, record, now),
+                Some(proof) => {
+                    let record = DeletionStatus { proof: Some(proof.clone()), ..record };
+                    prove(observed, &proof, record, now)
+                }
             }
         }
     }
@@ -93,8 +98,10 @@ fn prove(observed: &Observed<'_>, proof: &ProofStatus, record: DeletionStatus, n
         move |record: DeletionStatus| {
             // Whether the account works again, only the call will show: to say so before it, and to take it back after it, would be
             // two writes, which wake us to write them again.
-            let status = (told(observed, &record) != Some(Reason::AccountUnavailable))
-                .then(|| status::of(observed.object, now, Some(record), None, Situation::Proving));
+            let held = record.held_since.is_some() && told(observed, &record).is_some();
+            let record = DeletionStatus { held_since: None, ..record };
+            let status =
+                (!held).then(|| status::of(observed.object, now, Some(record), None, Situation::Proving));
             Plan { step, status }
         }
     };
@@ -102,7 +109,7 @@ fn prove(observed: &Observed<'_>, proof: &ProofStatus, record: DeletionStatus, n
         Need::Get => within_quota(observed, record, now, then(Step::Get(urgency))),
         Need::Listing { not_before } if not_before > now => {
             let until = round_up(not_before);
-            let record = DeletionStatus { next_attempt_at: Some(until.clone()), ..record };
+            let record = DeletionStatus { next_attempt_at: Some(until.clone()), held_since: None, ..record };
             wait(observed, record, until.0, now)
         }
         Need::Listing { not_before } => match observed.listing_due.filter(|due| *due > now) {
@@ -119,6 +126,29 @@ fn prove(observed: &Observed<'_>, proof: &ProofStatus, record: DeletionStatus, n
 fn told(observed: &Observed<'_>, record: &DeletionStatus) -> Option<Reason> {
     let stored = observed.object.status.as_ref();
     stored.filter(|status| status.deletion.as_deref() == Some(record)).map(status::reason)
+}
+
+/// The pause of the campaign's own. A time within the quota, or for a probe, is the clock's of the account or of its
+/// credentials, and may be another by now: that is asked again.
+fn own_pause(observed: &Observed<'_>, record: &DeletionStatus) -> Option<Timestamp> {
+    let clocks = record.held_since.is_some() || told(observed, record) == Some(Reason::WaitingForQuota);
+    record.next_attempt_at.as_ref().filter(|_| !clocks).map(|time| time.0)
+}
+
+/// While the account is in trouble, a look at a campaign whose DELETE may have taken effect tells more than another
+/// DELETE: whether it is gone, and whether the account answers reads.
+fn look_first(
+    observed: &Observed<'_>,
+    record: &DeletionStatus,
+    identity: &Identity,
+    now: Timestamp,
+) -> Option<ProofStatus> {
+    let held = matches!(observed.turn, Some(Turn::Held { of: Holder::Account, .. }));
+    let told = observed.object.status.as_ref().map(status::reason) == Some(Reason::AccountUnavailable);
+    let in_trouble = held || told && record.held_since.is_some();
+    let effect =
+        record.may_have_taken_effect_at.as_ref().filter(|effect| Some(*effect) > record.seen_at.as_ref());
+    (in_trouble && record.proof.is_none() && effect.is_some()).then(|| proof::begin(identity, round_up(now)))
 }
 
 /// Waits until the time that the record promises.
@@ -142,11 +172,17 @@ fn within_quota(
 ) -> Plan {
     match observed.turn.filter(|turn| turn.is_ahead(now)) {
         None | Some(Turn::Go) => plan(record),
-        Some(Turn::Held { since, until }) => {
-            let record = DeletionStatus { next_attempt_at: None, ..record };
-            let situation = Situation::AccountInTrouble { since, trouble: observed.trouble };
+        Some(Turn::Held { of, since, until, next }) => {
+            let next_attempt_at = next.then(|| round_up(until));
+            let until = next_attempt_at.as_ref().map_or(until, |next| next.0);
+            let record = DeletionStatus { next_attempt_at, held_since: Some(round_down(since)), ..record };
+            let trouble = observed.trouble;
+            let situation = match of {
+                Holder::Account => Situation::AccountInTrouble { since, trouble },
+                Holder::Credentials => Situation::CredentialsRefused { since, trouble },
+            };
             let status = status::of(observed.object, now, Some(record), None, situation);
-            Plan { step: rest(Reason::AccountUnavailable, until), status: Some(status) }
+            Plan { step: rest(status::reason(&status), until), status: Some(status) }
         }
         // Too short to be worth a write.
         Some(Turn::At(slot)) if slot.duration_since(now) <= SILENT => {
@@ -154,7 +190,8 @@ fn within_quota(
         }
         Some(Turn::At(slot)) => {
             let until = round_up(slot);
-            let record = DeletionStatus { next_attempt_at: Some(until.clone()), ..record };
+            let next_attempt_at = Some(until.clone());
+            let record = DeletionStatus { next_attempt_at, held_since: None, ..record };
             let situation = Situation::WaitingForQuota { until: until.0 };
             let status = status::of(observed.object, now, Some(record), None, situation);
             Plan { step: rest(Reason::WaitingForQuota, until.0), status: Some(status) }
@@ -174,8 +211,9 @@ pub fn place(object: &VoiceCampaign) -> Place {
 
 /// The place of a read that a deletion waits for.
 pub fn place_of_read(object: &VoiceCampaign, now: Timestamp) -> Place {
-    let proof = recorded_deletion(object).and_then(|record| record.proof.as_ref());
-    Place::proof(proof.map_or(now, |proof| proof.answered_at.0))
+    let record = recorded_deletion(object);
+    let due = record.and_then(|record| record.proof.as_ref()).map_or(now, |proof| proof.answered_at.0);
+    if record.is_none_or(|record| record.failures == 0) { Place::proof(due) } else { Place::again(due) }
 }
 
 /// Which attempt the next one is, counted from 1.
@@ -183,11 +221,34 @@ pub fn next_attempt(object: &VoiceCampaign) -> i32 {
     recorded_deletion(object).map_or(0, |record| record.attempts).saturating_add(1)
 }
 
-/// Whether status promises a time within the quota of the account.
-pub fn is_promised(object: &VoiceCampaign) -> bool {
-    let waits =
-        object.status.as_ref().is_some_and(|status| status::reason(status) == Reason::WaitingForQuota);
-    waits && recorded_deletion(object).is_some_and(|record| record.next_attempt_at.is_some())
+/// The time within the quota of the account that status promises.
+pub fn promised(object: &VoiceCampaign) -> Option<Timestamp> {
+    let record = recorded_deletion(object)?;
+    let waits = object.status.as_ref().map(status::reason) == Some(Reason::WaitingForQuota);
+    record.next_attempt_at.as_ref().filter(|_| waits).map(|time| time.0)
+}
+
+/// What the statuses of an account's objects say of the time before this process.
+pub fn past<'a>(objects: impl Iterator<Item = &'a VoiceCampaign>) -> Past {
+    let mut past = Past::default();
+    let earlier = |known: Option<Timestamp>, time| Some(known.map_or(time, |known| known.min(time)));
+    for object in objects {
+        let Some(record) = recorded_deletion(object) else { continue };
+        let looked = record.proof.as_ref().and_then(|proof| proof.not_returned_at.as_ref());
+        past.calls.extend(record.last_attempt_at.iter().chain(looked).map(|time| time.0));
+        if let Some(promised) = promised(object) {
+            past.promised = earlier(past.promised, promised);
+        }
+        let reason = object.status.as_ref().map(status::reason);
+        if let Some(since) = record.held_since.as_ref().filter(|_| reason == Some(Reason::AccountUnavailable))
+        {
+            past.trouble = earlier(past.trouble, since.0);
+            if let Some(next) = &record.next_attempt_at {
+                past.probe = earlier(past.probe, next.0);
+            }
+        }
+    }
+    past
 }
 
 /// The record of this deletion with what has happened since it was written, and the ground if there is one now.
@@ -210,9 +271,13 @@ pub fn progress(observed: &Observed<'_>, now: Timestamp) -> Progress {
             None
         }
     };
+    if recorded_deletion(object) != Some(&record) {
+        // Something has happened since.
+        record.held_since = None;
+    }
     // A clock that jumped, or a status from elsewhere, must not park a deletion.
-    let latest = round_up(now + LONGEST_WAIT);
-    if record.next_attempt_at.as_ref().is_some_and(|next| *next > latest) {
+    let latest = round_up(now + LONGEST_PAUSE);
+    if own_pause(observed, &record).is_some_and(|next| next > latest.0) {
         record.next_attempt_at = Some(latest);
     }
     let answered = observed.confirmed().and_then(|evidence| Ground::deleted(object, evidence));

@@ -2,7 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Plan, Step, Urgency, is_new, misconfigured, other_account, protection, spread};
+use super::{Plan, Step, Urgency, is_new, misconfigured, other_account, protection, rest, spread};
 use crate::api::{REFRESH, VoiceCampaign, VoiceCampaignStatus};
 use crate::campaign::ground::REMOTE_CAMPAIGN;
 use crate::campaign::observed::{Look, Looked, Observed, Sighting, StreamListing};
@@ -10,7 +10,7 @@ use crate::campaign::reason::Reason;
 use crate::campaign::status::{self, Situation};
 use crate::connection::Connection;
 use crate::kore::{Failure, FailureKind};
-use crate::pacing::Turn;
+use crate::pacing::{Holder, Turn};
 
 /// How often a living campaign is looked at.
 const OBSERVATION_INTERVAL: SignedDuration = SignedDuration::from_mins(10);
@@ -163,7 +163,13 @@ fn read(observed: &Observed<'_>, step: Step, now: Timestamp) -> Plan {
     let wait = |until, why| Step::Wait { until: Some(until + spread(object, OBSERVATION_RETRY)), why };
     let step = match observed.turn.filter(|turn| turn.is_ahead(now)) {
         Some(Turn::At(slot)) => wait(slot, Reason::WaitingForQuota),
-        Some(Turn::Held { until, .. }) => wait(until, Reason::AccountUnavailable),
+        Some(Turn::Held { of: Holder::Account, until, .. }) => wait(until, Reason::AccountUnavailable),
+        Some(Turn::Held { of: Holder::Credentials, since, until, next: _ }) => {
+            let situation = Situation::CredentialsRefused { since, trouble: observed.trouble };
+            let status = status::of(object, now, None, None, situation);
+            let until = until + spread(object, OBSERVATION_RETRY);
+            return Plan { step: rest(status::reason(&status), until), status: Some(status) };
+        }
         Some(Turn::Go) | None => step,
     };
     Plan { step, status: not_settled(object, now) }

@@ -15,7 +15,7 @@
 mod deletion;
 mod life;
 
-pub(super) use deletion::{is_promised, next_attempt, place, place_of_read, progress};
+pub(super) use deletion::{next_attempt, past, place, place_of_read, progress, promised};
 pub(super) use life::{looked, refresh_wanted};
 
 use jiff::{SignedDuration, Timestamp};

@@ -288,8 +288,8 @@ impl<K> Open<K> {
             Mode::Down { probe_at, .. } => probe_at,
             Mode::Limping => {
                 let part = quota.div_ceil(PART).max(1);
-                let lately = self.tries.iter().rev().take_while(|time| **time + WINDOW > now);
-                lately.skip(part - 1).next().map_or(now, |first| *first + WINDOW)
+                let mut lately = self.tries.iter().rev().take_while(|time| **time + WINDOW > now);
+                lately.nth(part - 1).map_or(now, |first| *first + WINDOW)
             }
         }
     }

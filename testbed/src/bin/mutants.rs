@@ -86,8 +86,8 @@ const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "DELETEs that fail while reads work are not paced",
         file: "src/pacing/breaker.rs",
-        from: "                lately.skip(part - 1).next()",
-        to: "                lately.skip(part * 1000).next()",
+        from: "                lately.nth(part - 1)",
+        to: "                lately.nth(part * 1000)",
         tests: &["--lib", "pacing"],
     },
     Mutant {

@@ -88,7 +88,7 @@ impl Listing {
 #[derive(Clone, Debug)]
 pub struct Reading {
     account: Account,
-    listing: Listing,
+    listing: Box<Listing>,
     /// Rows asked for per page.
     limit: u32,
     pages: u32,
@@ -110,7 +110,7 @@ pub enum Progress {
 impl Reading {
     /// Begins a listing: no page has been asked for yet.
     pub fn begin(target: &Target, stream_id: &str, now: Timestamp) -> Self {
-        let listing = Listing {
+        let listing = Box::new(Listing {
             begun_at: now,
             ended_at: now,
             identity: target.identity(),
@@ -118,7 +118,7 @@ impl Reading {
             campaigns: BTreeMap::new(),
             living: 0,
             complete: true,
-        };
+        });
         Self {
             account: target.account.clone(),
             listing,
@@ -211,7 +211,7 @@ impl Reading {
             self.pages == 1 && self.rows == 0 && total_pages.is_none_or(|pages| (0..=1).contains(&pages));
         let adds_up = total.map_or(none, |total| total == self.rows);
         self.listing.complete &= adds_up && !has_more;
-        Progress::Done(self.listing)
+        Progress::Done(*self.listing)
     }
 }
 

@@ -160,7 +160,7 @@ impl State {
         let now = Timestamp::now();
         let body: Value = serde_json::from_slice(&request.body).unwrap_or_default();
         match request.operation {
-            Operation::List if self.behaviour.masked => listing(Vec::new(), &body, 0),
+            Operation::List if self.behaviour.masked => self.listing(Vec::new(), &body),
             Operation::Unknown => refused(404, "no such operation"),
             _ if self.behaviour.masked => self.unknown(),
             Operation::Delete => self.delete(request, now),
@@ -170,7 +170,7 @@ impl State {
             },
             Operation::List => {
                 let rows = self.campaigns.list(&request.account_id, &request.stream_id, now);
-                listing(rows, &body, usize::from(self.behaviour.torn_listings))
+                self.listing(rows, &body)
             }
             Operation::Status => match self.campaigns.get(&request.key(), now) {
                 Some(campaign) => ok(json!({"status": "success", "data":
@@ -238,6 +238,23 @@ impl State {
         }
     }
 
+    /// A page of a listing.
+    fn listing(&self, rows: Vec<Value>, body: &Value) -> Answer {
+        let number = |name: &str| body[name].as_u64().and_then(|number| usize::try_from(number).ok());
+        let most = self.behaviour.most_rows.unwrap_or(100).max(1);
+        let limit = number("limit").unwrap_or(50).clamp(1, most);
+        let skip = number("skip").unwrap_or_else(|| (number("page").unwrap_or(1).max(1) - 1) * limit);
+        let total = rows.len();
+        // Rows that are counted and not shown.
+        let missing = usize::from(self.behaviour.torn_listings && !self.behaviour.masked);
+        let results: Vec<Value> = rows.into_iter().skip(skip).take(limit).collect();
+        let has_more = skip + results.len() < total;
+        ok(json!({"status": "success", "message": "Campaigns retrieved successfully", "data": {
+            "results": results, "skip": skip, "limit": limit, "hasMore": has_more,
+            "totalPages": total.div_ceil(limit), "totalResults": total + missing,
+        }}))
+    }
+
     fn unknown(&self) -> Answer {
         match self.behaviour.unknown_campaign {
             UnknownCampaign::NotFound => refused(404, "Campaign not found"),
@@ -287,20 +304,6 @@ fn well_formed(request: &Request) -> Result<(), String> {
         return Err("campaignType must be voice".to_owned());
     }
     Ok(())
-}
-
-/// A page of a listing; `missing` rows are counted and not shown.
-fn listing(rows: Vec<Value>, body: &Value, missing: usize) -> Answer {
-    let number = |name: &str| body[name].as_u64().and_then(|number| usize::try_from(number).ok());
-    let limit = number("limit").unwrap_or(50).clamp(1, 100);
-    let skip = number("skip").unwrap_or_else(|| (number("page").unwrap_or(1).max(1) - 1) * limit);
-    let total = rows.len();
-    let results: Vec<Value> = rows.into_iter().skip(skip).take(limit).collect();
-    let has_more = skip + results.len() < total;
-    ok(json!({"status": "success", "message": "Campaigns retrieved successfully", "data": {
-        "results": results, "skip": skip, "limit": limit, "hasMore": has_more,
-        "totalPages": total.div_ceil(limit), "totalResults": total + missing,
-    }}))
 }
 
 fn query(uri: &Uri) -> HashMap<String, String> {

@@ -20,6 +20,8 @@ pub struct Behaviour {
     pub masked: bool,
     /// The pages of a listing do not add up, as if rows were added while it is read.
     pub torn_listings: bool,
+    /// Most rows of a page of a listing, whatever is asked for; 100 if absent. Not documented.
+    pub most_rows: Option<usize>,
     /// Whether a token without `jti` is refused; an option of the JWT app.
     pub enforce_jti: bool,
 }
@@ -61,6 +63,7 @@ impl Default for Behaviour {
             lingering_ms: 0,
             masked: false,
             torn_listings: false,
+            most_rows: None,
             enforce_jti: true,
         }
     }

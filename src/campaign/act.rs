@@ -285,8 +285,8 @@ async fn heed<S, T>(
         Ok(_) => heard(Verdict::Accepted),
         Err(failure) => {
             if failure.kind == FailureKind::CredentialsRejected {
-                // 403 may be about this stream alone.
-                if failure.answer.http_status != Some(403) {
+                // A right that the app lacks, as for this stream alone, says nothing against its credentials.
+                if !failure.lacks_right() {
                     let status = failure.answer.http_status.map(i32::from);
                     heard(Verdict::Refused(status::in_words(status, &failure.answer.message)));
                 }

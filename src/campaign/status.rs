@@ -16,7 +16,9 @@ use crate::api::{
     VoiceCampaignStatus,
 };
 use crate::connection::{Connection, Problem};
-use crate::kore::{Account, AnswerSummary, Campaign, ConfirmedDeletion, Failure, FailureKind};
+use crate::kore::{
+    Account, AnswerSummary, Campaign, ConfirmedDeletion, Failure, FailureKind, speaks_of_rights,
+};
 use crate::kube_ext::{AllMayGo, round_down};
 
 /// What there is to say about an object.
@@ -297,7 +299,8 @@ fn describe(
         ),
         Situation::Seen(Sighting::Failed(failure)) => {
             let answer = in_words(failure.answer.http_status.map(i32::from), &failure.answer.message);
-            let message = format!("The campaign can't be observed: {}{answer}.", advice(failure.kind));
+            let advice = advice(failure.kind, Call::Read, &summary_of(failure));
+            let message = format!("The campaign can't be observed: {advice}{answer}.");
             ("Unknown", Reason::Service(failure.kind), message)
         }
         Situation::Suspended if deletion.is_some() => (
@@ -403,13 +406,20 @@ fn in_trouble(deletion: Option<&DeletionStatus>, since: Timestamp, trouble: Opti
 
 /// The same words as long as Kore refuses the credentials.
 fn refused(deletion: Option<&DeletionStatus>, since: Timestamp, trouble: Option<&str>) -> String {
-    let what =
-        if deletion.is_some() { "The deletion is not confirmed" } else { "The campaign can't be observed" };
-    let advice = advice(FailureKind::CredentialsRejected).trim_end_matches("; ");
+    let (what, call) = match deletion {
+        Some(_) => ("The deletion is not confirmed", Call::Delete),
+        None => ("The campaign can't be observed", Call::Read),
+    };
+    let kind = FailureKind::CredentialsRejected;
+    let said = trouble.unwrap_or_default();
+    let http_status = said.strip_prefix("HTTP ").and_then(|said| said.get(..3)?.parse().ok());
+    let reason = kind.reason().to_owned();
+    let said = LastAnswer { http_status, status: None, message: said.to_owned(), reason };
+    let advice = advice(kind, call, &said).trim_end_matches("; ");
     let trouble = trouble.map(|said| format!(" ({said})")).unwrap_or_default();
     format!(
-        "{what}: {advice}{trouble}. Kore has refused them since {since:.0}; they are tried again at least every minute, as the \
-         Secret holds them then."
+        "{what}: {advice}{trouble}. That is so since {since:.0}; one call at a time tries it again, at least every minute, with \
+         what the Secret holds then."
     )
 }
 
@@ -436,7 +446,7 @@ pub fn unconfirmed(deletion: &DeletionStatus) -> Option<String> {
     let answer = deletion.last_answer.as_ref()?;
     let Some(Reason::Service(kind)) = Reason::parse(&answer.reason) else { return None };
     let said = in_words(answer.http_status, &answer.message);
-    Some(format!("The deletion is not confirmed: {}{said}.", advice(kind)))
+    Some(format!("The deletion is not confirmed: {}{said}.", advice(kind, Call::Delete, answer)))
 }
 
 fn between_attempts(deletion: Option<&DeletionStatus>, until: Timestamp) -> (&'static str, Reason, String) {
@@ -452,7 +462,7 @@ fn between_attempts(deletion: Option<&DeletionStatus>, until: Timestamp) -> (&'s
     let seen = seen.map(|seen| format!(" At {:.0} Kore still had the campaign.", seen.0)).unwrap_or_default();
     let message = format!(
         "The deletion is not confirmed. Attempt {attempt}: {}{said}.{seen} Kore is asked again at {until:.0}.",
-        advice(kind)
+        advice(kind, Call::Delete, answer)
     );
     ("False", Reason::Service(kind), message)
 }
@@ -481,8 +491,10 @@ fn being_proven(deletion: Option<&DeletionStatus>) -> (&'static str, Reason, Str
     let reason = proving(proof, answer);
     let attempt = deletion.attempts;
     let said = answer.map(|answer| in_words(answer.http_status, &answer.message)).unwrap_or_default();
-    let answered = match answer.and_then(|answer| Reason::parse(&answer.reason)) {
-        Some(Reason::Service(kind)) => format!("Attempt {attempt}: {}{said}.", advice(kind)),
+    let answered = match answer.and_then(|answer| Some((answer, Reason::parse(&answer.reason)?))) {
+        Some((answer, Reason::Service(kind))) => {
+            format!("Attempt {attempt}: {}{said}.", advice(kind, Call::Delete, answer))
+        }
         Some(_) | None => format!("Attempt {attempt}: {said}."),
     };
     let at = |deletion: &DeletionStatus| {
@@ -508,7 +520,8 @@ fn being_proven(deletion: Option<&DeletionStatus>) -> (&'static str, Reason, Str
     };
     let failed = proof.last_failure.as_ref().map(|failure| {
         let kind = Reason::parse(&failure.reason);
-        let advice = if let Some(Reason::Service(kind)) = kind { advice(kind) } else { "" };
+        let advice =
+            if let Some(Reason::Service(kind)) = kind { advice(kind, Call::Read, failure) } else { "" };
         format!(
             " The last read failed: {advice}{}; Kore is asked again {}.",
             in_words(failure.http_status, &failure.message),
@@ -518,15 +531,32 @@ fn being_proven(deletion: Option<&DeletionStatus>) -> (&'static str, Reason, Str
     ("False", reason, format!("{answered} {state}{}", failed.unwrap_or_default()))
 }
 
-/// What a kind of failure means to the reader, before the answer itself.
-fn advice(kind: FailureKind) -> &'static str {
+/// What was asked of Kore.
+#[derive(Clone, Copy)]
+enum Call {
+    Delete,
+    Read,
+}
+
+/// What a failure means to the reader, before the answer itself.
+fn advice(kind: FailureKind, call: Call, said: &LastAnswer) -> &'static str {
     match kind {
         FailureKind::MayBeAbsent => {
             "the answer may mean that Kore has no such campaign, which it does not prove; "
         }
         FailureKind::Accepted => {
-            "Kore has accepted the request, but not confirmed that the campaign is gone; "
+            "Kore has accepted the request, but not confirmed that this campaign is gone; "
         }
+        FailureKind::CredentialsRejected if speaks_of_rights(said.http_status, &said.message) => match call {
+            Call::Delete => {
+                "the JWT app may not delete campaigns; give it the right to delete in the scope Campaign Management, for \
+                 this account and stream; "
+            }
+            Call::Read => {
+                "the JWT app may not read campaigns; give it the right to read in the scope Campaign Management, for this \
+                 account and stream; "
+            }
+        },
         FailureKind::CredentialsRejected => {
             "Kore refused the credentials; check the keys clientId and clientSecret of the Secret, that the JWT app is \
              published and has the scope Campaign Management, and that the clocks agree; "

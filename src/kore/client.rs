@@ -7,14 +7,12 @@ use secrecy::{ExposeSecret, SecretString};
 use serde_json::json;
 
 use super::classify::{self, ConfirmedDeletion, Failure, RawAnswer};
-use super::{Campaign, CampaignKey, CampaignService, Page, Target, retry_after, token};
+use super::{Campaign, CampaignKey, CampaignService, Page, PageRequest, Target, retry_after, token};
 
 /// Most bytes of a body that are read.
 const MAX_BODY_BYTES: usize = 1024 * 1024;
 /// How long a connection may take; the deadline of the call still holds.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-/// Rows asked for per page of a listing; the sample of [get-all-campaigns-v2] has 50, no maximum is documented.
-const PAGE_ROWS: u32 = 50;
 
 /// The campaign API over HTTP.
 ///
@@ -116,14 +114,15 @@ impl KoreClient {
         let mut response = self.http.execute(request).await.map_err(|error| transport(&error))?;
         let http_status = response.status().as_u16();
         let retry_after = retry_after_header(response.headers());
+        let answer = RawAnswer { http_status, retry_after, ..RawAnswer::default() };
         let mut body = Vec::new();
         while let Some(chunk) = response.chunk().await.map_err(|error| transport(&error))? {
             if body.len() + chunk.len() > MAX_BODY_BYTES {
-                return Err(Failure { retry_after, ..Failure::too_large(http_status) });
+                return Ok(RawAnswer { oversized: true, ..answer });
             }
             body.extend_from_slice(&chunk);
         }
-        Ok(RawAnswer { http_status, retry_after, body, secrets: Vec::new() })
+        Ok(RawAnswer { body, ..answer })
     }
 }
 
@@ -152,11 +151,11 @@ impl CampaignService for KoreClient {
         classify::single(&self.call(target, call).await?, &key.campaign_id)
     }
 
-    async fn list(&self, target: &Target, stream_id: &str, page: u32) -> Result<Page, Failure> {
+    async fn list(&self, target: &Target, stream_id: &str, page: PageRequest) -> Result<Page, Failure> {
         let mut url = campaign_url(target, stream_id, "getAllCampaignDetails")?;
         url.query_pairs_mut().append_pair("accountId", &target.account.account_id);
-        let skip = page.saturating_sub(1) * PAGE_ROWS;
-        let body = json!({"type": "voice", "limit": PAGE_ROWS, "skip": skip, "page": page});
+        let PageRequest { page, skip, limit } = page;
+        let body = json!({"type": "voice", "limit": limit, "skip": skip, "page": page});
         classify::listing(
             &self.call(target, Call { method: Method::POST, url, stream_id, body: Some(body) }).await?,
         )

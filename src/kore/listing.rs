@@ -5,15 +5,19 @@
 //!                      │ one page each
 //!                      └─▶ Failure: what was read so far is given up
 //! ```
+//!
+//! A listing is judged by whether its pages agree, never by its age: at one call a minute a long one takes an hour.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
-use super::{Account, Campaign, CampaignService, Failure, Identity, Page, Target};
+use super::{Account, Campaign, CampaignService, Failure, Identity, Page, PageRequest, Target};
 
-/// Most pages of one listing. A service that always says `hasMore` must not keep us for ever.
-const MAX_PAGES: u32 = 1000;
+/// Rows asked for per page; the sample of [get-all-campaigns-v2] has 50, no maximum is documented.
+const PAGE_ROWS: u32 = 50;
+/// Most rows of one listing, however few a page has. A service that always says `hasMore` must not keep us for ever.
+const MAX_ROWS: usize = 50_000;
 
 /// All voice campaigns of a stream, as the service listed them.
 ///
@@ -25,6 +29,7 @@ pub struct Listing {
     identity: Identity,
     stream_id: String,
     campaigns: BTreeMap<String, Campaign>,
+    living: usize,
     complete: bool,
 }
 
@@ -49,7 +54,8 @@ impl Listing {
         &self.stream_id
     }
 
-    /// The campaign of this id, if it was listed. From a listing that is not complete nothing follows if it was not.
+    /// The campaign of this id, if it was listed: whichever of `_id` and `id` it is, if they differ. From a listing that is
+    /// not complete nothing follows if it was not.
     pub fn get(&self, campaign_id: &str) -> Option<&Campaign> {
         self.campaigns.get(campaign_id)
     }
@@ -59,9 +65,9 @@ impl Listing {
         self.campaigns.keys().map(String::as_str)
     }
 
-    /// How many campaigns were listed.
+    /// How many campaigns were listed. One that the service lists as `Deleted` is none.
     pub fn len(&self) -> usize {
-        self.campaigns.len()
+        self.living
     }
 
     /// Whether none was.
@@ -69,7 +75,8 @@ impl Listing {
         self.campaigns.is_empty()
     }
 
-    /// Whether the pages add up: each said the same total, and the rows are that many, each with an id of its own.
+    /// Whether the pages add up: each said the same total, and the rows are that many, each with an id of its own. A single
+    /// page without rows need not say that there are none.
     ///
     /// Rows that are added or removed while the pages are read shift the others; one may be missed then.
     pub fn is_complete(&self) -> bool {
@@ -81,10 +88,14 @@ impl Listing {
 #[derive(Clone, Debug)]
 pub struct Reading {
     account: Account,
-    listing: Listing,
+    listing: Box<Listing>,
+    /// Rows asked for per page.
+    limit: u32,
     pages: u32,
     rows: usize,
     total: Option<i64>,
+    /// The ids of each row so far.
+    seen: BTreeSet<Vec<String>>,
 }
 
 /// How far a listing has come.
@@ -99,15 +110,24 @@ pub enum Progress {
 impl Reading {
     /// Begins a listing: no page has been asked for yet.
     pub fn begin(target: &Target, stream_id: &str, now: Timestamp) -> Self {
-        let listing = Listing {
+        let listing = Box::new(Listing {
             begun_at: now,
             ended_at: now,
             identity: target.identity(),
             stream_id: stream_id.to_owned(),
             campaigns: BTreeMap::new(),
+            living: 0,
             complete: true,
-        };
-        Self { account: target.account.clone(), listing, pages: 0, rows: 0, total: None }
+        });
+        Self {
+            account: target.account.clone(),
+            listing,
+            limit: PAGE_ROWS,
+            pages: 0,
+            rows: 0,
+            total: None,
+            seen: BTreeSet::new(),
+        }
     }
 
     /// When it was begun.
@@ -132,31 +152,66 @@ impl Reading {
         if self.pages == 0 {
             self.listing.begun_at = clock();
         }
-        let page = service.list(target, &self.listing.stream_id, self.pages + 1).await?;
+        let page = service.list(target, &self.listing.stream_id, self.request()).await?;
+        if page.oversized {
+            return self.with_smaller_pages(target, clock()).map(Progress::More);
+        }
         Ok(self.take(page, clock()))
+    }
+
+    /// What is asked for next: it follows from the rows that came, not from those that were asked for.
+    fn request(&self) -> PageRequest {
+        let skip = u32::try_from(self.rows).unwrap_or(u32::MAX);
+        PageRequest { page: self.pages + 1, skip, limit: self.limit }
+    }
+
+    /// The same listing from its first page on, with half as many rows per page.
+    fn with_smaller_pages(&self, target: &Target, now: Timestamp) -> Result<Self, Failure> {
+        match self.limit / 2 {
+            0 => Err(Failure::oversized_row()),
+            limit => Ok(Self { limit, ..Self::begin(target, &self.listing.stream_id, now) }),
+        }
     }
 
     /// Takes in a page.
     fn take(mut self, page: Page, ended_at: Timestamp) -> Progress {
-        let Page { campaigns, rows, has_more, total_results } = page;
+        let Page { rows, has_more, total_results, total_pages, oversized: _ } = page;
+        let (received, has_more) = (rows.len(), has_more == Some(true));
         self.pages += 1;
-        self.rows += rows;
+        self.rows += received;
         let same_total = self.pages == 1 || self.total == total_results;
         self.total = total_results;
-        let readable = campaigns.len() == rows;
-        let mut distinct = true;
-        for (id, campaign) in campaigns {
-            distinct &= self.listing.campaigns.insert(id, campaign).is_none();
+        let mut new = 0;
+        for row in rows {
+            let ids: Vec<String> = row.campaigns.iter().map(|(id, _)| id.clone()).collect();
+            if ids.is_empty() || !self.seen.insert(ids) {
+                continue;
+            }
+            new += 1;
+            if row.living {
+                self.listing.living += 1;
+                self.listing.campaigns.extend(row.campaigns);
+            }
         }
         self.listing.ended_at = ended_at;
-        self.listing.complete &= same_total && readable && distinct;
-        // A page without rows does not lead anywhere, whatever it says.
-        if has_more && rows > 0 && self.pages < MAX_PAGES {
+        // Each row has an id, and none came before.
+        self.listing.complete &= same_total && new == received;
+        let total = self.total.map(|total| usize::try_from(total).unwrap_or(usize::MAX));
+        // Whatever it says of more: rows that it counts and has not shown may follow. But a page without a new row leads
+        // nowhere.
+        let more = has_more || total.is_some_and(|total| total > self.rows);
+        if more && new > 0 && self.rows < MAX_ROWS {
+            if self.pages == 1 && received < usize::try_from(self.limit).unwrap_or(usize::MAX) {
+                // That is how many it gives; asked for so many, `skip` and `page` mean the same row.
+                self.limit = u32::try_from(received).unwrap_or(self.limit);
+            }
             return Progress::More(self);
         }
-        let adds_up = self.total.is_some_and(|total| usize::try_from(total) == Ok(self.rows));
+        let none =
+            self.pages == 1 && self.rows == 0 && total_pages.is_none_or(|pages| (0..=1).contains(&pages));
+        let adds_up = total.map_or(none, |total| total == self.rows);
         self.listing.complete &= adds_up && !has_more;
-        Progress::Done(self.listing)
+        Progress::Done(*self.listing)
     }
 }
 
@@ -164,7 +219,11 @@ impl Reading {
 mod tests {
     use super::*;
     use crate::kore::answers;
-    use crate::kore::{Algorithm, Credentials, RawAnswer, TokenSettings};
+    use crate::kore::{
+        Algorithm, CampaignKey, ConfirmedDeletion, Credentials, FailureKind, RawAnswer, TokenSettings,
+    };
+    use futures::FutureExt;
+    use proptest::prelude::*;
     use serde_json::{Value, json};
     use std::time::Duration;
 
@@ -192,7 +251,8 @@ mod tests {
 
     fn read(pages: &[Page]) -> Listing {
         let mut reading = Reading::begin(&target(), "st-1", Timestamp::now());
-        for page in pages {
+        let none = page(&[], false, &json!(null));
+        for page in pages.iter().chain([&none]) {
             match reading.take(page.clone(), Timestamp::now()) {
                 Progress::More(more) => reading = more,
                 Progress::Done(listing) => return listing,
@@ -203,6 +263,203 @@ mod tests {
 
     fn ids(from: usize, to: usize) -> Vec<Value> {
         (from..to).map(|number| json!(format!("cd-{number}"))).collect()
+    }
+
+    /// A page as the service would have it, with this `data`.
+    fn answered(data: &Value) -> Page {
+        let body = json!({"status": "success", "data": data}).to_string().into();
+        answers::listing(&RawAnswer { http_status: 200, body, ..RawAnswer::default() }).unwrap()
+    }
+
+    /// Lists so many rows, some at a time; what it was asked for.
+    struct Service<F> {
+        rows: usize,
+        page: F,
+        asked: std::sync::Mutex<Vec<PageRequest>>,
+    }
+
+    impl<F: Fn(PageRequest) -> Page + Send + Sync + 'static> CampaignService for Service<F> {
+        async fn delete(&self, _: &Target, _: &CampaignKey) -> Result<ConfirmedDeletion, Failure> {
+            panic!("not asked for")
+        }
+
+        async fn get(&self, _: &Target, _: &CampaignKey) -> Result<Campaign, Failure> {
+            panic!("not asked for")
+        }
+
+        async fn list(&self, _: &Target, _: &str, request: PageRequest) -> Result<Page, Failure> {
+            let mut asked = self.asked.lock().unwrap();
+            asked.push(request);
+            assert!(asked.len() <= self.rows + 20, "it is asked for ever");
+            Ok((self.page)(request))
+        }
+    }
+
+    /// Reads a listing of a service to its end.
+    fn read_all<F: Fn(PageRequest) -> Page + Send + Sync + 'static>(
+        rows: usize,
+        page: F,
+    ) -> (Result<Listing, Failure>, Vec<PageRequest>) {
+        let service = Service { rows, page, asked: std::sync::Mutex::default() };
+        let mut reading = Reading::begin(&target(), "st-1", Timestamp::now());
+        let read = loop {
+            match reading.next(&service, &target(), Timestamp::now).now_or_never().unwrap() {
+                Ok(Progress::More(more)) => reading = more,
+                Ok(Progress::Done(listing)) => break Ok(listing),
+                Err(failure) => break Err(failure),
+            }
+        };
+        (read, service.asked.into_inner().unwrap())
+    }
+
+    /// The rows from one on, so many at most, of so many.
+    fn rows_of(rows: usize, skip: usize, limit: usize) -> Page {
+        let end = (skip + limit).min(rows);
+        page(&ids(skip.min(end), end), end < rows, &json!(rows))
+    }
+
+    fn number(asked: u32) -> usize {
+        usize::try_from(asked).unwrap()
+    }
+
+    /// 45 campaigns, 50 asked for, 20 given: whether the service goes by `skip` or by `page`, it is read whole.
+    #[test]
+    fn a_service_that_gives_fewer_rows_than_asked_is_read_whole() {
+        let (by_skip, asked) =
+            read_all(45, |PageRequest { skip, limit, .. }| rows_of(45, number(skip), number(limit).min(20)));
+        assert!(by_skip.is_ok_and(|listing| listing.is_complete() && listing.len() == 45));
+        let requests = [(1, 0, 50), (2, 20, 20), (3, 40, 20)];
+        assert_eq!(asked, requests.map(|(page, skip, limit)| PageRequest { page, skip, limit }));
+        let (by_page, _) = read_all(45, |PageRequest { page, limit, .. }| {
+            rows_of(45, number(page - 1) * number(limit), number(limit).min(20))
+        });
+        assert!(by_page.is_ok_and(|listing| listing.is_complete() && listing.len() == 45));
+        // It thinks that it has given what was asked for.
+        let (unaware, _) = read_all(45, |PageRequest { skip, limit, .. }| {
+            let page = rows_of(45, number(skip), number(limit).min(20));
+            Page { has_more: Some(number(skip) + number(limit) < 45), ..page }
+        });
+        assert!(unaware.is_ok_and(|listing| listing.is_complete() && listing.len() == 45));
+    }
+
+    /// Pages of one row, and more of them than a listing of full pages has.
+    #[test]
+    fn a_stream_of_small_pages_is_read_to_its_end() {
+        let (read, asked) = read_all(2500, |PageRequest { skip, .. }| rows_of(2500, number(skip), 1));
+        assert!(read.is_ok_and(|listing| listing.is_complete() && listing.len() == 2500));
+        assert_eq!(asked.len(), 2500);
+    }
+
+    /// It always gives the first page, or always says that there is more: that ends, and proves nothing.
+    #[test]
+    fn a_service_that_repeats_itself_is_no_complete_listing() {
+        let (repeats, asked) = read_all(45, |_| rows_of(45, 0, 20));
+        assert!(repeats.is_ok_and(|listing| !listing.is_complete() && listing.len() == 20));
+        assert_eq!(asked.len(), 2);
+        let (endless, _) = read_all(MAX_ROWS, |PageRequest { skip, limit, .. }| {
+            page(&ids(number(skip), number(skip + limit)), true, &json!(null))
+        });
+        assert!(endless.is_ok_and(|listing| !listing.is_complete() && listing.len() == MAX_ROWS));
+    }
+
+    /// A page that is too large is asked for again with fewer rows; nobody is told of it.
+    #[test]
+    fn a_page_that_is_too_large_is_asked_for_with_fewer_rows() {
+        // The 30th row alone is as large as seven others may be.
+        let (read, asked) = read_all(60, |PageRequest { skip, limit, .. }| {
+            let (skip, limit) = (number(skip), number(limit));
+            if (skip..skip + limit).contains(&30) && limit > 7 {
+                return Page::oversized();
+            }
+            rows_of(60, skip, limit)
+        });
+        let listing = read.unwrap();
+        assert!(listing.is_complete() && listing.len() == 60);
+        let limits: BTreeSet<u32> = asked.iter().map(|request| request.limit).collect();
+        assert_eq!(limits, [6, 12, 25, 50].into());
+        assert_eq!(asked.last().unwrap(), &PageRequest { page: 10, skip: 54, limit: 6 });
+        let (row, asked) = read_all(1, |_| Page::oversized());
+        let failure = row.unwrap_err();
+        assert_eq!(failure.kind, FailureKind::Unreadable);
+        assert!(failure.answer.message.contains("single row"), "{failure}");
+        assert_eq!(asked.last().unwrap(), &PageRequest { page: 1, skip: 0, limit: 1 });
+    }
+
+    /// An empty stream need not be described; but what is said of it must not contradict.
+    #[test]
+    fn an_empty_listing_needs_no_total() {
+        for data in [
+            json!({"results": [], "hasMore": false}),
+            json!({"results": []}),
+            json!({"results": null, "totalResults": 0}),
+            json!({"results": [], "totalResults": null, "totalPages": 0, "hasMore": "false"}),
+            json!({"skip": 0, "limit": 50, "hasMore": false}),
+            json!({}),
+            json!([]),
+            json!(null),
+        ] {
+            let listing = read(&[answered(&data)]);
+            assert!(listing.is_complete() && listing.is_empty(), "{data}");
+        }
+        for data in [
+            json!({"results": [], "totalResults": 7}),
+            json!({"results": [], "totalResults": "7"}),
+            json!({"results": [], "totalResults": -1}),
+            json!({"results": [], "totalResults": "some"}),
+            json!({"results": [], "hasMore": true}),
+            json!({"hasMore": true}),
+            json!({"results": [], "totalPages": 2}),
+            json!({"totalResults": 7}),
+        ] {
+            assert!(!read(&[answered(&data)]).is_complete(), "{data}");
+        }
+        let first = page(&ids(0, 50), true, &json!(null));
+        assert!(!read(&[first, answered(&json!({"results": []}))]).is_complete());
+    }
+
+    /// Kore's first page on deletions showed the state `Deleted`. Such a row counts, and is no campaign.
+    #[test]
+    fn a_row_that_is_deleted_is_no_campaign() {
+        for state in ["Deleted", "deleted", "DELETED"] {
+            let rows = json!([{"_id": "cd-1", "status": state}, {"_id": "cd-2", "status": "Ready"}]);
+            let listing = read(&[answered(&json!({"results": rows, "totalResults": 2}))]);
+            assert!(listing.is_complete(), "{state}");
+            assert_eq!((listing.len(), listing.get("cd-1"), listing.ids().count()), (1, None, 1), "{state}");
+        }
+        let gone = json!([{"_id": "cd-1", "status": "Deleted"}]);
+        let listing = read(&[answered(&json!({"results": gone, "totalResults": 1}))]);
+        assert!(listing.is_complete() && listing.is_empty());
+        let state = json!([{"_id": "cd-1", "status": "Deleting"}]);
+        assert_eq!(read(&[answered(&json!({"results": state, "totalResults": 1}))]).len(), 1);
+    }
+
+    /// The documents disagree whether it is `_id` or `id`.
+    #[test]
+    fn a_row_with_two_ids_is_found_under_both_and_counted_once() {
+        let rows = json!([{"_id": "row-1", "id": "cd-1"}, {"_id": "cd-2", "id": "row-2"}, {"_id": "same", "id": "same"}]);
+        let listing = read(&[answered(&json!({"results": rows, "totalResults": 3}))]);
+        assert!(listing.is_complete());
+        assert_eq!(listing.len(), 3);
+        for id in ["row-1", "cd-1", "cd-2", "row-2", "same"] {
+            assert_eq!(listing.get(id).and_then(|campaign| campaign.id.as_deref()), Some(id));
+        }
+    }
+
+    proptest! {
+        /// However the service cuts so many rows into pages, they are read whole.
+        #[test]
+        fn rows_in_pages_of_any_sizes_are_read_whole(
+            rows in 0_usize..200,
+            sizes in prop::collection::vec(1_usize..60, 1..20),
+        ) {
+            let (read, _) = read_all(rows, move |PageRequest { page, skip, limit }| {
+                let size = sizes[number(page) % sizes.len()];
+                rows_of(rows, number(skip), size.min(number(limit)))
+            });
+            let listing = read.unwrap();
+            prop_assert!(listing.is_complete());
+            prop_assert_eq!(listing.len(), rows);
+        }
     }
 
     #[test]

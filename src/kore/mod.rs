@@ -6,6 +6,7 @@
 //!                                                       ▼
 //!                                     classify.rs: what an answer means  ──▶ Result<ConfirmedDeletion | Campaign | Page, Failure>
 //!                                     wire.rs: JSON to Campaign, scrub.rs: what of a text may be shown
+//!                                     rights.rs: is a refusal about rights, or about who we are
 //!                                     listing.rs: pages to a complete Listing, the evidence of an absence
 //! ```
 //!
@@ -18,6 +19,7 @@ mod classify;
 mod client;
 mod listing;
 mod retry_after;
+mod rights;
 pub mod scrub;
 mod token;
 pub mod wire;
@@ -27,6 +29,7 @@ pub use classify::{AnswerSummary, ConfirmedDeletion, Failure, FailureKind, RawAn
 pub use client::{BuildError, ClientSettings, KoreClient};
 pub use listing::{Listing, Progress, Reading};
 pub use retry_after::{DEFAULT_THROTTLE_PAUSE, MAX_RETRY_AFTER, MIN_RETRY_AFTER};
+pub use rights::speaks_of_rights;
 pub use token::{Algorithm, TokenSettings};
 
 /// Pure meaning of answers, for tests that have the answer but no server.
@@ -119,23 +122,50 @@ impl Target {
     }
 }
 
+/// Which rows of a listing are asked for. The sample of [get-all-campaigns-v2] sends all three fields together, and no
+/// page says which of them counts; so `skip` is `(page - 1) * limit` as long as the service gives pages of one size.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PageRequest {
+    /// Counts from 1.
+    pub page: u32,
+    /// Rows that were received before it.
+    pub skip: u32,
+    /// Most rows it is to have.
+    pub limit: u32,
+}
+
 /// One page of a listing. Only `classify` makes one, from an answer that says success.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Page {
-    /// The campaigns of this page by their ids, as these came over the wire.
-    campaigns: Vec<(String, Campaign)>,
-    /// How many rows the page has, readable or not.
-    rows: usize,
-    /// Whether the service says that more follow.
-    has_more: bool,
+    rows: Vec<Row>,
+    /// Whether the service says that more follow; `None` if it says nothing about it.
+    has_more: Option<bool>,
     /// How many campaigns the service says there are, over all pages.
     total_results: Option<i64>,
+    /// How many pages it says there are.
+    total_pages: Option<i64>,
+    /// Its body was larger than what is read: the page has rows, and none is known.
+    oversized: bool,
+}
+
+/// One row of a page.
+#[derive(Clone, Debug, Default, PartialEq)]
+struct Row {
+    /// The campaign under each of its ids, as these came over the wire; none if the row can't be read.
+    campaigns: Vec<(String, Campaign)>,
+    /// Whether the campaign lives: not, if its state is `Deleted`.
+    living: bool,
 }
 
 impl Page {
-    /// The campaigns of this page by their ids.
-    pub fn campaigns(&self) -> &[(String, Campaign)] {
-        &self.campaigns
+    /// A page whose body was larger than what is read.
+    fn oversized() -> Self {
+        Self { rows: Vec::new(), has_more: None, total_results: None, total_pages: None, oversized: true }
+    }
+
+    /// The ids of the campaigns of this page.
+    pub fn ids(&self) -> impl Iterator<Item = &str> {
+        self.rows.iter().flat_map(|row| &row.campaigns).map(|(id, _)| id.as_str())
     }
 }
 
@@ -157,11 +187,11 @@ pub trait CampaignService: Send + Sync + 'static {
         key: &CampaignKey,
     ) -> impl Future<Output = Result<Campaign, Failure>> + Send;
 
-    /// Reads one page of the voice campaigns of a stream [get-all-campaigns-v2]; `page` counts from 1.
+    /// Reads one page of the voice campaigns of a stream [get-all-campaigns-v2].
     fn list(
         &self,
         target: &Target,
         stream_id: &str,
-        page: u32,
+        page: PageRequest,
     ) -> impl Future<Output = Result<Page, Failure>> + Send;
 }

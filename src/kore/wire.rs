@@ -6,14 +6,20 @@
 
 use serde_json::Value;
 
-use super::Page;
 use super::campaign::{CallerId, CallingDay, CallingHours, Campaign, DialingStrategy, DncList, Schedule};
-use super::scrub;
+use super::{Page, Row, scrub};
 
 /// Longest text kept of a campaign, in characters.
 const MAX_TEXT_CHARS: usize = 256;
 /// Longest list kept of a campaign.
 const MAX_ENTRIES: usize = 100;
+/// Fields of an error that hold a text, in lower case and without `_`; the pages show `message`, `msg` and `reason`.
+const ERROR_TEXTS: [&str; 9] =
+    ["message", "msg", "error", "errors", "errormessage", "errordescription", "detail", "details", "reason"];
+/// Fields of an error that hold a code; the pages show `code`, `statusCode`, `status` and `customCode` [delete-users].
+const ERROR_CODES: [&str; 6] = ["code", "statuscode", "errorcode", "customcode", "httpstatus", "httpcode"];
+/// What a listing says beside its rows [get-all-campaigns-v2].
+const PAGING: [&str; 7] = ["results", "skip", "limit", "page", "hasMore", "totalPages", "totalResults"];
 
 /// The frame around every answer. `status` is the API's result in create, get, list and delete [all `*-v2` pages].
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -24,12 +30,14 @@ pub struct Envelope {
     pub message: Option<String>,
     /// The campaign, or the listing.
     pub data: Option<Value>,
-    /// `errors[].code`, which need not be an HTTP status.
-    pub error_codes: Vec<i64>,
-    /// `data._id` or `data.id` as it came: for comparison, not to be shown.
-    pub id: Option<String>,
+    /// What it says of errors, at any depth [delete-users nests it per item]. Empty for a success.
+    pub error_texts: Vec<String>,
+    /// The codes of errors, at any depth, as they came: a number, which need not be an HTTP status, or a word.
+    pub error_codes: Vec<String>,
+    /// `data._id` and `data.id` as they came: for comparison, not to be shown. The pages disagree which of them it is.
+    pub ids: Vec<String>,
     /// The same of each row of `data.results`.
-    pub row_ids: Vec<Option<String>>,
+    pub row_ids: Vec<Vec<String>>,
     success: bool,
 }
 
@@ -41,23 +49,27 @@ impl Envelope {
     pub fn read(body: &[u8], secrets: &[&str]) -> Option<Self> {
         // A stray byte in a description must not hide that the campaign was deleted.
         let text = String::from_utf8_lossy(body);
-        let mut body: Value = serde_json::from_str(text.trim_start_matches('\u{feff}')).ok()?;
+        let mut body = parse(text.trim_start_matches('\u{feff}'))?;
         if !body.is_object() {
             return None;
         }
-        let id = body.get("data").and_then(raw_id);
+        let ids = body.get("data").map(ids).unwrap_or_default();
         let rows = body.get("data").and_then(|data| data.get("results")).and_then(Value::as_array);
-        let row_ids = rows.map(|rows| rows.iter().map(raw_id).collect()).unwrap_or_default();
+        let row_ids = rows.map(|rows| rows.iter().map(self::ids).collect()).unwrap_or_default();
         let success = raw_text(&body, "status").is_some_and(|status| status.eq_ignore_ascii_case("success"));
         redact(&mut body, secrets);
-        let errors = body.get("errors").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
-        let first_error = errors.iter().find_map(|error| raw_text(error, "msg"));
+        let mut errors = Errors::default();
+        if !success {
+            errors.gather(&body);
+        }
+        let Errors { texts: error_texts, codes: error_codes } = errors;
         Some(Self {
             status: raw_text(&body, "status"),
-            message: raw_text(&body, "message").or(first_error),
-            error_codes: errors.iter().take(MAX_ENTRIES).filter_map(|error| integer(error, "code")).collect(),
+            message: raw_text(&body, "message").or_else(|| error_texts.first().cloned()),
+            error_texts,
+            error_codes,
             data: body.get("data").cloned(),
-            id,
+            ids,
             row_ids,
             success,
         })
@@ -66,6 +78,98 @@ impl Envelope {
     /// Whether the service says that it did what was asked. Compared without regard to case.
     pub fn is_success(&self) -> bool {
         self.success
+    }
+
+    /// Whether the answer itself says `Deleted`, as Kore's first version of [delete-voice-campaign] showed it.
+    pub fn says_deleted(&self) -> bool {
+        self.status.as_deref().is_some_and(is_deleted)
+    }
+}
+
+/// Whether this is the state of a campaign that lives no longer. No page of today names it; the first version of
+/// [delete-voice-campaign] did.
+pub fn is_deleted(status: &str) -> bool {
+    status.trim().eq_ignore_ascii_case("deleted")
+}
+
+/// The value of a JSON text; half of a surrogate pair, which JSON may hold and no text can, is read as U+FFFD.
+fn parse(text: &str) -> Option<Value> {
+    serde_json::from_str(text).ok().or_else(|| serde_json::from_str(&with_whole_pairs(text)).ok())
+}
+
+/// The text with each escape of a lone surrogate replaced. Pairs, and what only looks like an escape, stay.
+fn with_whole_pairs(text: &str) -> String {
+    let mut whole = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find('\\') {
+        let (before, escape) = rest.split_at(at);
+        whole.push_str(before);
+        let (written, after) = match surrogate(escape) {
+            Some((Surrogate::High, after)) if matches!(surrogate(after), Some((Surrogate::Low, _))) => {
+                escape.split_at(12)
+            }
+            Some((Surrogate::High | Surrogate::Low, after)) => ("\\ufffd", after),
+            // The backslash and what it escapes, which may be another one.
+            None => escape.split_at(1 + escape[1..].chars().next().map_or(0, char::len_utf8)),
+        };
+        whole.push_str(written);
+        rest = after;
+    }
+    whole + rest
+}
+
+/// Half of a pair that stands for one character.
+#[derive(Clone, Copy)]
+enum Surrogate {
+    High,
+    Low,
+}
+
+/// The surrogate whose escape the text begins with, and what follows it.
+fn surrogate(text: &str) -> Option<(Surrogate, &str)> {
+    let (digits, after) = text.strip_prefix("\\u")?.split_at_checked(4)?;
+    match u16::from_str_radix(digits, 16).ok()? {
+        0xd800..=0xdbff => Some((Surrogate::High, after)),
+        0xdc00..=0xdfff => Some((Surrogate::Low, after)),
+        0..=0xd7ff | 0xe000..=0xffff => None,
+    }
+}
+
+/// What an answer says of errors.
+#[derive(Default)]
+struct Errors {
+    texts: Vec<String>,
+    codes: Vec<String>,
+}
+
+impl Errors {
+    /// Takes in what a value says of them, at any depth.
+    fn gather(&mut self, value: &Value) {
+        match value {
+            Value::Object(fields) => fields.iter().for_each(|(name, field)| {
+                let name = name.replace('_', "").to_lowercase();
+                match field {
+                    Value::Array(entries) => entries.iter().for_each(|entry| self.take(&name, entry)),
+                    Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Object(_) => {
+                        self.take(&name, field);
+                    }
+                }
+            }),
+            Value::Array(entries) => entries.iter().for_each(|entry| self.gather(entry)),
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+        }
+    }
+
+    fn take(&mut self, name: &str, value: &Value) {
+        let found = match value {
+            Value::String(_) if ERROR_TEXTS.contains(&name) => &mut self.texts,
+            Value::String(_) | Value::Number(_) if ERROR_CODES.contains(&name) => &mut self.codes,
+            // A status in words is the envelope's, or a campaign's.
+            Value::Number(_) if name == "status" => &mut self.codes,
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => return,
+            Value::Array(_) | Value::Object(_) => return self.gather(value),
+        };
+        found.extend(raw_scalar(value).into_iter().take(MAX_ENTRIES - found.len().min(MAX_ENTRIES)));
     }
 }
 
@@ -108,18 +212,42 @@ pub fn campaign(value: &Value) -> Option<Campaign> {
     })
 }
 
-/// Reads a listing; `None` if it has no `data.results`. A row without an id, or that is no object, is counted, and left
-/// out.
+/// Reads a listing; `None` if it has no `data.results`, and something else where they should be.
 pub fn page(envelope: &Envelope) -> Option<Page> {
     let data = envelope.data.as_ref()?;
-    let rows = data.get("results")?.as_array()?;
-    let read = |(row, id): (&Value, &Option<String>)| Some((id.clone()?, campaign(row)?));
+    let rows = match data.get("results") {
+        Some(Value::Array(rows)) => rows.as_slice(),
+        None | Some(Value::Null) if holds_nothing(data) => &[],
+        Some(_) | None => return None,
+    };
     Some(Page {
-        campaigns: rows.iter().zip(&envelope.row_ids).filter_map(read).collect(),
-        rows: rows.len(),
-        has_more: boolean(data, "hasMore").unwrap_or(false),
-        total_results: integer(data, "totalResults"),
+        rows: rows.iter().zip(&envelope.row_ids).map(|(value, ids)| row(value, ids)).collect(),
+        has_more: boolean(data, "hasMore"),
+        total_results: count(data, "totalResults"),
+        total_pages: count(data, "totalPages"),
+        oversized: false,
     })
+}
+
+/// Whether `data` without `results` is that of an empty listing: nothing but what belongs to its pages is there.
+fn holds_nothing(data: &Value) -> bool {
+    match data {
+        Value::Null => true,
+        Value::Array(entries) => entries.is_empty(),
+        Value::Object(fields) => fields.keys().all(|name| PAGING.contains(&name.as_str())),
+        Value::Bool(_) | Value::Number(_) | Value::String(_) => false,
+    }
+}
+
+/// A row under each of its ids. What of an id is shown went through [`redact`], as the rest of the row did.
+fn row(value: &Value, ids: &[String]) -> Row {
+    let shown = self::ids(value);
+    let Some(campaign) = campaign(value) else { return Row::default() };
+    let living = !campaign.status.as_deref().is_some_and(is_deleted);
+    let named = |(id, shown): (&String, &String)| {
+        (id.clone(), Campaign { id: Some(scrub::cut(shown, MAX_TEXT_CHARS)), ..campaign.clone() })
+    };
+    Row { campaigns: ids.iter().zip(&shown).map(named).collect(), living }
 }
 
 fn dialing_strategy(value: &Value) -> DialingStrategy {
@@ -168,13 +296,19 @@ fn scalar(value: &Value) -> Option<String> {
     }
 }
 
-fn raw_id(value: &Value) -> Option<String> {
-    raw_text(value, "_id").or_else(|| raw_text(value, "id"))
+/// `_id` and `id`, whichever are there.
+fn ids(value: &Value) -> Vec<String> {
+    let id = |field| raw_text(value, field).filter(|id| !id.trim().is_empty());
+    ["_id", "id"].into_iter().filter_map(id).collect()
 }
 
 /// Like [`text`], but whole: for what is compared or scrubbed before it is cut.
 fn raw_text(value: &Value, field: &str) -> Option<String> {
-    match value.get(field)? {
+    raw_scalar(value.get(field)?)
+}
+
+fn raw_scalar(value: &Value) -> Option<String> {
+    match value {
         Value::String(text) => Some(text.clone()),
         Value::Number(number) => Some(number.to_string()),
         Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => None,
@@ -189,6 +323,11 @@ fn integer(value: &Value, field: &str) -> Option<i64> {
     }
 }
 
+/// A number of rows or pages; one that can't be read is none that adds up.
+fn count(value: &Value, field: &str) -> Option<i64> {
+    value.get(field).filter(|count| !count.is_null()).map(|_| integer(value, field).unwrap_or(-1))
+}
+
 fn boolean(value: &Value, field: &str) -> Option<bool> {
     match value.get(field)? {
         Value::Bool(flag) => Some(*flag),
@@ -201,6 +340,7 @@ fn boolean(value: &Value, field: &str) -> Option<bool> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
     use serde_json::json;
 
     /// A field of another type than documented must not hide that the campaign was deleted.
@@ -241,7 +381,7 @@ mod tests {
             br#"{"status":"success","message":"bad s3\u0063ret=","data":{"_id":"cd-test-1","name":"test"}}"#;
         let envelope = Envelope::read(body, &["s3cret=", "test"]).unwrap();
         assert_eq!(envelope.message.as_deref(), Some("bad [redacted]"));
-        assert_eq!(envelope.id.as_deref(), Some("cd-test-1"));
+        assert_eq!(envelope.ids, ["cd-test-1"]);
         assert_eq!(campaign(&envelope.data.unwrap()).unwrap().name.as_deref(), Some("[redacted]"));
     }
 
@@ -251,7 +391,53 @@ mod tests {
         let body = b"\xef\xbb\xbf{\"status\":\"success\",\"data\":{\"_id\":\"cd-1\",\"name\":\"M\xfcller\"}}";
         let envelope = Envelope::read(body, &[]).unwrap();
         assert!(envelope.is_success());
-        assert_eq!(envelope.id.as_deref(), Some("cd-1"));
+        assert_eq!(envelope.ids, ["cd-1"]);
+    }
+
+    /// Half a pair of surrogates in one description must not hide the campaigns of a whole page.
+    #[test]
+    fn half_a_surrogate_pair_is_replaced() {
+        for (escaped, read) in [
+            (r"a\ud83d", "a\u{fffd}"),
+            (r"\uDC00b", "\u{fffd}b"),
+            (r"\ud83d\uD83D\ud83d", "\u{fffd}\u{fffd}\u{fffd}"),
+            (r"\ud83d\ud83d\ude00", "\u{fffd}\u{1f600}"),
+            (r"\ude00\ud83d", "\u{fffd}\u{fffd}"),
+            (r"\ud83d\ude00\ud83d", "\u{1f600}\u{fffd}"),
+            (r"\ud83d\n\ude00", "\u{fffd}\n\u{fffd}"),
+            (r"\ud83dx\u00fc", "\u{fffd}x\u{fc}"),
+            (r"\\ud83d \ud83d", "\\ud83d \u{fffd}"),
+            (r"\\\ud83d", "\\\u{fffd}"),
+            (r"\\\\ud83d\ude00", "\\\\ud83d\u{fffd}"),
+            (r"ü\ud83dü", "ü\u{fffd}ü"),
+        ] {
+            let body = format!(r#"{{"status":"success","data":{{"_id":"cd-1","description":"{escaped}"}}}}"#);
+            let envelope = Envelope::read(body.as_bytes(), &[]).unwrap();
+            assert_eq!(envelope.ids, ["cd-1"]);
+            assert_eq!(envelope.data.unwrap()["description"], *read, "{escaped}");
+        }
+        for broken in [r#"{"a":"\ud83"#, r#"{"a":"\ud83d"#, r#"{"a":"\"#, r#"{"a":"\ü"}"#, r#"{"a":"\ud8"}"#]
+        {
+            assert_eq!(Envelope::read(broken.as_bytes(), &[]), None, "{broken}");
+        }
+    }
+
+    proptest! {
+        /// What parses as it is stays as it is.
+        #[test]
+        fn whole_texts_stay(text in any::<String>()) {
+            let json = Value::from(text.clone()).to_string();
+            prop_assert_eq!(&with_whole_pairs(&json), &json);
+            let escaped: String = text.encode_utf16().map(|unit| format!("\\u{unit:04X}")).collect();
+            prop_assert_eq!(&with_whole_pairs(&escaped), &escaped);
+        }
+
+        /// Any halves in any order are read, and none is left.
+        #[test]
+        fn halves_in_any_order_are_read(units in prop::collection::vec(any::<u16>(), 0..20)) {
+            let escaped: String = units.iter().map(|unit| format!("\\u{unit:04x}")).collect();
+            prop_assert_eq!(parse(&format!(r#""{escaped}""#)), Some(String::from_utf16_lossy(&units).into()));
+        }
     }
 
     /// Errors of the platform come as `errors[].msg` and a code that need not be an HTTP status.
@@ -260,7 +446,7 @@ mod tests {
         let body = br#"{"errors":[{"msg":"error verifying the jwt: possibly a replay","code":401}]}"#;
         let envelope = Envelope::read(body, &[]).unwrap();
         assert_eq!(envelope.message.as_deref(), Some("error verifying the jwt: possibly a replay"));
-        assert_eq!(envelope.error_codes, [401]);
+        assert_eq!(envelope.error_codes, ["401"]);
         assert!(!envelope.is_success());
     }
 }

@@ -5,6 +5,7 @@
 mod absence;
 mod account;
 mod admission;
+mod answers;
 mod api_server;
 mod configuration;
 mod connection;

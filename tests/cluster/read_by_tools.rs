@@ -130,7 +130,7 @@ const SCENARIOS: [Scenario; 18] = [
         for (name, then) in [
             ("unreachable", Outcome::Cut),
             ("unreadable", answer(200, "<html>")),
-            ("violating", answer(200, r#"{"status":"success","campaign":{"id":"cd-another"}}"#)),
+            ("violating", answer(200, r#"{"status":"success","data":{"_id":"cd-another"}}"#)),
         ] {
             world.create_found(name);
             let fault = Fault { campaign_id: Some(id(name)), then, ..Fault::answer_delete(Some(1), 200, "") };

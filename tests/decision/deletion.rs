@@ -7,7 +7,7 @@ use voicecampaign_operator::api::{
 };
 use voicecampaign_operator::campaign::{Attempt, Observed, OtherClaim, Reason, Step, Urgency, decide};
 use voicecampaign_operator::connection::{Connection, Problem};
-use voicecampaign_operator::kore::{Failure, FailureKind};
+use voicecampaign_operator::kore::{Failure, FailureKind, RawAnswer, answers};
 use voicecampaign_operator::pacing::{Charge, Holder, Turn};
 
 use crate::support::*;
@@ -47,6 +47,37 @@ fn a_deletion_of_an_unseen_object_keeps_its_connection_first() {
     object.spec.deletion_policy = DeletionPolicy::Orphan;
     object.status = None;
     assert!(matches!(unprotected(&object), Step::Record(_)), "nothing is needed");
+}
+
+/// Who may read and not delete is not sent to look for a wrong secret; nor is who may not even read.
+#[test]
+fn a_missing_right_is_named_and_not_the_secret() {
+    let raw = |http_status, body: &str| RawAnswer { http_status, body: body.into(), ..RawAnswer::default() };
+    let unauthorized = r#"{"errors":[{"msg":"Unauthorized to perform this activity","code":400}]}"#;
+    let connection = usable();
+    for (answer, right) in [
+        (raw(403, ""), true),
+        (raw(403, r#"{"message":"Forbidden"}"#), true),
+        (raw(400, unauthorized), true),
+        (raw(401, ""), false),
+        (raw(400, r#"{"errors":[{"msg":"nope","code":4002}]}"#), false),
+    ] {
+        let object = deleted();
+        let attempt = attempt(answers::deletion(&answer, "cd-1"));
+        let attempted = Observed { attempt: Some(&attempt), ..observed(&object, &connection) };
+        let refused = status(decide(&attempted, at(1)));
+        assert_eq!(reason(&refused), "CredentialsRejected");
+        let told = &ready(&refused).message;
+        assert_eq!(told.contains("may not delete campaigns"), right, "{told}");
+        assert_eq!(told.contains("clientSecret"), !right, "{told}");
+
+        let object = living();
+        let look = look(1, answers::single(&answer, "cd-1"));
+        let looked = Observed { look: Some(&look), ..observed(&object, &connection) };
+        let told = ready(&status(decide(&looked, at(1)))).message.clone();
+        assert_eq!(told.contains("may not read campaigns"), right, "{told}");
+        assert_eq!(told.contains("clientSecret"), !right, "{told}");
+    }
 }
 
 /// A crash between the record and the release goes on with the release; nothing is sent again.

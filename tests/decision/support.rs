@@ -17,7 +17,7 @@ use voicecampaign_operator::campaign::{Attempt, Look, Observed, REMOTE_CAMPAIGN,
 use voicecampaign_operator::connection::{Connection, UsableConnection};
 use voicecampaign_operator::kore::{
     Account, Algorithm, Campaign, CampaignKey, CampaignService, ConfirmedDeletion, Credentials, Failure,
-    FailureKind, Listing, Page, Progress, RawAnswer, Reading, Target, TokenSettings, answers,
+    FailureKind, Listing, Page, PageRequest, Progress, RawAnswer, Reading, Target, TokenSettings, answers,
 };
 use voicecampaign_operator::pacing::Charge;
 
@@ -191,7 +191,7 @@ impl CampaignService for Service {
         panic!("not asked for")
     }
 
-    async fn list(&self, _: &Target, _: &str, _: u32) -> Result<Page, Failure> {
+    async fn list(&self, _: &Target, _: &str, _: PageRequest) -> Result<Page, Failure> {
         let body = self.0.to_string().into();
         answers::listing(&RawAnswer { http_status: 200, body, ..RawAnswer::default() })
     }
@@ -203,10 +203,12 @@ fn read(client_id: &str, ids: &[&str], total: usize) -> Listing {
     let page =
         json!({"status": "success", "data": {"results": rows, "hasMore": false, "totalResults": total}});
     let (service, target) = (Service(page), target_of(client_id));
-    let reading = Reading::begin(&target, "st-1", Timestamp::now());
-    match reading.next(&service, &target, Timestamp::now).now_or_never().unwrap().unwrap() {
-        Progress::Done(listing) => listing,
-        Progress::More(_) => panic!("one page"),
+    let mut reading = Reading::begin(&target, "st-1", Timestamp::now());
+    loop {
+        match reading.next(&service, &target, Timestamp::now).now_or_never().unwrap().unwrap() {
+            Progress::Done(listing) => return listing,
+            Progress::More(more) => reading = more,
+        }
     }
 }
 

@@ -13,7 +13,7 @@ use voicecampaign_operator::campaign::{Attempt, Look, Observed, Step, StreamList
 use voicecampaign_operator::connection::{Connection, UsableConnection};
 use voicecampaign_operator::kore::{
     Account, Algorithm, Campaign, CampaignKey, CampaignService, ConfirmedDeletion, Credentials, Failure,
-    FailureKind, Page, Progress, RawAnswer, Reading, Target, TokenSettings, answers,
+    FailureKind, Page, PageRequest, Progress, RawAnswer, Reading, Target, TokenSettings, answers,
 };
 use voicecampaign_operator::pacing::Charge;
 
@@ -397,7 +397,7 @@ impl CampaignService for Kore {
         unreachable!("not asked for")
     }
 
-    async fn list(&self, _: &Target, _: &str, _: u32) -> Result<Page, Failure> {
+    async fn list(&self, _: &Target, _: &str, _: PageRequest) -> Result<Page, Failure> {
         let there = (0u8..).zip(self.0).filter(|(_, there)| *there).map(|(uid, _)| campaign_id(uid));
         let rows: Vec<_> =
             there.chain(["bystander".into()]).map(|id| json!({"_id": id, "name": "n"})).collect();

@@ -218,7 +218,7 @@ async fn every_request_has_a_token_of_its_own_with_all_claims() {
         client.list(&target, STREAM, 1).await.unwrap();
     }
     let shown = &kore.journal()[0].headers["auth"];
-    assert_eq!(shown, &format!("<JWT sub=voicecampaign-operator appId={CLIENT_ID} exp-iat=300s jti=yes>"));
+    assert_eq!(shown, &format!("<JWT sub=voicecampaign-operator appId={CLIENT_ID} exp-iat=420s jti=yes>"));
 }
 
 #[tokio::test]

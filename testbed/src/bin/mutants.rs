@@ -340,6 +340,27 @@ const MUTANTS: &[Mutant] = &[
         tests: &["--test", "faults", "--", "--lane", "full", "confirmed/status-1-500-once"],
     },
     Mutant {
+        name: "no margin for a clock that is behind",
+        file: "src/kore/token.rs",
+        from: "from: now.saturating_sub(CLOCK_MARGIN).as_secs()",
+        to: "from: now.as_secs()",
+        tests: &["--lib", "token"],
+    },
+    Mutant {
+        name: "a token of an hour by our clock",
+        file: "src/kore/token.rs",
+        from: "(ttl + CLOCK_MARGIN).min(LONGEST_LIFE - CLOCK_MARGIN)",
+        to: "(ttl + CLOCK_MARGIN).min(LONGEST_LIFE)",
+        tests: &["--lib", "token"],
+    },
+    Mutant {
+        name: "no margin for a clock that is ahead",
+        file: "src/kore/token.rs",
+        from: "(ttl + CLOCK_MARGIN).min(LONGEST_LIFE - CLOCK_MARGIN)",
+        to: "ttl.min(LONGEST_LIFE - CLOCK_MARGIN)",
+        tests: &["--lib", "token"],
+    },
+    Mutant {
         name: "schedule not kept",
         file: "src/campaign/decide/deletion.rs",
         from: "record.next_attempt_at.as_ref().map(|time| time.0).filter(|until| *until > now)",

@@ -300,6 +300,15 @@ async fn a_refusal_for_the_rate_limit_carries_a_pause() {
     }
 }
 
+/// A date counts by the clock of the service, and of several pauses the longest does.
+#[tokio::test]
+async fn a_date_counts_by_the_clock_of_the_answer() {
+    let headers =
+        "date: Mon, 23 Nov 2026 12:00:00 GMT\r\nretry-after: 2\r\nretry-after: \"2026-11-23T12:00:30Z\"\r\n";
+    let failure = delete_answered(http("503 Service Unavailable", headers, "")).await.unwrap_err();
+    assert_eq!(failure.retry_after, Some(Duration::from_secs(30)));
+}
+
 /// R1: nothing listens there.
 #[tokio::test]
 async fn a_refused_connection_says_so() {

@@ -1,7 +1,7 @@
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use reqwest::header::{HeaderMap, RETRY_AFTER};
+use reqwest::header::{DATE, HeaderMap, RETRY_AFTER};
 use reqwest::{Method, Request, Url};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::json;
@@ -182,7 +182,10 @@ fn sensitive(value: &str) -> Result<reqwest::header::HeaderValue, Failure> {
 }
 
 fn retry_after_header(headers: &HeaderMap) -> Option<Duration> {
-    headers.get(RETRY_AFTER)?.to_str().ok().and_then(|text| retry_after::parse(text, SystemTime::now()))
+    let texts = |name| headers.get_all(name).iter().map(|value| String::from_utf8_lossy(value.as_bytes()));
+    let pauses: Vec<_> = texts(RETRY_AFTER).collect();
+    let sent = texts(DATE).next();
+    retry_after::parse(pauses.iter().map(AsRef::as_ref), sent.as_deref(), jiff::Timestamp::now())
 }
 
 /// What went wrong on the way, in words: the innermost cause says most, and the URL is left out (it has a query).

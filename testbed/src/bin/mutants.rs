@@ -361,6 +361,27 @@ const MUTANTS: &[Mutant] = &[
         tests: &["--lib", "token"],
     },
     Mutant {
+        name: "a date of Retry-After by our clock",
+        file: "src/kore/retry_after.rs",
+        from: "sent.and_then(|text| moment(bare(text))).unwrap_or(now)",
+        to: "sent.and_then(|text| moment(bare(text))).map_or(now, |_| now)",
+        tests: &["--lib", "retry_after"],
+    },
+    Mutant {
+        name: "the first of several Retry-After",
+        file: "src/kore/retry_after.rs",
+        from: "    pauses.max().map(",
+        to: "    Some(pauses).and_then(|mut pauses| pauses.next()).map(",
+        tests: &["--lib", "retry_after"],
+    },
+    Mutant {
+        name: "Date not read",
+        file: "src/kore/client.rs",
+        from: "let sent = texts(DATE).next();",
+        to: "let sent = texts(DATE).next().filter(|_| false);",
+        tests: &["--test", "kore_contract", "a_date_counts"],
+    },
+    Mutant {
         name: "schedule not kept",
         file: "src/campaign/decide/deletion.rs",
         from: "record.next_attempt_at.as_ref().map(|time| time.0).filter(|until| *until > now)",

@@ -1,7 +1,7 @@
 //! The campaign API of Kore.ai, as far as this operator calls it. Knows no Kubernetes.
 //!
 //! ```text
-//!   CampaignService (trait: delete, get, list) ◀── KoreClient (client.rs): HTTP, token.rs: who we are
+//!   CampaignService (trait: delete, get, list) ◀── KoreClient (client.rs), http.rs: connections, token.rs: who we are
 //!                                                       │ RawAnswer
 //!                                                       ▼
 //!                                     classify.rs: what an answer means  ──▶ Result<ConfirmedDeletion | Campaign | Page, Failure>
@@ -16,6 +16,7 @@
 mod campaign;
 mod classify;
 mod client;
+mod http;
 mod listing;
 mod retry_after;
 pub mod scrub;
@@ -24,7 +25,8 @@ pub mod wire;
 
 pub use campaign::{CallerId, CallingDay, CallingHours, Campaign, DialingStrategy, DncList, Schedule};
 pub use classify::{AnswerSummary, ConfirmedDeletion, Failure, FailureKind, RawAnswer};
-pub use client::{BuildError, ClientSettings, KoreClient};
+pub use client::KoreClient;
+pub use http::{BuildError, ClientSettings};
 pub use listing::{Listing, Progress, Reading};
 pub use retry_after::{DEFAULT_THROTTLE_PAUSE, MAX_RETRY_AFTER, MIN_RETRY_AFTER};
 pub use token::{Algorithm, TokenSettings};

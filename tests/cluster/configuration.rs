@@ -153,11 +153,11 @@ async fn a_slot_goes_back_when_its_owner_goes() {
     assert!(third.duration_since(second).as_secs() < 30, "{second}, {third}");
 }
 
-/// R22: `HTTPS_PROXY` and its kin are honoured.
+/// R22: `HTTPS_PROXY` and its kin are honoured; but what is not encrypted never goes through a proxy.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_proxy_is_honoured() {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
-    let world = World::new("proxy").await;
+    let world = World::without_connection("proxy").await;
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let proxy = format!("http://{}", listener.local_addr().unwrap());
     // It refuses every request alike, so that the reason stays the same however late it is looked at.
@@ -173,10 +173,19 @@ async fn a_proxy_is_honoured() {
         }
     });
     let mut options = world.options();
-    options.variables = vec![("HTTP_PROXY".into(), proxy)];
+    options.variables = ["HTTP_PROXY", "HTTPS_PROXY"].map(|name| (name.into(), proxy.clone())).to_vec();
+    // The API server's address. Kore is called by another, which is not excepted.
+    options.variables.push(("NO_PROXY".into(), "127.0.0.1".into()));
     let _operator = testbed::Operator::start(plane(), &options).unwrap();
-    world.create_campaign("renewal", &json!({}));
-    world.wait_for_reason("renewal", "ServiceUnavailable");
+    world.create_secret(CLIENT_ID, CLIENT_SECRET);
+    world.create_connection_to(&format!("http://localhost:{}", world.kore.address().port()));
+    world.create_found("renewal");
+    assert!(seen.try_recv().is_err(), "a plain host was reached through the proxy");
+    world.apply(&json!({"apiVersion": "voicecampaign.dev/v1alpha1", "kind": "KoreConnection",
+        "metadata": {"name": "encrypted"}, "spec": {"host": "https://platform.kore.ai", "accountId": "another",
+        "credentialsSecretRef": {"name": "kore-jwt-app"}}}));
+    world.create_campaign("second", &json!({"connectionRef": {"name": "encrypted"}}));
+    world.wait_for_reason("second", "ServiceUnreachable");
     let request = seen.recv().await.unwrap();
-    assert!(request.starts_with(&format!("POST {}/campaign/", world.kore.url())), "{request}");
+    assert!(request.starts_with("CONNECT platform.kore.ai:443 "), "{request}");
 }

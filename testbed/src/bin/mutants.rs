@@ -382,6 +382,27 @@ const MUTANTS: &[Mutant] = &[
         tests: &["--test", "kore_contract", "a_date_counts"],
     },
     Mutant {
+        name: "a plain host through a proxy",
+        file: "src/kore/http.rs",
+        from: "build(reqwest::Client::builder().no_proxy().tls",
+        to: "build(reqwest::Client::builder().tls",
+        tests: &["--test", "kore_contract", "a_plain_host"],
+    },
+    Mutant {
+        name: "a rotated CA not noticed",
+        file: "src/kore/http.rs",
+        from: "Ok(ca) if ca == self.state().ca => Ok(None),",
+        to: "Ok(ca) if !ca.is_empty() => Ok(None),",
+        tests: &["--lib", "http"],
+    },
+    Mutant {
+        name: "a broken CA file ends the trust",
+        file: "src/kore/http.rs",
+        from: "                    state.unusable = Some(why);\n",
+        to: "                    state.unusable = Some(why);\n                    state.ca.clear();\n",
+        tests: &["--lib", "http"],
+    },
+    Mutant {
         name: "schedule not kept",
         file: "src/campaign/decide/deletion.rs",
         from: "record.next_attempt_at.as_ref().map(|time| time.0).filter(|until| *until > now)",

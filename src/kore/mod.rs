@@ -5,7 +5,7 @@
 //!                                                       │ RawAnswer
 //!                                                       ▼
 //!                                     classify.rs: what an answer means  ──▶ Result<ConfirmedDeletion | Campaign | Page, Failure>
-//!                                     wire.rs: JSON to Campaign, scrub.rs: what of a text may be shown
+//!                                     wire.rs: JSON to Campaign, scrub.rs, telephone.rs: what of a text may be shown
 //!                                     listing.rs: pages to a complete Listing, the evidence of an absence
 //! ```
 //!
@@ -20,6 +20,7 @@ mod http;
 mod listing;
 mod retry_after;
 pub mod scrub;
+mod telephone;
 mod token;
 pub mod wire;
 

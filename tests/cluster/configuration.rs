@@ -36,6 +36,35 @@ async fn a_missing_key_stalls_without_a_call_and_heals() {
     assert!(!world.in_kore("renewal"));
 }
 
+/// A key that is spelled otherwise and a value that can't be right are named, without the value; what is only around a value
+/// is healed.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_secret_that_is_wrong_says_how_and_heals() {
+    let world = World::without_connection("wrong-secret").await;
+    let apply = |id: &str, value: &str| {
+        world.apply(&json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "kore-jwt-app"},
+            "stringData": {id: value, "clientSecret": format!("\"{CLIENT_SECRET}\"\r\n")}}));
+    };
+    apply("client_id", CLIENT_ID);
+    world.create_connection(6000, 10);
+    let _operator = world.operator();
+    world.create_campaign("renewal", &json!({}));
+    let object = world.wait_for_reason("renewal", "CredentialsMissing");
+    let message = ready(&object)["message"].as_str().unwrap().to_owned();
+    assert!(message.contains("has the key client_id; it must be clientId"), "{message}");
+    apply("clientId", &format!("clientId: {CLIENT_ID}"));
+    let message = testbed::wait::until("the connection tells it", PATIENCE, || {
+        let connection = world.kubectl.get("kconn", &world.namespace, "production").unwrap().unwrap();
+        let message = ready(&connection)["message"].as_str().unwrap_or_default().to_owned();
+        Ok(message.contains("a whole line or file").then_some(message))
+    })
+    .unwrap();
+    assert!(!message.contains(CLIENT_ID), "{message}");
+    assert!(world.kore.journal().is_empty(), "no remote call may be made");
+    apply("clientId", &format!("\u{feff}{CLIENT_ID}\n"));
+    world.wait_for_reason("renewal", "CampaignFound");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_missing_connection_stalls_and_heals_at_once_when_it_appears() {
     let world = World::without_connection("missing-connection").await;

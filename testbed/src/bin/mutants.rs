@@ -431,6 +431,27 @@ const MUTANTS: &[Mutant] = &[
         tests: &["--lib", "scrub"],
     },
     Mutant {
+        name: "a value of two words taken",
+        file: "src/connection/secret.rs",
+        from: "} else if value.contains(char::is_whitespace) {",
+        to: "} else if value.is_empty() {",
+        tests: &["--lib", "secret"],
+    },
+    Mutant {
+        name: "quotes taken for a part of the secret",
+        file: "src/connection/secret.rs",
+        from: "    inner.map_or(text, bare)",
+        to: "    inner.map_or(text, |_| text)",
+        tests: &["--lib", "secret"],
+    },
+    Mutant {
+        name: "half of the credentials decoded",
+        file: "src/connection/secret.rs",
+        from: "        (true, _, None) => return Err(SecretProblem::Unusable(CLIENT_SECRET, Flaw::NotEncoded)),",
+        to: "        (true, Some(id), None) => (id, secret),",
+        tests: &["--lib", "secret"],
+    },
+    Mutant {
         name: "schedule not kept",
         file: "src/campaign/decide/deletion.rs",
         from: "record.next_attempt_at.as_ref().map(|time| time.0).filter(|until| *until > now)",

@@ -220,7 +220,7 @@ async fn every_request_has_a_token_of_its_own_with_all_claims() {
         client.list(&target, STREAM, first).await.unwrap();
     }
     let shown = &kore.journal()[0].headers["auth"];
-    assert_eq!(shown, &format!("<JWT sub=voicecampaign-operator appId={CLIENT_ID} exp-iat=300s jti=yes>"));
+    assert_eq!(shown, &format!("<JWT sub=voicecampaign-operator appId={CLIENT_ID} exp-iat=420s jti=yes>"));
 }
 
 #[tokio::test]
@@ -300,6 +300,15 @@ async fn a_refusal_for_the_rate_limit_carries_a_pause() {
         assert_eq!(failure.kind, FailureKind::Throttled);
         assert_eq!(failure.retry_after, Some(Duration::from_secs(pause)));
     }
+}
+
+/// A date counts by the clock of the service, and of several pauses the longest does.
+#[tokio::test]
+async fn a_date_counts_by_the_clock_of_the_answer() {
+    let headers =
+        "date: Mon, 23 Nov 2026 12:00:00 GMT\r\nretry-after: 2\r\nretry-after: \"2026-11-23T12:00:30Z\"\r\n";
+    let failure = delete_answered(http("503 Service Unavailable", headers, "")).await.unwrap_err();
+    assert_eq!(failure.retry_after, Some(Duration::from_secs(30)));
 }
 
 /// R1: nothing listens there.
@@ -385,6 +394,83 @@ async fn a_private_ca_is_honoured() {
     let settings = ClientSettings { extra_ca_file: Some(file.1.clone()) };
     KoreClient::new(&settings).unwrap().delete(&target(&url), &key()).await.unwrap();
     std::fs::remove_file(file.1).unwrap();
+}
+
+/// A CA is replaced while the operator runs, as the kubelet does it: the path leads elsewhere from one moment to the next.
+#[tokio::test]
+async fn a_rotated_ca_is_trusted_without_a_restart() {
+    let ((before, old_ca), (after, new_ca)) = (serve_tls(10).await, serve_tls(100).await);
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("ca.crt");
+    let bring = |name: &str, ca: &str| {
+        let (content, link) = (folder.path().join(name), folder.path().join("..link"));
+        std::fs::write(&content, ca).unwrap();
+        std::os::unix::fs::symlink(&content, &link).unwrap();
+        std::fs::rename(&link, &path).unwrap();
+    };
+    bring("..1", &old_ca);
+    let client = KoreClient::new(&ClientSettings { extra_ca_file: Some(path.clone()) }).unwrap();
+    client.delete(&target(&before), &key()).await.unwrap();
+    assert_eq!(client.delete(&target(&after), &key()).await.unwrap_err().kind, FailureKind::Unreachable);
+    bring("..2", &new_ca);
+    let begun = Instant::now();
+    while let Err(failure) = client.delete(&target(&after), &key()).await {
+        assert!(begun.elapsed() < Duration::from_secs(30), "{failure}");
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+    let failure = client.delete(&target(&before), &key()).await.unwrap_err();
+    assert_eq!(failure.kind, FailureKind::Unreachable, "what is not trusted any more");
+}
+
+/// The token would cross the proxy in the open. What is encrypted goes through it, and a name that only it can resolve does.
+#[test]
+fn a_plain_host_is_never_reached_through_a_proxy() {
+    const TEST: &str = "a_plain_host_is_never_reached_through_a_proxy";
+    const IS_CHILD: &str = "CONTRACT_TEST_BEHIND_A_PROXY";
+    // The environment is the process's: a process of its own has one.
+    if std::env::var_os(IS_CHILD).is_some() {
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        runtime.block_on(async {
+            let (url, served) = serve_once(http("200 OK", "", DELETE_SAMPLE)).await;
+            client().delete(&target(&url), &key()).await.unwrap();
+            assert!(
+                served.await.unwrap().starts_with("DELETE /campaign/"),
+                "asked as itself, not as a proxy"
+            );
+            let failure = client().delete(&target("https://kore.invalid"), &key()).await.unwrap_err();
+            assert_eq!(failure.kind, FailureKind::Unreachable);
+        });
+        return;
+    }
+    let proxy = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = format!("http://{}", proxy.local_addr().unwrap());
+    let heard = std::thread::spawn(move || {
+        let mut heard = Vec::new();
+        loop {
+            let (mut stream, _) = proxy.accept().unwrap();
+            let mut request = vec![0; 4096];
+            let read = std::io::Read::read(&mut stream, &mut request).unwrap();
+            if request.starts_with(b"END") {
+                return heard;
+            }
+            heard.push(String::from_utf8_lossy(&request[..read]).into_owned());
+            stream.write_all(&http("502 Bad Gateway", "", "")).unwrap();
+        }
+    });
+    let mut child = std::process::Command::new(std::env::current_exe().unwrap());
+    child
+        .args(["--exact", TEST, "--nocapture"])
+        .env(IS_CHILD, "1")
+        .env_remove("NO_PROXY")
+        .env_remove("no_proxy");
+    for variable in ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"] {
+        child.env(variable, &address).env(variable.to_lowercase(), &address);
+    }
+    let output = child.output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+    std::net::TcpStream::connect(address.trim_start_matches("http://")).unwrap().write_all(b"END").unwrap();
+    let heard = heard.join().unwrap();
+    assert!(matches!(&heard[..], [one] if one.starts_with("CONNECT kore.invalid:443 ")), "{heard:#?}");
 }
 
 #[test]

@@ -152,8 +152,8 @@ pub struct JwtSpec {
     #[x_kube(validation = Rule::new("self.size() >= 1").message("`jwt.subject` must be 1 to 128 characters"))]
     pub subject: String,
 
-    /// How long a token is valid, in seconds: 30 to 3600, default 300. Kore refuses a token with a `jti` that is valid
-    /// for more than one hour.
+    /// How long a token is valid, in seconds: 30 to 3600, default 300. A minute is added at both ends, for clocks that differ
+    /// from ours; but no token says more than one hour in all, which Kore refuses.
     #[serde(default = "default_ttl_seconds")]
     #[schemars(range(min = 30, max = 3600))]
     pub ttl_seconds: i32,

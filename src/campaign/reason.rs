@@ -181,9 +181,11 @@ impl From<&Problem> for Reason {
             Problem::ConnectionInvalid { .. } => Self::ConnectionInvalid,
             Problem::NotSelected { .. } => Self::NotSelected,
             Problem::AccountChanged { .. } => Self::AccountChanged,
-            Problem::SecretNotFound { .. } | Problem::KeyMissing { .. } | Problem::SecretForbidden { .. } => {
-                Self::CredentialsMissing
-            }
+            Problem::SecretNotFound { .. }
+            | Problem::KeyMissing { .. }
+            | Problem::KeyMisspelled { .. }
+            | Problem::ValueUnusable { .. }
+            | Problem::SecretForbidden { .. } => Self::CredentialsMissing,
         }
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //!   resolve.rs    a campaign's connection from the cache, its Secret by name; kept for seconds
+//!   secret.rs     what the Secret holds (pure)
 //!   users.rs      who uses which connection ─┐
 //!   keep.rs       the finalizer `in-use`  ◀──┴── reconcile.rs, the controller of KoreConnections ──▶ status.rs (pure)
 //! ```
@@ -11,12 +12,14 @@
 mod keep;
 mod reconcile;
 mod resolve;
+mod secret;
 mod status;
 mod users;
 
 pub use keep::{IN_USE, Keeper, Unneeded, raw_secrets_of};
 pub use reconcile::{Context, Memory, Watched, error_policy, gone, reconcile, what_matters};
 pub use resolve::Connections;
+pub use secret::Flaw;
 pub use status::{ConnectionReason, Known, Verdict, of as status_of};
 pub use users::{ConnectionKey, Users};
 
@@ -106,6 +109,30 @@ pub enum Problem {
         secret: String,
         /// The key.
         key: &'static str,
+    },
+    /// The Secret has a key that is spelled otherwise.
+    #[error(
+        "The Secret {secret} has the key {found}; it must be {key}. Rename it, or set spec.deletionPolicy to Orphan to leave the campaign in Kore."
+    )]
+    KeyMisspelled {
+        /// Name of the Secret.
+        secret: String,
+        /// The key as it must be.
+        key: &'static str,
+        /// The key as it is.
+        found: String,
+    },
+    /// What the Secret has under a key can't be right.
+    #[error(
+        "The Secret {secret} has under the key {key} {flaw}. Kore's JWT app shows the value; mend it, or set spec.deletionPolicy to Orphan to leave the campaign in Kore."
+    )]
+    ValueUnusable {
+        /// Name of the Secret.
+        secret: String,
+        /// The key.
+        key: &'static str,
+        /// What is wrong with the value.
+        flaw: Flaw,
     },
     /// The operator may not read the Secret.
     #[error(

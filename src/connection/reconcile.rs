@@ -137,7 +137,7 @@ pub fn error_policy(object: Arc<Watched>, error: &CallError, context: Arc<Contex
 
 async fn look(cached: &KoreConnection, context: &Context) -> Result<Action, CallError> {
     let (namespace, name) = (cached.namespace().unwrap_or_default(), cached.name_any());
-    let problem = context.connections.problem(cached).await?;
+    let examined = context.connections.examine(cached).await?;
     let mut kept = context.keeper.namespace(&namespace).await;
     let Some(fresh) = context.kube.read_again(cached).await? else { return Ok(Action::await_change()) };
     let campaigns = context.users.count(&namespace, &name);
@@ -152,7 +152,8 @@ async fn look(cached: &KoreConnection, context: &Context) -> Result<Action, Call
     let verdict = context.connections.verdict(&namespace, &name, secret);
     let stored = connection.status.clone().unwrap_or_default();
     let known = Known {
-        problem: problem.as_ref(),
+        problem: examined.as_ref().err(),
+        encoded: examined.as_deref().unwrap_or_default(),
         verdict: verdict.as_ref(),
         campaigns,
         held: held.as_deref(),
@@ -169,7 +170,7 @@ async fn look(cached: &KoreConnection, context: &Context) -> Result<Action, Call
             context.events.publish(&connection, note).await;
         }
     }
-    Ok(Action::requeue(if problem.is_some() || terminating || held.is_some() { RETRY } else { INTERVAL }))
+    Ok(Action::requeue(if examined.is_err() || terminating || held.is_some() { RETRY } else { INTERVAL }))
 }
 
 /// A connection that can't be read is of no use to its campaigns, and must not stay for ever when they are gone.

@@ -2,15 +2,13 @@ use std::collections::HashMap;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
-use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::Secret;
 use kube::ResourceExt;
 use kube::core::DeserializeGuard;
 use kube::runtime::reflector::{ObjectRef, Store};
-use secrecy::zeroize::Zeroize;
-use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::Mutex;
 
+use super::secret::{self, Found, SecretProblem};
 use super::{Connection, ConnectionKey, Keeper, Problem, UsableConnection, Verdict, Watched};
 use crate::api::{JwtAlgorithm, KoreConnection, KoreConnectionSpec};
 use crate::kore::{Account, Algorithm, Credentials, Target, TokenSettings};
@@ -35,15 +33,7 @@ pub struct Connections {
 type SecretKey = (String, String);
 
 /// What a Secret held when it was read; empty before that, and again after [`CREDENTIALS_LIFE`].
-type Cached = Option<Result<Credentials, SecretProblem>>;
-
-/// Why there are no credentials in a Secret.
-#[derive(Clone, Copy)]
-enum SecretProblem {
-    NotFound,
-    Forbidden,
-    KeyMissing(&'static str),
-}
+type Cached = Option<Result<Found, SecretProblem>>;
 
 impl Connections {
     /// Looks up in the given caches of KoreConnections; Secrets are read by name.
@@ -88,17 +78,20 @@ impl Connections {
             Some(Verdict::Accepted) | None => self.credentials(namespace, secret).await?,
         };
         Ok(match read {
-            Ok(credentials) => Connection::Usable(Box::new(usable(&connection, credentials))),
+            Ok(found) => Connection::Usable(Box::new(usable(&connection, found.credentials))),
             Err(problem) => Connection::Unusable(problem.of(&connection)),
         })
     }
 
-    /// Why there are no credentials for a connection, if there are none. Read anew, and not kept; if there are some now,
-    /// nobody is told any more that there were none.
+    /// Why there are no credentials for a connection, if there are none; otherwise the keys whose values look like base64.
+    /// Read anew, and not kept; if there are some now, nobody is told any more that there were none.
     ///
     /// # Errors
     /// If the API server can't be asked.
-    pub async fn problem(&self, connection: &KoreConnection) -> Result<Option<Problem>, CallError> {
+    pub async fn examine(
+        &self,
+        connection: &KoreConnection,
+    ) -> Result<Result<Vec<&'static str>, Problem>, CallError> {
         let namespace = connection.namespace().unwrap_or_default();
         let secret = &connection.spec.credentials_secret_ref.name;
         let read = self.read(&namespace, secret).await?;
@@ -109,7 +102,7 @@ impl Connections {
                 kept.lock().await.take_if(|kept| kept.is_err());
             }
         }
-        Ok(read.err().map(|problem| problem.of(connection)))
+        Ok(read.map(|found| found.encoded).map_err(|problem| problem.of(connection)))
     }
 
     /// Forgets the credentials of a connection, so that the next attempt reads them anew.
@@ -214,7 +207,7 @@ impl Connections {
         &self,
         namespace: &str,
         name: &str,
-    ) -> Result<Result<Credentials, SecretProblem>, CallError> {
+    ) -> Result<Result<Found, SecretProblem>, CallError> {
         let entry = {
             let mut entries = self.credentials.lock().await;
             // Expired: nobody waits for it, and nothing is going to empty it.
@@ -236,44 +229,14 @@ impl Connections {
         Ok(secret)
     }
 
-    async fn read(
-        &self,
-        namespace: &str,
-        name: &str,
-    ) -> Result<Result<Credentials, SecretProblem>, CallError> {
+    async fn read(&self, namespace: &str, name: &str) -> Result<Result<Found, SecretProblem>, CallError> {
         match self.kube.find::<Secret>(namespace, name).await {
-            Ok(Some(secret)) => Ok(read_keys(secret)),
+            Ok(Some(secret)) => Ok(secret::read(secret)),
             Ok(None) => Ok(Err(SecretProblem::NotFound)),
             Err(CallError::Forbidden(_)) => Ok(Err(SecretProblem::Forbidden)),
             Err(error) => Err(error),
         }
     }
-}
-
-impl SecretProblem {
-    fn of(self, connection: &KoreConnection) -> Problem {
-        let secret = connection.spec.credentials_secret_ref.name.clone();
-        match self {
-            Self::NotFound => Problem::SecretNotFound { connection: connection.name_any(), secret },
-            Self::Forbidden => Problem::SecretForbidden { secret },
-            Self::KeyMissing(key) => Problem::KeyMissing { secret, key },
-        }
-    }
-}
-
-fn read_keys(mut secret: Secret) -> Result<Credentials, SecretProblem> {
-    let mut data = secret.data.take().unwrap_or_default();
-    let value = |key: &'static str| {
-        let found = data
-            .get(key)
-            .and_then(|bytes| std::str::from_utf8(&bytes.0).ok())
-            // `echo secret | base64` adds a newline, and nobody sees it.
-            .map(|text| SecretString::from(text.trim()));
-        found.filter(|value| !value.expose_secret().is_empty()).ok_or(SecretProblem::KeyMissing(key))
-    };
-    let credentials = (value("clientId"), value("clientSecret"));
-    data.values_mut().for_each(|ByteString(bytes)| bytes.zeroize());
-    Ok(Credentials { client_id: credentials.0?, client_secret: credentials.1? })
 }
 
 fn account(spec: &KoreConnectionSpec) -> Account {
@@ -300,38 +263,5 @@ fn usable(connection: &KoreConnection, credentials: Credentials) -> UsableConnec
             },
             credentials,
         },
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn secret(pairs: &[(&str, &str)]) -> Secret {
-        let data =
-            pairs.iter().map(|(key, value)| ((*key).to_owned(), ByteString(value.as_bytes().to_vec())));
-        Secret { data: Some(data.collect()), ..Secret::default() }
-    }
-
-    #[test]
-    fn a_missing_or_empty_key_is_named() {
-        let missing = |pairs: &[_]| match read_keys(secret(pairs)) {
-            Err(SecretProblem::KeyMissing(key)) => key,
-            _ => panic!("should be refused"),
-        };
-        assert_eq!(missing(&[("clientId", "a")]), "clientSecret");
-        assert_eq!(missing(&[("clientSecret", "a")]), "clientId");
-        assert_eq!(missing(&[("clientId", "a"), ("clientSecret", " \n")]), "clientSecret");
-        assert_eq!(missing(&[]), "clientId");
-    }
-
-    /// `echo secret | base64` is how many Secrets are made.
-    #[test]
-    fn a_trailing_newline_is_not_part_of_the_secret() {
-        let Ok(credentials) = read_keys(secret(&[("clientId", "a\n"), ("clientSecret", "b\n")])) else {
-            panic!()
-        };
-        assert_eq!(credentials.client_id.expose_secret(), "a");
-        assert_eq!(credentials.client_secret.expose_secret(), "b");
     }
 }

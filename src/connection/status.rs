@@ -63,6 +63,8 @@ pub enum Verdict {
 pub struct Known<'a> {
     /// Why there are no credentials, if there are none.
     pub problem: Option<&'a Problem>,
+    /// The keys whose values look like base64.
+    pub encoded: &'a [&'static str],
     /// What Kore said of them, if it was asked since the operator started or they changed.
     pub verdict: Option<&'a Verdict>,
     /// How many campaigns use it.
@@ -122,9 +124,17 @@ fn describe(connection: &KoreConnection, known: &Known<'_>, stored: &KoreConnect
     match known.verdict {
         Some(Verdict::Accepted) => accepted(),
         Some(Verdict::Refused(words)) => {
+            // A secret may look so and be right: it is worth a word only when it was refused.
+            let encoded = match known.encoded {
+                [] => String::new(),
+                keys => format!(
+                    " What stands under {} looks like the base64 of the base64: `data` takes it encoded once, `stringData` as it is.",
+                    keys.join(" and ")
+                ),
+            };
             let message = format!(
                 "Kore refused the credentials: {words}. Check the keys clientId and clientSecret of the Secret, that the JWT \
-                 app is published and has the scope Campaign Management, and that the clocks agree."
+                 app is published and has the scope Campaign Management, and that the clocks agree.{encoded}"
             );
             ("False", Some("Stalled"), ConnectionReason::CredentialsRejected, message)
         }
@@ -152,5 +162,30 @@ fn told(connection: &KoreConnection, stored: &KoreConnectionStatus) -> Option<De
         "CredentialsAccepted" => Some(accepted()),
         "CredentialsRejected" => Some(("False", Some("Stalled"), refused, ready.message.clone())),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A secret that looks like the base64 of the base64 may be right: it is told when Kore has refused it, and not before.
+    #[test]
+    fn a_refused_secret_that_looks_encoded_is_told() {
+        let connection: KoreConnection = serde_json::from_value(serde_json::json!({
+            "apiVersion": "voicecampaign.dev/v1alpha1", "kind": "KoreConnection", "metadata": {"name": "production"},
+            "spec": {"host": "https://platform.kore.ai", "accountId": "a", "credentialsSecretRef": {"name": "kore-jwt-app"}},
+        }))
+        .unwrap();
+        let message = |verdict: &Verdict, encoded: &[&'static str]| {
+            let (problem, verdict) = (None, Some(verdict));
+            let known = Known { problem, encoded, verdict, campaigns: 1, held: None, secrets_in_use: &[] };
+            of(&connection, &known, Timestamp::UNIX_EPOCH).conditions[0].message.clone()
+        };
+        let refused = Verdict::Refused("HTTP 401".to_owned());
+        let hint = "under clientSecret looks like the base64 of the base64";
+        assert!(message(&refused, &["clientSecret"]).contains(hint));
+        assert!(!message(&refused, &[]).contains("base64"));
+        assert!(!message(&Verdict::Accepted, &["clientSecret"]).contains("base64"));
     }
 }

@@ -1,60 +1,25 @@
-use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use reqwest::header::{HeaderMap, RETRY_AFTER};
-use reqwest::{Method, Request, Url};
+use reqwest::header::{DATE, HeaderMap, RETRY_AFTER};
+use reqwest::{Method, RequestBuilder, Url};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::json;
 
 use super::classify::{self, ConfirmedDeletion, Failure, RawAnswer};
+use super::http::{BuildError, ClientSettings, Http};
 use super::{Campaign, CampaignKey, CampaignService, Page, PageRequest, Target, retry_after, token};
 
 /// Most bytes of a body that are read.
 const MAX_BODY_BYTES: usize = 1024 * 1024;
-/// How long a connection may take; the deadline of the call still holds.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The campaign API over HTTP.
 ///
-/// One connection pool serves all accounts. Redirects are not followed (the token would go along), and nothing is
-/// retried here: who retries, and when, is decided in `campaign::decide`. Honours `HTTPS_PROXY`, `HTTP_PROXY` and
-/// `NO_PROXY`, as reqwest reads them.
+/// All accounts share its connections (`http.rs`). Redirects are not followed (the token would go along), and nothing is
+/// retried here: who retries, and when, is decided in `campaign::decide`.
 #[derive(Clone)]
 pub struct KoreClient {
-    http: reqwest::Client,
-}
-
-/// What a user may set about the HTTP client.
-#[derive(Clone, Debug, Default)]
-pub struct ClientSettings {
-    /// PEM file with certificates that are trusted in addition to the system's.
-    pub extra_ca_file: Option<PathBuf>,
-}
-
-/// The HTTP client can't be built.
-#[derive(Debug, thiserror::Error)]
-pub enum BuildError {
-    /// The file with additional certificates can't be read.
-    #[error("the CA file {path} can't be read")]
-    ReadCa {
-        /// The file.
-        path: PathBuf,
-        /// What went wrong.
-        source: std::io::Error,
-    },
-    /// The file holds no certificate, or one that can't be used.
-    #[error("the CA file {path} must hold one or more PEM certificates")]
-    ParseCa {
-        /// The file.
-        path: PathBuf,
-        /// What went wrong.
-        source: Option<reqwest::Error>,
-    },
-    /// TLS can't be set up, as where the system has no certificates at all.
-    #[error(
-        "the HTTP client can't be built; are the system's CA certificates installed? (SSL_CERT_FILE names another bundle)"
-    )]
-    Client(#[source] reqwest::Error),
+    http: Arc<Http>,
 }
 
 impl KoreClient {
@@ -63,29 +28,12 @@ impl KoreClient {
     /// # Errors
     /// If the CA file can't be read or used, or TLS can't be set up.
     pub fn new(settings: &ClientSettings) -> Result<Self, BuildError> {
-        let mut builder = reqwest::Client::builder()
-            .user_agent(concat!("voicecampaign-operator/", env!("CARGO_PKG_VERSION")))
-            .redirect(reqwest::redirect::Policy::none())
-            .retry(reqwest::retry::never())
-            .connect_timeout(CONNECT_TIMEOUT)
-            .tcp_keepalive(Duration::from_secs(30));
-        if let Some(path) = &settings.extra_ca_file {
-            let path = path.clone();
-            let pem =
-                std::fs::read(&path).map_err(|source| BuildError::ReadCa { path: path.clone(), source })?;
-            let certificates = reqwest::Certificate::from_pem_bundle(&pem)
-                .map_err(|source| BuildError::ParseCa { path: path.clone(), source: Some(source) })?;
-            if certificates.is_empty() {
-                return Err(BuildError::ParseCa { path, source: None });
-            }
-            builder = builder.tls_certs_merge(certificates);
-        }
-        Ok(Self { http: builder.build().map_err(BuildError::Client)? })
+        Ok(Self { http: Arc::new(Http::new(settings)?) })
     }
 
     async fn call(&self, target: &Target, request: Call<'_>) -> Result<RawAnswer, Failure> {
-        let (request, secrets) = self.request(target, request)?;
-        let exchange = self.exchange(request);
+        let (request, secrets) = self.request(target, request).await?;
+        let exchange = exchange(request);
         let answer = tokio::time::timeout(target.timeout, exchange).await.unwrap_or_else(|_elapsed| {
             Err(Failure::unreachable(&format!("no complete answer within {} s", target.timeout.as_secs())))
         })?;
@@ -93,12 +41,16 @@ impl KoreClient {
     }
 
     /// The request with a token of its own, and the texts that must not come back.
-    fn request(&self, target: &Target, call: Call<'_>) -> Result<(Request, Vec<SecretString>), Failure> {
+    async fn request(
+        &self,
+        target: &Target,
+        call: Call<'_>,
+    ) -> Result<(RequestBuilder, Vec<SecretString>), Failure> {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let token = token::sign(&target.credentials, &target.token, now)
             .map_err(|error| Failure::unreachable(&format!("the token can't be signed: {error}")))?;
-        let mut request = self
-            .http
+        let http = self.http.client_for(call.url.scheme()).await;
+        let mut request = http
             .request(call.method, call.url)
             .header("auth", sensitive(token.expose_secret())?)
             .header("accountid", &target.account.account_id)
@@ -106,24 +58,23 @@ impl KoreClient {
         if let Some(body) = call.body {
             request = request.header("content-type", "application/json").body(body.to_string());
         }
-        let request = request.build().map_err(|error| transport(&error))?;
         Ok((request, vec![token, target.credentials.client_secret.clone()]))
     }
+}
 
-    async fn exchange(&self, request: Request) -> Result<RawAnswer, Failure> {
-        let mut response = self.http.execute(request).await.map_err(|error| transport(&error))?;
-        let http_status = response.status().as_u16();
-        let retry_after = retry_after_header(response.headers());
-        let answer = RawAnswer { http_status, retry_after, ..RawAnswer::default() };
-        let mut body = Vec::new();
-        while let Some(chunk) = response.chunk().await.map_err(|error| transport(&error))? {
-            if body.len() + chunk.len() > MAX_BODY_BYTES {
-                return Ok(RawAnswer { oversized: true, ..answer });
-            }
-            body.extend_from_slice(&chunk);
+async fn exchange(request: RequestBuilder) -> Result<RawAnswer, Failure> {
+    let mut response = request.send().await.map_err(|error| transport(&error))?;
+    let http_status = response.status().as_u16();
+    let retry_after = retry_after_header(response.headers());
+    let answer = RawAnswer { http_status, retry_after, ..RawAnswer::default() };
+    let mut body = Vec::new();
+    while let Some(chunk) = response.chunk().await.map_err(|error| transport(&error))? {
+        if body.len() + chunk.len() > MAX_BODY_BYTES {
+            return Ok(RawAnswer { oversized: true, ..answer });
         }
-        Ok(RawAnswer { body, ..answer })
+        body.extend_from_slice(&chunk);
     }
+    Ok(RawAnswer { body, ..answer })
 }
 
 /// One call, before it gets its token.
@@ -181,7 +132,10 @@ fn sensitive(value: &str) -> Result<reqwest::header::HeaderValue, Failure> {
 }
 
 fn retry_after_header(headers: &HeaderMap) -> Option<Duration> {
-    headers.get(RETRY_AFTER)?.to_str().ok().and_then(|text| retry_after::parse(text, SystemTime::now()))
+    let texts = |name| headers.get_all(name).iter().map(|value| String::from_utf8_lossy(value.as_bytes()));
+    let pauses: Vec<_> = texts(RETRY_AFTER).collect();
+    let sent = texts(DATE).next();
+    retry_after::parse(pauses.iter().map(AsRef::as_ref), sent.as_deref(), jiff::Timestamp::now())
 }
 
 /// What went wrong on the way, in words: the innermost cause says most, and the URL is left out (it has a query).

@@ -1,11 +1,11 @@
 //! The campaign API of Kore.ai, as far as this operator calls it. Knows no Kubernetes.
 //!
 //! ```text
-//!   CampaignService (trait: delete, get, list) ◀── KoreClient (client.rs): HTTP, token.rs: who we are
+//!   CampaignService (trait: delete, get, list) ◀── KoreClient (client.rs), http.rs: connections, token.rs: who we are
 //!                                                       │ RawAnswer
 //!                                                       ▼
 //!                                     classify.rs: what an answer means  ──▶ Result<ConfirmedDeletion | Campaign | Page, Failure>
-//!                                     wire.rs: JSON to Campaign, scrub.rs: what of a text may be shown
+//!                                     wire.rs: JSON to Campaign, scrub.rs, telephone.rs: what of a text may be shown
 //!                                     rights.rs: is a refusal about rights, or about who we are
 //!                                     listing.rs: pages to a complete Listing, the evidence of an absence
 //! ```
@@ -17,16 +17,19 @@
 mod campaign;
 mod classify;
 mod client;
+mod http;
 mod listing;
 mod retry_after;
 mod rights;
 pub mod scrub;
+mod telephone;
 mod token;
 pub mod wire;
 
 pub use campaign::{CallerId, CallingDay, CallingHours, Campaign, DialingStrategy, DncList, Schedule};
 pub use classify::{AnswerSummary, ConfirmedDeletion, Failure, FailureKind, RawAnswer};
-pub use client::{BuildError, ClientSettings, KoreClient};
+pub use client::KoreClient;
+pub use http::{BuildError, ClientSettings};
 pub use listing::{Listing, Progress, Reading};
 pub use retry_after::{DEFAULT_THROTTLE_PAUSE, MAX_RETRY_AFTER, MIN_RETRY_AFTER};
 pub use rights::speaks_of_rights;

@@ -4,17 +4,17 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
+use super::telephone;
+
 /// Longest message that is shown, in characters.
 pub const MAX_MESSAGE_CHARS: usize = 256;
+/// Most characters that are looked at for what may be shown: what is left out shrinks a text.
+const MAX_READ_CHARS: usize = 16 * MAX_MESSAGE_CHARS;
 
 /// A JWT: its header is a JSON object, and base64url of `{"` is `eyJ`.
 static TOKEN: LazyLock<Regex> = LazyLock::new(|| pattern(r"\beyJ[A-Za-z0-9_-]+\.[A-Za-z0-9_.-]*"));
 /// The query of a URL: may carry anything.
 static QUERY: LazyLock<Regex> = LazyLock::new(|| pattern(r#"\?[^\s"'<>]+"#));
-/// Nine or more digits, as telephone numbers are written; shorter runs are dates, counts and parts of identifiers.
-static TELEPHONE: LazyLock<Regex> = LazyLock::new(|| pattern(r"\+?\b\d(?:[ ()./-]{0,2}\d){8,}\b"));
-/// A date is no telephone number, although it is written like one.
-static DATE: LazyLock<Regex> = LazyLock::new(|| pattern(r"^\d{4}-\d{2}-\d{2}\b"));
 
 fn pattern(pattern: &str) -> Regex {
     #[expect(clippy::unwrap_used, reason = "a constant pattern, compiled by the tests below")]
@@ -23,11 +23,10 @@ fn pattern(pattern: &str) -> Regex {
 
 /// A message of the service, or about it: one line, without tokens, queries and telephone numbers, cut.
 pub fn message(text: &str) -> String {
-    let text = TOKEN.replace_all(text, "[token]");
+    let text: String = text.chars().take(MAX_READ_CHARS).collect();
+    let text = TOKEN.replace_all(&text, "[token]");
     let text = QUERY.replace_all(&text, "?[query]");
-    let text = TELEPHONE.replace_all(&text, |found: &regex::Captures<'_>| {
-        if DATE.is_match(&found[0]) { found[0].to_owned() } else { "[number]".to_owned() }
-    });
+    let text = telephone::masked(&text);
     cut(text.split_whitespace().collect::<Vec<_>>().join(" ").as_str(), MAX_MESSAGE_CHARS)
 }
 

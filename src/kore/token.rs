@@ -7,6 +7,13 @@ use uuid::Uuid;
 
 use super::Credentials;
 
+/// How far the service's clock may be from ours, in either direction. A minute is far for a machine with NTP, and so
+/// little that a stolen token gains nothing by it.
+const CLOCK_MARGIN: Duration = Duration::from_secs(60);
+/// Kore refuses a token with a `jti` whose `exp` is further ahead [sdk-security]: of its clock, and of `iat` for a
+/// service that compares those.
+const LONGEST_LIFE: Duration = Duration::from_secs(60 * 60);
+
 /// How tokens are made.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TokenSettings {
@@ -14,7 +21,7 @@ pub struct TokenSettings {
     pub algorithm: Algorithm,
     /// Claim `sub`.
     pub subject: String,
-    /// How long a token is valid.
+    /// How long a token is valid, by every clock that is at most a minute from ours.
     pub ttl: Duration,
 }
 
@@ -38,6 +45,21 @@ struct Claims<'a> {
     jti: Uuid,
 }
 
+/// The seconds of `iat` and `exp`.
+struct Validity {
+    from: u64,
+    until: u64,
+}
+
+impl Validity {
+    /// Begins in the past of a clock that is behind, and ends in the future of one that is ahead; but no later than
+    /// [`LONGEST_LIFE`] from now by a clock that is behind.
+    fn around(now: Duration, ttl: Duration) -> Self {
+        let ahead = (ttl + CLOCK_MARGIN).min(LONGEST_LIFE - CLOCK_MARGIN);
+        Self { from: now.saturating_sub(CLOCK_MARGIN).as_secs(), until: (now + ahead).as_secs() }
+    }
+}
+
 /// Signs a fresh token. One token serves one request: a `jti` that was used is refused as a replay [sdk-security].
 ///
 /// # Errors
@@ -51,13 +73,62 @@ pub fn sign(
         Algorithm::HS256 => jsonwebtoken::Algorithm::HS256,
         Algorithm::HS512 => jsonwebtoken::Algorithm::HS512,
     };
+    let Validity { from, until } = Validity::around(now, settings.ttl);
     let claims = Claims {
         sub: &settings.subject,
         app_id: credentials.client_id.expose_secret(),
-        iat: now.as_secs(),
-        exp: (now + settings.ttl).as_secs(),
+        iat: from,
+        exp: until,
         jti: Uuid::new_v4(),
     };
     let key = EncodingKey::from_secret(credentials.client_secret.expose_secret().as_bytes());
     encode(&Header::new(algorithm), &claims, &key).map(SecretString::from)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Whatever is asked for, no clock within a minute of ours finds the token too new, too old, or too long.
+    #[test]
+    fn a_token_is_valid_by_every_clock_within_a_minute() {
+        for milliseconds in [1_764_158_400_000, 1_764_158_400_999] {
+            let now = Duration::from_millis(milliseconds);
+            for ttl in [30, 300, 3480, 3540, 3600].map(Duration::from_secs) {
+                let Validity { from, until } = Validity::around(now, ttl);
+                let [from, until] = [from, until].map(Duration::from_secs);
+                assert!(until - from <= LONGEST_LIFE);
+                for behind in 0..=60 {
+                    let clock = now - Duration::from_secs(behind);
+                    assert!(from <= clock, "{ttl:?}: iat is in the future of a clock {behind} s behind");
+                    assert!(
+                        until - clock <= LONGEST_LIFE,
+                        "{ttl:?}: exp is too far for one {behind} s behind"
+                    );
+                }
+                for ahead in 0..=60 {
+                    let clock = now + Duration::from_secs(ahead);
+                    // The seconds of a token have no fraction.
+                    let promised = ttl.min(LONGEST_LIFE - CLOCK_MARGIN * 2) - Duration::from_secs(1);
+                    assert!(until >= clock + promised, "{ttl:?}: over too soon for a clock {ahead} s ahead");
+                }
+            }
+        }
+    }
+
+    /// What is sent says what was computed.
+    #[test]
+    fn a_token_carries_its_validity() {
+        let credentials = Credentials { client_id: "cs-1".into(), client_secret: "secret".into() };
+        let settings = TokenSettings {
+            algorithm: Algorithm::HS256,
+            subject: "operator".to_owned(),
+            ttl: Duration::from_secs(300),
+        };
+        let token = sign(&credentials, &settings, Duration::from_secs(10_000)).unwrap();
+        let claims = jsonwebtoken::dangerous::insecure_decode::<serde_json::Value>(token.expose_secret())
+            .unwrap()
+            .claims;
+        assert_eq!((claims["iat"].as_u64(), claims["exp"].as_u64()), (Some(9_940), Some(10_360)));
+    }
 }

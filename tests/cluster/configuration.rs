@@ -36,6 +36,35 @@ async fn a_missing_key_stalls_without_a_call_and_heals() {
     assert!(!world.in_kore("renewal"));
 }
 
+/// A key that is spelled otherwise and a value that can't be right are named, without the value; what is only around a value
+/// is healed.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_secret_that_is_wrong_says_how_and_heals() {
+    let world = World::without_connection("wrong-secret").await;
+    let apply = |id: &str, value: &str| {
+        world.apply(&json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "kore-jwt-app"},
+            "stringData": {id: value, "clientSecret": format!("\"{CLIENT_SECRET}\"\r\n")}}));
+    };
+    apply("client_id", CLIENT_ID);
+    world.create_connection(6000, 10);
+    let _operator = world.operator();
+    world.create_campaign("renewal", &json!({}));
+    let object = world.wait_for_reason("renewal", "CredentialsMissing");
+    let message = ready(&object)["message"].as_str().unwrap().to_owned();
+    assert!(message.contains("has the key client_id; it must be clientId"), "{message}");
+    apply("clientId", &format!("clientId: {CLIENT_ID}"));
+    let message = testbed::wait::until("the connection tells it", PATIENCE, || {
+        let connection = world.kubectl.get("kconn", &world.namespace, "production").unwrap().unwrap();
+        let message = ready(&connection)["message"].as_str().unwrap_or_default().to_owned();
+        Ok(message.contains("a whole line or file").then_some(message))
+    })
+    .unwrap();
+    assert!(!message.contains(CLIENT_ID), "{message}");
+    assert!(world.kore.journal().is_empty(), "no remote call may be made");
+    apply("clientId", &format!("\u{feff}{CLIENT_ID}\n"));
+    world.wait_for_reason("renewal", "CampaignFound");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_missing_connection_stalls_and_heals_at_once_when_it_appears() {
     let world = World::without_connection("missing-connection").await;
@@ -153,11 +182,11 @@ async fn a_slot_goes_back_when_its_owner_goes() {
     assert!(third.duration_since(second).as_secs() < 30, "{second}, {third}");
 }
 
-/// R22: `HTTPS_PROXY` and its kin are honoured.
+/// R22: `HTTPS_PROXY` and its kin are honoured; but what is not encrypted never goes through a proxy.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_proxy_is_honoured() {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
-    let world = World::new("proxy").await;
+    let world = World::without_connection("proxy").await;
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let proxy = format!("http://{}", listener.local_addr().unwrap());
     // It refuses every request alike, so that the reason stays the same however late it is looked at.
@@ -173,10 +202,19 @@ async fn a_proxy_is_honoured() {
         }
     });
     let mut options = world.options();
-    options.variables = vec![("HTTP_PROXY".into(), proxy)];
+    options.variables = ["HTTP_PROXY", "HTTPS_PROXY"].map(|name| (name.into(), proxy.clone())).to_vec();
+    // The API server's address. Kore is called by another, which is not excepted.
+    options.variables.push(("NO_PROXY".into(), "127.0.0.1".into()));
     let _operator = testbed::Operator::start(plane(), &options).unwrap();
-    world.create_campaign("renewal", &json!({}));
-    world.wait_for_reason("renewal", "ServiceUnavailable");
+    world.create_secret(CLIENT_ID, CLIENT_SECRET);
+    world.create_connection_to(&format!("http://localhost:{}", world.kore.address().port()));
+    world.create_found("renewal");
+    assert!(seen.try_recv().is_err(), "a plain host was reached through the proxy");
+    world.apply(&json!({"apiVersion": "voicecampaign.dev/v1alpha1", "kind": "KoreConnection",
+        "metadata": {"name": "encrypted"}, "spec": {"host": "https://platform.kore.ai", "accountId": "another",
+        "credentialsSecretRef": {"name": "kore-jwt-app"}}}));
+    world.create_campaign("second", &json!({"connectionRef": {"name": "encrypted"}}));
+    world.wait_for_reason("second", "ServiceUnreachable");
     let request = seen.recv().await.unwrap();
-    assert!(request.starts_with(&format!("POST {}/campaign/", world.kore.url())), "{request}");
+    assert!(request.starts_with("CONNECT platform.kore.ai:443 "), "{request}");
 }

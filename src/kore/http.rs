@@ -1,0 +1,216 @@
+//! The connections to Kore: to whom through a proxy, and whose certificates are trusted.
+
+use std::error::Error;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+/// How long a connection may take; the deadline of the call still holds.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// How often the CA file is looked at, at most. The kubelet needs up to a minute to bring a changed ConfigMap.
+const CA_CHECK_INTERVAL: Duration = Duration::from_secs(10);
+/// How long a call waits for that look.
+const CA_CHECK_DEADLINE: Duration = Duration::from_secs(1);
+
+/// What a user may set about the HTTP client.
+#[derive(Clone, Debug, Default)]
+pub struct ClientSettings {
+    /// PEM file with certificates that are trusted in addition to the system's.
+    pub extra_ca_file: Option<PathBuf>,
+}
+
+/// The HTTP client can't be built.
+#[derive(Debug, thiserror::Error)]
+pub enum BuildError {
+    /// The file with additional certificates can't be read.
+    #[error("the CA file {path} can't be read")]
+    ReadCa {
+        /// The file.
+        path: PathBuf,
+        /// What went wrong.
+        source: std::io::Error,
+    },
+    /// The file holds no certificate, or one that can't be used.
+    #[error("the CA file {path} must hold one or more PEM certificates")]
+    ParseCa {
+        /// The file.
+        path: PathBuf,
+        /// What went wrong.
+        source: Option<reqwest::Error>,
+    },
+    /// TLS can't be set up, as where the system has no certificates at all.
+    #[error(
+        "the HTTP client can't be built; are the system's CA certificates installed? (SSL_CERT_FILE names another bundle)"
+    )]
+    Client(#[source] reqwest::Error),
+}
+
+/// The HTTP clients, with the certificates that the CA file has now.
+pub struct Http {
+    ca_file: Option<PathBuf>,
+    state: Mutex<State>,
+}
+
+struct State {
+    clients: Clients,
+    /// What the CA file held when the clients were made.
+    ca: Vec<u8>,
+    checked_at: Instant,
+    /// Why the CA file can't be used since it has changed, as it was logged.
+    unusable: Option<String>,
+}
+
+/// One connection pool for each scheme. A client is a handle to its pool.
+#[derive(Clone)]
+struct Clients {
+    /// For `https`: honours `HTTPS_PROXY`, `ALL_PROXY` and `NO_PROXY`, as reqwest reads them. It refuses any other scheme.
+    encrypted: reqwest::Client,
+    /// For `http`, which is allowed to loopback addresses and Services of the cluster only. Never through a proxy: the
+    /// token would cross it in the open.
+    plain: reqwest::Client,
+}
+
+impl Http {
+    pub fn new(settings: &ClientSettings) -> Result<Self, BuildError> {
+        let ca_file = settings.extra_ca_file.clone();
+        let ca = ca_file.as_deref().map(read).transpose()?.unwrap_or_default();
+        let clients = Clients::build(ca_file.as_deref(), &ca)?;
+        let state = State { clients, ca, checked_at: Instant::now(), unusable: None };
+        Ok(Self { ca_file, state: Mutex::new(state) })
+    }
+
+    /// The client for a scheme.
+    pub async fn client_for(self: &Arc<Self>, scheme: &str) -> reqwest::Client {
+        if let Some(path) = self.ca_file.clone()
+            && self.is_due()
+        {
+            let this = Arc::clone(self);
+            // Reading a file and building a TLS configuration block; the calls of other accounts go on meanwhile.
+            let read_anew = tokio::task::spawn_blocking(move || this.read_anew(&path));
+            // A file system that hangs, or a panic there, leaves the clients as they are.
+            drop(tokio::time::timeout(CA_CHECK_DEADLINE, read_anew).await);
+        }
+        let Clients { encrypted, plain } = self.state().clients.clone();
+        if scheme == "https" { encrypted } else { plain }
+    }
+
+    /// Whether it is time to look at the CA file; one caller is told so, the others take what there is.
+    fn is_due(&self) -> bool {
+        let mut state = self.state();
+        let due = state.checked_at.elapsed() >= CA_CHECK_INTERVAL;
+        if due {
+            state.checked_at = Instant::now();
+        }
+        due
+    }
+
+    /// Makes new clients if the CA file has changed. While it can't be used, the old ones stay.
+    fn read_anew(&self, path: &Path) {
+        let built = match read(path) {
+            Ok(ca) if ca == self.state().ca => Ok(None),
+            Ok(ca) => Clients::build(Some(path), &ca).map(|clients| Some((clients, ca))),
+            Err(error) => Err(error),
+        };
+        let mut state = self.state();
+        match built {
+            Ok(None) => state.unusable = None,
+            Ok(Some((clients, ca))) => {
+                *state = State { clients, ca, unusable: None, ..*state };
+                tracing::info!(file = %path.display(), "Read the CA file anew: it has changed");
+            }
+            Err(error) => {
+                let why = error.source().map_or(error.to_string(), |source| format!("{error}: {source}"));
+                if state.unusable.as_ref() != Some(&why) {
+                    tracing::warn!(
+                        error = why,
+                        "The CA file can't be read anew; the certificates from before stay trusted"
+                    );
+                    state.unusable = Some(why);
+                }
+            }
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Clients {
+    fn build(ca_file: Option<&Path>, ca: &[u8]) -> Result<Self, BuildError> {
+        let certificates = ca_file.map(|path| certificates(path, ca)).transpose()?.unwrap_or_default();
+        let build = |builder: reqwest::ClientBuilder| {
+            builder
+                .user_agent(concat!("voicecampaign-operator/", env!("CARGO_PKG_VERSION")))
+                .redirect(reqwest::redirect::Policy::none())
+                .retry(reqwest::retry::never())
+                .connect_timeout(CONNECT_TIMEOUT)
+                .tcp_keepalive(Duration::from_secs(30))
+                .build()
+                .map_err(BuildError::Client)
+        };
+        let encrypted = build(reqwest::Client::builder().https_only(true).tls_certs_merge(certificates))?;
+        // It needs no certificates: those of the system are not kept in memory twice.
+        let plain = build(reqwest::Client::builder().no_proxy().tls_certs_only([]))?;
+        Ok(Self { encrypted, plain })
+    }
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, BuildError> {
+    std::fs::read(path).map_err(|source| BuildError::ReadCa { path: path.to_owned(), source })
+}
+
+fn certificates(path: &Path, pem: &[u8]) -> Result<Vec<reqwest::Certificate>, BuildError> {
+    let unusable = |source| BuildError::ParseCa { path: path.to_owned(), source };
+    let certificates = reqwest::Certificate::from_pem_bundle(pem).map_err(|source| unusable(Some(source)))?;
+    if certificates.is_empty() { Err(unusable(None)) } else { Ok(certificates) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn authority() -> String {
+        let key = rcgen::KeyPair::generate().unwrap();
+        rcgen::CertificateParams::default().self_signed(&key).unwrap().pem()
+    }
+
+    impl Http {
+        async fn look(self: &Arc<Self>) -> (Vec<u8>, bool) {
+            self.client_for("https").await;
+            let state = self.state();
+            (state.ca.clone(), state.unusable.is_some())
+        }
+    }
+
+    /// The file is looked at again now and then; what can't be used is told, and changes nothing.
+    #[tokio::test(start_paused = true)]
+    async fn a_ca_file_is_read_anew_when_it_has_changed() {
+        let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("ca.crt");
+        let [first, second] = [authority(), authority()].map(String::into_bytes);
+        std::fs::write(&path, &first).unwrap();
+        let http = Arc::new(Http::new(&ClientSettings { extra_ca_file: Some(path.clone()) }).unwrap());
+        for unusable in
+            [&b"no certificate"[..], b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"]
+        {
+            std::fs::write(&path, unusable).unwrap();
+            tokio::time::advance(CA_CHECK_INTERVAL).await;
+            assert_eq!(http.look().await, (first.clone(), true));
+        }
+        std::fs::remove_file(&path).unwrap();
+        tokio::time::advance(CA_CHECK_INTERVAL).await;
+        assert_eq!(http.look().await, (first.clone(), true));
+
+        // As the kubelet does it: the path leads elsewhere from one moment to the next.
+        let other = folder.path().join("..data");
+        std::fs::write(&other, &second).unwrap();
+        std::os::unix::fs::symlink(&other, &path).unwrap();
+        assert_eq!(http.look().await, (first, true), "it is not looked at with every call");
+        tokio::time::advance(CA_CHECK_INTERVAL).await;
+        assert_eq!(http.look().await, (second, false));
+    }
+}

@@ -1,0 +1,464 @@
+//! Telephone numbers in a text from outside: found however they are written, and told from identifiers and times.
+//!
+//! ```text
+//!   at each place of the text:  identifier? ─▶ stays    time? ─▶ stays    telephone number? ─▶ [number]
+//! ```
+//!
+//! A telephone number has 7 to 15 digits [E.164], in groups. Where a run of digits may be one or something else (a count of
+//! millions, milliseconds since 1970, a date without separators), it is taken for one: a message that loses such a
+//! number loses little, and one that shows a telephone number shows a person.
+
+use std::sync::LazyLock;
+
+use regex::Regex;
+
+/// Fewest digits of a telephone number [E.164, with the shortest country codes and national numbers in use].
+const FEWEST_DIGITS: usize = 7;
+/// Most digits in one run that may be a telephone number: the 15 of E.164, and what is dialled before it (`00`, `011`).
+/// A longer run is a hash or an identifier that happens to have no letters.
+const LONGEST_RUN: usize = 19;
+/// Most characters between two groups of one number, as in `(0) - 511`.
+const WIDEST_GAP: usize = 4;
+
+/// Kore's identifiers: `cd-` campaign, `cid-` its run, `cl-` list, `cf-` flow, `st-` stream, `cs-` client. The documents'
+/// samples have 7 or 8 characters in the first group and end in `xxxxx`; a text may cut them short.
+static KORES: LazyLock<Regex> = LazyLock::new(|| {
+    pattern(
+        r"^(?i-u:cd|cid|cl|cf|st|cs)-[0-9a-fA-Fx]{7,8}(-[0-9a-fA-F]{4}){0,3}(-[0-9a-fA-Fx]{1,12})?(?-u:\b)",
+    )
+});
+/// A UUID, whole or cut short.
+static UUID: LazyLock<Regex> =
+    LazyLock::new(|| pattern(r"^[0-9a-fA-F]{7,8}(-[0-9a-fA-F]{4}){1,3}(-[0-9a-fA-Fx]{1,12})?(?-u:\b)"));
+/// Hexadecimal digits, the end of which may be masked with `x`.
+static HEXADECIMAL: LazyLock<Regex> = LazyLock::new(|| pattern(r"^[0-9a-fA-F]{11,}x*"));
+
+static DATES: LazyLock<[Regex; 2]> = LazyLock::new(|| {
+    [
+        pattern(r"^(?P<y>(?:19|20)[0-9]{2})[-/._](?P<a>[0-9]{1,2})[-/._](?P<b>[0-9]{1,2})"),
+        pattern(r"^(?P<a>[0-9]{1,2})[-/._](?P<b>[0-9]{1,2})[-/._](?P<y>(?:19|20)[0-9]{2})"),
+    ]
+});
+/// ISO 8601 without separators; without a time it can't be told from a telephone number.
+static COMPACT: LazyLock<Regex> =
+    LazyLock::new(|| pattern(r"^(?:19|20)[0-9]{6}T[0-9]{4,6}(?:[.][0-9]{1,9})?"));
+static CLOCK: LazyLock<Regex> = LazyLock::new(|| {
+    pattern(r"^(?:[01]?[0-9]|2[0-4]):[0-5][0-9](?::[0-6][0-9](?:[.][0-9]{1,9}|,[0-9]{3})?)?")
+});
+static OFFSET: LazyLock<Regex> = LazyLock::new(|| pattern(r"^ ?[+-](?:0[0-9]|1[0-4]):?(?:00|15|30|45)"));
+/// An address with its port, as connections name it.
+static ADDRESS: LazyLock<Regex> = LazyLock::new(|| {
+    let octet = "(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])";
+    pattern(&format!("^(?:{octet}[.]){{3}}{octet}:[0-9]{{1,5}}"))
+});
+/// What is dialled after the connection is made.
+static EXTENSION: LazyLock<Regex> =
+    LazyLock::new(|| pattern(r"^[ ,;]*(?i-u:x|ext|extension|#)[ .:=]*[0-9]{1,7}"));
+
+fn pattern(pattern: &str) -> Regex {
+    #[expect(clippy::unwrap_used, reason = "a constant pattern, compiled by the tests below")]
+    Regex::new(pattern).unwrap()
+}
+
+/// The text with `[number]` in the place of each telephone number.
+pub fn masked(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    let mut at = 0;
+    while let Some(c) = text[at..].chars().next() {
+        let stays = protected(text, at).unwrap_or_default();
+        let number = if stays == 0 { number(text, at) } else { Number::default() };
+        if number.is_telephone() {
+            shown.push_str("[number]");
+            at += number.length;
+        } else {
+            let length = stays.max(number.length).max(c.len_utf8());
+            shown.push_str(&text[at..at + length]);
+            at += length;
+        }
+    }
+    shown
+}
+
+/// The length of the identifier or time that begins here.
+fn protected(text: &str, at: usize) -> Option<usize> {
+    let rest = &text[at..];
+    if !rest.starts_with(|c: char| c.is_ascii_alphanumeric()) {
+        return None;
+    }
+    let before = text[..at].chars().next_back();
+    if !before.is_some_and(char::is_alphanumeric)
+        && let Some(length) = identifier(rest)
+    {
+        return Some(length);
+    }
+    time(&text[..at], rest)
+}
+
+fn identifier(rest: &str) -> Option<usize> {
+    let found = |regex: &Regex| whole(rest, regex.find(rest)?.end());
+    if let Some(length) = found(&KORES) {
+        return Some(length);
+    }
+    if let Some(length) = found(&UUID) {
+        let uuid = &rest[..length];
+        let is_complete = uuid.len() >= 35 && uuid.split('-').count() == 5;
+        // One that is cut short may be `8163301-1234`, or a letter and that.
+        let within = uuid.trim_start_matches(|c: char| c.is_ascii_alphabetic());
+        if is_complete || within.contains(|c: char| c.is_ascii_alphabetic()) {
+            return Some(length);
+        }
+    }
+    if let Some(length) = found(&HEXADECIMAL) {
+        let digits = rest[..length].trim_end_matches('x');
+        // Letters before or behind a number (`c8163301234`) make no hash of it; letters within do.
+        let within = digits.trim_matches(|c: char| c.is_ascii_alphabetic());
+        let is_hash = length >= 16 && within.contains(|c: char| c.is_ascii_alphabetic());
+        if is_hash || within.len() > LONGEST_RUN {
+            return Some(length);
+        }
+    }
+    found(&ADDRESS)
+}
+
+fn time(before: &str, rest: &str) -> Option<usize> {
+    let mut last = before.chars().rev();
+    let in_a_number = match last.next() {
+        Some(c) if c.is_numeric() || is_plus(c) => true,
+        Some('-' | '.' | '/') => last.next().is_some_and(char::is_numeric),
+        _ => false,
+    };
+    if in_a_number {
+        return None;
+    }
+    if let Some(compact) = COMPACT.find(rest) {
+        return whole(rest, zoned(rest, compact.end()));
+    }
+    if let Some(length) = date(rest) {
+        let clock = rest[length..].strip_prefix(['T', 't', ' ', '_', ':']).and_then(clock);
+        let length = clock.map_or(length, |clock| zoned(rest, length + 1 + clock));
+        return whole_but_for_unit(rest, length);
+    }
+    clock(rest).map(|length| zoned(rest, length))
+}
+
+/// The length of the date that begins here. `2025-12-0412` is none, nor is `2012-11-10-99`.
+fn date(rest: &str) -> Option<usize> {
+    let found = DATES.iter().find_map(|regex| regex.captures(rest))?;
+    let two = |name: &str| found[name].parse::<u8>().unwrap_or_default();
+    let (a, b) = (two("a"), two("b"));
+    let length = found[0].len();
+    let separators: Vec<char> = found[0].chars().filter(|c| !c.is_ascii_digit()).collect();
+    let is_date =
+        separators[0] == separators[1] && (1..=31).contains(&a.max(b)) && (1..=12).contains(&a.min(b));
+    let mut behind = rest[length..].chars();
+    let goes_on = match behind.next() {
+        Some(c) if c.is_numeric() => true,
+        Some('-' | '.' | '/') => (1..FEWEST_DIGITS).contains(&behind.take_while(|c| c.is_numeric()).count()),
+        _ => false,
+    };
+    (is_date && !goes_on).then_some(length)
+}
+
+fn clock(rest: &str) -> Option<usize> {
+    let length = CLOCK.find(rest)?.end();
+    whole_but_for_unit(rest, length)
+}
+
+/// The length with the offset from UTC that stands behind a time, if one does.
+fn zoned(rest: &str, length: usize) -> usize {
+    let offset = OFFSET.find(&rest[length..]).map(|offset| length + offset.end());
+    offset.filter(|length| whole(rest, *length).is_some()).unwrap_or(length)
+}
+
+/// The length, if no letter or digit follows.
+fn whole(rest: &str, length: usize) -> Option<usize> {
+    let behind = rest[length..].chars().next();
+    (!behind.is_some_and(|c| c.is_alphanumeric() && !matches!(c, 'Z' | 'z'))).then_some(length)
+}
+
+/// The length, if no digit follows; a letter may, as in `2025-12-04T` or `10:50:56Z`.
+fn whole_but_for_unit(rest: &str, length: usize) -> Option<usize> {
+    (!rest[length..].starts_with(char::is_numeric)).then_some(length)
+}
+
+/// Digits in groups.
+#[derive(Default)]
+struct Number {
+    /// Bytes, with what stands between the groups and before the first.
+    length: usize,
+    digits: usize,
+}
+
+impl Number {
+    fn is_telephone(&self) -> bool {
+        self.digits >= FEWEST_DIGITS
+    }
+}
+
+/// The groups of digits that begin here, with a `+` or a parenthesis before them, and an extension behind.
+fn number(text: &str, at: usize) -> Number {
+    let rest = &text[at..];
+    let mut number = Number::default();
+    let lead = rest.chars().take_while(|c| is_plus(*c) || matches!(c, '(' | ' ')).take(WIDEST_GAP);
+    let mut reached = lead.map(char::len_utf8).sum();
+    if rest.starts_with(' ') || !rest[reached..].starts_with(char::is_numeric) {
+        return number;
+    }
+    loop {
+        let group = &rest[reached..];
+        let end = group.find(|c: char| !c.is_numeric()).unwrap_or(group.len());
+        let digits = group[..end].chars().count();
+        if digits > LONGEST_RUN && number.digits == 0 {
+            return Number { length: reached + end, digits: 0 };
+        }
+        if digits > LONGEST_RUN {
+            break;
+        }
+        number.digits += digits;
+        number.length = reached + end;
+        let behind = &rest[number.length..];
+        let Some(next) = behind.find(char::is_numeric) else { break };
+        let gap = &behind[..next];
+        reached = number.length + next;
+        if gap.chars().count() > WIDEST_GAP
+            || !gap.chars().all(is_separator)
+            || protected(text, at + reached).is_some()
+        {
+            break;
+        }
+    }
+    if number.is_telephone() {
+        number.length += EXTENSION.find(&rest[number.length..]).map_or(0, |extension| extension.end());
+    }
+    // The parenthesis before a number is its own only if it is closed within.
+    if rest.starts_with('(') && !rest[..number.length].contains(')') { Number::default() } else { number }
+}
+
+fn is_plus(c: char) -> bool {
+    matches!(c, '+' | '\u{ff0b}')
+}
+
+/// What may stand between two groups of digits: blanks of every width, dashes, dots, slashes, parentheses, and what can't be
+/// seen. A comma separates counts, and a colon the parts of a time.
+fn is_separator(c: char) -> bool {
+    c.is_whitespace()
+        || is_plus(c)
+        || matches!(c, '-' | '.' | '/' | '_' | '(' | ')' | '·' | '•' | '\u{2212}' | '\u{ff0d}' | '\u{ff0e}')
+        || matches!(c, '\u{2010}'..='\u{2015}' | '\u{200b}'..='\u{200f}' | '\u{2060}' | '\u{feff}' | '\u{202a}'..='\u{202e}')
+        || matches!(
+            c,
+            '\u{2043}'
+                | '\u{fe58}'
+                | '\u{fe63}'
+                | '\u{ff08}'
+                | '\u{ff09}'
+                | '\u{ad}'
+                | '\u{fe0f}'
+                | '\u{20e3}'
+        )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn a_telephone_number_is_masked_however_it_is_written() {
+        for number in [
+            "+18163301234",
+            "8163301234",
+            "5551234",
+            "555-1234",
+            "+1 (816) 330-12345",
+            "(816) 330-1234",
+            "(+1) 816 330 1234",
+            "816.330.1234",
+            "+49 (0) 511 / 123 456",
+            "0049-511-123456",
+            "011 44 20 7946 0958",
+            "+91 98765 43210",
+            "816\u{a0}330\u{a0}1234",
+            "816\u{2009}330\u{202f}1234",
+            "816\u{2013}330\u{2011}1234",
+            "816\u{200b}330\u{200b}1234",
+            "\u{ff0b}\u{ff11}\u{ff18}\u{ff11}\u{ff16}\u{ff13}\u{ff13}\u{ff10}\u{ff11}",
+            "\u{661}\u{662}\u{663}\u{664}\u{665}\u{666}\u{667}",
+            "816_330_1234",
+            "8\u{fe0f}\u{20e3}1\u{fe0f}\u{20e3}6330123",
+            "816-330-1234 ext. 12",
+            "8163301234x12",
+            "+1-816-330-1234;ext=12",
+            "1764158400000",
+        ] {
+            assert_eq!(masked(number), "[number]");
+            assert_eq!(masked(&format!("to {number}, HTTP 400")), "to [number], HTTP 400");
+            assert_eq!(masked(&format!("2025-12-04 {number}!")), "2025-12-04 [number]!");
+            assert_eq!(masked(&format!("{number} 2025-12-04 10:50:56")), "[number] 2025-12-04 10:50:56");
+        }
+        for (text, shown) in [
+            ("p919876543210", "p[number]"),
+            ("c919876543210", "c[number]"),
+            ("c919876543210123", "c[number]"),
+            ("f8163301-1234", "f[number]"),
+            ("tel:+18163301234", "tel:[number]"),
+            ("contact_8163301234", "contact_[number]"),
+            ("816+330+1234", "[number]"),
+            ("%2B919876543210", "%[number]"),
+            ("(8163301234)", "([number])"),
+            ("2025-12-04-8163301234", "2025-12-04-[number]"),
+            ("2025-12-04T10:50:56Z 8163301234", "2025-12-04T10:50:56Z [number]"),
+            ("10:50:56 +0530 8163301234", "10:50:56 +0530 [number]"),
+            ("10:50 8163301234", "10:50 [number]"),
+            ("8163301234,8163301235", "[number],[number]"),
+            ("cd-a1e45a7-e8ba 8163301234", "cd-a1e45a7-e8ba [number]"),
+            ("2012-11-10-99", "[number]"),
+            ("2025-12-0412", "[number]"),
+        ] {
+            let shown = shown.replace("%[number]", "%2B[number]");
+            assert_eq!(masked(text), shown);
+        }
+    }
+
+    #[test]
+    fn identifiers_times_and_counts_stay() {
+        for text in [
+            "cd-12345678-4af3-…",
+            "cd-12345678-1234-1234-1234-123456789012",
+            "cd-1234567",
+            "cd-a1e45a7-e8ba-4e97-a339-476ebc7xxxxx, st-0603182c-7ffb-53c3-b307-47ca14bxxxxx",
+            "Renewal_2025_12_04, Renewal_2025_12_04_1000",
+            "67777ce93e25326494exxxxx",
+            "67777ce93e25326494e12345",
+            "677772193125326494212345",
+            "12345678-1234-1234-1234-123456789012",
+            "12345678-4af3-4e97",
+            "sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+            "2025-12-04 10:50:56",
+            "2025-12-04 10:50:56,123",
+            "2025-12-05T06:31:23.308Z",
+            "2025-12-05T06:31:23.308123456+05:30",
+            "2025-12-05T06:31:23-0800 and 404",
+            "20251204T105056Z",
+            "2025/12/04, 04.12.2025, 12/04/2025",
+            "04/Dec/2025:10:50:56 +0000",
+            "Mon, 23 Nov 2026 12:00:30 GMT",
+            "between 2025-12-04 and 2025-12-05.",
+            "1000 of 60000 rows, page 12 of 45 in 999999 ms",
+            "dial 10.244.120.133:8443: refused, then 192.168.100.200:443",
+        ] {
+            assert_eq!(masked(text), text);
+        }
+    }
+
+    /// A text without end costs no time without end.
+    #[test]
+    fn a_long_text_takes_no_square_of_its_length() {
+        for part in ["a", "(", "+", "1", "1 ", "1a", "a1 ", "1-", "abcdef-", "12:"] {
+            let begun = std::time::Instant::now();
+            masked(&part.repeat(64 * 1024 / part.len()));
+            assert!(begun.elapsed().as_secs() < 30, "{part}");
+        }
+    }
+
+    /// A number of E.164 as people and machines write it.
+    fn spelled() -> impl Strategy<Value = String> {
+        let separator =
+            prop::sample::select(vec!["", " ", "-", ".", "/", "\u{a0}", "\u{2009}", "\u{2013}", " - ", ") "]);
+        let lead = prop::sample::select(vec![
+            "", "+", "00", "011", "tel:", "tel:+", "p", "a", "nr.", "(+", "\u{ff0b}", "x",
+        ]);
+        ("[1-9][0-9]{6,14}", prop::collection::vec(1..5_usize, 1..15), separator, lead, any::<bool>())
+            .prop_map(|(digits, groups, separator, lead, wide)| {
+                let mut spelled = lead.to_owned();
+                let mut rest = digits.as_str();
+                for group in groups {
+                    let (head, tail) = rest.split_at(group.min(rest.len()));
+                    spelled.push_str(head);
+                    rest = tail;
+                    if rest.is_empty() {
+                        break;
+                    }
+                    spelled.push_str(separator);
+                }
+                spelled.push_str(rest);
+                let widened = |c: char| match c.to_digit(10) {
+                    Some(digit) if wide => char::from_u32(0xff10 + digit).unwrap(),
+                    _ => c,
+                };
+                spelled.chars().map(widened).collect()
+            })
+    }
+
+    fn sentence() -> impl Strategy<Value = (&'static str, &'static str)> {
+        prop::sample::select(vec![
+            ("", ""),
+            ("call to ", " failed"),
+            ("2025-12-04 ", ", code x"),
+            ("2025-12-04T10:50:56.308Z ", "."),
+            ("at 10:50:56 ", "; cd-a1e45a7-e8ba-4e97-a339-476ebc712345"),
+            ("\"", "\""),
+            ("contact=", "&a=b"),
+            ("cd-12345678-1234-1234-1234-123456789012: ", " / 2025-12-04 10:50"),
+            ("Anruf bei «", "» nicht möglich"),
+        ])
+    }
+
+    fn identifier() -> impl Strategy<Value = String> {
+        let hexadecimal = |length: usize| {
+            let mixed = format!("[0-9][0-9a-f]{{{}}}[a-f][0-9]", length - 3);
+            prop::string::string_regex(&mixed).unwrap()
+        };
+        prop_oneof![
+            "(cd|cid|cl|cf|st|cs)-([0-9a-f]{7,8}|[0-9]{7,8})-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-([0-9a-f]{12}|[0-9a-f]{7}xxxxx)",
+            "(cd|cid|cl|cf|st|cs)-[0-9]{7,8}(-[0-9a-f]{4}){0,3}",
+            "([0-9a-f]{8}-[0-9a-f]{4}|[0-9]{8}-[0-9]{4})-[0-9a-f]{4}-[0-9]{4}-[0-9]{12}",
+            hexadecimal(24),
+            hexadecimal(32),
+            hexadecimal(40),
+            hexadecimal(64),
+        ]
+    }
+
+    fn moment() -> impl Strategy<Value = String> {
+        let format = prop::sample::select(vec![
+            "%Y-%m-%dT%H:%M:%SZ",
+            "%Y-%m-%dT%H:%M:%S.%6fZ",
+            "%Y-%m-%dT%H:%M:%S%.f+05:30",
+            "%Y-%m-%dT%H:%M:%S.%3f-0800",
+            "%Y-%m-%d %H:%M:%S",
+            "%Y-%m-%d %H:%M:%S,%3f",
+            "%Y-%m-%d %H:%M",
+            "%Y-%m-%d",
+            "%Y/%m/%d %H:%M:%S",
+            "%d.%m.%Y",
+            "%H:%M:%S.%9f",
+            "%Y%m%dT%H%M%SZ",
+            "%a, %d %b %Y %H:%M:%S GMT",
+            "%a %b %e %H:%M:%S %Y",
+        ]);
+        (946_684_800_000_000_i64..4_000_000_000_000_000, format).prop_map(|(micros, format)| {
+            jiff::Timestamp::from_microsecond(micros).unwrap().strftime(format).to_string()
+        })
+    }
+
+    proptest! {
+        /// No digit of it is left, and what stands around stays.
+        #[test]
+        fn no_telephone_number_is_shown((before, after) in sentence(), number in spelled()) {
+            let shown = masked(&format!("{before}{number}{after}"));
+            let digits = |text: &str| text.chars().filter(|c| c.is_numeric()).collect::<String>();
+            prop_assert!(shown.contains("[number]"), "{shown}");
+            prop_assert_eq!(digits(&shown), digits(before) + &digits(after), "{}", shown);
+        }
+
+        #[test]
+        fn no_identifier_and_no_time_is_masked(
+            (before, after) in sentence(),
+            what in prop_oneof![identifier(), moment()],
+        ) {
+            let text = format!("{before}{what}{after}");
+            prop_assert_eq!(masked(&text), text);
+        }
+    }
+}

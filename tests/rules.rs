@@ -55,6 +55,8 @@ fn a_token_goes_in_plain_text_only_where_nobody_listens() {
     for good in [
         "https://platform.kore.ai",
         "https://h:8443",
+        "https://platform.kore.ai.",
+        "https://platform.kore.ai.:443",
         "https://[2001:db8::1]:443",
         "http://localhost",
         "http://localhost:8080",
@@ -76,6 +78,7 @@ fn a_token_goes_in_plain_text_only_where_nobody_listens() {
         "http://kore.test.svc.evil.example",
         "http://svc",
         "https://platform.kore.ai/",
+        "https://.",
         "https://platform.kore.ai/api",
         "https://user:password@platform.kore.ai",
         "https://platform.kore.ai?x=1",

@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 
 use super::IDENTIFIER_RULE;
 
-/// A host that may be called: `https` anywhere, `http` only where the token does not leave the machine or the cluster.
-const HOST_RULE: &str = "self.matches('^https://([a-z0-9]([a-z0-9.-]*[a-z0-9])?|\\\\[[0-9a-f:]+\\\\])(:[0-9]{1,5})?$') \
+/// A host that may be called (with a trailing dot it is looked up as it is, in no search domain): `https` anywhere, `http` only where the token does not leave the machine or the cluster.
+const HOST_RULE: &str = "self.matches('^https://([a-z0-9]([a-z0-9.-]*[a-z0-9])?[.]?|\\\\[[0-9a-f:]+\\\\])(:[0-9]{1,5})?$') \
     || self.matches('^http://(localhost|127[.][0-9]{1,3}[.][0-9]{1,3}[.][0-9]{1,3}|\\\\[::1\\\\]|[a-z0-9-]+[.][a-z0-9-]+[.]svc([.]cluster[.]local)?)(:[0-9]{1,5})?$')";
 
 /// Where and as whom Kore is called.

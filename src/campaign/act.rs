@@ -213,6 +213,7 @@ fn see_listings<S>(pass: &mut Pass, context: &Context<S>) {
     if let Connection::Usable(connection) = &pass.connection {
         let key = stream_of(&connection.target, &pass.object);
         (pass.listing, pass.listing_trouble) = context.streams.newest(&key, &pass.object.spec.campaign_id);
+        pass.last_delete = context.streams.last_delete(&connection.target.account, &key_of(&pass.object));
     }
 }
 
@@ -328,8 +329,10 @@ async fn delete<S: CampaignService>(pass: &mut Pass, context: &Context<S>) -> Re
     let number = decide::next_attempt(&pass.object);
     let call = async {
         let (sent_at, started) = (Timestamp::now(), Instant::now());
+        context.streams.deleting(&target.account, &key, sent_at);
         let outcome = service.delete(target, &key).await;
         let ended_at = Timestamp::now();
+        context.streams.deleting(&target.account, &key, ended_at);
         context.metrics.called("delete", name_of(&outcome), started.elapsed());
         let charge = gate.heard(&caller, &outcome);
         let attempt = Box::new(Attempt { number, sent_at, ended_at, identity, outcome, charge });

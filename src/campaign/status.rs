@@ -330,6 +330,15 @@ fn describe(
                  {until:.0}."
             ),
         ),
+        Situation::AccountInTrouble { since, trouble } if deletion.is_none() => (
+            "Unknown",
+            Reason::AccountUnavailable,
+            format!(
+                "The campaign can't be observed: since {since:.0} calls to the account fail{}. It is probed, and the campaign is \
+                 looked at when it answers.",
+                said_of_trouble(trouble)
+            ),
+        ),
         Situation::AccountInTrouble { since, trouble } => {
             ("False", Reason::AccountUnavailable, in_trouble(deletion, since, trouble))
         }
@@ -378,12 +387,16 @@ fn in_trouble(deletion: Option<&DeletionStatus>, since: Timestamp, trouble: Opti
         let said = in_words(answer.http_status, &answer.message);
         Some(format!(" Attempt {}: {said}.", deletion.attempts))
     });
-    let trouble = trouble.map(|said| format!(" ({said})")).unwrap_or_default();
+    let trouble = said_of_trouble(trouble);
     format!(
         "The deletion is not confirmed: since {since:.0} calls to the account fail{trouble}. It is probed at least every minute, \
          and the deletions go on, oldest first, as soon as it answers.{}",
         own.unwrap_or_default()
     )
+}
+
+fn said_of_trouble(trouble: Option<&str>) -> String {
+    trouble.map(|said| format!(" ({said})")).unwrap_or_default()
 }
 
 /// What the last observation said; nothing is known beyond it.

@@ -277,7 +277,7 @@ fn read_keys(mut secret: Secret) -> Result<Credentials, SecretProblem> {
 }
 
 fn account(spec: &KoreConnectionSpec) -> Account {
-    Account { host: spec.host.clone(), account_id: spec.account_id.clone() }
+    Account::new(&spec.host, &spec.account_id)
 }
 
 fn usable(connection: &KoreConnection, credentials: Credentials) -> UsableConnection {
@@ -288,6 +288,7 @@ fn usable(connection: &KoreConnection, credentials: Credentials) -> UsableConnec
         secret: spec.credentials_secret_ref.name.clone(),
         target: Target {
             account: account(spec),
+            address: spec.host.clone(),
             iid: spec.iid.clone(),
             timeout: seconds(spec.timeout_seconds),
             token: TokenSettings {

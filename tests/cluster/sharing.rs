@@ -43,6 +43,25 @@ async fn a_move_between_namespaces_does_not_delete_the_campaign() {
     assert!(old.in_kore("renewal") && old.deletes("renewal").is_empty());
 }
 
+/// Two spellings of one host are one account: the keeper of a campaign is recognised.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_host_is_one_however_it_is_spelled() {
+    let old = World::new("spelled").await;
+    let new = old.beside("spelled-new");
+    new.create_secret(CLIENT_ID, CLIENT_SECRET);
+    new.create_connection_to(&old.kore.url().replace("127.0.0.1", "127.00.0.001"));
+    let mut options = old.options();
+    options.arguments = vec!["--watch-namespaces=spelled,spelled-new".to_owned()];
+    let _operator = Operator::start(plane(), &options).unwrap();
+    old.create_found("renewal");
+    new.apply(&new.campaign("renewal", &json!({})));
+    let found = new.wait_for_reason("renewal", "CampaignFound");
+    assert_eq!(found["status"]["account"]["host"], old.kore.url(), "as it is compared");
+    old.delete("renewal");
+    old.wait_for_reason("renewal", "CampaignShared");
+    assert!(old.in_kore("renewal") && old.deletes("renewal").is_empty());
+}
+
 /// A held deletion goes on when the other is deleted, too; or when the other is to leave the campaign alone.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_held_deletion_goes_on_when_nobody_keeps_the_campaign() {

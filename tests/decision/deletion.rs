@@ -270,8 +270,12 @@ fn another_account_under_the_same_name_is_not_asked() {
         assert!(has(&stalled, "Stalled") && ready(&stalled).message.contains("b at https://h"));
     }
     let mut object = deleted();
-    object.status = Some(VoiceCampaignStatus { account: account("a"), ..VoiceCampaignStatus::default() });
-    assert_eq!(decide(&observed(&object, &connection), at(0)), Step::Delete);
+    // However the host was spelled when it was written.
+    for host in ["https://h", "https://h:443", "https://H."] {
+        let account = Some(AccountReference { host: host.into(), account_id: "a".into() });
+        object.status = Some(VoiceCampaignStatus { account, ..VoiceCampaignStatus::default() });
+        assert_eq!(decide(&observed(&object, &connection), at(0)), Step::Delete, "{host}");
+    }
     // It is recorded with the first attempt at the latest.
     object.status = None;
     let attempt = attempt(Err(failure(FailureKind::Unavailable, None)));

@@ -134,11 +134,12 @@ fn protection(observed: &Observed<'_>) -> Option<Step> {
 /// The account of the connection is another one than the campaign's.
 fn other_account(object: &VoiceCampaign, connection: &UsableConnection) -> Option<Problem> {
     let AccountReference { host, account_id } = object.status.as_ref()?.account.as_ref()?;
-    let Account { host: now, account_id: id_now } = &connection.target.account;
-    (host != now || account_id != id_now).then(|| Problem::AccountChanged {
+    let now = &connection.target.account;
+    // An older operator has written the host as the connection spelled it.
+    (Account::new(host, account_id) != *now).then(|| Problem::AccountChanged {
         connection: object.spec.connection_ref.name.clone(),
         was: format!("{account_id} at {host}"),
-        now: format!("{id_now} at {now}"),
+        now: format!("{} at {}", now.account_id, now.host),
     })
 }
 

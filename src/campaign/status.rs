@@ -317,7 +317,8 @@ fn describe(
             Reason::CampaignShared,
             format!(
                 "The deletion is held: the VoiceCampaign {} names the same campaign, and is to keep it. The campaign is \
-                 deleted when that one is deleted, too, or has deletionPolicy Orphan; to leave the campaign in Kore and let \
+                 deleted when that one is deleted, too, or has deletionPolicy Orphan (or, if Kore has not shown that one the campaign and \
+                 is not going to, 10 minutes after its creation); to leave the campaign in Kore and let \
                  this resource go, set its own spec.deletionPolicy to Orphan.",
                 other.name
             ),

@@ -2,21 +2,24 @@
 //!
 //! ```text
 //!   resolve.rs    a campaign's connection from the cache, its Secret by name; kept for seconds
+//!   allowed.rs    the hosts that tokens may be sent to (pure)
 //!   users.rs      who uses which connection ─┐
 //!   keep.rs       the finalizer `in-use`  ◀──┴── reconcile.rs, the controller of KoreConnections ──▶ status.rs (pure)
 //! ```
 //!
 //! KoreConnections are watched. Secrets never are: one is read by name when it is needed.
 
+mod allowed;
 mod keep;
 mod reconcile;
 mod resolve;
 mod status;
 mod users;
 
+pub use allowed::AllowedHosts;
 pub use keep::{IN_USE, Keeper, Unneeded, raw_secrets_of};
 pub use reconcile::{Context, Memory, Watched, error_policy, gone, reconcile, what_matters};
-pub use resolve::Connections;
+pub use resolve::{Connections, Standing};
 pub use status::{ConnectionReason, Known, Verdict, of as status_of};
 pub use users::{ConnectionKey, Users};
 
@@ -74,6 +77,16 @@ pub enum Problem {
         name: String,
         /// What is selected.
         selector: String,
+    },
+    /// Tokens may not be sent to its host.
+    #[error(
+        "The host {host} of the KoreConnection {connection} is not one that the operator may call (--allowed-hosts); nothing is sent there. Have the administrator of the operator allow it, or set spec.deletionPolicy to Orphan to leave the campaign in Kore."
+    )]
+    HostNotAllowed {
+        /// Name of the KoreConnection.
+        connection: String,
+        /// Its host.
+        host: String,
     },
     /// It is of another account than the campaign.
     #[error(

@@ -11,7 +11,9 @@ use secrecy::zeroize::Zeroize;
 use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::Mutex;
 
-use super::{Connection, ConnectionKey, Keeper, Problem, UsableConnection, Verdict, Watched};
+use super::{
+    AllowedHosts, Connection, ConnectionKey, Keeper, Problem, UsableConnection, Verdict, Watched, status,
+};
 use crate::api::{JwtAlgorithm, KoreConnection, KoreConnectionSpec};
 use crate::kore::{Account, Algorithm, Credentials, Target, TokenSettings};
 use crate::kube_ext::{CallError, Kube, Selected, Wake};
@@ -27,8 +29,18 @@ pub struct Connections {
     keeper: Arc<Keeper>,
     wake: Wake<Watched>,
     selected: Selected,
+    allowed: AllowedHosts,
     verdicts: std::sync::Mutex<HashMap<ConnectionKey, (Verdict, String)>>,
     credentials: Mutex<HashMap<SecretKey, Arc<Mutex<Cached>>>>,
+}
+
+/// What can be expected of a connection, without a look at its Secret.
+#[derive(Clone, Debug)]
+pub struct Standing {
+    /// Its account.
+    pub account: Account,
+    /// Whether Kore may answer to it: it may be called with it, and has not refused its credentials.
+    pub may_answer: bool,
 }
 
 /// Namespace and name.
@@ -53,9 +65,11 @@ impl Connections {
         keeper: Arc<Keeper>,
         wake: Wake<Watched>,
         selected: Selected,
+        allowed: AllowedHosts,
     ) -> Self {
         Self {
             selected,
+            allowed,
             kube,
             stores,
             keeper,
@@ -72,6 +86,17 @@ impl Connections {
         connection.0.as_ref().ok().map(|connection| account(&connection.spec))
     }
 
+    /// What can be expected of a connection, if the cache shows it.
+    pub fn standing(&self, namespace: &str, name: &str) -> Option<Standing> {
+        let key = ObjectRef::new(name).within(namespace);
+        let cached = self.stores.iter().find_map(|store| store.get(&key))?;
+        let connection = cached.0.as_ref().ok()?;
+        let verdict = self.verdict(namespace, name, &connection.spec.credentials_secret_ref.name);
+        let callable = self.of_this_instance(connection).is_ok() && self.not_allowed(connection).is_none();
+        let may_answer = callable && !status::is_refused(connection, verdict.as_ref());
+        Some(Standing { account: account(&connection.spec), may_answer })
+    }
+
     /// The connection of this name.
     ///
     /// # Errors
@@ -81,6 +106,10 @@ impl Connections {
             Ok(connection) => connection,
             Err(problem) => return Ok(Connection::Unusable(problem)),
         };
+        // Nothing is made that could be sent there.
+        if let Some(problem) = self.not_allowed(&connection) {
+            return Ok(Connection::Unusable(problem));
+        }
         let secret = &connection.spec.credentials_secret_ref.name;
         // What was refused may be put right at any moment.
         let read = match self.verdict(namespace, name, secret) {
@@ -93,12 +122,15 @@ impl Connections {
         })
     }
 
-    /// Why there are no credentials for a connection, if there are none. Read anew, and not kept; if there are some now,
+    /// Why a connection can't be used: its host, or that there are no credentials for it. These are read anew, and not kept; if there are some now,
     /// nobody is told any more that there were none.
     ///
     /// # Errors
     /// If the API server can't be asked.
     pub async fn problem(&self, connection: &KoreConnection) -> Result<Option<Problem>, CallError> {
+        if let Some(problem) = self.not_allowed(connection) {
+            return Ok(Some(problem));
+        }
         let namespace = connection.namespace().unwrap_or_default();
         let secret = &connection.spec.credentials_secret_ref.name;
         let read = self.read(&namespace, secret).await?;
@@ -185,6 +217,12 @@ impl Connections {
                 Err(Problem::ConnectionInvalid { name: name.to_owned(), why: invalid.error.clone() })
             }
         })
+    }
+
+    fn not_allowed(&self, connection: &KoreConnection) -> Option<Problem> {
+        let host = &connection.spec.host;
+        (!self.allowed.allows(host))
+            .then(|| Problem::HostNotAllowed { connection: connection.name_any(), host: host.clone() })
     }
 
     /// The connection, if it and all others of its account are this instance's: it alone keeps the quota.

@@ -43,6 +43,25 @@ async fn a_move_between_namespaces_does_not_delete_the_campaign() {
     assert!(old.in_kore("renewal") && old.deletes("renewal").is_empty());
 }
 
+/// Somebody else names the campaign, and can't be shown it: that holds its deletion for as long as its connection may be on its way, which
+/// a test can't wait for; but not when it was applied after that.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_claim_without_a_connection_is_told_and_holds_for_a_while() {
+    let (mine, other, _operator) = two_namespaces("squatted").await;
+    mine.kore.seed(mine.key("bystander"), &json!({}));
+    mine.create_found("renewal");
+    let mut claim = other.campaign("renewal", &json!({}));
+    claim["spec"]["connectionRef"]["name"] = json!("none");
+    other.apply(&claim);
+    other.wait_for_reason("renewal", "ConnectionNotFound");
+    mine.delete("renewal");
+    let held = mine.wait_for_reason("renewal", "CampaignShared");
+    assert!(condition(&held, "Stalled")["message"].as_str().unwrap().contains("10 minutes"), "{held:#}");
+    other.run(&["delete", "vcamp", "renewal", "--wait=false"]);
+    mine.wait_until_gone("renewal");
+    assert!(!mine.in_kore("renewal"));
+}
+
 /// Two spellings of one host are one account: the keeper of a campaign is recognised.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_host_is_one_however_it_is_spelled() {

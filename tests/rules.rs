@@ -110,6 +110,21 @@ fn what_names_the_campaign_is_immutable() {
         let message = connection(field, json!(value)).validate_cel_update(&old).unwrap_err().to_string();
         assert!(message.contains(&format!("`{field}` is immutable")), "{message}");
     }
+    // A renamed environment says under which address it was known.
+    let mut renamed = connection("host", json!("https://other.kore.ai"));
+    for (former, passes) in [
+        (vec!["https://platform.kore.ai"], true),
+        (vec!["https://older.kore.ai", "https://platform.kore.ai"], true),
+        (vec!["https://older.kore.ai"], false),
+        (vec![], false),
+    ] {
+        renamed.spec.former_hosts = former.iter().map(ToString::to_string).collect();
+        assert_eq!(renamed.clone().validate_cel_update(&old).is_ok(), passes, "{former:?}");
+    }
+    for bad in ["", "platform.kore.ai", "https://h/x", "https://", "https://H"] {
+        let message = connection_refused("formerHosts", json!(["https://platform.kore.ai", bad]));
+        assert!(message.contains("`formerHosts` must be base addresses"), "{bad}: {message}");
+    }
     for (field, value) in [
         ("timeoutSeconds", json!(5)),
         ("credentialsSecretRef", json!({"name": "rotated"})),

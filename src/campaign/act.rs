@@ -226,7 +226,7 @@ async fn admitted<S>(
     pass: &mut Pass,
     context: &Context<S>,
 ) -> Option<Seat> {
-    let UsableConnection { target, requests_per_minute, secret: _ } = connection;
+    let UsableConnection { target, requests_per_minute, .. } = connection;
     let gate = context.accounts.gate(&target.account);
     let (seat, turn) = match urgency {
         Urgency::Deletion => {
@@ -279,7 +279,7 @@ async fn heed<S, T>(
 async fn delete<S: CampaignService>(pass: &mut Pass, context: &Context<S>) -> Result<Flow, Error> {
     let Connection::Usable(connection) = &pass.connection else { return Ok(Flow::Again) };
     let connection = connection.as_ref().clone();
-    let UsableConnection { target, requests_per_minute, secret: _ } = &connection;
+    let UsableConnection { target, requests_per_minute, .. } = &connection;
     // What the cache does not show yet, another object that is to keep the campaign, may be behind it.
     if !context.listed.is_complete() {
         return Ok(Flow::Rest(Some(Duration::from_secs(1))));

@@ -177,7 +177,8 @@ impl Claims {
             self.may_be_of(account, other).then(|| {
                 let (namespace, name) = (other.namespace().unwrap_or_default(), other.name_any());
                 let connection = self.connections.standing(&namespace, &other.spec.connection_ref.name);
-                let claim = claim(other, account, connection.as_ref());
+                let recorded = self.recorded(other);
+                let claim = claim(other, account, recorded.as_ref(), connection.as_ref());
                 OtherClaim { name: format!("{namespace}/{name}"), keeps: claim.holds(requested, now) }
             })
         })
@@ -186,8 +187,14 @@ impl Claims {
     /// The account of an object's campaign: where Kore has it, or else where its connection leads.
     fn account_of(&self, object: &VoiceCampaign) -> Option<Account> {
         let connection = &object.spec.connection_ref.name;
-        recorded_account(object)
+        self.recorded(object)
             .or_else(|| self.connections.account(&object.namespace().unwrap_or_default(), connection))
+    }
+
+    /// The account in which Kore has the campaign, as status says.
+    fn recorded(&self, object: &VoiceCampaign) -> Option<Account> {
+        let AccountReference { host, account_id } = object.status.as_ref()?.account.as_ref()?;
+        Some(self.connections.one(Account::new(host, account_id)))
     }
 
     /// Whether the campaign of an object may be one of this account; without a connection nobody knows.
@@ -258,8 +265,14 @@ fn is_itself(known: &Watched, object: &VoiceCampaign) -> bool {
     known.meta().uid == object.metadata.uid
 }
 
-/// The claim of an object to a campaign of an account (of any, if `None`), by what its status and its connection say.
-fn claim(object: &VoiceCampaign, account: Option<&Account>, connection: Option<&Standing>) -> Claim {
+/// The claim of an object to a campaign of an account (of any, if `None`), by what its status, with the account that it records,
+/// and its connection say.
+fn claim(
+    object: &VoiceCampaign,
+    account: Option<&Account>,
+    recorded: Option<&Account>,
+    connection: Option<&Standing>,
+) -> Claim {
     let status = object.status.as_ref();
     let is_it = |theirs: &Account| account.is_none_or(|account| account == theirs);
     let shown = status.is_some_and(|status| status.campaign.is_some());
@@ -271,16 +284,10 @@ fn claim(object: &VoiceCampaign, account: Option<&Account>, connection: Option<&
     let reaches_it = connection.is_some_and(|connection| connection.may_answer && is_it(&connection.account));
     Claim {
         wants: wants(object),
-        confirmed: shown && recorded_account(object).is_some_and(|theirs| is_it(&theirs)),
+        confirmed: shown && recorded.is_some_and(is_it),
         open: reaches_it && !object.spec.suspend && !denied,
         created: object.metadata.creation_timestamp.as_ref().map(|time| time.0),
     }
-}
-
-/// The account in which Kore has the campaign, as status says.
-fn recorded_account(object: &VoiceCampaign) -> Option<Account> {
-    let AccountReference { host, account_id } = object.status.as_ref()?.account.as_ref()?;
-    Some(Account::new(host, account_id))
 }
 
 /// Whether it is to keep its campaign.
@@ -406,7 +413,9 @@ mod tests {
             serde_json::from_value(value).unwrap()
         };
         let of = |object: &VoiceCampaign, standing: Option<Standing>| {
-            claim(object, Some(&account), standing.as_ref())
+            let recorded = object.status.as_ref().and_then(|status| status.account.as_ref());
+            let recorded = recorded.map(|recorded| Account::new(&recorded.host, &recorded.account_id));
+            claim(object, Some(&account), recorded.as_ref(), standing.as_ref())
         };
         let found = |host: &str, id: &str| {
             parsed(&|value| {

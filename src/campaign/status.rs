@@ -12,11 +12,10 @@ use super::ground::{Ground, recorded_deletion};
 use super::observed::{ListingTrouble, OtherClaim, Sighting};
 use super::reason::Reason;
 use crate::api::{
-    AccountReference, DeletionPolicy, DeletionStatus, GroundName, LastAnswer, ProofStatus, VoiceCampaign,
-    VoiceCampaignStatus,
+    DeletionPolicy, DeletionStatus, GroundName, LastAnswer, ProofStatus, VoiceCampaign, VoiceCampaignStatus,
 };
 use crate::connection::{Connection, Problem};
-use crate::kore::{Account, AnswerSummary, Campaign, ConfirmedDeletion, Failure, FailureKind};
+use crate::kore::{AnswerSummary, Campaign, ConfirmedDeletion, Failure, FailureKind};
 use crate::kube_ext::{AllMayGo, round_down};
 
 /// What there is to say about an object.
@@ -132,11 +131,15 @@ pub fn sharing(
 /// The status with the account of the campaign, once it is known: it was found there, or is being deleted there.
 pub fn of_account(mut status: VoiceCampaignStatus, connection: &Connection) -> VoiceCampaignStatus {
     let attempted = status.deletion.as_ref().is_some_and(|deletion| deletion.attempts > 0);
-    if let (None, Connection::Usable(connection)) = (&status.account, connection)
-        && (attempted || status.campaign.is_some())
-    {
-        let Account { host, account_id } = connection.target.account.clone();
-        status.account = Some(AccountReference { host, account_id });
+    if let Connection::Usable(connection) = connection {
+        let known = match &status.account {
+            // It moves with its host.
+            Some(account) => connection.leads_to(account),
+            None => attempted || status.campaign.is_some(),
+        };
+        if known {
+            status.account = Some(connection.account());
+        }
     }
     status
 }

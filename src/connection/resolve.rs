@@ -12,7 +12,8 @@ use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::Mutex;
 
 use super::{
-    AllowedHosts, Connection, ConnectionKey, Keeper, Problem, UsableConnection, Verdict, Watched, status,
+    AllowedHosts, Connection, ConnectionKey, Keeper, Problem, Renames, UsableConnection, Verdict, Watched,
+    status,
 };
 use crate::api::{JwtAlgorithm, KoreConnection, KoreConnectionSpec};
 use crate::kore::{Account, Algorithm, Credentials, Target, TokenSettings};
@@ -83,7 +84,21 @@ impl Connections {
     pub fn account(&self, namespace: &str, name: &str) -> Option<Account> {
         let key = ObjectRef::new(name).within(namespace);
         let connection = self.stores.iter().find_map(|store| store.get(&key))?;
+        connection.0.as_ref().ok().map(|connection| self.one(account(&connection.spec)))
+    }
+
+    /// The account of a connection by the host that it calls, if the cache shows it.
+    pub fn called(&self, namespace: &str, name: &str) -> Option<Account> {
+        let key = ObjectRef::new(name).within(namespace);
+        let connection = self.stores.iter().find_map(|store| store.get(&key))?;
         connection.0.as_ref().ok().map(|connection| account(&connection.spec))
+    }
+
+    /// The one name of an account, whichever of its hosts it is known by.
+    pub fn one(&self, account: Account) -> Account {
+        let all: Vec<_> = self.stores.iter().flat_map(Store::state).collect();
+        let readable = all.iter().filter_map(|connection| connection.0.as_ref().ok());
+        Renames::new(readable.map(|connection| &connection.spec)).one(account)
     }
 
     /// What can be expected of a connection, if the cache shows it.
@@ -94,7 +109,7 @@ impl Connections {
         let verdict = self.verdict(namespace, name, &connection.spec.credentials_secret_ref.name);
         let callable = self.of_this_instance(connection).is_ok() && self.not_allowed(connection).is_none();
         let may_answer = callable && !status::is_refused(connection, verdict.as_ref());
-        Some(Standing { account: account(&connection.spec), may_answer })
+        Some(Standing { account: self.one(account(&connection.spec)), may_answer })
     }
 
     /// The connection of this name.
@@ -117,7 +132,10 @@ impl Connections {
             Some(Verdict::Accepted) | None => self.credentials(namespace, secret).await?,
         };
         Ok(match read {
-            Ok(credentials) => Connection::Usable(Box::new(usable(&connection, credentials))),
+            Ok(credentials) => {
+                let account = self.one(account(&connection.spec));
+                Connection::Usable(Box::new(usable(&connection, account, credentials)))
+            }
             Err(problem) => Connection::Unusable(problem.of(&connection)),
         })
     }
@@ -234,10 +252,12 @@ impl Connections {
         if self.selected.selects_all() {
             return Ok(connection);
         }
-        let others = self.stores.iter().flat_map(Store::state);
-        let others_of_the_account = others.filter(|other| {
-            other.0.as_ref().is_ok_and(|other| account(&other.spec) == account(&connection.spec))
-        });
+        let all: Vec<_> = self.stores.iter().flat_map(Store::state).collect();
+        let readable = all.iter().filter_map(|other| other.0.as_ref().ok());
+        let renames = Renames::new(readable.map(|other| &other.spec));
+        let one = |connection: &KoreConnection| renames.one(account(&connection.spec));
+        let others_of_the_account =
+            all.iter().filter(|other| other.0.as_ref().is_ok_and(|other| one(other) == one(connection)));
         match others_of_the_account.into_iter().find(|other| !self.selected.selects(other.as_ref())) {
             Some(other) => {
                 let namespace = other.namespace().unwrap_or_default();
@@ -318,14 +338,15 @@ fn account(spec: &KoreConnectionSpec) -> Account {
     Account::new(&spec.host, &spec.account_id)
 }
 
-fn usable(connection: &KoreConnection, credentials: Credentials) -> UsableConnection {
+fn usable(connection: &KoreConnection, account: Account, credentials: Credentials) -> UsableConnection {
     let spec = &connection.spec;
     let seconds = |number: i32| Duration::from_secs(u64::try_from(number).unwrap_or(1).max(1));
     UsableConnection {
         requests_per_minute: usize::try_from(spec.rate_limit.requests_per_minute).unwrap_or(1).max(1),
         secret: spec.credentials_secret_ref.name.clone(),
+        former_hosts: spec.former_hosts.clone(),
         target: Target {
-            account: account(spec),
+            account,
             address: spec.host.clone(),
             iid: spec.iid.clone(),
             timeout: seconds(spec.timeout_seconds),

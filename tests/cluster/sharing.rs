@@ -81,6 +81,36 @@ async fn a_host_is_one_however_it_is_spelled() {
     assert!(old.in_kore("renewal") && old.deletes("renewal").is_empty());
 }
 
+/// An environment was renamed: the connection moves with its campaigns, which go on where they are, and are deleted there.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_account_moves_to_its_new_host() {
+    let (world, other, _operator) = two_namespaces("renamed").await;
+    world.create_found("renewal");
+    world.create_found("survey");
+    // Another host, which leads to the same service here.
+    let (before, after) = (world.kore.url(), world.kore.url().replace("127.0.0.1", "localhost"));
+    let moved = |former: &[&String]| {
+        let patch = json!({"spec": {"host": after, "formerHosts": former}}).to_string();
+        world.try_run(&["patch", "kconn", "production", "--type=merge", "-p", &patch])
+    };
+    let refused = moved(&[]).unwrap_err().to_string();
+    assert!(refused.contains("`host` is immutable") && refused.contains("formerHosts"), "{refused}");
+    moved(&[&before]).unwrap();
+    let at_its_host = |object: &Value| object["status"]["account"]["host"] == after.as_str();
+    for name in ["renewal", "survey"] {
+        let object = world.wait_for(name, "it has moved", at_its_host);
+        assert_eq!(object["status"]["account"]["accountId"], ACCOUNT);
+    }
+    // Somebody still knows it by its old address: it is the same campaign.
+    other.apply(&other.campaign("survey", &json!({})));
+    other.wait_for_reason("survey", "CampaignFound");
+    world.delete("survey");
+    world.wait_for_reason("survey", "CampaignShared");
+    world.delete("renewal");
+    world.wait_until_gone("renewal");
+    assert!(!world.in_kore("renewal") && world.in_kore("survey"));
+}
+
 /// A held deletion goes on when the other is deleted, too; or when the other is to leave the campaign alone.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_held_deletion_goes_on_when_nobody_keeps_the_campaign() {

@@ -108,6 +108,7 @@ pub fn usable() -> Connection {
         requests_per_minute: 60,
         target: target(),
         secret: "kore-jwt-app".into(),
+        former_hosts: Vec::new(),
     }))
 }
 

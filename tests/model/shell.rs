@@ -338,7 +338,12 @@ fn connection() -> &'static Connection {
             },
         };
         let secret = "kore-jwt-app".into();
-        Connection::Usable(Box::new(UsableConnection { target, secret, requests_per_minute: 60 }))
+        Connection::Usable(Box::new(UsableConnection {
+            target,
+            secret,
+            requests_per_minute: 60,
+            former_hosts: Vec::new(),
+        }))
     })
 }
 

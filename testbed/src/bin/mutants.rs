@@ -194,9 +194,9 @@ const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         name: "another account asked",
-        file: "src/campaign/decide/mod.rs",
-        from: "(Account::new(host, account_id) != *now).then(",
-        to: "(Account::new(host, account_id) != *now && account_id == &now.account_id).then(",
+        file: "src/connection/mod.rs",
+        from: "        *account_id == self.target.account.account_id\n            && hosts",
+        to: "        hosts",
         tests: DECISION,
     },
     Mutant {
@@ -205,6 +205,20 @@ const MUTANTS: &[Mutant] = &[
         from: "Self { host: normal_host(host), account_id: account_id.to_owned() }",
         to: "Self { host: host.to_owned(), account_id: account_id.to_owned() }",
         tests: DECISION,
+    },
+    Mutant {
+        name: "another host asked",
+        file: "src/connection/mod.rs",
+        from: ".any(|own| own == normal_host(host))",
+        to: ".any(|_| true)",
+        tests: DECISION,
+    },
+    Mutant {
+        name: "hosts of one account taken for two",
+        file: "src/connection/renames.rs",
+        from: "group.and_then(|group| group.first().cloned()).unwrap_or(account)",
+        to: "group.and_then(|group| group.get(&account).cloned()).unwrap_or(account)",
+        tests: &["--lib", "renames"],
     },
     Mutant {
         name: "a port that is the scheme's own kept",
@@ -391,8 +405,8 @@ const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "a claim confirmed in another account",
         file: "src/campaign/claims.rs",
-        from: "confirmed: shown && recorded_account(object).is_some_and(|theirs| is_it(&theirs)),",
-        to: "confirmed: shown && recorded_account(object).is_some_and(|theirs| is_it(&theirs) || shown),",
+        from: "confirmed: shown && recorded.is_some_and(is_it),",
+        to: "confirmed: shown && recorded.is_some(),",
         tests: &["--lib", "claims"],
     },
     Mutant {

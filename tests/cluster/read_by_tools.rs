@@ -20,7 +20,7 @@ use crate::support::*;
 /// What makes the operator write a status; in a namespace of its own, with a Kore of its own.
 type Scenario = (&'static str, fn(&World));
 
-const SCENARIOS: [Scenario; 18] = [
+const SCENARIOS: [Scenario; 19] = [
     ("read-deleted", |world| {
         world.create_found("renewal");
         world.kore.add_fault(Fault::delay_delete(Some(1), 1500));

@@ -85,6 +85,7 @@ fn links_lead_somewhere() {
         "docs/conformance.md",
         "docs/guard.md",
         "docs/gitops.md",
+        "docs/migration.md",
     ] {
         let path = root.join(name);
         let text = std::fs::read_to_string(&path).unwrap();

@@ -33,7 +33,8 @@ fn client() -> KoreClient {
 
 fn target(host: &str) -> Target {
     Target {
-        account: Account { host: host.to_owned(), account_id: ACCOUNT.to_owned() },
+        account: Account::new(host, ACCOUNT),
+        address: host.to_owned(),
         iid: None,
         timeout: Duration::from_secs(10),
         token: TokenSettings {

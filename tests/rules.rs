@@ -55,6 +55,8 @@ fn a_token_goes_in_plain_text_only_where_nobody_listens() {
     for good in [
         "https://platform.kore.ai",
         "https://h:8443",
+        "https://platform.kore.ai.",
+        "https://platform.kore.ai.:443",
         "https://[2001:db8::1]:443",
         "http://localhost",
         "http://localhost:8080",
@@ -76,6 +78,7 @@ fn a_token_goes_in_plain_text_only_where_nobody_listens() {
         "http://kore.test.svc.evil.example",
         "http://svc",
         "https://platform.kore.ai/",
+        "https://.",
         "https://platform.kore.ai/api",
         "https://user:password@platform.kore.ai",
         "https://platform.kore.ai?x=1",
@@ -106,6 +109,21 @@ fn what_names_the_campaign_is_immutable() {
     for (field, value) in [("host", "https://other.kore.ai"), ("accountId", "other")] {
         let message = connection(field, json!(value)).validate_cel_update(&old).unwrap_err().to_string();
         assert!(message.contains(&format!("`{field}` is immutable")), "{message}");
+    }
+    // A renamed environment says under which address it was known.
+    let mut renamed = connection("host", json!("https://other.kore.ai"));
+    for (former, passes) in [
+        (vec!["https://platform.kore.ai"], true),
+        (vec!["https://older.kore.ai", "https://platform.kore.ai"], true),
+        (vec!["https://older.kore.ai"], false),
+        (vec![], false),
+    ] {
+        renamed.spec.former_hosts = former.iter().map(ToString::to_string).collect();
+        assert_eq!(renamed.clone().validate_cel_update(&old).is_ok(), passes, "{former:?}");
+    }
+    for bad in ["", "platform.kore.ai", "https://h/x", "https://", "https://H"] {
+        let message = connection_refused("formerHosts", json!(["https://platform.kore.ai", bad]));
+        assert!(message.contains("`formerHosts` must be base addresses"), "{bad}: {message}");
     }
     for (field, value) in [
         ("timeoutSeconds", json!(5)),

@@ -5,9 +5,12 @@ use serde::{Deserialize, Serialize};
 
 use super::IDENTIFIER_RULE;
 
-/// A host that may be called: `https` anywhere, `http` only where the token does not leave the machine or the cluster.
-const HOST_RULE: &str = "self.matches('^https://([a-z0-9]([a-z0-9.-]*[a-z0-9])?|\\\\[[0-9a-f:]+\\\\])(:[0-9]{1,5})?$') \
+/// A host that may be called (with a trailing dot it is looked up as it is, in no search domain): `https` anywhere, `http` only where the token does not leave the machine or the cluster.
+const HOST_RULE: &str = "self.matches('^https://([a-z0-9]([a-z0-9.-]*[a-z0-9])?[.]?|\\\\[[0-9a-f:]+\\\\])(:[0-9]{1,5})?$') \
     || self.matches('^http://(localhost|127[.][0-9]{1,3}[.][0-9]{1,3}[.][0-9]{1,3}|\\\\[::1\\\\]|[a-z0-9-]+[.][a-z0-9-]+[.]svc([.]cluster[.]local)?)(:[0-9]{1,5})?$')";
+
+/// They are compared, and not called.
+const FORMER_HOSTS_RULE: &str = "self.all(host, host.matches('^https?://([a-z0-9]([a-z0-9.-]*[a-z0-9])?[.]?|\\\\[[0-9a-f:]+\\\\])(:[0-9]{1,5})?$'))";
 
 /// Where and as whom Kore is called.
 #[derive(CustomResource, KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
@@ -62,15 +65,24 @@ const HOST_RULE: &str = "self.matches('^https://([a-z0-9]([a-z0-9.-]*[a-z0-9])?|
     ),
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp")
 )]
+#[x_kube(validation = Rule::new("self.host == oldSelf.host || (has(self.formerHosts) && oldSelf.host in self.formerHosts)").message("`host` is immutable: create another KoreConnection instead; or, if the environment of this very account was renamed, list the old `host` in `formerHosts` in the same change"))]
 #[serde(rename_all = "camelCase")]
 pub struct KoreConnectionSpec {
-    /// Base address of the Kore environment, without a path; for example `https://platform.kore.ai`. Immutable.
+    /// Base address of the Kore environment, without a path; for example `https://platform.kore.ai`. Immutable,
+    /// unless `formerHosts` names the address that it had.
     #[schemars(length(max = 253))]
     #[x_kube(
         validation = Rule::new(HOST_RULE).message("`host` must be `https://` and a lower-case host name with an optional port, without a path; `http://` is allowed only for `localhost`, a loopback address or a Service of the cluster (`name.namespace.svc`)"),
-        validation = Rule::new("self == oldSelf").message("`host` is immutable: create another KoreConnection instead"),
     )]
     pub host: String,
+
+    /// Addresses under which this very account was reachable before, if its environment was renamed; for example
+    /// `https://old.kore.ai`. A VoiceCampaign whose campaign was found there is the new host's then, and for rate limits and for
+    /// VoiceCampaigns that share a campaign all of them are one account. None of them is called.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 8), inner(length(max = 253)))]
+    #[x_kube(validation = Rule::new(FORMER_HOSTS_RULE).message("`formerHosts` must be base addresses as `host` has them: `https://` (or `http://`), a host name and an optional port, without a path"))]
+    pub former_hosts: Vec<String>,
 
     /// Account in Kore, sent as header and query parameter `accountId`; for example `67777ce93e25326494exxxxx`. Rate
     /// limits are counted per host and account. Immutable.

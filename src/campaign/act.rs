@@ -224,6 +224,7 @@ fn see_listings<S>(pass: &mut Pass, context: &Context<S>) {
     if let Connection::Usable(connection) = &pass.connection {
         let key = stream_of(&connection.target, &pass.object);
         (pass.listing, pass.listing_trouble) = context.streams.newest(&key, &pass.object.spec.campaign_id);
+        pass.last_delete = context.streams.last_delete(&connection.target.account, &key_of(&pass.object));
     }
 }
 
@@ -236,7 +237,7 @@ async fn admitted<S>(
     pass: &mut Pass,
     context: &Context<S>,
 ) -> Option<Seat> {
-    let UsableConnection { target, requests_per_minute, secret: _ } = connection;
+    let UsableConnection { target, requests_per_minute, .. } = connection;
     let gate = gate(connection, context);
     let (seat, turn) = match urgency {
         Urgency::Deletion => {
@@ -263,7 +264,7 @@ async fn admitted<S>(
 
 /// The way to the account of a connection.
 fn gate<S>(connection: &UsableConnection, context: &Context<S>) -> Arc<Gate> {
-    let UsableConnection { target, requests_per_minute, secret: _ } = connection;
+    let UsableConnection { target, requests_per_minute, .. } = connection;
     let gate = context.accounts.gate(&target.account);
     // Before that, not all statuses are known.
     if context.listed.is_complete() {
@@ -300,7 +301,7 @@ async fn heed<S, T>(
 async fn delete<S: CampaignService>(pass: &mut Pass, context: &Context<S>) -> Result<Flow, Error> {
     let Connection::Usable(connection) = &pass.connection else { return Ok(Flow::Again) };
     let connection = connection.as_ref().clone();
-    let UsableConnection { target, requests_per_minute, secret: _ } = &connection;
+    let UsableConnection { target, requests_per_minute, .. } = &connection;
     // What the cache does not show yet, another object that is to keep the campaign, may be behind it.
     if !context.listed.is_complete() {
         return Ok(Flow::Rest(Some(Duration::from_secs(1))));
@@ -350,8 +351,10 @@ async fn delete<S: CampaignService>(pass: &mut Pass, context: &Context<S>) -> Re
     let number = decide::next_attempt(&pass.object);
     let call = async {
         let (sent_at, started) = (Timestamp::now(), Instant::now());
+        context.streams.deleting(&target.account, &key, sent_at);
         let outcome = service.delete(target, &key).await;
         let ended_at = Timestamp::now();
+        context.streams.deleting(&target.account, &key, ended_at);
         context.metrics.called("delete", name_of(&outcome), started.elapsed());
         let charge = gate.heard(&caller, Operation::Delete, &outcome);
         let attempt = Box::new(Attempt { number, sent_at, ended_at, identity, outcome, charge });

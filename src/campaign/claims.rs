@@ -3,6 +3,10 @@
 //! One watch shows changes in their order: when it shows a deletion, it has shown every object that was applied before.
 //! So a manifest that was moved (apply the new, delete the old) is seen as such. Where each namespace has a watch of its
 //! own, one may be behind another, and the API server is asked before a campaign is deleted.
+//!
+//! What a claim is worth: Kore has shown the campaign to the object (*confirmed*), or it may still do so (*open*), or the object
+//! is so young that its connection may be on its way. Whoever has none of these keeps nobody's campaign. An object in a
+//! namespace that is not worked in is not seen, and keeps none, either.
 
 use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher;
@@ -17,15 +21,21 @@ use super::context::Watched;
 use super::decide;
 use super::ground::{REMOTE_CAMPAIGN, recorded_deletion};
 use super::observed::OtherClaim;
+use super::reason::Reason;
 use super::status;
-use crate::api::{DeletionPolicy, VoiceCampaign};
-use crate::connection::Connections;
-use crate::kore::Account;
+use crate::api::{AccountReference, DeletionPolicy, VoiceCampaign};
+use crate::connection::{Connections, Standing};
+use crate::kore::{Account, FailureKind};
 use crate::kube_ext::{CallError, Kube, reference};
 use crate::pacing::Past;
 
 /// Campaigns that were there within this time are missed when a listing is empty.
 const SHORTLY: SignedDuration = SignedDuration::from_hours(1);
+
+/// For so long after its creation an object keeps its campaign without any sign that Kore would show it. A manifest that is moved
+/// to another namespace is often applied before its connection and its Secret: by hand a minute or two later, by a GitOps
+/// tool at its next pass, which is 3 to 10 minutes later by default.
+const GRACE: SignedDuration = SignedDuration::from_mins(10);
 
 /// As many DELETEs of a stream may have taken effect without a confirmation, and explain that it is empty.
 const MOST_LOST_ANSWERS: usize = 3;
@@ -45,6 +55,34 @@ pub struct Claims {
 struct Index {
     objects: HashTable<Arc<Watched>>,
     hasher: RandomState,
+}
+
+/// What the claim of another object to a campaign rests on.
+#[derive(Clone, Copy, Debug)]
+struct Claim {
+    /// The object is to keep its campaign: it lives, and its policy is not `Orphan`.
+    wants: bool,
+    /// Kore has shown the campaign in this very account to the object.
+    confirmed: bool,
+    /// Kore may still show it: the object has a connection to the account that Kore does not refuse, and was told nothing else.
+    open: bool,
+    /// When the object was created.
+    created: Option<Timestamp>,
+}
+
+impl Claim {
+    /// Whether the claim holds a deletion of the campaign that was requested then (`None`: nobody has requested one).
+    ///
+    /// Who goes on to apply unconfirmed claims can't hold a deletion for ever: those that are created later than [`GRACE`] after
+    /// it was requested do not count.
+    fn holds(self, requested: Option<Timestamp>, now: Timestamp) -> bool {
+        let Self { wants, confirmed, open, created } = self;
+        let within = |since: Timestamp, time: Timestamp| time < since + GRACE;
+        let young = created.is_some_and(|created| within(created, now));
+        let late =
+            requested.is_some_and(|requested| created.is_some_and(|created| !within(requested, created)));
+        wants && (confirmed || ((open || young) && !late))
+    }
 }
 
 /// When the campaign was last known to be there.
@@ -78,9 +116,7 @@ impl Claims {
             let fields = format!("spec.campaignId={}", object.spec.campaign_id);
             let found = self.kube.select::<VoiceCampaign>(namespace, &fields).await?;
             let found = found.iter().filter_map(readable).filter(|found| same_campaign(found, object));
-            let account = self.account_of(object);
-            let found = found.filter(|found| self.may_be_of(account.as_ref(), found));
-            others.extend(found.map(claim));
+            others.extend(self.claims(object, found, Timestamp::now()));
         }
         others.sort_unstable();
         others.dedup();
@@ -104,9 +140,7 @@ impl Claims {
         if others.peek().is_none() {
             return Vec::new();
         }
-        let account = self.account_of(object);
-        let mut others: Vec<_> =
-            others.filter(|other| self.may_be_of(account.as_ref(), other)).map(claim).collect();
+        let mut others: Vec<_> = self.claims(object, others, Timestamp::now()).collect();
         others.sort_unstable();
         others
     }
@@ -138,8 +172,38 @@ impl Claims {
         decide::past(objects.filter(|object| self.account_of(object).as_ref() == Some(account)))
     }
 
+    /// Those of the others that name the campaign of an object in the same account.
+    fn claims<'a>(
+        &self,
+        object: &VoiceCampaign,
+        others: impl Iterator<Item = &'a VoiceCampaign>,
+        now: Timestamp,
+    ) -> impl Iterator<Item = OtherClaim> {
+        let account = self.account_of(object);
+        let requested = object.metadata.deletion_timestamp.as_ref().map(|time| time.0);
+        others.filter_map(move |other| {
+            let account = account.as_ref();
+            self.may_be_of(account, other).then(|| {
+                let (namespace, name) = (other.namespace().unwrap_or_default(), other.name_any());
+                let connection = self.connections.standing(&namespace, &other.spec.connection_ref.name);
+                let recorded = self.recorded(other);
+                let claim = claim(other, account, recorded.as_ref(), connection.as_ref());
+                OtherClaim { name: format!("{namespace}/{name}"), keeps: claim.holds(requested, now) }
+            })
+        })
+    }
+
+    /// The account of an object's campaign: where Kore has it, or else where its connection leads.
     fn account_of(&self, object: &VoiceCampaign) -> Option<Account> {
-        self.connections.account(&object.namespace().unwrap_or_default(), &object.spec.connection_ref.name)
+        let connection = &object.spec.connection_ref.name;
+        self.recorded(object)
+            .or_else(|| self.connections.account(&object.namespace().unwrap_or_default(), connection))
+    }
+
+    /// The account in which Kore has the campaign, as status says.
+    fn recorded(&self, object: &VoiceCampaign) -> Option<Account> {
+        let AccountReference { host, account_id } = object.status.as_ref()?.account.as_ref()?;
+        Some(self.connections.one(Account::new(host, account_id)))
     }
 
     /// Whether the campaign of an object may be one of this account; without a connection nobody knows.
@@ -163,7 +227,7 @@ impl Index {
         match objects.find_mut(hash(campaign), itself) {
             Some(known) => {
                 let before = std::mem::replace(known, object.clone());
-                if readable(&before).map(keeps) == Some(keeps(campaign)) { Vec::new() } else { others }
+                if readable(&before).map(wants) == Some(wants(campaign)) { Vec::new() } else { others }
             }
             None => {
                 objects
@@ -210,13 +274,33 @@ fn is_itself(known: &Watched, object: &VoiceCampaign) -> bool {
     known.meta().uid == object.metadata.uid
 }
 
-fn claim(object: &VoiceCampaign) -> OtherClaim {
-    let name = format!("{}/{}", object.namespace().unwrap_or_default(), object.name_any());
-    OtherClaim { name, keeps: keeps(object) }
+/// The claim of an object to a campaign of an account (of any, if `None`), by what its status, with the account that it records,
+/// and its connection say.
+fn claim(
+    object: &VoiceCampaign,
+    account: Option<&Account>,
+    recorded: Option<&Account>,
+    connection: Option<&Standing>,
+) -> Claim {
+    let status = object.status.as_ref();
+    let is_it = |theirs: &Account| account.is_none_or(|account| account == theirs);
+    let shown = status.is_some_and(|status| status.campaign.is_some());
+    // Kore was asked, and has said something else than that it has the campaign.
+    let denied = status.map(status::reason).is_some_and(|reason| {
+        let refused = [FailureKind::CredentialsRejected, FailureKind::Refused].map(Reason::Service);
+        reason == Reason::CampaignNotFound || refused.contains(&reason)
+    });
+    let reaches_it = connection.is_some_and(|connection| connection.may_answer && is_it(&connection.account));
+    Claim {
+        wants: wants(object),
+        confirmed: shown && recorded.is_some_and(is_it),
+        open: reaches_it && !object.spec.suspend && !denied,
+        created: object.metadata.creation_timestamp.as_ref().map(|time| time.0),
+    }
 }
 
 /// Whether it is to keep its campaign.
-fn keeps(object: &VoiceCampaign) -> bool {
+fn wants(object: &VoiceCampaign) -> bool {
     object.metadata.deletion_timestamp.is_none() && object.spec.deletion_policy == DeletionPolicy::Delete
 }
 
@@ -289,6 +373,97 @@ mod tests {
         assert!(index.gone(&a).is_empty());
         index.gone(&shown(&foreign));
         assert!(index.objects.is_empty(), "nothing is kept of what has gone");
+    }
+
+    /// Of a claim that was never confirmed counts that it may be; or, for a while, that it is new.
+    #[test]
+    fn a_claim_is_worth_what_it_rests_on() {
+        let at = |minutes: i64| Timestamp::UNIX_EPOCH + SignedDuration::from_mins(minutes);
+        let just = SignedDuration::from_millis(1);
+        for wants in [true, false] {
+            for confirmed in [true, false] {
+                for open in [true, false] {
+                    // Created before the deletion was requested, just within the time after it, and later.
+                    for (created, requested) in [(0, Some(5)), (0, Some(-9)), (0, Some(-10)), (0, None)] {
+                        let claim = Claim { wants, confirmed, open, created: Some(at(created)) };
+                        let holds = |now| claim.holds(requested.map(at), now);
+                        let counts = requested != Some(-10);
+                        assert_eq!(
+                            holds(at(10) - just),
+                            wants && (confirmed || counts),
+                            "{claim:?} {requested:?}"
+                        );
+                        assert_eq!(
+                            holds(at(10)),
+                            wants && (confirmed || (open && counts)),
+                            "{claim:?} {requested:?}"
+                        );
+                        assert_eq!(holds(at(10_000)), holds(at(10)), "{claim:?} {requested:?}");
+                    }
+                    let claim = Claim { wants, confirmed, open, created: None };
+                    assert_eq!(claim.holds(Some(at(0)), at(1)), wants && (confirmed || open), "{claim:?}");
+                }
+            }
+        }
+    }
+
+    /// What a claim rests on: status, and the connection.
+    #[test]
+    fn a_claim_is_confirmed_by_kore_in_the_same_account() {
+        let account = Account::new("https://h", "a");
+        let standing = |account: &str, may_answer| Standing {
+            account: Account::new("https://h:443", account),
+            may_answer,
+        };
+        let parsed = |change: &dyn Fn(&mut Value)| -> VoiceCampaign {
+            let mut value = object("x", "Delete");
+            value["metadata"]["creationTimestamp"] = json!("2026-11-23T15:00:00Z");
+            change(&mut value);
+            serde_json::from_value(value).unwrap()
+        };
+        let of = |object: &VoiceCampaign, standing: Option<Standing>| {
+            let recorded = object.status.as_ref().and_then(|status| status.account.as_ref());
+            let recorded = recorded.map(|recorded| Account::new(&recorded.host, &recorded.account_id));
+            claim(object, Some(&account), recorded.as_ref(), standing.as_ref())
+        };
+        let found = |host: &str, id: &str| {
+            parsed(&|value| {
+                value["status"] =
+                    json!({"account": {"host": host, "accountId": id}, "campaign": {"id": "cd-1"}});
+            })
+        };
+        assert!(of(&found("https://H.:443", "a"), None).confirmed);
+        assert!(!of(&found("https://h", "b"), None).confirmed);
+        assert!(!of(&found("https://i", "a"), None).confirmed);
+        let new = parsed(&|_| {});
+        assert!(!of(&new, Some(standing("a", true))).confirmed);
+        // A deletion has been asked for there, but the campaign was never shown.
+        let asked =
+            parsed(&|value| value["status"] = json!({"account": {"host": "https://h", "accountId": "a"}}));
+        assert!(!of(&asked, None).confirmed);
+
+        assert!(of(&new, Some(standing("a", true))).open);
+        assert!(!of(&new, Some(standing("b", true))).open, "another account");
+        assert!(!of(&new, Some(standing("a", false))).open, "refused, or not allowed");
+        assert!(!of(&new, None).open, "no connection");
+        assert!(
+            !of(&parsed(&|value| value["spec"]["suspend"] = json!(true)), Some(standing("a", true))).open
+        );
+        for (reason, open) in [
+            ("Pending", true),
+            ("ServiceUnavailable", true),
+            ("AccountUnavailable", true),
+            ("ConnectionNotFound", true),
+            ("CampaignNotFound", false),
+            ("CredentialsRejected", false),
+            ("RefusedByService", false),
+        ] {
+            let told = parsed(&|value| {
+                value["status"] = json!({"conditions": [{"type": "Ready", "status": "False", "reason": reason, "message": "",
+                    "lastTransitionTime": "2026-11-23T15:00:00Z"}]});
+            });
+            assert_eq!(of(&told, Some(standing("a", true))).open, open, "{reason}");
+        }
     }
 
     /// However many there are, each is found again.

@@ -34,6 +34,8 @@ pub struct Observed<'a> {
     pub trouble: Option<&'a str>,
     /// When the living campaign was last looked at by a GET.
     pub looked: Option<Looked>,
+    /// When we last asked to delete the campaign, perhaps for another object, if this process has.
+    pub last_delete: Option<Timestamp>,
     /// The other VoiceCampaigns that name the same campaign.
     pub others: &'a [OtherClaim],
 }

@@ -53,6 +53,8 @@ pub struct Pass {
     pub trouble: Option<Arc<str>>,
     /// When the living campaign was looked at by a GET.
     pub looked: Option<Looked>,
+    /// When this process last asked to delete the campaign, once the connection was looked up.
+    pub last_delete: Option<Timestamp>,
     /// The other VoiceCampaigns that name the same campaign.
     pub others: Vec<OtherClaim>,
     /// The right to work, until it waits for a seat.
@@ -102,6 +104,7 @@ impl Pass {
             turn: None,
             trouble: None,
             looked: remembered.looked,
+            last_delete: None,
             others: claims.others(cached),
             admission: None,
             seat: None,
@@ -127,6 +130,7 @@ impl Pass {
             turn: self.turn,
             trouble: self.trouble.as_deref(),
             looked: self.looked,
+            last_delete: self.last_delete,
             others: &self.others,
         }
     }

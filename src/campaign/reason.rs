@@ -21,6 +21,8 @@ pub enum Reason {
     ConnectionInvalid,
     /// The connection, or its account, belongs to another instance of the operator.
     NotSelected,
+    /// Tokens may not be sent to the host of the KoreConnection.
+    HostNotAllowed,
     /// The KoreConnection is of another account than the campaign.
     AccountChanged,
     /// The Secret, or one of its keys, is missing or may not be read.
@@ -61,6 +63,7 @@ impl Reason {
             Self::ConnectionNotFound,
             Self::ConnectionInvalid,
             Self::NotSelected,
+            Self::HostNotAllowed,
             Self::AccountChanged,
             Self::CredentialsMissing,
             Self::Deleting,
@@ -89,6 +92,7 @@ impl Reason {
             Self::ConnectionNotFound => "ConnectionNotFound",
             Self::ConnectionInvalid => "ConnectionInvalid",
             Self::NotSelected => "NotSelected",
+            Self::HostNotAllowed => "HostNotAllowed",
             Self::AccountChanged => "AccountChanged",
             Self::CredentialsMissing => "CredentialsMissing",
             Self::Deleting => "Deleting",
@@ -118,6 +122,7 @@ impl Reason {
             | Self::ConnectionNotFound
             | Self::ConnectionInvalid
             | Self::NotSelected
+            | Self::HostNotAllowed
             | Self::AccountChanged
             | Self::CredentialsMissing
             | Self::CampaignShared
@@ -159,6 +164,7 @@ impl Reason {
             | Self::ConnectionNotFound
             | Self::ConnectionInvalid
             | Self::NotSelected
+            | Self::HostNotAllowed
             | Self::AccountChanged
             | Self::CredentialsMissing
             | Self::Deleting
@@ -180,6 +186,7 @@ impl From<&Problem> for Reason {
             Problem::ConnectionNotFound { .. } => Self::ConnectionNotFound,
             Problem::ConnectionInvalid { .. } => Self::ConnectionInvalid,
             Problem::NotSelected { .. } => Self::NotSelected,
+            Problem::HostNotAllowed { .. } => Self::HostNotAllowed,
             Problem::AccountChanged { .. } => Self::AccountChanged,
             Problem::SecretNotFound { .. }
             | Problem::KeyMissing { .. }

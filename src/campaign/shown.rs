@@ -88,7 +88,7 @@ async fn report<S: CampaignService>(object: VoiceCampaign, context: Arc<Context<
         return;
     }
     let (namespace, name) = (object.namespace().unwrap_or_default(), object.name_any());
-    let account = context.connections.account(&namespace, &object.spec.connection_ref.name);
+    let account = context.connections.called(&namespace, &object.spec.connection_ref.name);
     let text = in_words(&object, account.as_ref());
     tracing::warn!(voicecampaign = format!("{namespace}/{name}"), uid = object.uid(), "{text}");
     context.metrics.orphaned();

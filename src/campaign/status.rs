@@ -12,13 +12,10 @@ use super::ground::{Ground, recorded_deletion};
 use super::observed::{ListingTrouble, OtherClaim, Sighting};
 use super::reason::Reason;
 use crate::api::{
-    AccountReference, DeletionPolicy, DeletionStatus, GroundName, LastAnswer, ProofStatus, VoiceCampaign,
-    VoiceCampaignStatus,
+    DeletionPolicy, DeletionStatus, GroundName, LastAnswer, ProofStatus, VoiceCampaign, VoiceCampaignStatus,
 };
 use crate::connection::{Connection, Problem};
-use crate::kore::{
-    Account, AnswerSummary, Campaign, ConfirmedDeletion, Failure, FailureKind, speaks_of_rights,
-};
+use crate::kore::{AnswerSummary, Campaign, ConfirmedDeletion, Failure, FailureKind, speaks_of_rights};
 use crate::kube_ext::{AllMayGo, round_down};
 
 /// What there is to say about an object.
@@ -142,11 +139,15 @@ pub fn sharing(
 /// The status with the account of the campaign, once it is known: it was found there, or is being deleted there.
 pub fn of_account(mut status: VoiceCampaignStatus, connection: &Connection) -> VoiceCampaignStatus {
     let attempted = status.deletion.as_ref().is_some_and(|deletion| deletion.attempts > 0);
-    if let (None, Connection::Usable(connection)) = (&status.account, connection)
-        && (attempted || status.campaign.is_some())
-    {
-        let Account { host, account_id } = connection.target.account.clone();
-        status.account = Some(AccountReference { host, account_id });
+    if let Connection::Usable(connection) = connection {
+        let known = match &status.account {
+            // It moves with its host.
+            Some(account) => connection.leads_to(account),
+            None => attempted || status.campaign.is_some(),
+        };
+        if known {
+            status.account = Some(connection.account());
+        }
     }
     status
 }
@@ -329,7 +330,8 @@ fn describe(
             Reason::CampaignShared,
             format!(
                 "The deletion is held: the VoiceCampaign {} names the same campaign, and is to keep it. The campaign is \
-                 deleted when that one is deleted, too, or has deletionPolicy Orphan; to leave the campaign in Kore and let \
+                 deleted when that one is deleted, too, or has deletionPolicy Orphan (or, if Kore has not shown that one the campaign and \
+                 is not going to, 10 minutes after its creation); to leave the campaign in Kore and let \
                  this resource go, set its own spec.deletionPolicy to Orphan.",
                 other.name
             ),
@@ -340,6 +342,15 @@ fn describe(
             format!(
                 "The account has to wait: its rate limit is used up, or Kore asked for a pause. Kore is asked at \
                  {until:.0}."
+            ),
+        ),
+        Situation::AccountInTrouble { since, trouble } if deletion.is_none() => (
+            "Unknown",
+            Reason::AccountUnavailable,
+            format!(
+                "The campaign can't be observed: since {since:.0} calls to the account fail{}. It is probed, and the campaign is \
+                 looked at when it answers.",
+                said_of_trouble(trouble)
             ),
         ),
         Situation::AccountInTrouble { since, trouble } => {
@@ -396,7 +407,7 @@ fn in_trouble(deletion: Option<&DeletionStatus>, since: Timestamp, trouble: Opti
         let said = in_words(answer.http_status, &answer.message);
         Some(format!(" Attempt {}: {said}.", deletion.attempts))
     });
-    let trouble = trouble.map(|said| format!(" ({said})")).unwrap_or_default();
+    let trouble = said_of_trouble(trouble);
     format!(
         "The deletion is not confirmed: since {since:.0} calls to the account fail{trouble}. It is probed at least every minute, \
          and the deletions go on, oldest first, as soon as it answers.{}",
@@ -416,11 +427,15 @@ fn refused(deletion: Option<&DeletionStatus>, since: Timestamp, trouble: Option<
     let reason = kind.reason().to_owned();
     let said = LastAnswer { http_status, status: None, message: said.to_owned(), reason };
     let advice = advice(kind, call, &said).trim_end_matches("; ");
-    let trouble = trouble.map(|said| format!(" ({said})")).unwrap_or_default();
+    let trouble = said_of_trouble(trouble);
     format!(
         "{what}: {advice}{trouble}. That is so since {since:.0}; one call at a time tries it again, at least every minute, with \
          what the Secret holds then."
     )
+}
+
+fn said_of_trouble(trouble: Option<&str>) -> String {
+    trouble.map(|said| format!(" ({said})")).unwrap_or_default()
 }
 
 /// What the last observation said; nothing is known beyond it.

@@ -16,7 +16,7 @@ use super::decide::Urgency;
 use super::even_clock::EvenClock;
 use super::observed::{ListingTrouble, StreamListing};
 use super::proof;
-use crate::kore::{Failure, Identity, Listing, Progress, Reading, Target};
+use crate::kore::{Account, CampaignKey, Failure, Identity, Listing, Progress, Reading, Target};
 use crate::kube_ext::Wake;
 use crate::pacing::{Charge, MIN_BACKOFF, backoff};
 
@@ -28,6 +28,10 @@ const LONGEST_SETTLE: SignedDuration = SignedDuration::from_secs(60);
 const ABANDONED: Duration = Duration::from_secs(60);
 /// How long it is remembered that a campaign was listed: longer than a proof takes.
 const REMEMBERED: SignedDuration = SignedDuration::from_hours(1);
+/// How long our last DELETE of a campaign is remembered: longer than a listing is used.
+const DELETE_REMEMBERED: SignedDuration = SignedDuration::from_hours(1);
+/// How often DELETEs that were sent long ago are forgotten.
+const FORGOTTEN_EVERY: Duration = Duration::from_secs(60);
 /// A stream that nobody has asked for in this time is forgotten.
 const UNUSED: Duration = Duration::from_secs(3600);
 
@@ -50,7 +54,16 @@ pub struct Streams {
 
 struct Known {
     streams: HashMap<StreamKey, Stream>,
+    deletes: Deletes,
     time: EvenClock,
+}
+
+/// When we last asked to delete each campaign, whoever's credentials that was with. After a restart nobody needs it: every
+/// listing is newer.
+#[derive(Default)]
+struct Deletes {
+    asked: HashMap<(Account, CampaignKey), Timestamp>,
+    swept: Option<Instant>,
 }
 
 struct Stream {
@@ -90,7 +103,23 @@ pub enum Turn {
 impl Streams {
     /// No listings yet; the given waker wakes whom a listing concerns.
     pub fn new(wake: Arc<Wake<Watched>>) -> Self {
-        Self { known: Mutex::new(Known { streams: HashMap::new(), time: EvenClock::new() }), wake }
+        let known = Known { streams: HashMap::new(), deletes: Deletes::default(), time: EvenClock::new() };
+        Self { known: Mutex::new(known), wake }
+    }
+
+    /// A DELETE of a campaign was under way at this time. What was read earlier says nothing of the campaign any more.
+    pub fn deleting(&self, account: &Account, campaign: &CampaignKey, at: Timestamp) {
+        let deletes = &mut self.known().deletes;
+        if deletes.swept.is_none_or(|swept| swept.elapsed() > FORGOTTEN_EVERY) {
+            deletes.asked.retain(|_, asked| *asked + DELETE_REMEMBERED > at);
+            deletes.swept = Some(Instant::now());
+        }
+        deletes.asked.insert((account.clone(), campaign.clone()), at);
+    }
+
+    /// When a DELETE of a campaign was last under way.
+    pub fn last_delete(&self, account: &Account, campaign: &CampaignKey) -> Option<Timestamp> {
+        self.known().deletes.asked.get(&(account.clone(), campaign.clone())).copied()
     }
 
     /// The newest listing, as one campaign is to see it, and what keeps from a newer one.
@@ -232,6 +261,7 @@ impl Streams {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         if known.time.has_jumped() {
             tracing::warn!("The machine's clock was put forward or back; the listings are read anew");
+            known.deletes.asked.clear();
             known.streams.values_mut().flat_map(Stream::begin_anew).for_each(|object| self.wake.wake(object));
         }
         known

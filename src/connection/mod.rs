@@ -3,27 +3,34 @@
 //! ```text
 //!   resolve.rs    a campaign's connection from the cache, its Secret by name; kept for seconds
 //!   secret.rs     what the Secret holds (pure)
+//!   allowed.rs    the hosts that tokens may be sent to (pure)
+//!   renames.rs    hosts that are one, because an environment was renamed (pure)
 //!   users.rs      who uses which connection ─┐
 //!   keep.rs       the finalizer `in-use`  ◀──┴── reconcile.rs, the controller of KoreConnections ──▶ status.rs (pure)
 //! ```
 //!
 //! KoreConnections are watched. Secrets never are: one is read by name when it is needed.
 
+mod allowed;
 mod keep;
 mod reconcile;
+mod renames;
 mod resolve;
 mod secret;
 mod status;
 mod users;
 
+pub use allowed::AllowedHosts;
 pub use keep::{IN_USE, Keeper, Unneeded, raw_secrets_of};
 pub use reconcile::{Context, Memory, Watched, error_policy, gone, reconcile, what_matters};
-pub use resolve::Connections;
+pub use renames::Renames;
+pub use resolve::{Connections, Standing};
 pub use secret::Flaw;
 pub use status::{ConnectionReason, Known, Verdict, of as status_of};
 pub use users::{ConnectionKey, Users};
 
-use crate::kore::Target;
+use crate::api::AccountReference;
+use crate::kore::{Account, Target, normal_host};
 
 /// What is known of the connection of a campaign.
 #[derive(Clone, Debug)]
@@ -45,6 +52,25 @@ pub struct UsableConnection {
     pub secret: String,
     /// Most calls in any 60 seconds.
     pub requests_per_minute: usize,
+    /// The hosts under which the account was reachable before, as the connection says.
+    pub former_hosts: Vec<String>,
+}
+
+impl UsableConnection {
+    /// The account as a status names it: by the host that is called.
+    pub fn account(&self) -> AccountReference {
+        let Account { host, account_id } =
+            Account::new(&self.target.address, &self.target.account.account_id);
+        AccountReference { host, account_id }
+    }
+
+    /// Whether it leads to an account that a status names: by its own word, whatever other connections say.
+    pub fn leads_to(&self, account: &AccountReference) -> bool {
+        let AccountReference { host, account_id } = account;
+        let hosts = self.former_hosts.iter().chain([&self.target.address]);
+        *account_id == self.target.account.account_id
+            && hosts.map(|own| normal_host(own)).any(|own| own == normal_host(host))
+    }
 }
 
 /// Why a connection can't be used. The text says what to do.
@@ -77,6 +103,16 @@ pub enum Problem {
         name: String,
         /// What is selected.
         selector: String,
+    },
+    /// Tokens may not be sent to its host.
+    #[error(
+        "The host {host} of the KoreConnection {connection} is not one that the operator may call (--allowed-hosts); nothing is sent there. Have the administrator of the operator allow it, or set spec.deletionPolicy to Orphan to leave the campaign in Kore."
+    )]
+    HostNotAllowed {
+        /// Name of the KoreConnection.
+        connection: String,
+        /// Its host.
+        host: String,
     },
     /// It is of another account than the campaign.
     #[error(

@@ -9,7 +9,10 @@ use kube::runtime::reflector::{ObjectRef, Store};
 use tokio::sync::Mutex;
 
 use super::secret::{self, Found, SecretProblem};
-use super::{Connection, ConnectionKey, Keeper, Problem, UsableConnection, Verdict, Watched};
+use super::{
+    AllowedHosts, Connection, ConnectionKey, Keeper, Problem, Renames, UsableConnection, Verdict, Watched,
+    status,
+};
 use crate::api::{JwtAlgorithm, KoreConnection, KoreConnectionSpec};
 use crate::kore::{Account, Algorithm, Credentials, Target, TokenSettings};
 use crate::kube_ext::{CallError, Kube, Selected, Wake};
@@ -25,8 +28,18 @@ pub struct Connections {
     keeper: Arc<Keeper>,
     wake: Wake<Watched>,
     selected: Selected,
+    allowed: AllowedHosts,
     verdicts: std::sync::Mutex<HashMap<ConnectionKey, (Verdict, String)>>,
     credentials: Mutex<HashMap<SecretKey, Arc<Mutex<Cached>>>>,
+}
+
+/// What can be expected of a connection, without a look at its Secret.
+#[derive(Clone, Debug)]
+pub struct Standing {
+    /// Its account.
+    pub account: Account,
+    /// Whether Kore may answer to it: it may be called with it, and has not refused its credentials.
+    pub may_answer: bool,
 }
 
 /// Namespace and name.
@@ -43,9 +56,11 @@ impl Connections {
         keeper: Arc<Keeper>,
         wake: Wake<Watched>,
         selected: Selected,
+        allowed: AllowedHosts,
     ) -> Self {
         Self {
             selected,
+            allowed,
             kube,
             stores,
             keeper,
@@ -59,7 +74,32 @@ impl Connections {
     pub fn account(&self, namespace: &str, name: &str) -> Option<Account> {
         let key = ObjectRef::new(name).within(namespace);
         let connection = self.stores.iter().find_map(|store| store.get(&key))?;
+        connection.0.as_ref().ok().map(|connection| self.one(account(&connection.spec)))
+    }
+
+    /// The account of a connection by the host that it calls, if the cache shows it.
+    pub fn called(&self, namespace: &str, name: &str) -> Option<Account> {
+        let key = ObjectRef::new(name).within(namespace);
+        let connection = self.stores.iter().find_map(|store| store.get(&key))?;
         connection.0.as_ref().ok().map(|connection| account(&connection.spec))
+    }
+
+    /// The one name of an account, whichever of its hosts it is known by.
+    pub fn one(&self, account: Account) -> Account {
+        let all: Vec<_> = self.stores.iter().flat_map(Store::state).collect();
+        let readable = all.iter().filter_map(|connection| connection.0.as_ref().ok());
+        Renames::new(readable.map(|connection| &connection.spec)).one(account)
+    }
+
+    /// What can be expected of a connection, if the cache shows it.
+    pub fn standing(&self, namespace: &str, name: &str) -> Option<Standing> {
+        let key = ObjectRef::new(name).within(namespace);
+        let cached = self.stores.iter().find_map(|store| store.get(&key))?;
+        let connection = cached.0.as_ref().ok()?;
+        let verdict = self.verdict(namespace, name, &connection.spec.credentials_secret_ref.name);
+        let callable = self.of_this_instance(connection).is_ok() && self.not_allowed(connection).is_none();
+        let may_answer = callable && !status::is_refused(connection, verdict.as_ref());
+        Some(Standing { account: self.one(account(&connection.spec)), may_answer })
     }
 
     /// The connection of this name.
@@ -71,6 +111,10 @@ impl Connections {
             Ok(connection) => connection,
             Err(problem) => return Ok(Connection::Unusable(problem)),
         };
+        // Nothing is made that could be sent there.
+        if let Some(problem) = self.not_allowed(&connection) {
+            return Ok(Connection::Unusable(problem));
+        }
         let secret = &connection.spec.credentials_secret_ref.name;
         // What was refused may be put right at any moment.
         let read = match self.verdict(namespace, name, secret) {
@@ -78,13 +122,17 @@ impl Connections {
             Some(Verdict::Accepted) | None => self.credentials(namespace, secret).await?,
         };
         Ok(match read {
-            Ok(found) => Connection::Usable(Box::new(usable(&connection, found.credentials))),
+            Ok(found) => {
+                let account = self.one(account(&connection.spec));
+                Connection::Usable(Box::new(usable(&connection, account, found.credentials)))
+            }
             Err(problem) => Connection::Unusable(problem.of(&connection)),
         })
     }
 
-    /// Why there are no credentials for a connection, if there are none; otherwise the keys whose values look like base64.
-    /// Read anew, and not kept; if there are some now, nobody is told any more that there were none.
+    /// Why a connection can't be used: its host, or that there are no credentials for it; otherwise the keys whose values
+    /// look like base64. They are read anew, and not kept; if there are some now, nobody is told any more that there were
+    /// none.
     ///
     /// # Errors
     /// If the API server can't be asked.
@@ -92,6 +140,9 @@ impl Connections {
         &self,
         connection: &KoreConnection,
     ) -> Result<Result<Vec<&'static str>, Problem>, CallError> {
+        if let Some(problem) = self.not_allowed(connection) {
+            return Ok(Err(problem));
+        }
         let namespace = connection.namespace().unwrap_or_default();
         let secret = &connection.spec.credentials_secret_ref.name;
         let read = self.read(&namespace, secret).await?;
@@ -180,6 +231,12 @@ impl Connections {
         })
     }
 
+    fn not_allowed(&self, connection: &KoreConnection) -> Option<Problem> {
+        let host = &connection.spec.host;
+        (!self.allowed.allows(host))
+            .then(|| Problem::HostNotAllowed { connection: connection.name_any(), host: host.clone() })
+    }
+
     /// The connection, if it and all others of its account are this instance's: it alone keeps the quota.
     fn of_this_instance<'a>(&self, connection: &'a KoreConnection) -> Result<&'a KoreConnection, Problem> {
         let not_selected = |name| Problem::NotSelected { name, selector: self.selected.to_string() };
@@ -189,10 +246,12 @@ impl Connections {
         if self.selected.selects_all() {
             return Ok(connection);
         }
-        let others = self.stores.iter().flat_map(Store::state);
-        let others_of_the_account = others.filter(|other| {
-            other.0.as_ref().is_ok_and(|other| account(&other.spec) == account(&connection.spec))
-        });
+        let all: Vec<_> = self.stores.iter().flat_map(Store::state).collect();
+        let readable = all.iter().filter_map(|other| other.0.as_ref().ok());
+        let renames = Renames::new(readable.map(|other| &other.spec));
+        let one = |connection: &KoreConnection| renames.one(account(&connection.spec));
+        let others_of_the_account =
+            all.iter().filter(|other| other.0.as_ref().is_ok_and(|other| one(other) == one(connection)));
         match others_of_the_account.into_iter().find(|other| !self.selected.selects(other.as_ref())) {
             Some(other) => {
                 let namespace = other.namespace().unwrap_or_default();
@@ -240,17 +299,19 @@ impl Connections {
 }
 
 fn account(spec: &KoreConnectionSpec) -> Account {
-    Account { host: spec.host.clone(), account_id: spec.account_id.clone() }
+    Account::new(&spec.host, &spec.account_id)
 }
 
-fn usable(connection: &KoreConnection, credentials: Credentials) -> UsableConnection {
+fn usable(connection: &KoreConnection, account: Account, credentials: Credentials) -> UsableConnection {
     let spec = &connection.spec;
     let seconds = |number: i32| Duration::from_secs(u64::try_from(number).unwrap_or(1).max(1));
     UsableConnection {
         requests_per_minute: usize::try_from(spec.rate_limit.requests_per_minute).unwrap_or(1).max(1),
         secret: spec.credentials_secret_ref.name.clone(),
+        former_hosts: spec.former_hosts.clone(),
         target: Target {
-            account: account(spec),
+            account,
+            address: spec.host.clone(),
             iid: spec.iid.clone(),
             timeout: seconds(spec.timeout_seconds),
             token: TokenSettings {

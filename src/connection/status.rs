@@ -20,6 +20,8 @@ pub enum ConnectionReason {
     CredentialsMissing,
     /// Kore has refused the credentials.
     CredentialsRejected,
+    /// Tokens may not be sent to the host.
+    HostNotAllowed,
     /// The connection is being deleted, and campaigns need it.
     InUse,
     /// It does not fit its schema.
@@ -28,11 +30,12 @@ pub enum ConnectionReason {
 
 impl ConnectionReason {
     /// Every reason, for the documents and their test.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::CredentialsAccepted,
         Self::CredentialsNotTried,
         Self::CredentialsMissing,
         Self::CredentialsRejected,
+        Self::HostNotAllowed,
         Self::InUse,
         Self::Invalid,
     ];
@@ -44,6 +47,7 @@ impl ConnectionReason {
             Self::CredentialsNotTried => "CredentialsNotTried",
             Self::CredentialsMissing => "CredentialsMissing",
             Self::CredentialsRejected => "CredentialsRejected",
+            Self::HostNotAllowed => "HostNotAllowed",
             Self::InUse => "InUse",
             Self::Invalid => "Invalid",
         }
@@ -119,7 +123,7 @@ fn describe(connection: &KoreConnection, known: &Known<'_>, stored: &KoreConnect
         return ("False", Some("Reconciling"), ConnectionReason::InUse, message);
     }
     if let Some(problem) = known.problem {
-        return ("False", Some("Stalled"), ConnectionReason::CredentialsMissing, problem.to_string());
+        return ("False", Some("Stalled"), reason_of(problem), problem.to_string());
     }
     match known.verdict {
         Some(Verdict::Accepted) => accepted(),
@@ -144,6 +148,36 @@ fn describe(connection: &KoreConnection, known: &Known<'_>, stored: &KoreConnect
             // Whoever waits for it before he creates the first campaign must not wait for ever.
             ("True", None, ConnectionReason::CredentialsNotTried, message)
         }),
+    }
+}
+
+fn reason_of(problem: &Problem) -> ConnectionReason {
+    match problem {
+        Problem::HostNotAllowed { .. } => ConnectionReason::HostNotAllowed,
+        Problem::ConnectionNotFound { .. }
+        | Problem::ConnectionInvalid { .. }
+        | Problem::NotSelected { .. }
+        | Problem::AccountChanged { .. }
+        | Problem::SecretNotFound { .. }
+        | Problem::KeyMissing { .. }
+        | Problem::KeyMisspelled { .. }
+        | Problem::ValueUnusable { .. }
+        | Problem::SecretForbidden { .. } => ConnectionReason::CredentialsMissing,
+    }
+}
+
+/// Whether there are no credentials for a connection, or Kore has refused them, as far as is known.
+pub(super) fn is_refused(connection: &KoreConnection, verdict: Option<&Verdict>) -> bool {
+    let stored = connection.status.as_ref();
+    let stored = stored.filter(|status| status.observed_generation == connection.metadata.generation);
+    let says = |reason: ConnectionReason| {
+        let mut conditions = stored.into_iter().flat_map(|status| &status.conditions);
+        conditions.any(|condition| condition.type_ == "Ready" && condition.reason == reason.as_str())
+    };
+    match verdict {
+        Some(Verdict::Refused(_)) => true,
+        Some(Verdict::Accepted) => says(ConnectionReason::CredentialsMissing),
+        None => says(ConnectionReason::CredentialsMissing) || says(ConnectionReason::CredentialsRejected),
     }
 }
 

@@ -115,8 +115,8 @@ impl CampaignService for KoreClient {
 
 /// `{host}/campaign/api/v2/public/{streamId}/campaign/{last}`. The segments are percent-encoded.
 fn campaign_url(target: &Target, stream_id: &str, last: &str) -> Result<Url, Failure> {
-    let unusable = || Failure::unreachable(&format!("`{}` is not a usable host", target.account.host));
-    let mut url = Url::parse(&target.account.host).map_err(|_error| unusable())?;
+    let unusable = || Failure::unreachable(&format!("`{}` is not a usable host", target.address));
+    let mut url = Url::parse(&target.address).map_err(|_error| unusable())?;
     url.path_segments_mut()
         .map_err(|()| unusable())?
         .clear()

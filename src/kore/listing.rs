@@ -229,7 +229,8 @@ mod tests {
 
     fn target() -> Target {
         Target {
-            account: Account { host: "https://h".into(), account_id: "a".into() },
+            account: Account::new("https://h", "a"),
+            address: "https://h".into(),
             iid: None,
             timeout: Duration::from_secs(10),
             token: TokenSettings {

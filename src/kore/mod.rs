@@ -7,7 +7,7 @@
 //!                                     classify.rs: what an answer means  ──▶ Result<ConfirmedDeletion | Campaign | Page, Failure>
 //!                                     wire.rs: JSON to Campaign, scrub.rs, telephone.rs: what of a text may be shown
 //!                                     rights.rs: is a refusal about rights, or about who we are
-//!                                     listing.rs: pages to a complete Listing, the evidence of an absence
+//!     host.rs: addresses compared     listing.rs: pages to a complete Listing, the evidence of an absence
 //! ```
 //!
 //! Facts come from Kore's public documents; the name in brackets is the page (`delete-voice-campaign-v2` and so on).
@@ -17,6 +17,7 @@
 mod campaign;
 mod classify;
 mod client;
+mod host;
 mod http;
 mod listing;
 mod retry_after;
@@ -29,6 +30,7 @@ pub mod wire;
 pub use campaign::{CallerId, CallingDay, CallingHours, Campaign, DialingStrategy, DncList, Schedule};
 pub use classify::{AnswerSummary, ConfirmedDeletion, Failure, FailureKind, RawAnswer};
 pub use client::KoreClient;
+pub use host::normal_host;
 pub use http::{BuildError, ClientSettings};
 pub use listing::{Listing, Progress, Reading};
 pub use retry_after::{DEFAULT_THROTTLE_PAUSE, MAX_RETRY_AFTER, MIN_RETRY_AFTER};
@@ -47,13 +49,20 @@ use std::time::Duration;
 use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
 
-/// The account a call is made for: the unit of rate limits.
+/// The account a call is made for: the unit of rate limits. [`Account::new`] makes one that can be compared.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Account {
-    /// Base address without a trailing slash, as `https://platform.kore.ai`.
+    /// Base address in its normal form, as `https://platform.kore.ai`; see [`normal_host`].
     pub host: String,
     /// Account identifier, sent as header and query parameter `accountId`.
     pub account_id: String,
+}
+
+impl Account {
+    /// The account of this identifier at a base address, however that is spelled.
+    pub fn new(host: &str, account_id: &str) -> Self {
+        Self { host: normal_host(host), account_id: account_id.to_owned() }
+    }
 }
 
 /// A campaign within an account.
@@ -68,8 +77,10 @@ pub struct CampaignKey {
 /// Everything needed to call Kore for one account.
 #[derive(Clone, Debug)]
 pub struct Target {
-    /// Whom to call, and for which account.
+    /// For which account a call is made.
     pub account: Account,
+    /// Base address that is called, as the connection spells it: a trailing dot means something to a resolver or a proxy.
+    pub address: String,
     /// Value of the header `iid`; the stream identifier if `None`.
     pub iid: Option<String>,
     /// Deadline of one call, from the connection to the last byte of the answer.
@@ -104,7 +115,7 @@ impl Identity {
 impl Target {
     /// As whom a call with this target is made.
     pub fn identity(&self) -> Identity {
-        let Account { host, account_id } = &self.account;
+        let (host, account_id) = (&normal_host(&self.address), &self.account.account_id);
         let iid = self.iid.as_deref().unwrap_or_default();
         let mut hash = Sha256::new();
         for part in [host, account_id, iid, self.credentials.client_id.expose_secret()] {

@@ -18,7 +18,7 @@ use super::crds;
 use super::watch::{Campaign, Connection, watch_campaigns, watch_connections};
 use crate::api::{KoreConnection, VoiceCampaign};
 use crate::campaign::{self, ADMITTED, Accounts, Claims, Context, Memory, Streams};
-use crate::connection::{self, Connections, Keeper, Users};
+use crate::connection::{self, AllowedHosts, Connections, Keeper, Users};
 use crate::kore::CampaignService;
 use crate::kube_ext::{Events, Kube, Leadership, Listed, Selected, Wake, in_full};
 use crate::metrics::Metrics;
@@ -39,6 +39,7 @@ pub(super) struct Wiring<S> {
     pub instance: Option<String>,
     pub stopping: signal::Receiver<bool>,
     pub selected: Selected,
+    pub allowed_hosts: AllowedHosts,
 }
 
 /// What the controllers of all namespaces know together.
@@ -75,6 +76,7 @@ pub(super) async fn controllers<S: CampaignService>(wiring: Wiring<S>, namespace
         keeper.clone(),
         wake_connections,
         wiring.selected.clone(),
+        wiring.allowed_hosts.clone(),
     ));
     let (wake, woken) = Wake::of(&scopes);
     let wake = Arc::new(wake);

@@ -36,7 +36,7 @@ pub async fn run(
     cluster: kube::Config,
     stop: impl Future<Output = ()> + Send,
 ) -> anyhow::Result<()> {
-    let Settings { namespaces, selected, admin_address, kore, instance, lease } = settings;
+    let Settings { namespaces, selected, allowed_hosts, admin_address, kore, instance, lease } = settings;
     let mut stop = std::pin::pin!(stop);
     let client = || Client::try_from(cluster.clone()).context("the Kubernetes client can't be configured");
     let service = Arc::new(KoreClient::new(&kore)?);
@@ -83,6 +83,7 @@ pub async fn run(
         instance,
         stopping: stopped,
         selected,
+        allowed_hosts,
     };
     let mut controllers = std::pin::pin!(controllers::controllers(wiring, namespaces));
     tokio::select! {

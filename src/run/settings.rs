@@ -7,6 +7,7 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use sha2::{Digest, Sha256};
 
+use crate::connection::AllowedHosts;
 use crate::kore::ClientSettings;
 use crate::kube_ext::Selected;
 use crate::uninstall::{OnRemaining, Uninstall};
@@ -46,6 +47,10 @@ pub struct RunArgs {
     /// Labels of the VoiceCampaigns and KoreConnections to work for, as in `shard=a`; all if not set or empty
     #[arg(long, env = "SELECTOR", value_name = "SELECTOR", default_value = "", hide_default_value = true)]
     pub selector: Selected,
+
+    /// Base addresses of Kore that tokens may be sent to, separated by commas, as https://platform.kore.ai; all if not set or empty
+    #[arg(long, env = "ALLOWED_HOSTS", value_name = "URL", value_delimiter = ',', value_parser = host)]
+    pub allowed_hosts: Vec<String>,
 
     /// Work only while holding a lease, so that of several instances one works at a time
     #[arg(long, env = "LEADER_ELECT", value_name = "BOOL", num_args = 0..=1, require_equals = true,
@@ -172,6 +177,8 @@ pub struct Settings {
     pub namespaces: Vec<String>,
     /// Objects to work for.
     pub selected: Selected,
+    /// Where tokens may be sent to.
+    pub allowed_hosts: AllowedHosts,
     /// Where to serve the admin endpoints.
     pub admin_address: Option<SocketAddr>,
     /// The HTTP client for Kore.
@@ -195,6 +202,7 @@ impl RunArgs {
                 name => name,
             }),
             selected: self.selector,
+            allowed_hosts: AllowedHosts::new(self.allowed_hosts.iter().map(String::as_str)),
             namespaces,
             admin_address: self.admin_address.0,
             kore: ClientSettings {
@@ -268,6 +276,21 @@ fn path(text: &str) -> Result<PathBuf, Infallible> {
     Ok(text.into())
 }
 
+/// One that no KoreConnection can have would allow nothing, and nobody would see why.
+fn host(text: &str) -> Result<String, String> {
+    let text = text.trim().trim_end_matches('/');
+    let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
+    // An empty variable is a variable that is not set.
+    if text.is_empty()
+        || rest.is_some_and(|rest| !rest.is_empty() && !rest.contains(['/', '?', '#', '@', '*', ' ']))
+    {
+        return Ok(text.to_owned());
+    }
+    Err("must be base addresses, separated by commas: `https://` (or `http://`), a host and perhaps a port, without a path \
+         or a `*`, as https://platform.kore.ai"
+        .to_owned())
+}
+
 fn namespace(text: &str) -> Result<String, String> {
     let text = text.trim();
     let label = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
@@ -299,6 +322,11 @@ mod tests {
         let refused = |args: &[&str]| Cli::try_parse_from(args).unwrap_err().to_string();
         let message = refused(&["x", "run", "--watch-namespaces", "a,B"]);
         assert!(message.contains("lower-case letters"), "{message}");
+        for wrong in ["platform.kore.ai", "https://h/x", "https://*.kore.ai", "https://h,ftp://h", "https://"]
+        {
+            let message = refused(&["x", "run", "--allowed-hosts", wrong]);
+            assert!(message.contains("https://platform.kore.ai"), "{wrong}: {message}");
+        }
         let message = refused(&["x", "run", "--admin-address", "8080"]);
         assert!(message.contains("0.0.0.0:8080"), "{message}");
         let message = refused(&["x", "run", "--lease-name", "a_b"]);
@@ -310,10 +338,21 @@ mod tests {
     /// A chart sets a variable to nothing where it means the default.
     #[test]
     fn an_empty_value_is_one_that_is_not_set() {
-        let arguments = ["x", "run", "--watch-namespaces", "", "--kore-ca-file", "", "--instance-name", ""];
+        let arguments = [
+            "x",
+            "run",
+            "--watch-namespaces",
+            "",
+            "--allowed-hosts",
+            "",
+            "--kore-ca-file",
+            "",
+            "--instance-name",
+            "",
+        ];
         let Command::Run(args) = Cli::try_parse_from(arguments).unwrap().command else { panic!() };
         let settings = args.settings();
-        assert!(settings.namespaces.is_empty());
+        assert!(settings.namespaces.is_empty() && settings.allowed_hosts == AllowedHosts::default());
         assert_eq!((settings.kore.extra_ca_file, settings.instance), (None, None));
     }
 

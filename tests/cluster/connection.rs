@@ -374,3 +374,37 @@ async fn a_misfit_connection_is_mended() {
         world.wait_for_connection_reason("CredentialsNotTried");
     }
 }
+
+/// Of a host that is not allowed nobody gets a token: nothing is sent there, not even for what is deleted, and all say why.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_host_that_is_not_allowed_is_not_called() {
+    let world = World::new("disallowed").await;
+    let mut options = world.options();
+    options.arguments.push("--allowed-hosts=https://platform.kore.ai,https://127.0.0.1:8443".to_owned());
+    let operator = testbed::Operator::start(plane(), &options).unwrap();
+    world.create_campaign("renewal", &json!({}));
+    let told = world.wait_for_reason("renewal", "HostNotAllowed");
+    assert_eq!(condition(&told, "Stalled")["status"], "True");
+    let message = ready(&told)["message"].as_str().unwrap();
+    assert!(message.contains(&world.kore.url()) && message.contains("--allowed-hosts"), "{message}");
+    wait::until("the connection says so, too", PATIENCE, || {
+        let connection = world.find("kconn", "production").unwrap_or_default();
+        Ok((ready(&connection)["reason"] == "HostNotAllowed").then_some(()))
+    })
+    .unwrap();
+    world.wait_until_kept(true);
+    world.delete("renewal");
+    world.wait_for("renewal", "its deletion waits", |object| {
+        !object["metadata"]["deletionTimestamp"].is_null() && ready(object)["reason"] == "HostNotAllowed"
+    });
+    assert!(world.kore.journal().is_empty(), "{:?}", world.kore.journal());
+
+    // In another spelling, it is allowed.
+    drop(operator);
+    options.arguments.pop();
+    let host = world.kore.url().replace("127.0.0.1", "127.1");
+    options.arguments.push(format!("--allowed-hosts=https://platform.kore.ai,{host}"));
+    let _operator = testbed::Operator::start(plane(), &options).unwrap();
+    world.wait_until_gone("renewal");
+    assert!(!world.in_kore("renewal"));
+}

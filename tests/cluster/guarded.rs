@@ -18,8 +18,12 @@ impl World {
     fn editor(&self) -> Kubectl {
         self.run(&["create", "serviceaccount", "editor"]);
         let whom = format!("--serviceaccount={}:editor", self.namespace);
-        for role in ["system:aggregate-to-edit", "voicecampaign-operator-view", "voicecampaign-operator-edit"]
-        {
+        for role in [
+            "system:aggregate-to-edit",
+            "voicecampaign-operator-view",
+            "voicecampaign-operator-edit",
+            "voicecampaign-operator-connections",
+        ] {
             self.run(&["create", "rolebinding", role, &format!("--clusterrole={role}"), &whom]);
         }
         self.kubectl_of("editor")

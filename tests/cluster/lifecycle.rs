@@ -7,6 +7,7 @@ use kore_simulator::{Fault, Outcome};
 use serde_json::{Value, json};
 use testbed::operator::{self, Options};
 use testbed::{ControlPlane, Operator, wait};
+use voicecampaign_operator::connection::AllowedHosts;
 use voicecampaign_operator::kore::ClientSettings;
 use voicecampaign_operator::kube_ext::Selected;
 use voicecampaign_operator::run::{self, Settings};
@@ -104,6 +105,7 @@ async fn the_operator_runs_in_process() {
         instance: Some("in-process".to_owned()),
         lease: None,
         selected: Selected::default(),
+        allowed_hosts: AllowedHosts::default(),
     };
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
     let running = tokio::spawn(run::run(settings, cluster, async {

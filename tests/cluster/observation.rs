@@ -93,3 +93,36 @@ async fn what_happened_while_the_operator_was_away_is_told() {
     assert!(calls(&world, Operation::List) - before.0 <= 2);
     assert_eq!(calls(&world, Operation::Get), before.1);
 }
+
+/// A campaign was deleted, and its manifest applied again: what a listing has shown before that says nothing of it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_manifest_that_is_applied_again_is_looked_at_anew() {
+    let world = World::new("again").await;
+    let _operator = world.operator();
+    world.kore.seed(world.key("bystander"), &json!({}));
+    world.create_found("renewal");
+    world.delete("renewal");
+    world.wait_until_gone("renewal");
+    let before = calls(&world, Operation::List) + calls(&world, Operation::Get);
+    world.apply(&world.campaign("renewal", &json!({})));
+    let told = world.wait_for("renewal", "it is told", |object| {
+        !["Pending", ""].contains(&ready(object)["reason"].as_str().unwrap_or_default())
+    });
+    assert_eq!(ready(&told)["reason"], "CampaignNotFound");
+    assert!(calls(&world, Operation::List) + calls(&world, Operation::Get) > before, "it was asked for");
+}
+
+/// Objects that are created while every call is refused are not known to be there, whatever was listed before.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_cannot_be_asked_is_unknown() {
+    let world = World::new("unasked").await;
+    let _operator = world.operator();
+    world.kore.seed(world.key("late"), &json!({}));
+    world.create_found("early");
+    world.kore.add_fault(Fault { operation: None, ..Fault::answer_delete(None, 401, "") });
+    world.apply(&world.campaign("late", &json!({})));
+    let told = world.wait_for("late", "it is told", |object| {
+        !["Pending", ""].contains(&ready(object)["reason"].as_str().unwrap_or_default())
+    });
+    assert_eq!(ready(&told)["status"], "Unknown");
+}

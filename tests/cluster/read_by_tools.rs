@@ -20,7 +20,7 @@ use crate::support::*;
 /// What makes the operator write a status; in a namespace of its own, with a Kore of its own.
 type Scenario = (&'static str, fn(&World));
 
-const SCENARIOS: [Scenario; 18] = [
+const SCENARIOS: [Scenario; 19] = [
     ("read-deleted", |world| {
         world.create_found("renewal");
         world.kore.add_fault(Fault::delay_delete(Some(1), 1500));
@@ -156,6 +156,10 @@ const SCENARIOS: [Scenario; 18] = [
         world.apply(&of_a);
         world.wait_for_reason("of-a", "NotSelected");
     }),
+    ("read-disallowed", |world| {
+        world.create_campaign("disallowed", &json!({}));
+        world.wait_for_reason("disallowed", "HostNotAllowed");
+    }),
     ("read-idle", |world| {
         wait_for_connection(world, "CredentialsNotTried");
     }),
@@ -163,6 +167,8 @@ const SCENARIOS: [Scenario; 18] = [
 
 /// The one that an instance with a selector works in.
 const SELECTED: &str = "read-unselected";
+/// The one whose host may not be called.
+const DISALLOWED: &str = "read-disallowed";
 /// An annotation of what is marked when everything has been done.
 const MARK: &str = "example.com/recorded";
 /// Where things do not fit their schema, at last.
@@ -252,10 +258,16 @@ async fn record() -> Vec<Value> {
         options.arguments.extend(more.iter().map(ToString::to_string));
         Operator::start(plane, &options).unwrap()
     };
-    let namespaces: Vec<&str> =
-        SCENARIOS.iter().map(|(name, _)| *name).filter(|name| *name != SELECTED).collect();
-    let _operators =
-        [operate(&[&namespaces[..], &[MISFIT]].concat(), &[]), operate(&[SELECTED], &["--selector=shard=a"])];
+    let namespaces: Vec<&str> = SCENARIOS
+        .iter()
+        .map(|(name, _)| *name)
+        .filter(|name| ![SELECTED, DISALLOWED].contains(name))
+        .collect();
+    let _operators = [
+        operate(&[&namespaces[..], &[MISFIT]].concat(), &[]),
+        operate(&[SELECTED], &["--selector=shard=a"]),
+        operate(&[DISALLOWED], &["--allowed-hosts=https://platform.kore.ai"]),
+    ];
     for part in SCENARIOS.iter().zip(&worlds).collect::<Vec<_>>().chunks(6) {
         std::thread::scope(|scope| {
             for ((_, scenario), world) in part {
@@ -321,10 +333,12 @@ fn of_campaign(reason: Reason) -> Option<(&'static str, &'static str)> {
         | Reason::ConnectionNotFound
         | Reason::ConnectionInvalid
         | Reason::NotSelected
+        | Reason::HostNotAllowed
         | Reason::AccountChanged
         | Reason::CredentialsMissing
         | Reason::Service(FailureKind::CredentialsRejected) => Some(("Failed", "Degraded")),
-        Reason::Service(FailureKind::Unavailable | FailureKind::Throttled | FailureKind::Unreachable) => {
+        Reason::AccountUnavailable
+        | Reason::Service(FailureKind::Unavailable | FailureKind::Throttled | FailureKind::Unreachable) => {
             Some(("InProgress", "Progressing"))
         }
         Reason::Service(
@@ -336,7 +350,6 @@ fn of_campaign(reason: Reason) -> Option<(&'static str, &'static str)> {
         )
         | Reason::Deleting
         | Reason::WaitingForQuota
-        | Reason::AccountUnavailable
         | Reason::CampaignShared
         | Reason::ListingIncomplete
         | Reason::Deleted
@@ -354,6 +367,7 @@ fn of_connection(reason: ConnectionReason) -> Option<(&'static str, &'static str
         }
         ConnectionReason::CredentialsMissing
         | ConnectionReason::CredentialsRejected
+        | ConnectionReason::HostNotAllowed
         | ConnectionReason::Invalid => Some(("Failed", "Degraded")),
         ConnectionReason::InUse => None,
     }

@@ -43,6 +43,74 @@ async fn a_move_between_namespaces_does_not_delete_the_campaign() {
     assert!(old.in_kore("renewal") && old.deletes("renewal").is_empty());
 }
 
+/// Somebody else names the campaign, and can't be shown it: that holds its deletion for as long as its connection may be on its way, which
+/// a test can't wait for; but not when it was applied after that.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_claim_without_a_connection_is_told_and_holds_for_a_while() {
+    let (mine, other, _operator) = two_namespaces("squatted").await;
+    mine.kore.seed(mine.key("bystander"), &json!({}));
+    mine.create_found("renewal");
+    let mut claim = other.campaign("renewal", &json!({}));
+    claim["spec"]["connectionRef"]["name"] = json!("none");
+    other.apply(&claim);
+    other.wait_for_reason("renewal", "ConnectionNotFound");
+    mine.delete("renewal");
+    let held = mine.wait_for_reason("renewal", "CampaignShared");
+    assert!(condition(&held, "Stalled")["message"].as_str().unwrap().contains("10 minutes"), "{held:#}");
+    other.run(&["delete", "vcamp", "renewal", "--wait=false"]);
+    mine.wait_until_gone("renewal");
+    assert!(!mine.in_kore("renewal"));
+}
+
+/// Two spellings of one host are one account: the keeper of a campaign is recognised.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_host_is_one_however_it_is_spelled() {
+    let old = World::new("spelled").await;
+    let new = old.beside("spelled-new");
+    new.create_secret(CLIENT_ID, CLIENT_SECRET);
+    new.create_connection_to(&old.kore.url().replace("127.0.0.1", "127.00.0.001"));
+    let mut options = old.options();
+    options.arguments = vec!["--watch-namespaces=spelled,spelled-new".to_owned()];
+    let _operator = Operator::start(plane(), &options).unwrap();
+    old.create_found("renewal");
+    new.apply(&new.campaign("renewal", &json!({})));
+    let found = new.wait_for_reason("renewal", "CampaignFound");
+    assert_eq!(found["status"]["account"]["host"], old.kore.url(), "as it is compared");
+    old.delete("renewal");
+    old.wait_for_reason("renewal", "CampaignShared");
+    assert!(old.in_kore("renewal") && old.deletes("renewal").is_empty());
+}
+
+/// An environment was renamed: the connection moves with its campaigns, which go on where they are, and are deleted there.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_account_moves_to_its_new_host() {
+    let (world, other, _operator) = two_namespaces("renamed").await;
+    world.create_found("renewal");
+    world.create_found("survey");
+    // Another host, which leads to the same service here.
+    let (before, after) = (world.kore.url(), world.kore.url().replace("127.0.0.1", "localhost"));
+    let moved = |former: &[&String]| {
+        let patch = json!({"spec": {"host": after, "formerHosts": former}}).to_string();
+        world.try_run(&["patch", "kconn", "production", "--type=merge", "-p", &patch])
+    };
+    let refused = moved(&[]).unwrap_err().to_string();
+    assert!(refused.contains("`host` is immutable") && refused.contains("formerHosts"), "{refused}");
+    moved(&[&before]).unwrap();
+    let at_its_host = |object: &Value| object["status"]["account"]["host"] == after.as_str();
+    for name in ["renewal", "survey"] {
+        let object = world.wait_for(name, "it has moved", at_its_host);
+        assert_eq!(object["status"]["account"]["accountId"], ACCOUNT);
+    }
+    // Somebody still knows it by its old address: it is the same campaign.
+    other.apply(&other.campaign("survey", &json!({})));
+    other.wait_for_reason("survey", "CampaignFound");
+    world.delete("survey");
+    world.wait_for_reason("survey", "CampaignShared");
+    world.delete("renewal");
+    world.wait_until_gone("renewal");
+    assert!(!world.in_kore("renewal") && world.in_kore("survey"));
+}
+
 /// A held deletion goes on when the other is deleted, too; or when the other is to leave the campaign alone.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_held_deletion_goes_on_when_nobody_keeps_the_campaign() {

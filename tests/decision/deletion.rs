@@ -358,8 +358,33 @@ fn another_account_under_the_same_name_is_not_asked() {
         assert!(has(&stalled, "Stalled") && ready(&stalled).message.contains("b at https://h"));
     }
     let mut object = deleted();
-    object.status = Some(VoiceCampaignStatus { account: account("a"), ..VoiceCampaignStatus::default() });
-    assert_eq!(decide(&observed(&object, &connection), at(0)), Step::Delete);
+    // However the host was spelled when it was written.
+    for host in ["https://h", "https://h:443", "https://H."] {
+        let account = Some(AccountReference { host: host.into(), account_id: "a".into() });
+        object.status = Some(VoiceCampaignStatus { account, ..VoiceCampaignStatus::default() });
+        assert_eq!(decide(&observed(&object, &connection), at(0)), Step::Delete, "{host}");
+    }
+    // Another host is another account, unless the connection says that it was this one's.
+    let account_at = |host: &str| Some(AccountReference { host: host.into(), account_id: "a".into() });
+    object.status =
+        Some(VoiceCampaignStatus { account: account_at("https://old"), ..VoiceCampaignStatus::default() });
+    assert_eq!(reason(&status(decide(&observed(&object, &connection), at(0)))), "AccountChanged");
+    let Connection::Usable(mut renamed) = usable() else { panic!() };
+    renamed.former_hosts = vec!["https://older".into(), "https://OLD:443".into()];
+    let renamed = Connection::Usable(renamed);
+    assert_eq!(decide(&observed(&object, &renamed), at(0)), Step::Delete);
+    let failed = attempt(Err(failure(FailureKind::Unavailable, None)));
+    let moved = status(decide(&Observed { attempt: Some(&failed), ..observed(&object, &renamed) }, at(0)));
+    assert_eq!(moved.account, account_at("https://h"), "it moves");
+    object.status = Some(VoiceCampaignStatus {
+        account: Some(AccountReference { host: "https://old".into(), account_id: "b".into() }),
+        ..VoiceCampaignStatus::default()
+    });
+    assert_eq!(
+        reason(&status(decide(&observed(&object, &renamed), at(0)))),
+        "AccountChanged",
+        "of that account"
+    );
     // It is recorded with the first attempt at the latest.
     object.status = None;
     let attempt = attempt(Err(failure(FailureKind::Unavailable, None)));

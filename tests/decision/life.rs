@@ -10,6 +10,7 @@ use voicecampaign_operator::campaign::{
 };
 use voicecampaign_operator::connection::{Connection, Problem};
 use voicecampaign_operator::kore::{Campaign, DialingStrategy, FailureKind};
+use voicecampaign_operator::pacing::Turn;
 
 use crate::support::*;
 
@@ -76,9 +77,6 @@ fn a_missing_campaign_is_reported_and_never_acted_on() {
     assert_eq!((reason(&missed), ready(&missed).status.as_str()), ("CampaignNotFound", "False"));
     assert!(missed.campaign.is_some(), "what it was is kept");
     assert_eq!(shown(&object, &incomplete(&["cd-0"])), Step::Get(Urgency::Observation));
-    let mut newer = object.clone();
-    newer.metadata.creation_timestamp = Some(Time(none.listing.begun_at()));
-    assert_eq!(shown(&newer, &none), Step::Get(Urgency::Observation));
     let empty = StreamListing { suddenly_empty: true, ..listing(&[]) };
     let doubted = status(shown(&object, &empty));
     assert_eq!((reason(&doubted), ready(&doubted).status.as_str()), ("StreamSuddenlyEmpty", "False"));
@@ -90,6 +88,88 @@ fn a_missing_campaign_is_reported_and_never_acted_on() {
         at(0),
     ));
     assert_eq!((reason(&by_get), ready(&by_get).status.as_str()), ("CampaignNotFound", "False"));
+}
+
+/// Nothing is said from a listing that began before the object was created (its time is cut to a second), or before we last asked
+/// to delete the campaign: neither that it is there nor that it is not.
+#[test]
+fn an_old_listing_says_nothing_of_a_new_object() {
+    let connection = usable();
+    for ids in [&["cd-1"][..], &["cd-0"], &[]] {
+        let old = listing(ids);
+        let begun = old.listing.begun_at();
+        let mut object = living();
+        object.metadata.creation_timestamp = Some(Time(begun));
+        let shown = |object: &VoiceCampaign, last_delete, now| {
+            let listing = Some(&old);
+            decide(&Observed { listing, last_delete, ..observed(object, &connection) }, now)
+        };
+        let now = begun + SignedDuration::from_millis(10);
+        let said = status(shown(&object, None, now));
+        assert_eq!((reason(&said), ready(&said).status.as_str()), ("Pending", "Unknown"), "{ids:?}");
+        object.status = Some(said);
+        let Step::Wait { until: Some(until), why: Reason::Pending } = shown(&object, None, now) else {
+            panic!()
+        };
+        assert!(until > begun + SignedDuration::from_secs(1), "a listing before that says nothing, either");
+        let Step::List { not_before, .. } = shown(&object, None, until) else { panic!() };
+        assert_eq!(not_before, begun + SignedDuration::from_secs(1));
+        // A clock that is far ahead can't be waited for.
+        object.metadata.creation_timestamp = Some(Time(now + SignedDuration::from_hours(1)));
+        assert_eq!(shown(&object, None, now), Step::Get(Urgency::Observation));
+
+        // The same after a DELETE, and of what was said before it.
+        let mut object = found();
+        let deleted = Some(begun + SignedDuration::from_millis(5));
+        let said = status(shown(&object, deleted, now));
+        assert_eq!((reason(&said), ready(&said).status.as_str()), ("Pending", "Unknown"), "{ids:?}");
+        object.status = Some(said);
+        assert!(
+            matches!(shown(&object, deleted, now), Step::List { not_before, .. } if Some(not_before) == deleted)
+        );
+        // Before it: the listing is news.
+        let said = status(shown(&object, Some(begun - SignedDuration::from_secs(1)), now));
+        assert_ne!(reason(&said), "Pending");
+    }
+}
+
+/// What was looked at before the DELETE says nothing after it; a look since then does.
+#[test]
+fn a_look_before_a_delete_says_nothing_after_it() {
+    let connection = usable();
+    let object = found();
+    let looked = Some(Looked { at: at(0), again_at: at(600) });
+    let decided = |last_delete| {
+        decide(&Observed { looked, last_delete: Some(last_delete), ..observed(&object, &connection) }, at(5))
+    };
+    assert_eq!(reason(&status(decided(at(1)))), "Pending");
+    assert!(matches!(decided(at(-1)), Step::Wait { until: Some(until), .. } if until == at(600)));
+}
+
+/// A status that was restored onto a new object says nothing of it.
+#[test]
+fn a_status_that_is_older_than_its_object_is_not_believed() {
+    let connection = usable();
+    let mut object = found();
+    object.metadata.creation_timestamp = Some(Time(at(100)));
+    let said = status(decide(&observed(&object, &connection), at(102)));
+    assert_eq!((reason(&said), ready(&said).status.as_str()), ("Pending", "Unknown"));
+}
+
+/// While the account is in trouble, nobody knows whether what was once found is still there.
+#[test]
+fn a_campaign_that_cannot_be_asked_for_is_unknown() {
+    let connection = usable();
+    let object = found();
+    let turn = Some(Turn::Held { since: at(-5), until: at(30) });
+    let held = Observed { turn, trouble: Some("HTTP 503"), ..observed(&object, &connection) };
+    assert!(matches!(decide(&held, at(900)), Step::List { .. }), "its turn has come");
+    let said = status(decide(&held, at(0)));
+    assert_eq!((reason(&said), ready(&said).status.as_str()), ("AccountUnavailable", "Unknown"));
+    assert!(
+        ready(&said).message.contains("HTTP 503") && !ready(&said).message.contains("deletion"),
+        "{said:?}"
+    );
 }
 
 /// A row of a listing has no dialing strategy; what a GET has shown of it stays. And a listing that is older than that GET

@@ -256,6 +256,7 @@ proptest! {
             turn,
             trouble: None,
             looked: looked.map(|(at, again_at)| Looked { at, again_at }),
+            last_delete: None,
             others: &others,
         };
         let ours = REMOTE_CAMPAIGN.is_on(&object.metadata);

@@ -88,7 +88,8 @@ pub fn target() -> Target {
 
 pub fn target_of(client_id: &str) -> Target {
     Target {
-        account: Account { host: "https://h".into(), account_id: "a".into() },
+        account: Account::new("https://h", "a"),
+        address: "https://h".into(),
         iid: None,
         timeout: Duration::from_secs(10),
         token: TokenSettings {
@@ -108,6 +109,7 @@ pub fn usable() -> Connection {
         requests_per_minute: 60,
         target: target(),
         secret: "kore-jwt-app".into(),
+        former_hosts: Vec::new(),
     }))
 }
 
@@ -155,6 +157,7 @@ pub fn observed<'a>(object: &'a VoiceCampaign, connection: &'a Connection) -> Ob
         turn: None,
         trouble: None,
         looked: None,
+        last_delete: None,
         others: &[],
     }
 }

@@ -151,6 +151,7 @@ fn effect(pass: &Pass, now: Second) -> Effect {
         turn: None,
         trouble: None,
         looked: None,
+        last_delete: None,
         others: &[],
     };
     match decide(&observed, at(now)) {
@@ -322,7 +323,8 @@ fn connection() -> &'static Connection {
     static CONNECTION: OnceLock<Connection> = OnceLock::new();
     CONNECTION.get_or_init(|| {
         let target = Target {
-            account: Account { host: "https://h".into(), account_id: "a".into() },
+            account: Account::new("https://h", "a"),
+            address: "https://h".into(),
             iid: None,
             timeout: Duration::from_secs(10),
             token: TokenSettings {
@@ -336,7 +338,12 @@ fn connection() -> &'static Connection {
             },
         };
         let secret = "kore-jwt-app".into();
-        Connection::Usable(Box::new(UsableConnection { target, secret, requests_per_minute: 60 }))
+        Connection::Usable(Box::new(UsableConnection {
+            target,
+            secret,
+            requests_per_minute: 60,
+            former_hosts: Vec::new(),
+        }))
     })
 }
 

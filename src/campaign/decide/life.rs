@@ -16,6 +16,11 @@ use crate::pacing::{Holder, Turn};
 const OBSERVATION_INTERVAL: SignedDuration = SignedDuration::from_mins(10);
 /// How soon it is looked at again if that failed.
 const OBSERVATION_RETRY: SignedDuration = SignedDuration::from_mins(1);
+/// The clocks of the API server, of this process and of its past may differ by so much. What seems to be later than that in the
+/// future can't be waited for: it is asked for by a GET, which is newer than whatever has been seen.
+const CLOCKS: SignedDuration = SignedDuration::from_secs(5);
+/// A listing begins later than what it must not be older than.
+const LATER: SignedDuration = SignedDuration::from_millis(1);
 /// Longest value of the refresh annotation that is told from another, in characters.
 const MAX_REFRESH_CHARS: usize = 64;
 
@@ -75,7 +80,7 @@ fn observe(observed: &Observed<'_>, now: Timestamp) -> Plan {
     if refresh_wanted(object).is_some() {
         return read(observed, Step::Get(Urgency::Observation), now);
     }
-    let known = object.status.as_ref().map(status::reason).filter(|reason| reason.is_observed());
+    let known = observed_reason(observed);
     let again_at = observed.looked.map(|looked| looked.again_at).filter(|again_at| *again_at > now);
     if let (Some(why), Some(until)) = (known, again_at) {
         let status = status::of(object, now, None, None, Situation::Unchanged);
@@ -87,7 +92,7 @@ fn observe(observed: &Observed<'_>, now: Timestamp) -> Plan {
             listing.listing.begun_at() + OBSERVATION_INTERVAL + spread(object, OBSERVATION_INTERVAL / 10);
         return match by_listing(object, listing) {
             Some(sighting) => seen(object, &sighting, Some(again_at), now),
-            // It may be newer than the listing, or the pages did not add up.
+            // The pages did not add up.
             None => read(observed, Step::Get(Urgency::Observation), now),
         };
     }
@@ -101,20 +106,52 @@ fn observe(observed: &Observed<'_>, now: Timestamp) -> Plan {
             None => read(observed, Step::Get(Urgency::Observation), now),
         };
     }
+    if oldest > now + CLOCKS {
+        return read(observed, Step::Get(Urgency::Observation), now);
+    }
+    // A listing that begins now says nothing yet, and the second that is left may bring others who need it, too.
+    if oldest >= now {
+        return Plan {
+            step: Step::Wait { until: Some(oldest + LATER), why: Reason::Pending },
+            status: not_settled(observed, now),
+        };
+    }
     let listing = Step::List { not_before: oldest, urgency: Urgency::Observation };
     match observed.listing_due.filter(|due| *due > now) {
         Some(due) => Plan {
             step: Step::Wait { until: Some(due + spread(object, OBSERVATION_RETRY)), why: Reason::Pending },
-            status: not_settled(object, now),
+            status: not_settled(observed, now),
         },
         None => read(observed, listing, now),
     }
 }
 
-/// A listing that was begun earlier says nothing new of the campaign.
+/// A listing that was begun earlier says nothing of the campaign, or nothing new.
 fn oldest_useful(observed: &Observed<'_>, now: Timestamp) -> Timestamp {
     let fresh = now - OBSERVATION_INTERVAL - spread(observed.object, OBSERVATION_INTERVAL / 10);
-    observed.looked.map_or(fresh, |looked| fresh.max(looked.at))
+    let looked = observed.looked.map(|looked| looked.at);
+    [looked, since(observed)].into_iter().flatten().fold(fresh, Timestamp::max)
+}
+
+/// A listing that was begun earlier is no statement about this object's campaign: the object was created later, or we have
+/// asked to delete the campaign since. (A GET is always made for the object, so it is newer than that.)
+fn since(observed: &Observed<'_>) -> Option<Timestamp> {
+    let created = observed.object.metadata.creation_timestamp.as_ref();
+    // The time of creation is cut to a second.
+    created.map(|created| created.0 + SignedDuration::from_secs(1)).max(observed.last_delete)
+}
+
+/// What status says of the campaign, if that was observed for this very object, and since we last asked to delete the campaign.
+///
+/// A status that is older than the object came from a backup.
+fn observed_reason(observed: &Observed<'_>) -> Option<Reason> {
+    let status = observed.object.status.as_ref()?;
+    let created = observed.object.metadata.creation_timestamp.as_ref();
+    let own = status::ready(status).is_some_and(|ready| Some(&ready.last_transition_time) >= created);
+    let looked = observed.looked.is_some_and(|looked| Some(looked.at) > observed.last_delete);
+    let listed = observed.listing.is_some_and(|read| Some(read.listing.begun_at()) > since(observed));
+    let stands = looked || listed || (own && observed.last_delete.is_none());
+    Some(status::reason(status)).filter(|reason| stands && reason.is_observed())
 }
 
 fn by_look(look: &Look) -> Sighting {
@@ -134,10 +171,7 @@ fn by_listing(object: &VoiceCampaign, read: &StreamListing) -> Option<Sighting> 
     if let Some(row) = listing.get(&object.spec.campaign_id) {
         return Some(Sighting::Found(Box::new(row.clone().completed_by(known))));
     }
-    let created = object.metadata.creation_timestamp.as_ref();
-    // The time of creation is cut to a second.
-    let later = created.is_none_or(|created| listing.begun_at() > created.0 + SignedDuration::from_secs(1));
-    match (listing.is_complete() && later, *suddenly_empty && known.is_some()) {
+    match (listing.is_complete(), *suddenly_empty && known.is_some()) {
         (false, _) => None,
         (true, true) => Some(Sighting::SuddenlyEmpty),
         (true, false) => Some(Sighting::NotListed),
@@ -163,20 +197,24 @@ fn read(observed: &Observed<'_>, step: Step, now: Timestamp) -> Plan {
     let wait = |until, why| Step::Wait { until: Some(until + spread(object, OBSERVATION_RETRY)), why };
     let step = match observed.turn.filter(|turn| turn.is_ahead(now)) {
         Some(Turn::At(slot)) => wait(slot, Reason::WaitingForQuota),
-        Some(Turn::Held { of: Holder::Account, until, .. }) => wait(until, Reason::AccountUnavailable),
-        Some(Turn::Held { of: Holder::Credentials, since, until, next: _ }) => {
-            let situation = Situation::CredentialsRefused { since, trouble: observed.trouble };
+        // What was said of the campaign is old, and nobody knows for how long it can't be asked.
+        Some(Turn::Held { of, since, until, next: _ }) => {
+            let trouble = observed.trouble;
+            let situation = match of {
+                Holder::Account => Situation::AccountInTrouble { since, trouble },
+                Holder::Credentials => Situation::CredentialsRefused { since, trouble },
+            };
             let status = status::of(object, now, None, None, situation);
-            let until = until + spread(object, OBSERVATION_RETRY);
-            return Plan { step: rest(status::reason(&status), until), status: Some(status) };
+            let step = rest(status::reason(&status), until + spread(object, OBSERVATION_RETRY));
+            return Plan { step, status: Some(status) };
         }
         Some(Turn::Go) | None => step,
     };
-    Plan { step, status: not_settled(object, now) }
+    Plan { step, status: not_settled(observed, now) }
 }
 
-/// On the first visit, tools that read conditions must not take the object for settled before Kore was asked.
-fn not_settled(object: &VoiceCampaign, now: Timestamp) -> Option<VoiceCampaignStatus> {
-    let known = object.status.as_ref().is_some_and(|status| status::reason(status).is_observed());
-    (!known).then(|| status::of(object, now, None, None, Situation::Pending))
+/// On the first visit, or when what was said holds no more, tools that read conditions must not take the object for settled before Kore was asked.
+fn not_settled(observed: &Observed<'_>, now: Timestamp) -> Option<VoiceCampaignStatus> {
+    let known = observed_reason(observed).is_some();
+    (!known).then(|| status::of(observed.object, now, None, None, Situation::Pending))
 }

@@ -26,7 +26,6 @@ use super::reason::Reason;
 use super::status::{self, Situation};
 use crate::api::{AccountReference, DeletionStatus, VoiceCampaign, VoiceCampaignStatus};
 use crate::connection::{Connection, Problem, UsableConnection};
-use crate::kore::Account;
 use crate::pacing::fraction;
 
 /// A deletion that is confirmed within this time has two writes only; one that takes longer says what it waits for.
@@ -133,12 +132,13 @@ fn protection(observed: &Observed<'_>) -> Option<Step> {
 
 /// The account of the connection is another one than the campaign's.
 fn other_account(object: &VoiceCampaign, connection: &UsableConnection) -> Option<Problem> {
-    let AccountReference { host, account_id } = object.status.as_ref()?.account.as_ref()?;
-    let Account { host: now, account_id: id_now } = &connection.target.account;
-    (host != now || account_id != id_now).then(|| Problem::AccountChanged {
+    let known = object.status.as_ref()?.account.as_ref()?;
+    let in_words =
+        |AccountReference { host, account_id }: &AccountReference| format!("{account_id} at {host}");
+    (!connection.leads_to(known)).then(|| Problem::AccountChanged {
         connection: object.spec.connection_ref.name.clone(),
-        was: format!("{account_id} at {host}"),
-        now: format!("{id_now} at {now}"),
+        was: in_words(known),
+        now: in_words(&connection.account()),
     })
 }
 

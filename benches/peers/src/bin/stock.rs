@@ -97,7 +97,8 @@ fn target(connection: &KoreConnection, secret: &Secret) -> Option<Target> {
     };
     let seconds = |number: i32| Duration::from_secs(u64::from(number.unsigned_abs()));
     Some(Target {
-        account: Account { host: spec.host.clone(), account_id: spec.account_id.clone() },
+        account: Account::new(&spec.host, &spec.account_id),
+        address: spec.host.clone(),
         iid: spec.iid.clone(),
         timeout: seconds(spec.timeout_seconds),
         token: TokenSettings {

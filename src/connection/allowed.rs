@@ -1,0 +1,42 @@
+use crate::kore::normal_host;
+
+/// The hosts that tokens may be sent to; any, if none is named.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct AllowedHosts(Vec<String>);
+
+impl AllowedHosts {
+    /// These base addresses, however they are spelled; an empty one is none.
+    pub fn new<'a>(hosts: impl IntoIterator<Item = &'a str>) -> Self {
+        Self(hosts.into_iter().filter(|host| !host.is_empty()).map(normal_host).collect())
+    }
+
+    /// Whether a host may be called.
+    pub fn allows(&self, host: &str) -> bool {
+        self.0.is_empty() || self.0.contains(&normal_host(host))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_host_is_allowed_however_it_is_spelled_and_no_other_is() {
+        let hosts = AllowedHosts::new(["https://Platform.kore.ai:443", "", "http://kore.test.svc"]);
+        for good in
+            ["https://platform.kore.ai", "https://platform.kore.ai.", "http://kore.test.svc.cluster.local:80"]
+        {
+            assert!(hosts.allows(good), "{good}");
+        }
+        for bad in [
+            "https://platform.kore.ai:8443",
+            "http://platform.kore.ai",
+            "https://platform.kore.ai.evil.example",
+            "https://evil.example",
+            "",
+        ] {
+            assert!(!hosts.allows(bad), "{bad}");
+        }
+        assert!(AllowedHosts::new([""]).allows("https://anywhere"), "none is named");
+    }
+}

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 
 use super::Problem;
-use crate::api::{KoreConnection, KoreConnectionStatus};
+use crate::api::{KoreConnection, KoreConnectionStatus, StreamStatus};
 use crate::kube_ext::round_down;
 
 /// Why a connection is ready or not. docs/koreconnection.md explains each.
@@ -71,6 +71,8 @@ pub struct Known<'a> {
     pub held: Option<&'a str>,
     /// The Secrets that carry our finalizer for it.
     pub secrets_in_use: &'a [String],
+    /// The streams that have campaigns which no VoiceCampaign names.
+    pub streams: Vec<StreamStatus>,
 }
 
 /// The status of a connection of which this is known.
@@ -98,6 +100,7 @@ pub fn of(connection: &KoreConnection, known: &Known<'_>, now: Timestamp) -> Kor
         conditions: [Some(condition("Ready", ready)), phase].into_iter().flatten().collect(),
         campaigns: i32::try_from(known.campaigns).unwrap_or(i32::MAX),
         secrets_in_use: known.secrets_in_use.to_vec(),
+        streams: known.streams.clone(),
     }
 }
 

@@ -79,9 +79,24 @@ fn a_missing_campaign_is_reported_and_never_acted_on() {
     let mut newer = object.clone();
     newer.metadata.creation_timestamp = Some(Time(none.listing.begun_at()));
     assert_eq!(shown(&newer, &none), Step::Get(Urgency::Observation));
-    let empty = StreamListing { suddenly_empty: true, ..listing(&[]) };
-    let doubted = status(shown(&object, &empty));
+    assert!(missed.not_listed_since.is_some() && missed.seen_as.is_some());
+    // It was there, and nobody asked to delete it: so an empty stream is doubted, and a person is to look.
+    let doubted = status(shown(&object, &listing(&[])));
     assert_eq!((reason(&doubted), ready(&doubted).status.as_str()), ("StreamSuddenlyEmpty", "False"));
+    assert!(has(&doubted, "Stalled") && doubted.not_listed_since.is_none());
+    let mut gone = object.clone();
+    gone.status = Some(missed.clone());
+    assert!(matches!(shown(&gone, &none), Step::Wait { .. }), "not a write more");
+    let still = status(shown(&gone, &listing(&["cd-1"])));
+    assert_eq!((reason(&still), &still.not_listed_since), ("CampaignFound", &None));
+    let empty = shown(&gone, &listing(&[]));
+    assert!(
+        matches!(empty, Step::Wait { why: Reason::CampaignNotFound, .. }),
+        "it was missed among others: {empty:?}"
+    );
+    let mut unseen = living();
+    unseen.status = Some(status(decide(&observed(&unseen, &connection), at(0))));
+    assert_eq!(reason(&status(shown(&unseen, &listing(&[])))), "CampaignNotFound", "it was never there");
 
     let not_returned = look(0, Err(failure(FailureKind::MayBeAbsent, None)));
     let looked = Some(Looked { at: at(0), again_at: at(600) });
@@ -90,6 +105,27 @@ fn a_missing_campaign_is_reported_and_never_acted_on() {
         at(0),
     ));
     assert_eq!((reason(&by_get), ready(&by_get).status.as_str()), ("CampaignNotFound", "False"));
+    assert_eq!(by_get.not_listed_since, None, "an app without access gets 404, too");
+}
+
+/// Who saw the campaign last is known, and written when it changes.
+#[test]
+fn it_is_known_as_whom_the_campaign_was_seen() {
+    let connection = usable();
+    let mut object = found();
+    let seen_as = |object: &VoiceCampaign| object.status.as_ref().unwrap().seen_as.clone().unwrap();
+    assert_eq!(seen_as(&object), target().identity().as_str());
+    let other = target_of("app-2").identity();
+    let returned = Look { identity: other.clone(), ..look(1, Ok(Campaign::default())) };
+    let looked = Some(Looked { at: at(1), again_at: at(600) });
+    let shown = Observed { look: Some(&returned), looked, ..observed(&object, &connection) };
+    object.status = Some(status(decide(&shown, at(1))));
+    assert_eq!(seen_as(&object), other.as_str());
+    let refused =
+        Look { identity: target().identity(), ..look(2, Err(failure(FailureKind::MayBeAbsent, None))) };
+    let shown = Observed { look: Some(&refused), looked, ..observed(&object, &connection) };
+    object.status = Some(status(decide(&shown, at(2))));
+    assert_eq!(seen_as(&object), other.as_str(), "it was not shown it");
 }
 
 /// A row of a listing has no dialing strategy; what a GET has shown of it stays. And a listing that is older than that GET

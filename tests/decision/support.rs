@@ -68,6 +68,7 @@ pub fn record() -> DeletionStatus {
         next_attempt_at: None,
         last_answer: None,
         may_have_taken_effect_at: None,
+        unconfirmed_in_a_row: 0,
         seen_at: None,
         proof: None,
         confirmed_at: None,
@@ -218,6 +219,7 @@ pub fn listing_as(client_id: &str, ids: &[&str]) -> StreamListing {
     StreamListing {
         listing: Arc::new(read(client_id, ids, ids.len())),
         suddenly_empty: false,
+        to_a_stranger: false,
         listed_at: None,
     }
 }
@@ -227,6 +229,7 @@ pub fn incomplete(ids: &[&str]) -> StreamListing {
     StreamListing {
         listing: Arc::new(read("app-1", ids, ids.len() + 1)),
         suddenly_empty: false,
+        to_a_stranger: false,
         listed_at: None,
     }
 }

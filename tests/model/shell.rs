@@ -416,9 +416,12 @@ fn listing(listed: Listed) -> StreamListing {
         let (reading, clock) = (Reading::begin(target(), "st-1", at(listed.at)), || at(listed.at));
         let read = reading.next(&Kore(listed.there), target(), clock).now_or_never();
         match read {
-            Some(Ok(Progress::Done(listing))) => {
-                StreamListing { listing: Arc::new(listing), suddenly_empty: false, listed_at: None }
-            }
+            Some(Ok(Progress::Done(listing))) => StreamListing {
+                listing: Arc::new(listing),
+                suddenly_empty: false,
+                to_a_stranger: false,
+                listed_at: None,
+            },
             Some(_) | None => unreachable!("one page, at once"),
         }
     };

@@ -145,10 +145,13 @@ async fn an_outage_in_the_middle_of_a_proof_is_told_once() {
     let _operator = world.operator();
     world.apply(&world.campaign("ghost", &json!({})));
     world.wait_for_reason("ghost", "CampaignNotFound");
-    world.kore.add_fault(Fault {
-        operation: Some(Operation::Get),
-        ..Fault::answer_delete(None, 503, r#"{"message":"maintenance"}"#)
-    });
+    // Listings, too: while those work, the account is in no trouble.
+    for operation in [Operation::Get, Operation::List] {
+        world.kore.add_fault(Fault {
+            operation: Some(operation),
+            ..Fault::answer_delete(None, 503, r#"{"message":"maintenance"}"#)
+        });
+    }
     world.delete("ghost");
     world.wait_for_reason("ghost", "AccountUnavailable");
     let before = world.status_writes();

@@ -563,7 +563,7 @@ async fn a_stream_is_listed_page_by_page() {
     assert_eq!(pages_asked(&kore), [[1, 0, 50], [2, 50, 50], [3, 100, 50]]);
 }
 
-/// The largest page that the service gives is not documented. The next rows follow from those that came.
+/// R26: the largest page that the service gives is not documented. The next rows follow from those that came.
 #[tokio::test]
 async fn a_service_with_smaller_pages_is_listed_whole() {
     let behaviour = Behaviour { most_rows: Some(20), ..Behaviour::default() };
@@ -574,7 +574,7 @@ async fn a_service_with_smaller_pages_is_listed_whole() {
     assert_eq!(pages_asked(&kore), [[1, 0, 50], [2, 20, 20], [3, 40, 20]]);
 }
 
-/// A page of more than 1 MiB is asked for again with fewer rows; a single row of that size is the end of it.
+/// R26: a page of more than 1 MiB is asked for again with fewer rows; a single row of that size is the end of it.
 #[tokio::test]
 async fn a_page_that_is_too_large_is_asked_for_in_parts() {
     let description = json!({"description": "x".repeat(60 * 1024)});

@@ -1,4 +1,4 @@
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -139,6 +139,22 @@ pub struct KoreConnectionStatus {
     /// `credentialsSecretRef`, and for a moment after a change the one before it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub secrets_in_use: Vec<String>,
+
+    /// The streams that have campaigns which no VoiceCampaign names, as they were last listed with campaigns. So the operator
+    /// knows after a restart that an empty one has lost some that nobody asked to delete. At most 1000.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub streams: Vec<StreamStatus>,
+}
+
+/// A stream that has campaigns which no VoiceCampaign names.
+#[derive(JsonSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct StreamStatus {
+    /// The stream.
+    pub stream_id: String,
+
+    /// Since when listings have shown such campaigns.
+    pub others_seen_at: Time,
 }
 
 /// Reference to a Secret in the same namespace.

@@ -14,7 +14,7 @@ mod voice_campaign;
 
 pub use kore_connection::{
     JwtAlgorithm, JwtSpec, KoreConnection, KoreConnectionSpec, KoreConnectionStatus, RateLimitSpec,
-    SecretReference,
+    SecretReference, StreamStatus,
 };
 pub use voice_campaign::{
     AccountReference, ConnectionReference, DeletionPolicy, DeletionStatus, GroundName, LastAnswer,

@@ -156,6 +156,16 @@ pub struct VoiceCampaignStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub account: Option<AccountReference>,
 
+    /// As whom Kore was asked when it last showed the campaign: a fingerprint of host, account, `iid` and client ID. To
+    /// another, an empty stream proves nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seen_as: Option<String>,
+
+    /// Since when Kore's listings of the stream have other campaigns, and not this one, which was there before. Absent while it
+    /// is there, and when only a GET or an empty listing did not show it: an app without access is shown just that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub not_listed_since: Option<Time>,
+
     /// The value of the annotation `voicecampaign.dev/refresh-requested-at` that was answered last: the campaign has been
     /// looked at since it was set.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -224,7 +234,12 @@ pub struct DeletionStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub may_have_taken_effect_at: Option<Time>,
 
-    /// When Kore last showed the campaign although a DELETE seemed to say that it is absent, or was accepted.
+    /// How many DELETE requests in a row, since the campaign was last looked for, were answered with something that says
+    /// neither that the campaign is deleted nor that it is there. After a few it is looked for.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub unconfirmed_in_a_row: i32,
+
+    /// When Kore last showed the campaign although a DELETE seemed to say that it is absent, or may have deleted it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seen_at: Option<Time>,
 
@@ -241,9 +256,10 @@ pub struct DeletionStatus {
     pub ground: Option<GroundName>,
 }
 
-/// What has been read, since Kore answered a DELETE in a way that may mean that there is no such campaign (or accepted
-/// it), to prove that the campaign is absent: a GET that does not return it, and two complete listings of the stream that
-/// do not contain it. All read as the same app of the same account. Whatever shows the campaign ends the proof.
+/// What has been read, since a DELETE that was not confirmed, to prove that the campaign is absent: a GET that does not return
+/// it, and two complete listings of the stream that do not contain it; or, where GET says nothing about the campaign, three
+/// such listings over a longer time. All read as the same app of the same account. Whatever shows the campaign ends the
+/// proof.
 #[derive(JsonSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
 #[serde(rename_all = "camelCase")]
 pub struct ProofStatus {
@@ -257,13 +273,32 @@ pub struct ProofStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub not_returned_at: Option<Time>,
 
+    /// How many GETs were answered with something that says nothing about the campaign. After a few, listings alone carry the
+    /// proof, as long as that stays so.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub silent_gets: i32,
+
+    /// When the last of them was sent, once they are a few.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub silent_at: Option<Time>,
+
     /// The first complete listing without the campaign.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub first_listing: Option<ListingRecord>,
 
-    /// The second one, begun at least 10 s after the end of the first (5 min, if the stream was empty all of a sudden).
+    /// The second one, begun at least 10 s after the end of the first.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub second_listing: Option<ListingRecord>,
+
+    /// The third one, begun at least 5 min after the end of the first. It is needed only where GET says nothing about the
+    /// campaign.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub third_listing: Option<ListingRecord>,
+
+    /// An empty listing that is doubted, because campaigns that nobody asked to delete are missing with this one, or because
+    /// it was read as another app than the one that saw the campaign. It counts for nothing; another is read 5 min later.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub doubted_listing: Option<ListingRecord>,
 
     /// How many reads in a row have failed.
     #[serde(default, skip_serializing_if = "is_zero")]
@@ -287,8 +322,8 @@ pub struct ListingRecord {
     /// How many campaigns it has.
     pub campaigns: i64,
 
-    /// Whether it is empty although campaigns of the stream were there within the hour before. That may be a lost
-    /// permission, and is not believed at once.
+    /// Whether it is empty although campaigns that nobody asked to delete should be there. That may be a lost permission; such a
+    /// listing counts for nothing.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub suddenly_empty: bool,
 }

@@ -178,6 +178,10 @@ async fn list<S: CampaignService>(
     context: &Context<S>,
 ) -> Result<Flow, Error> {
     let Connection::Usable(connection) = &pass.connection else { return Ok(Flow::Again) };
+    // What an empty listing is held against must be known before it is read.
+    if !context.listed.is_complete() {
+        return Ok(Flow::Rest(Some(Duration::from_secs(1))));
+    }
     let UsableConnection { target, .. } = connection.as_ref();
     let (connection, key) = (connection.as_ref().clone(), stream_of(target, &pass.object));
     if pass.is_too_late_for(connection.target.timeout) {
@@ -213,7 +217,7 @@ async fn list<S: CampaignService>(
     heed(&result, &connection, &pass.object, context).await;
     let more = matches!(result, Ok(Progress::More(_)));
     context.streams.read(&key, result, charge, |listing| {
-        context.claims.were_alive(&connection.target.account, listing.stream_id(), Timestamp::now())
+        context.claims.judge(&connection.target.account, connection_of(&pass.object), listing)
     });
     see_listings(pass, context);
     Ok(if more { Flow::Rest(Some(Duration::ZERO)) } else { Flow::Again })
@@ -475,6 +479,10 @@ async fn release<S: CampaignService>(
     };
     let Some(patch) = patch else { return Ok(Flow::Over) };
     context.memory.note(&pass.uid, |remembered| remembered.releasing = true);
+    match ground.name() {
+        GroundName::Orphaned => context.claims.left(&pass.object),
+        GroundName::Deleted | GroundName::Absent => context.claims.deleted(&pass.object),
+    }
     let written = context.kube.patch(&pass.object, patch).await;
     context.metrics.wrote("finalizer");
     match written {

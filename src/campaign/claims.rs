@@ -19,26 +19,20 @@ use kube::{Resource, ResourceExt};
 
 use super::context::Watched;
 use super::decide;
-use super::ground::{REMOTE_CAMPAIGN, recorded_deletion};
+use super::emptiness::{Doubt, LastShown};
 use super::observed::OtherClaim;
 use super::reason::Reason;
 use super::status;
-use crate::api::{AccountReference, DeletionPolicy, VoiceCampaign};
+use crate::api::{AccountReference, DeletionPolicy, VoiceCampaign, VoiceCampaignSpec};
 use crate::connection::{Connections, Standing};
-use crate::kore::{Account, FailureKind};
+use crate::kore::{Account, FailureKind, Identity, Listing};
 use crate::kube_ext::{CallError, Kube, reference};
 use crate::pacing::Past;
-
-/// Campaigns that were there within this time are missed when a listing is empty.
-const SHORTLY: SignedDuration = SignedDuration::from_hours(1);
 
 /// For so long after its creation an object keeps its campaign without any sign that Kore would show it. A manifest that is moved
 /// to another namespace is often applied before its connection and its Secret: by hand a minute or two later, by a GitOps
 /// tool at its next pass, which is 3 to 10 minutes later by default.
 const GRACE: SignedDuration = SignedDuration::from_mins(10);
-
-/// As many DELETEs of a stream may have taken effect without a confirmation, and explain that it is empty.
-const MOST_LOST_ANSWERS: usize = 3;
 
 /// All VoiceCampaigns by stream and id of their campaign.
 pub struct Claims {
@@ -47,6 +41,7 @@ pub struct Claims {
     /// The namespaces that have a watch of their own; empty if one watch covers all.
     namespaces: Vec<String>,
     index: Mutex<Index>,
+    last_shown: LastShown,
 }
 
 /// The objects of the caches that can be read (or could be, when they were shown last), by what they name. They are shared with
@@ -85,23 +80,10 @@ impl Claim {
     }
 }
 
-/// When the campaign was last known to be there.
-#[derive(Clone, Copy, Debug, PartialEq)]
-enum Alive {
-    /// At the last look.
-    Still,
-    /// It was at the look before this time.
-    Until(Timestamp),
-    /// It was; but a DELETE of ours may have taken effect since.
-    PerhapsDeleted,
-    /// Never; or it has been deleted by us.
-    Unknown,
-}
-
 impl Claims {
     /// No claims yet, of the given namespaces (of all, if empty). Accounts are looked up in the given connections.
     pub fn new(kube: Kube, connections: Arc<Connections>, namespaces: Vec<String>) -> Self {
-        Self { connections, kube, namespaces, index: Mutex::default() }
+        Self { connections, kube, namespaces, index: Mutex::default(), last_shown: LastShown::default() }
     }
 
     /// The other objects that name the same campaign, among them every one that was applied before the given object was
@@ -145,24 +127,79 @@ impl Claims {
         others
     }
 
-    /// Whether campaigns of a stream were there shortly before, and nothing explains that they are not there now.
-    pub fn were_alive(&self, account: &Account, stream_id: &str, now: Timestamp) -> bool {
-        let index = self.index();
-        let objects = index.objects.iter().filter_map(|object| readable(object));
-        let mut explained = 0;
-        for object in objects.filter(|object| object.spec.stream_id == stream_id) {
-            if !self.may_be_of(Some(account), object) {
-                continue;
-            }
-            match alive(object) {
-                Alive::Still => return true,
-                Alive::Until(time) if time + SHORTLY > now => return true,
-                Alive::PerhapsDeleted => explained += 1,
-                Alive::Until(_) | Alive::Unknown => {}
-            }
+    /// What there is to doubt of a listing, and what is to be remembered of it; read over this connection of the account.
+    pub fn judge(&self, account: &Account, connection: (&str, &str), listing: &Arc<Listing>) -> Doubt {
+        let stream_id = listing.stream_id();
+        if !listing.is_complete() {
+            return Doubt::default();
         }
-        // One answer may be lost after another; but so many DELETEs that failed and took effect are a coincidence.
-        explained > MOST_LOST_ANSWERS
+        if listing.is_empty() {
+            return Doubt {
+                suddenly_empty: self.is_missing(account, stream_id),
+                to_a_stranger: !self.was_shown_to(account, stream_id, listing.identity()),
+            };
+        }
+        self.last_shown.listed(account, listing);
+        let unnamed = |id: &str| {
+            let named =
+                self.index().naming(stream_id, id).any(|object| self.may_be_of(Some(account), object));
+            !named && !self.last_shown.was_deleted(account, stream_id, id)
+        };
+        let others = listing.ids().any(unnamed);
+        self.connections.note_others(connection, account, stream_id, others);
+        Doubt::default()
+    }
+
+    /// The campaign of an object is deleted, or proven to be absent.
+    pub fn deleted(&self, object: &VoiceCampaign) {
+        if let Some(account) = self.account_of(object) {
+            let spec = &object.spec;
+            self.last_shown.deleted(&account, &spec.stream_id, &spec.campaign_id, Timestamp::now());
+        }
+    }
+
+    /// The campaign of an object is left in Kore: from now on nobody names it, unless another does.
+    pub fn left(&self, object: &VoiceCampaign) {
+        let account = self.account_of(object).filter(|_| was_there(object) && self.others(object).is_empty());
+        if let Some(account) = account {
+            let namespace = object.namespace().unwrap_or_default();
+            let connection = (namespace.as_str(), object.spec.connection_ref.name.as_str());
+            self.connections.note_others(connection, &account, &object.spec.stream_id, true);
+        }
+    }
+
+    /// Whether campaigns that nobody asked to delete should be in a stream.
+    fn is_missing(&self, account: &Account, stream_id: &str) -> bool {
+        let index = self.index();
+        let asked = |id: &str| {
+            let mut naming = index.naming(stream_id, id);
+            naming.any(|object| is_being_deleted(object) && self.may_be_of(Some(account), object))
+        };
+        let living = index.objects.iter().filter_map(|object| readable(object)).filter(|object| {
+            let id = &object.spec.campaign_id;
+            object.spec.stream_id == stream_id
+                && !is_being_deleted(object)
+                && was_there(object)
+                && self.may_be_of(Some(account), object)
+                && !asked(id)
+                && !self.last_shown.was_deleted(account, stream_id, id)
+        });
+        let of_a_living_object = living.take(1).count() > 0;
+        let listed = || self.last_shown.is_missing(account, stream_id, asked);
+        // Since the start no campaign of the stream was listed: what was known before it is in the connection's status.
+        of_a_living_object
+            || listed().unwrap_or_else(|| self.connections.others_were_seen(account, stream_id))
+    }
+
+    /// Whether somebody was shown campaigns of a stream, as far as is known.
+    fn was_shown_to(&self, account: &Account, stream_id: &str, identity: &Identity) -> bool {
+        let index = self.index();
+        let mut objects = index.objects.iter().filter_map(|object| readable(object));
+        self.last_shown.was_shown_to(account, stream_id, identity)
+            || objects.any(|object| {
+                let seen_as = object.status.as_ref().and_then(|status| status.seen_as.as_deref());
+                object.spec.stream_id == stream_id && seen_as == Some(identity.as_str())
+            })
     }
 
     /// What the statuses of an account's objects say of the time before this process.
@@ -252,8 +289,19 @@ impl Index {
 
     /// The others that name the same campaign.
     fn others<'a>(&'a self, object: &'a VoiceCampaign) -> impl Iterator<Item = &'a VoiceCampaign> {
-        let same = self.objects.iter_hash(hash(&self.hasher, object)).filter_map(|known| readable(known));
-        same.filter(|known| same_campaign(known, object) && known.metadata.uid != object.metadata.uid)
+        let VoiceCampaignSpec { stream_id, campaign_id, .. } = &object.spec;
+        self.naming(stream_id, campaign_id).filter(|known| known.metadata.uid != object.metadata.uid)
+    }
+
+    /// The objects that name a campaign.
+    fn naming<'a>(
+        &'a self,
+        stream_id: &'a str,
+        campaign_id: &'a str,
+    ) -> impl Iterator<Item = &'a VoiceCampaign> {
+        let same = self.objects.iter_hash(hash_of(&self.hasher, stream_id, campaign_id));
+        let same = same.filter_map(|known| readable(known));
+        same.filter(move |known| known.spec.stream_id == stream_id && known.spec.campaign_id == campaign_id)
     }
 }
 
@@ -262,7 +310,11 @@ fn readable(object: &Watched) -> Option<&VoiceCampaign> {
 }
 
 fn hash(hasher: &RandomState, object: &VoiceCampaign) -> u64 {
-    hasher.hash_one((&object.spec.stream_id, &object.spec.campaign_id))
+    hash_of(hasher, &object.spec.stream_id, &object.spec.campaign_id)
+}
+
+fn hash_of(hasher: &RandomState, stream_id: &str, campaign_id: &str) -> u64 {
+    hasher.hash_one((stream_id, campaign_id))
 }
 
 fn same_campaign(one: &VoiceCampaign, other: &VoiceCampaign) -> bool {
@@ -304,29 +356,17 @@ fn wants(object: &VoiceCampaign) -> bool {
     object.metadata.deletion_timestamp.is_none() && object.spec.deletion_policy == DeletionPolicy::Delete
 }
 
-/// When the campaign was last known to be there. `Ready` turns from True when it is missed, or a deletion begins.
-fn alive(object: &VoiceCampaign) -> Alive {
-    let Some(known) = object.status.as_ref().filter(|status| status.campaign.is_some()) else {
-        return Alive::Unknown;
-    };
-    let held = object.metadata.deletion_timestamp.is_none() || REMOTE_CAMPAIGN.is_on(&object.metadata);
-    let deletion = recorded_deletion(object);
-    if !held || deletion.is_some_and(|deletion| deletion.ground.is_some()) {
-        return Alive::Unknown;
-    }
-    let perhaps = deletion.and_then(|deletion| {
-        let effect = deletion.may_have_taken_effect_at.as_ref()?;
-        // Whatever it was, Kore has shown the campaign since.
-        (Some(effect) > deletion.seen_at.as_ref()).then_some(())
-    });
-    if perhaps.is_some() {
-        return Alive::PerhapsDeleted;
-    }
-    match status::ready(known) {
-        Some(ready) if ready.status == "True" => Alive::Still,
-        Some(ready) => Alive::Until(ready.last_transition_time.0),
-        None => Alive::Unknown,
-    }
+fn is_being_deleted(object: &VoiceCampaign) -> bool {
+    object.metadata.deletion_timestamp.is_some()
+}
+
+/// Whether the campaign was there when it was last seen, or missed among others. That a GET alone, or an empty listing, did not
+/// show it says nothing: an app without access is shown just that.
+fn was_there(object: &VoiceCampaign) -> bool {
+    object
+        .status
+        .as_ref()
+        .is_some_and(|status| status.campaign.is_some() && status.not_listed_since.is_none())
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
-use super::proof::ProvenAbsence;
+use super::proof::{self, ProvenAbsence};
 use crate::api::{DeletionPolicy, DeletionStatus, GroundName, VoiceCampaign};
 use crate::kore::ConfirmedDeletion;
 use crate::kube_ext::{AllMayGo, Finalizer};
@@ -53,7 +53,7 @@ impl Ground {
         match name {
             GroundName::Deleted => Some(Self { name }),
             GroundName::Absent => {
-                let proven = deletion.proof.as_ref().is_some_and(|proof| proof.second_listing.is_some());
+                let proven = deletion.proof.as_ref().is_some_and(proof::is_complete);
                 proven.then_some(Self { name })
             }
             GroundName::Orphaned => Self::orphaned(object),

@@ -16,6 +16,7 @@ mod act;
 mod claims;
 mod context;
 mod decide;
+mod emptiness;
 mod error;
 mod even_clock;
 mod ground;

@@ -31,6 +31,8 @@ fn note(before: Option<&VoiceCampaignStatus>, after: &VoiceCampaignStatus) -> Op
     let (reason, reason_before) = (status::reason(after), before.map(status::reason));
     let tried_again = attempts(after) > before.map_or(0, attempts);
     let deleting = after.deletion.is_some();
+    let newly_refused =
+        deleting && reason == Reason::Service(FailureKind::Refused) && reason_before != Some(reason);
     let first = |name: GroundName| before.and_then(ground) != Some(name);
     let warning = match ground(after) {
         Some(GroundName::Orphaned) if first(GroundName::Orphaned) => false,
@@ -39,13 +41,16 @@ fn note(before: Option<&VoiceCampaignStatus>, after: &VoiceCampaignStatus) -> Op
         Some(_) => return None,
         None if tried_again => reason != Reason::Service(FailureKind::MayBeAbsent),
         None if reason_before == Some(reason) => return None,
+        // It was no "no such campaign" after all.
+        None if newly_refused => true,
         None if reason == Reason::Suspended && deleting => false,
         None if reason == Reason::Suspended => return None,
         None if reason.needs_a_person() => true,
-        None if [Reason::CampaignNotFound, Reason::StreamSuddenlyEmpty].contains(&reason) => true,
+        None if reason == Reason::CampaignNotFound => true,
         None => return None,
     };
-    let failed = after.deletion.as_deref().filter(|_| tried_again && ground(after).is_none());
+    let failed =
+        after.deletion.as_deref().filter(|_| (tried_again || newly_refused) && ground(after).is_none());
     if let Some(text) = failed.and_then(status::unconfirmed) {
         return Some(Note { warning, reason: reason.as_str(), action: "Delete", text });
     }

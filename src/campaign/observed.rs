@@ -100,8 +100,10 @@ pub struct Looked {
 pub struct StreamListing {
     /// The listing.
     pub listing: Arc<Listing>,
-    /// Whether it is empty although campaigns of the stream were there shortly before.
+    /// Whether it is empty although campaigns that nobody asked to delete should be there.
     pub suddenly_empty: bool,
+    /// Whether it is empty, and whoever read it was never shown a campaign of the stream.
+    pub to_a_stranger: bool,
     /// When the campaign in question was last listed, by this listing or an earlier one.
     pub listed_at: Option<Timestamp>,
 }

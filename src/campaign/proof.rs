@@ -1,16 +1,22 @@
 //! The proof that a campaign is absent. Pure.
 //!
 //! ```text
-//!   DELETE ─▶ "no such campaign?", or 202
+//!   DELETE ─▶ "no such campaign?", or 202; or a few in a row that say nothing (5xx, HTML, no answer)
 //!      └─▶ GET: not returned ─▶ listing: not there ─▶ 10 s ─▶ listing: not there ─▶ ProvenAbsence
-//!            └─ returned ──────────┴─ there ────────────────────┴─ there ─▶ DELETE again, with backoff
+//!            ├─ returned ──────────┴─ there ────────────────────┴─ there ─▶ DELETE again, with backoff
+//!            └─ a few times nothing about the campaign: the same, with a third listing 5 min after the first; before each
+//!               further listing GET is asked once more
 //! ```
+//!
+//! What begins a proof costs no safety, so that a deletion has no dead end; what counts is only what GET and listings say. An
+//! empty listing that is doubted (see [`doubts`]) counts for nothing, however often it is read.
 //!
 //! What is proven so far is in status ([`ProofStatus`]), so that a restart goes on with it; the last step is taken with a
 //! [`Listing`] in hand, which only the code that read it can have.
 
+#![warn(clippy::wildcard_enum_match_arm)]
+
 use jiff::{SignedDuration, Timestamp};
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 use super::observed::{Attempt, Look, StreamListing};
 use super::status;
@@ -18,10 +24,18 @@ use crate::api::{LastAnswer, ListingRecord, ProofStatus, VoiceCampaign};
 use crate::kore::{Failure, FailureKind, Identity, Listing};
 use crate::kube_ext::round_up;
 
-/// How far apart two listings are that prove something together.
+/// How far apart two listings are that prove something together: longer than Kore's reads lag behind its writes, as far as
+/// anybody has seen.
 pub const DISTANCE: SignedDuration = SignedDuration::from_secs(10);
-/// The same, if the stream is empty all of a sudden: an app that has lost a permission may see just that.
+/// How far the third listing is from the first, where GET says nothing. A gateway that is being restarted, or a change of
+/// rights that takes its time, is over by then, and GET says something again.
 pub const LONG_DISTANCE: SignedDuration = SignedDuration::from_mins(5);
+/// How long after a doubted listing the next is read: as slowly as a DELETE is repeated at the most, because a person is
+/// needed first.
+pub const DOUBTED_PACE: SignedDuration = SignedDuration::from_mins(5);
+/// How many answers in a row that say nothing are taken for what the service has to say. One may be lost and the next come;
+/// each costs a call and a backoff of seconds.
+pub const FEW: i32 = 3;
 
 /// A campaign was looked for after a DELETE, and is not there. See the module for what that takes.
 #[derive(Clone, Copy, Debug)]
@@ -30,13 +44,25 @@ pub struct ProvenAbsence(());
 /// What the proof needs next.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Need {
-    /// A GET of the campaign.
-    Get,
+    /// A GET of the campaign that is sent at this time or later.
+    Get {
+        /// That time.
+        not_before: Timestamp,
+    },
     /// A complete listing that is begun at this time or later.
     Listing {
         /// That time.
         not_before: Timestamp,
     },
+}
+
+impl Need {
+    /// When it may be asked for.
+    pub fn not_before(self) -> Timestamp {
+        match self {
+            Self::Get { not_before } | Self::Listing { not_before } => not_before,
+        }
+    }
 }
 
 /// How a proof goes on.
@@ -50,21 +76,65 @@ pub enum Course {
     Proven(ProofStatus, ProvenAbsence),
 }
 
-/// The record of the proof that an attempt calls for, if it does.
-pub fn begun_by(attempt: &Attempt) -> Option<ProofStatus> {
-    let failure = attempt.outcome.as_ref().err()?;
-    matches!(failure.kind, FailureKind::MayBeAbsent | FailureKind::Accepted)
-        .then(|| begin(&attempt.identity, round_up(attempt.ended_at)))
+/// What a DELETE that was not confirmed says of the campaign.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Hint {
+    /// There may be none: it is looked for at once.
+    Gone,
+    /// Nothing: it may be deleted or not. After [`FEW`] in a row it is looked for.
+    None,
+    /// The request was turned away, whatever became of the campaign: the next one may be answered.
+    TurnedAway,
+    /// The service has it.
+    There,
 }
 
-/// A proof of which nothing is known yet, by what is asked for as this identity after this time.
-pub fn begin(identity: &Identity, answered_at: Time) -> ProofStatus {
+/// What a DELETE with this outcome says of the campaign.
+pub fn hint(failure: &Failure) -> Hint {
+    match failure.kind {
+        FailureKind::MayBeAbsent | FailureKind::Accepted => Hint::Gone,
+        FailureKind::Unavailable | FailureKind::Unreadable | FailureKind::ContractViolation => Hint::None,
+        FailureKind::Unreachable if failure.sent => Hint::None,
+        FailureKind::Unreachable | FailureKind::CredentialsRejected | FailureKind::Throttled => {
+            Hint::TurnedAway
+        }
+        FailureKind::Refused => Hint::There,
+    }
+}
+
+/// How many DELETEs in a row say nothing, with this one after so many.
+pub fn unconfirmed(before: i32, failure: &Failure) -> i32 {
+    match hint(failure) {
+        Hint::None => before.saturating_add(1),
+        Hint::TurnedAway => before,
+        Hint::Gone | Hint::There => 0,
+    }
+}
+
+/// The record of the proof that an attempt calls for, if it does; `unconfirmed` DELETEs in a row say nothing, this one
+/// included.
+pub fn begun_by(attempt: &Attempt, unconfirmed: i32) -> Option<ProofStatus> {
+    let failure = attempt.outcome.as_ref().err()?;
+    let begins = match hint(failure) {
+        Hint::Gone => true,
+        Hint::None => unconfirmed >= FEW,
+        Hint::TurnedAway | Hint::There => false,
+    };
+    begins.then(|| begin(&attempt.identity, attempt.ended_at))
+}
+
+/// The record of a proof of which nothing is read yet.
+pub fn begin(identity: &Identity, answered_at: Timestamp) -> ProofStatus {
     ProofStatus {
         identity: identity.as_str().to_owned(),
-        answered_at,
+        answered_at: round_up(answered_at),
         not_returned_at: None,
+        silent_gets: 0,
+        silent_at: None,
         first_listing: None,
         second_listing: None,
+        third_listing: None,
+        doubted_listing: None,
         failures: 0,
         last_failure: None,
     }
@@ -72,20 +142,43 @@ pub fn begin(identity: &Identity, answered_at: Time) -> ProofStatus {
 
 /// Whether the times of a record can be: a clock that was ahead when it was written must not hold the deletion up.
 pub fn is_plausible(proof: &ProofStatus, now: Timestamp) -> bool {
-    let next = match need(proof) {
-        Need::Get => proof.answered_at.0,
-        Need::Listing { not_before } => not_before,
-    };
-    next <= now + LONG_DISTANCE + SignedDuration::from_mins(1)
+    need(proof).not_before() <= now + LONG_DISTANCE.max(DOUBTED_PACE) + SignedDuration::from_mins(1)
+}
+
+/// Whether what is recorded proves the absence.
+pub fn is_complete(proof: &ProofStatus) -> bool {
+    let last = if proof.not_returned_at.is_some() { &proof.second_listing } else { &proof.third_listing };
+    first(proof).is_some() && last.is_some()
 }
 
 /// What is needed next.
 pub fn need(proof: &ProofStatus) -> Need {
-    match (&proof.not_returned_at, &proof.first_listing) {
-        (None, _) => Need::Get,
-        (Some(asked), None) => Need::Listing { not_before: asked.0.max(proof.answered_at.0) },
-        (Some(_), Some(first)) => Need::Listing { not_before: first.ended_at.0 + distance(first) },
+    match (evidence(proof), &proof.doubted_listing) {
+        (Need::Listing { not_before }, Some(doubted)) => {
+            Need::Listing { not_before: not_before.max(doubted.ended_at.0 + DOUBTED_PACE) }
+        }
+        (need, _) => need,
     }
+}
+
+/// The same, whatever is doubted: a listing of others that is not doubted may come earlier, and counts.
+fn evidence(proof: &ProofStatus) -> Need {
+    let answered_at = proof.answered_at.0;
+    let not_before = match (first(proof), &proof.second_listing) {
+        (None, _) => answered_at,
+        (Some(first), None) => first.ended_at.0 + DISTANCE,
+        (Some(first), Some(_)) => first.ended_at.0 + LONG_DISTANCE,
+    };
+    match (&proof.not_returned_at, &proof.silent_at) {
+        (Some(asked), _) => Need::Listing { not_before: not_before.max(asked.0) },
+        (None, Some(asked)) if asked.0 >= not_before => Need::Listing { not_before: asked.0 },
+        (None, _) => Need::Get { not_before },
+    }
+}
+
+/// The first listing. One that an earlier version of the operator took although it doubted it is none.
+fn first(proof: &ProofStatus) -> Option<&ListingRecord> {
+    proof.first_listing.as_ref().filter(|first| !first.suddenly_empty)
 }
 
 /// Takes in what was read since the record was written.
@@ -103,12 +196,12 @@ pub fn follow(
     if let Some(read) = listing.filter(|read| shows(object, read) && read.listing.begun_at() > since) {
         return Course::Seen(read.listing.begun_at());
     }
-    match (need(proof), look, listing) {
-        (Need::Get, Some(look), _) => after_look(proof, look),
+    match (evidence(proof), look, listing) {
+        (Need::Get { .. }, Some(look), _) => after_look(proof, look),
         (Need::Listing { not_before }, _, Some(read)) if counts(object, proof, read, not_before) => {
-            after_listing(proof, read)
+            after_listing(object, proof, read)
         }
-        (Need::Get | Need::Listing { .. }, ..) => Course::Open(proof.clone()),
+        (Need::Get { .. } | Need::Listing { .. }, ..) => Course::Open(proof.clone()),
     }
 }
 
@@ -118,19 +211,34 @@ pub fn failed(proof: &ProofStatus, failures: i32, last: LastAnswer) -> ProofStat
 }
 
 fn after_look(proof: &ProofStatus, look: &Look) -> Course {
-    match &look.outcome {
-        Ok(_) => Course::Seen(look.asked_at),
-        Err(Failure { kind: FailureKind::MayBeAbsent, .. }) if look.asked_as(&proof.identity) => {
-            Course::Open(ProofStatus {
-                not_returned_at: Some(round_up(look.asked_at)),
-                failures: 0,
-                last_failure: None,
-                ..proof.clone()
-            })
-        }
-        Err(failure) => {
-            Course::Open(failed(proof, proof.failures.saturating_add(1), status::summary_of(failure)))
-        }
+    let failure = match &look.outcome {
+        Ok(_) => return Course::Seen(look.asked_at),
+        Err(failure) => failure,
+    };
+    let asked_at = Some(round_up(look.asked_at));
+    let read = ProofStatus { failures: 0, last_failure: None, ..proof.clone() };
+    if failure.kind == FailureKind::MayBeAbsent && look.asked_as(&proof.identity) {
+        return Course::Open(ProofStatus { not_returned_at: asked_at, second_listing: None, ..read });
+    }
+    let silent_gets = proof.silent_gets.saturating_add(i32::from(says_nothing(failure.kind)));
+    if says_nothing(failure.kind) && silent_gets >= FEW {
+        return Course::Open(ProofStatus { silent_gets, silent_at: asked_at, ..read });
+    }
+    let proof = ProofStatus { silent_gets, ..proof.clone() };
+    Course::Open(failed(&proof, proof.failures.saturating_add(1), status::summary_of(failure)))
+}
+
+/// Whether a GET with this outcome says nothing about the campaign, and may do so for ever.
+fn says_nothing(kind: FailureKind) -> bool {
+    match kind {
+        FailureKind::Accepted
+        | FailureKind::Refused
+        | FailureKind::Unavailable
+        | FailureKind::Unreachable
+        | FailureKind::Unreadable
+        | FailureKind::ContractViolation => true,
+        // An app that has lost its rights is shown empty listings, too. And whoever is asked to come later is told something then.
+        FailureKind::MayBeAbsent | FailureKind::CredentialsRejected | FailureKind::Throttled => false,
     }
 }
 
@@ -149,16 +257,33 @@ fn counts(object: &VoiceCampaign, proof: &ProofStatus, read: &StreamListing, not
         && !shows(object, read)
 }
 
-fn after_listing(proof: &ProofStatus, read: &StreamListing) -> Course {
-    let StreamListing { listing, suddenly_empty, .. } = read;
-    let record = record(listing, *suddenly_empty);
+/// Whether it does not follow from an empty listing that the campaign is not there: campaigns that nobody asked to delete are
+/// missing with it; or another app saw it than the one that read the listing, which was never shown a campaign of the stream.
+pub fn doubts(object: &VoiceCampaign, read: &StreamListing) -> bool {
+    let seen_as = object.status.as_ref().and_then(|status| status.seen_as.as_deref());
+    let seen_by_another = seen_as.is_some_and(|seen_as| seen_as != read.listing.identity().as_str());
+    read.listing.is_empty() && (read.suddenly_empty || read.to_a_stranger && seen_by_another)
+}
+
+fn after_listing(object: &VoiceCampaign, proof: &ProofStatus, read: &StreamListing) -> Course {
+    let doubted = doubts(object, read);
+    let record = record(&read.listing, doubted);
     let proof = ProofStatus { failures: 0, last_failure: None, ..proof.clone() };
-    match &proof.first_listing {
-        // Two that are alike: both of a stream with campaigns, or both suddenly empty, and far apart then.
-        Some(first) if first.suddenly_empty == record.suddenly_empty => {
+    if doubted {
+        return Course::Open(ProofStatus { doubted_listing: Some(record), ..proof });
+    }
+    let proof = ProofStatus { doubted_listing: None, ..proof };
+    match (first(&proof), &proof.second_listing, &proof.not_returned_at) {
+        (None, ..) => {
+            Course::Open(ProofStatus { first_listing: Some(record), second_listing: None, ..proof })
+        }
+        (Some(_), _, Some(_)) => {
             Course::Proven(ProofStatus { second_listing: Some(record), ..proof }, ProvenAbsence(()))
         }
-        Some(_) | None => Course::Open(ProofStatus { first_listing: Some(record), ..proof }),
+        (Some(_), None, None) => Course::Open(ProofStatus { second_listing: Some(record), ..proof }),
+        (Some(_), Some(_), None) => {
+            Course::Proven(ProofStatus { third_listing: Some(record), ..proof }, ProvenAbsence(()))
+        }
     }
 }
 
@@ -167,10 +292,6 @@ fn record(listing: &Listing, suddenly_empty: bool) -> ListingRecord {
         begun_at: round_up(listing.begun_at()),
         ended_at: round_up(listing.ended_at()),
         campaigns: i64::try_from(listing.len()).unwrap_or(i64::MAX),
-        suddenly_empty: suddenly_empty && listing.is_empty(),
+        suddenly_empty,
     }
-}
-
-fn distance(first: &ListingRecord) -> SignedDuration {
-    if first.suddenly_empty { LONG_DISTANCE } else { DISTANCE }
 }

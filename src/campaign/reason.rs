@@ -35,7 +35,7 @@ pub enum Reason {
     AccountUnavailable,
     /// Another VoiceCampaign names the same campaign, and is to keep it.
     CampaignShared,
-    /// The listing of the stream is empty, although campaigns of it were there shortly before.
+    /// The listing of the stream is empty, and it is doubted that its campaigns are gone.
     StreamSuddenlyEmpty,
     /// The pages of a listing do not add up.
     ListingIncomplete,
@@ -126,6 +126,7 @@ impl Reason {
             | Self::AccountChanged
             | Self::CredentialsMissing
             | Self::CampaignShared
+            | Self::StreamSuddenlyEmpty
             | Self::Service(FailureKind::CredentialsRejected) => true,
             Self::CampaignFound
             | Self::CampaignNotFound
@@ -133,7 +134,6 @@ impl Reason {
             | Self::Deleting
             | Self::WaitingForQuota
             | Self::AccountUnavailable
-            | Self::StreamSuddenlyEmpty
             | Self::ListingIncomplete
             | Self::Deleted
             | Self::Absent

@@ -12,10 +12,13 @@ use super::ground::{Ground, recorded_deletion};
 use super::observed::{ListingTrouble, OtherClaim, Sighting};
 use super::reason::Reason;
 use crate::api::{
-    DeletionPolicy, DeletionStatus, GroundName, LastAnswer, ProofStatus, VoiceCampaign, VoiceCampaignStatus,
+    DeletionPolicy, DeletionStatus, GroundName, LastAnswer, ListingRecord, ProofStatus, VoiceCampaign,
+    VoiceCampaignStatus,
 };
 use crate::connection::{Connection, Problem};
-use crate::kore::{AnswerSummary, Campaign, ConfirmedDeletion, Failure, FailureKind, speaks_of_rights};
+use crate::kore::{
+    AnswerSummary, Campaign, ConfirmedDeletion, Failure, FailureKind, Identity, speaks_of_rights,
+};
 use crate::kube_ext::{AllMayGo, round_down};
 
 /// What there is to say about an object.
@@ -103,9 +106,44 @@ pub fn of(
         conditions,
         campaign: campaign.cloned().map(Box::new).or(stored.campaign),
         account: stored.account,
+        seen_as: stored.seen_as,
+        not_listed_since: not_listed_since(object, situation, now),
         last_handled_refresh_at: stored.last_handled_refresh_at,
         deletion: deletion.map(Box::new),
     }
+}
+
+/// Since when listings have others of the stream, and not the campaign. A GET alone, or an empty listing, changes nothing.
+fn not_listed_since(object: &VoiceCampaign, situation: Situation<'_>, now: Timestamp) -> Option<Time> {
+    let stored = object.status.as_ref();
+    let since = stored.and_then(|status| status.not_listed_since.clone());
+    match situation {
+        Situation::Seen(Sighting::Found(_)) => None,
+        Situation::Seen(Sighting::NotListed) if stored.is_some_and(|status| status.campaign.is_some()) => {
+            since.or_else(|| Some(round_down(now)))
+        }
+        Situation::Seen(
+            Sighting::NotListed | Sighting::NotReturned(_) | Sighting::SuddenlyEmpty | Sighting::Failed(_),
+        )
+        | Situation::Pending
+        | Situation::Unchanged
+        | Situation::Suspended
+        | Situation::Misconfigured(_)
+        | Situation::InFlight
+        | Situation::BetweenAttempts { .. }
+        | Situation::Proving
+        | Situation::HeldFor(_)
+        | Situation::WaitingForQuota { .. }
+        | Situation::AccountInTrouble { .. }
+        | Situation::CredentialsRefused { .. }
+        | Situation::LetGo(_) => since,
+    }
+}
+
+/// The status of an object whose campaign this one was shown.
+pub fn seen_by(mut status: VoiceCampaignStatus, identity: &Identity) -> VoiceCampaignStatus {
+    status.seen_as = Some(identity.as_str().to_owned());
+    status
 }
 
 /// The status with what is to be said of others that name the same campaign.
@@ -209,6 +247,7 @@ pub fn new_deletion(object: &VoiceCampaign) -> DeletionStatus {
         held_since: None,
         last_answer: None,
         may_have_taken_effect_at: None,
+        unconfirmed_in_a_row: 0,
         seen_at: None,
         proof: None,
         confirmed_at: None,
@@ -294,8 +333,9 @@ fn describe(
         Situation::Seen(Sighting::SuddenlyEmpty) => (
             "False",
             Reason::StreamSuddenlyEmpty,
-            "Kore's listing of the stream is empty all of a sudden, although campaigns of it were there within the last \
-             hour. Were they deleted elsewhere, or has the JWT app lost its scope or its access to the stream?"
+            "Kore's listing of the stream is empty, although the campaign was there and nobody asked to delete it. An app that \
+             has lost its access is shown just that: give the JWT app its scope and its access to the stream back. If the \
+             campaign was deleted elsewhere, delete this resource, too."
                 .to_owned(),
         ),
         Situation::Seen(Sighting::Failed(failure)) => {
@@ -324,7 +364,7 @@ fn describe(
             ("False", Reason::Deleting, format!("The DELETE (attempt {number}) is on its way to Kore, or waits for a connection of the account."))
         }
         Situation::BetweenAttempts { until } => between_attempts(deletion, until),
-        Situation::Proving => being_proven(deletion),
+        Situation::Proving => being_proven(object, deletion),
         Situation::HeldFor(other) => (
             "False",
             Reason::CampaignShared,
@@ -365,12 +405,15 @@ fn describe(
             GroundName::Deleted => {
                 ("False", Reason::Deleted, "Kore has confirmed that the campaign is deleted.".to_owned())
             }
-            GroundName::Absent => (
-                "False",
-                Reason::Absent,
-                "Kore has no such campaign: it does not return it, and two complete listings of the stream do not have it."
-                    .to_owned(),
-            ),
+            GroundName::Absent => {
+                let proof = deletion.and_then(|deletion| deletion.proof.as_ref());
+                let how = if proof.is_some_and(|proof| proof.not_returned_at.is_none()) {
+                    "three complete listings of the stream, over 5 minutes, do not have it, and a GET says nothing about it"
+                } else {
+                    "it does not return it, and two complete listings of the stream do not have it"
+                };
+                ("False", Reason::Absent, format!("Kore has no such campaign: {how}."))
+            }
             GroundName::Orphaned => {
                 let why = match spec.deletion_policy {
                     DeletionPolicy::Orphan => "spec.deletionPolicy is Orphan",
@@ -461,7 +504,20 @@ pub fn unconfirmed(deletion: &DeletionStatus) -> Option<String> {
     let answer = deletion.last_answer.as_ref()?;
     let Some(Reason::Service(kind)) = Reason::parse(&answer.reason) else { return None };
     let said = in_words(answer.http_status, &answer.message);
-    Some(format!("The deletion is not confirmed: {}{said}.", advice(kind, Call::Delete, answer)))
+    let advice = if is_refused(deletion) { REFUSES } else { advice(kind, Call::Delete, answer) };
+    Some(format!("The deletion is not confirmed: {advice}{said}."))
+}
+
+/// What is said of an answer that might have meant "no such campaign", and did not.
+const REFUSES: &str = "Kore refuses to delete the campaign: ";
+
+/// Whether Kore has shown the campaign after an answer to the last DELETE that might have meant that there is none: then it was a
+/// refusal. Only a sighting ends the proof that such an answer begins.
+fn is_refused(deletion: &DeletionStatus) -> bool {
+    let answered = deletion.last_answer.as_ref().and_then(|answer| Reason::parse(&answer.reason));
+    answered == Some(Reason::Service(FailureKind::MayBeAbsent))
+        && deletion.proof.is_none()
+        && deletion.seen_at >= deletion.last_attempt_at
 }
 
 fn between_attempts(deletion: Option<&DeletionStatus>, until: Timestamp) -> (&'static str, Reason, String) {
@@ -473,37 +529,41 @@ fn between_attempts(deletion: Option<&DeletionStatus>, until: Timestamp) -> (&'s
     };
     let attempt = deletion.attempts;
     let said = in_words(answer.http_status, &answer.message);
-    let seen = deletion.seen_at.as_ref().filter(|seen| Some(*seen) > deletion.last_attempt_at.as_ref());
+    let seen = deletion.seen_at.as_ref().filter(|seen| Some(*seen) >= deletion.last_attempt_at.as_ref());
     let seen = seen.map(|seen| format!(" At {:.0} Kore still had the campaign.", seen.0)).unwrap_or_default();
+    let (kind, advice) = if is_refused(deletion) {
+        (FailureKind::Refused, REFUSES)
+    } else {
+        (kind, advice(kind, Call::Delete, answer))
+    };
     let message = format!(
-        "The deletion is not confirmed. Attempt {attempt}: {}{said}.{seen} Kore is asked again at {until:.0}.",
-        advice(kind, Call::Delete, answer)
+        "The deletion is not confirmed. Attempt {attempt}: {advice}{said}.{seen} Kore is asked again at {until:.0}."
     );
     ("False", Reason::Service(kind), message)
 }
 
 /// The reason of a deletion whose campaign seems to be absent.
-pub fn proving(proof: &ProofStatus, answer: Option<&LastAnswer>) -> Reason {
-    let accepted = Reason::Service(FailureKind::Accepted);
-    let answered = answer.and_then(|answer| Reason::parse(&answer.reason));
-    match (&proof.last_failure, &proof.first_listing) {
-        (Some(failure), _) => {
-            Reason::parse(&failure.reason).unwrap_or(Reason::Service(FailureKind::MayBeAbsent))
-        }
-        (None, Some(first)) if first.suddenly_empty => Reason::StreamSuddenlyEmpty,
-        (None, None) if proof.not_returned_at.is_none() && answered == Some(accepted) => accepted,
-        (None, Some(_) | None) => Reason::Service(FailureKind::MayBeAbsent),
+pub fn proving(deletion: &DeletionStatus, proof: &ProofStatus) -> Reason {
+    let awaited = Reason::Service(FailureKind::MayBeAbsent);
+    let answered = deletion.last_answer.as_ref().and_then(|answer| Reason::parse(&answer.reason));
+    let read = proof.not_returned_at.is_some() || proof.silent_at.is_some();
+    match (&proof.last_failure, &proof.doubted_listing, answered) {
+        (Some(failure), ..) => Reason::parse(&failure.reason).unwrap_or(awaited),
+        (None, Some(_), _) => Reason::StreamSuddenlyEmpty,
+        // Nothing is known yet but the answer to the DELETE.
+        (None, None, Some(answered @ Reason::Service(_))) if !read => answered,
+        (None, None, _) => awaited,
     }
 }
 
-fn being_proven(deletion: Option<&DeletionStatus>) -> (&'static str, Reason, String) {
+fn being_proven(object: &VoiceCampaign, deletion: Option<&DeletionStatus>) -> (&'static str, Reason, String) {
     let unknown = ("False", Reason::Pending, "Kore has not been asked yet.".to_owned());
     let Some((deletion, proof)) = deletion.and_then(|deletion| Some((deletion, deletion.proof.as_ref()?)))
     else {
         return unknown;
     };
     let answer = deletion.last_answer.as_ref();
-    let reason = proving(proof, answer);
+    let reason = proving(deletion, proof);
     let attempt = deletion.attempts;
     let said = answer.map(|answer| in_words(answer.http_status, &answer.message)).unwrap_or_default();
     let answered = match answer.and_then(|answer| Some((answer, Reason::parse(&answer.reason)?))) {
@@ -515,19 +575,16 @@ fn being_proven(deletion: Option<&DeletionStatus>) -> (&'static str, Reason, Str
     let at = |deletion: &DeletionStatus| {
         deletion.next_attempt_at.as_ref().map_or_else(|| "now".to_owned(), |next| format!("at {:.0}", next.0))
     };
-    let state = match (&proof.not_returned_at, &proof.first_listing) {
-        (None, _) => format!("Whether Kore still returns the campaign is asked {}.", at(deletion)),
-        (Some(asked), None) => format!(
+    let state = match (&proof.doubted_listing, &proof.not_returned_at, &proof.first_listing) {
+        (Some(doubted), ..) => in_doubt(object, proof, doubted, &at(deletion)),
+        (None, None, _) if proof.silent_at.is_some() => without_a_get(proof, &at(deletion)),
+        (None, None, _) => format!("Whether Kore still returns the campaign is asked {}.", at(deletion)),
+        (None, Some(asked), None) => format!(
             "Asked for it at {:.0}, Kore did not return it; now two complete listings of the stream have to miss it, the \
              first of them within a minute.",
             asked.0
         ),
-        (Some(_), Some(first)) if first.suddenly_empty => format!(
-            "At {:.0} Kore listed no campaign of the stream at all, although some were there within the last hour; the app \
-             may have lost its access. Another listing is read in 5 minutes, and counts if it says the same.",
-            first.begun_at.0
-        ),
-        (Some(_), Some(first)) => format!(
+        (None, Some(_), Some(first)) => format!(
             "Kore does not return it, and a complete listing of the stream at {:.0} ({} campaigns) does not have it; a \
              second one, 10 s or more later, has to say the same.",
             first.begun_at.0, first.campaigns
@@ -544,6 +601,32 @@ fn being_proven(deletion: Option<&DeletionStatus>) -> (&'static str, Reason, Str
         )
     });
     ("False", reason, format!("{answered} {state}{}", failed.unwrap_or_default()))
+}
+
+/// Why an empty listing is not believed, and what to do.
+fn in_doubt(object: &VoiceCampaign, proof: &ProofStatus, doubted: &ListingRecord, again: &str) -> String {
+    let seen_as = object.status.as_ref().and_then(|status| status.seen_as.as_ref());
+    let why = if seen_as.is_some_and(|seen_as| *seen_as != proof.identity) {
+        "and the campaign was seen as another app: client ID or iid have changed since"
+    } else {
+        "although campaigns that nobody asked to delete should be there"
+    };
+    format!(
+        "At {:.0} Kore listed no campaign of the stream at all, {why}. An app without access is shown just that, so it proves \
+         nothing, however often it is read. Give the JWT app its scope and its access to the stream back; or, if the campaigns \
+         are really gone, set spec.deletionPolicy to Orphan. The next listing is read {again}.",
+        doubted.begun_at.0
+    )
+}
+
+/// How far a proof has come that has no answer to a GET.
+fn without_a_get(proof: &ProofStatus, again: &str) -> String {
+    let listings = [&proof.first_listing, &proof.second_listing].into_iter().flatten().count();
+    format!(
+        "Asked for it {} times, Kore says nothing about the campaign. So three complete listings of the stream have to miss it, \
+         the third at least 5 minutes after the first; {listings} did. Kore is asked again {again}, by a GET first.",
+        proof.silent_gets
+    )
 }
 
 /// What was asked of Kore.

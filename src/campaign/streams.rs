@@ -13,6 +13,7 @@ use kube::runtime::reflector::ObjectRef;
 
 use super::context::Watched;
 use super::decide::Urgency;
+use super::emptiness::Doubt;
 use super::even_clock::EvenClock;
 use super::observed::{ListingTrouble, StreamListing};
 use super::proof;
@@ -197,13 +198,13 @@ impl Streams {
         }
     }
 
-    /// A page was read. `suddenly_empty` says of a listing whether it is empty of a sudden.
+    /// A page was read. `judge` says what there is to doubt of a listing, and remembers what it shows.
     pub fn read(
         &self,
         key: &StreamKey,
         result: Result<Progress, Failure>,
         charge: Charge,
-        suddenly_empty: impl FnOnce(&Listing) -> bool,
+        judge: impl FnOnce(&Arc<Listing>) -> Doubt,
     ) {
         let now = Timestamp::now();
         let mut known = self.known();
@@ -219,12 +220,13 @@ impl Streams {
             }
             Ok(Progress::Done(listing)) => {
                 let complete = listing.is_complete();
-                let suddenly_empty = listing.is_empty() && suddenly_empty(&listing);
+                let listing = Arc::new(listing);
+                let Doubt { suddenly_empty, to_a_stranger } = judge(&listing);
                 let begun_at = listing.begun_at();
                 stream.listed.retain(|_, at| *at + REMEMBERED > now);
                 stream.listed.extend(listing.ids().map(|id| (id.to_owned(), begun_at)));
                 stream.newest =
-                    Some(StreamListing { listing: Arc::new(listing), suddenly_empty, listed_at: None });
+                    Some(StreamListing { listing, suddenly_empty, to_a_stranger, listed_at: None });
                 if complete {
                     stream.trouble = None;
                     // Those who joined too late for it begin the next.
@@ -306,11 +308,12 @@ impl Stream {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::kore::{Account, Algorithm, Credentials, TokenSettings};
+    use crate::kore::{Algorithm, Credentials, TokenSettings};
 
     fn target() -> Target {
         Target {
-            account: Account { host: "https://h".into(), account_id: "a".into() },
+            account: Account::new("https://h", "a"),
+            address: "https://h".into(),
             iid: None,
             timeout: Duration::from_secs(10),
             token: TokenSettings {

@@ -158,6 +158,7 @@ async fn look(cached: &KoreConnection, context: &Context) -> Result<Action, Call
         campaigns,
         held: held.as_deref(),
         secrets_in_use: &stored.secrets_in_use,
+        streams: context.connections.streams_of(&connection),
     };
     let status = status::of(&connection, &known, Timestamp::now());
     if connection.status.as_ref() != Some(&status) {

@@ -1,8 +1,10 @@
-use std::collections::HashMap;
-use std::sync::{Arc, PoisonError};
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Secret;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::ResourceExt;
 use kube::core::DeserializeGuard;
 use kube::runtime::reflector::{ObjectRef, Store};
@@ -13,13 +15,16 @@ use super::{
     AllowedHosts, Connection, ConnectionKey, Keeper, Problem, Renames, UsableConnection, Verdict, Watched,
     status,
 };
-use crate::api::{JwtAlgorithm, KoreConnection, KoreConnectionSpec};
+use crate::api::{JwtAlgorithm, KoreConnection, KoreConnectionSpec, StreamStatus};
 use crate::kore::{Account, Algorithm, Credentials, Target, TokenSettings};
-use crate::kube_ext::{CallError, Kube, Selected, Wake};
+use crate::kube_ext::{CallError, Kube, Selected, Wake, round_down};
 
 /// How long credentials are kept: long enough that a thousand deletions at once read the Secret once, short enough
 /// that a rotation is followed at the next attempt.
 const CREDENTIALS_LIFE: Duration = Duration::from_secs(5);
+
+/// As many streams are in the status of a connection at most: some 100 kB of the 1.5 MB that etcd takes.
+const MOST_STREAMS: usize = 1000;
 
 /// Looks up connections and their credentials.
 pub struct Connections {
@@ -31,6 +36,8 @@ pub struct Connections {
     allowed: AllowedHosts,
     verdicts: std::sync::Mutex<HashMap<ConnectionKey, (Verdict, String)>>,
     credentials: Mutex<HashMap<SecretKey, Arc<Mutex<Cached>>>>,
+    /// By connection and stream, what the status of the connection is to say of the stream, and may not yet.
+    others: std::sync::Mutex<HashMap<ConnectionKey, BTreeMap<String, Option<Time>>>>,
 }
 
 /// What can be expected of a connection, without a look at its Secret.
@@ -67,6 +74,7 @@ impl Connections {
             wake,
             verdicts: std::sync::Mutex::default(),
             credentials: Mutex::default(),
+            others: std::sync::Mutex::default(),
         }
     }
 
@@ -200,6 +208,66 @@ impl Connections {
         verdicts.get(&key).filter(|(_, of)| of == secret).map(|(verdict, _)| verdict.clone())
     }
 
+    /// A listing of a stream that was read over a connection has campaigns; among them others than VoiceCampaigns name, or none. It
+    /// is written when that changes, so that it outlives this process.
+    pub fn note_others(
+        &self,
+        (namespace, name): (&str, &str),
+        account: &Account,
+        stream_id: &str,
+        others: bool,
+    ) {
+        for connection in self.of_account(account) {
+            let key = (connection.namespace().unwrap_or_default(), connection.name_any());
+            let known = self.streams_of(&connection).iter().any(|stream| stream.stream_id == stream_id);
+            let reader = key.0 == namespace && key.1 == name;
+            // What another connection has seen holds until a listing shows that it is so no more.
+            if known != others && (reader || !others) {
+                let since = others.then(|| round_down(Timestamp::now()));
+                self.others().entry(key.clone()).or_default().insert(stream_id.to_owned(), since);
+                self.wake(&key.0, &key.1);
+            }
+        }
+    }
+
+    /// Whether the last listing of a stream that had campaigns had others than VoiceCampaigns name, over whatever connection of the
+    /// account.
+    pub fn others_were_seen(&self, account: &Account, stream_id: &str) -> bool {
+        let mut connections = self.of_account(account);
+        connections
+            .any(|connection| self.streams_of(&connection).iter().any(|stream| stream.stream_id == stream_id))
+    }
+
+    /// What the status of a connection is to say of its streams: those that it says, but for what was seen since.
+    pub fn streams_of(&self, connection: &KoreConnection) -> Vec<StreamStatus> {
+        let key = (connection.namespace().unwrap_or_default(), connection.name_any());
+        let mut streams = connection.status.as_ref().map(|status| status.streams.clone()).unwrap_or_default();
+        for (stream_id, since) in self.others().get(&key).into_iter().flatten() {
+            let known = streams.iter().any(|stream| stream.stream_id == *stream_id);
+            match since {
+                None => streams.retain(|stream| stream.stream_id != *stream_id),
+                Some(_) if known => {}
+                Some(since) => {
+                    streams.push(StreamStatus { stream_id: stream_id.clone(), others_seen_at: since.clone() })
+                }
+            }
+        }
+        // The oldest go.
+        let too_many = streams.len().saturating_sub(MOST_STREAMS);
+        streams.drain(..too_many);
+        streams
+    }
+
+    fn of_account(&self, of: &Account) -> impl Iterator<Item = KoreConnection> {
+        let connections = self.stores.iter().flat_map(Store::state);
+        let readable = connections.filter_map(|connection| connection.0.as_ref().ok().cloned());
+        readable.filter(move |connection| account(&connection.spec) == *of)
+    }
+
+    fn others(&self) -> MutexGuard<'_, HashMap<ConnectionKey, BTreeMap<String, Option<Time>>>> {
+        self.others.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Has a connection looked at.
     pub fn wake(&self, namespace: &str, name: &str) {
         self.wake.wake(ObjectRef::new(name).within(namespace));
@@ -208,6 +276,7 @@ impl Connections {
     /// A connection is gone, or is another one now.
     pub fn unheard(&self, namespace: &str, name: &str) {
         let key = (namespace.to_owned(), name.to_owned());
+        self.others().remove(&key);
         self.verdicts.lock().unwrap_or_else(PoisonError::into_inner).remove(&key);
     }
 

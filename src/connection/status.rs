@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 
 use super::Problem;
-use crate::api::{KoreConnection, KoreConnectionStatus};
+use crate::api::{KoreConnection, KoreConnectionStatus, StreamStatus};
 use crate::kube_ext::round_down;
 
 /// Why a connection is ready or not. docs/koreconnection.md explains each.
@@ -77,6 +77,8 @@ pub struct Known<'a> {
     pub held: Option<&'a str>,
     /// The Secrets that carry our finalizer for it.
     pub secrets_in_use: &'a [String],
+    /// The streams that have campaigns which no VoiceCampaign names.
+    pub streams: Vec<StreamStatus>,
 }
 
 /// The status of a connection of which this is known.
@@ -104,6 +106,7 @@ pub fn of(connection: &KoreConnection, known: &Known<'_>, now: Timestamp) -> Kor
         conditions: [Some(condition("Ready", ready)), phase].into_iter().flatten().collect(),
         campaigns: i32::try_from(known.campaigns).unwrap_or(i32::MAX),
         secrets_in_use: known.secrets_in_use.to_vec(),
+        streams: known.streams.clone(),
     }
 }
 
@@ -213,7 +216,15 @@ mod tests {
         .unwrap();
         let message = |verdict: &Verdict, encoded: &[&'static str]| {
             let (problem, verdict) = (None, Some(verdict));
-            let known = Known { problem, encoded, verdict, campaigns: 1, held: None, secrets_in_use: &[] };
+            let known = Known {
+                problem,
+                encoded,
+                verdict,
+                campaigns: 1,
+                held: None,
+                secrets_in_use: &[],
+                streams: Vec::new(),
+            };
             of(&connection, &known, Timestamp::UNIX_EPOCH).conditions[0].message.clone()
         };
         let refused = Verdict::Refused("HTTP 401".to_owned());

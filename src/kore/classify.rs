@@ -429,7 +429,7 @@ mod tests {
         assert_eq!(kind(400, "Bad Request"), Err(Unreadable));
     }
 
-    /// A success that names no campaign is accepted, and confirms nothing; to a read it says nothing. One that names
+    /// R23: a success that names no campaign is accepted, and confirms nothing; to a read it says nothing. One that names
     /// another contradicts.
     #[test]
     fn a_success_that_names_no_campaign_is_accepted() {
@@ -462,7 +462,7 @@ mod tests {
         assert_eq!(single(&raw(200, other), "cd-1").unwrap_err().kind, ContractViolation);
     }
 
-    /// What says nothing about the campaign is no "not there" of a GET, nor an "accepted".
+    /// R24: what says nothing about the campaign is no "not there" of a GET, nor an "accepted".
     #[test]
     fn a_read_that_says_nothing_is_unreadable() {
         for (status, body) in [(404, "<html>not found</html>"), (404, "Not Found"), (202, OK), (200, "null")]
@@ -476,7 +476,7 @@ mod tests {
         );
     }
 
-    /// Kore's first page on deletions showed `{"status":"Deleted",…}`.
+    /// R24: kore's first page on deletions showed `{"status":"Deleted",…}`.
     #[test]
     fn a_campaign_that_is_returned_as_deleted_is_not_there() {
         let first_version =
@@ -508,7 +508,7 @@ mod tests {
         assert_eq!(kind(200, &OK.replace(r#""cd-1""#, r#""x","id":"y""#)), Err(ContractViolation));
     }
 
-    /// delete-users documents it as 400; whatever the status, and wherever in the body it stands.
+    /// R25: delete-users documents it as 400; whatever the status, and wherever in the body it stands.
     #[test]
     fn a_missing_right_is_no_absence() {
         let documented = r#"{"errors":[{"msg":"Unauthorized to perform this activity","code":400}]}"#;
@@ -575,7 +575,7 @@ mod tests {
         assert_eq!(listing(&oversized(503)).unwrap_err().kind, Unavailable);
     }
 
-    /// A listing has to say that it is one.
+    /// R27: a listing has to say that it is one.
     #[test]
     fn what_is_no_listing_is_not_taken_for_an_empty_one() {
         for body in [

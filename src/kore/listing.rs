@@ -351,7 +351,7 @@ mod tests {
         assert_eq!(asked.len(), 2500);
     }
 
-    /// It always gives the first page, or always says that there is more: that ends, and proves nothing.
+    /// R26: it always gives the first page, or always says that there is more: that ends, and proves nothing.
     #[test]
     fn a_service_that_repeats_itself_is_no_complete_listing() {
         let (repeats, asked) = read_all(45, |_| rows_of(45, 0, 20));
@@ -386,7 +386,7 @@ mod tests {
         assert_eq!(asked.last().unwrap(), &PageRequest { page: 1, skip: 0, limit: 1 });
     }
 
-    /// An empty stream need not be described; but what is said of it must not contradict.
+    /// R27: an empty stream need not be described; but what is said of it must not contradict.
     #[test]
     fn an_empty_listing_needs_no_total() {
         for data in [
@@ -418,7 +418,7 @@ mod tests {
         assert!(!read(&[first, answered(&json!({"results": []}))]).is_complete());
     }
 
-    /// Kore's first page on deletions showed the state `Deleted`. Such a row counts, and is no campaign.
+    /// R24: kore's first page on deletions showed the state `Deleted`. Such a row counts, and is no campaign.
     #[test]
     fn a_row_that_is_deleted_is_no_campaign() {
         for state in ["Deleted", "deleted", "DELETED"] {
@@ -434,7 +434,7 @@ mod tests {
         assert_eq!(read(&[answered(&json!({"results": state, "totalResults": 1}))]).len(), 1);
     }
 
-    /// The documents disagree whether it is `_id` or `id`.
+    /// R27: the documents disagree whether it is `_id` or `id`.
     #[test]
     fn a_row_with_two_ids_is_found_under_both_and_counted_once() {
         let rows = json!([{"_id": "row-1", "id": "cd-1"}, {"_id": "cd-2", "id": "row-2"}, {"_id": "same", "id": "same"}]);
@@ -447,7 +447,7 @@ mod tests {
     }
 
     proptest! {
-        /// However the service cuts so many rows into pages, they are read whole.
+        /// R26: however the service cuts so many rows into pages, they are read whole.
         #[test]
         fn rows_in_pages_of_any_sizes_are_read_whole(
             rows in 0_usize..200,

@@ -130,7 +130,7 @@ fn plain(text: &str) -> String {
 mod tests {
     use super::*;
 
-    /// The documented words, and those of others, as sentences and as codes.
+    /// R25: the documented words, and those of others, as sentences and as codes.
     #[test]
     fn a_missing_right_is_told_from_the_rest() {
         for text in [

@@ -394,7 +394,7 @@ mod tests {
         assert_eq!(envelope.ids, ["cd-1"]);
     }
 
-    /// Half a pair of surrogates in one description must not hide the campaigns of a whole page.
+    /// R27: half a pair of surrogates in one description must not hide the campaigns of a whole page.
     #[test]
     fn half_a_surrogate_pair_is_replaced() {
         for (escaped, read) in [

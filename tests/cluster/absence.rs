@@ -6,6 +6,7 @@ use futures::StreamExt;
 use kore_simulator::{Behaviour, DeletionMode, Entry, Fault, Operation, Outcome, When};
 use kube::runtime::{WatchStreamExt, watcher};
 use serde_json::{Value, json};
+use testbed::wait;
 use voicecampaign_operator::api::{DeletionStatus, GroundName, VoiceCampaign};
 
 use crate::support::*;
@@ -144,10 +145,13 @@ async fn an_outage_in_the_middle_of_a_proof_is_told_once() {
     let _operator = world.operator();
     world.apply(&world.campaign("ghost", &json!({})));
     world.wait_for_reason("ghost", "CampaignNotFound");
-    world.kore.add_fault(Fault {
-        operation: Some(Operation::Get),
-        ..Fault::answer_delete(None, 503, r#"{"message":"maintenance"}"#)
-    });
+    // Listings, too: while those work, the account is in no trouble.
+    for operation in [Operation::Get, Operation::List] {
+        world.kore.add_fault(Fault {
+            operation: Some(operation),
+            ..Fault::answer_delete(None, 503, r#"{"message":"maintenance"}"#)
+        });
+    }
     world.delete("ghost");
     world.wait_for_reason("ghost", "AccountUnavailable");
     let before = world.status_writes();
@@ -182,25 +186,136 @@ async fn a_gateway_that_answers_404_to_everything_proves_nothing() {
     }
 }
 
-/// R10: the app loses its access and is shown an empty stream. That is told, and not believed.
+/// R10: the app loses its access and is shown an empty stream, while a campaign that nobody names is in it. That is told as what needs a
+/// person, and not believed, after a restart neither; when the policy says so, the resource goes.
 #[tokio::test(flavor = "multi_thread")]
-async fn an_app_that_lost_its_access_is_not_believed_at_once() {
+async fn an_app_that_lost_its_access_is_not_believed() {
     let world = world("masked").await;
-    let _operator = world.operator();
+    let mut operator = world.operator();
     world.create_found("renewal");
+    let kept = || {
+        let connection =
+            world.kubectl.get("koreconnection", &world.namespace, "production").unwrap().unwrap();
+        connection["status"]["streams"].clone()
+    };
+    wait::until("the bystander is in status", PATIENCE, || {
+        Ok(kept()[0]["othersSeenAt"].is_string().then_some(()))
+    })
+    .unwrap();
+    assert_eq!(kept()[0]["streamId"], STREAM);
+    operator.kill();
     world.kore.set_behaviour(Behaviour { masked: true, ..behaviour() });
     world.delete("renewal");
+    let _restarted = world.operator();
     let object = world.wait_for_reason("renewal", "StreamSuddenlyEmpty");
+    assert_eq!(condition(&object, "Stalled")["status"], "True");
     let proof = &object["status"]["deletion"]["proof"];
-    assert_eq!(proof["firstListing"]["suddenlyEmpty"], true);
+    assert_eq!(
+        (&proof["firstListing"], &proof["doubtedListing"]["suddenlyEmpty"]),
+        (&Value::Null, &json!(true))
+    );
     let time = |value: &Value| value.as_str().unwrap().parse::<jiff::Timestamp>().unwrap();
     let wait = time(&object["status"]["deletion"]["nextAttemptAt"])
-        .duration_since(time(&proof["firstListing"]["endedAt"]));
+        .duration_since(time(&proof["doubtedListing"]["endedAt"]));
     assert_eq!(wait.as_secs(), 300);
     tokio::time::sleep(Duration::from_secs(15)).await;
     assert!(world.in_kore("renewal"));
     assert_eq!(ready(&world.get("renewal").unwrap())["reason"], "StreamSuddenlyEmpty");
     assert!(world.events("renewal").contains(&"StreamSuddenlyEmpty".to_owned()));
+    world.patch_spec("renewal", &json!({"deletionPolicy": "Orphan"}));
+    world.wait_until_gone("renewal");
+}
+
+/// A stream that is deleted as a whole is empty, and nobody is missing whom nobody asked to delete: the plain proof counts, also when the
+/// leader is killed in the middle, and the answers to the last DELETEs are lost.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stream_that_is_deleted_as_a_whole_is_not_doubted() {
+    let world = World::new("whole-stream").await;
+    let mut operator = world.operator();
+    let names: Vec<String> = (0..12).map(|number| format!("c-{number}")).collect();
+    names.iter().for_each(|name| world.create_campaign(name, &json!({})));
+    names.iter().for_each(|name| drop(world.wait_for_reason(name, "CampaignFound")));
+    for name in &names[6..] {
+        let campaign_id = Some(id(name));
+        let then = Outcome::Hang;
+        let lost =
+            Fault { campaign_id, when: When::AfterEffect, then, ..Fault::answer_delete(Some(1), 200, "") };
+        world.kore.add_fault(lost);
+    }
+    world.run(&["delete", "vcamp", "--all", "--wait=false"]);
+    wait::until("all are deleted in Kore", PATIENCE, || Ok(world.kore.campaigns().is_empty().then_some(())))
+        .unwrap();
+    operator.kill();
+    let _restarted = world.operator();
+    names.iter().for_each(|name| world.wait_until_gone_within(name, PROOF));
+}
+
+/// What the service may answer for ever about a campaign that is gone: 500 to each DELETE, and to each GET nothing about the campaign.
+/// The deletion begins to look by itself, and listings carry the proof.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_deletion_has_no_dead_end() {
+    let world = world("no-dead-end").await;
+    let _operator = world.operator();
+    world.create_found("deletes-fail");
+    world.create_found("reads-say-nothing");
+    for name in ["deletes-fail", "reads-say-nothing"] {
+        let campaign_id = Some(id(name));
+        world.kore.add_fault(Fault {
+            campaign_id,
+            when: When::AfterEffect,
+            ..Fault::answer_delete(None, 500, "{}")
+        });
+    }
+    let silent = Fault::answer_delete(None, 404, "<html>404</html>");
+    world.kore.add_fault(Fault {
+        operation: Some(Operation::Get),
+        campaign_id: Some(id("reads-say-nothing")),
+        ..silent
+    });
+    let record = last_record(&world).await;
+    world.delete("deletes-fail");
+    world.wait_until_gone_within("deletes-fail", 2 * PROOF);
+    assert_eq!(record.await.unwrap().ground, Some(GroundName::Absent));
+    assert!((3..=4).contains(&world.deletes("deletes-fail").len()), "it is looked for after a few");
+    assert_proven(&world, "deletes-fail");
+    let record = last_record(&world).await;
+    world.delete("reads-say-nothing");
+    let object = world.wait_for("reads-say-nothing", "a first listing without a GET", |object| {
+        object["status"]["deletion"]["proof"]["firstListing"].is_object()
+    });
+    assert!(
+        ready(&object)["message"].as_str().unwrap().contains("says nothing about the campaign"),
+        "{object:#}"
+    );
+    world.wait_until_gone_within("reads-say-nothing", Duration::from_secs(420));
+    let proof = record.await.unwrap().proof.unwrap();
+    let (first, third) = (proof.first_listing.unwrap(), proof.third_listing.unwrap());
+    assert!(third.begun_at.0.duration_since(first.ended_at.0).as_secs() >= 300);
+}
+
+/// R12: Kore answers "cannot be deleted" with 200, and shows the campaign each time: that is a refusal, and a Warning.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refusal_in_an_answer_of_success_is_told_as_one() {
+    let world = world("cannot").await;
+    let _operator = world.operator();
+    world.create_found("renewal");
+    let body = r#"{"status":"failure","message":"The campaign cannot be deleted"}"#;
+    world.kore.add_fault(Fault::answer_delete(None, 200, body));
+    world.delete("renewal");
+    let object = world.wait_for("renewal", "it is told as a refusal", |object| {
+        ready(object)["reason"] == "RefusedByService"
+            && object["status"]["deletion"]["attempts"].as_i64() >= Some(2)
+    });
+    let message = ready(&object)["message"].as_str().unwrap();
+    assert!(
+        message.contains("Kore refuses to delete the campaign: HTTP 200, The campaign cannot be deleted"),
+        "{message}"
+    );
+    let events: Value = serde_json::from_str(&world.run(&["get", "events", "--output=json"])).unwrap();
+    let refused = |event: &&Value| event["reason"] == "RefusedByService" && event["type"] == "Warning";
+    assert!(events["items"].as_array().unwrap().iter().any(|event| refused(&event)), "{events:#}");
+    world.kore.clear_faults();
+    world.wait_until_gone_within("renewal", PROOF);
 }
 
 /// R3: 202 now, deleted later. R4: 202, and never deleted: it is asked again and again, and says so.

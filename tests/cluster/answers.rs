@@ -14,7 +14,7 @@ fn answer(status: u16, body: &str) -> Outcome {
     Outcome::Answer { status, headers: [].into(), body: body.to_owned() }
 }
 
-/// Each campaign's DELETE takes effect, and is answered with a success that names no campaign: it is looked for at once, and
+/// R23: each campaign's DELETE takes effect, and is answered with a success that names no campaign: it is looked for at once, and
 /// found to be absent. Nobody's DELETE is sent again.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_success_without_a_campaign_is_looked_after() {
@@ -54,7 +54,7 @@ async fn a_success_without_a_campaign_is_looked_after() {
     assert_eq!(world.kore.campaigns(), [world.key("bystander")]);
 }
 
-/// The same answers, and nothing was deleted: it is seen, and asked again.
+/// R23: the same answers, and nothing was deleted: it is seen, and asked again.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_success_without_a_campaign_is_not_believed() {
     let world = World::new("nameless-lie").await;
@@ -70,7 +70,7 @@ async fn a_success_without_a_campaign_is_not_believed() {
     }
 }
 
-/// Kore keeps what it has deleted, and says so wherever it is asked.
+/// R24: kore keeps what it has deleted, and says so wherever it is asked.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_campaign_that_kore_returns_as_deleted_is_absent() {
     let world = World::new("kept").await;
@@ -84,7 +84,7 @@ async fn a_campaign_that_kore_returns_as_deleted_is_absent() {
     assert!(world.in_kore("renewal"), "its row is still there");
 }
 
-/// An app that may read and not delete: what is missing is said, the connection is not blamed, and once it may, it goes on.
+/// R25: an app that may read and not delete: what is missing is said, the connection is not blamed, and once it may, it goes on.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_missing_right_to_delete_is_named() {
     let world = World::new("rights").await;
@@ -114,7 +114,7 @@ async fn a_missing_right_to_delete_is_named() {
     }
 }
 
-/// A stream of which Kore gives fewer rows per page than it is asked for, and pages of more than 1 MiB.
+/// R26: a stream of which Kore gives fewer rows per page than it is asked for, and pages of more than 1 MiB.
 #[tokio::test(flavor = "multi_thread")]
 async fn absence_is_proven_by_pages_of_any_size() {
     let world = World::new("pages").await;

@@ -103,6 +103,7 @@ const SCENARIOS: [Scenario; 19] = [
         world.wait_for_reason("twin", "CampaignShared");
     }),
     ("read-masked", |world| {
+        world.kore.seed(world.key("bystander"), &json!({}));
         world.create_found("renewal");
         world.kore.set_behaviour(Behaviour { masked: true, ..behaviour() });
         world.delete("renewal");
@@ -328,7 +329,7 @@ fn of_campaign(reason: Reason) -> Option<(&'static str, &'static str)> {
         // kstatus has no word for it. It depends on what was known when it was suspended.
         Reason::Suspended => Some(("", "Suspended")),
         // It may be created in Kore at any time; Argo CD has a word for "not as it should be".
-        Reason::CampaignNotFound | Reason::StreamSuddenlyEmpty => Some(("InProgress", "Degraded")),
+        Reason::CampaignNotFound => Some(("InProgress", "Degraded")),
         Reason::Invalid
         | Reason::ConnectionNotFound
         | Reason::ConnectionInvalid
@@ -336,6 +337,7 @@ fn of_campaign(reason: Reason) -> Option<(&'static str, &'static str)> {
         | Reason::HostNotAllowed
         | Reason::AccountChanged
         | Reason::CredentialsMissing
+        | Reason::StreamSuddenlyEmpty
         | Reason::Service(FailureKind::CredentialsRejected) => Some(("Failed", "Degraded")),
         Reason::AccountUnavailable
         | Reason::Service(FailureKind::Unavailable | FailureKind::Throttled | FailureKind::Unreachable) => {

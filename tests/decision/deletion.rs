@@ -49,7 +49,7 @@ fn a_deletion_of_an_unseen_object_keeps_its_connection_first() {
     assert!(matches!(unprotected(&object), Step::Record(_)), "nothing is needed");
 }
 
-/// Who may read and not delete is not sent to look for a wrong secret; nor is who may not even read.
+/// R25: who may read and not delete is not sent to look for a wrong secret; nor is who may not even read.
 #[test]
 fn a_missing_right_is_named_and_not_the_secret() {
     let raw = |http_status, body: &str| RawAnswer { http_status, body: body.into(), ..RawAnswer::default() };

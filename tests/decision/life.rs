@@ -10,7 +10,7 @@ use voicecampaign_operator::campaign::{
 };
 use voicecampaign_operator::connection::{Connection, Problem};
 use voicecampaign_operator::kore::{Campaign, DialingStrategy, FailureKind};
-use voicecampaign_operator::pacing::Turn;
+use voicecampaign_operator::pacing::{Holder, Turn};
 
 use crate::support::*;
 
@@ -77,9 +77,24 @@ fn a_missing_campaign_is_reported_and_never_acted_on() {
     assert_eq!((reason(&missed), ready(&missed).status.as_str()), ("CampaignNotFound", "False"));
     assert!(missed.campaign.is_some(), "what it was is kept");
     assert_eq!(shown(&object, &incomplete(&["cd-0"])), Step::Get(Urgency::Observation));
-    let empty = StreamListing { suddenly_empty: true, ..listing(&[]) };
-    let doubted = status(shown(&object, &empty));
+    assert!(missed.not_listed_since.is_some() && missed.seen_as.is_some());
+    // It was there, and nobody asked to delete it: so an empty stream is doubted, and a person is to look.
+    let doubted = status(shown(&object, &listing(&[])));
     assert_eq!((reason(&doubted), ready(&doubted).status.as_str()), ("StreamSuddenlyEmpty", "False"));
+    assert!(has(&doubted, "Stalled") && doubted.not_listed_since.is_none());
+    let mut gone = object.clone();
+    gone.status = Some(missed.clone());
+    assert!(matches!(shown(&gone, &none), Step::Wait { .. }), "not a write more");
+    let still = status(shown(&gone, &listing(&["cd-1"])));
+    assert_eq!((reason(&still), &still.not_listed_since), ("CampaignFound", &None));
+    let empty = shown(&gone, &listing(&[]));
+    assert!(
+        matches!(empty, Step::Wait { why: Reason::CampaignNotFound, .. }),
+        "it was missed among others: {empty:?}"
+    );
+    let mut unseen = living();
+    unseen.status = Some(status(decide(&observed(&unseen, &connection), at(0))));
+    assert_eq!(reason(&status(shown(&unseen, &listing(&[])))), "CampaignNotFound", "it was never there");
 
     let not_returned = look(0, Err(failure(FailureKind::MayBeAbsent, None)));
     let looked = Some(Looked { at: at(0), again_at: at(600) });
@@ -88,6 +103,27 @@ fn a_missing_campaign_is_reported_and_never_acted_on() {
         at(0),
     ));
     assert_eq!((reason(&by_get), ready(&by_get).status.as_str()), ("CampaignNotFound", "False"));
+    assert_eq!(by_get.not_listed_since, None, "an app without access gets 404, too");
+}
+
+/// Who saw the campaign last is known, and written when it changes.
+#[test]
+fn it_is_known_as_whom_the_campaign_was_seen() {
+    let connection = usable();
+    let mut object = found();
+    let seen_as = |object: &VoiceCampaign| object.status.as_ref().unwrap().seen_as.clone().unwrap();
+    assert_eq!(seen_as(&object), target().identity().as_str());
+    let other = target_of("app-2").identity();
+    let returned = Look { identity: other.clone(), ..look(1, Ok(Campaign::default())) };
+    let looked = Some(Looked { at: at(1), again_at: at(600) });
+    let shown = Observed { look: Some(&returned), looked, ..observed(&object, &connection) };
+    object.status = Some(status(decide(&shown, at(1))));
+    assert_eq!(seen_as(&object), other.as_str());
+    let refused =
+        Look { identity: target().identity(), ..look(2, Err(failure(FailureKind::MayBeAbsent, None))) };
+    let shown = Observed { look: Some(&refused), looked, ..observed(&object, &connection) };
+    object.status = Some(status(decide(&shown, at(2))));
+    assert_eq!(seen_as(&object), other.as_str(), "it was not shown it");
 }
 
 /// Nothing is said from a listing that began before the object was created (its time is cut to a second), or before we last asked
@@ -161,7 +197,7 @@ fn a_status_that_is_older_than_its_object_is_not_believed() {
 fn a_campaign_that_cannot_be_asked_for_is_unknown() {
     let connection = usable();
     let object = found();
-    let turn = Some(Turn::Held { since: at(-5), until: at(30) });
+    let turn = Some(Turn::Held { of: Holder::Account, since: at(-5), until: at(30), next: false });
     let held = Observed { turn, trouble: Some("HTTP 503"), ..observed(&object, &connection) };
     assert!(matches!(decide(&held, at(900)), Step::List { .. }), "its turn has come");
     let said = status(decide(&held, at(0)));

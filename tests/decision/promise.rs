@@ -58,6 +58,7 @@ fn any_deletion() -> impl Strategy<Value = DeletionStatus> {
                     reason: failure.kind.reason().into(),
                 }),
                 may_have_taken_effect_at: None,
+                unconfirmed_in_a_row: attempts.rem_euclid(4),
                 seen_at: None,
                 proof,
                 confirmed_at: ground.map(|_| Time(at(-1))),
@@ -81,24 +82,32 @@ fn any_proof() -> impl Strategy<Value = ProofStatus> {
         -400i64..20,
         prop::option::weighted(0.8, -400i64..20),
         prop::option::weighted(0.8, any_record()),
+        (prop::option::weighted(0.3, any_record()), prop::option::weighted(0.1, any_record())),
         prop::option::weighted(0.2, any_record()),
-        0i32..4,
+        (0i32..4, prop::option::weighted(0.5, -400i64..20)),
     )
-        .prop_map(|(same, answered, not_returned, first_listing, second_listing, failures)| {
-            ProofStatus {
-                identity: if same {
-                    target().identity().as_str().to_owned()
-                } else {
-                    "0123456789abcdef".to_owned()
-                },
-                answered_at: Time(at(answered)),
-                not_returned_at: not_returned.map(|time| Time(at(time))),
-                first_listing,
-                second_listing,
-                failures,
-                last_failure: None,
-            }
-        })
+        .prop_map(
+            |(same, answered, not_returned, first_listing, later, doubted_listing, (failures, silent))| {
+                let (second_listing, third_listing) = later;
+                ProofStatus {
+                    identity: if same {
+                        target().identity().as_str().to_owned()
+                    } else {
+                        "0123456789abcdef".to_owned()
+                    },
+                    answered_at: Time(at(answered)),
+                    not_returned_at: not_returned.map(|time| Time(at(time))),
+                    silent_gets: if silent.is_some() { 3 } else { failures.min(2) },
+                    silent_at: silent.map(|time| Time(at(time))),
+                    first_listing,
+                    second_listing,
+                    third_listing,
+                    doubted_listing,
+                    failures,
+                    last_failure: None,
+                }
+            },
+        )
 }
 
 fn any_look() -> impl Strategy<Value = Look> {
@@ -115,13 +124,15 @@ fn any_look() -> impl Strategy<Value = Look> {
 fn any_listing() -> impl Strategy<Value = StreamListing> {
     let ids = prop::sample::select(vec![vec![], vec!["cd-0"], vec!["cd-0", "cd-1"]]);
     let listed_at = prop::option::weighted(0.3, any_time());
-    (ids, 0..4, any::<bool>(), listed_at).prop_map(|(ids, kind, suddenly_empty, listed_at)| {
+    let doubts = (any::<bool>(), any::<bool>());
+    (ids, 0..4, doubts, listed_at).prop_map(|(ids, kind, (suddenly_empty, stranger), listed_at)| {
         let read = match kind {
             0 => incomplete(&ids),
             1 => listing_as("app-2", &ids),
             _ => listing(&ids),
         };
-        StreamListing { suddenly_empty: suddenly_empty && ids.is_empty(), listed_at, ..read }
+        let (suddenly_empty, to_a_stranger) = (suddenly_empty && ids.is_empty(), stranger && ids.is_empty());
+        StreamListing { suddenly_empty, to_a_stranger, listed_at, ..read }
     })
 }
 
@@ -130,20 +141,28 @@ fn any_trouble() -> impl Strategy<Value = ListingTrouble> {
         .prop_map(|(failure, failures, retry_at)| ListingTrouble { failure, failures, retry_at })
 }
 
-/// Whether a listing, with what is recorded before it, completes a proof; said anew, in one sentence: the GET did not
-/// return the campaign, two complete listings of one identity miss it, both begun after the answer, 10 s apart (5 min, if
-/// both are suddenly empty; one of each proves nothing).
-fn proves(proof: &ProofStatus, read: &StreamListing) -> bool {
-    let StreamListing { listing, suddenly_empty, listed_at } = read;
-    let (Some(asked), Some(first)) = (&proof.not_returned_at, &proof.first_listing) else { return false };
-    let distance = if first.suddenly_empty { 300 } else { 10 };
+/// Whether a listing, with what is recorded before it, completes a proof; said anew, in two sentences: the GET did not return the
+/// campaign, two complete listings of one identity miss it, both begun after the answer, 10 s apart; or it said nothing a few times, and
+/// three do, 5 min apart. An empty one counts only if nobody is missing whom nobody asked to delete, and if it is no stranger's.
+fn proves(proof: &ProofStatus, read: &StreamListing, seen_as: Option<&str>) -> bool {
+    let StreamListing { listing, suddenly_empty, to_a_stranger, listed_at } = read;
+    let first = proof.first_listing.as_ref().filter(|first| !first.suddenly_empty);
+    let (asked, distance) = match (&proof.not_returned_at, &proof.silent_at, &proof.second_listing) {
+        (Some(asked), _, second) => (asked, if second.is_some() { 300 } else { 10 }),
+        (None, Some(asked), Some(_)) => (asked, 300),
+        (None, ..) => return false,
+    };
+    let Some(first) = first else { return false };
+    let apart = |time: Timestamp| time.duration_since(first.ended_at.0).as_secs() >= distance;
     listing.identity().as_str() == proof.identity
         && proof.identity == target().identity().as_str()
         && listing.is_complete()
         && listing.get("cd-1").is_none()
         && listed_at.is_none_or(|at| at <= proof.answered_at.0)
-        && *suddenly_empty == first.suddenly_empty
-        && listing.begun_at().duration_since(first.ended_at.0).as_secs() >= distance
+        && !suddenly_empty
+        && !(*to_a_stranger && seen_as.is_some_and(|seen_as| seen_as != proof.identity))
+        && apart(listing.begun_at())
+        && (proof.not_returned_at.is_some() || apart(asked.0))
         && listing.begun_at() >= asked.0
 }
 
@@ -155,13 +174,19 @@ prop_compose! {
         suspend in prop::bool::weighted(0.2),
         deletion in prop::option::of(any_deletion().prop_map(Box::new)),
         observed_generation in prop::option::of(1i64..4),
+        seen_as in prop::option::of(prop::sample::select(vec![target().identity(), target_of("app-2").identity()])),
     ) -> VoiceCampaign {
         let mut object = if being_deleted { deleted() } else { living() };
         object.metadata.finalizers = Some(finalizers.into_iter().map(Into::into).collect());
         object.spec.suspend = suspend;
         object.spec.deletion_policy = if orphan { DeletionPolicy::Orphan } else { DeletionPolicy::Delete };
         if deletion.is_some() || observed_generation.is_some() {
-            object.status = Some(VoiceCampaignStatus { observed_generation, deletion, ..VoiceCampaignStatus::default() });
+            object.status = Some(VoiceCampaignStatus {
+                observed_generation,
+                deletion,
+                seen_as: seen_as.map(|identity| identity.as_str().to_owned()),
+                ..VoiceCampaignStatus::default()
+            });
         }
         object
     }
@@ -267,13 +292,18 @@ proptest! {
         let told = recorded.is_some_and(|deletion| match deletion.ground {
             Some(GroundName::Deleted) => true,
             Some(GroundName::Absent) => {
-                deletion.proof.as_ref().is_some_and(|proof| proof.second_listing.is_some())
+                deletion.proof.as_ref().is_some_and(|proof| {
+                    let first = proof.first_listing.as_ref().is_some_and(|first| !first.suddenly_empty);
+                    let last = if proof.not_returned_at.is_some() { &proof.second_listing } else { &proof.third_listing };
+                    first && last.is_some()
+                })
             }
             Some(GroundName::Orphaned) | None => false,
         });
+        let seen_as = object.status.as_ref().and_then(|status| status.seen_as.as_deref());
         // A proof that was recorded is one of the DELETE that was answered last.
         let proven = attempt.is_none() && listing.as_ref().is_some_and(|listing| {
-            recorded.and_then(|deletion| deletion.proof.as_ref()).is_some_and(|proof| proves(proof, listing))
+            recorded.and_then(|deletion| deletion.proof.as_ref()).is_some_and(|proof| proves(proof, listing, seen_as))
         });
         let ground = attempt.as_ref().is_some_and(|attempt| attempt.outcome.is_ok()) || orphan || told || proven;
         let early = recorded.and_then(|deletion| deletion.next_attempt_at.clone()).is_some_and(|next| next.0 > now);

@@ -6,9 +6,9 @@ use voicecampaign_operator::api::{
     DeletionStatus, GroundName, ListingRecord, ProofStatus, VoiceCampaign, VoiceCampaignStatus,
 };
 use voicecampaign_operator::campaign::{
-    ListingTrouble, Look, Observed, Reason, Step, StreamListing, Urgency, decide,
+    Attempt, ListingTrouble, Look, Observed, Reason, Step, StreamListing, Urgency, decide,
 };
-use voicecampaign_operator::kore::{Campaign, FailureKind};
+use voicecampaign_operator::kore::{AnswerSummary, Campaign, Failure, FailureKind};
 use voicecampaign_operator::pacing::{Holder, Turn};
 
 use crate::support::*;
@@ -21,8 +21,12 @@ fn begun() -> ProofStatus {
         identity: target().identity().as_str().to_owned(),
         answered_at: Time(at(-30)),
         not_returned_at: Some(Time(at(-29))),
+        silent_gets: 0,
+        silent_at: None,
         first_listing: None,
         second_listing: None,
+        third_listing: None,
+        doubted_listing: None,
         failures: 0,
         last_failure: None,
     }
@@ -61,6 +65,18 @@ fn shown(object: &VoiceCampaign, listing: &StreamListing, now: Timestamp) -> (Vo
         match decide(&observed, now) {
             Step::Record(status) => object.status = Some(*status),
             step => return (object, step),
+        }
+    }
+}
+
+/// What is done next for an object, when all that has to be written is.
+fn next(object: &VoiceCampaign, now: Timestamp) -> Step {
+    let connection = usable();
+    let mut object = object.clone();
+    loop {
+        match decide(&observed(&object, &connection), now) {
+            Step::Record(status) => object.status = Some(*status),
+            step => return step,
         }
     }
 }
@@ -254,33 +270,259 @@ fn failing_listings_are_told_and_waited_out() {
     }
 }
 
-/// R10: an app that has lost its permission may be shown an empty stream. Such listings count only 5 minutes apart.
+/// R10: an app that has lost its permission may be shown an empty stream. While campaigns that nobody asked to delete are missing with
+/// ours, that counts for nothing, however often and long it is read: a person decides. When they are not missing any more, the plain
+/// proof counts at once.
 #[test]
-fn a_stream_that_is_suddenly_empty_is_not_believed_at_once() {
-    let empty = StreamListing { suddenly_empty: true, ..listing(&[]) };
-    let (object, step) = shown(&proving(begun()), &empty, at(2));
-    let first = proof(&object).unwrap().first_listing.clone().unwrap();
-    assert!(first.suddenly_empty);
-    let until = first.ended_at.0 + SignedDuration::from_mins(5);
-    assert_eq!(step, Step::Wait { until: Some(until), why: Reason::StreamSuddenlyEmpty });
+fn a_stream_that_is_suddenly_empty_is_never_believed() {
+    let doubted = StreamListing { suddenly_empty: true, ..listing(&[]) };
+    let (object, step) = shown(&proving(begun()), &doubted, at(2));
+    let record = proof(&object).unwrap().doubted_listing.clone().unwrap();
+    assert!(record.suddenly_empty && proof(&object).unwrap().first_listing.is_none());
+    let until = record.ended_at.0 + SignedDuration::from_mins(5);
+    assert_eq!(step, Step::Stall { until: Some(until), why: Reason::StreamSuddenlyEmpty });
+    let status = object.status.as_ref().unwrap();
+    assert!(has(status, "Stalled") && deletion(&object).next_attempt_at.as_ref().unwrap().0 == until);
+    let message = &ready(status).message;
+    assert!(
+        message.contains("access to the stream back") && message.contains("deletionPolicy to Orphan"),
+        "{message}"
+    );
 
-    let suddenly = |ended: i64| {
-        let proof = with_first(ended);
-        let first = proof.first_listing.clone().map(|first| ListingRecord { suddenly_empty: true, ..first });
-        ProofStatus { first_listing: first, ..proof }
+    // As second, and again after hours: it never counts. What counted before it still does.
+    let early = |ended: i64| {
+        let doubted = ListingRecord { suddenly_empty: true, ..with_first(ended).first_listing.unwrap() };
+        ProofStatus { doubted_listing: Some(doubted), ..with_first(ended) }
     };
-    let (object, _) = shown(&proving(suddenly(-290)), &empty, at(0));
-    assert_eq!(deletion(&object).ground, None, "too early");
-    let (object, _) = shown(&proving(suddenly(-302)), &empty, at(0));
-    assert_eq!(deletion(&object).ground, Some(GroundName::Absent));
-    // One of each kind does not prove anything: the newer one is a first.
-    for (before, then) in [(with_first(-302), &empty), (suddenly(-302), &listing(&["cd-2"]))] {
-        let (object, _) = shown(&proving(before), then, at(0));
+    for before in [with_first(-15), with_first(-7200), early(-7200)] {
+        let (object, _) = shown(&proving(before.clone()), &doubted, at(2));
         assert_eq!(deletion(&object).ground, None);
-        let first = proof(&object).unwrap().first_listing.clone().unwrap();
-        assert_eq!(first.suddenly_empty, then.suddenly_empty);
-        assert!(first.begun_at.0 >= at(0));
+        let after = proof(&object).unwrap();
+        assert_eq!((&after.first_listing, &after.second_listing), (&before.first_listing, &None));
     }
+    assert!(matches!(next(&proving(early(-400)), at(2)), Step::List { .. }), "read again");
+
+    // Everything else is deleted, or being deleted, by now; or some of the stream are shown again.
+    for listing in [listing(&[]), listing(&["cd-2"])] {
+        let (object, step) = shown(&proving(early(-15)), &listing, at(2));
+        assert_eq!(deletion(&object).ground, Some(GroundName::Absent), "sooner than the next was to be read");
+        assert!(matches!(step, Step::Release(_)), "{step:?}");
+        assert_eq!(proof(&object).unwrap().doubted_listing, None);
+    }
+    // What an earlier version of the operator took although it doubted it.
+    let old = ProofStatus { first_listing: early(-15).doubted_listing, ..begun() };
+    let (object, _) = shown(&proving(old), &listing(&[]), at(2));
+    assert_eq!(deletion(&object).ground, None);
+    assert!(!proof(&object).unwrap().first_listing.as_ref().unwrap().suddenly_empty);
+}
+
+/// The client ID or `iid` was changed after the campaign was seen: to an app that was never shown the stream, emptiness proves nothing.
+/// A campaign that was never seen needs none of that.
+#[test]
+fn an_empty_stream_proves_nothing_to_another_app_than_the_one_that_saw_the_campaign() {
+    let stranger = StreamListing { to_a_stranger: true, ..listing(&[]) };
+    let seen_as = |identity: Option<&str>| {
+        let mut object = proving(with_first(-15));
+        object.status.as_mut().unwrap().seen_as = identity.map(ToOwned::to_owned);
+        object
+    };
+    let own = target().identity();
+    let (object, step) = shown(&seen_as(Some("0123456789abcdef")), &stranger, at(2));
+    assert_eq!(deletion(&object).ground, None);
+    assert!(matches!(step, Step::Stall { why: Reason::StreamSuddenlyEmpty, .. }), "{step:?}");
+    let message = &ready(object.status.as_ref().unwrap()).message;
+    assert!(message.contains("seen as another app"), "{message}");
+    for (identity, listing) in [
+        (None, &stranger),
+        (Some(own.as_str()), &stranger),
+        (Some("0123456789abcdef"), &listing(&[])),
+        (Some("0123456789abcdef"), &listing(&["cd-2"])),
+    ] {
+        let (object, _) = shown(&seen_as(identity), listing, at(2));
+        assert_eq!(deletion(&object).ground, Some(GroundName::Absent), "{identity:?}");
+    }
+    // Whoever is shown the campaign while it is proven is the one who saw it last.
+    let (object, _) = shown(&seen_as(Some("0123456789abcdef")), &listing(&["cd-1"]), at(2));
+    assert_eq!(object.status.unwrap().seen_as.as_deref(), Some(own.as_str()));
+}
+
+/// What the service may answer to a DELETE for ever, and nothing else: after three in a row it is looked for, and so each time. Not after
+/// what was turned away, nor when the service says that it has it.
+#[test]
+fn deletes_that_say_nothing_begin_a_proof_after_a_few() {
+    let connection = usable();
+    let unsent = Failure { sent: false, ..failure(FailureKind::Unreachable, None) };
+    let mut outcomes: Vec<(Failure, &[bool])> = vec![(unsent, &[false; 7])];
+    for kind in FailureKind::ALL {
+        let begins: &[bool] = match kind {
+            FailureKind::MayBeAbsent | FailureKind::Accepted => &[true, true],
+            FailureKind::Unavailable
+            | FailureKind::Unreachable
+            | FailureKind::Unreadable
+            | FailureKind::ContractViolation => &[false, false, true, false, false, true],
+            FailureKind::CredentialsRejected | FailureKind::Throttled | FailureKind::Refused => &[false; 7],
+        };
+        outcomes.push((failure(kind, None), begins));
+    }
+    for (failure, begins) in outcomes {
+        let mut object = deleted();
+        for (number, begins) in (1..).zip(begins) {
+            let attempt = Attempt { number, ..attempt(Err(failure.clone())) };
+            let shown = Observed { attempt: Some(&attempt), ..observed(&object, &connection) };
+            let written = status(decide(&shown, at(0)));
+            assert_eq!(written.deletion.as_ref().unwrap().proof.is_some(), *begins, "{failure} {number}");
+            object.status = Some(written);
+            if !*begins {
+                continue;
+            }
+            assert_eq!(reason(object.status.as_ref().unwrap()), failure.kind.reason());
+            let next = deletion(&object).next_attempt_at.clone().map_or(at(0), |next| next.0);
+            assert_eq!(
+                decide(&observed(&object, &connection), next),
+                Step::Get(Urgency::Deletion),
+                "{failure}"
+            );
+            // It is there: the DELETE again, with backoff.
+            let returned = look(1, Ok(Campaign::default()));
+            let seen = Observed { look: Some(&returned), ..observed(&object, &connection) };
+            object.status = Some(status(decide(&seen, at(2))));
+            assert!(deletion(&object).next_attempt_at.is_some() && deletion(&object).proof.is_none());
+        }
+    }
+}
+
+/// A refusal for the rate limit between two 5xx does not begin the count anew; a refusal for its state does.
+#[test]
+fn the_count_goes_on_over_what_was_turned_away() {
+    let connection = usable();
+    for (between, counted) in
+        [(FailureKind::Throttled, 3), (FailureKind::CredentialsRejected, 3), (FailureKind::Refused, 1)]
+    {
+        let before = DeletionStatus { unconfirmed_in_a_row: 2, ..record() };
+        let mut object = with(deleted(), before);
+        let mut proof = None;
+        for (number, kind) in [(2, between), (3, FailureKind::Unavailable)] {
+            let attempt = Attempt { number, ..attempt(Err(failure(kind, None))) };
+            let shown = Observed { attempt: Some(&attempt), ..observed(&object, &connection) };
+            let written = status(decide(&shown, at(0)));
+            proof = written.deletion.as_ref().unwrap().proof.clone();
+            object.status = Some(written);
+        }
+        assert_eq!(proof.is_some(), counted == 3, "{between}");
+        assert_eq!(deletion(&object).unconfirmed_in_a_row, counted % 3);
+    }
+}
+
+/// GET says nothing about the campaign, whatever the words: after three, listings carry the proof, a third one 5 minutes after the
+/// first, and before each of them GET is asked once more.
+#[test]
+fn listings_carry_a_proof_where_a_get_says_nothing() {
+    let connection = usable();
+    let says_nothing = |kind: FailureKind| {
+        ![FailureKind::MayBeAbsent, FailureKind::CredentialsRejected, FailureKind::Throttled].contains(&kind)
+    };
+    for kind in FailureKind::ALL.into_iter().filter(|kind| *kind != FailureKind::MayBeAbsent) {
+        let mut object = proving(ProofStatus { not_returned_at: None, ..begun() });
+        for number in 1..=3 {
+            let failed = look(0, Err(failure(kind, None)));
+            let shown = Observed { look: Some(&failed), ..observed(&object, &connection) };
+            object.status = Some(status(decide(&shown, at(0))));
+            let waits = deletion(&object).next_attempt_at.is_some();
+            assert_eq!(waits, number < 3 || !says_nothing(kind), "{kind}: with backoff");
+            assert_eq!(proof(&object).unwrap().silent_at.is_some(), number == 3 && says_nothing(kind));
+        }
+        let step = decide(&observed(&object, &connection), at(60));
+        assert_eq!(matches!(step, Step::List { .. }), says_nothing(kind), "{kind}: {step:?}");
+    }
+
+    let silent = |silent_at: i64, listings: &[i64]| {
+        let mut listings = listings.iter().map(|ended| with_first(*ended).first_listing.unwrap());
+        ProofStatus {
+            not_returned_at: None,
+            silent_gets: 3,
+            silent_at: Some(Time(at(silent_at))),
+            first_listing: listings.next(),
+            second_listing: listings.next(),
+            ..begun()
+        }
+    };
+    let ended =
+        |step: &Step, object: &VoiceCampaign, which: fn(&ProofStatus) -> &Option<ListingRecord>, pause| {
+            let until =
+                which(proof(object).unwrap()).as_ref().unwrap().ended_at.0 + SignedDuration::from_secs(pause);
+            assert_eq!(*step, Step::Wait { until: Some(until), why: AWAITED });
+        };
+    // The first; 10 s; a GET; the second; 5 min after the first; a GET; the third.
+    let (object, step) = shown(&proving(silent(-20, &[])), &listing(&["cd-2"]), at(2));
+    ended(&step, &object, |proof| &proof.first_listing, 10);
+    assert!(ready(object.status.as_ref().unwrap()).message.contains("says nothing about the campaign"));
+    let step = next(&proving(silent(-20, &[-15])), at(2));
+    assert_eq!(step, Step::Get(Urgency::Deletion));
+    let object = proving(silent(-20, &[-15]));
+    let failed = look(1, Err(failure(FailureKind::Unreadable, None)));
+    let written = status(decide(&Observed { look: Some(&failed), ..observed(&object, &connection) }, at(2)));
+    assert_eq!(written.deletion.unwrap().proof.unwrap().silent_at, Some(Time(at(1))));
+    let (object, step) = shown(&proving(silent(-5, &[-15])), &listing(&["cd-2"]), at(2));
+    assert_eq!(deletion(&object).ground, None, "two are not enough");
+    ended(&step, &object, |proof| &proof.first_listing, 300);
+    let step = next(&proving(silent(-100, &[-290, -250])), at(2));
+    assert!(matches!(step, Step::Wait { .. }), "too early: {step:?}");
+    let (object, _) = shown(&proving(silent(-100, &[-290, -250])), &listing(&["cd-2"]), at(2));
+    assert_eq!(deletion(&object).ground, None, "too early");
+    let step = next(&proving(silent(-100, &[-302, -250])), at(2));
+    assert_eq!(step, Step::Get(Urgency::Deletion), "once more");
+    let (object, step) = shown(&proving(silent(-1, &[-302, -250])), &listing(&["cd-2"]), at(2));
+    assert_eq!(deletion(&object).ground, Some(GroundName::Absent));
+    assert!(matches!(step, Step::Release(_)), "{step:?}");
+    assert!(proof(&object).unwrap().third_listing.is_some());
+    assert!(ready(object.status.as_ref().unwrap()).message.contains("three complete listings"));
+
+    // Whenever GET speaks again, it is believed: the campaign ends the proof, and "not returned" makes it the usual one.
+    let object = proving(silent(-100, &[-302, -250]));
+    let returned = look(1, Ok(Campaign::default()));
+    let seen = status(decide(&Observed { look: Some(&returned), ..observed(&object, &connection) }, at(2)));
+    assert!(seen.deletion.as_ref().unwrap().proof.is_none() && seen.deletion.unwrap().seen_at.is_some());
+    let not_returned = look(1, Err(failure(FailureKind::MayBeAbsent, None)));
+    let written =
+        status(decide(&Observed { look: Some(&not_returned), ..observed(&object, &connection) }, at(2)));
+    let spoken = written.deletion.unwrap().proof.unwrap();
+    assert!(
+        spoken.not_returned_at.is_some() && spoken.first_listing.is_some() && spoken.second_listing.is_none()
+    );
+}
+
+/// R12: the answer might have meant "no such campaign", and Kore shows it each time: that is a refusal, and told as one.
+#[test]
+fn a_refusal_is_told_once_the_campaign_was_seen() {
+    let connection = usable();
+    let cannot = Failure {
+        answer: AnswerSummary {
+            http_status: Some(200),
+            status: Some("failure".into()),
+            message: "The campaign cannot be deleted".into(),
+        },
+        ..failure(FailureKind::MayBeAbsent, None)
+    };
+    let mut object = deleted();
+    let attempt = attempt(Err(cannot));
+    object.status =
+        Some(status(decide(&Observed { attempt: Some(&attempt), ..observed(&object, &connection) }, at(0))));
+    assert_eq!(reason(object.status.as_ref().unwrap()), "AwaitingProof");
+    let returned = look(0, Ok(Campaign::default()));
+    let told = status(decide(&Observed { look: Some(&returned), ..observed(&object, &connection) }, at(0)));
+    assert_eq!(reason(&told), "RefusedByService");
+    let message = &ready(&told).message;
+    assert!(
+        message.contains("Kore refuses to delete the campaign: HTTP 200, The campaign cannot be deleted"),
+        "{message}"
+    );
+    assert!(message.contains("still had the campaign"), "{message}");
+    // A lost answer is none.
+    let lost = Attempt { outcome: Err(failure(FailureKind::Accepted, None)), ..attempt };
+    object.status =
+        Some(status(decide(&Observed { attempt: Some(&lost), ..observed(&deleted(), &connection) }, at(0))));
+    let told = status(decide(&Observed { look: Some(&returned), ..observed(&object, &connection) }, at(0)));
+    assert_eq!(reason(&told), "DeletionAccepted");
 }
 
 /// R3, R4: 202 confirms nothing. It is looked after a pause; if the campaign is there, the DELETE is repeated.

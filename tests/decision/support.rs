@@ -69,6 +69,7 @@ pub fn record() -> DeletionStatus {
         held_since: None,
         last_answer: None,
         may_have_taken_effect_at: None,
+        unconfirmed_in_a_row: 0,
         seen_at: None,
         proof: None,
         confirmed_at: None,
@@ -224,6 +225,7 @@ pub fn listing_as(client_id: &str, ids: &[&str]) -> StreamListing {
     StreamListing {
         listing: Arc::new(read(client_id, ids, ids.len())),
         suddenly_empty: false,
+        to_a_stranger: false,
         listed_at: None,
     }
 }
@@ -233,6 +235,7 @@ pub fn incomplete(ids: &[&str]) -> StreamListing {
     StreamListing {
         listing: Arc::new(read("app-1", ids, ids.len() + 1)),
         suddenly_empty: false,
+        to_a_stranger: false,
         listed_at: None,
     }
 }

@@ -24,6 +24,8 @@ pub enum Action {
     Recreate(usize),
     ChangePolicy(usize),
     Strip(usize),
+    /// The app loses its access, or is given it back.
+    Mask,
     /// The cache of an instance shows the next state of a name.
     View(usize, usize),
     /// It shows the one before.
@@ -62,6 +64,7 @@ impl Model for Deletions {
                 None => {}
             }
         }
+        actions.extend((may.masks > 0).then_some(Action::Mask));
         for (instance, state) in world.instances.iter().enumerate() {
             for name in 0..self.names {
                 let (versions, view) = (&world.names[name], state.known[name].view);
@@ -97,7 +100,7 @@ impl Model for Deletions {
             }),
         ];
         // Otherwise nothing was shown.
-        if self.names == 1 && self.instances == 1 {
+        if self.names == 1 && self.instances == 1 && self.may.policies > 0 {
             properties.extend([
                 Property::sometimes("Deleted is reached", |_, world: &World| {
                     world.grounds.contains("Deleted")
@@ -127,6 +130,10 @@ fn apply(world: &mut World, action: Action) {
         Action::Strip(name) => {
             world.may.strips -= 1;
             change(world, name, |stored| stored.finalizer = false);
+        }
+        Action::Mask => {
+            world.may.masks -= 1;
+            world.masked = !world.masked;
         }
         Action::Recreate(name) => {
             world.may.recreations -= 1;
@@ -206,6 +213,7 @@ fn the_living_have_their_campaign(world: &World) -> bool {
 /// From here on nothing goes wrong any more: each deletion comes to its end.
 fn comes_to_an_end(world: &World) -> bool {
     let mut world = world.clone();
+    world.masked = false;
     for _ in 0..ENOUGH {
         let waits =
             |name| world.stored(name).is_some_and(|stored| stored.deleted_at.is_some() && stored.finalizer);

@@ -26,10 +26,11 @@ const SMALL: usize = 10_000;
 
 fn main() -> ExitCode {
     let full = std::env::args().any(|argument| argument == "--full");
-    let none = Budget { faults: 0, crashes: 0, backs: 0, policies: 0, strips: 0, recreations: 0 };
+    let none = Budget { faults: 0, crashes: 0, backs: 0, policies: 0, strips: 0, recreations: 0, masks: 0 };
     let failures = Budget { faults: 2, crashes: 1, backs: 1, ..none };
     let people = Budget { faults: 1, policies: 2, strips: 1, recreations: 1, ..none };
     let both = Budget { faults: 2, crashes: 1, backs: 1, policies: 1, recreations: 1, ..none };
+    let masked = Budget { faults: 1, crashes: 1, masks: 3, ..none };
     let overlap = Budget { faults: 1, crashes: 1, policies: 1, ..none };
     let mut total = Total { full, ..Total::default() };
     let until = 40;
@@ -39,6 +40,7 @@ fn main() -> ExitCode {
     );
     total.add("two objects, whatever fails", Deletions { names: 2, instances: 1, may: failures, until });
     total.add("two objects, whatever people do", Deletions { names: 2, instances: 1, may: people, until });
+    total.add("an app that loses its access", Deletions { names: 1, instances: 1, may: masked, until });
     total.add("two instances at once", Deletions { names: 1, instances: 2, may: overlap, until });
     total.add("the calls of an account", Calls { faults: 4, until: 400 });
     println!(

@@ -193,6 +193,7 @@ pub fn act(world: &mut World, instance: usize, pass: Option<Pass>, name: usize, 
         }
         Effect::Get => {
             let there = match fate {
+                Fate::Done if world.masked => Some(false),
                 Fate::Gateway404 => Some(false),
                 Fate::Unavailable => None,
                 Fate::Done | Fate::AnswerLost | Fate::RequestLost | Fate::Accepted => {
@@ -205,7 +206,7 @@ pub fn act(world: &mut World, instance: usize, pass: Option<Pass>, name: usize, 
         Effect::List => {
             // Whoever needs one waits a moment for others who do.
             world.now += 1;
-            pass.listing = Some(Listed { at: world.now, there: world.in_kore });
+            pass.listing = Some(Listed { at: world.now, masked: world.masked, there: world.in_kore });
             fate == Fate::Done
         }
         Effect::Record(status) => record(world, instance, &mut pass, status, fate),
@@ -254,10 +255,10 @@ fn check_delete(world: &mut World, pass: &Pass) {
 fn send(world: &mut World, uid: u8, fate: Fate) -> Outcome {
     let uid = usize::from(uid);
     world.sent[uid] = world.sent[uid].saturating_add(1);
-    let there = world.in_kore[uid];
+    let there = world.in_kore[uid] && !world.masked;
     match fate {
         Fate::Done | Fate::AnswerLost => {
-            world.in_kore[uid] = false;
+            world.in_kore[uid] &= world.masked;
             match fate {
                 Fate::AnswerLost => Outcome::Lost,
                 _ if there => Outcome::Deleted,
@@ -392,8 +393,8 @@ fn look(looked: Looked) -> Look {
     Look { asked_at: at(looked.at), identity, refresh: None, outcome, charge: Charge::Campaign }
 }
 
-/// Answers a listing with the campaigns that are there, and one that nobody asks for.
-struct Kore([bool; NAMES * LIVES as usize]);
+/// Answers a listing with the campaigns that are there, and one that nobody asks for; with none to an app without access.
+struct Kore(Listed);
 
 impl CampaignService for Kore {
     async fn delete(&self, _: &Target, _: &CampaignKey) -> Result<ConfirmedDeletion, Failure> {
@@ -405,9 +406,9 @@ impl CampaignService for Kore {
     }
 
     async fn list(&self, _: &Target, _: &str, _: PageRequest) -> Result<Page, Failure> {
-        let there = (0u8..).zip(self.0).filter(|(_, there)| *there).map(|(uid, _)| campaign_id(uid));
-        let rows: Vec<_> =
-            there.chain(["bystander".into()]).map(|id| json!({"_id": id, "name": "n"})).collect();
+        let there = (0u8..).zip(self.0.there).filter(|(_, there)| *there).map(|(uid, _)| campaign_id(uid));
+        let there = there.chain(["bystander".into()]).take(if self.0.masked { 0 } else { usize::MAX });
+        let rows: Vec<_> = there.map(|id| json!({"_id": id, "name": "n"})).collect();
         let data = json!({"totalResults": rows.len(), "results": rows, "hasMore": false});
         let body = json!({"status": "success", "data": data}).to_string().into();
         answers::listing(&RawAnswer { http_status: 200, body, ..RawAnswer::default() })
@@ -421,11 +422,15 @@ fn listing(listed: Listed) -> StreamListing {
     }
     let read = || {
         let (reading, clock) = (Reading::begin(target(), "st-1", at(listed.at)), || at(listed.at));
-        let read = reading.next(&Kore(listed.there), target(), clock).now_or_never();
+        let read = reading.next(&Kore(listed), target(), clock).now_or_never();
         match read {
-            Some(Ok(Progress::Done(listing))) => {
-                StreamListing { listing: Arc::new(listing), suddenly_empty: false, listed_at: None }
-            }
+            Some(Ok(Progress::Done(listing))) => StreamListing {
+                listing: Arc::new(listing),
+                // Nobody asked to delete the bystander.
+                suddenly_empty: listed.masked,
+                to_a_stranger: false,
+                listed_at: None,
+            },
             Some(_) | None => unreachable!("one page, at once"),
         }
     };

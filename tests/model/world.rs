@@ -39,6 +39,8 @@ pub struct World {
     pub names: [Versions; NAMES],
     /// By uid: whether Kore has the campaign.
     pub in_kore: [bool; NAMES * LIVES as usize],
+    /// The app has no access: no campaign is known to it, and the stream is empty.
+    pub masked: bool,
     /// DELETEs that were sent, by uid.
     pub sent: [u8; NAMES * LIVES as usize],
     pub instances: Vec<Instance>,
@@ -62,6 +64,8 @@ pub struct Budget {
     /// Finalizers removed by hand.
     pub strips: u8,
     pub recreations: u8,
+    /// Changes of the app's access.
+    pub masks: u8,
 }
 
 /// The states of one name, the newest last.
@@ -160,6 +164,8 @@ pub struct Looked {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Listed {
     pub at: Second,
+    /// It was read without access, and is empty.
+    pub masked: bool,
     pub there: [bool; NAMES * LIVES as usize],
 }
 
@@ -181,6 +187,7 @@ impl World {
             now: 0,
             names: [0, 1].map(versions),
             in_kore: [true; NAMES * LIVES as usize],
+            masked: false,
             sent: [0; NAMES * LIVES as usize],
             instances: vec![Instance::default(); instances],
             may,

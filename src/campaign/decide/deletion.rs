@@ -3,7 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::{Plan, SILENT, Step, Urgency, is_new, misconfigured, other_account, protection, rest};
-use crate::api::{DeletionStatus, ProofStatus, VoiceCampaign};
+use crate::api::{DeletionStatus, ProofStatus, VoiceCampaign, VoiceCampaignStatus};
 use crate::campaign::ground::{Ground, REMOTE_CAMPAIGN, recorded_deletion};
 use crate::campaign::observed::{Attempt, ListingTrouble, Observed};
 use crate::campaign::proof::{self, Course, Need, ProvenAbsence};
@@ -106,15 +106,15 @@ fn prove(observed: &Observed<'_>, proof: &ProofStatus, record: DeletionStatus, n
         }
     };
     match proof::need(proof) {
-        Need::Get => within_quota(observed, record, now, then(Step::Get(urgency))),
-        Need::Listing { not_before } if not_before > now => {
+        Need::Get { not_before } | Need::Listing { not_before } if not_before > now => {
             let until = round_up(not_before);
             let record = DeletionStatus { next_attempt_at: Some(until.clone()), held_since: None, ..record };
             wait(observed, record, until.0, now)
         }
+        Need::Get { .. } => within_quota(observed, record, now, then(Step::Get(urgency))),
         Need::Listing { not_before } => match observed.listing_due.filter(|due| *due > now) {
             Some(due) => {
-                let why = status::proving(proof, record.last_answer.as_ref());
+                let why = status::proving(&record, proof);
                 then(Step::Wait { until: Some(due), why })(record)
             }
             None => within_quota(observed, record, now, then(Step::List { not_before, urgency })),
@@ -148,7 +148,7 @@ fn look_first(
     let in_trouble = held || told && record.held_since.is_some();
     let effect =
         record.may_have_taken_effect_at.as_ref().filter(|effect| Some(*effect) > record.seen_at.as_ref());
-    (in_trouble && record.proof.is_none() && effect.is_some()).then(|| proof::begin(identity, round_up(now)))
+    (in_trouble && record.proof.is_none() && effect.is_some()).then(|| proof::begin(identity, now))
 }
 
 /// Waits until the time that the record promises.
@@ -303,9 +303,14 @@ fn count(record: &mut DeletionStatus, attempt: &Attempt) {
     record.attempts = record.attempts.saturating_add(1);
     record.last_attempt_at = Some(round_down(attempt.sent_at));
     record.last_answer = Some(status::last_answer(&attempt.outcome));
-    record.proof = proof::begun_by(attempt);
     record.next_attempt_at = None;
-    let Err(failure) = &attempt.outcome else { return };
+    let Err(failure) = &attempt.outcome else {
+        (record.proof, record.unconfirmed_in_a_row) = (None, 0);
+        return;
+    };
+    let unconfirmed = proof::unconfirmed(record.unconfirmed_in_a_row, failure);
+    record.proof = proof::begun_by(attempt, unconfirmed);
+    record.unconfirmed_in_a_row = if record.proof.is_some() { 0 } else { unconfirmed };
     if failure.sent && may_have_taken_effect(failure.kind) {
         record.may_have_taken_effect_at = record.last_attempt_at.clone();
     }
@@ -353,6 +358,10 @@ fn pursue(record: &mut DeletionStatus, observed: &Observed<'_>, now: Timestamp) 
     match proof::follow(observed.object, &before, observed.look, observed.listing) {
         Course::Seen(at) => {
             record.seen_at = Some(round_up(at));
+            if failed_with_the_account(record) {
+                record.next_attempt_at = None;
+                return None;
+            }
             let last = record.last_attempt_at.as_ref().map_or(now, |time| time.0);
             record.failures = record.failures.saturating_add(1);
             let next = after(last, backoff(&record.uid, record.failures));
@@ -364,13 +373,14 @@ fn pursue(record: &mut DeletionStatus, observed: &Observed<'_>, now: Timestamp) 
             Some(evidence)
         }
         Course::Open(proof) => {
+            let asked = observed.look.and_then(|look| look.outcome.as_ref().err()?.retry_after);
             if proof.failures > before.failures {
-                let asked = observed.look.and_then(|look| look.outcome.as_ref().err()?.retry_after);
                 let own = observed.look.filter(|look| look.charge == Charge::Campaign);
                 let own = own.map(|_| backoff(&record.uid, proof.failures));
                 record.next_attempt_at = own.max(asked).map(|pause| round_up(after(now, pause)));
             } else if proof != before {
-                record.next_attempt_at = next_read(&proof, now);
+                let asked = asked.map(|pause| round_up(after(now, pause)));
+                record.next_attempt_at = next_read(&proof, now).max(asked);
             }
             record.proof = Some(proof);
             trouble(record, observed.listing_trouble, now);
@@ -379,17 +389,38 @@ fn pursue(record: &mut DeletionStatus, observed: &Observed<'_>, now: Timestamp) 
     }
 }
 
-/// When the next listing may begin, if that is not now.
+/// Whether the last DELETE has failed for no reason of the campaign's own: then it is no fault of its own either that the
+/// campaign is still there.
+fn failed_with_the_account(record: &DeletionStatus) -> bool {
+    let reason = record.last_answer.as_ref().and_then(|answer| Reason::parse(&answer.reason));
+    match reason {
+        Some(Reason::Service(kind)) if kind != FailureKind::Accepted => {
+            record.failures == 0 && may_have_taken_effect(kind)
+        }
+        Some(_) | None => false,
+    }
+}
+
+/// The status with who was shown the campaign, if a read has just ended the proof so.
+pub(super) fn seen_by(status: VoiceCampaignStatus, observed: &Observed<'_>) -> VoiceCampaignStatus {
+    let seen_at = |record: Option<&DeletionStatus>| record.and_then(|record| record.seen_at.clone());
+    if seen_at(status.deletion.as_deref()) == seen_at(recorded_deletion(observed.object)) {
+        return status;
+    }
+    match (observed.look.filter(|look| look.outcome.is_ok()), observed.listing) {
+        (Some(look), _) => status::seen_by(status, &look.identity),
+        (None, Some(read)) => status::seen_by(status, read.listing.identity()),
+        (None, None) => status,
+    }
+}
+
+/// When the next read may begin, if that is not now.
 fn next_read(
     proof: &ProofStatus,
     now: Timestamp,
 ) -> Option<k8s_openapi::apimachinery::pkg::apis::meta::v1::Time> {
-    match proof::need(proof) {
-        Need::Listing { not_before } if not_before > now + SignedDuration::from_secs(1) => {
-            Some(round_up(not_before))
-        }
-        Need::Listing { .. } | Need::Get => None,
-    }
+    let not_before = proof::need(proof).not_before();
+    (not_before > now + SignedDuration::from_secs(1)).then(|| round_up(not_before))
 }
 
 /// Takes note of listings that fail, while one is needed.

@@ -9,7 +9,7 @@ use crate::campaign::observed::{Look, Looked, Observed, Sighting, StreamListing}
 use crate::campaign::reason::Reason;
 use crate::campaign::status::{self, Situation};
 use crate::connection::Connection;
-use crate::kore::{Failure, FailureKind};
+use crate::kore::{Failure, FailureKind, Identity};
 use crate::pacing::{Holder, Turn};
 
 /// How often a living campaign is looked at.
@@ -71,7 +71,7 @@ fn observe(observed: &Observed<'_>, now: Timestamp) -> Plan {
     if let Some(look) = observed.look {
         let sighting = by_look(look);
         let again_at = observed.looked.map(|looked| looked.again_at);
-        let mut plan = seen(object, &sighting, again_at, now);
+        let mut plan = seen_as(&look.identity, seen(object, &sighting, again_at, now), &sighting);
         if let (Some(status), Some(refresh)) = (&mut plan.status, &look.refresh) {
             status.last_handled_refresh_at = Some(refresh.clone());
         }
@@ -91,7 +91,10 @@ fn observe(observed: &Observed<'_>, now: Timestamp) -> Plan {
         let again_at =
             listing.listing.begun_at() + OBSERVATION_INTERVAL + spread(object, OBSERVATION_INTERVAL / 10);
         return match by_listing(object, listing) {
-            Some(sighting) => seen(object, &sighting, Some(again_at), now),
+            Some(sighting) => {
+                let plan = seen(object, &sighting, Some(again_at), now);
+                seen_as(listing.listing.identity(), plan, &sighting)
+            }
             // The pages did not add up.
             None => read(observed, Step::Get(Urgency::Observation), now),
         };
@@ -166,12 +169,14 @@ fn by_look(look: &Look) -> Sighting {
 
 /// What a listing says of the campaign, if it says anything.
 fn by_listing(object: &VoiceCampaign, read: &StreamListing) -> Option<Sighting> {
-    let StreamListing { listing, suddenly_empty, .. } = read;
+    let StreamListing { listing, .. } = read;
     let known = object.status.as_ref().and_then(|status| status.campaign.as_deref());
     if let Some(row) = listing.get(&object.spec.campaign_id) {
         return Some(Sighting::Found(Box::new(row.clone().completed_by(known))));
     }
-    match (listing.is_complete(), *suddenly_empty && known.is_some()) {
+    // Nobody asked to delete it: if it was there, it is missing itself.
+    let missed = object.status.as_ref().is_some_and(|status| status.not_listed_since.is_some());
+    match (listing.is_complete(), listing.is_empty() && known.is_some() && !missed) {
         (false, _) => None,
         (true, true) => Some(Sighting::SuddenlyEmpty),
         (true, false) => Some(Sighting::NotListed),
@@ -188,6 +193,16 @@ fn seen(object: &VoiceCampaign, sighting: &Sighting, again_at: Option<Timestamp>
     let status = status::of(object, now, None, campaign, Situation::Seen(sighting));
     let why = status::reason(&status);
     Plan { step: Step::Wait { until: again_at, why }, status: Some(status) }
+}
+
+/// The plan with who was shown the campaign, if it was found.
+fn seen_as(identity: &Identity, plan: Plan, sighting: &Sighting) -> Plan {
+    match (sighting, plan.status) {
+        (Sighting::Found(_), Some(status)) => {
+            Plan { status: Some(status::seen_by(status, identity)), ..plan }
+        }
+        (_, status) => Plan { status, ..plan },
+    }
 }
 
 /// A read that waits for what deletions leave of the quota.

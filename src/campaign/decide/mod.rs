@@ -103,6 +103,7 @@ pub fn decide(observed: &Observed<'_>, now: Timestamp) -> Step {
     let plan = if being_deleted { deletion::plan(observed, now) } else { life::plan(observed, now) };
     let status = plan.status.map(|status| {
         let status = status::of_account(status, observed.connection);
+        let status = deletion::seen_by(status, observed);
         status::sharing(status, observed.object, observed.others, now)
     });
     match status {

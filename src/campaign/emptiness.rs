@@ -1,0 +1,320 @@
+//! What the streams were last shown to have, and so what is missing when one is empty. Pure but for its lock.
+//!
+//! An app that has lost its access is shown an empty stream. So an empty listing is doubted exactly when campaigns are missing
+//! that nobody asked us to delete: those of living VoiceCampaigns (`claims.rs` knows them, and their statuses survive a restart), and
+//! those that no VoiceCampaign names. Of the latter the newest listing that has campaigns tells, and after a restart the status of
+//! the KoreConnection.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use jiff::{SignedDuration, Timestamp};
+
+use crate::kore::{Account, Identity, Listing};
+
+/// For so long a listing may show a campaign that was deleted before it began: far longer than Kore's reads lag behind its writes. One
+/// that shows it later has it.
+const LAG: SignedDuration = SignedDuration::from_mins(10);
+
+/// What is to be said of a listing that is empty.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Doubt {
+    /// Campaigns that nobody asked to delete should be in it.
+    pub suddenly_empty: bool,
+    /// Whoever read it was never shown a campaign of the stream.
+    pub to_a_stranger: bool,
+}
+
+/// What each stream was shown to have.
+#[derive(Default)]
+pub struct LastShown {
+    streams: Mutex<HashMap<(Account, String), Shown>>,
+}
+
+#[derive(Default)]
+struct Shown {
+    /// The newest complete listing that has campaigns.
+    last: Option<Arc<Listing>>,
+    /// Who was shown campaigns.
+    to: HashSet<Identity>,
+    /// The campaigns that we have deleted since, and when.
+    deleted: HashMap<String, Timestamp>,
+}
+
+impl LastShown {
+    /// A complete listing has campaigns.
+    pub fn listed(&self, account: &Account, listing: &Arc<Listing>) {
+        let mut streams = self.streams();
+        let shown = streams.entry((account.clone(), listing.stream_id().to_owned())).or_default();
+        shown.deleted.retain(|_, at| *at + LAG > listing.begun_at());
+        shown.to.insert(listing.identity().clone());
+        shown.last = Some(listing.clone());
+    }
+
+    /// A campaign is deleted, at our request.
+    pub fn deleted(&self, account: &Account, stream_id: &str, campaign_id: &str, now: Timestamp) {
+        let mut streams = self.streams();
+        let shown = streams.entry((account.clone(), stream_id.to_owned())).or_default();
+        shown.deleted.insert(campaign_id.to_owned(), now);
+    }
+
+    /// Whether we have deleted a campaign, as far as is remembered.
+    pub fn was_deleted(&self, account: &Account, stream_id: &str, campaign_id: &str) -> bool {
+        let streams = self.streams();
+        let shown = streams.get(&(account.clone(), stream_id.to_owned()));
+        shown.is_some_and(|shown| shown.deleted.contains_key(campaign_id))
+    }
+
+    /// Whether campaigns that were listed last are missing in an empty stream, though nobody has asked to delete them (`asked` tells
+    /// of a campaign that is being deleted). `None` if no listing of the stream with campaigns is remembered.
+    pub fn is_missing(
+        &self,
+        account: &Account,
+        stream_id: &str,
+        asked: impl Fn(&str) -> bool,
+    ) -> Option<bool> {
+        let streams = self.streams();
+        let shown = streams.get(&(account.clone(), stream_id.to_owned()))?;
+        let last = shown.last.as_ref()?;
+        Some(last.ids().any(|id| !shown.deleted.contains_key(id) && !asked(id)))
+    }
+
+    /// Whether somebody was shown campaigns of a stream, as far as is remembered.
+    pub fn was_shown_to(&self, account: &Account, stream_id: &str, identity: &Identity) -> bool {
+        let streams = self.streams();
+        let shown = streams.get(&(account.clone(), stream_id.to_owned()));
+        shown.is_some_and(|shown| shown.to.contains(identity))
+    }
+
+    fn streams(&self) -> MutexGuard<'_, HashMap<(Account, String), Shown>> {
+        self.streams.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use futures::FutureExt;
+    use kube::runtime::{reflector, watcher};
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::campaign::{Claims, Watched};
+    use crate::connection::{self, AllowedHosts, Connections, Keeper};
+    use crate::kore::{
+        Algorithm, Campaign, CampaignKey, CampaignService, ConfirmedDeletion, Credentials, Failure, Page,
+        PageRequest, Progress, RawAnswer, Reading, Target, TokenSettings, answers,
+    };
+    use crate::kube_ext::{Kube, Leadership, Selected, Wake};
+
+    /// Answers a listing with these campaigns.
+    struct Service(&'static [&'static str]);
+
+    impl CampaignService for Service {
+        async fn delete(&self, _: &Target, _: &CampaignKey) -> Result<ConfirmedDeletion, Failure> {
+            panic!("not asked for")
+        }
+
+        async fn get(&self, _: &Target, _: &CampaignKey) -> Result<Campaign, Failure> {
+            panic!("not asked for")
+        }
+
+        async fn list(&self, _: &Target, _: &str, _: PageRequest) -> Result<Page, Failure> {
+            let rows: Vec<Value> = self.0.iter().map(|id| json!({"_id": id, "name": "n"})).collect();
+            let data = json!({"results": rows, "hasMore": false, "totalResults": rows.len()});
+            let body = json!({"status": "success", "data": data}).to_string().into();
+            answers::listing(&RawAnswer { http_status: 200, body, ..RawAnswer::default() })
+        }
+    }
+
+    fn target(client_id: &str) -> Target {
+        Target {
+            account: account(),
+            address: "https://h".into(),
+            iid: None,
+            timeout: Duration::from_secs(10),
+            token: TokenSettings {
+                algorithm: Algorithm::HS256,
+                subject: "s".into(),
+                ttl: Duration::from_secs(300),
+            },
+            credentials: Credentials { client_id: client_id.into(), client_secret: "secret".into() },
+        }
+    }
+
+    fn account() -> Account {
+        Account { host: "https://h".into(), account_id: "a".into() }
+    }
+
+    fn listing(ids: &'static [&'static str]) -> Arc<Listing> {
+        listing_as("app-1", ids)
+    }
+
+    fn listing_as(client_id: &str, ids: &'static [&'static str]) -> Arc<Listing> {
+        let target = target(client_id);
+        let reading = Reading::begin(&target, "st-1", Timestamp::now());
+        match reading.next(&Service(ids), &target, Timestamp::now).now_or_never() {
+            Some(Ok(Progress::Done(listing))) => Arc::new(listing),
+            _ => panic!("one page, at once"),
+        }
+    }
+
+    /// The claims of a process that has just started, and what writes its connection.
+    struct World {
+        claims: Claims,
+        connections: Arc<Connections>,
+        store: reflector::Store<connection::Watched>,
+        writer: reflector::store::Writer<connection::Watched>,
+    }
+
+    impl World {
+        fn new() -> Self {
+            let config = kube::Config::new("http://127.0.0.1:9".parse().unwrap());
+            let kube = Kube::new(kube::Client::try_from(config).unwrap(), Leadership::unlimited());
+            let (store, writer) = reflector::store();
+            let keeper = Arc::new(Keeper::new(kube.clone(), |_| true));
+            let (wake, _) = Wake::of(&[None]);
+            let (selected, allowed) = (Selected::default(), AllowedHosts::default());
+            let stores = vec![store.clone()];
+            let connections = Connections::new(kube.clone(), stores, keeper, wake, selected, allowed);
+            let connections = Arc::new(connections);
+            let claims = Claims::new(kube, connections.clone(), Vec::new());
+            let mut world = Self { claims, connections, store, writer };
+            world.connection(&Value::Null);
+            world
+        }
+
+        /// The connection, with this status.
+        fn connection(&mut self, status: &Value) {
+            let connection = json!({"apiVersion": "voicecampaign.dev/v1alpha1", "kind": "KoreConnection",
+                "metadata": {"name": "c", "namespace": "n"}, "status": status,
+                "spec": {"host": "https://h", "accountId": "a", "credentialsSecretRef": {"name": "s"}}});
+            let connection = serde_json::from_value(connection).unwrap();
+            self.writer.apply_watcher_event(&watcher::Event::Apply(connection));
+        }
+
+        /// What the status of the connection is to say.
+        fn stored(&self) -> Value {
+            let connection = self.store.state().remove(0);
+            json!({"streams": self.connections.streams_of(connection.0.as_ref().unwrap())})
+        }
+
+        fn shown(&self, object: &Value) {
+            self.claims.shown(&Arc::new(watched(object)));
+        }
+
+        fn judge(&self, listing: &Arc<Listing>) -> Doubt {
+            self.claims.judge(&account(), ("n", "c"), listing)
+        }
+
+        fn is_doubted(&self) -> bool {
+            self.judge(&listing(&[])).suddenly_empty
+        }
+    }
+
+    fn watched(object: &Value) -> Watched {
+        serde_json::from_value(object.clone()).unwrap()
+    }
+
+    /// An object for this campaign, which was seen.
+    fn seen(id: &str) -> Value {
+        json!({"apiVersion": "voicecampaign.dev/v1alpha1", "kind": "VoiceCampaign",
+            "metadata": {"name": id, "namespace": "n", "uid": format!("uid-{id}"), "finalizers": ["f"]},
+            "spec": {"connectionRef": {"name": "c"}, "streamId": "st-1", "campaignId": id},
+            "status": {"campaign": {"id": id}, "seenAs": target("app-1").identity().as_str()}})
+    }
+
+    fn being_deleted(id: &str) -> Value {
+        let mut object = seen(id);
+        object["metadata"]["deletionTimestamp"] = json!("2026-11-23T10:00:00Z");
+        object
+    }
+
+    /// R10: an empty listing is doubted exactly when a campaign that nobody asked to delete is missing; after a restart, too.
+    #[tokio::test]
+    async fn an_empty_stream_is_doubted_when_somebody_else_is_missing() {
+        let world = World::new();
+        assert!(!world.is_doubted(), "nothing was ever there");
+        world.shown(&being_deleted("cd-1"));
+        assert!(!world.is_doubted(), "all that was there is being deleted");
+        let with = |field: &str, value: Value| {
+            let mut object = seen("cd-2");
+            object["status"][field] = value;
+            object
+        };
+        let not_found = json!([{"type": "Ready", "status": "False", "reason": "CampaignNotFound", "message": "m",
+            "lastTransitionTime": "2026-11-23T10:00:00Z"}]);
+        let mut orphan = seen("cd-2");
+        orphan["spec"]["deletionPolicy"] = json!("Orphan");
+        for (what, object, doubted) in [
+            ("it lives", seen("cd-2"), true),
+            ("a GET alone did not return it", with("conditions", not_found), true),
+            ("it is to be left alone", orphan, true),
+            ("it was missed among others", with("notListedSince", json!("2026-11-23T10:00:00Z")), false),
+            ("it was never seen", with("campaign", Value::Null), false),
+            ("it is being deleted", being_deleted("cd-2"), false),
+        ] {
+            world.shown(&object);
+            assert_eq!(world.is_doubted(), doubted, "{what}");
+        }
+        let mut elsewhere = seen("cd-3");
+        elsewhere["spec"]["streamId"] = json!("st-2");
+        world.shown(&elsewhere);
+        assert!(!world.is_doubted(), "another stream");
+        world.claims.gone(&watched(&being_deleted("cd-1")));
+        assert!(!world.is_doubted(), "a leader was killed after it had deleted that one");
+    }
+
+    /// Campaigns that no VoiceCampaign names count, too: from the last listing that had some, but for those that we have deleted; and
+    /// after a restart from the status of the connection, which is written when that changes, and only then.
+    #[tokio::test]
+    async fn campaigns_that_nobody_names_are_missed_also_after_a_restart() {
+        let mut world = World::new();
+        world.shown(&being_deleted("cd-1"));
+        assert_eq!(world.judge(&listing(&["cd-1"])), Doubt::default());
+        assert!(!world.is_doubted());
+        assert_eq!(world.stored(), json!({"streams": []}));
+        // The object has gone, the listing is older: it is no other's.
+        world.claims.deleted(watched(&being_deleted("cd-1")).0.as_ref().unwrap());
+        world.claims.gone(&watched(&being_deleted("cd-1")));
+        world.judge(&listing(&["cd-1"]));
+        assert!(!world.is_doubted());
+        assert_eq!(world.stored(), json!({"streams": []}));
+
+        world.judge(&listing(&["cd-1", "created-by-hand"]));
+        assert!(world.is_doubted());
+        let stored = world.stored();
+        assert_eq!(stored["streams"][0]["streamId"], "st-1");
+        world.connection(&stored);
+        world.judge(&listing(&["created-by-hand"]));
+        assert_eq!(world.stored(), stored, "nothing new: nothing to write");
+        let mut restarted = World::new();
+        assert!(!restarted.is_doubted());
+        restarted.connection(&stored);
+        assert!(restarted.is_doubted());
+        restarted.shown(&being_deleted("cd-2"));
+        restarted.judge(&listing(&["cd-2"]));
+        assert!(!restarted.is_doubted(), "somebody has deleted it while the stream was not empty");
+        assert_eq!(restarted.stored(), json!({"streams": []}));
+
+        // What is left alone is named by nobody from now on.
+        world.connection(&json!({}));
+        let world = World::new();
+        world.claims.left(watched(&being_deleted("cd-2")).0.as_ref().unwrap());
+        assert_eq!(world.stored()["streams"][0]["streamId"], "st-1");
+        assert!(world.is_doubted());
+    }
+
+    /// Whoever was shown a campaign of the stream is no stranger; after a restart a status says so.
+    #[tokio::test]
+    async fn a_stranger_is_who_was_never_shown_the_stream() {
+        let world = World::new();
+        let is_stranger = |client_id| world.judge(&listing_as(client_id, &[])).to_a_stranger;
+        assert!(is_stranger("app-1") && is_stranger("app-2"));
+        world.shown(&being_deleted("cd-1"));
+        assert!(!is_stranger("app-1") && is_stranger("app-2"));
+        world.judge(&listing_as("app-2", &["cd-1"]));
+        assert!(!is_stranger("app-2"));
+    }
+}

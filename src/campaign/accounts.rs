@@ -19,6 +19,8 @@ const OF_AN_ACCOUNT: Room = Room { few: 2 * OF_CREDENTIALS.few, many: 16 };
 /// The same with the same credentials, until the service has accepted them. Two, so that one call that hangs does not
 /// hold up the first answer.
 const OF_CREDENTIALS: Room = Room { few: 2, many: 16 };
+/// How soon somebody comes again whose time has come by one clock and not yet by the other.
+const SOON: SignedDuration = SignedDuration::from_millis(100);
 /// Calls under way to all accounts together: each has a connection of its own. More accounts than have room for all of their
 /// calls share it, first come, first served; one in trouble takes a single one, for its probe.
 const SEATS_IN_ALL: usize = 256;
@@ -205,9 +207,11 @@ impl Gate {
     pub fn held(&self, caller: &Caller, per_minute: usize) -> Option<Turn> {
         let mut queue = self.queue();
         let (now, ahead) = queue.time.now();
-        let turn = queue.account.held(&caller.request(per_minute, ahead), now)?;
-        queue.keep(caller, turn);
-        Some(shifted(turn, ahead))
+        let turn = queue.account.held(&caller.request(per_minute, ahead), now);
+        turn.into_iter().for_each(|turn| queue.keep(caller, turn));
+        let moved_up = queue.account.moved_up();
+        self.wake(&queue, &moved_up);
+        turn.map(|turn| shifted(turn, ahead))
     }
 
     /// Takes in what the outcome of a call says of the account and of the credentials, and says whom a failure is charged
@@ -255,7 +259,9 @@ impl Gate {
                     said,
                     "{what} fail; one at a time is made until one succeeds"
                 );
-                queue.trouble.insert(of, said.into());
+                let Queue { trouble, account, .. } = queue;
+                trouble.retain(|of, _| of.as_ref().is_none_or(|of| account.knows(of)));
+                trouble.insert(of, said.into());
             }
         }
     }
@@ -338,13 +344,14 @@ impl Queue {
     }
 }
 
-/// A turn by the machine's clock.
+/// A turn by the machine's clock: it is in the future there, too, although the two may differ by less than what is noticed.
 fn shifted(turn: Turn, ahead: SignedDuration) -> Turn {
+    let soon = Timestamp::now() + SOON;
     match turn {
         Turn::Go => Turn::Go,
-        Turn::At(at) => Turn::At(at + ahead),
+        Turn::At(at) => Turn::At((at + ahead).max(soon)),
         Turn::Held { of, since, until, next } => {
-            Turn::Held { of, since: since + ahead, until: until + ahead, next }
+            Turn::Held { of, since: since + ahead, until: (until + ahead).max(soon), next }
         }
     }
 }

@@ -23,7 +23,7 @@ use crate::api::{DeletionStatus, GroundName, VoiceCampaign, VoiceCampaignStatus}
 use crate::connection::{Connection, UsableConnection, Verdict};
 use crate::kore::{CampaignKey, CampaignService, Failure, FailureKind, Progress, Target};
 use crate::kube_ext::{CallError, reference};
-use crate::pacing::{self, Place};
+use crate::pacing::{self, Charge, Place};
 
 /// How often in a pass a write is repeated at once because the object has changed meanwhile.
 const MAX_RACES: u32 = 3;
@@ -202,13 +202,14 @@ async fn list<S: CampaignService>(
             }
         };
     // One place in the queue for the stream: whoever comes next goes on.
-    let id = format!("listing of {}", key.stream_id);
+    let id = format!("listing of {} as {}/{:x}", key.stream_id, key.identity.as_str(), key.credentials);
     let place = decide::place_of_read(&pass.object, Timestamp::now());
     let caller = Caller { promised: None, ..caller(pass, id, place, &connection) };
     let Some(_seat) = admitted(urgency, &caller, &connection, pass, context).await else {
         context.streams.put_back(&key, reading);
         return Ok(Flow::Again);
     };
+    context.streams.asks(&key);
     let Some(service) = context.service() else { return Ok(Flow::Over) };
     let started = Instant::now();
     let result = reading.next(service, &connection.target, Timestamp::now).await;
@@ -372,9 +373,13 @@ async fn delete<S: CampaignService>(pass: &mut Pass, context: &Context<S>) -> Re
     heed(&attempt.outcome, &connection, &pass.object, context).await;
     if attempt.outcome.is_err() {
         // At once, so that what is written of the attempt says what it waits for.
-        let again = Caller { place: Place::deletion(attempt.sent_at), ..caller };
-        pass.turn = gate.held(&again, *requests_per_minute);
-        pass.trouble = pass.turn.and_then(|turn| gate.trouble(&again, turn));
+        // What is charged to the campaign waits for a time of its own, and not in the queue.
+        if attempt.charge == Charge::Account {
+            let place = if caller.place.is_fresh() { Place::deletion } else { Place::again };
+            let again = Caller { place: place(attempt.sent_at), ..caller };
+            pass.turn = gate.held(&again, *requests_per_minute);
+            pass.trouble = pass.turn.and_then(|turn| gate.trouble(&again, turn));
+        }
     }
     pass.attempt = Some(attempt);
     Ok(Flow::Again)

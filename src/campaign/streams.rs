@@ -19,7 +19,7 @@ use super::observed::{ListingTrouble, StreamListing};
 use super::proof;
 use crate::kore::{Account, CampaignKey, Failure, Identity, Listing, Progress, Reading, Target};
 use crate::kube_ext::Wake;
-use crate::pacing::{Charge, MIN_BACKOFF, backoff};
+use crate::pacing::{Charge, backoff};
 
 /// A listing is begun when nobody has joined for so long …
 const SETTLE: SignedDuration = SignedDuration::from_secs(2);
@@ -186,8 +186,15 @@ impl Streams {
                 Reading::begin(target, &key.stream_id, now)
             }
         };
-        stream.busy = Some(Instant::now());
+        (stream.busy, stream.stale) = (Some(Instant::now()), false);
         Turn::Yours(reading)
+    }
+
+    /// The page is asked for now, after a wait for a seat.
+    pub fn asks(&self, key: &StreamKey) {
+        if let Some(stream) = self.known().streams.get_mut(key) {
+            stream.busy = Some(Instant::now());
+        }
     }
 
     /// The page can't be asked for now; whoever comes next goes on from here.
@@ -240,12 +247,12 @@ impl Streams {
             }
             Err(failure) => Some(failure),
         };
+        // When to come again, the clock of the account or of the credentials says, and what that waits for.
+        if charge == Charge::Account && failure.is_some() {
+            return;
+        }
         let failures = stream.trouble.as_ref().map_or(0, |trouble| trouble.failures).saturating_add(1);
-        let own = match charge {
-            Charge::Campaign => backoff(&key.stream_id, i32::try_from(failures).unwrap_or(i32::MAX)),
-            // Its clock says when.
-            Charge::Account => MIN_BACKOFF,
-        };
+        let own = backoff(&key.stream_id, i32::try_from(failures).unwrap_or(i32::MAX));
         let asked = failure.as_ref().and_then(|failure| failure.retry_after).unwrap_or_default();
         let retry_at = now + SignedDuration::try_from(own.max(asked)).unwrap_or(SignedDuration::MAX);
         stream.trouble = Some(ListingTrouble { failure, failures, retry_at });

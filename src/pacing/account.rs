@@ -91,8 +91,8 @@ impl<K: Ord + Clone, C: Ord + Clone> Account<K, C> {
     pub fn claim(&mut self, request: &Request<'_, K, C>, now: Timestamp) -> Turn {
         let turn = self.ask(request, now);
         if turn == Turn::Go {
-            self.clock.begin(request.caller, now);
-            self.of(request.credentials, now).begin(request.caller, now);
+            self.clock.begin(request.caller, request.place, now);
+            self.of(request.credentials, now).begin(request.caller, request.place, now);
         }
         turn
     }
@@ -146,9 +146,12 @@ impl<K: Ord + Clone, C: Ord + Clone> Account<K, C> {
         woken
     }
 
-    /// Who has reason to ask again, because there is much more room than when it was promised its time.
+    /// Who has reason to ask again, because there is much more room than when it was promised its time, or because those that
+    /// were to probe have gone. To be asked after each request.
     pub fn moved_up(&mut self) -> Vec<K> {
-        self.clock.moved_up()
+        let mut woken = self.clock.moved_up();
+        woken.extend(self.credentials.values_mut().flat_map(|known| known.clock.moved_up()));
+        woken
     }
 
     /// Takes in what the statuses say of the time before this process.
@@ -180,7 +183,7 @@ impl<K: Ord + Clone, C: Ord + Clone> Account<K, C> {
     fn refused(&mut self, request: &Request<'_, K, C>, now: Timestamp) -> Option<Turn> {
         let Request { caller, credentials, place, quota, promised: _ } = *request;
         let turn = self.of(credentials, now).held(caller, place, now, quota)?;
-        let _: Vec<K> = self.clock.release(caller);
+        self.clock.leave(caller);
         Some(of_credentials(turn))
     }
 

@@ -36,6 +36,8 @@ const LONGEST_PAUSE: SignedDuration = SignedDuration::from_mins(15);
 pub struct Place {
     rank: Rank,
     due: Timestamp,
+    /// Whether it is of a read.
+    reads: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -53,22 +55,27 @@ enum Rank {
 impl Place {
     /// Of a deletion that is due since then, and is not known to fail.
     pub fn deletion(due: Timestamp) -> Self {
-        Self { rank: Rank::Fresh, due }
+        Self { rank: Rank::Fresh, due, reads: false }
     }
 
     /// Of a read that a deletion waits for since then.
     pub fn proof(due: Timestamp) -> Self {
-        Self { rank: Rank::Fresh, due: due + SignedDuration::from_mins(5) }
+        Self { rank: Rank::Fresh, due: due + SignedDuration::from_mins(5), reads: true }
     }
 
     /// Of a look at a campaign whose DELETE may have taken effect, while nobody knows whether the account works at all.
     pub fn look(due: Timestamp) -> Self {
-        Self { rank: Rank::Look, due }
+        Self { rank: Rank::Look, due, reads: true }
     }
 
     /// Of a deletion that has failed for a reason of its own, and is due again since then.
     pub fn again(due: Timestamp) -> Self {
-        Self { rank: Rank::Failed, due }
+        Self { rank: Rank::Failed, due, reads: false }
+    }
+
+    /// The same, of a read.
+    pub fn of_read(self) -> Self {
+        Self { reads: true, ..self }
     }
 
     /// The same behind all others.
@@ -164,6 +171,8 @@ pub struct AccountClock<K> {
     replanned_at: Timestamp,
     /// There is much more room than that.
     moved_up: bool,
+    /// Who was to probe has gone.
+    prober_lost: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -190,6 +199,7 @@ impl<K> Default for AccountClock<K> {
             planned: 0,
             replanned_at: Timestamp::MIN,
             moved_up: false,
+            prober_lost: false,
         }
     }
 }
@@ -206,16 +216,16 @@ impl<K: Ord + Clone> AccountClock<K> {
     pub fn claim(&mut self, caller: &K, place: Place, now: Timestamp, quota: usize) -> Turn {
         let turn = self.ask(caller, place, now, quota);
         if turn == Turn::Go {
-            self.begin(caller, now);
+            self.begin(caller, place, now);
         }
         turn
     }
 
     /// A caller calls now: it waits no more.
-    pub fn begin(&mut self, caller: &K, now: Timestamp) {
+    pub fn begin(&mut self, caller: &K, place: Place, now: Timestamp) {
         let _: Vec<K> = self.release(caller);
         self.calls.push_back(now);
-        self.breaker.begin(caller, now);
+        if place.reads { self.breaker.begin_read(caller, now) } else { self.breaker.begin(caller, now) }
     }
 
     /// A caller that nobody here has told a time has come; its status promises one.
@@ -234,8 +244,12 @@ impl<K: Ord + Clone> AccountClock<K> {
         if let Some(held) = self.hold(rank, now) {
             return held;
         }
-        // Whoever probes does not wait for those that may not.
-        let before = if self.breaker.holds_all() { 0 } else { rank };
+        // Whoever may call does not wait for those that may not.
+        let before = match (self.breaker.holds_all(), place.reads) {
+            (false, _) => rank,
+            (true, false) => 0,
+            (true, true) => self.queue[..rank].iter().filter(|other| other.place.reads).count(),
+        };
         let calls = self.pace.of(quota, now);
         self.plan(calls, now);
         let slot = self.slot(before, calls, now);
@@ -253,23 +267,27 @@ impl<K: Ord + Clone> AccountClock<K> {
     /// Takes a place in the queue while the account is in trouble. `None` if it is not, or the caller may probe it.
     pub fn held(&mut self, caller: &K, place: Place, now: Timestamp, quota: usize) -> Option<Turn> {
         self.forget_the_past(now, quota);
-        let candidate = Candidate { caller, fresh: place.is_fresh(), quota: self.quota };
-        self.breaker.admit(candidate, now).err()?;
+        self.admit(caller, place, now).err()?;
         let rank = self.join(caller, place, now);
         self.hold(rank, now)
     }
 
+    fn admit(&self, caller: &K, place: Place, now: Timestamp) -> Result<(), Trouble> {
+        let candidate = Candidate { caller, fresh: place.is_fresh(), quota: self.quota };
+        if place.reads { self.breaker.admit_read(candidate, now) } else { self.breaker.admit(candidate, now) }
+    }
+
     fn hold(&mut self, rank: usize, now: Timestamp) -> Option<Turn> {
         let waiting = &self.queue[rank];
-        let fresh = waiting.place.is_fresh();
-        let candidate = Candidate { caller: &waiting.caller, fresh, quota: self.quota };
-        let Trouble { since, probe_at } = match self.breaker.admit(candidate, now) {
+        let Trouble { since, probe_at } = match self.admit(&waiting.caller, waiting.place, now) {
             Err(trouble) => trouble,
+            Ok(()) if waiting.place.reads => return None,
             Ok(()) => {
                 // What was never tried goes first, if it is about to come.
                 let first = self.queue.first().filter(|first| first.place.rank < waiting.place.rank)?;
                 let left_to_others = first.expected + LEFT_TO_OTHERS;
-                let since = self.breaker.open_since().filter(|_| left_to_others > now)?;
+                let about_to_come = first.expected <= now + LEFT_TO_OTHERS && left_to_others > now;
+                let since = self.breaker.open_since().filter(|_| about_to_come)?;
                 Trouble { since, probe_at: left_to_others }
             }
         };
@@ -288,11 +306,22 @@ impl<K: Ord + Clone> AccountClock<K> {
         }
     }
 
-    /// Who has reason to ask again, because there is much more room than when it was promised its time.
+    /// Who has reason to ask again, because there is much more room than when it was promised its time, or because those that
+    /// were to probe have gone.
     pub fn moved_up(&mut self) -> Vec<K> {
         let moved_up = std::mem::take(&mut self.moved_up);
         let promised = self.queue.iter().filter(|waiting| moved_up && waiting.promised.is_some());
-        promised.map(|waiting| waiting.caller.clone()).collect()
+        let mut woken: Vec<K> = promised.map(|waiting| waiting.caller.clone()).collect();
+        if std::mem::take(&mut self.prober_lost) && self.breaker.open_since().is_some() {
+            woken.extend(self.to_be_told());
+        }
+        woken
+    }
+
+    /// The caller waits for something else. Unlike [`Self::release`], who is to probe in its place is told later, by
+    /// [`Self::moved_up`].
+    pub fn leave(&mut self, caller: &K) {
+        self.prober_lost |= !self.release(caller).is_empty();
     }
 
     /// Asks for a call that can wait: granted only while half of the quota is free, also when all that are in the queue have
@@ -330,10 +359,11 @@ impl<K: Ord + Clone> AccountClock<K> {
     /// promised a time within the quota shows that it was used up not long ago: the window counts as full now.
     pub fn inherit(&mut self, past: &Past, now: Timestamp, quota: usize) {
         self.forget_the_past(now, quota);
-        let lately = past.calls.iter().copied().filter(|call| *call <= now && *call + WINDOW > now);
+        let calls = past.calls.iter().map(|call| (*call).min(now));
+        let lately = calls.filter(|call| *call + WINDOW > now);
         self.calls.extend(lately);
         self.calls.make_contiguous().sort_unstable();
-        if let Some(promised) = past.promised {
+        if let Some(promised) = past.promised.filter(|promised| *promised + WINDOW > now) {
             (self.calls.len()..quota).for_each(|_| self.calls.push_back(now));
             // The service may have asked for a pause.
             if promised <= now + LONGEST_PAUSE {
@@ -424,12 +454,15 @@ impl<K: Ord + Clone> AccountClock<K> {
         }
         if self.swept_at + SWEEP <= now {
             self.swept_at = now;
-            let Self { queue, places, .. } = self;
+            let Self { queue, places, prober_lost, .. } = self;
+            let mut rank = 0;
             queue.retain(|waiting| {
                 let comes = waiting.expected + LOST > now;
                 if !comes {
                     places.remove(&waiting.caller);
+                    *prober_lost |= rank < PROBERS;
                 }
+                rank += 1;
                 comes
             });
         }

@@ -305,10 +305,12 @@ impl<K> Open<K> {
                 Charge::Campaign
             }
             (Mode::Down { .. }, Evidence::Nothing) if !probed => Charge::Campaign,
-            (
-                Mode::Down { pause, .. },
-                Evidence::DeleteFailed { .. } | Evidence::ReadFailed { .. } | Evidence::Nothing,
-            ) => {
+            (Mode::Down { pause, .. }, Evidence::Nothing) => {
+                // Somebody has answered, and not what was asked: the next probe may tell more.
+                self.mode = Mode::Down { pause, probe_at: now + pause };
+                Charge::Account
+            }
+            (Mode::Down { pause, .. }, Evidence::DeleteFailed { .. } | Evidence::ReadFailed { .. }) => {
                 if probed {
                     let pause = (pause * 2).min(LONGEST);
                     self.mode = Mode::Down { pause, probe_at: now + pause };

@@ -276,7 +276,10 @@ fn refused_credentials_need_a_person_while_others_try_them() {
     );
     assert_eq!(told.deletion.as_ref().unwrap().attempts, 0);
     object.status = Some(told);
-    assert!(matches!(refused(&object), Step::Stall { until: Some(until), .. } if until == at(60)));
+    assert!(
+        matches!(refused(&object), Step::Wait { until: Some(until), .. } if until == at(60)),
+        "it keeps its place"
+    );
     assert_eq!(decide(&observed(&object, &connection), at(1)), Step::Delete, "its turn has come");
 }
 

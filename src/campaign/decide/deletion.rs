@@ -178,11 +178,15 @@ fn within_quota(
             let record = DeletionStatus { next_attempt_at, held_since: Some(round_down(since)), ..record };
             let trouble = observed.trouble;
             let situation = match of {
+                // After a restart: the words of the trouble are in the status alone.
+                _ if trouble.is_none() && told(observed, &record).is_some() => Situation::Unchanged,
                 Holder::Account => Situation::AccountInTrouble { since, trouble },
                 Holder::Credentials => Situation::CredentialsRefused { since, trouble },
             };
             let status = status::of(observed.object, now, Some(record), None, situation);
-            Plan { step: rest(status::reason(&status), until), status: Some(status) }
+            // Whatever the status says of a person: the place in the queue is kept.
+            let why = status::reason(&status);
+            Plan { step: Step::Wait { until: Some(until), why }, status: Some(status) }
         }
         // Too short to be worth a write.
         Some(Turn::At(slot)) if slot.duration_since(now) <= SILENT => {
@@ -213,7 +217,8 @@ pub fn place(object: &VoiceCampaign) -> Place {
 pub fn place_of_read(object: &VoiceCampaign, now: Timestamp) -> Place {
     let record = recorded_deletion(object);
     let due = record.and_then(|record| record.proof.as_ref()).map_or(now, |proof| proof.answered_at.0);
-    if record.is_none_or(|record| record.failures == 0) { Place::proof(due) } else { Place::again(due) }
+    let fresh = record.is_none_or(|record| record.failures == 0);
+    if fresh { Place::proof(due) } else { Place::again(due).of_read() }
 }
 
 /// Which attempt the next one is, counted from 1.
@@ -235,7 +240,9 @@ pub fn past<'a>(objects: impl Iterator<Item = &'a VoiceCampaign>) -> Past {
     for object in objects {
         let Some(record) = recorded_deletion(object) else { continue };
         let looked = record.proof.as_ref().and_then(|proof| proof.not_returned_at.as_ref());
-        past.calls.extend(record.last_attempt_at.iter().chain(looked).map(|time| time.0));
+        // Their times are cut to a second.
+        let calls = record.last_attempt_at.iter().chain(looked);
+        past.calls.extend(calls.map(|time| time.0 + SignedDuration::from_secs(1)));
         if let Some(promised) = promised(object) {
             past.promised = earlier(past.promised, promised);
         }

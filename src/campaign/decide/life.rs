@@ -2,7 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Plan, Step, Urgency, is_new, misconfigured, other_account, protection, rest, spread};
+use super::{Plan, Step, Urgency, is_new, misconfigured, other_account, protection, spread};
 use crate::api::{REFRESH, VoiceCampaign, VoiceCampaignStatus};
 use crate::campaign::ground::REMOTE_CAMPAIGN;
 use crate::campaign::observed::{Look, Looked, Observed, Sighting, StreamListing};
@@ -220,8 +220,7 @@ fn read(observed: &Observed<'_>, step: Step, now: Timestamp) -> Plan {
                 Holder::Credentials => Situation::CredentialsRefused { since, trouble },
             };
             let status = status::of(object, now, None, None, situation);
-            let step = rest(status::reason(&status), until + spread(object, OBSERVATION_RETRY));
-            return Plan { step, status: Some(status) };
+            return Plan { step: wait(until, status::reason(&status)), status: Some(status) };
         }
         Some(Turn::Go) | None => step,
     };

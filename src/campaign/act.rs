@@ -20,7 +20,7 @@ use super::shown;
 use super::status::{self, Situation};
 use super::streams::{StreamKey, Turn};
 use crate::api::{DeletionStatus, GroundName, VoiceCampaign, VoiceCampaignStatus};
-use crate::connection::{Connection, UsableConnection, Verdict};
+use crate::connection::{CREDENTIALS_LIFE, Connection, UsableConnection, Verdict};
 use crate::kore::{CampaignKey, CampaignService, Failure, FailureKind, Progress, Target};
 use crate::kube_ext::{CallError, reference};
 use crate::pacing::{self, Charge, Place};
@@ -289,8 +289,8 @@ async fn heed<S, T>(
     let heard = |verdict| context.connections.heard(namespace, name, &connection.secret, verdict);
     match outcome {
         Ok(_) => heard(Verdict::Accepted),
-        Err(failure) => {
-            if failure.kind == FailureKind::CredentialsRejected {
+        Err(failure) => match failure.kind {
+            FailureKind::CredentialsRejected => {
                 // A right that the app lacks, as for this stream alone, says nothing against its credentials.
                 if !failure.lacks_right() {
                     let status = failure.answer.http_status.map(i32::from);
@@ -298,7 +298,15 @@ async fn heed<S, T>(
                 }
                 context.connections.forget(namespace, name).await;
             }
-        }
+            FailureKind::MayBeAbsent | FailureKind::Accepted | FailureKind::Refused => {
+                heard(Verdict::Accepted)
+            }
+            FailureKind::Throttled
+            | FailureKind::Unavailable
+            | FailureKind::Unreachable
+            | FailureKind::Unreadable
+            | FailureKind::ContractViolation => {}
+        },
     }
 }
 
@@ -318,6 +326,7 @@ async fn delete<S: CampaignService>(pass: &mut Pass, context: &Context<S>) -> Re
     let caller = caller(pass, pass.uid.clone(), decide::place(&pass.object), &connection);
     if pass.seat.is_none() {
         let before = pass.object.metadata.resource_version.clone();
+        let asked = Instant::now();
         pass.admission = None;
         match unless_silent(gate.seat_in_turn(&caller, *requests_per_minute), pass, context).await {
             Ok(seat) => pass.seat = seat,
@@ -325,6 +334,11 @@ async fn delete<S: CampaignService>(pass: &mut Pass, context: &Context<S>) -> Re
                 (pass.turn, pass.trouble) = (Some(later), gate.trouble(&caller, later));
                 return Ok(Flow::Again);
             }
+        }
+        if asked.elapsed() > CREDENTIALS_LIFE {
+            // They may have been rotated meanwhile.
+            pass.connection = Connection::NotLookedUp;
+            return Ok(Flow::Again);
         }
         if pass.object.metadata.resource_version != before {
             // It may be another decision by now.

@@ -25,7 +25,7 @@ use super::reason::Reason;
 use super::status;
 use crate::api::{AccountReference, DeletionPolicy, VoiceCampaign, VoiceCampaignSpec};
 use crate::connection::{Connections, Standing};
-use crate::kore::{Account, FailureKind, Identity, Listing};
+use crate::kore::{Account, Identity, Listing};
 use crate::kube_ext::{CallError, Kube, reference};
 use crate::pacing::Past;
 
@@ -171,9 +171,13 @@ impl Claims {
     /// Whether campaigns that nobody asked to delete should be in a stream.
     fn is_missing(&self, account: &Account, stream_id: &str) -> bool {
         let index = self.index();
+        // Of this very account, and not held for another that is to keep the campaign: such a deletion may never be made.
         let asked = |id: &str| {
-            let mut naming = index.naming(stream_id, id);
-            naming.any(|object| is_being_deleted(object) && self.may_be_of(Some(account), object))
+            let naming: Vec<_> = index
+                .naming(stream_id, id)
+                .filter(|object| self.account_of(object).as_ref() == Some(account))
+                .collect();
+            naming.iter().any(|object| is_being_deleted(object)) && !naming.iter().any(|object| wants(object))
         };
         let living = index.objects.iter().filter_map(|object| readable(object)).filter(|object| {
             let id = &object.spec.campaign_id;
@@ -240,7 +244,8 @@ impl Claims {
     /// The account in which Kore has the campaign, as status says.
     fn recorded(&self, object: &VoiceCampaign) -> Option<Account> {
         let AccountReference { host, account_id } = object.status.as_ref()?.account.as_ref()?;
-        Some(self.connections.one(Account::new(host, account_id)))
+        let namespace = object.namespace().unwrap_or_default();
+        Some(self.connections.one(&namespace, Account::new(host, account_id)))
     }
 
     /// Whether the campaign of an object may be one of this account; without a connection nobody knows.
@@ -337,11 +342,9 @@ fn claim(
     let status = object.status.as_ref();
     let is_it = |theirs: &Account| account.is_none_or(|account| account == theirs);
     let shown = status.is_some_and(|status| status.campaign.is_some());
-    // Kore was asked, and has said something else than that it has the campaign.
-    let denied = status.map(status::reason).is_some_and(|reason| {
-        let refused = [FailureKind::CredentialsRejected, FailureKind::Refused].map(Reason::Service);
-        reason == Reason::CampaignNotFound || refused.contains(&reason)
-    });
+    // Kore was asked, and has not said that it has the campaign.
+    let reason = status.map(status::reason);
+    let denied = matches!(reason, Some(Reason::CampaignNotFound | Reason::Service(_)));
     let reaches_it = connection.is_some_and(|connection| connection.may_answer && is_it(&connection.account));
     Claim {
         wants: wants(object),
@@ -491,7 +494,7 @@ mod tests {
         );
         for (reason, open) in [
             ("Pending", true),
-            ("ServiceUnavailable", true),
+            ("ServiceUnavailable", false),
             ("AccountUnavailable", true),
             ("ConnectionNotFound", true),
             ("CampaignNotFound", false),

@@ -85,20 +85,22 @@ pub enum Hint {
     None,
     /// The request was turned away, whatever became of the campaign: the next one may be answered.
     TurnedAway,
-    /// The service has it.
-    There,
 }
 
 /// What a DELETE with this outcome says of the campaign.
 pub fn hint(failure: &Failure) -> Hint {
     match failure.kind {
         FailureKind::MayBeAbsent | FailureKind::Accepted => Hint::Gone,
-        FailureKind::Unavailable | FailureKind::Unreadable | FailureKind::ContractViolation => Hint::None,
+        // A refusal may be that of a campaign that is gone: "has already been deleted", or 403 to hide that there is none.
+        FailureKind::Unavailable
+        | FailureKind::Unreadable
+        | FailureKind::ContractViolation
+        | FailureKind::Refused => Hint::None,
         FailureKind::Unreachable if failure.sent => Hint::None,
+        FailureKind::CredentialsRejected if failure.lacks_right() => Hint::None,
         FailureKind::Unreachable | FailureKind::CredentialsRejected | FailureKind::Throttled => {
             Hint::TurnedAway
         }
-        FailureKind::Refused => Hint::There,
     }
 }
 
@@ -107,7 +109,7 @@ pub fn unconfirmed(before: i32, failure: &Failure) -> i32 {
     match hint(failure) {
         Hint::None => before.saturating_add(1),
         Hint::TurnedAway => before,
-        Hint::Gone | Hint::There => 0,
+        Hint::Gone => 0,
     }
 }
 
@@ -118,7 +120,7 @@ pub fn begun_by(attempt: &Attempt, unconfirmed: i32) -> Option<ProofStatus> {
     let begins = match hint(failure) {
         Hint::Gone => true,
         Hint::None => unconfirmed >= FEW,
-        Hint::TurnedAway | Hint::There => false,
+        Hint::TurnedAway => false,
     };
     begins.then(|| begin(&attempt.identity, attempt.ended_at))
 }
@@ -254,6 +256,8 @@ fn counts(object: &VoiceCampaign, proof: &ProofStatus, read: &StreamListing, not
         && listing.stream_id() == object.spec.stream_id
         && listing.begun_at() >= not_before
         && listing.is_complete()
+        // Whatever answers everything in the same way may answer a listing with a success without rows, too.
+        && (proof.not_returned_at.is_some() || listing.names_its_rows())
         && !shows(object, read)
 }
 

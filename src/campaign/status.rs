@@ -607,7 +607,7 @@ fn being_proven(object: &VoiceCampaign, deletion: Option<&DeletionStatus>) -> (&
 fn in_doubt(object: &VoiceCampaign, proof: &ProofStatus, doubted: &ListingRecord, again: &str) -> String {
     let seen_as = object.status.as_ref().and_then(|status| status.seen_as.as_ref());
     let why = if seen_as.is_some_and(|seen_as| *seen_as != proof.identity) {
-        "and the campaign was seen as another app: client ID or iid have changed since"
+        "and the campaign was seen as another app: client ID, iid or host have changed since"
     } else {
         "although campaigns that nobody asked to delete should be there"
     };

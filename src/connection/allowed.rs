@@ -10,6 +10,11 @@ impl AllowedHosts {
         Self(hosts.into_iter().filter(|host| !host.is_empty()).map(normal_host).collect())
     }
 
+    /// Whether a host is one of those that are named.
+    pub fn names(&self, host: &str) -> bool {
+        self.0.contains(&normal_host(host))
+    }
+
     /// Whether a host may be called.
     pub fn allows(&self, host: &str) -> bool {
         self.0.is_empty() || self.0.contains(&normal_host(host))

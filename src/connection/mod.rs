@@ -24,7 +24,7 @@ pub use allowed::AllowedHosts;
 pub use keep::{IN_USE, Keeper, Unneeded, raw_secrets_of};
 pub use reconcile::{Context, Memory, Watched, error_policy, gone, reconcile, what_matters};
 pub use renames::Renames;
-pub use resolve::{Connections, Standing};
+pub use resolve::{CREDENTIALS_LIFE, Connections, Standing};
 pub use secret::Flaw;
 pub use status::{ConnectionReason, Known, Verdict, of as status_of};
 pub use users::{ConnectionKey, Users};

@@ -21,7 +21,7 @@ use crate::kube_ext::{CallError, Kube, Selected, Wake, round_down};
 
 /// How long credentials are kept: long enough that a thousand deletions at once read the Secret once, short enough
 /// that a rotation is followed at the next attempt.
-const CREDENTIALS_LIFE: Duration = Duration::from_secs(5);
+pub const CREDENTIALS_LIFE: Duration = Duration::from_secs(5);
 
 /// As many streams are in the status of a connection at most: some 100 kB of the 1.5 MB that etcd takes.
 const MOST_STREAMS: usize = 1000;
@@ -82,7 +82,7 @@ impl Connections {
     pub fn account(&self, namespace: &str, name: &str) -> Option<Account> {
         let key = ObjectRef::new(name).within(namespace);
         let connection = self.stores.iter().find_map(|store| store.get(&key))?;
-        connection.0.as_ref().ok().map(|connection| self.one(account(&connection.spec)))
+        connection.0.as_ref().ok().map(|connection| self.one(namespace, account(&connection.spec)))
     }
 
     /// The account of a connection by the host that it calls, if the cache shows it.
@@ -92,11 +92,24 @@ impl Connections {
         connection.0.as_ref().ok().map(|connection| account(&connection.spec))
     }
 
-    /// The one name of an account, whichever of its hosts it is known by.
-    pub fn one(&self, account: Account) -> Account {
+    /// The one name of an account, whichever of its hosts it is known by, in a namespace. What a connection says of former
+    /// hosts counts in its own namespace only: anybody may write there that a stranger's account is his. Where the administrator
+    /// has named the hosts that may be called, it counts everywhere, as far as it names those.
+    pub fn one(&self, namespace: &str, account: Account) -> Account {
         let all: Vec<_> = self.stores.iter().flat_map(Store::state).collect();
-        let readable = all.iter().filter_map(|connection| connection.0.as_ref().ok());
+        let believed = all.iter().filter(|connection| {
+            connection.namespace().as_deref() == Some(namespace) || self.is_vouched_for(connection)
+        });
+        let readable = believed.filter_map(|connection| connection.0.as_ref().ok());
         Renames::new(readable.map(|connection| &connection.spec)).one(account)
+    }
+
+    /// Whether the administrator has named all hosts of a connection.
+    fn is_vouched_for(&self, connection: &Watched) -> bool {
+        let spec = connection.0.as_ref().ok().map(|connection| &connection.spec);
+        spec.is_some_and(|spec| {
+            spec.former_hosts.iter().chain([&spec.host]).all(|host| self.allowed.names(host))
+        })
     }
 
     /// What can be expected of a connection, if the cache shows it.
@@ -107,7 +120,7 @@ impl Connections {
         let verdict = self.verdict(namespace, name, &connection.spec.credentials_secret_ref.name);
         let callable = self.of_this_instance(connection).is_ok() && self.not_allowed(connection).is_none();
         let may_answer = callable && !status::is_refused(connection, verdict.as_ref());
-        Some(Standing { account: self.one(account(&connection.spec)), may_answer })
+        Some(Standing { account: self.one(namespace, account(&connection.spec)), may_answer })
     }
 
     /// The connection of this name.
@@ -131,7 +144,7 @@ impl Connections {
         };
         Ok(match read {
             Ok(found) => {
-                let account = self.one(account(&connection.spec));
+                let account = self.one(namespace, account(&connection.spec));
                 Connection::Usable(Box::new(usable(&connection, account, found.credentials)))
             }
             Err(problem) => Connection::Unusable(problem.of(&connection)),
@@ -261,7 +274,9 @@ impl Connections {
     fn of_account(&self, of: &Account) -> impl Iterator<Item = KoreConnection> {
         let connections = self.stores.iter().flat_map(Store::state);
         let readable = connections.filter_map(|connection| connection.0.as_ref().ok().cloned());
-        readable.filter(move |connection| account(&connection.spec) == *of)
+        readable.filter(move |connection| {
+            self.one(&connection.namespace().unwrap_or_default(), account(&connection.spec)) == *of
+        })
     }
 
     fn others(&self) -> MutexGuard<'_, HashMap<ConnectionKey, BTreeMap<String, Option<Time>>>> {

@@ -194,8 +194,14 @@ impl Asked {
 
 /// Reads the answer to a DELETE of the campaign `id` [delete-voice-campaign-v2].
 pub fn deletion(answer: &RawAnswer, id: &str) -> Result<ConfirmedDeletion, Failure> {
-    let (campaign, answer) = success_for(answer, id, Asked::Deletion)?;
-    Ok(ConfirmedDeletion { campaign, answer })
+    let (campaign, summary) = success_for(answer, id, Asked::Deletion)?;
+    let failed = |status: &str| ["failed", "failure", "error"].contains(&status.to_lowercase().as_str());
+    // A success may hold an item that has failed [create-call-back-schedule-v2].
+    if campaign.status.as_deref().is_some_and(failed) || wire::has_errors(&answer.body) {
+        let what = "the answer says success, and that it has failed";
+        return Err(because(Asked::Deletion.undecided(), what, summary));
+    }
+    Ok(ConfirmedDeletion { campaign, answer: summary })
 }
 
 /// Reads the answer to a GET of the campaign `id` [get-voice-campaign-by-id-v2].
@@ -415,6 +421,12 @@ mod tests {
         assert_eq!(kind(302, OK), Err(ContractViolation));
         assert_eq!(kind(200, &OK.replace("cd-1", "cd-2")), Err(ContractViolation));
         assert_eq!(kind(200, r#"{"status":"success","id":"cd-1"}"#), Err(Accepted));
+        assert_eq!(kind(200, &OK.replace("{\"_id", "{\"status\":\"Failed\",\"_id")), Err(Accepted));
+        assert_eq!(
+            kind(200, &OK.replace("{\"status", "{\"errors\":[{\"msg\":\"no\"}],\"status")),
+            Err(Accepted)
+        );
+        assert_eq!(kind(200, &OK.replace("{\"status", "{\"errors\":[],\"status")), Ok(()));
         assert_eq!(kind(200, r#"{"status":"failure","message":"no"}"#), Err(MayBeAbsent));
         assert_eq!(kind(200, r#"{"status":"error"}"#), Err(MayBeAbsent));
     }

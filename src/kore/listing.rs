@@ -31,6 +31,7 @@ pub struct Listing {
     campaigns: BTreeMap<String, Campaign>,
     living: usize,
     complete: bool,
+    names_its_rows: bool,
 }
 
 impl Listing {
@@ -84,6 +85,13 @@ impl Listing {
     }
 }
 
+impl Listing {
+    /// Whether each page has rows, or says that there are none; an answer that says success and nothing else may be anybody's.
+    pub fn names_its_rows(&self) -> bool {
+        self.names_its_rows
+    }
+}
+
 /// A listing that is being read.
 #[derive(Clone, Debug)]
 pub struct Reading {
@@ -118,6 +126,7 @@ impl Reading {
             campaigns: BTreeMap::new(),
             living: 0,
             complete: true,
+            names_its_rows: true,
         });
         Self {
             account: target.account.clone(),
@@ -175,7 +184,8 @@ impl Reading {
 
     /// Takes in a page.
     fn take(mut self, page: Page, ended_at: Timestamp) -> Progress {
-        let Page { rows, has_more, total_results, total_pages, oversized: _ } = page;
+        let Page { rows, has_more, total_results, total_pages, oversized: _, names_rows } = page;
+        self.listing.names_its_rows &= names_rows || total_results.is_some();
         let (received, has_more) = (rows.len(), has_more == Some(true));
         self.pages += 1;
         self.rows += received;

@@ -160,6 +160,8 @@ pub struct Page {
     total_pages: Option<i64>,
     /// Its body was larger than what is read: the page has rows, and none is known.
     oversized: bool,
+    /// It has `data.results`, and not only says success.
+    names_rows: bool,
 }
 
 /// One row of a page.
@@ -174,7 +176,14 @@ struct Row {
 impl Page {
     /// A page whose body was larger than what is read.
     fn oversized() -> Self {
-        Self { rows: Vec::new(), has_more: None, total_results: None, total_pages: None, oversized: true }
+        Self {
+            rows: Vec::new(),
+            has_more: None,
+            total_results: None,
+            total_pages: None,
+            oversized: true,
+            names_rows: false,
+        }
     }
 
     /// The ids of the campaigns of this page.

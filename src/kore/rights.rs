@@ -41,8 +41,9 @@ static STATE: LazyLock<Regex> = LazyLock::new(|| {
 });
 /// "Campaign not found or access denied": it may be either.
 static OR_ABSENT: LazyLock<Regex> = LazyLock::new(|| {
-    let absent = "(?:not found|not exist|n't exist|unknown)";
-    pattern(&format!(r"{absent},? or\b|\bor (?:[a-z]+ ){{0,4}}?(?:[a-z]+)?{absent}"))
+    let absent = "(?:not found|not exist|n't exist|unknown|no such [a-z]+|no longer exists?|(?:not|n't) be found|been deleted|been removed|\
+                  no [a-z]+ found)";
+    pattern(&format!(r"{absent},?(?: [a-z]+){{0,2}} or\b|\bor (?:[a-z]+ ){{0,4}}?(?:[a-z]+)?{absent}"))
 });
 /// "error verifying the jwt: possibly a replay" [sdk-security], "Invalid SDK credentials", code 4002 (forum).
 static TOKEN: LazyLock<Regex> = LazyLock::new(|| {

@@ -26,7 +26,9 @@ pub fn message(text: &str) -> String {
     let text: String = text.chars().take(MAX_READ_CHARS).collect();
     let text = TOKEN.replace_all(&text, "[token]");
     let text = QUERY.replace_all(&text, "?[query]");
-    let text = telephone::masked(&text);
+    // A number in a path has its blanks written out.
+    let text = ["%20", "&nbsp;"].iter().fold(text.into_owned(), |text, blank| text.replace(blank, " "));
+    let text = telephone::masked(&text.replace("%2B", "+").replace("%2D", "-"));
     cut(text.split_whitespace().collect::<Vec<_>>().join(" ").as_str(), MAX_MESSAGE_CHARS)
 }
 

@@ -226,6 +226,16 @@ pub fn page(envelope: &Envelope) -> Option<Page> {
         total_results: count(data, "totalResults"),
         total_pages: count(data, "totalPages"),
         oversized: false,
+        names_rows: data.get("results").is_some_and(Value::is_array),
+    })
+}
+
+/// Whether an answer holds errors, whatever else it says.
+pub fn has_errors(body: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(body);
+    let body = parse(text.trim_start_matches('\u{feff}'));
+    body.is_some_and(|body| {
+        body.get("errors").and_then(Value::as_array).is_some_and(|errors| !errors.is_empty())
     })
 }
 

@@ -259,6 +259,37 @@ mod tests {
         assert!(calls.count() < 15);
     }
 
+    /// Those who leave the queue of the account because their credentials are refused have the next ones told: an account that
+    /// works is not left to itself.
+    #[test]
+    fn whoever_leaves_the_front_has_the_next_ones_told() {
+        let mut account = Account::default();
+        let outage = Heard {
+            account: Evidence::DeleteFailed { fresh: true },
+            credentials: Evidence::Nothing,
+            ..DELETED
+        };
+        for caller in 0..3 {
+            claim(&mut account, caller, "prod", 0);
+            account.heard(&caller, &"prod", outage, at(0));
+        }
+        for caller in 3..8 {
+            claim(&mut account, caller, "dev", 1);
+        }
+        for caller in 100..120 {
+            claim(&mut account, caller, "prod", 1);
+        }
+        assert_eq!(claim(&mut account, 3, "dev", 5), Turn::Go);
+        account.heard(&3, &"dev", REFUSED, at(5));
+        assert!(account.moved_up().is_empty());
+        for caller in 4..8 {
+            claim(&mut account, caller, "dev", 5);
+        }
+        let told = account.moved_up();
+        assert!(told.contains(&100), "{told:?}");
+        assert_eq!(claim(&mut account, 100, "prod", 15), Turn::Go);
+    }
+
     /// When they are accepted, all that have them are told.
     #[test]
     fn accepted_credentials_are_told_to_all_that_have_them() {

@@ -753,6 +753,25 @@ mod tests {
         assert_eq!(again(&mut clock, 1, at(104)), Turn::Go, "nobody else waits");
     }
 
+    /// While reads work and DELETEs fail, reads have the ordinary quota: a proof does not wait for a tenth of it.
+    #[test]
+    fn reads_that_work_are_not_held() {
+        let mut clock: AccountClock<u32> = AccountClock::default();
+        for caller in 0..3 {
+            clock.heard(&caller, FAILED, at(0));
+        }
+        clock.heard(&0, Evidence::Readable, at(0));
+        for caller in 10..16 {
+            assert_eq!(claim(&mut clock, caller, at(0), 60), Turn::Go);
+            clock.heard(&caller, FAILED, at(0));
+        }
+        told_to_wait(claim(&mut clock, 16, at(0), 60));
+        for caller in 20..60 {
+            assert_eq!(clock.claim(&caller, Place::proof(at(0)), at(0), 60), Turn::Go);
+        }
+        told_to_wait(claim(&mut clock, 16, at(0), 60));
+    }
+
     fn told_to_wait(turn: Turn) {
         assert!(matches!(turn, Turn::Held { .. }), "{turn:?}");
     }

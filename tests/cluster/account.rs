@@ -43,7 +43,7 @@ async fn an_outage_is_probed_and_then_made_up_for() {
     let deletes = calls.iter().filter(|entry| entry.operation == Operation::Delete).count();
     assert_eq!(deletes, names.len(), "one DELETE for each");
     // Those that were asked to be deleted during the outage are looked at before.
-    assert!(calls.len() - deletes <= 4, "{calls:#?}");
+    assert!(calls.len() - deletes <= 8, "{calls:#?}");
     world.assert_no_violations();
 }
 
@@ -85,12 +85,9 @@ async fn refused_credentials_hold_up_nobody_with_others() {
     let mut options = world.options();
     options.arguments = vec!["--watch-namespaces=prod,prod-dev".to_owned()];
     let _operator = Operator::start(world.plane, &options).unwrap();
-    let names: Vec<String> = (0..50).map(|number| format!("dev{number:03}")).collect();
-    names.iter().for_each(|name| dev.create_campaign(name, &json!({})));
+    let names = created(&dev, "dev", 50);
     names.iter().for_each(|name| drop(dev.wait_for_reason(name, "CredentialsRejected")));
-    let healthy: Vec<String> = (0..40).map(|number| format!("prod{number:03}")).collect();
-    healthy.iter().for_each(|name| world.create_campaign(name, &json!({})));
-    healthy.iter().for_each(|name| drop(world.wait_for_reason(name, "CampaignFound")));
+    let healthy = found(&world, "prod", 40);
     delete_all(&dev, &names);
     std::thread::sleep(Duration::from_secs(3));
     let begun = std::time::Instant::now();
@@ -98,10 +95,13 @@ async fn refused_credentials_hold_up_nobody_with_others() {
     healthy.iter().for_each(|name| world.wait_until_gone(name));
     let took = begun.elapsed();
     assert!(took < Duration::from_secs(20), "{took:?}");
+    let mut next = 0;
     for name in &names {
         let object = dev.wait_for_reason(name, "CredentialsRejected");
         assert_eq!(condition(&object, "Stalled")["status"], "True", "{object:#}");
+        next += usize::from(object["status"]["deletion"]["nextAttemptAt"].is_string());
     }
+    assert!(next <= 3, "one is to try next, not {next}");
     let calls = world.kore.journal();
     let refused = calls.iter().filter(|entry| entry.violation.is_some()).count();
     // Listings and DELETEs before the first refusal was heard, then probes: after 5, 15, 35, 75 s.
@@ -412,6 +412,13 @@ fn assert_within(calls: &[Entry], quota: usize) {
 
 /// Campaigns that the operator has found in Kore.
 fn found(world: &World, prefix: &str, count: usize) -> Vec<String> {
+    let names = created(world, prefix, count);
+    names.iter().for_each(|name| drop(world.wait_for_reason(name, "CampaignFound")));
+    names
+}
+
+/// Campaigns in Kore, and VoiceCampaigns of them.
+fn created(world: &World, prefix: &str, count: usize) -> Vec<String> {
     let names: Vec<String> = (0..count).map(|number| format!("{prefix}{number:03}")).collect();
     names.iter().for_each(|name| world.kore.seed(world.key(name), &json!({})));
     let manifests: Vec<_> = names.iter().map(|name| world.campaign(name, &json!({}))).collect();
@@ -419,7 +426,6 @@ fn found(world: &World, prefix: &str, count: usize) -> Vec<String> {
         .kubectl
         .apply(&json!({"apiVersion": "v1", "kind": "List", "items": manifests}).to_string())
         .unwrap();
-    names.iter().for_each(|name| drop(world.wait_for_reason(name, "CampaignFound")));
     names
 }
 

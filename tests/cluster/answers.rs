@@ -87,7 +87,7 @@ async fn a_campaign_that_kore_returns_as_deleted_is_absent() {
 /// R25: an app that may read and not delete: what is missing is said, the connection is not blamed, and once it may, it goes on.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_missing_right_to_delete_is_named() {
-    let world = World::new("rights").await;
+    let world = World::new("no-right").await;
     let _operator = world.operator();
     let refusals = [
         ("forbidden", 403, r#"{"message":"Forbidden"}"#),

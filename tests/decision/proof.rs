@@ -359,8 +359,9 @@ fn deletes_that_say_nothing_begin_a_proof_after_a_few() {
             FailureKind::Unavailable
             | FailureKind::Unreachable
             | FailureKind::Unreadable
+            | FailureKind::Refused
             | FailureKind::ContractViolation => &[false, false, true, false, false, true],
-            FailureKind::CredentialsRejected | FailureKind::Throttled | FailureKind::Refused => &[false; 7],
+            FailureKind::CredentialsRejected | FailureKind::Throttled => &[false; 7],
         };
         outcomes.push((failure(kind, None), begins));
     }

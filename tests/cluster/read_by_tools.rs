@@ -75,6 +75,7 @@ const SCENARIOS: [Scenario; 19] = [
         world.wait_for_reason("renewal", "CampaignFound");
         for name in ["second", "third"] {
             world.create_campaign(name, &json!({}));
+            world.wait_for(name, "the finalizer", |object| object["metadata"]["finalizers"].is_array());
             world.delete(name);
         }
         world.wait_for_reason("third", "WaitingForQuota");

@@ -258,6 +258,14 @@ mod tests {
             world.shown(&object);
             assert_eq!(world.is_doubted(), doubted, "{what}");
         }
+        let mut held = being_deleted("cd-2");
+        (held["metadata"]["name"], held["metadata"]["uid"]) = (json!("old"), json!("uid-old"));
+        world.shown(&held);
+        world.shown(&seen("cd-2"));
+        assert!(world.is_doubted(), "a deletion that is held for another that keeps the campaign is no wish");
+        world.claims.gone(&watched(&held));
+        world.shown(&being_deleted("cd-2"));
+        assert!(!world.is_doubted());
         let mut elsewhere = seen("cd-3");
         elsewhere["spec"]["streamId"] = json!("st-2");
         world.shown(&elsewhere);
@@ -304,6 +312,38 @@ mod tests {
         world.claims.left(watched(&being_deleted("cd-2")).0.as_ref().unwrap());
         assert_eq!(world.stored()["streams"][0]["streamId"], "st-1");
         assert!(world.is_doubted());
+    }
+
+    /// The environment was renamed: what was known of the stream is found, whichever of the names is the first by the alphabet.
+    #[tokio::test]
+    async fn a_rename_loses_nothing_of_what_was_there() {
+        for (host, former) in [("https://h", "https://a"), ("https://h", "https://z")] {
+            let mut world = World::new();
+            let mut connection = json!({"apiVersion": "voicecampaign.dev/v1alpha1", "kind": "KoreConnection",
+                "metadata": {"name": "c", "namespace": "n"}, "spec": {"host": host, "formerHosts": [former],
+                "accountId": "a", "credentialsSecretRef": {"name": "s"}}});
+            connection["status"] =
+                json!({"streams": [{"streamId": "st-1", "othersSeenAt": "2026-11-23T10:00:00Z"}]});
+            let renamed = serde_json::from_value(connection).unwrap();
+            world.writer.apply_watcher_event(&watcher::Event::Apply(renamed));
+            let account = world.connections.account("n", "c").unwrap();
+            let doubt = world.claims.judge(&account, ("n", "c"), &listing(&[]));
+            assert!(doubt.suddenly_empty, "{former}");
+        }
+    }
+
+    /// What a connection of another namespace says of former hosts joins nobody's accounts.
+    #[tokio::test]
+    async fn a_rename_counts_in_its_own_namespace() {
+        let mut world = World::new();
+        let strange = json!({"apiVersion": "voicecampaign.dev/v1alpha1", "kind": "KoreConnection",
+            "metadata": {"name": "c", "namespace": "evil"}, "spec": {"host": "https://evil", "formerHosts": ["https://h"],
+            "accountId": "a", "credentialsSecretRef": {"name": "s"}}});
+        let strange = serde_json::from_value(strange).unwrap();
+        world.writer.apply_watcher_event(&watcher::Event::Apply(strange));
+        let of = |namespace| world.connections.account(namespace, "c").unwrap();
+        assert_eq!(of("n"), account());
+        assert_ne!(of("evil"), account());
     }
 
     /// Whoever was shown a campaign of the stream is no stranger; after a restart a status says so.

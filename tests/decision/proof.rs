@@ -453,6 +453,11 @@ fn listings_carry_a_proof_where_a_get_says_nothing() {
                 which(proof(object).unwrap()).as_ref().unwrap().ended_at.0 + SignedDuration::from_secs(pause);
             assert_eq!(*step, Step::Wait { until: Some(until), why: AWAITED });
         };
+    // Whatever answers everything with success answers a listing, too; beside a GET that did not return the campaign it counts.
+    let step = shown(&proving(silent(-20, &[])), &nothing_but_success(), at(2)).1;
+    assert!(matches!(step, Step::List { .. }), "{step:?}");
+    let (object, _) = shown(&proving(begun()), &nothing_but_success(), at(2));
+    assert!(proof(&object).unwrap().first_listing.is_some());
     // The first; 10 s; a GET; the second; 5 min after the first; a GET; the third.
     let (object, step) = shown(&proving(silent(-20, &[])), &listing(&["cd-2"]), at(2));
     ended(&step, &object, |proof| &proof.first_listing, 10);

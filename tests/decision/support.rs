@@ -204,8 +204,12 @@ impl CampaignService for Service {
 /// A listing that was read just now, with this total.
 fn read(client_id: &str, ids: &[&str], total: usize) -> Listing {
     let rows: Vec<Value> = ids.iter().map(|id| json!({"_id": id, "name": "n", "status": "Active"})).collect();
-    let page =
-        json!({"status": "success", "data": {"results": rows, "hasMore": false, "totalResults": total}});
+    answered(client_id, &json!({"results": rows, "hasMore": false, "totalResults": total}))
+}
+
+/// A listing that is answered by a success with this `data`.
+fn answered(client_id: &str, data: &Value) -> Listing {
+    let page = json!({"status": "success", "data": data});
     let (service, target) = (Service(page), target_of(client_id));
     let mut reading = Reading::begin(&target, "st-1", Timestamp::now());
     loop {
@@ -228,6 +232,11 @@ pub fn listing_as(client_id: &str, ids: &[&str]) -> StreamListing {
         to_a_stranger: false,
         listed_at: None,
     }
+}
+
+/// What is answered by whatever answers everything with a success that holds nothing.
+pub fn nothing_but_success() -> StreamListing {
+    StreamListing { listing: Arc::new(answered("app-1", &json!({}))), ..listing(&[]) }
 }
 
 /// A listing whose pages do not add up.

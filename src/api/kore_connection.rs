@@ -30,7 +30,7 @@ const FORMER_HOSTS_RULE: &str = "self.all(host, host.matches('^https?://([a-z0-9
         name = "Ready",
         type_ = "string",
         json_path = ".status.conditions[?(@.type==\"Ready\")].status",
-        description = "Whether Kore has accepted the credentials"
+        description = "Whether campaigns can be deleted with it, as far as is known"
     ),
     printcolumn(
         name = "Reason",
@@ -125,7 +125,7 @@ pub struct KoreConnectionStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub observed_generation: Option<i64>,
 
-    /// `Ready` always: whether Kore has accepted the credentials; `Stalled` only while a person is needed, `Reconciling` only
+    /// `Ready` always: whether campaigns can be deleted with it, as far as is known; `Stalled` only while a person is needed, `Reconciling` only
     /// while the connection is being deleted and campaigns still need it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["type".into()]))]

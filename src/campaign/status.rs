@@ -160,7 +160,7 @@ pub fn sharing(
     let stored = object.status.as_ref().map(|stored| stored.conditions.as_slice()).unwrap_or_default();
     let message = format!(
         "The same campaign is named by {}. A campaign should have one VoiceCampaign; while one that lives is to keep it \
-         (deletionPolicy Delete), it is not deleted with another.",
+         (deletionPolicy Delete), it is not deleted with another, if Kore has shown it the campaign, or may still do so.",
         names(others)
     );
     status.conditions.push(condition(

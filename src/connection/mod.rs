@@ -116,7 +116,7 @@ pub enum Problem {
     },
     /// It is of another account than the campaign.
     #[error(
-        "The campaign is in the account {was}, and the KoreConnection {connection} is of the account {now}. What Kore says there proves nothing: create the connection again as it was, or set spec.deletionPolicy to Orphan to leave the campaign in Kore."
+        "The campaign is in the account {was}, and the KoreConnection {connection} is of the account {now}. What Kore says there proves nothing: create the connection again as it was; if its environment was renamed, list the old host in formerHosts; or set spec.deletionPolicy to Orphan to leave the campaign in Kore."
     )]
     AccountChanged {
         /// Name of the KoreConnection.

@@ -65,7 +65,7 @@ pub struct RunArgs {
     #[arg(long, env = "ADMIN_ADDRESS", value_name = "IP:PORT", default_value = "0.0.0.0:8080", value_parser = admin_address)]
     pub admin_address: AdminAddress,
 
-    /// PEM file with certificates to trust for Kore, in addition to the system's
+    /// PEM file with certificates to trust for Kore, in addition to the system's; read anew when it changes
     #[arg(long, env = "KORE_CA_FILE", value_name = "FILE", value_parser = path)]
     pub kore_ca_file: Option<PathBuf>,
 

@@ -182,6 +182,20 @@ fn a_look_before_a_delete_says_nothing_after_it() {
     assert!(matches!(decided(at(-1)), Step::Wait { until: Some(until), .. } if until == at(600)));
 }
 
+/// The clock was put back: a look of the future parks no observation, and makes no listing too old.
+#[test]
+fn a_look_from_the_future_parks_nothing() {
+    let connection = usable();
+    let object = found();
+    let read = listing(&["cd-1"]);
+    let looked = Some(Looked { at: at(12 * 3600), again_at: at(12 * 3600 + 600) });
+    let decided = |listing| decide(&Observed { looked, listing, ..observed(&object, &connection) }, at(900));
+    let Step::List { not_before, .. } = decided(None) else { panic!() };
+    assert!(not_before < at(900));
+    let step = decide(&Observed { looked, listing: Some(&read), ..observed(&object, &connection) }, at(60));
+    assert!(matches!(step, Step::Wait { .. }), "{step:?}");
+}
+
 /// A status that was restored onto a new object says nothing of it.
 #[test]
 fn a_status_that_is_older_than_its_object_is_not_believed() {

@@ -32,6 +32,11 @@ pub fn refresh_wanted(object: &VoiceCampaign) -> Option<String> {
     (handled != Some(&wanted)).then_some(wanted)
 }
 
+/// When the living campaign was last looked at by a GET; not, if a clock that was ahead then says that it will be.
+fn looked_at(observed: &Observed<'_>, now: Timestamp) -> Option<Looked> {
+    observed.looked.filter(|looked| looked.at <= now)
+}
+
 /// When a living campaign that was looked at by a GET is looked at again. Spread over a tenth, so that campaigns that
 /// were created together do not stay together.
 pub fn looked(object: &VoiceCampaign, look: &Look, now: Timestamp) -> Looked {
@@ -81,7 +86,7 @@ fn observe(observed: &Observed<'_>, now: Timestamp) -> Plan {
         return read(observed, Step::Get(Urgency::Observation), now);
     }
     let known = observed_reason(observed);
-    let again_at = observed.looked.map(|looked| looked.again_at).filter(|again_at| *again_at > now);
+    let again_at = looked_at(observed, now).map(|looked| looked.again_at).filter(|again_at| *again_at > now);
     if let (Some(why), Some(until)) = (known, again_at) {
         let status = status::of(object, now, None, None, Situation::Unchanged);
         return Plan { step: Step::Wait { until: Some(until), why }, status: Some(status) };
@@ -132,7 +137,7 @@ fn observe(observed: &Observed<'_>, now: Timestamp) -> Plan {
 /// A listing that was begun earlier says nothing of the campaign, or nothing new.
 fn oldest_useful(observed: &Observed<'_>, now: Timestamp) -> Timestamp {
     let fresh = now - OBSERVATION_INTERVAL - spread(observed.object, OBSERVATION_INTERVAL / 10);
-    let looked = observed.looked.map(|looked| looked.at);
+    let looked = looked_at(observed, now).map(|looked| looked.at);
     [looked, since(observed)].into_iter().flatten().fold(fresh, Timestamp::max)
 }
 

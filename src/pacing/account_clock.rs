@@ -13,7 +13,9 @@ const WINDOW: SignedDuration = SignedDuration::from_millis(60_500);
 const RESERVED: SignedDuration = SignedDuration::from_secs(61);
 /// Callers this late for their slot are dropped from the queue.
 const LOST: SignedDuration = SignedDuration::from_secs(60);
-/// How often the queue is swept for those.
+/// How long a caller that may call can wait for a seat: as long as a pass may take.
+const WAITS_FOR_A_SEAT: SignedDuration = SignedDuration::from_mins(5);
+/// How often the queue is swept for callers that are late.
 const SWEEP: SignedDuration = SignedDuration::from_secs(1);
 /// So many of the first in the queue come for the probe; one of them gets it.
 const PROBERS: usize = 4;
@@ -253,10 +255,12 @@ impl<K: Ord + Clone> AccountClock<K> {
         let calls = self.pace.of(quota, now);
         self.plan(calls, now);
         let slot = self.slot(before, calls, now);
+        let waiting = &mut self.queue[rank];
         if slot <= now {
+            // It may have to wait for a seat first.
+            waiting.expected = now + WAITS_FOR_A_SEAT;
             return Turn::Go;
         }
-        let waiting = &mut self.queue[rank];
         // A little room that is there earlier than planned breaks no promise; much does.
         let promised = waiting.promised.filter(|promised| *promised <= slot + EARLIER);
         let slot = promised.map_or(slot, |promised| promised.max(slot));

@@ -103,9 +103,13 @@ async fn a_finalizer_is_not_stripped_by_hand() {
         editor.try_run(&["annotate", &what, "example.com/note=x"]).unwrap();
         editor.try_run(&["label", &what, "team=a"]).unwrap();
     }
-    let replaced =
-        editor.pipe(&["replace", "--filename", "-"], &world.campaign("held", &json!({})).to_string());
-    let said = refused(replaced);
+    // The operator may write between kubectl's read and its PUT.
+    let said = testbed::wait::until("a PUT is refused", PATIENCE, || {
+        let manifest = world.campaign("held", &json!({})).to_string();
+        let said = refused(editor.pipe(&["replace", "--filename", "-"], &manifest));
+        Ok((!said.contains("(Conflict)")).then_some(said))
+    })
+    .unwrap();
     assert!(said.contains("Orphan"), "a PUT of what is being deleted: {said}");
     for what in ["koreconnection/production", "secret/kore-jwt-app"] {
         let said = refused(world.strip_as(&editor, what));

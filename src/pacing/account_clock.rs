@@ -175,6 +175,8 @@ pub struct AccountClock<K> {
     moved_up: bool,
     /// Who was to probe has gone.
     prober_lost: bool,
+    /// How many were told that they may call, and have not begun.
+    going: usize,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -185,6 +187,8 @@ struct Waiting<K> {
     promised: Option<Timestamp>,
     /// When it comes again.
     expected: Timestamp,
+    /// It was told that it may call, and has not begun.
+    goes: bool,
 }
 
 impl<K> Default for AccountClock<K> {
@@ -202,6 +206,7 @@ impl<K> Default for AccountClock<K> {
             replanned_at: Timestamp::MIN,
             moved_up: false,
             prober_lost: false,
+            going: 0,
         }
     }
 }
@@ -248,7 +253,8 @@ impl<K: Ord + Clone> AccountClock<K> {
         }
         // Whoever may call does not wait for those that may not.
         let before = match (self.breaker.holds_all(), place.reads) {
-            (false, _) => rank,
+            // Those who came earlier and were told to go are before it, too, wherever they stand.
+            (false, _) => rank.max(self.going - usize::from(self.queue[rank].goes)),
             (true, false) => 0,
             (true, true) => self.queue[..rank].iter().filter(|other| other.place.reads).count(),
         };
@@ -259,8 +265,10 @@ impl<K: Ord + Clone> AccountClock<K> {
         if slot <= now {
             // It may have to wait for a seat first.
             waiting.expected = now + WAITS_FOR_A_SEAT;
+            self.going += usize::from(!std::mem::replace(&mut waiting.goes, true));
             return Turn::Go;
         }
+        self.going -= usize::from(std::mem::take(&mut waiting.goes));
         // A little room that is there earlier than planned breaks no promise; much does.
         let promised = waiting.promised.filter(|promised| *promised <= slot + EARLIER);
         let slot = promised.map_or(slot, |promised| promised.max(slot));
@@ -297,6 +305,7 @@ impl<K: Ord + Clone> AccountClock<K> {
         };
         let until = if rank < PROBERS { probe_at } else { now + HELD };
         let waiting = &mut self.queue[rank];
+        self.going -= usize::from(std::mem::take(&mut waiting.goes));
         (waiting.promised, waiting.expected) = (None, until);
         Some(Turn::Held { of: Holder::Account, since, until, next: rank == 0 })
     }
@@ -401,7 +410,8 @@ impl<K: Ord + Clone> AccountClock<K> {
     /// Gives back the caller's place, if it has one. Who has reason to ask again: those who are to probe in its place.
     pub fn release(&mut self, caller: &K) -> Vec<K> {
         let Some(rank) = self.rank(caller) else { return Vec::new() };
-        self.queue.remove(rank);
+        let gone = self.queue.remove(rank);
+        self.going -= usize::from(gone.goes);
         self.places.remove(caller);
         if rank < PROBERS && self.breaker.open_since().is_some() { self.to_be_told() } else { Vec::new() }
     }
@@ -428,7 +438,8 @@ impl<K: Ord + Clone> AccountClock<K> {
         }
         self.rank(caller).unwrap_or_else(|| {
             let rank = self.queue.partition_point(|other| (other.place, &other.caller) < (place, caller));
-            let waiting = Waiting { place, caller: caller.clone(), promised: None, expected: now };
+            let waiting =
+                Waiting { place, caller: caller.clone(), promised: None, expected: now, goes: false };
             self.queue.insert(rank, waiting);
             self.places.insert(caller.clone(), place);
             rank
@@ -458,12 +469,13 @@ impl<K: Ord + Clone> AccountClock<K> {
         }
         if self.swept_at + SWEEP <= now {
             self.swept_at = now;
-            let Self { queue, places, prober_lost, .. } = self;
+            let Self { queue, places, prober_lost, going, .. } = self;
             let mut rank = 0;
             queue.retain(|waiting| {
                 let comes = waiting.expected + LOST > now;
                 if !comes {
                     places.remove(&waiting.caller);
+                    *going -= usize::from(waiting.goes);
                     *prober_lost |= rank < PROBERS;
                 }
                 rank += 1;
@@ -615,6 +627,11 @@ mod tests {
         assert_eq!(ask(59), Turn::Go, "again");
         assert!((0..60).all(|caller| claim(&mut clock, caller, at(0), 60) == Turn::Go));
         assert_eq!(told(claim(&mut clock, 60, at(0), 60)), seconds(61));
+        // In whatever order they come: no more than may call.
+        let mut clock: AccountClock<u32> = AccountClock::default();
+        let mut ask = |caller| clock.ask(&caller, Place::deletion(at(0)), at(0), 10);
+        assert_eq!((0..40).rev().filter(|caller| ask(*caller) == Turn::Go).count(), 10);
+        assert_eq!((0..40).rev().filter(|caller| ask(*caller) == Turn::Go).count(), 10, "again");
     }
 
     /// A caller that asks again before its time is told the same, and asking costs the others nothing.
@@ -848,6 +865,7 @@ mod tests {
                     Turn::At(until) | Turn::Held { until, .. } => prop_assert!(until > at(now)),
                 }
                 prop_assert_eq!(clock.queue.len(), clock.places.len());
+                prop_assert_eq!(clock.going, clock.queue.iter().filter(|waiting| waiting.goes).count());
                 prop_assert!(clock.queue.is_sorted_by_key(|waiting| (waiting.place, waiting.caller)));
             }
             assert_quota(&served, quota);

@@ -104,7 +104,7 @@ async fn a_finalizer_is_not_stripped_by_hand() {
         editor.try_run(&["label", &what, "team=a"]).unwrap();
     }
     // The operator may write between kubectl's read and its PUT.
-    let said = testbed::wait::until("a PUT is refused", PATIENCE, || {
+    let said = wait::until("a PUT is refused", PATIENCE, || {
         let manifest = world.campaign("held", &json!({})).to_string();
         let said = refused(editor.pipe(&["replace", "--filename", "-"], &manifest));
         Ok((!said.contains("(Conflict)")).then_some(said))

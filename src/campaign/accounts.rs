@@ -252,7 +252,7 @@ impl Gate {
                 queue.trouble.remove(&of);
                 tracing::info!(host, account_id, waiting, "{what} work again");
             } else if let (false, true, Some(failure)) = (known, in_trouble, failure) {
-                let said = said(failure);
+                let said = status::said(failure);
                 tracing::warn!(
                     host,
                     account_id,
@@ -305,10 +305,6 @@ impl Caller {
         let promised = promised.map(|promised| promised - ahead);
         Request { caller: id, credentials, place: *place, promised, quota }
     }
-}
-
-fn said(failure: &Failure) -> String {
-    status::in_words(failure.answer.http_status.map(i32::from), &failure.answer.message)
 }
 
 impl Default for Queue {

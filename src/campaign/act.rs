@@ -293,8 +293,7 @@ async fn heed<S, T>(
             FailureKind::CredentialsRejected => {
                 // A right that the app lacks, as for this stream alone, says nothing against its credentials.
                 if !failure.lacks_right() {
-                    let status = failure.answer.http_status.map(i32::from);
-                    heard(Verdict::Refused(status::in_words(status, &failure.answer.message)));
+                    heard(Verdict::Refused(status::said(failure)));
                 }
                 context.connections.forget(namespace, name).await;
             }

@@ -323,7 +323,7 @@ fn describe(
             ("True", Reason::CampaignFound, message)
         }
         Situation::Seen(Sighting::NotReturned(failure)) => {
-            let answer = in_words(failure.answer.http_status.map(i32::from), &failure.answer.message);
+            let answer = said(failure);
             ("False", Reason::CampaignNotFound, not_found(object, &format!("Kore does not return campaign {} ({answer})", spec.campaign_id)))
         }
         Situation::Seen(Sighting::NotListed) => {
@@ -339,7 +339,7 @@ fn describe(
                 .to_owned(),
         ),
         Situation::Seen(Sighting::Failed(failure)) => {
-            let answer = in_words(failure.answer.http_status.map(i32::from), &failure.answer.message);
+            let answer = said(failure);
             let advice = advice(failure.kind, Call::Read, &summary_of(failure));
             let message = format!("The campaign can't be observed: {advice}{answer}.");
             ("Unknown", Reason::Service(failure.kind), message)
@@ -666,6 +666,11 @@ fn advice(kind: FailureKind, call: Call, said: &LastAnswer) -> &'static str {
         FailureKind::Unreadable => "the answer is not what Kore documents; ",
         FailureKind::ContractViolation => "the answer contradicts what Kore documents; ",
     }
+}
+
+/// What a failed call has brought, as a sentence holds it.
+pub fn said(failure: &Failure) -> String {
+    in_words(failure.answer.http_status.map(i32::from), &failure.answer.message)
 }
 
 /// A failure, as a sentence holds it.

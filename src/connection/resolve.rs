@@ -97,19 +97,18 @@ impl Connections {
     /// has named the hosts that may be called, it counts everywhere, as far as it names those.
     pub fn one(&self, namespace: &str, account: Account) -> Account {
         let all: Vec<_> = self.stores.iter().flat_map(Store::state).collect();
-        let believed = all.iter().filter(|connection| {
-            connection.namespace().as_deref() == Some(namespace) || self.is_vouched_for(connection)
+        let readable = all.iter().filter_map(|connection| connection.0.as_ref().ok());
+        let believed = readable.filter(|connection| {
+            !connection.spec.former_hosts.is_empty()
+                && (connection.namespace().as_deref() == Some(namespace)
+                    || self.is_vouched_for(&connection.spec))
         });
-        let readable = believed.filter_map(|connection| connection.0.as_ref().ok());
-        Renames::new(readable.map(|connection| &connection.spec)).one(account)
+        Renames::new(believed.map(|connection| &connection.spec)).one(account)
     }
 
     /// Whether the administrator has named all hosts of a connection.
-    fn is_vouched_for(&self, connection: &Watched) -> bool {
-        let spec = connection.0.as_ref().ok().map(|connection| &connection.spec);
-        spec.is_some_and(|spec| {
-            spec.former_hosts.iter().chain([&spec.host]).all(|host| self.allowed.names(host))
-        })
+    fn is_vouched_for(&self, spec: &KoreConnectionSpec) -> bool {
+        spec.former_hosts.iter().chain([&spec.host]).all(|host| self.allowed.names(host))
     }
 
     /// What can be expected of a connection, if the cache shows it.

@@ -194,14 +194,8 @@ impl Asked {
 
 /// Reads the answer to a DELETE of the campaign `id` [delete-voice-campaign-v2].
 pub fn deletion(answer: &RawAnswer, id: &str) -> Result<ConfirmedDeletion, Failure> {
-    let (campaign, summary) = success_for(answer, id, Asked::Deletion)?;
-    let failed = |status: &str| ["failed", "failure", "error"].contains(&status.to_lowercase().as_str());
-    // A success may hold an item that has failed [create-call-back-schedule-v2].
-    if campaign.status.as_deref().is_some_and(failed) || wire::has_errors(&answer.body) {
-        let what = "the answer says success, and that it has failed";
-        return Err(because(Asked::Deletion.undecided(), what, summary));
-    }
-    Ok(ConfirmedDeletion { campaign, answer: summary })
+    let (campaign, answer) = success_for(answer, id, Asked::Deletion)?;
+    Ok(ConfirmedDeletion { campaign, answer })
 }
 
 /// Reads the answer to a GET of the campaign `id` [get-voice-campaign-by-id-v2].
@@ -245,7 +239,17 @@ fn success_for(answer: &RawAnswer, id: &str, asked: Asked) -> Result<(Campaign, 
         let what = format!("the answer says success, but names no campaign{said}");
         return Err(because(asked.undecided(), &what, summary));
     }
+    let failed = |status: &str| ["failed", "failure", "error"].contains(&status.to_lowercase().as_str());
     if envelope.ids.iter().any(|answered| answered == id) {
+        // A success may hold an item that has failed [create-call-back-schedule-v2].
+        let failed = campaign.status.as_deref().is_some_and(failed) || envelope.has_errors;
+        if asked == Asked::Deletion && failed {
+            return Err(because(
+                asked.undecided(),
+                "the answer says success, and that it has failed",
+                summary,
+            ));
+        }
         return Ok((Campaign { id: Some(id.to_owned()), ..campaign }, summary));
     }
     let other = campaign.id.as_deref().unwrap_or_default();

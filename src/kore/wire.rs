@@ -38,6 +38,8 @@ pub struct Envelope {
     pub ids: Vec<String>,
     /// The same of each row of `data.results`.
     pub row_ids: Vec<Vec<String>>,
+    /// Whether there are `errors`, whatever else it says.
+    pub has_errors: bool,
     success: bool,
 }
 
@@ -57,6 +59,8 @@ impl Envelope {
         let rows = body.get("data").and_then(|data| data.get("results")).and_then(Value::as_array);
         let row_ids = rows.map(|rows| rows.iter().map(self::ids).collect()).unwrap_or_default();
         let success = raw_text(&body, "status").is_some_and(|status| status.eq_ignore_ascii_case("success"));
+        let has_errors =
+            body.get("errors").and_then(Value::as_array).is_some_and(|errors| !errors.is_empty());
         redact(&mut body, secrets);
         let mut errors = Errors::default();
         if !success {
@@ -71,6 +75,7 @@ impl Envelope {
             data: body.get("data").cloned(),
             ids,
             row_ids,
+            has_errors,
             success,
         })
     }
@@ -227,15 +232,6 @@ pub fn page(envelope: &Envelope) -> Option<Page> {
         total_pages: count(data, "totalPages"),
         oversized: false,
         names_rows: data.get("results").is_some_and(Value::is_array),
-    })
-}
-
-/// Whether an answer holds errors, whatever else it says.
-pub fn has_errors(body: &[u8]) -> bool {
-    let text = String::from_utf8_lossy(body);
-    let body = parse(text.trim_start_matches('\u{feff}'));
-    body.is_some_and(|body| {
-        body.get("errors").and_then(Value::as_array).is_some_and(|errors| !errors.is_empty())
     })
 }
 

@@ -156,7 +156,7 @@ const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "a success that names errors confirms",
         file: "src/kore/classify.rs",
-        from: " || wire::has_errors(&answer.body)",
+        from: " || envelope.has_errors",
         to: "",
         tests: &["--lib", "classify"],
     },

@@ -105,6 +105,24 @@ pub enum Operation {
     Read,
 }
 
+impl Operation {
+    /// What it shows if it is answered.
+    fn answered(self) -> Evidence {
+        match self {
+            Self::Delete => Evidence::Works,
+            Self::Look | Self::Read => Evidence::Readable,
+        }
+    }
+
+    /// What it shows if it fails.
+    fn failed(self, fresh: bool) -> Evidence {
+        match self {
+            Self::Delete => Evidence::DeleteFailed { fresh },
+            Self::Look | Self::Read => Evidence::ReadFailed { fresh },
+        }
+    }
+}
+
 impl Accounts {
     /// No calls yet; the given waker wakes those who wait for an account in trouble when it works again.
     pub fn new(wake: Arc<Wake<Watched>>) -> Self {
@@ -366,14 +384,7 @@ fn heard(operation: Operation, fresh: bool, failure: Option<&Failure>) -> Heard 
 
 /// What an outcome says of the whole account.
 fn of_the_account(operation: Operation, fresh: bool, failure: Option<&Failure>) -> Evidence {
-    let answered = match operation {
-        Operation::Delete => Evidence::Works,
-        Operation::Look | Operation::Read => Evidence::Readable,
-    };
-    let failed = match operation {
-        Operation::Delete => Evidence::DeleteFailed { fresh },
-        Operation::Look | Operation::Read => Evidence::ReadFailed { fresh },
-    };
+    let (answered, failed) = (operation.answered(), operation.failed(fresh));
     let Some(failure) = failure else { return answered };
     match (failure.kind, operation) {
         // The DELETE may have taken effect, and only its answer was lost.
@@ -394,25 +405,17 @@ fn of_the_account(operation: Operation, fresh: bool, failure: Option<&Failure>) 
 
 /// What an outcome says of the credentials.
 fn of_the_credentials(operation: Operation, fresh: bool, kind: Option<FailureKind>) -> Evidence {
-    let accepted = match operation {
-        Operation::Delete => Evidence::Works,
-        Operation::Look | Operation::Read => Evidence::Readable,
-    };
-    match (kind, operation) {
-        (Some(FailureKind::CredentialsRejected), Operation::Delete) => Evidence::DeleteFailed { fresh },
-        (Some(FailureKind::CredentialsRejected), Operation::Look | Operation::Read) => {
-            Evidence::ReadFailed { fresh }
+    match kind {
+        Some(FailureKind::CredentialsRejected) => operation.failed(fresh),
+        None | Some(FailureKind::MayBeAbsent | FailureKind::Accepted | FailureKind::Refused) => {
+            operation.answered()
         }
-        (None | Some(FailureKind::MayBeAbsent | FailureKind::Accepted | FailureKind::Refused), _) => accepted,
-        (
-            Some(
-                FailureKind::Throttled
-                | FailureKind::Unavailable
-                | FailureKind::Unreachable
-                | FailureKind::Unreadable
-                | FailureKind::ContractViolation,
-            ),
-            _,
+        Some(
+            FailureKind::Throttled
+            | FailureKind::Unavailable
+            | FailureKind::Unreachable
+            | FailureKind::Unreadable
+            | FailureKind::ContractViolation,
         ) => Evidence::Nothing,
     }
 }

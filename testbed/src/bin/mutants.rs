@@ -3,6 +3,7 @@
 //! A suite that never fails proves nothing. Each mutant is a change of the source that a hurried hand could make; it must
 //! compile, and one of the tests that are named with it must fail.
 
+use std::fmt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 use std::time::Instant;
@@ -869,13 +870,30 @@ fn main() -> Result<ExitCode> {
     let mut caught = 0;
     for mutant in &mutants {
         let begun = Instant::now();
-        let noticed = tree.try_out(mutant).with_context(|| mutant.name)?;
-        caught += usize::from(noticed.is_some());
-        let by = noticed.map_or_else(|| "SURVIVED".to_owned(), |test| format!("caught by {test}"));
-        println!("{}: {by} ({} s)", mutant.name, begun.elapsed().as_secs());
+        let outcome = tree.try_out(mutant).with_context(|| mutant.name)?;
+        caught += usize::from(matches!(outcome, Outcome::Caught { .. }));
+        println!("{}: {outcome} ({} s)", mutant.name, begun.elapsed().as_secs());
     }
     println!("{} mutants, {caught} caught", mutants.len());
     Ok(if caught == mutants.len() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// What became of a mutant.
+enum Outcome {
+    Caught { test: String },
+    Survived,
+    /// The mutant itself is wrong, and shows nothing.
+    DoesNotCompile { error: String },
+}
+
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Caught { test } => write!(f, "caught by {test}"),
+            Self::Survived => f.write_str("SURVIVED"),
+            Self::DoesNotCompile { error } => write!(f, "DOES NOT COMPILE: {error}"),
+        }
+    }
 }
 
 /// A copy of the repository, built in a folder of its own.
@@ -902,8 +920,7 @@ impl Tree {
         Ok(Self { path, target })
     }
 
-    /// The test that fails with this mutant, if one does.
-    fn try_out(&self, mutant: &Mutant) -> Result<Option<String>> {
+    fn try_out(&self, mutant: &Mutant) -> Result<Outcome> {
         let file = self.path.join(mutant.file);
         let source = std::fs::read_to_string(&file)?;
         std::fs::write(&file, source.replace(mutant.from, mutant.to))?;
@@ -912,20 +929,22 @@ impl Tree {
         tested
     }
 
-    fn test(&self, mutant: &Mutant) -> Result<Option<String>> {
-        let build = self.cargo(&["test", "--locked", "--no-run", "--bins"], mutant)?;
-        ensure!(build.status.success(), "it does not compile: {}", String::from_utf8_lossy(&build.stderr));
+    fn test(&self, mutant: &Mutant) -> Result<Outcome> {
+        let build = self.cargo(&["test", "--locked", "--no-run"], mutant)?;
+        if !build.status.success() {
+            return Ok(Outcome::DoesNotCompile { error: String::from_utf8_lossy(&build.stderr).into_owned() });
+        }
         let run = self.cargo(&["test", "--locked"], mutant)?;
         let output = String::from_utf8_lossy(&run.stdout).into_owned();
         if run.status.success() {
-            return Ok(None);
+            return Ok(Outcome::Survived);
         }
         let failed = output.lines().find_map(|line| {
             let test = line.strip_prefix("test ").and_then(|line| line.strip_suffix(" ... FAILED"));
             test.or_else(|| line.strip_prefix("VIOLATED ")?.split(':').next())
         });
         let failed = failed.with_context(|| format!("no test has failed, but something has: {output}"))?;
-        Ok(Some(failed.to_owned()))
+        Ok(Outcome::Caught { test: failed.to_owned() })
     }
 
     /// Runs cargo on the tests of a mutant.

@@ -11,8 +11,8 @@ use std::time::Duration;
 use secrecy::{ExposeSecret, SecretString};
 
 use super::retry_after::DEFAULT_THROTTLE_PAUSE;
-use super::rights::{refuses_us, speaks_of_rights};
 use super::wire::{self, Envelope};
+use super::words::{Absence, absence, refuses_us, says_there_are_none, speaks_of_rights};
 use super::{Campaign, Page, scrub};
 
 /// An answer as it came over the wire.
@@ -80,7 +80,7 @@ pub struct Failure {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum FailureKind {
     /// The answer may mean that there is no such campaign (404, 410, 400, 422, or 2xx without success; a GET that returns
-    /// it as deleted): proves nothing.
+    /// it as deleted): proves nothing. To a read, only 404, 410 and words that say so, and nothing else, mean that.
     MayBeAbsent,
     /// The service has accepted a DELETE, and has not confirmed that this campaign is gone: 202, 2xx without a body, or a
     /// success that names no campaign (the documented one does, [delete-voice-campaign-v2]).
@@ -219,10 +219,23 @@ fn returned_as_deleted(summary: AnswerSummary) -> Failure {
 
 /// Reads the answer to a listing [get-all-campaigns-v2].
 pub fn listing(answer: &RawAnswer) -> Result<Page, Failure> {
-    if answer.oversized && (200..=299).contains(&answer.http_status) {
+    let is_2xx = (200..=299).contains(&answer.http_status) && answer.http_status != 202;
+    if answer.oversized && is_2xx {
         return Ok(Page::oversized());
     }
-    let envelope = success(answer, Asked::Read)?;
+    // How an empty listing looks is not documented. These name no rows, and so count only beside a GET that says something.
+    if has_no_body(answer) && is_2xx {
+        return Ok(Page::nothing());
+    }
+    let envelope = match success(answer, Asked::Read) {
+        Ok(envelope) if envelope.has_errors => return Err(failed(answer, &envelope, Asked::Read)),
+        Err(Failure { kind: FailureKind::MayBeAbsent, answer, .. })
+            if says_there_are_none(&answer.message) =>
+        {
+            return Ok(Page::nothing());
+        }
+        read => read?,
+    };
     wire::page(&envelope).ok_or_else(|| {
         let what = "the answer says success, but has no `data.results`";
         because(FailureKind::ContractViolation, what, summary(answer, &envelope))
@@ -234,27 +247,91 @@ fn success_for(answer: &RawAnswer, id: &str, asked: Asked) -> Result<(Campaign, 
     let envelope = success(answer, asked)?;
     let summary = summary(answer, &envelope);
     let campaign = envelope.data.as_ref().and_then(wire::campaign).unwrap_or_default();
+    let names_it = |answered: &String| match asked {
+        Asked::Deletion => answered == id,
+        // Whatever shows it is there, counts as seen.
+        Asked::Read => answered.trim().eq_ignore_ascii_case(id),
+    };
+    let is_named = envelope.ids.iter().any(names_it);
+    if envelope.has_errors && !(is_named && asked == Asked::Read) {
+        return Err(failed(answer, &envelope, asked));
+    }
     if envelope.ids.is_empty() {
         let said = if summary.message.is_empty() { String::new() } else { format!(": {}", summary.message) };
         let what = format!("the answer says success, but names no campaign{said}");
         return Err(because(asked.undecided(), &what, summary));
     }
-    let failed = |status: &str| ["failed", "failure", "error"].contains(&status.to_lowercase().as_str());
-    if envelope.ids.iter().any(|answered| answered == id) {
+    if is_named {
         // A success may hold an item that has failed [create-call-back-schedule-v2].
-        let failed = campaign.status.as_deref().is_some_and(failed) || envelope.has_errors;
-        if asked == Asked::Deletion && failed {
-            return Err(because(
-                asked.undecided(),
-                "the answer says success, and that it has failed",
-                summary,
-            ));
+        if asked == Asked::Deletion && campaign.status.as_deref().is_some_and(says_failure) {
+            return Err(because(asked.undecided(), &that_it_has_failed(&summary.message), summary));
         }
         return Ok((Campaign { id: Some(id.to_owned()), ..campaign }, summary));
     }
     let other = campaign.id.as_deref().unwrap_or_default();
     let what = format!("the answer says success for another campaign, {other}");
     Err(because(FailureKind::ContractViolation, &what, summary))
+}
+
+/// Whether this is the state of something that has not worked.
+fn says_failure(status: &str) -> bool {
+    ["failed", "failure", "fail", "error"].contains(&status.trim().to_lowercase().as_str())
+}
+
+fn that_it_has_failed(words: &str) -> String {
+    let said = if words.is_empty() { String::new() } else { format!(": {words}") };
+    format!("the answer says success, and that it has failed{said}")
+}
+
+/// An answer that says success, and names errors.
+fn failed(answer: &RawAnswer, envelope: &Envelope, asked: Asked) -> Failure {
+    let said = Said { http_status: answer.http_status, envelope: Some(envelope), stray: Vec::new() };
+    let kind = refined(asked.undecided(), &said);
+    if kind != asked.undecided() {
+        return Failure { kind, retry_after: answer.retry_after, sent: true, answer: refusal(answer, &said) };
+    }
+    let words = envelope.error_texts.iter().find(|text| Some(*text) != envelope.message.as_ref());
+    let words = words.or(envelope.message.as_ref()).map_or("", String::as_str);
+    because(kind, &that_it_has_failed(words), summary(answer, envelope))
+}
+
+/// What an answer says in words.
+struct Said<'a> {
+    http_status: u16,
+    envelope: Option<&'a Envelope>,
+    /// Of a body that is not a JSON object.
+    stray: Vec<String>,
+}
+
+impl Said<'_> {
+    /// Its texts, and its codes as words.
+    fn words(&self) -> impl Iterator<Item = String> {
+        let envelope = self.envelope.into_iter();
+        let texts = envelope
+            .clone()
+            .flat_map(|envelope| envelope.error_texts.iter().chain(&envelope.message))
+            .cloned();
+        let codes = envelope.flat_map(|envelope| &envelope.error_codes).map(|code| format!("code {code}"));
+        texts.chain(codes).chain(self.stray.iter().cloned())
+    }
+
+    fn has_code(&self, range: std::ops::RangeInclusive<i64>) -> bool {
+        let codes = self.envelope.map(|envelope| envelope.error_codes.as_slice()).unwrap_or_default();
+        codes.iter().any(|code| code.parse().is_ok_and(|code| range.contains(&code)))
+    }
+
+    /// The words that refuse us: those about a right before those about who we are.
+    fn refusal(&self) -> Option<String> {
+        let words: Vec<String> = self.words().filter(|words| refuses_us(words)).collect();
+        words.iter().find(|words| speaks_of_rights(None, words)).or(words.first()).cloned()
+    }
+
+    /// Whether a read was told that there is no campaign. A gateway answers 404 with words of its own.
+    fn is_absence(&self) -> bool {
+        let absences: Vec<Absence> = self.words().map(|words| absence(&words)).collect();
+        !absences.contains(&Absence::Unclear)
+            && (absences.contains(&Absence::Said) || matches!(self.http_status, 404 | 410))
+    }
 }
 
 /// The envelope of an explicit success, or the kind of failure. HTTP status first, then error codes, then texts.
@@ -267,6 +344,7 @@ fn success(answer: &RawAnswer, asked: Asked) -> Result<Envelope, Failure> {
             Some(envelope) if envelope.is_success() => return Ok(envelope.clone()),
             // The first version of [delete-voice-campaign] showed this, and names no campaign.
             Some(envelope) if envelope.says_deleted() && asked == Asked::Deletion => FailureKind::Accepted,
+            Some(envelope) if envelope.says_under_way() => asked.undecided(),
             Some(envelope) if envelope.status.is_some() || !envelope.error_codes.is_empty() => {
                 FailureKind::MayBeAbsent
             }
@@ -283,7 +361,12 @@ fn success(answer: &RawAnswer, asked: Asked) -> Result<Envelope, Failure> {
         400..=499 => FailureKind::Refused,
         _ => FailureKind::ContractViolation,
     };
-    let kind = refined(kind, envelope.as_ref(), answer);
+    let stray = if envelope.is_none() { wire::stray_words(&answer.body, &secrets) } else { Vec::new() };
+    let said = Said { http_status: answer.http_status, envelope: envelope.as_ref(), stray };
+    let kind = match refined(kind, &said) {
+        FailureKind::MayBeAbsent if asked == Asked::Read && !said.is_absence() => FailureKind::Unreadable,
+        kind => kind,
+    };
     let retry_after = match kind {
         FailureKind::Throttled => Some(answer.retry_after.unwrap_or(DEFAULT_THROTTLE_PAUSE)),
         FailureKind::MayBeAbsent
@@ -296,13 +379,9 @@ fn success(answer: &RawAnswer, asked: Asked) -> Result<Envelope, Failure> {
         | FailureKind::ContractViolation => answer.retry_after,
     };
     let answer = match &envelope {
-        Some(envelope) if kind == FailureKind::CredentialsRejected => refusal(answer, envelope),
+        _ if kind == FailureKind::CredentialsRejected => refusal(answer, &said),
         Some(envelope) => summary(answer, envelope),
-        None => AnswerSummary {
-            http_status: Some(answer.http_status),
-            status: None,
-            message: without_envelope(answer).to_owned(),
-        },
+        None => without_envelope(answer),
     };
     Err(Failure { kind, retry_after, sent: true, answer })
 }
@@ -314,29 +393,27 @@ fn has_no_body(answer: &RawAnswer) -> bool {
 
 /// A refusal for the rate limit, for the credentials or for a right may come under another status [rate-limit-ccai,
 /// delete-users, sdk-security]: the texts and the codes of the body decide then.
-fn refined(kind: FailureKind, envelope: Option<&Envelope>, answer: &RawAnswer) -> FailureKind {
-    let has_code = |range: std::ops::RangeInclusive<i64>| {
-        let codes = envelope.map(|envelope| envelope.error_codes.as_slice()).unwrap_or_default();
-        codes.iter().any(|code| code.parse().is_ok_and(|code| range.contains(&code)))
-    };
-    let throttled = match envelope {
-        Some(envelope) => {
-            envelope.error_texts.iter().chain(&envelope.message).any(|text| speaks_of_the_rate_limit(text))
-        }
-        None => speaks_of_the_rate_limit(&String::from_utf8_lossy(&answer.body)),
-    };
-    if throttled {
+fn refined(kind: FailureKind, said: &Said<'_>) -> FailureKind {
+    if said.words().any(|words| speaks_of_the_rate_limit(&words)) {
         return FailureKind::Throttled;
     }
     match kind {
-        FailureKind::MayBeAbsent | FailureKind::Refused | FailureKind::Unreadable
-            if envelope.and_then(refused_for).is_some() =>
+        FailureKind::MayBeAbsent | FailureKind::Accepted | FailureKind::Refused | FailureKind::Unreadable
+            if said.refusal().is_some() =>
+        {
+            FailureKind::CredentialsRejected
+        }
+        // The service itself says so in JSON; what a gateway says of those behind it is not about us.
+        FailureKind::Unavailable
+            if said.http_status == 500 && said.envelope.is_some() && said.refusal().is_some() =>
         {
             FailureKind::CredentialsRejected
         }
         // A service in trouble says nothing about the campaign, under whatever status it tells of it.
-        FailureKind::MayBeAbsent if has_code(429..=429) => FailureKind::Throttled,
-        FailureKind::MayBeAbsent if has_code(408..=408) || has_code(500..=599) => FailureKind::Unavailable,
+        FailureKind::MayBeAbsent if said.has_code(429..=429) => FailureKind::Throttled,
+        FailureKind::MayBeAbsent if said.has_code(408..=408) || said.has_code(500..=599) => {
+            FailureKind::Unavailable
+        }
         FailureKind::MayBeAbsent
         | FailureKind::Accepted
         | FailureKind::CredentialsRejected
@@ -349,21 +426,18 @@ fn refined(kind: FailureKind, envelope: Option<&Envelope>, answer: &RawAnswer) -
     }
 }
 
-/// The words of an answer that refuse us, texts and codes alike: those about a right before those about who we are.
-fn refused_for(envelope: &Envelope) -> Option<String> {
-    let codes = envelope.error_codes.iter().map(|code| format!("code {code}"));
-    let words = envelope.error_texts.iter().cloned().chain(codes).filter(|words| refuses_us(words));
-    let words: Vec<String> = words.collect();
-    words.iter().find(|words| speaks_of_rights(None, words)).or(words.first()).cloned()
-}
-
 /// What of a refusal of us may be shown: first the words that make it one, wherever in the answer they stand.
-fn refusal(answer: &RawAnswer, envelope: &Envelope) -> AnswerSummary {
-    let summary = summary(answer, envelope);
-    let Some(words) = refused_for(envelope) else { return summary };
-    let message = envelope.message.as_deref().unwrap_or_default();
+fn refusal(answer: &RawAnswer, said: &Said<'_>) -> AnswerSummary {
+    let summary =
+        said.envelope.map_or_else(|| without_envelope(answer), |envelope| summary(answer, envelope));
+    let Some(words) = said.refusal() else { return summary };
+    let message = said.envelope.and_then(|envelope| envelope.message.as_deref()).unwrap_or_default();
     let says_so = refuses_us(message) && speaks_of_rights(None, message) == speaks_of_rights(None, &words);
-    let message = if says_so { return summary } else { format!("{words}: {message}") };
+    let message = match message {
+        _ if says_so => return summary,
+        "" => words,
+        message => format!("{words}: {message}"),
+    };
     AnswerSummary { message: scrub::message(&message), ..summary }
 }
 
@@ -374,13 +448,14 @@ fn speaks_of_the_rate_limit(text: &str) -> bool {
     text.contains("rate limit") && ["exceeded", "reached"].iter().any(|word| text.contains(word))
 }
 
-fn without_envelope(answer: &RawAnswer) -> &'static str {
-    match answer.http_status {
+fn without_envelope(answer: &RawAnswer) -> AnswerSummary {
+    let message = match answer.http_status {
         300..=399 => "a redirect; redirects are not followed",
         _ if answer.oversized => "the body is larger than 1 MiB",
         _ if has_no_body(answer) => "an empty body",
         _ => "a body that is not a JSON object",
-    }
+    };
+    AnswerSummary { http_status: Some(answer.http_status), status: None, message: message.to_owned() }
 }
 
 /// A failure of this kind, with what is the matter in the place of the service's own words.
@@ -559,7 +634,7 @@ mod tests {
             let failure = deletion(&raw(400, body), "cd-1").unwrap_err();
             assert!(failure.kind == CredentialsRejected && !failure.lacks_right(), "{failure}");
         }
-        assert!(!deletion(&raw(401, documented), "cd-1").unwrap_err().lacks_right());
+        assert!(!deletion(&raw(401, ""), "cd-1").unwrap_err().lacks_right());
         assert!(deletion(&raw(403, ""), "cd-1").unwrap_err().lacks_right());
         // A campaign may be called so, and a success is one.
         let named = r#"{"message":"Campaign Permission reminder is running"}"#;
@@ -595,7 +670,6 @@ mod tests {
     #[test]
     fn what_is_no_listing_is_not_taken_for_an_empty_one() {
         for body in [
-            r#"{"status":"success"}"#,
             r#"{"status":"success","data":"none"}"#,
             r#"{"status":"success","data":{"campaigns":[{"_id":"cd-1"}]}}"#,
             r#"{"status":"success","data":[{"_id":"cd-1"}]}"#,
@@ -607,10 +681,149 @@ mod tests {
             listing(&raw(404, r#"{"status":"success","data":{"results":[]}}"#)).unwrap_err().kind,
             MayBeAbsent
         );
-        assert_eq!(
-            listing(&raw(200, r#"{"status":"failure","data":{"results":[]}}"#)).unwrap_err().kind,
-            MayBeAbsent
-        );
+        for body in [
+            r#"{"status":"failure","data":{"results":[]}}"#,
+            r#"{"status":"success","errors":[{"msg":"no"}],"data":{"results":[]}}"#,
+            r#"{"status":"success","data":{"results":[],"error":"try later"}}"#,
+        ] {
+            assert_eq!(listing(&raw(200, body)).unwrap_err().kind, Unreadable, "{body}");
+        }
+        let refused = r#"{"status":"success","errors":[{"msg":"Unauthorized to perform this activity"}],"data":{"results":[]}}"#;
+        assert_eq!(listing(&raw(200, refused)).unwrap_err().kind, CredentialsRejected);
+    }
+
+    /// R27: how an empty listing looks is not documented. What names no rows counts only beside a GET that says something.
+    #[test]
+    fn an_answer_that_names_no_rows_may_be_an_empty_listing() {
+        for (status, body) in [
+            (204, ""),
+            (200, " \n"),
+            (200, r#"{"status":"success"}"#),
+            (200, r#"{"status":"success","message":"No campaigns found"}"#),
+            (200, r#"{"status":"success","data":""}"#),
+            (200, r#"{"status":"success","data":{"campaigns":[]}}"#),
+            (200, r#"{"status":"failure","message":"No campaigns found"}"#),
+            (404, r#"{"message":"No campaigns found"}"#),
+            (400, r#"{"errors":[{"msg":"No records found","code":404}]}"#),
+        ] {
+            assert_eq!(listing(&raw(status, body)), Ok(Page::nothing()), "{status} {body}");
+        }
+        for (status, body) in [
+            (404, ""),
+            (404, r#"{"message":"Not found"}"#),
+            (202, r#"{"status":"success"}"#),
+            (500, r#"{"message":"No campaigns found"}"#),
+            (200, r#"{"status":"failure","message":"No campaigns found: access denied"}"#),
+        ] {
+            assert!(listing(&raw(status, body)).is_err(), "{status} {body}");
+        }
+    }
+
+    /// R24: to a read, only words that say so (or 404 and 410) mean that there is no campaign. No list of refusals is complete.
+    #[test]
+    fn a_read_is_told_in_words_that_there_is_no_campaign() {
+        let read = |status, body: &str| single(&raw(status, body), "cd-1").unwrap_err().kind;
+        for (status, body) in [
+            (404, ""),
+            (410, r#"{"message":"gone"}"#),
+            (404, r#"{"statusCode":404,"message":"Cannot GET it"}"#),
+            (400, r#"{"errors":[{"msg":"Campaign does not exist","code":400}]}"#),
+            (400, r#"{"errors":[{"msg":"nope","code":404}]}"#),
+            (200, r#"{"status":"failure","message":"Campaign not found"}"#),
+            (422, r#"{"name":"CampaignNotFoundError"}"#),
+        ] {
+            assert_eq!(read(status, body), MayBeAbsent, "{status} {body}");
+        }
+        for (status, body) in [
+            (400, ""),
+            (422, " "),
+            (400, r#"{"message":"Bad Request"}"#),
+            (400, r#"{"errors":[{"msg":"We do not talk to you","code":400}]}"#),
+            (200, r#"{"status":"failure"}"#),
+            (404, r#"{"message":"Stream not found"}"#),
+            (404, r#"{"message":"no Route matched with those values: path not found"}"#),
+            (404, r#"{"message":"Campaign not found or access denied"}"#),
+            (400, r#"{"message":"You do not have access or the campaign does not exist"}"#),
+        ] {
+            assert_eq!(read(status, body), Unreadable, "{status} {body}");
+            assert_eq!(kind(status, body), Err(MayBeAbsent), "{status} {body}");
+        }
+    }
+
+    /// R25: whatever form the refusal has.
+    #[test]
+    fn a_refusal_is_one_in_any_form() {
+        for (status, body) in [
+            (400, "Unauthorized to perform this activity"),
+            (403, "Forbidden"),
+            (400, r#""Unauthorized to perform this activity""#),
+            (400, r#"[{"msg":"Unauthorized to perform this activity","code":400}]"#),
+            (500, r#"{"errors":[{"msg":"Unauthorized to perform this activity","code":400}]}"#),
+            (400, r#"{"status":"FORBIDDEN"}"#),
+            (400, r#"{"name":"ForbiddenError"}"#),
+            (400, r#"{"errors":[{"title":"Insufficient permissions"}]}"#),
+            (200, r#"{"status":"failure","data":"Access denied"}"#),
+            (401, r#"{"errors":[{"msg":"Unauthorized to perform this activity","code":401}]}"#),
+        ] {
+            let failure = deletion(&raw(status, body), "cd-1").unwrap_err();
+            assert_eq!(failure.kind, CredentialsRejected, "{status} {body}");
+            assert!(failure.lacks_right(), "{status} {body}: {failure}");
+        }
+        // What a gateway says of those behind it, and what a campaign is called, is not about us.
+        for (status, body) in [
+            (502, r#"{"message":"Access denied by the upstream"}"#),
+            (503, "Access denied"),
+            (500, "<html>Forbidden</html>"),
+        ] {
+            assert_eq!(kind(status, body), Err(Unavailable), "{status} {body}");
+        }
+        let named =
+            r#"{"status":"failure","message":"no","data":{"_id":"cd-1","name":"Access denied follow-up"}}"#;
+        assert_eq!(kind(200, named), Err(MayBeAbsent));
+    }
+
+    /// R23: a success that names an error confirms nothing, and says which.
+    #[test]
+    fn a_success_with_an_error_confirms_nothing() {
+        for error in [
+            r#""error":"Campaign is running""#,
+            r#""errors":{"msg":"Campaign is running"}"#,
+            r#""errors":[{"msg":"Campaign is running"}]"#,
+            r#""statusCode":409,"reason":"Campaign is running""#,
+        ] {
+            let inner = OK.replace(r#""_id""#, &format!(r#"{error},"_id""#));
+            let outer = OK.replace(r#""data""#, &format!(r#"{error},"data""#));
+            for body in [inner, outer] {
+                let failure = deletion(&raw(200, &body), "cd-1").unwrap_err();
+                assert_eq!(failure.kind, Accepted, "{body}");
+                assert!(failure.answer.message.contains("Campaign is running"), "{failure}");
+                // Whatever shows the campaign shows it.
+                assert!(single(&raw(200, &body), "cd-1").is_ok(), "{body}");
+            }
+        }
+        let refused = r#""errors":[{"msg":"Unauthorized to perform this activity","code":400}]"#;
+        let body = OK.replace(r#""_id""#, &format!(r#"{refused},"_id""#));
+        assert_eq!(kind(200, &body), Err(CredentialsRejected));
+        for nothing in
+            [r#""error":null"#, r#""errors":[]"#, r#""error":"""#, r#""error":false"#, r#""errors":{}"#]
+        {
+            assert_eq!(
+                kind(200, &OK.replace(r#""data""#, &format!(r#"{nothing},"data""#))),
+                Ok(()),
+                "{nothing}"
+            );
+        }
+        for state in ["in progress", "QUEUED", "in_progress"] {
+            assert_eq!(kind(200, &format!(r#"{{"status":"{state}"}}"#)), Err(Accepted));
+        }
+    }
+
+    /// An id that is spelled otherwise shows the campaign, and confirms nothing.
+    #[test]
+    fn another_spelling_of_the_id_is_seen_and_confirms_nothing() {
+        let body = OK.replace("cd-1", " CD-1");
+        assert_eq!(kind(200, &body), Err(ContractViolation));
+        assert!(single(&raw(200, &body), "cd-1").is_ok());
     }
 
     /// The answers that may mean "no such campaign", and only those.

@@ -55,10 +55,13 @@ impl Listing {
         &self.stream_id
     }
 
-    /// The campaign of this id, if it was listed: whichever of `_id` and `id` it is, if they differ. From a listing that is
-    /// not complete nothing follows if it was not.
+    /// The campaign of this id, if it was listed: whichever of `_id` and `id` it is, if they differ, and however it is spelled: whatever
+    /// may show it counts as seen. From a listing that is not complete nothing follows if it was not.
     pub fn get(&self, campaign_id: &str) -> Option<&Campaign> {
-        self.campaigns.get(campaign_id)
+        let spelled_otherwise = |id: &str| id.trim().eq_ignore_ascii_case(campaign_id);
+        self.campaigns.get(campaign_id).or_else(|| {
+            self.campaigns.iter().find(|(id, _)| spelled_otherwise(id)).map(|(_, campaign)| campaign)
+        })
     }
 
     /// The ids of the campaigns that were listed.
@@ -77,7 +80,7 @@ impl Listing {
     }
 
     /// Whether the pages add up: each said the same total, and the rows are that many, each with an id of its own. A single
-    /// page without rows need not say that there are none.
+    /// page without a total has to say that there are no more; one without rows need not say that there are none.
     ///
     /// Rows that are added or removed while the pages are read shift the others; one may be missed then.
     pub fn is_complete(&self) -> bool {
@@ -186,6 +189,7 @@ impl Reading {
     fn take(mut self, page: Page, ended_at: Timestamp) -> Progress {
         let Page { rows, has_more, total_results, total_pages, oversized: _, names_rows } = page;
         self.listing.names_its_rows &= names_rows || total_results.is_some();
+        let says_last = has_more == Some(false);
         let (received, has_more) = (rows.len(), has_more == Some(true));
         self.pages += 1;
         self.rows += received;
@@ -219,7 +223,8 @@ impl Reading {
         }
         let none =
             self.pages == 1 && self.rows == 0 && total_pages.is_none_or(|pages| (0..=1).contains(&pages));
-        let adds_up = total.map_or(none, |total| total == self.rows);
+        // A single page can't have shifted.
+        let adds_up = total.map_or(none || says_last && self.pages == 1, |total| total == self.rows);
         self.listing.complete &= adds_up && !has_more;
         Progress::Done(*self.listing)
     }
@@ -496,6 +501,25 @@ mod tests {
         ] {
             assert!(!read(&[first.clone(), second]).is_complete(), "{what}");
         }
-        assert!(!read(&[page(&ids(0, 5), false, &json!(null))]).is_complete());
+        let uncounted = [page(&ids(0, 50), true, &json!(null)), page(&ids(50, 60), false, &json!(null))];
+        assert!(!read(&uncounted).is_complete());
+    }
+
+    /// R27: one page that says that it is the last needs no total, and a total may be written as a fraction.
+    #[test]
+    fn a_single_page_needs_no_total() {
+        assert!(read(&[page(&ids(0, 5), false, &json!(null))]).is_complete());
+        assert!(read(&[page(&ids(0, 5), false, &json!(5.0))]).is_complete());
+        assert!(!read(&[page(&ids(0, 5), false, &json!(5.5))]).is_complete());
+        let silent = json!({"status": "success", "data": {"results": [{"_id": "cd-1"}]}});
+        let answer = RawAnswer { http_status: 200, body: silent.to_string().into(), ..RawAnswer::default() };
+        assert!(!read(&[answers::listing(&answer).unwrap()]).is_complete());
+    }
+
+    /// Whatever may show the campaign counts as seen.
+    #[test]
+    fn an_id_is_found_however_it_is_spelled() {
+        let listing = read(&[page(&[json!(" CD-1 ")], false, &json!(1))]);
+        assert!(listing.get("cd-1").is_some() && listing.get("cd-2").is_none());
     }
 }

@@ -6,7 +6,7 @@
 //!                                                       ▼
 //!                                     classify.rs: what an answer means  ──▶ Result<ConfirmedDeletion | Campaign | Page, Failure>
 //!                                     wire.rs: JSON to Campaign, scrub.rs, telephone.rs: what of a text may be shown
-//!                                     rights.rs: is a refusal about rights, or about who we are
+//!                                     words.rs: what a failure is about: rights, who we are, or no campaign
 //!     host.rs: addresses compared     listing.rs: pages to a complete Listing, the evidence of an absence
 //! ```
 //!
@@ -21,11 +21,12 @@ mod host;
 mod http;
 mod listing;
 mod retry_after;
-mod rights;
+
 pub mod scrub;
 mod telephone;
 mod token;
 pub mod wire;
+mod words;
 
 pub use campaign::{CallerId, CallingDay, CallingHours, Campaign, DialingStrategy, DncList, Schedule};
 pub use classify::{AnswerSummary, ConfirmedDeletion, Failure, FailureKind, RawAnswer};
@@ -34,8 +35,8 @@ pub use host::normal_host;
 pub use http::{BuildError, ClientSettings};
 pub use listing::{Listing, Progress, Reading};
 pub use retry_after::{DEFAULT_THROTTLE_PAUSE, MAX_RETRY_AFTER, MIN_RETRY_AFTER};
-pub use rights::speaks_of_rights;
 pub use token::{Algorithm, TokenSettings};
+pub use words::speaks_of_rights;
 
 /// Pure meaning of answers, for tests that have the answer but no server.
 pub mod answers {
@@ -176,12 +177,17 @@ struct Row {
 impl Page {
     /// A page whose body was larger than what is read.
     fn oversized() -> Self {
+        Self { oversized: true, ..Self::nothing() }
+    }
+
+    /// An answer that may mean a page without rows, and does not say so.
+    fn nothing() -> Self {
         Self {
             rows: Vec::new(),
             has_more: None,
             total_results: None,
             total_pages: None,
-            oversized: true,
+            oversized: false,
             names_rows: false,
         }
     }

@@ -13,11 +13,20 @@ use super::{Page, Row, scrub};
 const MAX_TEXT_CHARS: usize = 256;
 /// Longest list kept of a campaign.
 const MAX_ENTRIES: usize = 100;
+/// Longest body, in bytes, that is read as a text of its own; one that is longer is a page for people.
+const MAX_STRAY: usize = 1024;
 /// Fields of an error that hold a text, in lower case and without `_`; the pages show `message`, `msg` and `reason`.
 const ERROR_TEXTS: [&str; 9] =
     ["message", "msg", "error", "errors", "errormessage", "errordescription", "detail", "details", "reason"];
+/// The same, but for those in `data`, where a campaign has them; the pages show `name` [delete-users].
+const TEXTS_OF_THE_FRAME: [&str; 5] = ["name", "title", "description", "data", "status"];
 /// Fields of an error that hold a code; the pages show `code`, `statusCode`, `status` and `customCode` [delete-users].
 const ERROR_CODES: [&str; 6] = ["code", "statuscode", "errorcode", "customcode", "httpstatus", "httpcode"];
+/// What tells that something has failed, whatever else the answer says.
+const ERRORS: [&str; 2] = ["error", "errors"];
+/// A `status` of something that is being done; no page names one.
+const UNDER_WAY: [&str; 8] =
+    ["accepted", "deleting", "initiated", "inprogress", "pending", "processing", "queued", "scheduled"];
 /// What a listing says beside its rows [get-all-campaigns-v2].
 const PAGING: [&str; 7] = ["results", "skip", "limit", "page", "hasMore", "totalPages", "totalResults"];
 
@@ -30,7 +39,7 @@ pub struct Envelope {
     pub message: Option<String>,
     /// The campaign, or the listing.
     pub data: Option<Value>,
-    /// What it says of errors, at any depth [delete-users nests it per item]. Empty for a success.
+    /// What it says of errors, at any depth [delete-users nests it per item]. Empty for a success without errors.
     pub error_texts: Vec<String>,
     /// The codes of errors, at any depth, as they came: a number, which need not be an HTTP status, or a word.
     pub error_codes: Vec<String>,
@@ -38,7 +47,7 @@ pub struct Envelope {
     pub ids: Vec<String>,
     /// The same of each row of `data.results`.
     pub row_ids: Vec<Vec<String>>,
-    /// Whether there are `errors`, whatever else it says.
+    /// Whether it says that something has failed, whatever else it says: [delete-users] has a success with `errors` in an item.
     pub has_errors: bool,
     success: bool,
 }
@@ -59,17 +68,20 @@ impl Envelope {
         let rows = body.get("data").and_then(|data| data.get("results")).and_then(Value::as_array);
         let row_ids = rows.map(|rows| rows.iter().map(self::ids).collect()).unwrap_or_default();
         let success = raw_text(&body, "status").is_some_and(|status| status.eq_ignore_ascii_case("success"));
-        let has_errors =
-            body.get("errors").and_then(Value::as_array).is_some_and(|errors| !errors.is_empty());
+        let has_errors = says_failed(&body) || body.get("data").is_some_and(says_failed);
         redact(&mut body, secrets);
         let mut errors = Errors::default();
-        if !success {
+        if !success || has_errors {
             errors.gather(&body);
+        }
+        let message = raw_text(&body, "message").or_else(|| errors.texts.first().cloned());
+        if !success || has_errors {
+            errors.gather_of_the_frame(&body);
         }
         let Errors { texts: error_texts, codes: error_codes } = errors;
         Some(Self {
             status: raw_text(&body, "status"),
-            message: raw_text(&body, "message").or_else(|| error_texts.first().cloned()),
+            message,
             error_texts,
             error_codes,
             data: body.get("data").cloned(),
@@ -85,6 +97,13 @@ impl Envelope {
         self.success
     }
 
+    /// Whether the answer itself says that it is being done.
+    pub fn says_under_way(&self) -> bool {
+        let words: String =
+            self.status.iter().flat_map(|status| status.chars()).filter(|c| c.is_alphabetic()).collect();
+        UNDER_WAY.contains(&words.to_lowercase().as_str())
+    }
+
     /// Whether the answer itself says `Deleted`, as Kore's first version of [delete-voice-campaign] showed it.
     pub fn says_deleted(&self) -> bool {
         self.status.as_deref().is_some_and(is_deleted)
@@ -97,13 +116,53 @@ pub fn is_deleted(status: &str) -> bool {
     status.trim().eq_ignore_ascii_case("deleted")
 }
 
-/// The value of a JSON text; half of a surrogate pair, which JSON may hold and no text can, is read as U+FFFD.
-fn parse(text: &str) -> Option<Value> {
-    serde_json::from_str(text).ok().or_else(|| serde_json::from_str(&with_whole_pairs(text)).ok())
+/// What an answer that is not a JSON object says of errors: a short text, or the texts of a JSON text or array. HTML is a page of
+/// somebody on the way.
+pub fn stray_words(body: &[u8], secrets: &[&str]) -> Vec<String> {
+    let text = String::from_utf8_lossy(body);
+    let text = text.trim_start_matches('\u{feff}').trim();
+    if text.is_empty() || text.len() > MAX_STRAY || text.starts_with('<') {
+        return Vec::new();
+    }
+    let Some(mut value) = parse(text) else { return vec![scrub::redact(text, secrets)] };
+    redact(&mut value, secrets);
+    let mut errors = Errors::default();
+    match &value {
+        Value::Array(entries) => entries.iter().for_each(|entry| errors.take("errors", entry)),
+        Value::String(_) => errors.take("message", &value),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::Object(_) => {}
+    }
+    errors.texts
 }
 
-/// The text with each escape of a lone surrogate replaced. Pairs, and what only looks like an escape, stay.
-fn with_whole_pairs(text: &str) -> String {
+/// Whether an object names an error, whatever else it says.
+fn says_failed(value: &Value) -> bool {
+    let is_something = |field: &Value| match field {
+        Value::Null => false,
+        Value::Bool(flag) => *flag,
+        Value::Number(number) => number.as_i64() != Some(0),
+        Value::String(text) => !text.trim().is_empty(),
+        Value::Array(entries) => !entries.is_empty(),
+        Value::Object(fields) => !fields.is_empty(),
+    };
+    let code = integer(value, "statusCode").or_else(|| integer(value, "code"));
+    ERRORS.iter().any(|name| value.get(name).is_some_and(is_something))
+        || code.is_some_and(|code| (400..=599).contains(&code))
+}
+
+/// The value of a JSON text. What a careless writer leaves in one text must not hide a whole page: half of a surrogate pair,
+/// which JSON may hold and no text can, is read as U+FFFD, a control character as a blank, and an escape that is none as it stands.
+fn parse(text: &str) -> Option<Value> {
+    serde_json::from_str(text).ok().or_else(|| {
+        // Between the texts of a JSON text a blank is as good as a line break.
+        let text = text.replace(|c: char| c.is_ascii_control(), " ");
+        serde_json::from_str(&with_whole_escapes(&text)).ok()
+    })
+}
+
+/// The text with each escape of a lone surrogate replaced, and each that is none escaped. Pairs, and what only looks like an
+/// escape, stay.
+fn with_whole_escapes(text: &str) -> String {
     let mut whole = String::with_capacity(text.len());
     let mut rest = text;
     while let Some(at) = rest.find('\\') {
@@ -114,13 +173,24 @@ fn with_whole_pairs(text: &str) -> String {
                 escape.split_at(12)
             }
             Some((Surrogate::High | Surrogate::Low, after)) => ("\\ufffd", after),
+            None if !is_escape(escape) => ("\\\\", &escape[1..]),
             // The backslash and what it escapes, which may be another one.
-            None => escape.split_at(1 + escape[1..].chars().next().map_or(0, char::len_utf8)),
+            None => escape.split_at(2),
         };
         whole.push_str(written);
         rest = after;
     }
     whole + rest
+}
+
+/// Whether a text begins with an escape as JSON has them.
+fn is_escape(text: &str) -> bool {
+    let hex = |digits: &str| digits.bytes().all(|digit| digit.is_ascii_hexdigit());
+    match text.as_bytes().get(1) {
+        Some(b'u') => text.get(2..6).is_some_and(hex),
+        Some(escaped) => br#""\/bfnrt"#.contains(escaped),
+        None => false,
+    }
 }
 
 /// Half of a pair that stands for one character.
@@ -163,6 +233,22 @@ impl Errors {
             Value::Array(entries) => entries.iter().for_each(|entry| self.gather(entry)),
             Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
         }
+    }
+
+    /// Takes in the texts that only the frame and its errors have.
+    fn gather_of_the_frame(&mut self, body: &Value) {
+        let errors = ERRORS.iter().filter_map(|name| body.get(name));
+        let entries = errors.flat_map(|errors| match errors {
+            Value::Array(entries) => entries.as_slice(),
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Object(_) => {
+                std::slice::from_ref(errors)
+            }
+        });
+        let texts = std::iter::once(body).chain(entries).flat_map(|frame| {
+            TEXTS_OF_THE_FRAME.iter().filter_map(|name| frame.get(name).and_then(Value::as_str))
+        });
+        let room = MAX_ENTRIES - self.texts.len().min(MAX_ENTRIES);
+        self.texts.extend(texts.take(room).map(ToOwned::to_owned));
     }
 
     fn take(&mut self, name: &str, value: &Value) {
@@ -219,7 +305,7 @@ pub fn campaign(value: &Value) -> Option<Campaign> {
 
 /// Reads a listing; `None` if it has no `data.results`, and something else where they should be.
 pub fn page(envelope: &Envelope) -> Option<Page> {
-    let data = envelope.data.as_ref()?;
+    let data = envelope.data.as_ref().unwrap_or(&Value::Null);
     let rows = match data.get("results") {
         Some(Value::Array(rows)) => rows.as_slice(),
         None | Some(Value::Null) if holds_nothing(data) => &[],
@@ -237,12 +323,15 @@ pub fn page(envelope: &Envelope) -> Option<Page> {
 
 /// Whether `data` without `results` is that of an empty listing: nothing but what belongs to its pages is there.
 fn holds_nothing(data: &Value) -> bool {
-    match data {
+    let is_empty = |field: &Value| match field {
         Value::Null => true,
+        Value::String(text) => text.is_empty(),
         Value::Array(entries) => entries.is_empty(),
-        Value::Object(fields) => fields.keys().all(|name| PAGING.contains(&name.as_str())),
-        Value::Bool(_) | Value::Number(_) | Value::String(_) => false,
-    }
+        Value::Object(fields) => fields.is_empty(),
+        Value::Bool(_) | Value::Number(_) => false,
+    };
+    let is_of_a_page = |(name, field): (&String, &Value)| PAGING.contains(&name.as_str()) || is_empty(field);
+    is_empty(data) || data.as_object().is_some_and(|fields| fields.iter().all(is_of_a_page))
 }
 
 /// A row under each of its ids. What of an id is shown went through [`redact`], as the rest of the row did.
@@ -323,10 +412,17 @@ fn raw_scalar(value: &Value) -> Option<String> {
 
 fn integer(value: &Value, field: &str) -> Option<i64> {
     match value.get(field)? {
-        Value::Number(number) => number.as_i64(),
+        Value::Number(number) => number.as_i64().or_else(|| whole(number.as_f64()?)),
         Value::String(text) => text.trim().parse().ok(),
         Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => None,
     }
+}
+
+/// `60.0` is 60.
+fn whole(number: f64) -> Option<i64> {
+    // Up to here each whole number is one of its own.
+    let is_whole = number.fract() == 0.0 && number.abs() < 9e15;
+    is_whole.then_some(number as i64)
 }
 
 /// A number of rows or pages; one that can't be read is none that adds up.
@@ -422,9 +518,27 @@ mod tests {
             assert_eq!(envelope.ids, ["cd-1"]);
             assert_eq!(envelope.data.unwrap()["description"], *read, "{escaped}");
         }
-        for broken in [r#"{"a":"\ud83"#, r#"{"a":"\ud83d"#, r#"{"a":"\"#, r#"{"a":"\ü"}"#, r#"{"a":"\ud8"}"#]
-        {
+        for broken in [r#"{"a":"\ud83"#, r#"{"a":"\ud83d"#, r#"{"a":"\"#] {
             assert_eq!(Envelope::read(broken.as_bytes(), &[]), None, "{broken}");
+        }
+    }
+
+    /// R27: nor do a raw line break, a tab, or an escape that is none.
+    #[test]
+    fn a_careless_writer_does_not_hide_a_page() {
+        for (written, read) in [
+            ("a\tb\nc\u{1}", "a b c "),
+            (r"C:\x\temp", "C:\\x\temp"),
+            (r"it\'s", "it\\'s"),
+            (r"\ü \ud8", "\\ü \\ud8"),
+            (r"\u12", "\\u12"),
+        ] {
+            let body = format!(
+                "{{\n\"status\":\"success\",\r\n\"data\":{{\"_id\":\"cd-1\",\"description\":\"{written}\"}}}}"
+            );
+            let envelope = Envelope::read(body.as_bytes(), &[]).unwrap();
+            assert_eq!((envelope.is_success(), &envelope.ids), (true, &vec!["cd-1".to_owned()]));
+            assert_eq!(envelope.data.unwrap()["description"], *read, "{written}");
         }
     }
 
@@ -433,9 +547,9 @@ mod tests {
         #[test]
         fn whole_texts_stay(text in any::<String>()) {
             let json = Value::from(text.clone()).to_string();
-            prop_assert_eq!(&with_whole_pairs(&json), &json);
+            prop_assert_eq!(&with_whole_escapes(&json), &json);
             let escaped: String = text.encode_utf16().map(|unit| format!("\\u{unit:04X}")).collect();
-            prop_assert_eq!(&with_whole_pairs(&escaped), &escaped);
+            prop_assert_eq!(&with_whole_escapes(&escaped), &escaped);
         }
 
         /// Any halves in any order are read, and none is left.

@@ -1,8 +1,10 @@
-//! What the words of a refusal are about: a right that is missing, who we are, or neither. Pure.
+//! What the words of a failure are about: a right that is missing, who we are, a campaign that is not there, or neither. Pure.
 //!
 //! Kore's one documented refusal for lack of permission comes as HTTP 400, "Unauthorized to perform this activity"
 //! [delete-users]; other services have other words. A campaign may be called after any of them ("Campaign Permission
 //! reminder is running"), so it takes a phrase that says who lacks what, outside of a campaign's name.
+//!
+//! That there is no campaign is believed of words that say so and nothing else: no list of refusals is ever complete.
 
 use std::sync::LazyLock;
 
@@ -14,11 +16,14 @@ const RIGHT: &str = "(?:permissions?|privileges?|rights?|scopes?|roles?|access)"
 /// "Unauthorized to perform this activity", "You do not have the required scope", "Access denied".
 static LACKS: LazyLock<Regex> = LazyLock::new(|| {
     let lacking = "no|insufficient|inadequate|lacks?|lacking|missing|without|not have|not enough|needs?|requires?|denied";
-    let denied = "denied|required|missing|insufficient|refused|needed|restricted|not granted";
+    let denied = "denied|required|missing|insufficient|refused|needed|restricted|revoked|rejected|disabled|failed|\
+                  not (?:granted|allowed|permitted|assigned|enabled)";
     any(&[
         r"\bcode 403\b",
-        r"\bunauthori[sz]ed (?:to|access|action|activity|operation)\b",
+        r"\bunauthori[sz]ed (?:to|for|access|action|activity|operation)\b",
         r"(?:\bnot|n't|\bnever) authori[sz]ed\b",
+        r"\binsufficient authori[sz]ation\b|\binvalid scope\b|(?:\bnot|n't) (?:a )?member of\b",
+        r"\bonly (?:an? |the )?(?:admins?|administrators?|owners?|supervisors?|managers?)\b",
         &format!(r"(?:\b(?:{lacking})|n't have) ?(?:[a-z0-9'.,:/]+ ){{0,4}}?{RIGHT}\b"),
         &format!(r"\b{RIGHT} ?(?:[a-z0-9'.:/]+ ){{0,5}}?(?:{denied})\b"),
     ])
@@ -26,12 +31,16 @@ static LACKS: LazyLock<Regex> = LazyLock::new(|| {
 /// "You are not allowed to …", "Forbidden": the same, unless it is the campaign's state that forbids it.
 static FORBIDS: LazyLock<Regex> = LazyLock::new(|| {
     let who = "you|users?|app|application|client|caller|account|key|member|action|operation|activity|request";
-    let may_not = "not (?:allowed|permitted|entitled)|can ?not access|can't access";
+    let may_not =
+        "(?:not|[a-z]+n't) (?:allowed|permitted|entitled)|(?:can ?not|can't|may not) (?:access|perform|do)";
+    let to = "perform|access|use|view|read|manage|call|delete|remove|modify|do";
     any(&[
-        r"\bforbidden",
-        r"^(?:code )?not permitted$",
+        r"\bforbidden|\bprohibited\b",
+        r"^(?:code )?not (?:permitted|allowed)$",
         &format!(r"\b(?:{who})(?: [a-z0-9']+){{0,3}}? (?:{may_not})\b"),
-        r"\bnot (?:allowed|permitted|entitled) to (?:perform|access|use|view|read|manage|call)\b",
+        &format!(
+            r"(?:\bnot|n't) (?:allowed|permitted|entitled) (?:to (?:{to})|(?:for|by) (?:this|your|the) (?:{who}))\b"
+        ),
     ])
 });
 /// A campaign that runs may not be deleted by anybody.
@@ -39,11 +48,26 @@ static STATE: LazyLock<Regex> = LazyLock::new(|| {
     let states = "running|active|paused|preparing|scheduled|stopped|completed|in progress|in use";
     pattern(&format!(r"\b(?:{states}|state|status|while|until)\b"))
 });
-/// "Campaign not found or access denied": it may be either.
-static OR_ABSENT: LazyLock<Regex> = LazyLock::new(|| {
-    let absent = "(?:not found|not exist|n't exist|unknown|no such [a-z]+|no longer exists?|(?:not|n't) be found|been deleted|been removed|\
-                  no [a-z]+ found)";
-    pattern(&format!(r"{absent},?(?: [a-z]+){{0,2}} or\b|\bor (?:[a-z]+ ){{0,4}}?(?:[a-z]+)?{absent}"))
+/// "Campaign not found", "No such campaign", "The campaign has already been deleted", code 404.
+static ABSENT: LazyLock<Regex> = LazyLock::new(|| {
+    any(&[
+        r"\bnot ?found\b|(?:\bnot|n't) exist|\bno longer exists?\b|\bunknown campaign\b|\bcode (?:404|410)\b",
+        r"(?:\bnot|n't) (?:be )?(?:found|located)\b|(?:\bcan ?not|n't|\bnot|\bunable to) (?:find|locate)\b",
+        r"\bno such [a-z]+|\bno (?:[a-z]+ ){1,4}(?:found|exists?|available)\b",
+        r"\b(?:been|already|is|was) (?:deleted|removed)\b|^(?:code )?(?:campaign )?deleted$",
+    ])
+});
+/// What may be missing without the campaign being gone.
+static ANOTHER: LazyLock<Regex> = LazyLock::new(|| {
+    let ours = "users?|accounts?|app|application|bot|stream|instance|tenant|organi[sz]ation|workspace|client|token|key|scope|role";
+    let way = "routes?|endpoint|path|url|uri|page|host|service|server|api|upstream|backend|method";
+    pattern(&format!(r"\b(?:{ours}|{way}|permissions?|privileges?|rights?|access|contact|queue|list)\b"))
+});
+/// "No campaigns found": a listing without rows.
+static NONE: LazyLock<Regex> = LazyLock::new(|| {
+    pattern(
+        r"\b(?:no|0|zero) (?:[a-z]+ ){0,2}?(?:campaigns?|records?|results?)(?: [a-z]+){0,2}? (?:found|exists?|available|present)\b",
+    )
 });
 /// "error verifying the jwt: possibly a replay" [sdk-security], "Invalid SDK credentials", code 4002 (forum).
 static TOKEN: LazyLock<Regex> = LazyLock::new(|| {
@@ -53,14 +77,20 @@ static TOKEN: LazyLock<Regex> = LazyLock::new(|| {
     any(&[
         &format!(r"\b(?:{bad}) (?:[a-z0-9]+ ){{0,3}}?(?:{it})\b"),
         &format!(r"\b(?:{it}):? (?:[a-z0-9]+ ){{0,3}}?(?:{bad})\b"),
-        r"\breplay\b",
+        r"\breplay\b|\binvalid client\b",
         r"\bcode (?:401|4002)\b",
     ])
 });
-/// All that is said, and it does not say which of the two it is.
+/// It does not say which of the two it is.
 static UNAUTHORIZED: LazyLock<Regex> = LazyLock::new(|| {
-    let alone = "unauthori[sz]ed(?: user| request| client)?|unauthenticated|(?:authentication|authori[sz]ation)(?: header)?";
-    pattern(&format!(r"^(?:code )?(?:{alone})(?: is)?(?: failed| required| missing| invalid| error)?$"))
+    let failed = "failed|required|missing|invalid|error|denied";
+    pattern(&format!(
+        r"\bunauthori[sz]ed\b|\bunauthenticated\b|\b(?:authentication|authori[sz]ation)(?: header| check)?(?: is| has)? (?:{failed})\b"
+    ))
+});
+/// Under 401, which is about who we are: "Unauthorized to perform this activity", "You do not have permission to …".
+static NAMES_THE_RIGHT: LazyLock<Regex> = LazyLock::new(|| {
+    pattern(r"\b(?:un|not )authori[sz]ed to\b|\b(?:permissions?|privileges?|scopes?|roles?)\b")
 });
 /// Words about who we are, whatever is wrong with it.
 static WHO: LazyLock<Regex> = LazyLock::new(|| {
@@ -95,23 +125,56 @@ fn pattern(pattern: &str) -> Regex {
 }
 
 /// Whether a refusal with this HTTP status and message is about a right that the app lacks, as far as it says so: not about
-/// the token, nor about client id and secret. 401 never is.
+/// the token, nor about client id and secret.
 pub fn speaks_of_rights(http_status: Option<i32>, message: &str) -> bool {
     let text = plain(message);
-    http_status != Some(401)
-        && !TOKEN.is_match(&text)
-        && (names_a_right(&text) || http_status == Some(403) && !WHO.is_match(&text))
+    let named = names_a_right(&text) && (http_status != Some(401) || NAMES_THE_RIGHT.is_match(&text));
+    !TOKEN.is_match(&text) && (named || http_status == Some(403) && !WHO.is_match(&text))
 }
 
 /// Whether this text of an error, or word of a code, refuses us: for lack of a right, or for who we are.
 pub fn refuses_us(text: &str) -> bool {
     let text = plain(text);
-    TOKEN.is_match(&text) || names_a_right(&text) || UNAUTHORIZED.is_match(&text)
+    TOKEN.is_match(&text)
+        || names_a_right(&text)
+        || UNAUTHORIZED.is_match(&text) && !speaks_of_absence_of_it(&text)
+}
+
+/// What some words say of whether a campaign is there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Absence {
+    /// Nothing.
+    Unsaid,
+    /// There is none.
+    Said,
+    /// There may be none, or something else is missing: "Campaign not found or access denied", "Stream not found".
+    Unclear,
+}
+
+/// What this text of an error, or word of a code, says of whether a campaign is there.
+pub fn absence(text: &str) -> Absence {
+    let text = plain(text);
+    let of_us = [&LACKS, &FORBIDS, &TOKEN, &UNAUTHORIZED].into_iter().any(|words| words.is_match(&text));
+    match (speaks_of_absence_of_it(&text), ABSENT.is_match(&text)) {
+        (true, _) if !of_us => Absence::Said,
+        (true, _) | (_, true) => Absence::Unclear,
+        (false, false) => Absence::Unsaid,
+    }
+}
+
+/// Whether this text says that there are no campaigns at all, as a service may answer a listing.
+pub fn says_there_are_none(text: &str) -> bool {
+    NONE.is_match(&plain(text)) && absence(text) == Absence::Said
+}
+
+fn speaks_of_absence_of_it(plain: &str) -> bool {
+    ABSENT.is_match(plain) && (plain.contains("campaign") || !ANOTHER.is_match(plain))
 }
 
 fn names_a_right(plain: &str) -> bool {
-    let lacks = LACKS.is_match(plain) && !OR_ABSENT.is_match(plain);
-    lacks || FORBIDS.is_match(plain) && !STATE.is_match(plain) && !OR_ABSENT.is_match(plain)
+    let says_so = LACKS.is_match(plain) || FORBIDS.is_match(plain) && !STATE.is_match(plain);
+    // "Campaign not found or access denied" may be either.
+    says_so && !speaks_of_absence_of_it(plain)
 }
 
 /// The text in lower case, words apart, without names of campaigns.
@@ -170,9 +233,38 @@ mod tests {
             "No access to this account",
             "Required permission not found",
             "The client is not permitted to delete campaigns",
+            "Unauthorized for this stream",
+            "Insufficient authorization",
+            "Permission check failed",
+            "NOT_ALLOWED",
+            "not allowed to delete campaigns",
+            "App isn't allowed to delete campaigns",
+            "You aren't allowed",
+            "Deleting campaigns is not allowed for this app",
+            "You cannot perform this action",
+            "Operation is prohibited",
+            "Only admins can delete campaigns",
+            "Access is not allowed",
+            "Access rejected",
+            "Access has been revoked",
+            "API access is disabled",
+            "Scope \"Campaign Management\" is not assigned to the app",
+            "invalid_scope",
+            "You are not a member of this account",
         ] {
             assert!(speaks_of_rights(Some(400), text), "{text}");
             assert!(speaks_of_rights(None, text) && refuses_us(text), "{text}");
+            assert_ne!(absence(text), Absence::Said, "{text}");
+        }
+        // Under 401 it has to name the right.
+        for text in
+            ["Unauthorized to perform this activity", "You do not have permission to delete campaigns"]
+        {
+            assert!(speaks_of_rights(Some(401), text), "{text}");
+        }
+        for text in
+            ["Unauthorized", "Access denied", "Forbidden", "Insufficient authorization", "code 403: nope"]
+        {
             assert!(!speaks_of_rights(Some(401), text), "{text}");
         }
     }
@@ -201,8 +293,72 @@ mod tests {
             "Campaign not found or access denied",
             "You do not have access or the campaign does not exist",
             "Access number is in use",
+            "No campaign found for this role",
+            "No such campaign in this scope",
+            "Campaign not found. Requires access to the stream",
         ] {
             assert!(!speaks_of_rights(Some(400), text) && !refuses_us(text), "{text}");
+        }
+    }
+
+    /// R24: that there is no campaign is believed of words that say so, and nothing else.
+    #[test]
+    fn an_absence_is_said_in_words_of_its_own() {
+        for text in [
+            "Campaign not found",
+            "Not Found",
+            "NOT_FOUND",
+            "CampaignNotFound",
+            "CampaignNotFoundError",
+            "campaign does not exist",
+            "The campaign doesn't exist any more",
+            "no such campaign",
+            "Unknown campaign",
+            "The voice campaign has already been deleted",
+            "Campaign Stream promo not found",
+            "Campaign Permission reminder could not be found",
+            "Unable to find the campaign in this stream",
+            "No campaign found",
+            "No record found",
+            "Resource not found",
+            "code 404",
+            "Deleted",
+        ] {
+            assert_eq!(absence(text), Absence::Said, "{text}");
+            assert!(!refuses_us(text), "{text}");
+        }
+        for text in [
+            "Campaign not found or access denied",
+            "You do not have access or the campaign does not exist",
+            "No campaign found for this role, which lacks permission",
+            "Campaign not found. Requires access to the stream",
+            "Stream not found",
+            "Account not found",
+            "The app does not exist",
+            "no Route matched: path not found",
+            "Contact list not found",
+            "Required permission not found",
+        ] {
+            assert_eq!(absence(text), Absence::Unclear, "{text}");
+        }
+        for text in [
+            "",
+            "Bad Request",
+            "Unauthorized to perform this activity",
+            "User is unauthorized",
+            "Deletion is not permitted",
+            "We are sorry",
+            "Campaign is running",
+            "Campaign Not found yet is running",
+        ] {
+            assert_eq!(absence(text), Absence::Unsaid, "{text}");
+        }
+        assert!(
+            says_there_are_none("No campaigns found")
+                && says_there_are_none("No voice campaigns are available")
+        );
+        for text in ["Not found", "No campaigns found: access denied", "no Route found", "No data"] {
+            assert!(!says_there_are_none(text), "{text}");
         }
     }
 
@@ -222,6 +378,11 @@ mod tests {
             "UNAUTHORIZED_CLIENT",
             "authorization header is missing",
             "Authentication required",
+            "User is unauthorized",
+            "Request unauthorized",
+            "Unauthorized app",
+            "Authorization failed for app",
+            "invalid_client",
         ] {
             assert!(!speaks_of_rights(Some(400), text) && refuses_us(text), "{text}");
         }

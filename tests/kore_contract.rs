@@ -526,7 +526,8 @@ async fn serve_tls(connections: usize) -> (String, String) {
 async fn read_all(client: &KoreClient, target: &Target) -> Result<Listing, Failure> {
     let mut reading = Reading::begin(target, STREAM, jiff::Timestamp::now());
     loop {
-        match reading.next(client, target, jiff::Timestamp::now).await? {
+        let read = reading.next(client, target, jiff::Timestamp::now).await;
+        match read.map_err(|interrupted| interrupted.failure)? {
             Progress::More(more) => reading = more,
             Progress::Done(listing) => return Ok(listing),
         }

@@ -212,11 +212,17 @@ async fn list<S: CampaignService>(
     context.streams.asks(&key);
     let Some(service) = context.service() else { return Ok(Flow::Over) };
     let started = Instant::now();
-    let result = reading.next(service, &connection.target, Timestamp::now).await;
+    let (result, interrupted) = match reading.next(service, &connection.target, Timestamp::now).await {
+        Ok(progress) => (Ok(progress), None),
+        Err(interrupted) => (Err(interrupted.failure), Some(interrupted.reading)),
+    };
     context.metrics.called("list", name_of(&result), started.elapsed());
     let charge = gate(&connection, context).heard(&caller, Operation::Read, &result);
     heed(&result, &connection, &pass.object, context).await;
     let more = matches!(result, Ok(Progress::More(_)));
+    if let Some(reading) = interrupted {
+        context.streams.put_back(&key, reading);
+    }
     context.streams.read(&key, result, charge, |listing| {
         context.claims.judge(&connection.target.account, connection_of(&pass.object), listing)
     });
@@ -416,6 +422,10 @@ async fn unless_silent<S, T>(work: impl Future<Output = T>, pass: &mut Pass, con
 
 /// Writes that a DELETE is on its way. It is no matter if that fails: the outcome is written anyway.
 async fn say_in_flight<S>(pass: &Pass, context: &Context<S>) -> Option<(VoiceCampaign, Instant)> {
+    // Whoever reads that a person is needed must not read every minute, while that is tried again, that it is not.
+    if pass.object.status.as_ref().is_some_and(|status| status::reason(status).needs_a_person()) {
+        return None;
+    }
     let now = Timestamp::now();
     let observed = Observed { attempt: None, ..pass.observed() };
     let deletion = DeletionStatus { next_attempt_at: None, ..decide::progress(&observed, now).record };

@@ -7,10 +7,15 @@
 //! What a claim is worth: Kore has shown the campaign to the object (*confirmed*), or it may still do so (*open*), or the object
 //! is so young that its connection may be on its way. Whoever has none of these keeps nobody's campaign. An object in a
 //! namespace that is not worked in is not seen, and keeps none, either.
+//!
+//! How old an object is, the machine's clock says of those that were there at the start, if it can be right. Of those that came later
+//! the time counts since they were shown: so a clock that is ahead takes nobody's grace, and one that is behind prolongs none.
 
+use std::collections::HashMap;
 use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
 use hashbrown::HashTable;
 use jiff::{SignedDuration, Timestamp};
@@ -25,7 +30,7 @@ use super::reason::Reason;
 use super::status;
 use crate::api::{AccountReference, DeletionPolicy, VoiceCampaign, VoiceCampaignSpec};
 use crate::connection::{Connections, Standing};
-use crate::kore::{Account, Identity, Listing};
+use crate::kore::{Account, FailureKind, Identity, Listing};
 use crate::kube_ext::{CallError, Kube, reference};
 use crate::pacing::Past;
 
@@ -50,6 +55,10 @@ pub struct Claims {
 struct Index {
     objects: HashTable<Arc<Watched>>,
     hasher: RandomState,
+    /// When those were first shown, by uid, that came since the start, or are of a time that is not yet; for [`GRACE`].
+    new: HashMap<String, Instant>,
+    /// When those whose time is over were last taken out.
+    swept: Option<Instant>,
 }
 
 /// What the claim of another object to a campaign rests on.
@@ -63,6 +72,8 @@ struct Claim {
     open: bool,
     /// When the object was created.
     created: Option<Timestamp>,
+    /// It was first shown less than [`GRACE`] ago.
+    new: bool,
 }
 
 impl Claim {
@@ -71,9 +82,9 @@ impl Claim {
     /// Who goes on to apply unconfirmed claims can't hold a deletion for ever: those that are created later than [`GRACE`] after
     /// it was requested do not count.
     fn holds(self, requested: Option<Timestamp>, now: Timestamp) -> bool {
-        let Self { wants, confirmed, open, created } = self;
+        let Self { wants, confirmed, open, created, new } = self;
         let within = |since: Timestamp, time: Timestamp| time < since + GRACE;
-        let young = created.is_some_and(|created| within(created, now));
+        let young = new || created.is_some_and(|created| created <= now && within(created, now));
         let late =
             requested.is_some_and(|requested| created.is_some_and(|created| !within(requested, created)));
         wants && (confirmed || ((open || young) && !late))
@@ -98,16 +109,20 @@ impl Claims {
             let fields = format!("spec.campaignId={}", object.spec.campaign_id);
             let found = self.kube.select::<VoiceCampaign>(namespace, &fields).await?;
             let found = found.iter().filter_map(readable).filter(|found| same_campaign(found, object));
-            others.extend(self.claims(object, found, Timestamp::now()));
+            let claims: Vec<_> = self.claims(object, found, &self.index().new, Timestamp::now()).collect();
+            others.extend(claims);
         }
         others.sort_unstable();
         others.dedup();
         Ok(others)
     }
 
-    /// The watch shows an object. Returns the others that name the same campaign, if this concerns them.
-    pub fn shown(&self, object: &Arc<Watched>) -> Vec<ObjectRef<Watched>> {
-        self.index().shown(object)
+    /// The watch shows an object, after it has listed what was there at the start, or not yet. Returns the others that name the same
+    /// campaign, if this concerns them.
+    pub fn shown(&self, object: &Arc<Watched>, since_the_start: bool) -> Vec<ObjectRef<Watched>> {
+        let mut index = self.index();
+        index.note_new(object, since_the_start);
+        index.shown(object)
     }
 
     /// The watch has shown that an object is gone. Returns the others that name the same campaign.
@@ -122,7 +137,7 @@ impl Claims {
         if others.peek().is_none() {
             return Vec::new();
         }
-        let mut others: Vec<_> = self.claims(object, others, Timestamp::now()).collect();
+        let mut others: Vec<_> = self.claims(object, others, &index.new, Timestamp::now()).collect();
         others.sort_unstable();
         others
     }
@@ -171,13 +186,16 @@ impl Claims {
     /// Whether campaigns that nobody asked to delete should be in a stream.
     fn is_missing(&self, account: &Account, stream_id: &str) -> bool {
         let index = self.index();
-        // Of this very account, and not held for another that is to keep the campaign: such a deletion may never be made.
+        let now = Timestamp::now();
+        // Of this very account, and not held for another that keeps the campaign: such a deletion may never be made.
         let asked = |id: &str| {
-            let naming: Vec<_> = index
-                .naming(stream_id, id)
-                .filter(|object| self.account_of(object).as_ref() == Some(account))
-                .collect();
-            naming.iter().any(|object| is_being_deleted(object)) && !naming.iter().any(|object| wants(object))
+            let of_it = |object: &&VoiceCampaign| self.account_of(object).as_ref() == Some(account);
+            let mut deletions =
+                index.naming(stream_id, id).filter(of_it).filter(|object| is_being_deleted(object));
+            deletions.any(|deleted| {
+                let others = index.others(deleted);
+                !self.claims(deleted, others, &index.new, now).any(|claim| claim.keeps)
+            })
         };
         let living = index.objects.iter().filter_map(|object| readable(object)).filter(|object| {
             let id = &object.spec.campaign_id;
@@ -218,6 +236,7 @@ impl Claims {
         &self,
         object: &VoiceCampaign,
         others: impl Iterator<Item = &'a VoiceCampaign>,
+        new: &HashMap<String, Instant>,
         now: Timestamp,
     ) -> impl Iterator<Item = OtherClaim> {
         let account = self.account_of(object);
@@ -228,7 +247,9 @@ impl Claims {
                 let (namespace, name) = (other.namespace().unwrap_or_default(), other.name_any());
                 let connection = self.connections.standing(&namespace, &other.spec.connection_ref.name);
                 let recorded = self.recorded(other);
-                let claim = claim(other, account, recorded.as_ref(), connection.as_ref());
+                let new =
+                    other.metadata.uid.as_ref().is_some_and(|uid| new.get(uid).is_some_and(is_within_grace));
+                let claim = Claim { new, ..claim(other, account, recorded.as_ref(), connection.as_ref()) };
                 OtherClaim { name: format!("{namespace}/{name}"), keeps: claim.holds(requested, now) }
             })
         })
@@ -260,10 +281,28 @@ impl Claims {
 }
 
 impl Index {
+    /// Notes when an object was first shown.
+    fn note_new(&mut self, object: &Arc<Watched>, since_the_start: bool) {
+        let Some(campaign) = readable(object) else { return };
+        let Some(uid) = &campaign.metadata.uid else { return };
+        let created = campaign.metadata.creation_timestamp.as_ref();
+        let is_ahead = created.is_some_and(|created| created.0 > Timestamp::now());
+        let hash = hash(&self.hasher, campaign);
+        let is_known = self.objects.find(hash, |known| is_itself(known, campaign)).is_some();
+        if is_known || !(since_the_start || is_ahead) {
+            return;
+        }
+        if self.swept.is_none_or(|swept| !is_within_grace(&swept)) {
+            self.new.retain(|_, shown| is_within_grace(shown));
+            self.swept = Some(Instant::now());
+        }
+        self.new.entry(uid.clone()).or_insert_with(Instant::now);
+    }
+
     fn shown(&mut self, object: &Arc<Watched>) -> Vec<ObjectRef<Watched>> {
         let Some(campaign) = readable(object) else { return Vec::new() };
         let others = self.others(campaign).map(reference).collect();
-        let Self { objects, hasher } = self;
+        let Self { objects, hasher, .. } = self;
         let hash = |object: &VoiceCampaign| hash(hasher, object);
         let itself = |known: &Arc<Watched>| is_itself(known, campaign);
         match objects.find_mut(hash(campaign), itself) {
@@ -289,6 +328,7 @@ impl Index {
         if let Ok(entry) = self.objects.find_entry(hash, |known| is_itself(known, campaign)) {
             entry.remove();
         }
+        uid.map(|uid| self.new.remove(uid));
         self.others(campaign).map(reference).collect()
     }
 
@@ -308,6 +348,10 @@ impl Index {
         let same = same.filter_map(|known| readable(known));
         same.filter(move |known| known.spec.stream_id == stream_id && known.spec.campaign_id == campaign_id)
     }
+}
+
+fn is_within_grace(since: &Instant) -> bool {
+    since.elapsed() < GRACE.unsigned_abs()
 }
 
 fn readable(object: &Watched) -> Option<&VoiceCampaign> {
@@ -342,15 +386,35 @@ fn claim(
     let status = object.status.as_ref();
     let is_it = |theirs: &Account| account.is_none_or(|account| account == theirs);
     let shown = status.is_some_and(|status| status.campaign.is_some());
-    // Kore was asked, and has not said that it has the campaign.
-    let reason = status.map(status::reason);
-    let denied = matches!(reason, Some(Reason::CampaignNotFound | Reason::Service(_)));
+    // Kore was asked, and has not said that it has the campaign. Trouble on the way passes, where Kore accepts the credentials.
+    let denied = match status.map(status::reason) {
+        Some(Reason::Service(kind)) => {
+            !passes(kind) || !connection.is_some_and(|connection| connection.accepted)
+        }
+        reason => reason == Some(Reason::CampaignNotFound),
+    };
     let reaches_it = connection.is_some_and(|connection| connection.may_answer && is_it(&connection.account));
     Claim {
         wants: wants(object),
         confirmed: shown && recorded.is_some_and(is_it),
         open: reaches_it && !object.spec.suspend && !denied,
         created: object.metadata.creation_timestamp.as_ref().map(|time| time.0),
+        new: false,
+    }
+}
+
+/// Whether a failure of this kind is one of the way to Kore, and no answer about the campaign or about who asks.
+fn passes(kind: FailureKind) -> bool {
+    match kind {
+        FailureKind::Throttled
+        | FailureKind::Unavailable
+        | FailureKind::Unreachable
+        | FailureKind::Unreadable
+        | FailureKind::ContractViolation => true,
+        FailureKind::MayBeAbsent
+        | FailureKind::Accepted
+        | FailureKind::CredentialsRejected
+        | FailureKind::Refused => false,
     }
 }
 
@@ -428,7 +492,7 @@ mod tests {
                 for open in [true, false] {
                     // Created before the deletion was requested, just within the time after it, and later.
                     for (created, requested) in [(0, Some(5)), (0, Some(-9)), (0, Some(-10)), (0, None)] {
-                        let claim = Claim { wants, confirmed, open, created: Some(at(created)) };
+                        let claim = Claim { wants, confirmed, open, created: Some(at(created)), new: false };
                         let holds = |now| claim.holds(requested.map(at), now);
                         let counts = requested != Some(-10);
                         assert_eq!(
@@ -443,7 +507,12 @@ mod tests {
                         );
                         assert_eq!(holds(at(10_000)), holds(at(10)), "{claim:?} {requested:?}");
                     }
-                    let claim = Claim { wants, confirmed, open, created: None };
+                    let new = Claim { wants, confirmed, open, created: Some(at(-15)), new: true };
+                    assert_eq!(new.holds(Some(at(-20)), at(0)), wants, "a clock that is ahead: {new:?}");
+                    let ahead = Claim { created: Some(at(15)), new: false, ..new };
+                    let others = wants && (confirmed || open);
+                    assert_eq!(ahead.holds(None, at(0)), others, "one that was behind: {ahead:?}");
+                    let claim = Claim { wants, confirmed, open, created: None, new: false };
                     assert_eq!(claim.holds(Some(at(0)), at(1)), wants && (confirmed || open), "{claim:?}");
                 }
             }
@@ -457,6 +526,7 @@ mod tests {
         let standing = |account: &str, may_answer| Standing {
             account: Account::new("https://h:443", account),
             may_answer,
+            accepted: false,
         };
         let parsed = |change: &dyn Fn(&mut Value)| -> VoiceCampaign {
             let mut value = object("x", "Delete");
@@ -506,6 +576,37 @@ mod tests {
                     "lastTransitionTime": "2026-11-23T15:00:00Z"}]});
             });
             assert_eq!(of(&told, Some(standing("a", true))).open, open, "{reason}");
+            // Whoever Kore accepts is asked again after trouble on the way.
+            let accepted = Standing { accepted: true, ..standing("a", true) };
+            assert_eq!(of(&told, Some(accepted)).open, open || reason == "ServiceUnavailable", "{reason}");
+        }
+    }
+
+    /// The time since an object was shown counts, unless it was there at the start.
+    #[test]
+    fn the_grace_of_an_object_begins_when_it_is_shown() {
+        let mut index = Index::default();
+        let dated = |name: &str, created: Timestamp| {
+            let mut object = object(name, "Delete");
+            object["metadata"]["creationTimestamp"] = json!(created.to_string());
+            shown(&object)
+        };
+        let hour = SignedDuration::from_hours(1);
+        let (past, future) = (Timestamp::now() - hour, Timestamp::now() + hour);
+        for (object, since_the_start, new) in [
+            (dated("there", past), false, false),
+            (dated("later", past), true, true),
+            (dated("ahead", future), false, true),
+        ] {
+            for _ in 0..2 {
+                index.note_new(&object, since_the_start);
+                index.shown(&object);
+                assert_eq!(index.new.contains_key(object.meta().uid.as_ref().unwrap()), new, "{object:?}");
+            }
+            index.note_new(&object, true);
+            assert_eq!(index.new.contains_key(object.meta().uid.as_ref().unwrap()), new, "it is known");
+            index.gone(&object);
+            assert!(index.new.is_empty());
         }
     }
 

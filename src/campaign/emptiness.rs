@@ -201,7 +201,7 @@ mod tests {
         }
 
         fn shown(&self, object: &Value) {
-            self.claims.shown(&Arc::new(watched(object)));
+            self.claims.shown(&Arc::new(watched(object)), false);
         }
 
         fn judge(&self, listing: &Arc<Listing>) -> Doubt {
@@ -272,6 +272,22 @@ mod tests {
         assert!(!world.is_doubted(), "another stream");
         world.claims.gone(&watched(&being_deleted("cd-1")));
         assert!(!world.is_doubted(), "a leader was killed after it had deleted that one");
+    }
+
+    /// Whoever names a campaign without having been shown it, and can't be any more, does not keep it from being asked for.
+    #[tokio::test]
+    async fn a_claim_that_holds_nothing_casts_no_doubt() {
+        let world = World::new();
+        world.judge(&listing(&["cd-1"]));
+        world.shown(&being_deleted("cd-1"));
+        let mut claimer = seen("cd-1");
+        (claimer["metadata"]["name"], claimer["metadata"]["uid"]) = (json!("claimer"), json!("uid-claimer"));
+        world.shown(&claimer);
+        assert!(world.is_doubted(), "it was shown the campaign");
+        claimer["status"] = json!({"conditions": [{"type": "Ready", "status": "False", "reason": "CredentialsRejected",
+            "message": "m", "lastTransitionTime": "2026-11-23T10:00:00Z"}]});
+        world.shown(&claimer);
+        assert!(!world.is_doubted());
     }
 
     /// Campaigns that no VoiceCampaign names count, too: from the last listing that had some, but for those that we have deleted; and

@@ -20,7 +20,8 @@ const MAX_WHY: usize = 128;
 
 /// An object is there.
 pub fn present<S: CampaignService>(object: &Arc<Watched>, context: &Context<S>) {
-    context.claims.shown(object).into_iter().for_each(|other| context.wake.wake(other));
+    let since_the_start = context.listed.is_complete();
+    context.claims.shown(object, since_the_start).into_iter().for_each(|other| context.wake.wake(other));
     if let Ok(object) = &object.0 {
         uses_connection(object, context);
     }

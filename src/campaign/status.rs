@@ -273,8 +273,8 @@ pub fn summary_of_trouble(trouble: &ListingTrouble) -> LastAnswer {
     match &trouble.failure {
         Some(failure) => summary_of(failure),
         None => {
-            let message = "the pages of the listing do not add up: rows were added or removed while it was read, or have no \
-                           id"
+            let message = "the pages of the listing do not add up: rows were added or removed while it was read, have no id, or are \
+                           not as many as it counts"
             .to_owned();
             let answer = AnswerSummary { message, ..AnswerSummary::default() };
             summary(&answer, Reason::ListingIncomplete)
@@ -515,9 +515,22 @@ const REFUSES: &str = "Kore refuses to delete the campaign: ";
 /// refusal. Only a sighting ends the proof that such an answer begins.
 fn is_refused(deletion: &DeletionStatus) -> bool {
     let answered = deletion.last_answer.as_ref().and_then(|answer| Reason::parse(&answer.reason));
-    answered == Some(Reason::Service(FailureKind::MayBeAbsent))
-        && deletion.proof.is_none()
-        && deletion.seen_at >= deletion.last_attempt_at
+    let seen_since = match &deletion.proof {
+        None => deletion.seen_at >= deletion.last_attempt_at,
+        Some(proof) => is_refused_again(deletion, proof),
+    };
+    answered == Some(Reason::Service(FailureKind::MayBeAbsent)) && seen_since
+}
+
+/// Whether the answer that has begun this proof is one after which Kore had the campaign before. Until something is read it is taken for
+/// the same refusal again.
+fn is_refused_again(deletion: &DeletionStatus, proof: &ProofStatus) -> bool {
+    let answered = deletion.last_answer.as_ref().and_then(|answer| Reason::parse(&answer.reason));
+    let nothing_read = proof.not_returned_at.is_none()
+        && proof.silent_at.is_none()
+        && proof.last_failure.is_none()
+        && proof.doubted_listing.is_none();
+    answered == Some(Reason::Service(FailureKind::MayBeAbsent)) && deletion.seen_at.is_some() && nothing_read
 }
 
 fn between_attempts(deletion: Option<&DeletionStatus>, until: Timestamp) -> (&'static str, Reason, String) {
@@ -550,6 +563,7 @@ pub fn proving(deletion: &DeletionStatus, proof: &ProofStatus) -> Reason {
     match (&proof.last_failure, &proof.doubted_listing, answered) {
         (Some(failure), ..) => Reason::parse(&failure.reason).unwrap_or(awaited),
         (None, Some(_), _) => Reason::StreamSuddenlyEmpty,
+        _ if is_refused_again(deletion, proof) => Reason::Service(FailureKind::Refused),
         // Nothing is known yet but the answer to the DELETE.
         (None, None, Some(answered @ Reason::Service(_))) if !read => answered,
         (None, None, _) => awaited,
@@ -567,6 +581,9 @@ fn being_proven(object: &VoiceCampaign, deletion: Option<&DeletionStatus>) -> (&
     let attempt = deletion.attempts;
     let said = answer.map(|answer| in_words(answer.http_status, &answer.message)).unwrap_or_default();
     let answered = match answer.and_then(|answer| Some((answer, Reason::parse(&answer.reason)?))) {
+        _ if reason == Reason::Service(FailureKind::Refused) => {
+            format!("Attempt {attempt}: {REFUSES}{said}.")
+        }
         Some((answer, Reason::Service(kind))) => {
             format!("Attempt {attempt}: {}{said}.", advice(kind, Call::Delete, answer))
         }

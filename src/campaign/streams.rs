@@ -197,7 +197,7 @@ impl Streams {
         }
     }
 
-    /// The page can't be asked for now; whoever comes next goes on from here.
+    /// The page can't be asked for now, or did not come; whoever comes next goes on from here.
     pub fn put_back(&self, key: &StreamKey, reading: Reading) {
         if let Some(stream) = self.known().streams.get_mut(key) {
             let stale = std::mem::take(&mut stream.stale);
@@ -356,6 +356,19 @@ mod tests {
         streams.forget("b");
         let Turn::Yours(reading) = join(&streams, "c") else { panic!() };
         assert!(reading.begun_at() > begun_at);
+    }
+
+    /// Q10: a page that did not come is asked for again; what was read before it stands.
+    #[test]
+    fn a_reading_outlives_a_page_that_did_not_come() {
+        let streams = Streams::new(Arc::new(Wake::of(&[]).0));
+        let Turn::Yours(reading) = join(&streams, "a") else { panic!() };
+        let begun_at = reading.begun_at();
+        std::thread::sleep(Duration::from_millis(5));
+        streams.put_back(&key(), reading);
+        streams.read(&key(), Err(Failure::unreachable("cut")), Charge::Account, |_| Doubt::default());
+        let Turn::Yours(reading) = join(&streams, "a") else { panic!() };
+        assert_eq!(reading.begun_at(), begun_at);
     }
 
     /// The machine's clock was put forward or back: what was read is read anew, and keeps its distance to what was recorded before;

@@ -47,6 +47,8 @@ pub struct Standing {
     pub account: Account,
     /// Whether Kore may answer to it: it may be called with it, and has not refused its credentials.
     pub may_answer: bool,
+    /// Whether Kore has accepted its credentials, and not refused them since.
+    pub accepted: bool,
 }
 
 /// Namespace and name.
@@ -119,7 +121,8 @@ impl Connections {
         let verdict = self.verdict(namespace, name, &connection.spec.credentials_secret_ref.name);
         let callable = self.of_this_instance(connection).is_ok() && self.not_allowed(connection).is_none();
         let may_answer = callable && !status::is_refused(connection, verdict.as_ref());
-        Some(Standing { account: self.one(namespace, account(&connection.spec)), may_answer })
+        let accepted = status::is_accepted(connection, verdict.as_ref());
+        Some(Standing { account: self.one(namespace, account(&connection.spec)), may_answer, accepted })
     }
 
     /// The connection of this name.

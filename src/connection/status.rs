@@ -171,17 +171,28 @@ fn reason_of(problem: &Problem) -> ConnectionReason {
 
 /// Whether there are no credentials for a connection, or Kore has refused them, as far as is known.
 pub(super) fn is_refused(connection: &KoreConnection, verdict: Option<&Verdict>) -> bool {
-    let stored = connection.status.as_ref();
-    let stored = stored.filter(|status| status.observed_generation == connection.metadata.generation);
-    let says = |reason: ConnectionReason| {
-        let mut conditions = stored.into_iter().flat_map(|status| &status.conditions);
-        conditions.any(|condition| condition.type_ == "Ready" && condition.reason == reason.as_str())
-    };
+    let says = |reason| says(connection, reason);
     match verdict {
         Some(Verdict::Refused(_)) => true,
         Some(Verdict::Accepted) => says(ConnectionReason::CredentialsMissing),
         None => says(ConnectionReason::CredentialsMissing) || says(ConnectionReason::CredentialsRejected),
     }
+}
+
+/// Whether Kore has accepted the credentials of a connection, as far as is known.
+pub(super) fn is_accepted(connection: &KoreConnection, verdict: Option<&Verdict>) -> bool {
+    match verdict {
+        Some(verdict) => *verdict == Verdict::Accepted,
+        None => says(connection, ConnectionReason::CredentialsAccepted),
+    }
+}
+
+/// Whether the status of a connection has this reason, for what is now in its spec.
+fn says(connection: &KoreConnection, reason: ConnectionReason) -> bool {
+    let stored = connection.status.as_ref();
+    let stored = stored.filter(|status| status.observed_generation == connection.metadata.generation);
+    let mut conditions = stored.into_iter().flat_map(|status| &status.conditions);
+    conditions.any(|condition| condition.type_ == "Ready" && condition.reason == reason.as_str())
 }
 
 fn accepted() -> Description {

@@ -3,7 +3,7 @@
 //! ```text
 //!   Reading::begin ─▶ next ─▶ Progress::More(Reading) ─▶ next ─▶ … ─▶ Progress::Done(Listing)
 //!                      │ one page each
-//!                      └─▶ Failure: what was read so far is given up
+//!                      └─▶ Interrupted: the same page is asked for again
 //! ```
 //!
 //! A listing is judged by whether its pages agree, never by its age: at one call a minute a long one takes an hour.
@@ -118,6 +118,15 @@ pub enum Progress {
     Done(Listing),
 }
 
+/// A page did not come; what was read before it stands.
+#[derive(Clone, Debug)]
+pub struct Interrupted {
+    /// Why.
+    pub failure: Failure,
+    /// The listing so far.
+    pub reading: Reading,
+}
+
 impl Reading {
     /// Begins a listing: no page has been asked for yet.
     pub fn begin(target: &Target, stream_id: &str, now: Timestamp) -> Self {
@@ -150,13 +159,13 @@ impl Reading {
     /// Asks for the next page. The clock is asked before and after.
     ///
     /// # Errors
-    /// If the service does not answer with one; then the listing has to begin anew.
+    /// If the service does not answer with one; then the same page can be asked for again.
     pub async fn next<S: CampaignService>(
         mut self,
         service: &S,
         target: &Target,
         clock: impl Fn() -> Timestamp,
-    ) -> Result<Progress, Failure> {
+    ) -> Result<Progress, Box<Interrupted>> {
         // Somebody else's pages prove nothing.
         if target.identity() != self.listing.identity || target.account != self.account {
             self = Self::begin(target, &self.listing.stream_id, clock());
@@ -164,10 +173,14 @@ impl Reading {
         if self.pages == 0 {
             self.listing.begun_at = clock();
         }
-        let page = service.list(target, &self.listing.stream_id, self.request()).await?;
-        if page.oversized {
-            return self.with_smaller_pages(target, clock()).map(Progress::More);
-        }
+        let page = match service.list(target, &self.listing.stream_id, self.request()).await {
+            Ok(page) if page.oversized => {
+                let smaller = self.with_smaller_pages(target, clock()).map(Progress::More);
+                return smaller.map_err(|failure| Box::new(Interrupted { failure, reading: self }));
+            }
+            Ok(page) => page,
+            Err(failure) => return Err(Box::new(Interrupted { failure, reading: self })),
+        };
         Ok(self.take(page, clock()))
     }
 
@@ -294,7 +307,7 @@ mod tests {
         asked: std::sync::Mutex<Vec<PageRequest>>,
     }
 
-    impl<F: Fn(PageRequest) -> Page + Send + Sync + 'static> CampaignService for Service<F> {
+    impl<F: Fn(PageRequest) -> Result<Page, Failure> + Send + Sync + 'static> CampaignService for Service<F> {
         async fn delete(&self, _: &Target, _: &CampaignKey) -> Result<ConfirmedDeletion, Failure> {
             panic!("not asked for")
         }
@@ -307,7 +320,7 @@ mod tests {
             let mut asked = self.asked.lock().unwrap();
             asked.push(request);
             assert!(asked.len() <= self.rows + 20, "it is asked for ever");
-            Ok((self.page)(request))
+            (self.page)(request)
         }
     }
 
@@ -316,13 +329,14 @@ mod tests {
         rows: usize,
         page: F,
     ) -> (Result<Listing, Failure>, Vec<PageRequest>) {
+        let page = move |request| Ok(page(request));
         let service = Service { rows, page, asked: std::sync::Mutex::default() };
         let mut reading = Reading::begin(&target(), "st-1", Timestamp::now());
         let read = loop {
             match reading.next(&service, &target(), Timestamp::now).now_or_never().unwrap() {
                 Ok(Progress::More(more)) => reading = more,
                 Ok(Progress::Done(listing)) => break Ok(listing),
-                Err(failure) => break Err(failure),
+                Err(interrupted) => break Err(interrupted.failure),
             }
         };
         (read, service.asked.into_inner().unwrap())
@@ -476,6 +490,28 @@ mod tests {
             prop_assert!(listing.is_complete());
             prop_assert_eq!(listing.len(), rows);
         }
+    }
+
+    /// Q10: at the pace that others leave, every second page is refused; the listing goes on where it was.
+    #[test]
+    fn a_page_that_did_not_come_is_asked_for_again() {
+        let asked = std::sync::atomic::AtomicU32::new(0);
+        let page =
+            move |request: PageRequest| match asked.fetch_add(1, std::sync::atomic::Ordering::Relaxed) % 2 {
+                1 => Err(Failure::unreachable("not now")),
+                _ => Ok(rows_of(120, number(request.skip), number(request.limit))),
+            };
+        let service = Service { rows: 120, page, asked: std::sync::Mutex::default() };
+        let mut reading = Reading::begin(&target(), "st-1", Timestamp::UNIX_EPOCH);
+        let listing = loop {
+            match reading.next(&service, &target(), || Timestamp::UNIX_EPOCH).now_or_never().unwrap() {
+                Ok(Progress::More(more)) => reading = more,
+                Ok(Progress::Done(listing)) => break listing,
+                Err(interrupted) => reading = interrupted.reading,
+            }
+        };
+        assert!(listing.is_complete() && listing.len() == 120);
+        assert_eq!(service.asked.into_inner().unwrap().len(), 5);
     }
 
     #[test]

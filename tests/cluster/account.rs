@@ -112,6 +112,30 @@ async fn refused_credentials_hold_up_nobody_with_others() {
     assert!(names.iter().all(|name| !dev.in_kore(name)));
 }
 
+/// A refusal that takes longer than a moment: whoever reads that a person is needed reads so all the time, also while it is tried again.
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_needs_a_person_says_so_all_the_time() {
+    let world = World::new("stays-stalled").await;
+    let _operator = world.operator();
+    world.create_found("refused");
+    let forbidden = Fault::answer_delete(None, 403, r#"{"message":"Forbidden"}"#);
+    world.kore.add_fault(Fault { delay_ms: 700, ..forbidden });
+    world.delete("refused");
+    let since = |object: &Value| condition(object, "Stalled")["lastTransitionTime"].clone();
+    let first = since(&world.wait_for_reason("refused", "CredentialsRejected"));
+    let attempts = || world.deletes("refused").len();
+    let begun = attempts();
+    wait::until("it is tried three times more", Duration::from_secs(60), || {
+        let object = world.get("refused").unwrap();
+        assert_eq!(
+            (condition(&object, "Stalled")["status"].as_str(), since(&object)),
+            (Some("True"), first.clone())
+        );
+        Ok((attempts() >= begun + 3).then_some(()))
+    })
+    .unwrap();
+}
+
 /// Campaigns whose DELETE always fails, while reads work: two of them hold up nobody, and 50 of them cost a tenth of the quota.
 #[tokio::test(flavor = "multi_thread")]
 async fn poisoned_campaigns_do_not_hold_up_a_healthy_one() {

@@ -129,8 +129,8 @@ const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "a deletion that is held for another counts as asked for",
         file: "src/campaign/claims.rs",
-        from: " && !naming.iter().any(|object| wants(object))",
-        to: "",
+        from: "!self.claims(deleted, others, &index.new, now).any(|claim| claim.keeps)",
+        to: "!self.claims(deleted, others, &index.new, now).any(|_| false)",
         tests: &["--lib", "emptiness"],
     },
     Mutant {
@@ -334,6 +334,41 @@ const MUTANTS: &[Mutant] = &[
         tests: &["--lib", "kore::"],
     },
     Mutant {
+        name: "trouble on the way ends a claim",
+        file: "src/campaign/claims.rs",
+        from: "            !passes(kind) || !connection",
+        to: "            true || !passes(kind) || !connection",
+        tests: &["--lib", "campaign"],
+    },
+    Mutant {
+        name: "a clock that is ahead takes the grace",
+        file: "src/campaign/claims.rs",
+        from: "        let young = new || ",
+        to: "        let young = (new && false) || ",
+        tests: &["--lib", "campaign"],
+    },
+    Mutant {
+        name: "a claim that holds nothing casts doubt on an empty stream",
+        file: "src/campaign/claims.rs",
+        from: "!self.claims(deleted, others, &index.new, now).any(|claim| claim.keeps)",
+        to: "self.claims(deleted, others, &index.new, now).next().is_none()",
+        tests: &["--lib", "emptiness"],
+    },
+    Mutant {
+        name: "a refusal told as an absence while it is looked again",
+        file: "src/campaign/status.rs",
+        from: "        _ if is_refused_again(deletion, proof) => Reason",
+        to: "        _ if is_refused_again(deletion, proof) && false => Reason",
+        tests: DECISION,
+    },
+    Mutant {
+        name: "Stalled is dropped at each try",
+        file: "src/campaign/act.rs",
+        from: "status::reason(status).needs_a_person()) {",
+        to: "status::reason(status).needs_a_person() && false) {",
+        tests: &["--test", "cluster", "account::whoever_needs_a_person_says_so_all_the_time"],
+    },
+    Mutant {
         name: "a missing right taken for an absence",
         file: "src/kore/classify.rs",
         from: "            if said.refusal().is_some() =>",
@@ -518,8 +553,8 @@ const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "a refusal told as a proof",
         file: "src/campaign/status.rs",
-        from: "        && deletion.seen_at >= deletion.last_attempt_at",
-        to: "        && deletion.seen_at < deletion.last_attempt_at",
+        from: "        None => deletion.seen_at >= deletion.last_attempt_at,",
+        to: "        None => deletion.seen_at < deletion.last_attempt_at,",
         tests: DECISION,
     },
     Mutant {

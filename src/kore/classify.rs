@@ -363,10 +363,9 @@ fn success(answer: &RawAnswer, asked: Asked) -> Result<Envelope, Failure> {
     };
     let stray = if envelope.is_none() { wire::stray_words(&answer.body, &secrets) } else { Vec::new() };
     let said = Said { http_status: answer.http_status, envelope: envelope.as_ref(), stray };
-    let kind = match refined(kind, &said) {
-        FailureKind::MayBeAbsent if asked == Asked::Read && !said.is_absence() => FailureKind::Unreadable,
-        kind => kind,
-    };
+    let kind = refined(kind, &said);
+    let is_unclear = kind == FailureKind::MayBeAbsent && asked == Asked::Read && !said.is_absence();
+    let kind = if is_unclear { FailureKind::Unreadable } else { kind };
     let retry_after = match kind {
         FailureKind::Throttled => Some(answer.retry_after.unwrap_or(DEFAULT_THROTTLE_PAUSE)),
         FailureKind::MayBeAbsent

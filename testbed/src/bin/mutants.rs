@@ -819,8 +819,8 @@ const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "telephone numbers shown",
         file: "src/kore/scrub.rs",
-        from: "telephone::masked(&text.replace(",
-        to: "String::from(&text.replace(",
+        from: "telephone::masked(&words",
+        to: "String::from(&words",
         tests: &["--lib", "scrub"],
     },
     Mutant {
@@ -843,6 +843,13 @@ const MUTANTS: &[Mutant] = &[
         from: "        (true, _, None) => return Err(SecretProblem::Unusable(CLIENT_SECRET, Flaw::NotEncoded)),",
         to: "        (true, Some(id), None) => (id, secret),",
         tests: &["--lib", "secret"],
+    },
+    Mutant {
+        name: "a telephone number with wide gaps shown",
+        file: "src/kore/scrub.rs",
+        from: "c.is_whitespace() || c.is_control()",
+        to: "c == '\\n'",
+        tests: &["--lib", "scrub"],
     },
     Mutant {
         name: "schedule not kept",
@@ -880,10 +887,14 @@ fn main() -> Result<ExitCode> {
 
 /// What became of a mutant.
 enum Outcome {
-    Caught { test: String },
+    Caught {
+        test: String,
+    },
     Survived,
     /// The mutant itself is wrong, and shows nothing.
-    DoesNotCompile { error: String },
+    DoesNotCompile {
+        error: String,
+    },
 }
 
 impl fmt::Display for Outcome {
@@ -932,7 +943,9 @@ impl Tree {
     fn test(&self, mutant: &Mutant) -> Result<Outcome> {
         let build = self.cargo(&["test", "--locked", "--no-run"], mutant)?;
         if !build.status.success() {
-            return Ok(Outcome::DoesNotCompile { error: String::from_utf8_lossy(&build.stderr).into_owned() });
+            return Ok(Outcome::DoesNotCompile {
+                error: String::from_utf8_lossy(&build.stderr).into_owned(),
+            });
         }
         let run = self.cargo(&["test", "--locked"], mutant)?;
         let output = String::from_utf8_lossy(&run.stdout).into_owned();

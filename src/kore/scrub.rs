@@ -36,6 +36,13 @@ pub fn message(text: &str) -> String {
     cut(&telephone::masked(&words.collect::<Vec<_>>().join(" ")), MAX_MESSAGE_CHARS)
 }
 
+/// A control character, or a mark of no width: byte order, joiners, directions, variations, soft hyphen.
+pub fn is_invisible(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{180e}' | '\u{feff}' | '\u{fffe}')
+        || matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{fe00}'..='\u{fe0f}')
+}
+
 /// At most `max` characters, without control characters.
 pub fn cut(text: &str, max: usize) -> String {
     let clean = |c: char| if c.is_control() { ' ' } else { c };

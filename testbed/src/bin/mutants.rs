@@ -852,6 +852,27 @@ const MUTANTS: &[Mutant] = &[
         tests: &["--lib", "scrub"],
     },
     Mutant {
+        name: "a telephone number with commas shown",
+        file: "src/kore/telephone.rs",
+        from: "    if gap.contains(LIST) {",
+        to: "    if gap.contains(LIST) && gap.is_empty() {",
+        tests: &["--lib", "telephone"],
+    },
+    Mutant {
+        name: "an IPv4 address masked",
+        file: "src/kore/telephone.rs",
+        from: ".or_else(|| found(&ADDRESS, '.', rest))",
+        to: ".or_else(|| None::<usize>)",
+        tests: &["--lib", "telephone"],
+    },
+    Mutant {
+        name: "a dialled number taken for an address",
+        file: "src/kore/telephone.rs",
+        from: "(!dialled && (groups",
+        to: "((groups",
+        tests: &["--lib", "telephone"],
+    },
+    Mutant {
         name: "schedule not kept",
         file: "src/campaign/decide/deletion.rs",
         from: "own_pause(observed, &record).filter(|until| *until > now)",

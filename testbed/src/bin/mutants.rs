@@ -826,8 +826,8 @@ const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "a value of two words taken",
         file: "src/connection/secret.rs",
-        from: "} else if value.contains(char::is_whitespace) {",
-        to: "} else if value.is_empty() {",
+        from: "(Flaw::Blank, |value| value.contains(char::is_whitespace)),",
+        to: "(Flaw::Blank, str::is_empty),",
         tests: &["--lib", "secret"],
     },
     Mutant {
@@ -840,8 +840,8 @@ const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "half of the credentials decoded",
         file: "src/connection/secret.rs",
-        from: "        (true, _, None) => return Err(SecretProblem::Unusable(CLIENT_SECRET, Flaw::NotEncoded)),",
-        to: "        (true, Some(id), None) => (id, secret),",
+        from: "return Ok((id, (encoding.decode)(&secret).ok_or(not_encoded)?));",
+        to: "let _ = not_encoded;\n            return Ok((id, (encoding.decode)(&secret).unwrap_or(secret)));",
         tests: &["--lib", "secret"],
     },
     Mutant {
@@ -871,6 +871,48 @@ const MUTANTS: &[Mutant] = &[
         from: "(!dialled && (groups",
         to: "((groups",
         tests: &["--lib", "telephone"],
+    },
+    Mutant {
+        name: "a placeholder sent to Kore",
+        file: "src/connection/secret.rs",
+        from: "(Flaw::Placeholder, is_placeholder),",
+        to: "(Flaw::Placeholder, |_| false),",
+        tests: &["--lib", "secret"],
+    },
+    Mutant {
+        name: "a template sent to Kore",
+        file: "src/connection/secret.rs",
+        from: "(Flaw::Template, is_template),",
+        to: "(Flaw::Template, |_| false),",
+        tests: &["--lib", "secret"],
+    },
+    Mutant {
+        name: "any marked words taken for a placeholder",
+        file: "src/connection/secret.rs",
+        from: "says_so && is_of(",
+        to: "says_so || is_of(",
+        tests: &["--lib", "secret"],
+    },
+    Mutant {
+        name: "an encoding taken for granted",
+        file: "src/connection/secret.rs",
+        from: "(decoded.starts_with(ID_PREFIX) && !id",
+        to: "(!id",
+        tests: &["--lib", "secret"],
+    },
+    Mutant {
+        name: "the same value taken for both",
+        file: "src/connection/secret.rs",
+        from: "if id == client_secret {",
+        to: "if id.is_empty() {",
+        tests: &["--lib", "secret"],
+    },
+    Mutant {
+        name: "hints of a refused Secret kept back",
+        file: "src/connection/status.rs",
+        from: "known.encoded.iter().map",
+        to: "known.encoded.iter().take(0).map",
+        tests: &["--lib", "status"],
     },
     Mutant {
         name: "schedule not kept",

@@ -136,6 +136,8 @@ const LAST_NAMES: [&str; 7] =
     ["clientid", "appid", "secret", "token", "password", "credential", "credentials"];
 /// Longest text that is read for words, in letters.
 const LONGEST_WORDS: usize = 64;
+/// Within how many characters the name of a credential is looked for.
+const LONGEST_READ: usize = 1024;
 /// What a value may be masked with, and what may stand between.
 const MASKS: [char; 6] = ['x', 'X', '*', '.', '…', '•'];
 const BETWEEN_MASKS: [char; 4] = ['-', '_', '?', '#'];
@@ -373,11 +375,14 @@ fn text(bytes: &[u8]) -> Option<Text> {
 
 /// Without blanks, line ends (also written out as `\n`) and marks around, and without quotes if both ends have one: a lone
 /// quote may belong to a secret, and Kore gives out none that begins and ends with one.
-fn bare(text: &str) -> &str {
-    let text = text.trim_matches(|c: char| c.is_whitespace() || is_invisible(c));
-    let unquoted = QUOTES.iter().find_map(|quotes| within(text, quotes));
-    let inner = unquoted.or_else(|| WRITTEN_LINE_ENDS.iter().find_map(|end| text.strip_suffix(end)));
-    inner.map_or(text, bare)
+fn bare(mut text: &str) -> &str {
+    loop {
+        text = text.trim_matches(|c: char| c.is_whitespace() || is_invisible(c));
+        let unquoted = QUOTES.iter().find_map(|quotes| within(text, quotes));
+        let inner = unquoted.or_else(|| WRITTEN_LINE_ENDS.iter().find_map(|end| text.strip_suffix(end)));
+        let Some(inner) = inner else { return text };
+        text = inner;
+    }
 }
 
 /// What stands between these two, if the value begins and ends with them.
@@ -480,7 +485,7 @@ fn is_json(value: &str) -> bool {
 
 /// Whether the name of a key stands before the value, as in a line of YAML, of JSON, or of an environment file.
 fn is_pasted(value: &str) -> bool {
-    value.char_indices().filter(|(_, c)| matches!(c, ':' | '=')).any(|(at, _)| {
+    value.char_indices().take(LONGEST_READ).filter(|(_, c)| matches!(c, ':' | '=')).any(|(at, _)| {
         let before = value[..at].trim_end_matches(|c: char| c.is_whitespace() || matches!(c, '"' | '\''));
         let word = before.rsplit(|c: char| c.is_whitespace() || matches!(c, '"' | '\'' | '{' | ',')).next();
         // Something follows: base64 may end in `=`.
@@ -884,6 +889,17 @@ mod tests {
         ] {
             let found = both(ID.as_bytes(), value.as_bytes()).unwrap();
             assert_eq!(found.credentials.client_secret.expose_secret(), value);
+        }
+    }
+
+    /// A Secret may be large, and somebody may have made it so on purpose.
+    #[test]
+    fn a_large_value_takes_no_square_of_its_length_and_no_stack() {
+        for part in ["'", "\"", ":", "x:", "\\n", "<", "{", "[", "%2", "&#4", "null", "/etc/"] {
+            let begun = std::time::Instant::now();
+            let large = part.repeat((1 << 18) / part.len());
+            let _ = both(large.as_bytes(), large.as_bytes());
+            assert!(begun.elapsed().as_secs() < 30, "{part}");
         }
     }
 

@@ -833,8 +833,8 @@ const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "quotes taken for a part of the secret",
         file: "src/connection/secret.rs",
-        from: "    inner.map_or(text, bare)",
-        to: "    inner.map_or(text, |_| text)",
+        from: "        text = inner;",
+        to: "        let _ = inner;\n        return text;",
         tests: &["--lib", "secret"],
     },
     Mutant {

@@ -67,7 +67,7 @@ pub enum Verdict {
 pub struct Known<'a> {
     /// Why there are no credentials, if there are none.
     pub problem: Option<&'a Problem>,
-    /// The keys whose values look like base64.
+    /// What looks wrong with them and may be right, in sentences.
     pub encoded: &'a [&'static str],
     /// What Kore said of them, if it was asked since the operator started or they changed.
     pub verdict: Option<&'a Verdict>,
@@ -131,17 +131,11 @@ fn describe(connection: &KoreConnection, known: &Known<'_>, stored: &KoreConnect
     match known.verdict {
         Some(Verdict::Accepted) => accepted(),
         Some(Verdict::Refused(words)) => {
-            // A secret may look so and be right: it is worth a word only when it was refused.
-            let encoded = match known.encoded {
-                [] => String::new(),
-                keys => format!(
-                    " What stands under {} looks like the base64 of the base64: `data` takes it encoded once, `stringData` as it is.",
-                    keys.join(" and ")
-                ),
-            };
+            // It may look so and be right: it is worth a word only when it was refused.
+            let hints: String = known.encoded.iter().map(|hint| format!(" {hint}")).collect();
             let message = format!(
                 "Kore refused the credentials: {words}. Check the keys clientId and clientSecret of the Secret, that the JWT \
-                 app is published and has the scope Campaign Management, and that the clocks agree.{encoded}"
+                 app is published and has the scope Campaign Management, and that the clocks agree.{hints}"
             );
             ("False", Some("Stalled"), ConnectionReason::CredentialsRejected, message)
         }
@@ -217,9 +211,9 @@ fn told(connection: &KoreConnection, stored: &KoreConnectionStatus) -> Option<De
 mod tests {
     use super::*;
 
-    /// A secret that looks like the base64 of the base64 may be right: it is told when Kore has refused it, and not before.
+    /// What looks wrong may be right: it is told when Kore has refused it, and not before.
     #[test]
-    fn a_refused_secret_that_looks_encoded_is_told() {
+    fn a_refused_secret_that_looks_wrong_is_told() {
         let connection: KoreConnection = serde_json::from_value(serde_json::json!({
             "apiVersion": "voicecampaign.dev/v1alpha1", "kind": "KoreConnection", "metadata": {"name": "production"},
             "spec": {"host": "https://platform.kore.ai", "accountId": "a", "credentialsSecretRef": {"name": "kore-jwt-app"}},
@@ -239,9 +233,9 @@ mod tests {
             of(&connection, &known, Timestamp::UNIX_EPOCH).conditions[0].message.clone()
         };
         let refused = Verdict::Refused("HTTP 401".to_owned());
-        let hint = "under clientSecret looks like the base64 of the base64";
-        assert!(message(&refused, &["clientSecret"]).contains(hint));
-        assert!(!message(&refused, &[]).contains("base64"));
-        assert!(!message(&Verdict::Accepted, &["clientSecret"]).contains("base64"));
+        let hint = "What stands under clientSecret looks percent-encoded.";
+        assert!(message(&refused, &[hint, hint]).ends_with(&format!(" {hint} {hint}")));
+        assert!(!message(&refused, &[]).contains(hint));
+        assert!(!message(&Verdict::Accepted, &[hint]).contains(hint));
     }
 }

@@ -15,6 +15,9 @@ const MAX_READ_CHARS: usize = 16 * MAX_MESSAGE_CHARS;
 static TOKEN: LazyLock<Regex> = LazyLock::new(|| pattern(r"\beyJ[A-Za-z0-9_-]+\.[A-Za-z0-9_.-]*"));
 /// The query of a URL: may carry anything.
 static QUERY: LazyLock<Regex> = LazyLock::new(|| pattern(r#"\?[^\s"'<>]+"#));
+/// What stands in a path or in HTML for a character of a telephone number.
+const WRITTEN_OUT: [[&str; 2]; 6] =
+    [["%20", " "], ["&nbsp;", " "], ["%2B", "+"], ["%2b", "+"], ["%2D", "-"], ["%2d", "-"]];
 
 fn pattern(pattern: &str) -> Regex {
     #[expect(clippy::unwrap_used, reason = "a constant pattern, compiled by the tests below")]
@@ -26,10 +29,18 @@ pub fn message(text: &str) -> String {
     let text: String = text.chars().take(MAX_READ_CHARS).collect();
     let text = TOKEN.replace_all(&text, "[token]");
     let text = QUERY.replace_all(&text, "?[query]");
-    // A number in a path has its blanks written out.
-    let text = ["%20", "&nbsp;"].iter().fold(text.into_owned(), |text, blank| text.replace(blank, " "));
-    let text = telephone::masked(&text.replace("%2B", "+").replace("%2D", "-"));
-    cut(text.split_whitespace().collect::<Vec<_>>().join(" ").as_str(), MAX_MESSAGE_CHARS)
+    let written_out = |text: String, [written, meant]: &[&str; 2]| text.replace(written, meant);
+    let text = WRITTEN_OUT.iter().fold(text.into_owned(), written_out);
+    // However wide the gaps in a number are, they are narrow when it is looked for.
+    let words = text.split(|c: char| c.is_whitespace() || c.is_control()).filter(|word| !word.is_empty());
+    cut(&telephone::masked(&words.collect::<Vec<_>>().join(" ")), MAX_MESSAGE_CHARS)
+}
+
+/// A control character, or a mark of no width: byte order, joiners, directions, variations, soft hyphen.
+pub fn is_invisible(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{180e}' | '\u{feff}' | '\u{fffe}')
+        || matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{fe00}'..='\u{fe0f}')
 }
 
 /// At most `max` characters, without control characters.
@@ -60,6 +71,22 @@ mod tests {
             "GET https://h/x?auth=abc failed for +1 (816) 330-12345, token eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJ4In0.c2ln\n",
         );
         assert_eq!(shown, "GET https://h/x?[query] failed for [number], token [token]");
+    }
+
+    /// However many blanks and control characters stand in a number.
+    #[test]
+    fn a_number_with_wide_gaps_is_masked() {
+        for number in [
+            "816     330     1234",
+            "816\u{1}330\u{1}1234",
+            "816\u{1b}\u{7f}\u{1}\u{2}\u{3}330\r\n\t\u{0}\u{2028}1234",
+            "816&nbsp;&nbsp;&nbsp;&nbsp;&nbsp;330%20%20%20%20%201234",
+            "%2b1%20816%2d330%2D1234",
+        ] {
+            assert_eq!(message(&format!("call to {number}:\u{1} refused")), "call to [number]: refused");
+        }
+        // What stands in a query stays a part of it.
+        assert_eq!(message("GET /x?auth=abc\u{1}def%20ghi failed"), "GET /x?[query] failed");
     }
 
     /// What helps a person to find the campaign stays.

@@ -1,24 +1,33 @@
 //! Telephone numbers in a text from outside: found however they are written, and told from identifiers and times.
 //!
 //! ```text
-//!   at each place of the text:  identifier? ─▶ stays    time? ─▶ stays    telephone number? ─▶ [number]
+//!   at each place of the text:  identifier, address, version, count, or time? ─▶ stays    telephone number? ─▶ [number]
 //! ```
 //!
 //! A telephone number has 7 to 15 digits [E.164], in groups. Where a run of digits may be one or something else (a count of
 //! millions, milliseconds since 1970, a date without separators), it is taken for one: a message that loses such a
 //! number loses little, and one that shows a telephone number shows a person.
 
+use std::net::Ipv6Addr;
 use std::sync::LazyLock;
 
 use regex::Regex;
+
+use super::scrub::is_invisible;
 
 /// Fewest digits of a telephone number [E.164, with the shortest country codes and national numbers in use].
 const FEWEST_DIGITS: usize = 7;
 /// Most digits in one run that may be a telephone number: the 15 of E.164, and what is dialled before it (`00`, `011`).
 /// A longer run is a hash or an identifier that happens to have no letters.
 const LONGEST_RUN: usize = 19;
-/// Most characters between two groups of one number, as in `(0) - 511`.
+/// Most characters that can be seen between two groups of one number, as in `(0) - 511`.
 const WIDEST_GAP: usize = 4;
+/// Most digits of a group beside a comma or a colon: in a list, each number is a longer one of its own.
+const LONGEST_LISTED: usize = 6;
+/// What separates the numbers of a list: within one number only alone, and between groups of at least two digits.
+const LIST: [char; 6] = [',', ';', '|', '\u{ff0c}', '\u{3001}', '\u{60c}'];
+/// Most characters of an IPv6 address.
+const LONGEST_ADDRESS: usize = 39;
 
 /// Kore's identifiers: `cd-` campaign, `cid-` its run, `cl-` list, `cf-` flow, `st-` stream, `cs-` client. The documents'
 /// samples have 7 or 8 characters in the first group and end in `xxxxx`; a text may cut them short.
@@ -46,11 +55,24 @@ static CLOCK: LazyLock<Regex> = LazyLock::new(|| {
     pattern(r"^(?:[01]?[0-9]|2[0-4]):[0-5][0-9](?::[0-6][0-9](?:[.][0-9]{1,9}|,[0-9]{3})?)?")
 });
 static OFFSET: LazyLock<Regex> = LazyLock::new(|| pattern(r"^ ?[+-](?:0[0-9]|1[0-4]):?(?:00|15|30|45)"));
-/// An address with its port, as connections name it.
+/// An IPv4 address, and its port.
 static ADDRESS: LazyLock<Regex> = LazyLock::new(|| {
     let octet = "(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])";
-    pattern(&format!("^(?:{octet}[.]){{3}}{octet}:[0-9]{{1,5}}"))
+    pattern(&format!("^(?:{octet}[.]){{3}}{octet}(?::[0-9]{{1,5}})?"))
 });
+/// A version, if it has fewer digits than a telephone number.
+static VERSION: LazyLock<Regex> = LazyLock::new(|| pattern(r"^(?:0|[1-9][0-9]*)(?:[.][0-9]+){2,3}"));
+/// A version that begins with a year.
+static CALENDAR: LazyLock<Regex> = LazyLock::new(|| pattern(r"^20[0-9]{2}(?:[.][0-9]{1,2}){2}"));
+/// A version behind a name, as in `v11.24.0` and `Chrome/120.0.6099.109`: it has fewer digits than a telephone number, or a group
+/// of a single digit.
+static NAMED_VERSION: LazyLock<Regex> = LazyLock::new(|| pattern(r"^[1-9][0-9]{0,3}(?:[.][0-9]{1,8}){1,3}"));
+/// A count with separators, also those of India.
+static COUNT: LazyLock<Regex> = LazyLock::new(|| {
+    pattern(r"^(?:[1-9][0-9]{0,2}(?:,[0-9]{3}){2,}|[1-9][0-9]?(?:,[0-9]{2})+,[0-9]{3})(?:[.][0-9]{1,2})?")
+});
+/// Three groups with colons between them; two may be a line and a column.
+static COLONS: LazyLock<Regex> = LazyLock::new(|| pattern(r"^[0-9]{1,6}(?::[0-9]{3,6}){2}"));
 /// What is dialled after the connection is made.
 static EXTENSION: LazyLock<Regex> =
     LazyLock::new(|| pattern(r"^[ ,;]*(?i-u:x|ext|extension|#)[ .:=]*[0-9]{1,7}"));
@@ -65,7 +87,7 @@ pub fn masked(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
     let mut at = 0;
     while let Some(c) = text[at..].chars().next() {
-        let stays = protected(text, at).unwrap_or_default();
+        let stays = protected(text, at).or_else(|| grouped(text, at)).unwrap_or_default();
         let number = if stays == 0 { number(text, at) } else { Number::default() };
         if number.is_telephone() {
             shown.push_str("[number]");
@@ -117,17 +139,58 @@ fn identifier(rest: &str) -> Option<usize> {
             return Some(length);
         }
     }
-    found(&ADDRESS)
+    None
 }
 
-fn time(before: &str, rest: &str) -> Option<usize> {
+/// The length of the address, version or count that begins here: digits in groups, as a telephone number has them.
+fn grouped(text: &str, at: usize) -> Option<usize> {
+    let (before, rest) = text.split_at(at);
+    let begins = rest.starts_with(|c: char| c.is_ascii_alphanumeric());
+    if !begins || before.ends_with(char::is_alphanumeric) || is_in_a_number(before) {
+        return None;
+    }
+    let found = |regex: &Regex, separator: char, rest: &str| {
+        let length = regex.find(rest)?.end();
+        let behind = rest[length..].strip_prefix(separator).unwrap_or(&rest[length..]);
+        (!behind.starts_with(char::is_numeric)).then_some(length)
+    };
+    let is_short = |version: &str| version.bytes().filter(u8::is_ascii_digit).count() < FEWEST_DIGITS;
+    let has_digit = |version: &str| version.split('.').skip(1).any(|group| group.len() == 1);
+    let version = |regex: &Regex, rest: &str, is_one: &dyn Fn(&str) -> bool| {
+        found(regex, '.', rest).filter(|length| is_one(&rest[..*length]))
+    };
+    let named = |rest: &str| version(&NAMED_VERSION, rest, &|text| is_short(text) || has_digit(text));
+    // Behind digits, three groups of two may go on with a number.
+    let alone = !before.trim_end_matches(|c: char| !c.is_alphanumeric()).ends_with(char::is_numeric);
+    let name = before.strip_suffix('/').is_some_and(|name| name.ends_with(|c: char| c.is_ascii_alphabetic()));
+    rest.strip_prefix(['v', 'V'])
+        .and_then(|version| Some(1 + named(version)?))
+        .or_else(|| named(rest).filter(|_| name))
+        .or_else(|| found(&ADDRESS, '.', rest))
+        .or_else(|| version(&VERSION, rest, &|text| is_short(text) && (alone || has_digit(text))))
+        .or_else(|| found(&CALENDAR, '.', rest))
+        .or_else(|| found(&COUNT, ',', rest))
+        .or_else(|| ipv6(rest))
+}
+
+fn ipv6(rest: &str) -> Option<usize> {
+    let run = rest.bytes().take(LONGEST_ADDRESS).take_while(|b| b.is_ascii_hexdigit() || *b == b':').count();
+    let address = rest[..run].strip_suffix(':').filter(|left| !left.ends_with(':')).unwrap_or(&rest[..run]);
+    address.parse::<Ipv6Addr>().ok().and_then(|_| whole(rest, address.len()))
+}
+
+/// Whether what follows this text belongs to a number that began in it.
+fn is_in_a_number(before: &str) -> bool {
     let mut last = before.chars().rev();
-    let in_a_number = match last.next() {
+    match last.next() {
         Some(c) if c.is_numeric() || is_plus(c) => true,
         Some('-' | '.' | '/') => last.next().is_some_and(char::is_numeric),
         _ => false,
-    };
-    if in_a_number {
+    }
+}
+
+fn time(before: &str, rest: &str) -> Option<usize> {
+    if is_in_a_number(before) {
         return None;
     }
     if let Some(compact) = COMPACT.find(rest) {
@@ -204,6 +267,9 @@ fn number(text: &str, at: usize) -> Number {
     if rest.starts_with(' ') || !rest[reached..].starts_with(char::is_numeric) {
         return number;
     }
+    // So begins a number that is dialled; behind it nothing is an address or a version.
+    let dialled = rest[..reached].contains(is_plus) || rest[reached..].starts_with('0');
+    let (mut groups, mut colons) = (0, false);
     loop {
         let group = &rest[reached..];
         let end = group.find(|c: char| !c.is_numeric()).unwrap_or(group.len());
@@ -214,15 +280,17 @@ fn number(text: &str, at: usize) -> Number {
         if digits > LONGEST_RUN {
             break;
         }
+        groups += 1;
         number.digits += digits;
         number.length = reached + end;
         let behind = &rest[number.length..];
         let Some(next) = behind.find(char::is_numeric) else { break };
         let gap = &behind[..next];
         reached = number.length + next;
-        if gap.chars().count() > WIDEST_GAP
-            || !gap.chars().all(is_separator)
+        colons = is_colon(gap) && (colons || COLONS.is_match(group));
+        if !(colons || joins(gap, digits, &behind[next..]))
             || protected(text, at + reached).is_some()
+            || (!dialled && (groups == 1 || number.is_telephone()) && grouped(text, at + reached).is_some())
         {
             break;
         }
@@ -238,24 +306,31 @@ fn is_plus(c: char) -> bool {
     matches!(c, '+' | '\u{ff0b}')
 }
 
-/// What may stand between two groups of digits: blanks of every width, dashes, dots, slashes, parentheses, and what can't be
-/// seen. A comma separates counts, and a colon the parts of a time.
+fn is_colon(gap: &str) -> bool {
+    matches!(gap, ":" | "\u{ff1a}")
+}
+
+/// Whether this gap, behind a group of so many digits and before the others, is within one number.
+fn joins(gap: &str, before: usize, others: &str) -> bool {
+    let mut seen = gap.chars().filter(|c| !is_invisible(*c));
+    if gap.contains(LIST) {
+        let after = others.chars().take_while(|c| c.is_numeric()).count();
+        return seen.count() == 1 && before <= LONGEST_LISTED && (2..=LONGEST_LISTED).contains(&after);
+    }
+    seen.clone().count() <= WIDEST_GAP && seen.all(is_separator)
+}
+
+/// What may stand between two groups of digits: blanks of every width, dashes, dots, slashes, parentheses, and what escapes
+/// them.
 fn is_separator(c: char) -> bool {
     c.is_whitespace()
         || is_plus(c)
-        || matches!(c, '-' | '.' | '/' | '_' | '(' | ')' | '·' | '•' | '\u{2212}' | '\u{ff0d}' | '\u{ff0e}')
-        || matches!(c, '\u{2010}'..='\u{2015}' | '\u{200b}'..='\u{200f}' | '\u{2060}' | '\u{feff}' | '\u{202a}'..='\u{202e}')
+        || matches!(c, '-' | '.' | '/' | '_' | '(' | ')' | '*' | '~' | '\\' | '·' | '•')
         || matches!(
             c,
-            '\u{2043}'
-                | '\u{fe58}'
-                | '\u{fe63}'
-                | '\u{ff08}'
-                | '\u{ff09}'
-                | '\u{ad}'
-                | '\u{fe0f}'
-                | '\u{20e3}'
+            '\u{2010}'..='\u{2015}' | '\u{2043}' | '\u{20e3}' | '\u{2212}' | '\u{fe58}' | '\u{fe63}'
         )
+        || matches!(c, '\u{ff08}'..='\u{ff0a}' | '\u{ff0d}'..='\u{ff0f}')
 }
 
 #[cfg(test)]
@@ -290,6 +365,32 @@ mod tests {
             "8163301234x12",
             "+1-816-330-1234;ext=12",
             "1764158400000",
+            "816\u{1}330\u{1}1234",
+            "816,330,1234",
+            "+91,98765,43210",
+            "01,42,68,53,00",
+            "816;330;1234",
+            "816|330|1234",
+            "816\u{ff0c}330\u{ff0c}1234",
+            "816*330*1234",
+            "816~330~1234",
+            "816:330:1234",
+            "+91:98765:43210",
+            "816\\-330\\-1234",
+            "816\\.330\\.1234",
+            "816\u{fe0e}-\u{fe0e}330\u{fe0e}-\u{fe0e}1234",
+            "8\u{fe0e}1\u{fe0e}6\u{fe0e}3301234",
+            "816\u{200b}\u{200b}\u{200b}\u{200b}\u{200b}330\u{2066}1234",
+            "+45 12.34.56.78",
+            "0045 12.34.56.78",
+            "33.6.12.34.56.78",
+            "02/123.45.67",
+            "0475/12.34.56",
+            "0475 12.34.56",
+            "32 475 12.34.56",
+            "475 12.34.56",
+            "(475) 12.34.56",
+            "+1,816,330,123",
         ] {
             assert_eq!(masked(number), "[number]");
             assert_eq!(masked(&format!("to {number}, HTTP 400")), "to [number], HTTP 400");
@@ -311,6 +412,13 @@ mod tests {
             ("10:50:56 +0530 8163301234", "10:50:56 +0530 [number]"),
             ("10:50 8163301234", "10:50 [number]"),
             ("8163301234,8163301235", "[number],[number]"),
+            ("5551234;5551235|5551236", "[number];[number]|[number]"),
+            ("/contacts/816.330.1234", "/contacts/[number]"),
+            ("/contacts/33.6.12.34.56.78", "/contacts/[number]"),
+            ("v11.24.0 8163301234", "v11.24.0 [number]"),
+            ("192.168.100.200 816-330-1234", "192.168.100.200 [number]"),
+            ("1,234,567 of 816,330,1234", "1,234,567 of [number]"),
+            ("816-330-1234 192.168.100.200", "[number] 192.168.100.200"),
             ("cd-a1e45a7-e8ba 8163301234", "cd-a1e45a7-e8ba [number]"),
             ("2012-11-10-99", "[number]"),
             ("2025-12-0412", "[number]"),
@@ -346,6 +454,16 @@ mod tests {
             "between 2025-12-04 and 2025-12-05.",
             "1000 of 60000 rows, page 12 of 45 in 999999 ms",
             "dial 10.244.120.133:8443: refused, then 192.168.100.200:443",
+            "192.168.100.200, 10.244.120.133/16 and 10.0.0.1,10.244.120.134: no route; HTTP 504 from 192.168.100.200.",
+            "[2001:4860:4860::8888]:443, 2001:4860:4860::8844: refused, 2001:0:1234:5678:9012:3456:7890:1234",
+            "v11.24.0 (25 Apr 2026), v11.24.10 (25 Apr 2026) and 11.24.10 (25 Apr 2026)",
+            "nginx/1.25.13 (Ubuntu 22.04.1) 504",
+            "2024.11.0 and 2024.11.12-rc1, v2024.11.0",
+            "nginx/1.25.3 504, HTTP/1.1 504 123, Chrome/120.0.6099.109 Safari/537.36",
+            "HTTP 504 11.24.0 (25 Apr 2026)",
+            "1,234,567 rows, 12,345,678.90 and 12,34,567 of 1,234,567,890.",
+            "404, 500, 503, 1000 and 1,2,3,4,5,6,7,8",
+            "src/main.rs:1024:135",
         ] {
             assert_eq!(masked(text), text);
         }
@@ -354,7 +472,9 @@ mod tests {
     /// A text without end costs no time without end.
     #[test]
     fn a_long_text_takes_no_square_of_its_length() {
-        for part in ["a", "(", "+", "1", "1 ", "1a", "a1 ", "1-", "abcdef-", "12:"] {
+        for part in
+            ["a", "(", "+", "1", "1 ", "1a", "a1 ", "1-", "abcdef-", "12:", "a:", "1.", "v1.", "1,123,"]
+        {
             let begun = std::time::Instant::now();
             masked(&part.repeat(64 * 1024 / part.len()));
             assert!(begun.elapsed().as_secs() < 30, "{part}");
@@ -363,8 +483,10 @@ mod tests {
 
     /// A number of E.164 as people and machines write it.
     fn spelled() -> impl Strategy<Value = String> {
-        let separator =
-            prop::sample::select(vec!["", " ", "-", ".", "/", "\u{a0}", "\u{2009}", "\u{2013}", " - ", ") "]);
+        let separator = prop::sample::select(vec![
+            "", " ", "-", ".", "/", "*", "\\-", "\u{1}", "\u{fe0e}", "\u{a0}", "\u{2009}", "\u{2013}", " - ",
+            ") ",
+        ]);
         let lead = prop::sample::select(vec![
             "", "+", "00", "011", "tel:", "tel:+", "p", "a", "nr.", "(+", "\u{ff0b}", "x",
         ]);
@@ -387,6 +509,10 @@ mod tests {
                     _ => c,
                 };
                 spelled.chars().map(widened).collect()
+            })
+            .prop_filter("a date, an address or a version", |spelled: &String| {
+                let first = spelled.find(char::is_numeric).unwrap();
+                protected(spelled, first).or_else(|| grouped(spelled, first)).is_none()
             })
     }
 

@@ -107,7 +107,11 @@ impl Claims {
         let own = object.namespace();
         for namespace in self.namespaces.iter().filter(|namespace| Some(*namespace) != own.as_ref()) {
             let fields = format!("spec.campaignId={}", object.spec.campaign_id);
-            let found = self.kube.select::<VoiceCampaign>(namespace, &fields).await?;
+            let found = match self.kube.select::<VoiceCampaign>(namespace, &fields).await {
+                // It is not worked in any more: it is gone, or the operator has lost its rights there.
+                Err(CallError::Forbidden(_)) => continue,
+                found => found?,
+            };
             let found = found.iter().filter_map(readable).filter(|found| same_campaign(found, object));
             let claims: Vec<_> = self.claims(object, found, &self.index().new, Timestamp::now()).collect();
             others.extend(claims);

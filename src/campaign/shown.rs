@@ -56,6 +56,10 @@ pub fn gone<S: CampaignService>(object: &Watched, context: &Arc<Context<S>>) {
     context.accounts.forget(&uid);
     context.streams.forget(&uid);
     let remembered = context.memory.forget(&uid);
+    if let (true, Some(namespace)) = (context.cache.is_empty(), object.namespace()) {
+        let connections = context.connections.clone();
+        tokio::spawn(async move { connections.release_rights(&namespace).await });
+    }
     match &object.0 {
         Ok(object) if is_left_behind(object, &remembered, &others) => {
             tokio::spawn(report(object.clone(), context.clone()));
@@ -67,10 +71,24 @@ pub fn gone<S: CampaignService>(object: &Watched, context: &Arc<Context<S>>) {
     }
 }
 
-/// The watch has listed all objects: nothing needs to be remembered of others.
-pub fn listed<S: CampaignService>(all: &[Arc<Watched>], context: &Context<S>) {
+/// The watch has listed all objects: nothing needs to be remembered of others. The rights of the operator in its namespace are kept, or let
+/// go, as they are needed; a process before this one may have been killed before it did so.
+pub fn listed<S: CampaignService>(all: &[Arc<Watched>], namespace: Option<&str>, context: &Arc<Context<S>>) {
     let uids: HashSet<_> = all.iter().filter_map(|object| object.meta().uid.as_deref()).collect();
     context.memory.retain(|uid| uids.contains(uid));
+    let Some(namespace) = namespace.map(ToOwned::to_owned) else { return };
+    let (context, needed) = (context.clone(), !all.is_empty());
+    tokio::spawn(async move {
+        match needed {
+            true => {
+                let kept = context.connections.keep_rights(&namespace).await;
+                let _ = kept.inspect_err(
+                    |error| tracing::warn!(%error, namespace, "The operator's rights are not kept yet"),
+                );
+            }
+            false => context.connections.release_rights(&namespace).await,
+        }
+    });
 }
 
 /// Whether a campaign may still be there, and nobody cares for it any more.

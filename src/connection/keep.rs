@@ -1,4 +1,5 @@
-//! The finalizer `in-use`: a connection and its Secret stay as long as a VoiceCampaign needs them.
+//! The finalizer `in-use`: a connection and its Secret stay as long as a VoiceCampaign needs them; and so does, where the operator has its
+//! rights by a RoleBinding in each namespace, that RoleBinding: when a namespace is deleted, it would go first.
 //!
 //! It is put on before the campaign's own finalizer, and taken off after it. Within this process everything about the
 //! connections of a namespace is done one after the other; and before it is taken off, the API server is asked, not the
@@ -8,15 +9,17 @@ use std::collections::HashMap;
 use std::sync::{Arc, PoisonError};
 
 use k8s_openapi::api::core::v1::Secret;
+use k8s_openapi::api::rbac::v1::RoleBinding;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::ResourceExt;
 use kube::api::{DynamicObject, PartialObjectMetaExt};
+use kube::core::PartialObjectMeta;
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
 use crate::api::{KoreConnection, KoreConnectionStatus, VoiceCampaign};
 use crate::kube_ext::{AllMayGo, CallError, Finalizer, Kube};
 
-/// The finalizer that holds a connection and its Secret; taking it off takes [`Unneeded`].
+/// The finalizer that holds a connection, its Secret, and the rights to them; taking it off takes [`Unneeded`].
 pub const IN_USE: Finalizer<Unneeded> = Finalizer::new("voicecampaign.dev/in-use");
 
 /// The API server was asked, and knows nobody who needs the object any more; or an administrator lets everything go. Only this module makes
@@ -35,27 +38,37 @@ impl Unneeded {
 pub struct Keeper {
     kube: Kube,
     needs: Needs,
+    /// Name of the RoleBinding in each namespace that gives the operator its rights there, if they rest on one.
+    role_binding: Option<String>,
     namespaces: std::sync::Mutex<HashMap<String, Arc<Mutex<Kept>>>>,
 }
 
 /// Whether a campaign needs its connection.
 type Needs = fn(&VoiceCampaign) -> bool;
 
-/// The connections of a namespace that are known to be kept: uid and Secret by name.
-type Kept = HashMap<String, (Option<String>, String)>;
+/// What of a namespace is known to be kept.
+#[derive(Default)]
+struct Kept {
+    /// The connections: uid and Secret by name.
+    connections: HashMap<String, (Option<String>, String)>,
+    /// The rights of the operator.
+    rights: bool,
+}
 
 /// The connections of a namespace, for one at a time.
 pub struct Namespace {
     kube: Kube,
     needs: Needs,
+    role_binding: Option<String>,
     name: String,
     kept: OwnedMutexGuard<Kept>,
 }
 
 impl Keeper {
-    /// Nothing is known to be kept. The function tells whether a campaign needs its connection.
-    pub fn new(kube: Kube, needs: Needs) -> Self {
-        Self { kube, needs, namespaces: std::sync::Mutex::default() }
+    /// Nothing is known to be kept. The function tells whether a campaign needs its connection; the RoleBinding of this name gives the
+    /// operator its rights in each namespace, if there is one.
+    pub fn new(kube: Kube, needs: Needs, role_binding: Option<String>) -> Self {
+        Self { kube, needs, role_binding, namespaces: std::sync::Mutex::default() }
     }
 
     /// Waits until nobody else is about the connections of a namespace.
@@ -67,6 +80,7 @@ impl Keeper {
         Namespace {
             kube: self.kube.clone(),
             needs: self.needs,
+            role_binding: self.role_binding.clone(),
             name: name.to_owned(),
             kept: kept.lock_owned().await,
         }
@@ -77,12 +91,59 @@ impl Namespace {
     /// Whether a connection is known to be kept, as it is.
     pub fn keeps(&self, connection: &KoreConnection) -> bool {
         let (uid, secret) = (connection.uid(), &connection.spec.credentials_secret_ref.name);
-        self.kept.get(&connection.name_any()).is_some_and(|kept| kept.0 == uid && kept.1 == *secret)
+        self.kept
+            .connections
+            .get(&connection.name_any())
+            .is_some_and(|kept| kept.0 == uid && kept.1 == *secret)
     }
 
     /// What was known of a connection holds no more.
     pub fn doubt(&mut self, connection: &str) {
-        self.kept.remove(connection);
+        self.kept.connections.remove(connection);
+    }
+
+    /// Keeps the rights of the operator in the namespace, if they rest on a RoleBinding there.
+    ///
+    /// # Errors
+    /// If the API server can't be asked or written to.
+    pub async fn keep_rights(&mut self) -> Result<(), CallError> {
+        if self.kept.rights {
+            return Ok(());
+        }
+        if let Some(binding) = self.role_binding().await?
+            && !IN_USE.is_on(&binding.metadata)
+            && binding.metadata.deletion_timestamp.is_none()
+        {
+            self.kube.patch_metadata(&binding, IN_USE.adding(&binding.metadata)).await?;
+        }
+        self.kept.rights = true;
+        Ok(())
+    }
+
+    /// Lets the rights in the namespace go, unless there are VoiceCampaigns or held connections in it, as the API server says.
+    ///
+    /// # Errors
+    /// If the API server can't be asked or written to.
+    pub async fn release_rights(&mut self) -> Result<(), CallError> {
+        let Some(binding) = self.role_binding().await? else { return Ok(()) };
+        let Some(patch) = IN_USE.removing(&binding.metadata, Unneeded(())) else { return Ok(()) };
+        let campaigns = self.kube.list_raw::<VoiceCampaign>(&self.name).await?;
+        let connections = self.kube.list_raw::<KoreConnection>(&self.name).await?;
+        let held = |connection: &DynamicObject| {
+            IN_USE.is_on(&connection.metadata) || !raw_secrets_of(connection).is_empty()
+        };
+        if !campaigns.is_empty() || connections.iter().any(held) {
+            return Ok(());
+        }
+        self.kept.rights = false;
+        self.kube.patch_metadata(&binding, patch).await.map(drop)
+    }
+
+    async fn role_binding(&self) -> Result<Option<PartialObjectMeta<RoleBinding>>, CallError> {
+        match &self.role_binding {
+            Some(name) => self.kube.find_metadata::<RoleBinding>(&self.name, name).await,
+            None => Ok(None),
+        }
     }
 
     /// Keeps a connection and its Secret, and returns the connection as it is then.
@@ -109,7 +170,7 @@ impl Namespace {
             return Ok(connection);
         }
         if self.keep_secret(&name).await? {
-            self.kept.insert(connection.name_any(), (connection.uid(), name.clone()));
+            self.kept.connections.insert(connection.name_any(), (connection.uid(), name.clone()));
         }
         // The one before it, if the connection names another now.
         self.let_secrets_go(connection, Some(&name)).await.map(|(connection, _)| connection)

@@ -27,8 +27,8 @@ const PAUSE: Duration = Duration::from_secs(1);
 const RETRY: Duration = Duration::from_secs(10);
 /// How soon it is looked at again, if nothing happens.
 const INTERVAL: Duration = Duration::from_secs(600);
-/// How often it is tried to let the Secret of a connection go that was removed by force: for some 20 minutes.
-const LAST_TRY: i32 = 12;
+/// How often it is tried to let the Secret of a connection go that was removed by force, or the rights in a namespace: for some 20 minutes.
+pub(super) const LAST_TRY: i32 = 12;
 /// Longest pause after a failure.
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
@@ -141,8 +141,12 @@ async fn look(cached: &KoreConnection, context: &Context) -> Result<Action, Call
     let mut kept = context.keeper.namespace(&namespace).await;
     let Some(fresh) = context.kube.read_again(cached).await? else { return Ok(Action::await_change()) };
     let campaigns = context.users.count(&namespace, &name);
+    let was_held = IN_USE.is_on(&fresh.metadata);
     let (connection, held) =
         if campaigns > 0 { (kept.keep(fresh).await?, None) } else { kept.release(fresh).await? };
+    if was_held && !IN_USE.is_on(&connection.metadata) {
+        kept.release_rights().await?;
+    }
     let terminating = connection.metadata.deletion_timestamp.is_some();
     if terminating && !IN_USE.is_on(&connection.metadata) {
         // It goes, or somebody else holds it.
@@ -243,7 +247,7 @@ pub async fn gone(connection: Watched, context: Arc<Context>) {
     for failures in 1..=LAST_TRY {
         let held = context.keeper.namespace(&namespace).await.orphaned(connection.meta(), &secrets).await;
         let why = match held {
-            Ok(None) => return,
+            Ok(None) => return context.connections.release_rights(&namespace).await,
             Ok(Some(why)) => why,
             Err(error) => error.to_string(),
         };

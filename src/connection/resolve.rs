@@ -10,6 +10,7 @@ use kube::core::DeserializeGuard;
 use kube::runtime::reflector::{ObjectRef, Store};
 use tokio::sync::Mutex;
 
+use super::reconcile::LAST_TRY;
 use super::secret::{self, Found, SecretProblem};
 use super::{
     AllowedHosts, Connection, ConnectionKey, Keeper, Problem, Renames, UsableConnection, Verdict, Watched,
@@ -18,6 +19,7 @@ use super::{
 use crate::api::{JwtAlgorithm, KoreConnection, KoreConnectionSpec, StreamStatus};
 use crate::kore::{Account, Algorithm, Credentials, Target, TokenSettings};
 use crate::kube_ext::{CallError, Kube, Selected, Wake, round_down};
+use crate::pacing::backoff;
 
 /// How long credentials are kept: long enough that a thousand deletions at once read the Secret once, short enough
 /// that a rotation is followed at the next attempt.
@@ -187,11 +189,13 @@ impl Connections {
         }
     }
 
-    /// Keeps a connection and its Secret for a campaign that is about to need them. Whether there was a connection to keep.
+    /// Keeps a connection and its Secret for a campaign that is about to need them, and the rights to them. Whether there was a connection
+    /// to keep.
     ///
     /// # Errors
     /// If the API server can't be asked or written to.
     pub async fn keep(&self, namespace: &str, name: &str) -> Result<bool, CallError> {
+        self.keep_rights(namespace).await?;
         let Ok(cached) = self.find(namespace, name).await? else { return Ok(false) };
         let mut kept = self.keeper.namespace(namespace).await;
         if !kept.keeps(&cached)
@@ -200,6 +204,38 @@ impl Connections {
             kept.keep(fresh).await?;
         }
         Ok(true)
+    }
+
+    /// Keeps the rights of the operator in a namespace as long as there are VoiceCampaigns in it.
+    ///
+    /// # Errors
+    /// If the API server can't be asked or written to.
+    pub async fn keep_rights(&self, namespace: &str) -> Result<(), CallError> {
+        match self.keeper.namespace(namespace).await.keep_rights().await {
+            Err(CallError::Forbidden(why)) => {
+                tracing::warn!(
+                    why,
+                    namespace,
+                    "The operator can't keep its rights in the namespace until its campaigns are gone"
+                );
+                Ok(())
+            }
+            kept => kept,
+        }
+    }
+
+    /// Lets the rights in a namespace go when nothing there needs them any more. It is tried for some 20 minutes.
+    pub async fn release_rights(&self, namespace: &str) {
+        for failures in 1..=LAST_TRY {
+            match self.keeper.namespace(namespace).await.release_rights().await {
+                // With the last of its finalizers the namespace may be gone, and the rights with it.
+                Ok(()) | Err(CallError::Forbidden(_) | CallError::Gone) => return,
+                Err(error) => {
+                    tracing::warn!(%error, namespace, "The RoleBinding of the operator still carries our finalizer");
+                    tokio::time::sleep(backoff(namespace, failures)).await;
+                }
+            }
+        }
     }
 
     /// Kore has said something of the credentials of a connection, which were in this Secret.

@@ -162,7 +162,9 @@ impl Candidate {
 
     async fn try_to_lead(&mut self) -> Result<bool, CallError> {
         self.look().await?;
-        if self.seen.as_ref().is_some_and(|seen| seen.free_at() > Instant::now()) {
+        // One that is still ours nobody works with: whatever this process did under it has ended.
+        let others = self.seen.as_ref().filter(|seen| seen.holder() != Some(&self.identity));
+        if others.is_some_and(|seen| seen.free_at() > Instant::now()) {
             return Ok(false);
         }
         self.write(Some(self.identity.clone())).await.map(|()| true)

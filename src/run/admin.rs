@@ -1,53 +1,33 @@
+use std::collections::VecDeque;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use axum::Router;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
 use axum::routing::get;
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
 use tokio::net::TcpListener;
+use tokio::task::{AbortHandle, JoinSet};
 
+use super::health::Health;
 use crate::metrics::Metrics;
+
+/// Connections that are open at once: the kubelet's probes and a few scrapers, ten times over. One more closes the oldest, which is
+/// idle, because an answer takes milliseconds.
+const CONNECTIONS: usize = 32;
+/// How long a connection may be idle, or take to send a request. Longer than the usual time between two scrapes.
+const IDLE: Duration = Duration::from_secs(90);
+/// Longest head of a request, in bytes: a path and what scrapers say of themselves. The least that hyper allows.
+const REQUEST: usize = 8192;
+/// After a connection could not be accepted: there are no file descriptors, and asking at once would find none, either.
+const NO_ROOM: Duration = Duration::from_secs(1);
 
 /// What OpenMetrics text is served as; Prometheus reads the counters' names by it.
 const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
-
-/// Whether the operator does its work. Does not depend on Kore: an outage there must not take the operator out of rotation.
-#[derive(Debug)]
-pub struct Health {
-    /// Watches that have not shown their objects yet.
-    waiting: AtomicUsize,
-}
-
-impl Default for Health {
-    fn default() -> Self {
-        // One for the start itself, until the number of watches is known.
-        Self { waiting: AtomicUsize::new(1) }
-    }
-}
-
-impl Health {
-    /// Another instance leads: there is nothing to wait for.
-    pub(super) fn standing_by(&self) {
-        self.waiting.store(0, Ordering::Relaxed);
-    }
-
-    /// The number of watches that have to show their objects is known.
-    pub(super) fn expect(&self, watches: usize) {
-        self.waiting.store(watches, Ordering::Relaxed);
-    }
-
-    /// One watch has shown its objects.
-    pub(super) fn shown(&self) {
-        self.waiting.fetch_sub(1, Ordering::Relaxed);
-    }
-
-    /// Whether all watches have shown their objects.
-    pub fn is_ready(&self) -> bool {
-        self.waiting.load(Ordering::Relaxed) == 0
-    }
-}
 
 #[derive(Clone)]
 struct Admin {
@@ -66,18 +46,102 @@ pub(super) async fn serve(listener: TcpListener, health: Arc<Health>, metrics: A
             }),
         )
         .with_state(Admin { health, metrics });
-    if let Err(error) = axum::serve(listener, router).await {
-        tracing::error!(%error, "The admin server has ended");
+    let service = TowerToHyperService::new(router);
+    let (mut connections, mut open) = (JoinSet::new(), VecDeque::<AbortHandle>::new());
+    loop {
+        let stream = match listener.accept().await {
+            Ok((stream, _peer)) => stream,
+            Err(error) => {
+                tracing::warn!(%error, "The admin server can't accept a connection");
+                tokio::time::sleep(NO_ROOM).await;
+                continue;
+            }
+        };
+        while connections.try_join_next().is_some() {}
+        open.retain(|connection| !connection.is_finished());
+        if open.len() >= CONNECTIONS
+            && let Some(oldest) = open.pop_front()
+        {
+            oldest.abort();
+        }
+        let connection = http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(IDLE)
+            .max_buf_size(REQUEST)
+            .serve_connection(TokioIo::new(stream), service.clone());
+        // Whoever closes it in the middle is nobody's concern.
+        open.push_back(connections.spawn(async { drop(connection.await) }));
     }
 }
 
 async fn readyz(State(admin): State<Admin>) -> impl IntoResponse {
-    if admin.health.is_ready() {
-        (StatusCode::OK, "ok\n")
-    } else {
-        (
-            StatusCode::SERVICE_UNAVAILABLE,
-            "waiting for the API server to show VoiceCampaigns and KoreConnections\n",
-        )
+    match (admin.health.ready(), admin.health.refused()) {
+        (Err(why), _) => (StatusCode::SERVICE_UNAVAILABLE, format!("{why}\n")),
+        (Ok(()), refused) if refused.is_empty() => (StatusCode::OK, "ok\n".to_owned()),
+        (Ok(()), refused) => {
+            (StatusCode::OK, format!("ok, but for what the API server refuses: {refused}\n"))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpStream;
+
+    use super::*;
+
+    async fn started() -> std::net::SocketAddr {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        tokio::spawn(serve(listener, Arc::default(), Arc::default()));
+        address
+    }
+
+    async fn ask(address: std::net::SocketAddr, path: &str) -> String {
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        let request = format!("GET {path} HTTP/1.1\r\nHost: o\r\nConnection: close\r\n\r\n");
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        answer
+    }
+
+    /// K36: a thousand that say nothing, and some that stop in the middle, take no more than their places; who asks is answered.
+    #[tokio::test]
+    async fn idle_connections_take_no_room() {
+        let address = started().await;
+        let mut idle = Vec::new();
+        for number in 0..1000 {
+            let mut stream = TcpStream::connect(address).await.unwrap();
+            if number % 2 == 0 {
+                stream.write_all(b"GET /metrics HTTP/1.1\r\nHost:").await.unwrap();
+            }
+            idle.push(stream);
+        }
+        assert!(ask(address, "/livez").await.starts_with("HTTP/1.1 200"));
+        assert!(ask(address, "/readyz").await.starts_with("HTTP/1.1 503"));
+        let mut open = 0;
+        for stream in &mut idle {
+            let read = tokio::time::timeout(Duration::from_millis(1), stream.read(&mut [0; 1])).await;
+            open += usize::from(read.is_err());
+        }
+        assert!((1..=CONNECTIONS).contains(&open), "{open} are open");
+    }
+
+    /// A connection that is idle for long is closed, whether it has asked for something before or not.
+    #[tokio::test(start_paused = true)]
+    async fn an_idle_connection_is_closed() {
+        let address = started().await;
+        for asks in [false, true] {
+            let mut stream = TcpStream::connect(address).await.unwrap();
+            if asks {
+                stream.write_all(b"GET /livez HTTP/1.1\r\nHost: o\r\n\r\n").await.unwrap();
+            }
+            let mut answer = Vec::new();
+            let closed = tokio::time::timeout(2 * IDLE, stream.read_to_end(&mut answer)).await;
+            assert!(closed.is_ok(), "it is open after {IDLE:?}");
+            assert_eq!(answer.is_empty(), !asks);
+        }
     }
 }

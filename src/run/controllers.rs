@@ -13,8 +13,8 @@ use kube::runtime::watcher;
 use kube::{Api, Resource};
 use tokio::sync::{Semaphore, watch as signal};
 
-use super::admin::Health;
 use super::crds;
+use super::health::Health;
 use super::watch::{Campaign, Connection, watch_campaigns, watch_connections};
 use crate::api::{KoreConnection, VoiceCampaign};
 use crate::campaign::{self, ADMITTED, Accounts, Claims, Context, Memory, Streams};
@@ -40,6 +40,7 @@ pub(super) struct Wiring<S> {
     pub stopping: signal::Receiver<bool>,
     pub selected: Selected,
     pub allowed_hosts: AllowedHosts,
+    pub role_binding: Option<String>,
 }
 
 /// What the controllers of all namespaces know together.
@@ -68,7 +69,8 @@ pub(super) async fn controllers<S: CampaignService>(wiring: Wiring<S>, namespace
     let (connection_stores, connection_writers): (Vec<_>, Vec<_>) =
         scopes.iter().map(|_| reflector::store::<Connection>()).unzip();
     let (wake_connections, connections_woken) = Wake::of(&scopes);
-    let keeper = Arc::new(Keeper::new(wiring.kube.clone(), campaign::needs_connection));
+    let keeper =
+        Arc::new(Keeper::new(wiring.kube.clone(), campaign::needs_connection, wiring.role_binding.clone()));
     let stores = connection_stores.clone();
     let connections = Arc::new(Connections::new(
         wiring.kube.clone(),
@@ -92,7 +94,6 @@ pub(super) async fn controllers<S: CampaignService>(wiring: Wiring<S>, namespace
         listed: Arc::new(Listed::of(scopes.len())),
         wake,
     };
-    wiring.health.expect(2 * scopes.len());
     let stopping = wiring.stopping.clone();
     let controllers = scopes
         .into_iter()
@@ -150,7 +151,7 @@ fn controller<S: CampaignService>(
         connection_writer,
         campaigns.clone(),
         (connection_context.clone(), shared.wake.clone(), shared.connections_listed.clone()),
-        wiring.health.clone(),
+        wiring.health.watch(what::<KoreConnection>(namespace)),
     );
     let keep = Controller::for_stream(stream::pending(), connections)
         .reconcile_on(connections_woken)
@@ -167,7 +168,11 @@ fn controller<S: CampaignService>(
         api::<VoiceCampaign>(&wiring.kube, namespace),
         campaign_writer,
         context.clone(),
-        (wiring.selected.clone(), wiring.health.clone()),
+        (
+            wiring.selected.clone(),
+            namespace.map(ToOwned::to_owned),
+            wiring.health.watch(what::<VoiceCampaign>(namespace)),
+        ),
     );
     let connections_listed = shared.connections_listed.clone();
     let (stop, stop_early) = (stopped(wiring.stopping.clone()), stopped(wiring.stopping.clone()));
@@ -244,6 +249,12 @@ where
         Some(namespace) => Api::namespaced(kube.client(), namespace),
         None => Api::all(kube.client()),
     }
+}
+
+/// What a watch shows, for people.
+fn what<K: Resource<DynamicType = ()>>(namespace: Option<&str>) -> String {
+    let of = namespace.map(|namespace| format!(" in {namespace}")).unwrap_or_default();
+    format!("{}s{of}", K::kind(&()))
 }
 
 async fn stopped(mut stopping: signal::Receiver<bool>) {

@@ -1,37 +1,100 @@
 use std::time::Duration;
 
-use kube::api::ListParams;
+use k8s_openapi::api::authorization::v1::{
+    ResourceAttributes, SelfSubjectAccessReview, SelfSubjectAccessReviewSpec,
+};
+use kube::api::{ListParams, PostParams};
+use kube::core::Status;
 use kube::{Api, Client};
 
 use crate::api::{KoreConnection, VoiceCampaign};
+use crate::kube_ext::in_full;
 
 /// How often a missing definition is looked for.
 const RETRY: Duration = Duration::from_secs(5);
+/// How long one question may take.
+const DEADLINE: Duration = Duration::from_secs(10);
 
-/// Waits until the API server serves our kinds; says what is missing, and which command installs it.
+/// Waits until the API server serves our kinds, in one of the namespaces at least; says what is missing, and what mends it.
 pub(super) async fn wait_until_served(client: &Client, namespaces: &[String]) {
-    let namespace = namespaces.first().map(String::as_str);
-    loop {
-        let problem = match (
-            serves::<VoiceCampaign>(client, namespace).await,
-            serves::<KoreConnection>(client, namespace).await,
-        ) {
-            (Ok(()), Ok(())) => return,
-            (Err(problem), _) | (_, Err(problem)) => problem,
-        };
-        match problem {
-            // A kind that is not served is answered with a plain page, not with a Status.
-            kube::Error::Api(status) if status.code == 404 => tracing::error!(
-                "The CustomResourceDefinitions are not installed. Install them with: \
-                 voicecampaign-operator crds | kubectl apply --server-side -f -"
-            ),
-            kube::Error::Api(status) if status.is_forbidden() => tracing::error!(
-                error = status.message,
-                "The operator's role is missing a permission; see templates/rbac.yaml of the chart, or deploy/"
-            ),
-            error => tracing::error!(%error, "The API server can't be asked"),
-        }
+    while let Err(problem) = problem(client, namespaces).await {
+        tracing::error!("{problem}");
         tokio::time::sleep(RETRY).await;
+    }
+}
+
+/// Whether the operator could work: the API server serves our kinds, and lets it list and watch them, in one of the namespaces at least.
+///
+/// # Errors
+/// With what is missing, and what mends it.
+pub(super) async fn problem(client: &Client, namespaces: &[String]) -> Result<(), String> {
+    let scopes: Vec<Option<&str>> = if namespaces.is_empty() {
+        vec![None]
+    } else {
+        namespaces.iter().map(|name| Some(name.as_str())).collect()
+    };
+    let mut problem = Ok(());
+    for namespace in scopes {
+        match readable(client, namespace).await {
+            Ok(()) => return Ok(()),
+            // The first is as good as any; but that something is not installed mends all.
+            Err(found) => problem = problem.and(Err(in_words(found))),
+        }
+    }
+    problem
+}
+
+fn in_words(problem: kube::Error) -> String {
+    match problem {
+        // A kind that is not served is answered with a plain page, not with a Status.
+        kube::Error::Api(status) if status.code == 404 => {
+            "The CustomResourceDefinitions are not installed. Install them with: \
+             voicecampaign-operator crds | kubectl apply --server-side -f -"
+                .to_owned()
+        }
+        kube::Error::Api(status) if status.is_forbidden() => format!(
+            "The operator's role is missing a permission; see templates/rbac.yaml of the chart, or deploy/: {}",
+            status.message
+        ),
+        error => format!("The API server can't be asked: {}", in_full(&error)),
+    }
+}
+
+async fn readable(client: &Client, namespace: Option<&str>) -> Result<(), kube::Error> {
+    serves::<VoiceCampaign>(client, namespace).await?;
+    serves::<KoreConnection>(client, namespace).await?;
+    may_watch::<VoiceCampaign>(client, namespace).await?;
+    may_watch::<KoreConnection>(client, namespace).await
+}
+
+/// Whether the operator may watch a kind, as far as the API server can say without being watched.
+async fn may_watch<K>(client: &Client, namespace: Option<&str>) -> Result<(), kube::Error>
+where
+    K: kube::Resource<DynamicType = ()>,
+{
+    let question = SelfSubjectAccessReview {
+        spec: SelfSubjectAccessReviewSpec {
+            resource_attributes: Some(ResourceAttributes {
+                group: Some(K::group(&()).into_owned()),
+                resource: Some(K::plural(&()).into_owned()),
+                namespace: namespace.map(ToOwned::to_owned),
+                verb: Some("watch".to_owned()),
+                ..ResourceAttributes::default()
+            }),
+            ..SelfSubjectAccessReviewSpec::default()
+        },
+        ..SelfSubjectAccessReview::default()
+    };
+    let api: Api<SelfSubjectAccessReview> = Api::all(client.clone());
+    let parameters = PostParams::default();
+    let answer = in_time(api.create(&parameters, &question)).await?;
+    match answer.status.filter(|answer| !answer.allowed) {
+        None => Ok(()),
+        Some(answer) => {
+            let message =
+                format!("watch {} is not allowed. {}", K::plural(&()), answer.reason.unwrap_or_default());
+            Err(kube::Error::Api(Box::new(Status::failure(message.trim(), "Forbidden").with_code(403))))
+        }
     }
 }
 
@@ -47,9 +110,11 @@ where
         None => Api::all(client.clone()),
     };
     let one = ListParams::default().limit(1);
-    let listing = api.list_metadata(&one);
-    tokio::time::timeout(Duration::from_secs(10), listing)
+    in_time(api.list_metadata(&one)).await.map(|_| ())
+}
+
+async fn in_time<T>(call: impl Future<Output = kube::Result<T>>) -> kube::Result<T> {
+    tokio::time::timeout(DEADLINE, call)
         .await
         .unwrap_or_else(|elapsed| Err(kube::Error::Service(Box::new(elapsed))))
-        .map(|_| ())
 }

@@ -4,12 +4,14 @@ mod admin;
 mod check;
 mod controllers;
 mod crds;
+mod health;
 mod settings;
 mod telemetry;
+mod term;
 mod watch;
 
-pub use admin::Health;
 pub use check::check;
+pub use health::Health;
 pub use settings::{CheckArgs, Cli, Command, LogFormat, RunArgs, Settings, UninstallArgs};
 pub use telemetry::init as init_telemetry;
 
@@ -20,6 +22,7 @@ use anyhow::Context as _;
 use kube::Client;
 use tokio::sync::watch as signal;
 
+use self::term::Term;
 use crate::kore::KoreClient;
 use crate::kube_ext::{Candidate, Kube, Leadership};
 use crate::metrics::Metrics;
@@ -27,22 +30,27 @@ use crate::metrics::Metrics;
 /// How long a step in flight may take to its end when the process is told to stop.
 const GRACE: Duration = Duration::from_secs(10);
 
+/// How often an instance that stands by looks whether it could take over; and how soon, if it could not.
+const LOOKS: [Duration; 2] = [Duration::from_secs(30), Duration::from_secs(5)];
+
 /// Runs the operator on a cluster until `stop` is ready. What is in flight then is finished, for at most 10 s.
 ///
+/// An instance that loses its lease, as when the API server is away, ends its term, and stands by for the next one.
+///
 /// # Errors
-/// If the process can't start: a setting is wrong, or the admin address can't be bound. If another instance leads instead.
+/// If the process can't start: a setting is wrong, or the admin address can't be bound.
 pub async fn run(
     settings: Settings,
     cluster: kube::Config,
     stop: impl Future<Output = ()> + Send,
 ) -> anyhow::Result<()> {
-    let Settings { namespaces, selected, allowed_hosts, admin_address, kore, instance, lease } = settings;
     let mut stop = std::pin::pin!(stop);
     let client = || Client::try_from(cluster.clone()).context("the Kubernetes client can't be configured");
-    let service = Arc::new(KoreClient::new(&kore)?);
     let metrics = Arc::new(Metrics::default());
     let health = Arc::new(Health::default());
-    let admin = match admin_address {
+    // A setting that is wrong ends the process before anything is done.
+    drop(KoreClient::new(&settings.kore)?);
+    let admin = match settings.admin_address {
         Some(address) => {
             let listener = tokio::net::TcpListener::bind(address)
                 .await
@@ -52,63 +60,118 @@ pub async fn run(
         }
         None => None,
     };
-    let mut candidate = match lease {
-        Some(name) => Some(Candidate::new(client()?, name, instance.as_deref())),
+    let looking = client()?;
+    let mut candidate = match &settings.lease {
+        Some(name) => Some(Candidate::new(client()?, name.clone(), settings.instance.as_deref())),
         None => None,
     };
-    let leadership = match &mut candidate {
-        Some(candidate) => tokio::select! {
-            leadership = candidate.lead(|| health.standing_by()) => leadership,
-            () = &mut stop => {
-                tracing::info!("Stopped");
-                return Ok(());
+    loop {
+        health.starting();
+        let leadership = match &mut candidate {
+            Some(candidate) => tokio::select! {
+                leadership = lead(candidate, &health, &looking, &settings.namespaces) => leadership,
+                () = &mut stop => break,
+            },
+            None => Leadership::unlimited(),
+        };
+        let lost = async {
+            match &mut candidate {
+                Some(candidate) => candidate.keep(&leadership).await,
+                None => std::future::pending().await,
             }
-        },
-        None => Leadership::unlimited(),
-    };
-    let lost = async {
-        match &mut candidate {
-            Some(candidate) => candidate.keep(&leadership).await,
-            None => std::future::pending().await,
+        };
+        let mut lost = Box::pin(lost);
+        let work =
+            work(settings.clone(), cluster.clone(), leadership.clone(), metrics.clone(), health.clone());
+        let mut term = Term::begin(work)?;
+        tokio::select! {
+            ended = term.ended() => {
+                ended?;
+                anyhow::bail!("the controllers have ended by themselves");
+            }
+            () = &mut lost => {
+                term.end().await;
+                tracing::warn!("The lease is lost: another instance may lead by now. Standing by");
+                continue;
+            }
+            () = &mut stop => {}
         }
-    };
-    let mut lost = Box::pin(lost);
-    let (stopping, stopped) = signal::channel(false);
-    let wiring = controllers::Wiring {
-        kube: Kube::new(client()?, leadership.clone()),
-        service,
-        leadership: leadership.clone(),
-        metrics,
-        health: health.clone(),
-        instance,
-        stopping: stopped,
-        selected,
-        allowed_hosts,
-    };
-    let mut controllers = std::pin::pin!(controllers::controllers(wiring, namespaces));
-    tokio::select! {
-        () = &mut controllers => anyhow::bail!("the controllers have ended by themselves"),
-        () = &mut lost => anyhow::bail!("the lease is lost: another instance may lead by now"),
-        () = &mut stop => {}
-    }
-    tracing::info!("Stopping: no new call is begun, what is in flight is finished");
-    stopping.send_replace(true);
-    tokio::select! {
-        () = &mut controllers => {}
-        () = &mut lost => anyhow::bail!("the lease is lost: another instance may lead by now"),
-        () = tokio::time::sleep(GRACE) => {
-            tracing::warn!("Stopped with a call in flight; it is repeated after the next start");
+        tracing::info!("Stopping: no new call is begun, what is in flight is finished");
+        term.stop();
+        tokio::select! {
+            _ = term.ended() => {}
+            () = &mut lost => tracing::warn!("Stopped without the lease: another instance may lead by now"),
+            () = tokio::time::sleep(GRACE) => {
+                tracing::warn!("Stopped with a call in flight; it is repeated after the next start");
+            }
         }
-    }
-    drop(lost);
-    if let Some(candidate) = &mut candidate {
-        candidate.release(&leadership).await;
+        drop(lost);
+        term.end().await;
+        if let Some(candidate) = &mut candidate {
+            candidate.release(&leadership).await;
+        }
+        break;
     }
     if let Some(admin) = admin {
         admin.abort();
     }
     tracing::info!("Stopped");
     Ok(())
+}
+
+/// Waits until this instance leads; `health` says meanwhile whether it could.
+async fn lead(
+    candidate: &mut Candidate,
+    health: &Health,
+    client: &Client,
+    namespaces: &[String],
+) -> Leadership {
+    let (told, mut standing_by) = signal::channel(false);
+    let could = async {
+        // An error means that the sender is gone, with the wait itself.
+        let _ = standing_by.wait_for(|standing_by| *standing_by).await;
+        loop {
+            let could = crds::problem(client, namespaces).await;
+            let [well, ill] = LOOKS;
+            let pause = if could.is_ok() { well } else { ill };
+            health.standing_by(could);
+            tokio::time::sleep(pause).await;
+        }
+    };
+    let leadership = tokio::select! {
+        leadership = candidate.lead(|| _ = told.send_replace(true)) => leadership,
+        never = could => never,
+    };
+    health.starting();
+    leadership
+}
+
+/// The work of one term: until it is told to stop, and then until nothing is in flight any more.
+fn work(
+    settings: Settings,
+    cluster: kube::Config,
+    leadership: Leadership,
+    metrics: Arc<Metrics>,
+    health: Arc<Health>,
+) -> impl AsyncFnOnce(signal::Receiver<bool>) -> anyhow::Result<()> + Send + 'static {
+    async move |stopping| {
+        let Settings { namespaces, selected, allowed_hosts, role_binding, kore, instance, .. } = settings;
+        let client = Client::try_from(cluster).context("the Kubernetes client can't be configured")?;
+        let wiring = controllers::Wiring {
+            kube: Kube::new(client, leadership.clone()),
+            service: Arc::new(KoreClient::new(&kore)?),
+            leadership,
+            metrics,
+            health,
+            instance,
+            stopping,
+            selected,
+            allowed_hosts,
+            role_binding,
+        };
+        controllers::controllers(wiring, namespaces).await;
+        Ok(())
+    }
 }
 
 /// Ready when the process is told to stop: SIGTERM or Ctrl-C.

@@ -52,6 +52,10 @@ pub struct RunArgs {
     #[arg(long, env = "ALLOWED_HOSTS", value_name = "URL", value_delimiter = ',', value_parser = host)]
     pub allowed_hosts: Vec<String>,
 
+    /// RoleBinding of the operator in each of its namespaces, which is held as long as there are VoiceCampaigns; none if not set or empty
+    #[arg(long, env = "ROLE_BINDING", value_name = "NAME", default_value = "", hide_default_value = true, value_parser = lease)]
+    pub role_binding: String,
+
     /// Work only while holding a lease, so that of several instances one works at a time
     #[arg(long, env = "LEADER_ELECT", value_name = "BOOL", num_args = 0..=1, require_equals = true,
           default_value = "false", default_missing_value = "true", action = clap::ArgAction::Set, value_parser = switch)]
@@ -117,6 +121,10 @@ pub struct UninstallArgs {
     #[arg(long, value_name = "NAME")]
     pub deployment: Option<String>,
 
+    /// RoleBinding of the operator in each of its namespaces, which it holds as long as there are VoiceCampaigns; none if not set or empty
+    #[arg(long, value_name = "NAME", default_value = "", hide_default_value = true, value_parser = lease)]
+    pub role_binding: String,
+
     /// Admission policies of the operator, separated by commas: they go before it does
     #[arg(long, value_name = "NAME", value_delimiter = ',')]
     pub policies: Vec<String>,
@@ -136,6 +144,7 @@ impl UninstallArgs {
             selected: self.selector,
             namespace: self.namespace,
             deployment: self.deployment,
+            role_binding: Some(self.role_binding).filter(|name| !name.is_empty()),
             policies: given(self.policies),
             timeout: Duration::from_secs(self.timeout_seconds),
         }
@@ -181,6 +190,8 @@ pub struct Settings {
     pub allowed_hosts: AllowedHosts,
     /// Where to serve the admin endpoints.
     pub admin_address: Option<SocketAddr>,
+    /// RoleBinding in each namespace that gives the operator its rights.
+    pub role_binding: Option<String>,
     /// The HTTP client for Kore.
     pub kore: ClientSettings,
     /// Name of this instance.
@@ -203,8 +214,10 @@ impl RunArgs {
             }),
             selected: self.selector,
             allowed_hosts: AllowedHosts::new(self.allowed_hosts.iter().map(String::as_str)),
-            namespaces,
             admin_address: self.admin_address.0,
+            // Without namespaces its rights are of the cluster.
+            role_binding: Some(self.role_binding).filter(|name| !name.is_empty() && !namespaces.is_empty()),
+            namespaces,
             kore: ClientSettings {
                 extra_ca_file: self.kore_ca_file.filter(|path| !path.as_os_str().is_empty()),
             },

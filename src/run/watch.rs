@@ -6,14 +6,14 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::channel::oneshot;
-use futures::{Stream, StreamExt, future, stream};
+use futures::{Stream, StreamExt, stream};
 use jiff::Timestamp;
 use kube::runtime::reflector::{ObjectRef, Store, store::Writer};
 use kube::runtime::{WatchStreamExt, watcher};
 use kube::{Api, Resource, ResourceExt};
+use tokio::time::Instant;
 
-use super::admin::Health;
+use super::health::WatchHealth;
 use crate::campaign::{self, Context, shown};
 use crate::connection;
 use crate::kore::CampaignService;
@@ -23,6 +23,15 @@ use crate::kube_ext::{Cache, Listed, Selected, Shown, Wake, prune, reference};
 const WATCH_SECONDS: u32 = 220;
 /// A watch can lose an event; so now and then everything is listed anew: after this time, and up to as much again.
 const RELIST: Duration = Duration::from_secs(12 * 60);
+/// The longest pause before what was not even listed is listed again: asking costs an API server little that does not answer or
+/// refuses, and the operator is to be back within seconds of it.
+const LONGEST_OUTAGE_PAUSE: Duration = Duration::from_secs(5);
+/// The longest pause before what was listed, and could not be watched for [`LIVED`], is listed again: a list of thousands is dear.
+const LONGEST_WATCH_PAUSE: Duration = Duration::from_secs(120);
+/// A watch that has lived for so long was not in vain.
+const LIVED: Duration = Duration::from_secs(60);
+/// The API server refuses a namespace for good if it has for so long: what gives the right, a RoleBinding, may just have been made.
+const REFUSED_FOR_GOOD: Duration = Duration::from_secs(10);
 /// Objects per page of a list: a page is read as a whole, with the managed fields, which are most of it.
 const PAGE_SIZE: u32 = 100;
 
@@ -34,16 +43,22 @@ pub(super) async fn watch_campaigns<S: CampaignService>(
     api: Api<Campaign>,
     writer: Writer<Campaign>,
     context: Arc<Context<S>>,
-    (selected, health): (Selected, Arc<Health>),
+    (selected, namespace, health): (Selected, Option<String>, WatchHealth),
 ) {
-    let mut events = pin!(
-        relisting(move || watcher(api.clone(), watch_config().labels_from(selected.selector())))
-            .modify(prune)
-            .default_backoff()
-    );
+    let watch = move || watcher(api.clone(), watch_config().labels_from(selected.selector()));
+    let mut events = pin!(relisting(watch, is_listed).modify(prune));
     let mut cache = Cache::of(writer);
+    let mut refusal = Refusal::new(health.clone());
     while let Some(event) = events.next().await {
-        let Some(event) = uninterrupted(event, "VoiceCampaigns") else { continue };
+        let event = match event {
+            Ok(event) => event,
+            Err(error) => {
+                if refusal.is_for_good(&error) {
+                    context.listed.one_more();
+                }
+                continue;
+            }
+        };
         match cache.take(event) {
             Shown::Changed(object, another) => {
                 shown::present(&object, &context);
@@ -66,12 +81,14 @@ pub(super) async fn watch_campaigns<S: CampaignService>(
                 there.sort_by_cached_key(|object| {
                     object.meta().deletion_timestamp.as_ref().map_or(Timestamp::MAX, |time| time.0)
                 });
-                shown::listed(&there, &context);
+                shown::listed(&there, namespace.as_deref(), &context);
                 there.iter().for_each(|object| context.wake.wake(reference(object.as_ref())));
                 if first {
+                    tracing::info!(objects = there.len(), "Watching {}", health.name());
+                }
+                health.shown();
+                if refusal.is_over() {
                     context.listed.one_more();
-                    tracing::info!(objects = there.len(), "Watching VoiceCampaigns");
-                    health.shown();
                 }
             }
         }
@@ -84,10 +101,9 @@ pub(super) async fn watch_connections(
     writer: Writer<Connection>,
     campaigns: Store<Campaign>,
     (context, wake, listed): (Arc<connection::Context>, Arc<Wake<Campaign>>, Arc<Listed>),
-    health: Arc<Health>,
+    health: WatchHealth,
 ) {
-    let mut events =
-        pin!(relisting(move || watcher(api.clone(), watch_config())).modify(prune).default_backoff());
+    let mut events = pin!(relisting(move || watcher(api.clone(), watch_config()), is_listed).modify(prune));
     let wake_users = |changed: &HashSet<ObjectRef<Connection>>| {
         let campaigns = campaigns.state();
         let users =
@@ -102,8 +118,17 @@ pub(super) async fn watch_connections(
     };
     let mut cache = Cache::of(writer);
     let mut known = HashMap::new();
+    let mut refusal = Refusal::new(health.clone());
     while let Some(event) = events.next().await {
-        let Some(event) = uninterrupted(event, "KoreConnections") else { continue };
+        let event = match event {
+            Ok(event) => event,
+            Err(error) => {
+                if refusal.is_for_good(&error) {
+                    listed.one_more();
+                }
+                continue;
+            }
+        };
         match cache.take(event) {
             Shown::Changed(connection, another) => {
                 another.iter().for_each(|another| is_gone(another));
@@ -120,7 +145,7 @@ pub(super) async fn watch_connections(
             }
             Shown::Listed(_, another) => another.iter().for_each(|another| is_gone(another)),
             Shown::Nothing => {}
-            Shown::Complete { first, missing } => {
+            Shown::Complete { first: _, missing } => {
                 missing.iter().for_each(|connection| is_gone(connection));
                 let there = cache.store().state();
                 let now: HashMap<_, _> = there
@@ -132,18 +157,68 @@ pub(super) async fn watch_connections(
                 wake_users(&changed.map(|(one, _)| one).chain(gone).cloned().collect());
                 known = now;
                 there.iter().for_each(|connection| look_at(connection));
-                if first {
+                health.shown();
+                if refusal.is_over() {
                     listed.one_more();
-                    health.shown();
                 }
             }
         }
     }
 }
 
-/// What a watch of these kinds has shown; it may have been interrupted, and is begun anew.
-fn uninterrupted<K>(event: watcher::Result<watcher::Event<K>>, kinds: &str) -> Option<watcher::Event<K>> {
-    event.inspect_err(|error| tracing::warn!(%error, "The watch of {kinds} was interrupted")).ok()
+/// What is known of whether the API server lets us watch, and whether those who wait for the first list still count on this watch.
+struct Refusal {
+    health: WatchHealth,
+    since: Option<Instant>,
+    awaited: bool,
+}
+
+impl Refusal {
+    fn new(health: WatchHealth) -> Self {
+        Self { health, since: None, awaited: true }
+    }
+
+    /// A watch was interrupted. Whether those who wait for its first list must not wait for it any longer: a namespace that is gone, or in
+    /// which the operator has no rights, must not hold up the others.
+    fn is_for_good(&mut self, error: &watcher::Error) -> bool {
+        let name = self.health.name();
+        let Some(why) = refused(error) else {
+            tracing::warn!(%error, "The watch of {name} was interrupted");
+            self.since = None;
+            return false;
+        };
+        let since = *self.since.get_or_insert_with(Instant::now);
+        tracing::error!(why, "The API server refuses to show {name}; nothing is done there until it does");
+        self.health.refused(&why);
+        let gives_up = self.awaited && since.elapsed() >= REFUSED_FOR_GOOD;
+        self.awaited &= !gives_up;
+        gives_up
+    }
+
+    /// The watch has shown everything. Whether somebody has waited for that.
+    fn is_over(&mut self) -> bool {
+        self.since = None;
+        std::mem::replace(&mut self.awaited, false)
+    }
+}
+
+/// What the API server says, if it refuses us.
+fn refused(error: &watcher::Error) -> Option<String> {
+    let status = match error {
+        watcher::Error::InitialListFailed(kube::Error::Api(status))
+        | watcher::Error::WatchStartFailed(kube::Error::Api(status))
+        | watcher::Error::WatchError(status) => status,
+        watcher::Error::InitialListFailed(_)
+        | watcher::Error::WatchStartFailed(_)
+        | watcher::Error::WatchFailed(_)
+        | watcher::Error::NoResourceVersion => return None,
+    };
+    status.is_forbidden().then(|| status.message.clone())
+}
+
+/// Whether this is the end of a list.
+fn is_listed<K>(event: &watcher::Event<K>) -> bool {
+    matches!(event, watcher::Event::InitDone)
 }
 
 /// The connection that a campaign uses.
@@ -152,23 +227,79 @@ fn used_by(campaign: &Campaign) -> Option<ObjectRef<Connection>> {
     Some(ObjectRef::new(&campaign.spec.connection_ref.name).within(&campaign.namespace()?))
 }
 
-/// A watch that begins anew, with a list, from time to time, each at a time of its own; and whenever it was interrupted.
+/// A watch that begins anew, with a list, from time to time, each at a time of its own; and whenever it was interrupted, after a pause.
 /// kube-rs would go on from the version it has seen; but etcd may have been restored from a backup meanwhile, and a watch
 /// from a version of the future is silent.
-fn relisting<T, E, S>(watch: impl FnMut() -> S + Send) -> impl Stream<Item = Result<T, E>> + Send
+fn relisting<T, E, S>(
+    begin: impl FnMut() -> S + Send,
+    is_listed: fn(&T) -> bool,
+) -> impl Stream<Item = Result<T, E>> + Send
 where
+    T: Send,
+    E: Send,
     S: Stream<Item = Result<T, E>> + Send,
 {
-    stream::repeat_with(watch).flat_map(|watch| {
-        let (goes_on, interrupted) = oneshot::channel::<()>();
-        let mut goes_on = Some(goes_on);
-        let end = future::select(Box::pin(tokio::time::sleep(between(RELIST, 2 * RELIST))), interrupted);
-        watch.take_until(end).inspect(move |item| {
-            if item.is_err() {
-                drop(goes_on.take());
+    let watch = None::<(std::pin::Pin<Box<S>>, Instant)>;
+    stream::unfold(
+        (begin, watch, Pauses::default(), Duration::ZERO),
+        move |(mut begin, mut watch, mut pauses, pause)| async move {
+            tokio::time::sleep(pause).await;
+            loop {
+                let (events, ends) = watch
+                    .get_or_insert_with(|| (Box::pin(begin()), Instant::now() + between(RELIST, 2 * RELIST)));
+                match tokio::time::timeout_at(*ends, events.next()).await {
+                    Ok(Some(Ok(event))) => {
+                        if is_listed(&event) {
+                            pauses.listed(Instant::now());
+                        }
+                        return Some((Ok(event), (begin, watch, pauses, Duration::ZERO)));
+                    }
+                    Ok(Some(Err(error))) => {
+                        let longest = pauses.interrupted(Instant::now());
+                        let pause = between(longest / 2, longest);
+                        return Some((Err(error), (begin, None, pauses, pause)));
+                    }
+                    Ok(None) | Err(_) => watch = None,
+                }
             }
-        })
-    })
+        },
+    )
+}
+
+/// How long to wait before a watch that was interrupted begins anew. Pure.
+#[derive(Debug, Default)]
+struct Pauses {
+    /// When the list of this watch was complete.
+    listed: Option<Instant>,
+    /// Interruptions in a row before the list was complete.
+    unlisted: u32,
+    /// Interruptions in a row of watches that have listed everything, and have not lived for long.
+    in_vain: u32,
+}
+
+impl Pauses {
+    fn listed(&mut self, now: Instant) {
+        (self.listed, self.unlisted) = (Some(now), 0);
+    }
+
+    /// The longest pause that is to follow.
+    fn interrupted(&mut self, now: Instant) -> Duration {
+        let doubled = |times: u32| Duration::from_secs(1) * 2_u32.saturating_pow(times);
+        match self.listed.take() {
+            Some(listed) if now - listed >= LIVED => {
+                self.in_vain = 0;
+                doubled(0)
+            }
+            Some(_) => {
+                self.in_vain = self.in_vain.saturating_add(1);
+                doubled(self.in_vain - 1).min(LONGEST_WATCH_PAUSE)
+            }
+            None => {
+                self.unlisted = self.unlisted.saturating_add(1);
+                doubled(self.unlisted - 1).min(LONGEST_OUTAGE_PAUSE)
+            }
+        }
+    }
 }
 
 /// A random time between two, from the standard library's seeds of hash maps.
@@ -191,7 +322,7 @@ mod tests {
         let begun = tokio::time::Instant::now();
         // Each watch tells when it begins, and then nothing, for ever.
         let told = || stream::once(async { Ok::<_, ()>(begun.elapsed()) }).chain(stream::pending());
-        let mut watch = Box::pin(relisting(told).map(Result::unwrap));
+        let mut watch = Box::pin(relisting(told, |_| true).map(Result::unwrap));
         let mut last = watch.next().await.unwrap();
         let mut pauses = HashSet::new();
         for _ in 0..20 {
@@ -208,12 +339,38 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn an_interrupted_watch_begins_anew() {
         let mut begun = 0;
-        let watch = relisting(|| {
-            begun += 1;
-            stream::iter([Ok(begun), Ok(begun), Err(begun)]).chain(stream::pending())
-        });
+        let watch = relisting(
+            || {
+                begun += 1;
+                stream::iter([Ok(begun), Ok(begun), Err(begun)]).chain(stream::pending())
+            },
+            |_| false,
+        );
         let items: Vec<_> = watch.take(6).collect().await;
         let one = |number| [Ok(number), Ok(number), Err(number)];
         assert_eq!(items, [one(1), one(2)].concat());
+    }
+
+    /// K35: a watch that is always interrupted is not a list a second; an API server that was away is asked every few seconds; and a watch
+    /// that has lived begins anew at once.
+    #[test]
+    fn a_watch_in_vain_is_begun_less_and_less_often() {
+        let mut pauses = Pauses::default();
+        let begun = Instant::now();
+        let seconds = |pauses: &mut Pauses, lived: Option<u64>| {
+            if lived.is_some() {
+                pauses.listed(begun);
+            }
+            pauses.interrupted(begun + Duration::from_secs(lived.unwrap_or_default())).as_secs()
+        };
+        let in_vain: Vec<_> = (0..9).map(|_| seconds(&mut pauses, Some(1))).collect();
+        assert_eq!(in_vain, [1, 2, 4, 8, 16, 32, 64, 120, 120]);
+        let away: Vec<_> = (0..5).map(|_| seconds(&mut pauses, None)).collect();
+        assert_eq!(away, [1, 2, 4, 5, 5]);
+        assert_eq!(seconds(&mut pauses, Some(1)), 120, "it was away, and the watches were in vain before");
+        assert_eq!((seconds(&mut pauses, Some(60)), seconds(&mut pauses, Some(59))), (1, 1));
+        pauses.unlisted = u32::MAX;
+        pauses.in_vain = u32::MAX;
+        assert_eq!((seconds(&mut pauses, None), seconds(&mut pauses, Some(0))), (5, 120));
     }
 }

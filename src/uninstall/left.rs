@@ -3,7 +3,9 @@
 use std::collections::BTreeSet;
 
 use k8s_openapi::api::core::v1::Namespace;
+use k8s_openapi::api::rbac::v1::RoleBinding;
 use kube::api::{ApiResource, DeleteParams, DynamicObject, ListParams, Preconditions};
+use kube::core::PartialObjectMeta;
 use kube::{Api, Client, Resource, ResourceExt};
 use tokio::time::sleep;
 
@@ -24,16 +26,22 @@ pub struct Left {
     client: Client,
     scopes: Vec<Option<String>>,
     selected: Selected,
+    role_binding: Option<String>,
 }
 
 impl Left {
-    /// Looks in these namespaces (in all, if there are none) for objects with these labels.
-    pub fn new(client: Client, namespaces: &[String], selected: &Selected) -> Self {
+    /// Looks in these namespaces (in all, if there are none) for objects with these labels, and for the operator's RoleBinding of this name.
+    pub fn new(
+        client: Client,
+        namespaces: &[String],
+        selected: &Selected,
+        role_binding: Option<&str>,
+    ) -> Self {
         let scopes = match namespaces {
             [] => vec![None],
             namespaces => namespaces.iter().cloned().map(Some).collect(),
         };
-        Self { client, scopes, selected: selected.clone() }
+        Self { client, scopes, selected: selected.clone(), role_binding: role_binding.map(ToOwned::to_owned) }
     }
 
     /// The VoiceCampaigns.
@@ -62,6 +70,31 @@ impl Left {
             IN_USE.is_on(&connection.metadata) || !raw_secrets_of(connection).is_empty()
         });
         Ok(connections)
+    }
+
+    /// The RoleBindings of the operator that are held.
+    ///
+    /// # Errors
+    /// If the API server can't be asked.
+    pub async fn held_bindings(&self) -> kube::Result<Vec<PartialObjectMeta<RoleBinding>>> {
+        let mut held = Vec::new();
+        for (name, namespace) in self
+            .role_binding
+            .iter()
+            .flat_map(|name| self.scopes.iter().flatten().map(move |namespace| (name, namespace)))
+        {
+            let api: Api<RoleBinding> = Api::namespaced(self.client.clone(), namespace);
+            let found = match api.get_metadata_opt(name).await {
+                Err(kube::Error::Api(status))
+                    if status.is_forbidden() && self.is_gone(Some(namespace)).await? =>
+                {
+                    None
+                }
+                found => found?,
+            };
+            held.extend(found.filter(|binding| IN_USE.is_on(&binding.metadata)));
+        }
+        Ok(held)
     }
 
     /// Deletes these VoiceCampaigns, but for those that are being deleted already. What the API server says of the first one that it

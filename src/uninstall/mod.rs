@@ -19,7 +19,7 @@ use anyhow::{Context, bail};
 use clap::ValueEnum;
 use k8s_openapi::api::apps::v1::Deployment;
 use kube::api::{ApiResource, DeleteParams, DynamicObject, GroupVersionKind};
-use kube::{Api, Client};
+use kube::{Api, Client, ResourceExt};
 use tokio::time::{Instant, sleep};
 
 use crate::kube_ext::{AllMayGo, Selected};
@@ -56,6 +56,8 @@ pub struct Uninstall {
     pub namespace: Option<String>,
     /// Its Deployment, if there is one.
     pub deployment: Option<String>,
+    /// Its RoleBinding in each of its namespaces, if its rights rest on one.
+    pub role_binding: Option<String>,
     /// Names of its admission policies and their bindings.
     pub policies: Vec<String>,
     /// How long to wait at most.
@@ -69,7 +71,8 @@ pub struct Uninstall {
 pub async fn prepare(uninstall: Uninstall, cluster: kube::Config) -> anyhow::Result<()> {
     let own_namespace = uninstall.namespace.clone().unwrap_or_else(|| cluster.default_namespace.clone());
     let client = Client::try_from(cluster)?;
-    let left = Left::new(client.clone(), &uninstall.namespaces, &uninstall.selected);
+    let Uninstall { namespaces, selected, role_binding, .. } = &uninstall;
+    let left = Left::new(client.clone(), namespaces, selected, role_binding.as_deref());
     let until = Instant::now() + uninstall.timeout;
     match uninstall.on_remaining {
         OnRemaining::Refuse => {
@@ -149,19 +152,24 @@ async fn delete_all(left: &Left, until: Instant) -> anyhow::Result<()> {
     }
 }
 
-/// The operator lets connections and Secrets go when no campaign needs them any more.
+/// The operator lets connections, Secrets and its own rights go when no campaign needs them any more.
 async fn wait_for_connections(left: &Left, until: Instant) -> anyhow::Result<()> {
     let until = until.min(Instant::now() + LETTING_GO);
     loop {
-        let held = left.held_connections().await?;
-        if held.is_empty() {
+        let (held, bindings) = (left.held_connections().await?, left.held_bindings().await?);
+        if held.is_empty() && bindings.is_empty() {
             return Ok(());
         }
         if Instant::now() >= until {
-            let names = held.iter().map(left::name).collect::<Vec<_>>().join(", ");
+            let connections =
+                held.iter().map(left::name).map(|name| format!("the KoreConnection {name} and its Secrets"));
+            let bindings = bindings.iter().map(|binding| {
+                format!("the RoleBinding {}/{}", binding.namespace().unwrap_or_default(), binding.name_any())
+            });
+            let names = connections.chain(bindings).collect::<Vec<_>>().join(", ");
             bail!(
-                "the operator has not let these KoreConnections and their Secrets go: {names}. Does it run? Its log says \
-                 more. With uninstall.onRemaining=orphan they are let go without it"
+                "the operator has not let go: {names}. Does it run? Its log says more. With uninstall.onRemaining=orphan they are \
+                 let go without it"
             );
         }
         sleep(PAUSE).await;

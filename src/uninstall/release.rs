@@ -39,6 +39,18 @@ pub async fn all(client: &Client, left: &Left, consent: &AllMayGo, until: Instan
         for object in left.connections().await? {
             note(&object, let_connection_go(&object, &of_others, consent, &kube).await);
         }
+        for binding in left.held_bindings().await? {
+            let patch = IN_USE.removing(&binding.metadata, Unneeded::as_all_may_go(consent));
+            match kube.patch_metadata(&binding, patch.unwrap_or_default()).await {
+                Ok(_) | Err(CallError::Gone) => done += 1,
+                Err(error) => {
+                    refused = Some(format!(
+                        "the RoleBinding in {}: {error}",
+                        binding.namespace().unwrap_or_default()
+                    ))
+                }
+            }
+        }
         match (done, refused) {
             // An operator that still runs somewhere would have put one on again.
             (0, None) => return Ok(()),

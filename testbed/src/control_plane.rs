@@ -30,7 +30,7 @@ const AUDIT_POLICY: &str = r#"{"apiVersion": "audit.k8s.io/v1", "kind": "Policy"
     {"group": "voicecampaign.dev"}, {"group": "events.k8s.io"}, {"group": "", "resources": ["events", "secrets"]},
     {"group": "coordination.k8s.io"}]},
   {"level": "Metadata", "userGroups": ["system:serviceaccounts"], "resources": [
-    {"group": "admissionregistration.k8s.io"}, {"group": "apps", "resources": ["deployments"]}, {"group": "", "resources": ["namespaces"]}]},
+    {"group": "admissionregistration.k8s.io"}, {"group": "rbac.authorization.k8s.io"}, {"group": "apps", "resources": ["deployments"]}, {"group": "", "resources": ["namespaces"]}]},
   {"level": "None"}]}"#;
 
 /// A running control plane. Dropping it ends it; its folder with the logs stays until the next

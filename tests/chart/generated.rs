@@ -2,6 +2,7 @@
 
 use std::process::Command;
 
+use serde_json::Value;
 use voicecampaign_operator::api;
 
 use crate::support::*;
@@ -39,36 +40,42 @@ fn the_raw_manifests_are_what_the_chart_renders() {
     // First: they are rendered.
     the_chart_has_the_definitions();
     let base = ["serviceaccount", "rbac", "aggregate-roles", "deployment", "service"];
-    let one = |name: &str, values: &[&str], wanted: &dyn Fn(&str) -> bool| {
+    let one = |name: &str, values: &[&str], wanted: &dyn Fn(&Value) -> bool| {
         let template = format!("templates/{name}.yaml");
         let mut arguments = vec!["--show-only", &template];
         arguments.extend(values);
         without_helm(&render(4, &arguments).unwrap())
             .into_iter()
-            .filter(|text| wanted(text))
+            .filter(|text| wanted(&serde_saphyr::from_str(text).unwrap()))
             .collect::<Vec<_>>()
     };
     let write = |path: &str, documents: &[String]| {
+        assert!(!documents.is_empty(), "{path} would be empty");
         settle(
             &testbed::repository().join("deploy").join(path),
             &format!("{HEADER}{}", documents.join("---\n")),
         );
     };
     // What an overlay says is not in the base.
-    let of_scope =
-        |text: &str| text.contains("kind: ClusterRoleBinding") || text.contains("apiGroups: [events.k8s.io]");
+    let of_scope = |object: &Value| {
+        let is_role = object["kind"] == "ClusterRole" && object["metadata"]["name"] == RELEASE;
+        is_role || object["kind"] == "ClusterRoleBinding"
+    };
     write("crds/crds.yaml", &one("crds", &[], &|_| true));
-    let shared: Vec<String> = base.iter().flat_map(|name| one(name, &[], &|text| !of_scope(text))).collect();
+    let shared: Vec<String> =
+        base.iter().flat_map(|name| one(name, &[], &|object| !of_scope(object))).collect();
     write("base/operator.yaml", &shared);
     write("overlays/cluster-wide/rbac.yaml", &one("rbac", &[], &of_scope));
     let namespaced = ["--set", "watchNamespaces={campaigns}"];
     write(
         "overlays/namespaced/rbac.yaml",
-        &one("rbac", &namespaced, &|text| text.contains("namespace: campaigns\n  labels")),
+        &one("rbac", &namespaced, &|object| {
+            object["kind"] == "ClusterRole" || object["metadata"]["namespace"] == "campaigns"
+        }),
     );
-    let is_mutating = |text: &str| text.contains("kind: Mutating");
+    let is_mutating = |object: &Value| object["kind"].as_str().unwrap().starts_with("Mutating");
     write("policies/finalizer/policies.yaml", &one("admission-policies", &[], &is_mutating));
-    write("policies/guard/policies.yaml", &one("admission-policies", &[], &|text| !is_mutating(text)));
+    write("policies/guard/policies.yaml", &one("admission-policies", &[], &|object| !is_mutating(object)));
     write(
         "overlays/high-availability/poddisruptionbudget.yaml",
         &one("poddisruptionbudget", &["--set", "replicas=2"], &|_| true),

@@ -43,7 +43,7 @@ fn it_renders_what_it_did() {
     }
 }
 
-/// No `*`; Secrets by `get` and `patch` only; and without any ClusterRole for Secrets where namespaces are named.
+/// No `*`; Secrets by `get` and `patch` only; and in no other namespaces than those that are named.
 #[test]
 fn the_roles_are_narrow() {
     for (name, values) in SETS {
@@ -59,13 +59,15 @@ fn the_roles_are_narrow() {
                 }
             }
         }
-        let wanted: &[&str] = if name == "namespaced" { &["Role", "Role"] } else { &["ClusterRole"] };
-        assert_eq!(with_secrets, wanted, "{name}");
+        assert_eq!(with_secrets, ["ClusterRole"], "{name}");
         // What removes the policies, which are the cluster's, may do nothing else.
-        let of_policies =
-            |object: &Value| object["metadata"]["name"].as_str().unwrap().starts_with("policies.");
-        let cluster_roles = all.iter().any(|object| object["kind"] == "ClusterRole" && !of_policies(object));
-        assert_eq!(cluster_roles, name != "namespaced");
+        let bound: Vec<&str> = all
+            .iter()
+            .filter(|object| object["kind"] == "ClusterRoleBinding")
+            .map(|binding| binding["roleRef"]["name"].as_str().unwrap())
+            .filter(|role| !role.starts_with("policies."))
+            .collect();
+        assert_eq!(bound.is_empty(), name == "namespaced", "{name}: {bound:?}");
     }
 }
 
@@ -202,8 +204,8 @@ fn the_policies_name_what_the_operator_does() {
 /// Who may create nothing in the cluster as a whole can have the operator nevertheless.
 #[test]
 fn nothing_needs_to_be_of_the_cluster() {
-    let values = "watchNamespaces={team-a},rbac.aggregateRoles=false,crds.enabled=false,admissionPolicies.mutating=false,\
-                  admissionPolicies.validating=false";
+    let values = "watchNamespaces={team-a},rbac.aggregateRoles=false,rbac.clusterRoles=false,crds.enabled=false,\
+                  admissionPolicies.mutating=false,admissionPolicies.validating=false";
     for mode in ["refuse", "delete-and-wait", "orphan"] {
         let mode = format!("uninstall.onRemaining={mode}");
         for object in objects(&render(4, &["--set", values, "--set", &mode]).unwrap()) {

@@ -66,7 +66,7 @@ async fn another_instance_takes_over() {
     world.assert_no_violations();
 }
 
-/// K11: a leader that slept past its lease neither writes nor calls when it wakes up, but ends.
+/// K11: a leader that slept past its lease neither writes nor calls when it wakes up, but stands by.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_leader_that_slept_does_nothing_any_more() {
     let world = World::new("sleeper").await;
@@ -87,8 +87,12 @@ async fn a_leader_that_slept_does_nothing_any_more() {
     names.iter().for_each(|name| world.wait_until_gone_within(name, PATIENCE * 2));
     let (writes, calls) = (seen.effects().len(), world.kore.journal().len());
     sleeper.resume().unwrap();
-    wait::until("the sleeper has ended", PATIENCE, || Ok((!sleeper.is_running()).then_some(()))).unwrap();
-    assert!(sleeper.output().contains("the lease is lost"), "{}", sleeper.output());
+    wait::until("the sleeper stands by", PATIENCE, || {
+        Ok(sleeper.output().contains("Standing by: another instance leads").then_some(()))
+    })
+    .unwrap();
+    assert!(sleeper.output().contains("The lease is lost") && sleeper.is_running(), "{}", sleeper.output());
+    std::thread::sleep(Duration::from_secs(2));
     assert_eq!((seen.effects().len(), world.kore.journal().len()), (writes, calls), "{:#?}", seen.effects());
     let lease = lease(&world).unwrap();
     assert!(lease["spec"]["holderIdentity"].as_str().unwrap().contains("other"), "{lease:#}");

@@ -106,6 +106,7 @@ async fn the_operator_runs_in_process() {
         lease: None,
         selected: Selected::default(),
         allowed_hosts: AllowedHosts::default(),
+        role_binding: None,
     };
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
     let running = tokio::spawn(run::run(settings, cluster, async {

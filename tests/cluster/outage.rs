@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use kore_simulator::Fault;
 use serde_json::{Value, json};
-use testbed::{ControlPlane, operator, wait};
+use testbed::{ControlPlane, Operator, operator, wait};
 use tokio::sync::{Mutex, MutexGuard};
 
 use crate::support::*;
@@ -38,6 +38,33 @@ async fn an_api_server_that_is_killed_is_outwaited() {
     world.wait_until_gone("renewal");
     assert_eq!(world.deletes("renewal").len(), 1);
     assert!(operator.is_running());
+}
+
+/// K11: the API server is away for longer than a lease is held. The leader goes on within seconds of its return, and was never restarted.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_leader_is_back_with_its_api_server() {
+    let (plane, _alone) = failing_plane().await;
+    let world = World::connected_on(plane, "back-again").await;
+    let mut options = world.options();
+    options.arguments.push("--leader-elect".into());
+    let mut operator = Operator::start(plane, &options).unwrap();
+    world.create_found("renewal");
+    for round in 1..=2 {
+        plane.stop_api_server();
+        tokio::time::sleep(Duration::from_secs(25)).await;
+        plane.start_api_server().unwrap();
+        let back = Instant::now();
+        wait::until("it leads again", PATIENCE, || {
+            Ok((operator.output().matches("Leading").count() > round).then_some(()))
+        })
+        .unwrap();
+        assert!(back.elapsed() < Duration::from_secs(10), "{:?}", back.elapsed());
+    }
+    world.delete("renewal");
+    world.wait_until_gone("renewal");
+    assert_eq!(world.deletes("renewal").len(), 1);
+    assert!(operator.is_running());
+    assert_eq!(operator.ask("/readyz").unwrap().0, 200);
 }
 
 /// K7: the API server is away for five minutes, in which Kore confirms. Nobody needs to be restarted.

@@ -50,7 +50,8 @@ impl World {
 
     pub fn as_released(&self) -> Options {
         let mut options = self.options();
-        options.arguments.extend(["--leader-elect".into(), format!("--lease-name={RELEASE}")]);
+        let named = [format!("--lease-name={RELEASE}"), format!("--role-binding={RELEASE}")];
+        options.arguments.extend(["--leader-elect".to_owned()].into_iter().chain(named));
         options.service_account = self.account();
         options
     }

@@ -31,8 +31,13 @@ impl World {
         assert_eq!(used, rules.flat_map(allowed).collect());
     }
 
-    fn role(&self, name: &str) -> Value {
-        serde_json::from_str(&self.run(&["get", "role", name, "--output=json"])).unwrap()
+    /// Name of the ClusterRole of this release.
+    pub fn cluster_role(&self) -> String {
+        format!("{RELEASE}.{}", self.namespace)
+    }
+
+    fn role(&self, kind: &str, name: &str) -> Value {
+        serde_json::from_str(&self.run(&["get", kind, name, "--output=json"])).unwrap()
     }
 }
 
@@ -68,7 +73,8 @@ async fn every_right_is_used_and_none_is_missing() {
     assert!(standing_by.terminate().unwrap().success());
     assert!(!world.events("renewal").is_empty());
 
-    let roles = [world.role(RELEASE), world.role(&format!("{RELEASE}-lease"))];
+    let roles =
+        [world.role("clusterrole", &world.cluster_role()), world.role("role", &format!("{RELEASE}-lease"))];
     world.assert_rights_are_those_used(&world.account().user(), &roles);
     drop(operator);
 }
@@ -77,13 +83,13 @@ async fn every_right_is_used_and_none_is_missing() {
 #[tokio::test(flavor = "multi_thread")]
 async fn without_any_of_its_rules_something_fails() {
     let world = installed("all-rules").await;
-    let rules = world.role(RELEASE)["rules"].as_array().unwrap().clone();
+    let rules = world.role("clusterrole", &world.cluster_role())["rules"].as_array().unwrap().clone();
     let mut tried = BTreeSet::new();
     for (number, rule) in rules.iter().enumerate() {
         let resource = rule["resources"][0].as_str().unwrap().to_owned();
         let world = installed(&format!("without-rule-{number}")).await;
         let removal = format!(r#"[{{"op":"remove","path":"/rules/{number}"}}]"#);
-        world.run(&["patch", "role", RELEASE, "--type=json", "-p", &removal]);
+        world.run(&["patch", "clusterrole", &world.cluster_role(), "--type=json", "-p", &removal]);
         let operator = Operator::launch(world.plane, &world.as_released()).unwrap();
         world.create_campaign("renewal", &json!({}));
         let fails = |what: &str, failed: &dyn Fn() -> bool| {
@@ -114,6 +120,10 @@ async fn without_any_of_its_rules_something_fails() {
                 world.delete("renewal");
                 world.wait_until_gone("renewal");
                 assert_eq!(world.events("renewal"), [""; 0]);
+            }
+            "rolebindings" => {
+                fails("it says that it can't keep its rights", &|| says("can't keep its rights"));
+                world.wait_for_reason("renewal", "CampaignFound");
             }
             other => panic!("a rule for {other} has no test"),
         }

@@ -50,7 +50,7 @@ impl World {
 
     fn assert_nothing_is_held(&self) {
         let finalizers = r#"--output=jsonpath={range .items[*]}{.kind} {.metadata.name} {.metadata.finalizers}{"\n"}{end}"#;
-        let all = self.run(&["get", "vcamp,kconn,secrets", finalizers]);
+        let all = self.run(&["get", "vcamp,kconn,secrets,rolebindings", finalizers]);
         assert!(
             !all.contains("voicecampaign.dev/in-use") && !all.contains("voicecampaign.dev/remote-campaign"),
             "{all}"

@@ -181,8 +181,8 @@ fn too_little_memory_loses_nothing(cluster: &Cluster) {
 
 /// With rights in one namespace only, everything works there, and nothing elsewhere is looked at.
 fn one_namespace_without_a_cluster_role(cluster: &Cluster) {
-    let values = [format!("watchNamespaces={{{CAMPAIGNS}}}"), "rbac.aggregateRoles=false".to_owned()];
-    let names = at_work(cluster, &[&values[0], &values[1]], 10);
+    let namespaces = format!("watchNamespaces={{{CAMPAIGNS}}}");
+    let names = at_work(cluster, &[&namespaces, "rbac.aggregateRoles=false", "rbac.clusterRoles=false"], 10);
     let roles = cluster.run(&[
         "get",
         "clusterroles",

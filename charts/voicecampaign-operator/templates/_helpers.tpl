@@ -53,6 +53,12 @@
 {{- end -}}
 {{- end -}}
 
+{{/* Name of the operator's ClusterRole: of this release, among those of the cluster, where it is bound in some namespaces only. */}}
+{{- define "operator.clusterRoleName" -}}
+{{- $name := include "operator.fullname" . -}}
+{{- if .Values.watchNamespaces -}}{{- printf "%s.%s" $name .Release.Namespace -}}{{- else -}}{{- $name -}}{{- end -}}
+{{- end -}}
+
 {{/* What the operator may do with objects. Each rule names the code that needs it. */}}
 {{- define "operator.rules" -}}
 # The watch and the check at start (src/run); patch adds and removes the finalizer remote-campaign (src/campaign/act.rs).

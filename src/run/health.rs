@@ -1,0 +1,153 @@
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// Whether the operator does its work, or could. Does not depend on Kore: an outage there must not take the operator out of rotation.
+#[derive(Debug, Default)]
+pub struct Health(Mutex<State>);
+
+#[derive(Debug, Default)]
+enum State {
+    /// It is not known yet who leads, or what there is to watch.
+    #[default]
+    Starting,
+    /// Another instance leads. With what keeps this one from taking over, if something does.
+    StandingBy(Result<(), String>),
+    /// Each watch, by what it shows.
+    Working(BTreeMap<String, Watching>),
+}
+
+/// What a watch has come to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Watching {
+    /// It has not shown its objects yet.
+    Waiting,
+    /// It has shown its objects.
+    Shown,
+    /// The API server refuses it.
+    Refused(String),
+}
+
+/// The part of one watch in it.
+#[derive(Clone, Debug)]
+pub(super) struct WatchHealth {
+    health: Arc<Health>,
+    name: String,
+}
+
+impl Health {
+    /// Nothing is known.
+    pub(super) fn starting(&self) {
+        *self.state() = State::Starting;
+    }
+
+    /// Another instance leads; this is what keeps this one from taking over.
+    pub(super) fn standing_by(&self, could: Result<(), String>) {
+        *self.state() = State::StandingBy(could);
+    }
+
+    /// A watch of this name has to show its objects.
+    pub(super) fn watch(self: &Arc<Self>, name: String) -> WatchHealth {
+        let watch = WatchHealth { health: self.clone(), name };
+        watch.note(Watching::Waiting);
+        watch
+    }
+
+    /// Whether each watch has shown its objects, but for those that the API server refuses, as long as it does not refuse all; or, of
+    /// an instance that stands by, whether it could do so.
+    ///
+    /// # Errors
+    /// With what is not ready.
+    pub fn ready(&self) -> Result<(), String> {
+        match &*self.state() {
+            State::Starting => Err("waiting for the API server".to_owned()),
+            State::StandingBy(could) => {
+                could.clone().map_err(|why| format!("standing by, and could not take over: {why}"))
+            }
+            State::Working(watches) => {
+                let waiting = watches.iter().find(|(_, watching)| **watching == Watching::Waiting);
+                let shown = watches.values().filter(|watching| **watching == Watching::Shown).count();
+                match waiting {
+                    Some((name, _)) => Err(format!("waiting for the API server to show {name}")),
+                    None if shown == 0 => {
+                        Err(format!("the API server refuses everything: {}", refused(watches)))
+                    }
+                    None => Ok(()),
+                }
+            }
+        }
+    }
+
+    /// What the API server refuses, in words; empty if nothing.
+    pub fn refused(&self) -> String {
+        match &*self.state() {
+            State::Working(watches) => refused(watches),
+            State::Starting | State::StandingBy(_) => String::new(),
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn refused(watches: &BTreeMap<String, Watching>) -> String {
+    let refused = watches.iter().filter_map(|(name, watching)| match watching {
+        Watching::Refused(why) => Some(format!("{name}: {why}")),
+        Watching::Waiting | Watching::Shown => None,
+    });
+    refused.collect::<Vec<_>>().join("; ")
+}
+
+impl WatchHealth {
+    /// The watch has shown its objects.
+    pub(super) fn shown(&self) {
+        self.note(Watching::Shown);
+    }
+
+    /// The API server refuses the watch.
+    pub(super) fn refused(&self, why: &str) {
+        self.note(Watching::Refused(why.to_owned()));
+    }
+
+    /// What it shows.
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn note(&self, watching: Watching) {
+        let mut state = self.health.state();
+        if !matches!(&*state, State::Working(_)) {
+            *state = State::Working(BTreeMap::new());
+        }
+        if let State::Working(watches) = &mut *state {
+            watches.insert(self.name.clone(), watching);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// K33: one namespace that can't be read makes nobody wait; if none can, or another has not been shown yet, it is said which.
+    #[test]
+    fn ready_is_who_can_work_or_could() {
+        let health = Arc::new(Health::default());
+        assert!(health.ready().is_err());
+        health.standing_by(Err("no right to list".into()));
+        assert!(health.ready().unwrap_err().contains("no right to list"));
+        health.standing_by(Ok(()));
+        assert_eq!(health.ready(), Ok(()));
+        health.starting();
+        assert!(health.ready().is_err(), "it leads, and has shown nothing");
+        let (a, b) = (health.watch("VoiceCampaigns in a".into()), health.watch("VoiceCampaigns in b".into()));
+        a.shown();
+        assert!(health.ready().unwrap_err().contains("VoiceCampaigns in b"));
+        b.refused("forbidden");
+        assert_eq!((health.ready(), health.refused().as_str()), (Ok(()), "VoiceCampaigns in b: forbidden"));
+        a.refused("forbidden");
+        assert!(health.ready().unwrap_err().contains("VoiceCampaigns in a: forbidden"));
+        b.shown();
+        assert_eq!(health.ready(), Ok(()));
+    }
+}

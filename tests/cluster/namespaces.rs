@@ -1,0 +1,174 @@
+//! Rights in some namespaces only: those that the chart brings, and no others.
+
+use std::time::Duration;
+
+use kore_simulator::Fault;
+use serde_json::json;
+use testbed::{Operator, wait};
+
+use crate::release::{RELEASE, installed};
+use crate::support::*;
+
+/// K33: of three namespaces one is not there, and in one the operator has no rights. That is told, and the third is worked in as if those were
+/// not watched; and when the rights are there, that one is, too.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_namespace_that_cannot_be_read_holds_up_no_other() {
+    let world = installed("readable").await;
+    let forbidden = world.beside("forbidden");
+    forbidden.connect_all();
+    let mut options = world.as_released();
+    options.arguments[0] = "--watch-namespaces=a-missing-one,forbidden,readable".to_owned();
+    let operator = Operator::start(world.plane, &options).unwrap();
+    let (code, told) = operator.ask("/readyz").unwrap();
+    assert_eq!(code, 200);
+    for namespace in ["a-missing-one", "forbidden"] {
+        assert!(told.contains(&format!("VoiceCampaigns in {namespace}")), "{told}");
+    }
+    assert!(!told.contains("in readable"), "{told}");
+    world.create_found("renewal");
+    world.delete("renewal");
+    world.wait_until_gone("renewal");
+    assert_eq!(world.deletes("renewal").len(), 1);
+
+    world.install_again(&["watchNamespaces={forbidden,readable}"]);
+    forbidden.create_found("late");
+    forbidden.delete("late");
+    forbidden.wait_until_gone("late");
+    wait::until("only the missing one is refused", PATIENCE, || {
+        let (_, told) = operator.ask("/readyz")?;
+        Ok((told.contains("in a-missing-one") && !told.contains("in forbidden")).then_some(()))
+    })
+    .unwrap();
+}
+
+/// K33: an instance whose role is broken is not ready, whether it stands by or leads: an update to it stops before the one that works.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_instance_that_could_not_work_is_not_ready() {
+    let world = installed("broken-role").await;
+    let mut leader = world.released_operator();
+    world.run(&["delete", "rolebinding", RELEASE]);
+    let other = Operator::launch(world.plane, &world.as_released()).unwrap();
+    let told = |wanted: u16, text: &str| {
+        wait::until(&format!("/readyz says {wanted}, {text}"), Duration::from_secs(30), || {
+            let (code, told) = other.ask("/readyz")?;
+            Ok((code == wanted && told.contains(text)).then_some(()))
+        })
+        .unwrap_or_else(|error| panic!("{error}: {:?}", other.ask("/readyz")));
+    };
+    told(503, "could not take over");
+    world.install_again(&[]);
+    told(200, "ok");
+    world.run(&["delete", "rolebinding", RELEASE]);
+    leader.kill();
+    wait::until("it leads", PATIENCE, || Ok(other.output().contains("Leading").then_some(()))).unwrap();
+    told(503, "");
+    world.install_again(&[]);
+    told(200, "ok");
+    world.create_found("renewal");
+}
+
+/// K35: a role without `watch` is no list a second.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_watch_that_is_refused_is_begun_less_and_less_often() {
+    let world = installed("unwatched").await;
+    let operator = world.released_operator();
+    world.create_found("renewal");
+    let rules = r#"[{"op":"replace","path":"/rules/0/verbs","value":["get","list","patch"]}]"#;
+    world.run(&["patch", "clusterrole", &world.cluster_role(), "--type=json", "-p", rules]);
+    let again = {
+        drop(operator);
+        Operator::launch(world.plane, &world.as_released()).unwrap()
+    };
+    std::thread::sleep(Duration::from_secs(30));
+    let user = world.account().user();
+    let lists = || {
+        let all = world.plane.requests().unwrap();
+        let of_campaigns = |request: &&testbed::audit::Request| {
+            request.user == user && request.resource == "voicecampaigns" && request.verb == "list"
+        };
+        all.iter().filter(of_campaigns).count()
+    };
+    let before = lists();
+    std::thread::sleep(Duration::from_secs(20));
+    assert!(lists() - before <= 6, "{} lists in 20 s", lists() - before);
+    assert_eq!(again.ask("/readyz").unwrap().0, 503);
+}
+
+/// Two namespaces, with the rights in both: a manifest that is moved from one to the other is recognised.
+#[tokio::test(flavor = "multi_thread")]
+async fn two_namespaces_are_worked_in_with_rights_in_each() {
+    let world = installed("both-one").await;
+    let other = world.beside("both-two");
+    other.connect_all();
+    world.install_again(&["watchNamespaces={both-one,both-two}"]);
+    let mut options = world.as_released();
+    options.arguments[0] = "--watch-namespaces=both-one,both-two".to_owned();
+    let _operator = Operator::start(world.plane, &options).unwrap();
+    world.create_found("moved");
+    let mut moved = other.campaign("moved", &json!({}));
+    moved["spec"]["campaignId"] = json!(id("moved"));
+    other.apply(&moved);
+    other.wait_for_reason("moved", "CampaignFound");
+    world.delete("moved");
+    world.wait_for_reason("moved", "CampaignShared");
+    other.delete("moved");
+    other.wait_until_gone("moved");
+    world.wait_until_gone("moved");
+}
+
+/// K34: a namespace with everything in it, the operator's rights included, is deleted during an outage of Kore, and the operator is killed
+/// meanwhile. It completes by itself: the RoleBinding goes last.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_namespace_goes_with_the_rights_in_it() {
+    let home = installed("rights-home").await;
+    let world = home.beside("rights-go");
+    world.connect_all();
+    home.install_again(&["watchNamespaces={rights-go}"]);
+    let mut options = home.as_released();
+    options.arguments[0] = "--watch-namespaces=rights-go".to_owned();
+    let held = || world.run(&["get", "rolebinding", RELEASE, "--output=jsonpath={.metadata.finalizers}"]);
+    let mut operator = Operator::start(home.plane, &options).unwrap();
+    assert_eq!(held(), "", "nobody needs the rights");
+    for name in ["one", "two"] {
+        world.create_found(name);
+    }
+    assert!(held().contains("in-use"));
+    let maintenance = Fault::answer_delete(None, 503, r#"{"message":"maintenance"}"#);
+    world.kore.add_fault(Fault { operation: None, ..maintenance });
+    world.kubectl.try_run(&["delete", "namespace", "rights-go", "--wait=false"]).unwrap();
+    world.wait_for("one", "its DELETE has failed", |object| {
+        object["status"]["deletion"]["lastAnswer"].is_object()
+    });
+    operator.kill();
+    let restarted = Operator::start(home.plane, &options).unwrap();
+    std::thread::sleep(Duration::from_secs(3));
+    world.kore.clear_faults();
+    wait::until("the namespace is gone", Duration::from_secs(90), || {
+        let all = world.kubectl.try_run(&["get", "namespaces", "--output=name"])?;
+        Ok((!all.contains("namespace/rights-go")).then_some(()))
+    })
+    .unwrap_or_else(|error| panic!("{error}: {}", restarted.output()));
+    assert!(!world.in_kore("one") && !world.in_kore("two"));
+    assert!(!restarted.output().contains("went before Kore had confirmed"), "{}", restarted.output());
+}
+
+/// K34: when the last VoiceCampaign has gone, nothing of the operator's holds the RoleBinding; also after a process that was killed before.
+#[tokio::test(flavor = "multi_thread")]
+async fn rights_are_let_go_with_the_last_campaign() {
+    let world = installed("rights-let-go").await;
+    let held = || world.run(&["get", "rolebinding", RELEASE, "--output=jsonpath={.metadata.finalizers}"]);
+    let let_go = |operator: &Operator| {
+        wait::until("the rights are let go", PATIENCE, || Ok(held().is_empty().then_some(())))
+            .unwrap_or_else(|error| panic!("{error}: {}", operator.output()));
+    };
+    let mut operator = world.released_operator();
+    world.create_found("renewal");
+    assert!(held().contains("in-use"));
+    world.delete("renewal");
+    world.wait_until_gone("renewal");
+    let_go(&operator);
+    operator.kill();
+    let finalizer = r#"{"metadata":{"finalizers":["voicecampaign.dev/in-use"]}}"#;
+    world.run(&["patch", "rolebinding", RELEASE, "--type=merge", "-p", finalizer]);
+    let_go(&world.released_operator());
+}

@@ -1056,16 +1056,18 @@ const MUTANTS: &[Mutant] = &[
 
 #[derive(Debug, Parser)]
 struct Arguments {
-    /// Only mutants whose name contains this
+    /// Only mutants whose name or file contains this
     filter: Option<String>,
 }
 
 fn main() -> Result<ExitCode> {
     let Arguments { filter } = Arguments::parse();
-    let wanted =
-        |mutant: &&Mutant| filter.as_ref().is_none_or(|filter| mutant.name.contains(filter.as_str()));
+    let wanted = |mutant: &&Mutant| {
+        let is_in = |filter: &String| mutant.name.contains(filter) || mutant.file.contains(filter);
+        filter.as_ref().is_none_or(is_in)
+    };
     let mutants: Vec<&Mutant> = MUTANTS.iter().filter(wanted).collect();
-    ensure!(!mutants.is_empty(), "no mutant of this name");
+    ensure!(!mutants.is_empty(), "no mutant of this name, nor in such a file");
     mutants.iter().try_for_each(|mutant| mutant.is_in_the_source())?;
     let tree = Tree::copy()?;
     let mut caught = 0;

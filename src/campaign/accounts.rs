@@ -11,7 +11,7 @@ use super::seats::{self, Room, Seats};
 use super::status;
 use crate::kore::{Account, Failure, FailureKind, Target};
 use crate::kube_ext::Wake;
-use crate::pacing::{self, Charge, Consequence, Evidence, Heard, Holder, Past, Place, Request, Turn};
+use crate::pacing::{self, Access, Charge, Consequence, Evidence, Heard, Holder, Past, Place, Request, Turn};
 
 /// Calls to one account under way at once: few until a DELETE has worked lately, so that a campaign that fails, or many,
 /// are noticed by few calls. Twice as many as one app's, whose credentials nobody has accepted yet, can take.
@@ -26,7 +26,7 @@ const SOON: SignedDuration = SignedDuration::from_millis(100);
 const SEATS_IN_ALL: usize = 256;
 
 /// The account's clock, and those of its credentials, for objects by their uids.
-type Paced = pacing::Account<String, CredentialsKey>;
+type Paced = pacing::Account<String, u64>;
 
 /// The accounts that are called: a clock and seats for each, whatever connection or namespace a campaign comes from.
 pub struct Accounts {
@@ -56,27 +56,19 @@ struct Queue {
     /// Keyed by the uid of the object that calls, or the name of what is read for many.
     account: Paced,
     objects: HashMap<String, ObjectRef<Watched>>,
-    seats: HashMap<CredentialsKey, Arc<Seats>>,
+    seats: HashMap<u64, Arc<Seats>>,
     /// What Kore has said when the trouble of the account began (`None`), or when it began to refuse credentials.
-    trouble: HashMap<Option<CredentialsKey>, Arc<str>>,
+    trouble: HashMap<Option<Access<u64>>, Arc<str>>,
     /// What the statuses say of the time before is taken in.
     inherited: bool,
     /// The time of the account.
     time: EvenClock,
 }
 
-/// With which credentials an account is called: a hash of them (of this process alone), and the header `iid`.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct CredentialsKey {
-    hash: u64,
-    iid: Option<String>,
-}
-
-impl CredentialsKey {
-    /// Those of a target.
-    pub fn of(target: &Target) -> Self {
-        Self { hash: target.credentials_hash(), iid: target.iid.clone() }
-    }
+/// What calls about a stream are made with, by a hash of the credentials (of this process alone).
+pub fn access(target: &Target, stream_id: &str) -> Access<u64> {
+    let iid = target.iid.as_deref().unwrap_or(stream_id).to_owned();
+    Access { credentials: target.credentials_hash(), iid }
 }
 
 /// Who wants to call.
@@ -90,8 +82,8 @@ pub struct Caller {
     pub place: Place,
     /// The time that its status promises, if it waits for the quota.
     pub promised: Option<Timestamp>,
-    /// With which credentials.
-    pub credentials: CredentialsKey,
+    /// With what.
+    pub access: Access<u64>,
 }
 
 /// What was called.
@@ -164,7 +156,7 @@ impl Gate {
     }
 
     /// A seat for one call; waits until one is free.
-    async fn seat(&self, credentials: &CredentialsKey) -> Option<Seat> {
+    async fn seat(&self, credentials: u64) -> Option<Seat> {
         let with_the_credentials = self.queue().seats(credentials);
         let with_the_credentials = with_the_credentials.seat().await?;
         let of_the_account = self.seats.clone().seat().await?;
@@ -178,7 +170,7 @@ impl Gate {
     }
 
     /// A seat for a call that could wait, if one is free and nobody waits for it.
-    pub fn free_seat(&self, credentials: &CredentialsKey) -> Option<Seat> {
+    pub fn free_seat(&self, credentials: u64) -> Option<Seat> {
         Some(Seat {
             _with_the_credentials: self.queue().seats(credentials).free_seat()?,
             _of_the_account: self.seats.clone().free_seat()?,
@@ -189,7 +181,7 @@ impl Gate {
     /// A seat for a call that may be made now, waits until one is free; or when to come again.
     pub async fn seat_in_turn(&self, caller: &Caller, per_minute: usize) -> Result<Option<Seat>, Turn> {
         match self.turn(caller, per_minute, pacing::Account::ask) {
-            Turn::Go => Ok(self.seat(&caller.credentials).await),
+            Turn::Go => Ok(self.seat(caller.access.credentials).await),
             later => Err(later),
         }
     }
@@ -203,7 +195,7 @@ impl Gate {
         &self,
         caller: &Caller,
         per_minute: usize,
-        ask: impl FnOnce(&mut Paced, &Request<'_, String, CredentialsKey>, Timestamp) -> Turn,
+        ask: impl FnOnce(&mut Paced, &Request<'_, String, u64>, Timestamp) -> Turn,
     ) -> Turn {
         let mut queue = self.queue();
         let (now, ahead) = queue.time.now();
@@ -245,13 +237,13 @@ impl Gate {
             Evidence::Readable | Evidence::ReadFailed { .. } | Evidence::Nothing => {}
         }
         match heard.credentials {
-            Evidence::Works | Evidence::Readable => queue.seats(&caller.credentials).worked(),
+            Evidence::Works | Evidence::Readable => queue.seats(caller.access.credentials).worked(),
             Evidence::DeleteFailed { .. } | Evidence::ReadFailed { .. } => {
-                queue.seats(&caller.credentials).failed()
+                queue.seats(caller.access.credentials).failed()
             }
             Evidence::Nothing => {}
         }
-        let Consequence { charge, woken } = queue.account.heard(&caller.id, &caller.credentials, heard, now);
+        let Consequence { charge, woken } = queue.account.heard(&caller.id, &caller.access, heard, now);
         self.tell(&mut queue, caller, failure, woken.len());
         self.wake(&queue, &woken);
         charge
@@ -261,8 +253,8 @@ impl Gate {
     fn tell(&self, queue: &mut Queue, caller: &Caller, failure: Option<&Failure>, waiting: usize) {
         let Account { host, account_id } = &self.account;
         let of_the_account = (None, queue.account.is_in_trouble(), "Calls to the account");
-        let credentials = Some(caller.credentials.clone());
-        let refused = queue.account.is_refused(&caller.credentials);
+        let credentials = Some(caller.access.clone());
+        let refused = queue.account.is_refused(&caller.access);
         for (of, in_trouble, what) in [of_the_account, (credentials, refused, "Calls with these credentials")]
         {
             let known = queue.trouble.contains_key(&of);
@@ -278,7 +270,7 @@ impl Gate {
                     "{what} fail; one at a time is made until one succeeds"
                 );
                 let Queue { trouble, account, .. } = queue;
-                trouble.retain(|of, _| of.as_ref().is_none_or(|of| account.knows(of)));
+                trouble.retain(|of, _| of.as_ref().is_none_or(|of| account.knows(&of.credentials)));
                 trouble.insert(of, said.into());
             }
         }
@@ -288,15 +280,15 @@ impl Gate {
     pub fn trouble(&self, caller: &Caller, turn: Turn) -> Option<Arc<str>> {
         let of = match turn {
             Turn::Held { of: Holder::Account, .. } => None,
-            Turn::Held { of: Holder::Credentials, .. } => Some(caller.credentials.clone()),
+            Turn::Held { of: Holder::Credentials, .. } => Some(caller.access.clone()),
             Turn::Go | Turn::At(_) => return None,
         };
         self.queue().trouble.get(&of).cloned()
     }
 
-    /// Whether nobody knows if the account can be read, while DELETEs fail: a look tells most then.
-    pub fn wants_a_look(&self) -> bool {
-        self.queue().account.wants_a_look()
+    /// Whether nobody knows if reads work, while DELETEs fail or are refused: a look tells most then.
+    pub fn wants_a_look(&self, access: &Access<u64>) -> bool {
+        self.queue().account.wants_a_look(access)
     }
 
     /// An object needs no call any more.
@@ -318,10 +310,10 @@ impl Gate {
 }
 
 impl Caller {
-    fn request(&self, quota: usize, ahead: SignedDuration) -> Request<'_, String, CredentialsKey> {
-        let Self { id, object: _, place, promised, credentials } = self;
+    fn request(&self, quota: usize, ahead: SignedDuration) -> Request<'_, String, u64> {
+        let Self { id, object: _, place, promised, access } = self;
         let promised = promised.map(|promised| promised - ahead);
-        Request { caller: id, credentials, place: *place, promised, quota }
+        Request { caller: id, access, place: *place, promised, quota }
     }
 }
 
@@ -340,12 +332,12 @@ impl Default for Queue {
 
 impl Queue {
     /// Room for the calls with these credentials. What is in nobody's hands, and new, needs not to be kept.
-    fn seats(&mut self, credentials: &CredentialsKey) -> Arc<Seats> {
-        if !self.seats.contains_key(credentials) {
+    fn seats(&mut self, credentials: u64) -> Arc<Seats> {
+        if !self.seats.contains_key(&credentials) {
             let Self { seats, account, .. } = self;
             seats.retain(|known, _| account.knows(known));
         }
-        self.seats.entry(credentials.clone()).or_insert_with(|| Seats::new(OF_CREDENTIALS)).clone()
+        self.seats.entry(credentials).or_insert_with(|| Seats::new(OF_CREDENTIALS)).clone()
     }
 
     fn keep(&mut self, caller: &Caller, turn: Turn) {
@@ -423,6 +415,7 @@ fn of_the_credentials(operation: Operation, fresh: bool, kind: Option<FailureKin
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::campaign::streams;
 
     fn says(operation: Operation, kind: FailureKind) -> (Evidence, Evidence) {
         let failure = Failure { kind, ..Failure::unreachable("told") };
@@ -443,6 +436,15 @@ mod tests {
                 assert_eq!(credentials, Evidence::Nothing);
             }
         }
+    }
+
+    /// What is refused for one stream says nothing of another, unless both are called with the same `iid`.
+    #[test]
+    fn the_right_to_one_stream_is_none_to_another() {
+        let mut target = streams::tests::target();
+        assert_ne!(access(&target, "st-1"), access(&target, "st-2"));
+        target.iid = Some("iid".into());
+        assert_eq!(access(&target, "st-1"), access(&target, "st-2"));
     }
 
     /// A look that does not find the campaign shows that its DELETE worked, and only the answer was lost; one that finds it,

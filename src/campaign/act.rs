@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use futures::future::{Either, join, select};
 use jiff::Timestamp;
 
-use super::accounts::{Caller, CredentialsKey, Gate, Operation, Seat};
+use super::accounts::{Caller, Gate, Operation, Seat, access};
 use super::context::Context;
 use super::decide::{self, Step, Urgency};
 use super::error::Error;
@@ -141,9 +141,12 @@ async fn get<S: CampaignService>(
         return Ok(Flow::Rest(Some(Duration::ZERO)));
     }
     let gate = gate(&connection, context);
-    let place = match pass.object.metadata.deletion_timestamp.as_ref().filter(|_| gate.wants_a_look()) {
-        Some(requested_at) => Place::look(requested_at.0),
-        None => decide::place_of_read(&pass.object, Timestamp::now()),
+    let access = access(&connection.target, &pass.object.spec.stream_id);
+    let place = decide::place_of_read(&pass.object, Timestamp::now());
+    let deleted = pass.object.metadata.deletion_timestamp.as_ref();
+    let place = match deleted.filter(|_| gate.wants_a_look(&access)) {
+        Some(requested_at) => place.of_look(requested_at.0),
+        None => place,
     };
     let caller = caller(pass, pass.uid.clone(), place, &connection);
     let Some(_seat) = admitted(urgency, &caller, &connection, pass, context).await else {
@@ -253,7 +256,7 @@ async fn admitted<S>(
                 Err(later) => (None, later),
             }
         }
-        Urgency::Observation => match gate.free_seat(&caller.credentials) {
+        Urgency::Observation => match gate.free_seat(caller.access.credentials) {
             Some(seat) => (Some(seat), gate.claim_spare(caller, *requests_per_minute)),
             None => (None, pacing::Turn::At(Timestamp::now() + target.timeout)),
         },
@@ -567,9 +570,9 @@ fn over<S>(pass: &Pass, context: &Context<S>) -> Flow {
 }
 
 fn caller(pass: &Pass, id: String, place: Place, connection: &UsableConnection) -> Caller {
-    let credentials = CredentialsKey::of(&connection.target);
+    let access = access(&connection.target, &pass.object.spec.stream_id);
     let promised = decide::promised(&pass.object);
-    Caller { id, object: reference(&pass.object), place, promised, credentials }
+    Caller { id, object: reference(&pass.object), place, promised, access }
 }
 
 fn pause_until(until: Timestamp) -> Duration {

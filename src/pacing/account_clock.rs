@@ -40,6 +40,8 @@ pub struct Place {
     due: Timestamp,
     /// Whether it is of a read.
     reads: bool,
+    /// Whether the campaign has not failed for a reason of its own.
+    fresh: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -57,27 +59,27 @@ enum Rank {
 impl Place {
     /// Of a deletion that is due since then, and is not known to fail.
     pub fn deletion(due: Timestamp) -> Self {
-        Self { rank: Rank::Fresh, due, reads: false }
+        Self { rank: Rank::Fresh, due, reads: false, fresh: true }
     }
 
     /// Of a read that a deletion waits for since then.
     pub fn proof(due: Timestamp) -> Self {
-        Self { rank: Rank::Fresh, due: due + SignedDuration::from_mins(5), reads: true }
-    }
-
-    /// Of a look at a campaign whose DELETE may have taken effect, while nobody knows whether the account works at all.
-    pub fn look(due: Timestamp) -> Self {
-        Self { rank: Rank::Look, due, reads: true }
+        Self { reads: true, ..Self::deletion(due + SignedDuration::from_mins(5)) }
     }
 
     /// Of a deletion that has failed for a reason of its own, and is due again since then.
     pub fn again(due: Timestamp) -> Self {
-        Self { rank: Rank::Failed, due, reads: false }
+        Self { rank: Rank::Failed, due, reads: false, fresh: false }
     }
 
     /// The same, of a read.
     pub fn of_read(self) -> Self {
         Self { reads: true, ..self }
+    }
+
+    /// The same of a look at a campaign whose DELETE may have taken effect, while nobody knows whether the account works at all.
+    pub fn of_look(self, due: Timestamp) -> Self {
+        Self { rank: Rank::Look, due, reads: true, ..self }
     }
 
     /// The same behind all others.
@@ -87,7 +89,7 @@ impl Place {
 
     /// Whether the campaign has not failed for a reason of its own.
     pub fn is_fresh(self) -> bool {
-        self.rank <= Rank::Fresh
+        self.fresh
     }
 }
 
@@ -284,9 +286,22 @@ impl<K: Ord + Clone> AccountClock<K> {
         self.hold(rank, now)
     }
 
+    /// Who is to probe can't do so before this time: it keeps its place, and comes again then.
+    pub fn postpone(&mut self, caller: &K, place: Place, until: Timestamp, now: Timestamp) -> Turn {
+        let rank = self.join(caller, place, now);
+        let until = until.min(now + HELD);
+        self.queue[rank].expected = until;
+        let since = self.in_trouble_since().unwrap_or(now);
+        Turn::Held { of: Holder::Account, since, until, next: rank == 0 }
+    }
+
     fn admit(&self, caller: &K, place: Place, now: Timestamp) -> Result<(), Trouble> {
-        let candidate = Candidate { caller, fresh: place.is_fresh(), quota: self.quota };
+        let candidate = self.candidate(caller, place);
         if place.reads { self.breaker.admit_read(candidate, now) } else { self.breaker.admit(candidate, now) }
+    }
+
+    fn candidate<'a>(&self, caller: &'a K, place: Place) -> Candidate<'a, K> {
+        Candidate { caller, fresh: place.is_fresh(), quota: self.quota }
     }
 
     fn hold(&mut self, rank: usize, now: Timestamp) -> Option<Turn> {
@@ -416,6 +431,11 @@ impl<K: Ord + Clone> AccountClock<K> {
         if rank < PROBERS && self.breaker.open_since().is_some() { self.to_be_told() } else { Vec::new() }
     }
 
+    /// All that wait.
+    pub fn waiting(&self) -> Vec<K> {
+        self.queue.iter().map(|waiting| waiting.caller.clone()).collect()
+    }
+
     fn to_be_told(&self) -> Vec<K> {
         let first = if self.breaker.open_since().is_some() { PROBERS } else { usize::MAX };
         self.queue.iter().take(first).map(|waiting| waiting.caller.clone()).collect()
@@ -424,6 +444,11 @@ impl<K: Ord + Clone> AccountClock<K> {
     /// Since when the account is in trouble, if it is.
     pub fn in_trouble_since(&self) -> Option<Timestamp> {
         self.breaker.open_since()
+    }
+
+    /// Whether a call of this caller is a probe: nothing has worked since the trouble began.
+    pub fn would_probe(&self, caller: &K, place: Place) -> bool {
+        self.breaker.would_probe(&self.candidate(caller, place))
     }
 
     /// Whether nobody knows if reads work, while DELETEs fail: a look tells most then.
@@ -509,12 +534,6 @@ mod tests {
         clock.claim(&caller, Place::deletion(at(0)), now, quota)
     }
 
-    impl AccountClock<u32> {
-        fn waiting(&self) -> Vec<u32> {
-            self.queue.iter().map(|waiting| waiting.caller).collect()
-        }
-    }
-
     const FAILED: Evidence = Evidence::DeleteFailed { fresh: true };
 
     fn held(since: Timestamp, until: Timestamp, next: bool) -> Turn {
@@ -595,7 +614,7 @@ mod tests {
         assert_eq!(clock.waiting(), [4, 3, 2, 1]);
         // A proof goes before a deletion that is due 5 minutes later; what has failed, behind all that has not.
         claim(&mut clock, 5, Place::deletion(seconds(3600)));
-        claim(&mut clock, 6, Place::look(seconds(3600)));
+        claim(&mut clock, 6, Place::deletion(at(0)).of_look(seconds(3600)));
         assert_eq!(clock.waiting(), [6, 4, 3, 2, 5, 1]);
     }
 

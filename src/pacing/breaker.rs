@@ -157,15 +157,12 @@ impl<K: Ord + Clone> Breaker<K> {
     /// # Errors
     /// If there is trouble, and it is not the caller's turn to probe.
     pub fn admit(&self, candidate: Candidate<'_, K>, now: Timestamp) -> Result<(), Trouble> {
-        let Candidate { caller, fresh, quota } = candidate;
         let Some(open) = &self.open else { return Ok(()) };
-        // Few campaigns have failed: it may be those campaigns. Another need not wait to show it.
-        let suspect = !fresh || self.deletes.fresh.contains(caller) || self.reads.fresh.contains(caller);
-        if !self.spread && !suspect {
+        if !self.concerns(&candidate) {
             return Ok(());
         }
         let probed = open.probing.as_ref().map(|(_, since)| *since + LOST).filter(|lost| *lost > now);
-        let probe_at = open.probe_at(quota, now);
+        let probe_at = open.probe_at(candidate.quota, now);
         match probed {
             None if probe_at <= now => Ok(()),
             Some(_) | None => Err(Trouble {
@@ -173,6 +170,18 @@ impl<K: Ord + Clone> Breaker<K> {
                 probe_at: if probe_at > now { probe_at } else { now + SHORTEST },
             }),
         }
+    }
+
+    /// Whether the trouble is this caller's, too. While few campaigns have failed, it may be those campaigns: another need not wait
+    /// to show it.
+    fn concerns(&self, candidate: &Candidate<'_, K>) -> bool {
+        let Candidate { caller, fresh, quota: _ } = *candidate;
+        self.spread || !fresh || self.deletes.fresh.contains(caller) || self.reads.fresh.contains(caller)
+    }
+
+    /// Whether a call of this caller would be a probe: nothing has worked since the trouble began.
+    pub fn would_probe(&self, candidate: &Candidate<'_, K>) -> bool {
+        self.open.is_some() && !self.limps() && self.concerns(candidate)
     }
 
     /// A caller that was admitted calls now.

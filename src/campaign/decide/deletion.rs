@@ -10,7 +10,7 @@ use crate::campaign::proof::{self, Course, Need, ProvenAbsence};
 use crate::campaign::reason::Reason;
 use crate::campaign::status::{self, Situation};
 use crate::connection::Connection;
-use crate::kore::{ConfirmedDeletion, FailureKind, Identity};
+use crate::kore::{ConfirmedDeletion, FailureKind, Identity, speaks_of_rights};
 use crate::kube_ext::{round_down, round_up};
 use crate::pacing::{Charge, Holder, Past, Place, Turn, backoff};
 
@@ -136,19 +136,41 @@ fn own_pause(observed: &Observed<'_>, record: &DeletionStatus) -> Option<Timesta
 }
 
 /// While the account is in trouble, a look at a campaign whose DELETE may have taken effect tells more than another
-/// DELETE: whether it is gone, and whether the account answers reads.
+/// DELETE: whether it is gone, and whether the account answers reads. While Kore refuses the credentials, a look at a campaign
+/// whose DELETE was refused tells whether only a right is missing.
 fn look_first(
     observed: &Observed<'_>,
     record: &DeletionStatus,
     identity: &Identity,
     now: Timestamp,
 ) -> Option<ProofStatus> {
-    let held = matches!(observed.turn, Some(Turn::Held { of: Holder::Account, .. }));
-    let told = observed.object.status.as_ref().map(status::reason) == Some(Reason::AccountUnavailable);
-    let in_trouble = held || told && record.held_since.is_some();
-    let effect =
-        record.may_have_taken_effect_at.as_ref().filter(|effect| Some(*effect) > record.seen_at.as_ref());
-    (in_trouble && record.proof.is_none() && effect.is_some()).then(|| proof::begin(identity, now))
+    let asked = match in_trouble(observed, record)? {
+        Holder::Account => record.may_have_taken_effect_at.as_ref(),
+        Holder::Credentials => {
+            let rejected = answered(record) == Some(Reason::Service(FailureKind::CredentialsRejected));
+            record.last_attempt_at.as_ref().filter(|_| rejected && record.failures == 0)
+        }
+    };
+    let asked = asked.filter(|asked| Some(*asked) > record.seen_at.as_ref());
+    (record.proof.is_none() && asked.is_some()).then(|| proof::begin(identity, now))
+}
+
+/// What holds the deletion, as its clock has said just now, or as its status says.
+fn in_trouble(observed: &Observed<'_>, record: &DeletionStatus) -> Option<Holder> {
+    if let Some(Turn::Held { of, .. }) = observed.turn {
+        return Some(of);
+    }
+    let told = observed.object.status.as_ref().map(status::reason).filter(|_| record.held_since.is_some());
+    match told {
+        Some(Reason::AccountUnavailable) => Some(Holder::Account),
+        Some(Reason::Service(FailureKind::CredentialsRejected)) => Some(Holder::Credentials),
+        Some(_) | None => None,
+    }
+}
+
+/// What the last DELETE has brought.
+fn answered(record: &DeletionStatus) -> Option<Reason> {
+    record.last_answer.as_ref().and_then(|answer| Reason::parse(&answer.reason))
 }
 
 /// Waits until the time that the record promises.
@@ -365,7 +387,7 @@ fn pursue(record: &mut DeletionStatus, observed: &Observed<'_>, now: Timestamp) 
     match proof::follow(observed.object, &before, observed.look, observed.listing) {
         Course::Seen(at) => {
             record.seen_at = Some(round_up(at));
-            if failed_with_the_account(record) {
+            if failed_with_others(record) {
                 record.next_attempt_at = None;
                 return None;
             }
@@ -398,14 +420,16 @@ fn pursue(record: &mut DeletionStatus, observed: &Observed<'_>, now: Timestamp) 
 
 /// Whether the last DELETE has failed for no reason of the campaign's own: then it is no fault of its own either that the
 /// campaign is still there.
-fn failed_with_the_account(record: &DeletionStatus) -> bool {
-    let reason = record.last_answer.as_ref().and_then(|answer| Reason::parse(&answer.reason));
-    match reason {
-        Some(Reason::Service(kind)) if kind != FailureKind::Accepted => {
-            record.failures == 0 && may_have_taken_effect(kind)
+fn failed_with_others(record: &DeletionStatus) -> bool {
+    let fault_of_others = match (answered(record), &record.last_answer) {
+        // Whoever may read, and may not delete this campaign, may delete others.
+        (Some(Reason::Service(FailureKind::CredentialsRejected)), Some(answer)) => {
+            !speaks_of_rights(answer.http_status, &answer.message)
         }
-        Some(_) | None => false,
-    }
+        (Some(Reason::Service(kind)), _) => kind != FailureKind::Accepted && may_have_taken_effect(kind),
+        (Some(_) | None, _) => false,
+    };
+    record.failures == 0 && fault_of_others
 }
 
 /// The status with who was shown the campaign, if a read has just ended the proof so.

@@ -38,8 +38,8 @@ const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "Retry-After not told to the account",
         file: "src/pacing/account.rs",
-        from: "            clock.cool_down(now + pause);",
-        to: "            let _ = (clock, pause);",
+        from: "            Some(pause) => self.clock.cool_down(now + pause),",
+        to: "            Some(_) => {}",
         tests: &["--test", "cluster", "configuration::retry_after_moves_the_whole_account"],
     },
     Mutant {
@@ -59,8 +59,29 @@ const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "credentials taken for the account",
         file: "src/pacing/account.rs",
-        from: "        let turn = self.of(credentials, now).held(caller, place, now, quota)?;",
-        to: "        let turn = self.of(credentials, now).held(caller, place, now, quota).filter(|_| false)?;",
+        from: "        let turn = self.of(access, now).refusals(&access.iid).held(caller, place, now, quota)?;",
+        to: "        let turn = self.of(access, now).refusals(&access.iid).held(caller, place, now, quota).filter(|_| false)?;",
+        tests: &["--lib", "pacing"],
+    },
+    Mutant {
+        name: "a refusal for one stream holds up all",
+        file: "src/campaign/accounts.rs",
+        from: "    let iid = target.iid.as_deref().unwrap_or(stream_id).to_owned();",
+        to: "    let iid = target.iid.as_deref().unwrap_or(&stream_id[..0]).to_owned();",
+        tests: &["--lib", "accounts"],
+    },
+    Mutant {
+        name: "a missing right is never looked for",
+        file: "src/campaign/decide/deletion.rs",
+        from: "filter(|_| rejected && record.failures == 0)",
+        to: "filter(|_| rejected && record.failures < 0)",
+        tests: DECISION,
+    },
+    Mutant {
+        name: "a probe with refused credentials waits for the quota",
+        file: "src/pacing/account.rs",
+        from: "            Turn::Go => Turn::Go,\n            Turn::At(until) | Turn::Held",
+        to: "            turn @ (Turn::Go | Turn::At(_)) => turn,\n            Turn::Held",
         tests: &["--lib", "pacing"],
     },
     Mutant {
@@ -73,8 +94,8 @@ const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "two poisoned campaigns hold up everybody",
         file: "src/pacing/breaker.rs",
-        from: "        if !self.spread && !suspect {",
-        to: "        if false && !suspect {",
+        from: "        self.spread || !fresh ||",
+        to: "        self.open.is_some() || !fresh ||",
         tests: &["--lib", "pacing"],
     },
     Mutant {
@@ -94,8 +115,8 @@ const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "what has failed does not stand behind",
         file: "src/pacing/account_clock.rs",
-        from: "        Self { rank: Rank::Failed, due, reads: false }",
-        to: "        Self { rank: Rank::Fresh, due, reads: false }",
+        from: "        Self { rank: Rank::Failed, due, reads: false, fresh: false }",
+        to: "        Self { rank: Rank::Fresh, due, reads: false, fresh: false }",
         tests: &["--lib", "pacing"],
     },
     Mutant {
@@ -115,8 +136,8 @@ const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "reads that work have a tenth of the quota",
         file: "src/pacing/account_clock.rs",
-        from: "        Self { rank: Rank::Fresh, due: due + SignedDuration::from_mins(5), reads: true }",
-        to: "        Self { rank: Rank::Fresh, due: due + SignedDuration::from_mins(5), reads: false }",
+        from: "        Self { reads: true, ..Self::deletion(due",
+        to: "        Self { reads: false, ..Self::deletion(due",
         tests: &["--lib", "pacing"],
     },
     Mutant {
@@ -880,10 +901,14 @@ fn main() -> Result<ExitCode> {
 
 /// What became of a mutant.
 enum Outcome {
-    Caught { test: String },
+    Caught {
+        test: String,
+    },
     Survived,
     /// The mutant itself is wrong, and shows nothing.
-    DoesNotCompile { error: String },
+    DoesNotCompile {
+        error: String,
+    },
 }
 
 impl fmt::Display for Outcome {
@@ -932,7 +957,9 @@ impl Tree {
     fn test(&self, mutant: &Mutant) -> Result<Outcome> {
         let build = self.cargo(&["test", "--locked", "--no-run"], mutant)?;
         if !build.status.success() {
-            return Ok(Outcome::DoesNotCompile { error: String::from_utf8_lossy(&build.stderr).into_owned() });
+            return Ok(Outcome::DoesNotCompile {
+                error: String::from_utf8_lossy(&build.stderr).into_owned(),
+            });
         }
         let run = self.cargo(&["test", "--locked"], mutant)?;
         let output = String::from_utf8_lossy(&run.stdout).into_owned();

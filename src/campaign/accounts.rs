@@ -57,7 +57,7 @@ struct Queue {
     account: Paced,
     objects: HashMap<String, ObjectRef<Watched>>,
     seats: HashMap<u64, Arc<Seats>>,
-    /// What Kore has said when the trouble of the account began (`None`), or when it began to refuse credentials.
+    /// What Kore has said when the trouble of the account began (`None`), or that of credentials.
     trouble: HashMap<Option<Access<u64>>, Arc<str>>,
     /// What the statuses say of the time before is taken in.
     inherited: bool,
@@ -231,11 +231,6 @@ impl Gate {
         let (now, _) = queue.time.now();
         let (failure, fresh) = (outcome.as_ref().err(), caller.place.is_fresh());
         let heard = heard(operation, fresh, failure);
-        match heard.account {
-            Evidence::Works => self.seats.worked(),
-            Evidence::DeleteFailed { .. } => self.seats.failed(),
-            Evidence::Readable | Evidence::ReadFailed { .. } | Evidence::Nothing => {}
-        }
         match heard.credentials {
             Evidence::Works | Evidence::Readable => queue.seats(caller.access.credentials).worked(),
             Evidence::DeleteFailed { .. } | Evidence::ReadFailed { .. } => {
@@ -243,7 +238,13 @@ impl Gate {
             }
             Evidence::Nothing => {}
         }
-        let Consequence { charge, woken } = queue.account.heard(&caller.id, &caller.access, heard, now);
+        let Consequence { charge, account, woken } =
+            queue.account.heard(&caller.id, &caller.access, heard, now);
+        match account {
+            Evidence::Works => self.seats.worked(),
+            Evidence::DeleteFailed { .. } => self.seats.failed(),
+            Evidence::Readable | Evidence::ReadFailed { .. } | Evidence::Nothing => {}
+        }
         self.tell(&mut queue, caller, failure, woken.len());
         self.wake(&queue, &woken);
         charge
@@ -254,8 +255,9 @@ impl Gate {
         let Account { host, account_id } = &self.account;
         let of_the_account = (None, queue.account.is_in_trouble(), "Calls to the account");
         let credentials = Some(caller.access.clone());
-        let refused = queue.account.is_refused(&caller.access);
-        for (of, in_trouble, what) in [of_the_account, (credentials, refused, "Calls with these credentials")]
+        let in_trouble = queue.account.is_in_trouble_with(&caller.access);
+        for (of, in_trouble, what) in
+            [of_the_account, (credentials, in_trouble, "Calls with these credentials")]
         {
             let known = queue.trouble.contains_key(&of);
             if known && !in_trouble {
@@ -278,12 +280,15 @@ impl Gate {
 
     /// What Kore has said when the trouble began that holds this turn, if one does.
     pub fn trouble(&self, caller: &Caller, turn: Turn) -> Option<Arc<str>> {
-        let of = match turn {
-            Turn::Held { of: Holder::Account, .. } => None,
-            Turn::Held { of: Holder::Credentials, .. } => Some(caller.access.clone()),
-            Turn::Go | Turn::At(_) => return None,
-        };
-        self.queue().trouble.get(&of).cloned()
+        let Turn::Held { of: holder, .. } = turn else { return None };
+        let trouble = &self.queue().trouble;
+        let of_all = trouble.get(&None).filter(|_| holder == Holder::Account);
+        // Before they are accepted, the trouble of credentials is the same whatever they are to open.
+        let Access { credentials, iid: _ } = caller.access;
+        let theirs =
+            || trouble.iter().find(|(of, _)| of.as_ref().is_some_and(|of| of.credentials == credentials));
+        let own = || trouble.get(&Some(caller.access.clone())).or_else(|| Some(theirs()?.1));
+        of_all.or_else(own).cloned()
     }
 
     /// Whether nobody knows if reads work, while DELETEs fail or are refused: a look tells most then.

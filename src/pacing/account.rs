@@ -15,7 +15,8 @@ const UNUSED: SignedDuration = SignedDuration::from_hours(1);
 ///   credentials of prod ── clocks of their own: refused? ──┴──▶ the clock of the account: quota, pauses, outages
 /// ```
 ///
-/// What the service says of credentials is theirs. Whoever calls with refused ones has no place in the queue of the account, so
+/// What the service says of credentials is theirs; and until it has accepted them, also what fails when they are used: nobody
+/// can hold up others with a connection that never works, as with a deadline that is too short. Whoever calls with refused ones has no place in the queue of the account, so
 /// nobody with others waits for that.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Account<K, C> {
@@ -41,7 +42,11 @@ struct OfCredentials<K> {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 enum Standing<K> {
     /// The service has not accepted the credentials yet: a refusal is about them as a whole.
-    Unproven { refusals: AccountClock<K> },
+    Unproven {
+        refusals: AccountClock<K>,
+        /// Calls that fail as in an outage.
+        outages: AccountClock<K>,
+    },
     /// It has: a refusal is about one `iid`.
     Accepted(BTreeMap<String, AccountClock<K>>),
 }
@@ -79,6 +84,8 @@ pub struct Heard {
 pub struct Consequence<K> {
     /// Whom a failure is charged to.
     pub charge: Charge,
+    /// What it says of the account, whoever called.
+    pub account: Evidence,
     /// Who has reason to ask again.
     pub woken: Vec<K>,
 }
@@ -93,10 +100,11 @@ impl<K: Ord + Clone, C: Ord + Clone> Account<K, C> {
     /// What a claim would be told now. The caller takes its place in a queue, and nothing is counted.
     pub fn ask(&mut self, request: &Request<'_, K, C>, now: Timestamp) -> Turn {
         let Request { caller, access, place, promised, quota } = *request;
-        if let Some(refused) = self.refused(request, now) {
-            return refused;
+        if let Some(held) = self.held_by_its_own(request, now) {
+            return held;
         }
-        if self.of(access, now).refusals(&access.iid).would_probe(caller, place) {
+        let probes = self.of(access, now).own(&access.iid).any(|(_, clock)| clock.would_probe(caller, place));
+        if probes {
             return self.ask_for_a_probe(request, now);
         }
         if let Some(promised) = promised {
@@ -105,18 +113,16 @@ impl<K: Ord + Clone, C: Ord + Clone> Account<K, C> {
         self.clock.ask(caller, place, now, quota)
     }
 
-    /// A probe with refused credentials takes what all others leave of the quota. Until then the credentials hold it, so it
+    /// A probe with credentials in trouble takes what all others leave of the quota. Until then the credentials hold it, so it
     /// has no place among them.
     fn ask_for_a_probe(&mut self, request: &Request<'_, K, C>, now: Timestamp) -> Turn {
         let Request { caller, access, place, promised: _, quota } = *request;
-        match self.clock.ask(caller, place.last(), now, quota) {
-            Turn::Go => Turn::Go,
-            Turn::At(until) | Turn::Held { until, .. } => {
-                self.clock.leave(caller);
-                let refusals = self.of(access, now).refusals(&access.iid);
-                of_credentials(refusals.postpone(caller, place, until, now))
-            }
-        }
+        let turn = self.clock.ask(caller, place.last(), now, quota);
+        let (Turn::At(until) | Turn::Held { until, .. }) = turn else { return turn };
+        self.clock.leave(caller);
+        let probed =
+            self.of(access, now).own(&access.iid).find(|(_, clock)| clock.would_probe(caller, place));
+        probed.map_or(turn, |(holder, clock)| held_by(holder, clock.postpone(caller, place, until, now)))
     }
 
     /// Asks for a call now. What became of it must be told ([`Self::heard`]).
@@ -125,7 +131,8 @@ impl<K: Ord + Clone, C: Ord + Clone> Account<K, C> {
         if turn == Turn::Go {
             let Request { caller, access, place, .. } = *request;
             self.clock.begin(caller, place, now);
-            self.of(access, now).refusals(&access.iid).begin(caller, place, now);
+            let own = self.of(access, now).own(&access.iid);
+            own.for_each(|(_, clock)| clock.begin(caller, place, now));
         }
         turn
     }
@@ -133,12 +140,17 @@ impl<K: Ord + Clone, C: Ord + Clone> Account<K, C> {
     /// Asks for a call that can wait.
     pub fn claim_spare(&mut self, request: &Request<'_, K, C>, now: Timestamp) -> Turn {
         let Request { caller, access, quota, .. } = *request;
-        if let Some(refused) = self.of(access, now).refusals(&access.iid).held_spare(caller, now) {
-            return of_credentials(refused);
+        let held = self
+            .of(access, now)
+            .own(&access.iid)
+            .find_map(|(holder, clock)| Some(held_by(holder, clock.held_spare(caller, now)?)));
+        if let Some(held) = held {
+            return held;
         }
         let turn = self.clock.claim_spare(caller, now, quota);
         if turn == Turn::Go {
-            self.of(access, now).refusals(&access.iid).begin_spare(caller, now);
+            let own = self.of(access, now).own(&access.iid);
+            own.for_each(|(_, clock)| clock.begin_spare(caller, now));
         }
         turn
     }
@@ -146,36 +158,44 @@ impl<K: Ord + Clone, C: Ord + Clone> Account<K, C> {
     /// Takes a place in a queue while the account is in trouble, or the credentials are refused; `None` otherwise.
     pub fn held(&mut self, request: &Request<'_, K, C>, now: Timestamp) -> Option<Turn> {
         let Request { caller, place, quota, .. } = *request;
-        self.refused(request, now).or_else(|| self.clock.held(caller, place, now, quota))
+        self.held_by_its_own(request, now).or_else(|| self.clock.held(caller, place, now, quota))
     }
 
     /// Takes in what became of a call.
     pub fn heard(&mut self, caller: &K, access: &Access<C>, heard: Heard, now: Timestamp) -> Consequence<K> {
         let Heard { account, credentials: evidence, pause, throttled } = heard;
-        let refused = matches!(evidence, Evidence::DeleteFailed { .. } | Evidence::ReadFailed { .. });
-        let accepted = matches!(evidence, Evidence::Works | Evidence::Readable);
+        let refused = is_failure(evidence);
         if throttled {
             self.clock.refused(now);
         }
         let known = self.of(access, now);
+        let accepted = matches!(evidence, Evidence::Works | Evidence::Readable);
         let were_held = if accepted { known.accept(&access.iid) } else { Vec::new() };
         let refusals = known.refusals(&access.iid);
         let (theirs, others) = refusals.heard(caller, evidence, now);
+        if let Some(pause) = pause.filter(|_| refused) {
+            refusals.cool_down(now + pause);
+        }
         let mut woken = if were_held.is_empty() { others } else { were_held };
-        match pause {
-            Some(pause) if refused => refusals.cool_down(now + pause),
-            Some(pause) => self.clock.cool_down(now + pause),
-            None => {}
+        let unproven = known.outages().map(|outages| outages.heard(caller, account, now));
+        let account = if unproven.is_some() && is_failure(account) { Evidence::Nothing } else { account };
+        if let Some(pause) = pause.filter(|_| !refused) {
+            self.clock.cool_down(now + pause);
         }
         let (charge, others) = self.clock.heard(caller, account, now);
         woken.extend(others);
+        let unproven = unproven.map(|(charge, others)| {
+            woken.extend(others);
+            charge
+        });
         let charge = match (refused, throttled) {
             (true, _) => theirs,
             // When to come again, the clock says.
             (false, true) => Charge::Account,
+            (false, false) if unproven == Some(Charge::Account) => Charge::Account,
             (false, false) => charge,
         };
-        Consequence { charge, woken }
+        Consequence { charge, account, woken }
     }
 
     /// Gives back the caller's places. Who has reason to ask again: those who are to probe in its place.
@@ -205,11 +225,9 @@ impl<K: Ord + Clone, C: Ord + Clone> Account<K, C> {
         self.clock.in_trouble_since().is_some()
     }
 
-    /// Whether the service refuses what is called with.
-    pub fn is_refused(&self, access: &Access<C>) -> bool {
-        let known = self.credentials.get(&access.credentials);
-        let refusals = known.and_then(|known| known.known_refusals(&access.iid));
-        refusals.is_some_and(|refusals| refusals.in_trouble_since().is_some())
+    /// Whether what is called with is in trouble of its own: the service refuses it, or has not accepted it, and calls fail.
+    pub fn is_in_trouble_with(&self, access: &Access<C>) -> bool {
+        self.known(access).any(|clock| clock.in_trouble_since().is_some())
     }
 
     /// Whether somebody has called with these credentials not long ago.
@@ -219,16 +237,22 @@ impl<K: Ord + Clone, C: Ord + Clone> Account<K, C> {
 
     /// Whether nobody knows if reads work, while DELETEs fail or are refused: a look tells most then.
     pub fn wants_a_look(&self, access: &Access<C>) -> bool {
-        let known = self.credentials.get(&access.credentials);
-        let refusals = known.and_then(|known| known.known_refusals(&access.iid));
-        self.clock.wants_a_look() || refusals.is_some_and(AccountClock::wants_a_look)
+        self.clock.wants_a_look() || self.known(access).any(AccountClock::wants_a_look)
     }
 
-    fn refused(&mut self, request: &Request<'_, K, C>, now: Timestamp) -> Option<Turn> {
+    fn known(&self, access: &Access<C>) -> impl Iterator<Item = &AccountClock<K>> {
+        let known = self.credentials.get(&access.credentials);
+        known.into_iter().flat_map(|known| known.known(&access.iid))
+    }
+
+    fn held_by_its_own(&mut self, request: &Request<'_, K, C>, now: Timestamp) -> Option<Turn> {
         let Request { caller, access, place, quota, promised: _ } = *request;
-        let turn = self.of(access, now).refusals(&access.iid).held(caller, place, now, quota)?;
+        let held = |(holder, clock): (Holder, &mut AccountClock<K>)| {
+            Some(held_by(holder, clock.held(caller, place, now, quota)?))
+        };
+        let turn = self.of(access, now).own(&access.iid).find_map(held)?;
         self.clock.leave(caller);
-        Some(of_credentials(turn))
+        Some(turn)
     }
 
     fn of(&mut self, access: &Access<C>, now: Timestamp) -> &mut OfCredentials<K> {
@@ -244,7 +268,7 @@ impl<K: Ord + Clone, C: Ord + Clone> Account<K, C> {
 
 impl<K> Standing<K> {
     fn unproven() -> Self {
-        Self::Unproven { refusals: AccountClock::cautious() }
+        Self::Unproven { refusals: AccountClock::cautious(), outages: AccountClock::default() }
     }
 }
 
@@ -252,42 +276,64 @@ impl<K: Ord + Clone> OfCredentials<K> {
     /// The clock of those whom a refusal for this `iid` concerns.
     fn refusals(&mut self, iid: &str) -> &mut AccountClock<K> {
         match &mut self.standing {
-            Standing::Unproven { refusals } => refusals,
+            Standing::Unproven { refusals, outages: _ } => refusals,
             Standing::Accepted(by_iid) => by_iid.entry(iid.to_owned()).or_default(),
         }
     }
 
-    fn known_refusals(&self, iid: &str) -> Option<&AccountClock<K>> {
-        match &self.standing {
-            Standing::Unproven { refusals } => Some(refusals),
-            Standing::Accepted(by_iid) => by_iid.get(iid),
+    fn outages(&mut self) -> Option<&mut AccountClock<K>> {
+        match &mut self.standing {
+            Standing::Unproven { refusals: _, outages } => Some(outages),
+            Standing::Accepted(_) => None,
         }
     }
 
+    /// The clocks that a call with this `iid` is subject to, and what they say is in trouble.
+    fn own(&mut self, iid: &str) -> impl Iterator<Item = (Holder, &mut AccountClock<K>)> {
+        let (refusals, outages) = match &mut self.standing {
+            Standing::Unproven { refusals, outages } => (refusals, Some(outages)),
+            Standing::Accepted(by_iid) => (by_iid.entry(iid.to_owned()).or_default(), None),
+        };
+        let outages = outages.map(|outages| (Holder::Account, outages));
+        std::iter::once((Holder::Credentials, refusals)).chain(outages)
+    }
+
+    /// The same, as far as they are known.
+    fn known(&self, iid: &str) -> impl Iterator<Item = &AccountClock<K>> {
+        let (refusals, outages) = match &self.standing {
+            Standing::Unproven { refusals, outages } => (Some(refusals), Some(outages)),
+            Standing::Accepted(by_iid) => (by_iid.get(iid), None),
+        };
+        refusals.into_iter().chain(outages)
+    }
+
     fn clocks(&mut self) -> impl Iterator<Item = &mut AccountClock<K>> {
-        let (whole, parts) = match &mut self.standing {
-            Standing::Unproven { refusals } => (Some(refusals), None),
+        let (unproven, by_iid) = match &mut self.standing {
+            Standing::Unproven { refusals, outages } => (Some([refusals, outages]), None),
             Standing::Accepted(by_iid) => (None, Some(by_iid)),
         };
-        whole.into_iter().chain(parts.into_iter().flat_map(BTreeMap::values_mut))
+        unproven.into_iter().flatten().chain(by_iid.into_iter().flat_map(BTreeMap::values_mut))
     }
 
     /// The service accepts them with this `iid`. Who has reason to ask again: all that were held, also with another.
     fn accept(&mut self, iid: &str) -> Vec<K> {
-        let Standing::Unproven { refusals } = &mut self.standing else { return Vec::new() };
-        let woken = refusals.waiting();
+        let Standing::Unproven { refusals, outages } = &mut self.standing else { return Vec::new() };
+        let mut woken = refusals.waiting();
+        woken.extend(outages.waiting());
         let refusals = std::mem::take(refusals);
         self.standing = Standing::Accepted(BTreeMap::from([(iid.to_owned(), refusals)]));
         woken
     }
 }
 
-/// The same, of the credentials.
-fn of_credentials(turn: Turn) -> Turn {
+fn is_failure(evidence: Evidence) -> bool {
+    matches!(evidence, Evidence::DeleteFailed { .. } | Evidence::ReadFailed { .. })
+}
+
+/// The same, and this is in trouble.
+fn held_by(holder: Holder, turn: Turn) -> Turn {
     match turn {
-        Turn::Held { since, until, next, of: _ } => {
-            Turn::Held { of: Holder::Credentials, since, until, next }
-        }
+        Turn::Held { since, until, next, of: _ } => Turn::Held { of: holder, since, until, next },
         Turn::Go | Turn::At(_) => turn,
     }
 }
@@ -331,10 +377,10 @@ mod tests {
         let mut account = Account::default();
         assert_eq!(claim(&mut account, 0, "dev", 0), Turn::Go);
         let consequence = account.heard(&0, &with("dev"), REFUSED, at(0));
-        assert_eq!(consequence, Consequence { charge: Charge::Account, woken: vec![] });
+        assert_eq!((consequence.charge, consequence.woken), (Charge::Account, vec![]));
         assert!(
-            account.is_refused(&with("dev"))
-                && !account.is_refused(&with("prod"))
+            account.is_in_trouble_with(&with("dev"))
+                && !account.is_in_trouble_with(&with("prod"))
                 && !account.is_in_trouble()
         );
         for caller in 0..50 {
@@ -361,6 +407,8 @@ mod tests {
             credentials: Evidence::Nothing,
             ..DELETED
         };
+        claim(&mut account, 9, "prod", 0);
+        account.heard(&9, &with("prod"), DELETED, at(0));
         for caller in 0..3 {
             claim(&mut account, caller, "prod", 0);
             account.heard(&caller, &with("prod"), outage, at(0));
@@ -416,7 +464,7 @@ mod tests {
         account.heard(&0, &with("old"), REFUSED, at(0));
         claim(&mut account, 0, "new", 4000);
         assert_eq!(account.credentials.len(), 1);
-        assert!(!account.is_refused(&with("old")));
+        assert!(!account.is_in_trouble_with(&with("old")));
     }
 
     const READ: Heard = Heard { account: Evidence::Readable, credentials: Evidence::Readable, ..DELETED };
@@ -450,7 +498,7 @@ mod tests {
             assert_eq!(asks(&mut account, caller, "st-1", place, 6), Turn::Go);
             account.heard(&caller, &of("st-1"), REFUSED, at(6));
         }
-        assert!(account.is_refused(&of("st-1")) && !account.is_refused(&of("st-2")));
+        assert!(account.is_in_trouble_with(&of("st-1")) && !account.is_in_trouble_with(&of("st-2")));
         assert!(matches!(asks(&mut account, 1, "st-1", place, 6), Turn::Held { .. }));
         assert_eq!(asks(&mut account, 3, "st-2", place, 6), Turn::Go);
     }
@@ -470,7 +518,7 @@ mod tests {
         assert!(account.wants_a_look(access) && !account.wants_a_look(&with("prod")));
         assert_eq!(asks(&mut account, 0, "st-1", place.of_look(at(-10)), 5), Turn::Go);
         account.heard(&0, access, READ, at(5));
-        assert!(!account.wants_a_look(access) && account.is_refused(access));
+        assert!(!account.wants_a_look(access) && account.is_in_trouble_with(access));
         // The look was a call, too.
         for caller in 10..15 {
             assert_eq!(asks(&mut account, caller, "st-1", place, 6), Turn::Go);
@@ -502,5 +550,43 @@ mod tests {
         }
         let waiting = account.clock.waiting();
         assert!(waiting.iter().all(|caller| *caller >= 100), "{waiting:?}");
+    }
+
+    /// Calls of a connection that has never worked fail, whatever the reason: it is probed for itself, told as an outage, and the
+    /// account is not in trouble. Once the credentials are accepted, it is an outage like another.
+    #[test]
+    fn what_never_worked_holds_up_nobody_else() {
+        let failed = Heard {
+            account: Evidence::DeleteFailed { fresh: true },
+            credentials: Evidence::Nothing,
+            ..DELETED
+        };
+        let mut account = Account::default();
+        let mut calls = 0;
+        for now in 0..600 {
+            for caller in 0..50 {
+                match claim(&mut account, caller, "dev", now) {
+                    Turn::Go => {
+                        calls += 1;
+                        let told = account.heard(&caller, &with("dev"), failed, at(now));
+                        assert_eq!(told.account, Evidence::Nothing);
+                    }
+                    turn => assert!(matches!(turn, Turn::Held { of: Holder::Account, .. }), "{turn:?}"),
+                }
+            }
+            assert!(!account.is_in_trouble());
+            if now % 10 == 9 {
+                assert_eq!(claim(&mut account, 100, "prod", now), Turn::Go);
+                account.heard(&100, &with("prod"), DELETED, at(now));
+            }
+        }
+        assert!(calls < 20, "{calls} calls");
+        let probe = (600..700).find(|now| claim(&mut account, 0, "dev", *now) == Turn::Go).unwrap();
+        assert!(account.heard(&0, &with("dev"), READ, at(probe)).woken.len() >= 49);
+        for caller in 1..4 {
+            assert_eq!(claim(&mut account, caller, "dev", probe), Turn::Go);
+            account.heard(&caller, &with("dev"), failed, at(probe));
+        }
+        assert!(account.is_in_trouble());
     }
 }

@@ -38,8 +38,8 @@ const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "Retry-After not told to the account",
         file: "src/pacing/account.rs",
-        from: "            Some(pause) => self.clock.cool_down(now + pause),",
-        to: "            Some(_) => {}",
+        from: "            self.clock.cool_down(now + pause);",
+        to: "            let _ = pause;",
         tests: &["--test", "cluster", "configuration::retry_after_moves_the_whole_account"],
     },
     Mutant {
@@ -59,8 +59,15 @@ const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "credentials taken for the account",
         file: "src/pacing/account.rs",
-        from: "        let turn = self.of(access, now).refusals(&access.iid).held(caller, place, now, quota)?;",
-        to: "        let turn = self.of(access, now).refusals(&access.iid).held(caller, place, now, quota).filter(|_| false)?;",
+        from: "        let turn = self.of(access, now).own(&access.iid).find_map(held)?;",
+        to: "        let turn = self.of(access, now).own(&access.iid).find_map(held).filter(|_| false)?;",
+        tests: &["--lib", "pacing"],
+    },
+    Mutant {
+        name: "what never worked taken for an outage of the account",
+        file: "src/pacing/account.rs",
+        from: "if unproven.is_some() && is_failure(account) {",
+        to: "if unproven.is_some() && !is_failure(account) {",
         tests: &["--lib", "pacing"],
     },
     Mutant {
@@ -80,8 +87,8 @@ const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "a probe with refused credentials waits for the quota",
         file: "src/pacing/account.rs",
-        from: "            Turn::Go => Turn::Go,\n            Turn::At(until) | Turn::Held",
-        to: "            turn @ (Turn::Go | Turn::At(_)) => turn,\n            Turn::Held",
+        from: "        let (Turn::At(until) | Turn::Held { until, .. }) = turn",
+        to: "        let Turn::Held { until, .. } = turn",
         tests: &["--lib", "pacing"],
     },
     Mutant {

@@ -185,8 +185,9 @@ async fn list<S: CampaignService>(
     if !context.listed.is_complete() {
         return Ok(Flow::Rest(Some(Duration::from_secs(1))));
     }
-    let UsableConnection { target, .. } = connection.as_ref();
-    let (connection, key) = (connection.as_ref().clone(), stream_of(target, &pass.object));
+    let connection = connection.as_ref().clone();
+    let target = &connection.target;
+    let key = stream_of(target, &pass.object);
     if pass.is_too_late_for(connection.target.timeout) {
         return Ok(Flow::Rest(Some(Duration::ZERO)));
     }
@@ -207,6 +208,9 @@ async fn list<S: CampaignService>(
     // One place in the queue for the stream: whoever comes next goes on.
     let id = format!("listing of {} as {}/{:x}", key.stream_id, key.identity.as_str(), key.credentials);
     let place = decide::place_of_read(&pass.object, Timestamp::now());
+    // It tells more than a look at one campaign, so it comes first.
+    let looks = gate(&connection, context).wants_a_look(&access(target, &pass.object.spec.stream_id));
+    let place = if looks { place.of_look(Timestamp::MIN) } else { place };
     let caller = Caller { promised: None, ..caller(pass, id, place, &connection) };
     let Some(_seat) = admitted(urgency, &caller, &connection, pass, context).await else {
         context.streams.put_back(&key, reading);

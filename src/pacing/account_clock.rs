@@ -292,7 +292,7 @@ impl<K: Ord + Clone> AccountClock<K> {
         let until = until.min(now + HELD);
         self.queue[rank].expected = until;
         let since = self.in_trouble_since().unwrap_or(now);
-        Turn::Held { of: Holder::Account, since, until, next: rank == 0 }
+        Turn::Held { of: Holder::Account, since, until, next: self.position(rank) == 0 }
     }
 
     fn admit(&self, caller: &K, place: Place, now: Timestamp) -> Result<(), Trouble> {
@@ -308,21 +308,48 @@ impl<K: Ord + Clone> AccountClock<K> {
         let waiting = &self.queue[rank];
         let Trouble { since, probe_at } = match self.admit(&waiting.caller, waiting.place, now) {
             Err(trouble) => trouble,
-            Ok(()) if waiting.place.reads => return None,
+            Ok(()) if waiting.place.reads && !self.breaker.is_down() => return None,
             Ok(()) => {
                 // What was never tried goes first, if it is about to come.
-                let first = self.queue.first().filter(|first| first.place.rank < waiting.place.rank)?;
+                let first = self.queue.get(self.at_position(0));
+                let first = first.filter(|first| self.line(first.place) < self.line(waiting.place))?;
                 let left_to_others = first.expected + LEFT_TO_OTHERS;
                 let about_to_come = first.expected <= now + LEFT_TO_OTHERS && left_to_others > now;
                 let since = self.breaker.open_since().filter(|_| about_to_come)?;
                 Trouble { since, probe_at: left_to_others }
             }
         };
-        let until = if rank < PROBERS { probe_at } else { now + HELD };
+        let position = self.position(rank);
+        let until = if position < PROBERS { probe_at } else { now + HELD };
         let waiting = &mut self.queue[rank];
         self.going -= usize::from(std::mem::take(&mut waiting.goes));
         (waiting.promised, waiting.expected) = (None, until);
-        Some(Turn::Held { of: Holder::Account, since, until, next: rank == 0 })
+        Some(Turn::Held { of: Holder::Account, since, until, next: position == 0 })
+    }
+
+    /// The line of those who may probe: whoever is in a later one leaves it to the first. Those who look do so one after the other;
+    /// after a look in vain all others go before them.
+    fn line(&self, place: Place) -> (bool, Rank, Option<Timestamp>) {
+        let looks = place.rank == Rank::Look;
+        (looks && self.breaker.looked_in_vain(), place.rank, looks.then_some(place.due))
+    }
+
+    /// How many stand before those who are not in the first line to probe.
+    fn looks(&self) -> usize {
+        if !self.breaker.looked_in_vain() {
+            return 0;
+        }
+        self.queue.partition_point(|waiting| waiting.place.rank == Rank::Look)
+    }
+
+    /// The position in which the one at this rank comes to probe.
+    fn position(&self, rank: usize) -> usize {
+        (rank + self.queue.len() - self.looks()) % self.queue.len().max(1)
+    }
+
+    /// The rank of the one that comes to probe in this position.
+    fn at_position(&self, position: usize) -> usize {
+        (position + self.looks()) % self.queue.len().max(1)
     }
 
     /// All that wait are told if there is much more room than when they were promised their times.
@@ -425,10 +452,11 @@ impl<K: Ord + Clone> AccountClock<K> {
     /// Gives back the caller's place, if it has one. Who has reason to ask again: those who are to probe in its place.
     pub fn release(&mut self, caller: &K) -> Vec<K> {
         let Some(rank) = self.rank(caller) else { return Vec::new() };
+        let position = self.position(rank);
         let gone = self.queue.remove(rank);
         self.going -= usize::from(gone.goes);
         self.places.remove(caller);
-        if rank < PROBERS && self.breaker.open_since().is_some() { self.to_be_told() } else { Vec::new() }
+        if position < PROBERS && self.breaker.open_since().is_some() { self.to_be_told() } else { Vec::new() }
     }
 
     /// All that wait.
@@ -438,7 +466,8 @@ impl<K: Ord + Clone> AccountClock<K> {
 
     fn to_be_told(&self) -> Vec<K> {
         let first = if self.breaker.open_since().is_some() { PROBERS } else { usize::MAX };
-        self.queue.iter().take(first).map(|waiting| waiting.caller.clone()).collect()
+        let ranks = (0..self.queue.len().min(first)).map(|position| self.at_position(position));
+        ranks.map(|rank| self.queue[rank].caller.clone()).collect()
     }
 
     /// Since when the account is in trouble, if it is.
@@ -458,6 +487,7 @@ impl<K: Ord + Clone> AccountClock<K> {
 
     /// Takes a place in the queue. A caller that has one already keeps the better of the two.
     fn join(&mut self, caller: &K, place: Place, now: Timestamp) -> usize {
+        let place = self.in_turn(caller, place);
         if self.places.get(caller).is_some_and(|known| place < *known) {
             let _: Vec<K> = self.release(caller);
         }
@@ -469,6 +499,12 @@ impl<K: Ord + Clone> AccountClock<K> {
             self.places.insert(caller.clone(), place);
             rank
         })
+    }
+
+    /// Those who only look do so in turn: who has not looked yet in this trouble, then who did so first.
+    fn in_turn(&self, caller: &K, place: Place) -> Place {
+        let last_look = self.breaker.last_look(caller).filter(|_| place.rank == Rank::Look);
+        Place { due: last_look.map_or(place.due, |last_look| last_look.max(place.due)), ..place }
     }
 
     fn rank(&self, caller: &K) -> Option<usize> {
@@ -494,6 +530,7 @@ impl<K: Ord + Clone> AccountClock<K> {
         }
         if self.swept_at + SWEEP <= now {
             self.swept_at = now;
+            let (looks, length) = (self.looks(), self.queue.len().max(1));
             let Self { queue, places, prober_lost, going, .. } = self;
             let mut rank = 0;
             queue.retain(|waiting| {
@@ -501,7 +538,7 @@ impl<K: Ord + Clone> AccountClock<K> {
                 if !comes {
                     places.remove(&waiting.caller);
                     *going -= usize::from(waiting.goes);
-                    *prober_lost |= rank < PROBERS;
+                    *prober_lost |= (rank + length - looks) % length < PROBERS;
                 }
                 rank += 1;
                 comes
@@ -814,6 +851,44 @@ mod tests {
 
     fn told_to_wait(turn: Turn) {
         assert!(matches!(turn, Turn::Held { .. }), "{turn:?}");
+    }
+
+    /// After a look that brings nothing, a DELETE has the next probe, and after that another look: first the listing, which tells of
+    /// all, then whoever has not looked for longest.
+    #[test]
+    fn looks_and_deletes_take_turns_to_probe() {
+        let mut clock: AccountClock<u32> = AccountClock::default();
+        for caller in 0..3 {
+            clock.heard(&caller, FAILED, at(0));
+        }
+        let look = |due| Place::deletion(at(0)).of_look(due);
+        let (listing, read_failed) = (99, Evidence::ReadFailed { fresh: true });
+        let ask_all = |clock: &mut AccountClock<u32>, tried: &[u32], now: Timestamp| {
+            let looks = (0..16).map(|caller| (caller, look(at(0))));
+            let deletes = (20..60)
+                .filter(|caller| !tried.contains(caller))
+                .map(|caller| (caller, Place::deletion(at(0))));
+            let goes: Vec<u32> = looks
+                .chain([(listing, look(Timestamp::MIN))])
+                .chain(deletes)
+                .filter(|(caller, place)| clock.claim(caller, *place, now, 60) == Turn::Go)
+                .map(|(caller, _)| caller)
+                .collect();
+            goes
+        };
+        let mut probes = Vec::new();
+        for second in 5..300 {
+            for caller in ask_all(&mut clock, &probes, seconds(second)) {
+                let evidence = if caller < 20 || caller == listing { read_failed } else { FAILED };
+                let (charge, told) = clock.heard(&caller, evidence, seconds(second));
+                assert_eq!((charge, told.len()), (Charge::Account, PROBERS));
+                assert_eq!(told[0] < 20 || told[0] == listing, (20..60).contains(&caller), "{told:?}");
+                probes.push(caller);
+            }
+        }
+        assert_eq!(probes, [0, 20, listing, 21, 1, 22, 2]);
+        assert_eq!(clock.heard(&listing, Evidence::Readable, seconds(300)).0, Charge::Campaign);
+        assert_eq!(claim(&mut clock, 24, seconds(300), 60), Turn::Go, "reads work: DELETEs are tried");
     }
 
     /// An outage: a few calls, then probes; the first in the queue is told when the next one is, the others to wait for it.

@@ -1,4 +1,4 @@
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -84,10 +84,21 @@ struct Failures<K> {
 struct Open<K> {
     since: Timestamp,
     mode: Mode,
-    /// Who probes, and since when.
-    probing: Option<(K, Timestamp)>,
+    /// The call that probes.
+    probing: Option<Probe<K>>,
+    /// The last probe was a read, and has brought nothing: a DELETE may tell more.
+    looked: bool,
+    /// When each caller has last probed by a read.
+    looks: BTreeMap<K, Timestamp>,
     /// When calls were made since the trouble began, of the last minute.
     tries: VecDeque<Timestamp>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct Probe<K> {
+    caller: K,
+    since: Timestamp,
+    reads: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -161,7 +172,7 @@ impl<K: Ord + Clone> Breaker<K> {
         if !self.concerns(&candidate) {
             return Ok(());
         }
-        let probed = open.probing.as_ref().map(|(_, since)| *since + LOST).filter(|lost| *lost > now);
+        let probed = open.probing.as_ref().map(|probe| probe.since + LOST).filter(|lost| *lost > now);
         let probe_at = open.probe_at(candidate.quota, now);
         match probed {
             None if probe_at <= now => Ok(()),
@@ -181,14 +192,21 @@ impl<K: Ord + Clone> Breaker<K> {
 
     /// Whether a call of this caller would be a probe: nothing has worked since the trouble began.
     pub fn would_probe(&self, candidate: &Candidate<'_, K>) -> bool {
-        self.open.is_some() && !self.limps() && self.concerns(candidate)
+        self.is_down() && self.concerns(candidate)
     }
 
     /// A caller that was admitted calls now.
     pub fn begin(&mut self, caller: &K, now: Timestamp) {
+        self.probe(Probe { caller: caller.clone(), since: now, reads: false });
+    }
+
+    fn probe(&mut self, probe: Probe<K>) {
         if let Some(open) = &mut self.open {
-            open.probing = Some((caller.clone(), now));
-            open.tries.push_back(now);
+            open.tries.push_back(probe.since);
+            if probe.reads {
+                open.looks.insert(probe.caller.clone(), probe.since);
+            }
+            open.probing = Some(probe);
         }
     }
 
@@ -203,7 +221,7 @@ impl<K: Ord + Clone> Breaker<K> {
     /// A caller that only looks calls now.
     pub fn begin_read(&mut self, caller: &K, now: Timestamp) {
         if !self.limps() {
-            self.begin(caller, now);
+            self.probe(Probe { caller: caller.clone(), since: now, reads: true });
         }
     }
 
@@ -213,10 +231,8 @@ impl<K: Ord + Clone> Breaker<K> {
 
     /// Takes in what became of a call, and says whom a failure is charged to.
     pub fn heard(&mut self, caller: &K, evidence: Evidence, now: Timestamp) -> Charge {
-        let probed = self
-            .open
-            .as_mut()
-            .is_some_and(|open| open.probing.take_if(|(prober, _)| prober == caller).is_some());
+        let probed =
+            self.open.as_mut().and_then(|open| open.probing.take_if(|probe| probe.caller == *caller));
         match evidence {
             Evidence::Works => {
                 *self = Self::default();
@@ -234,7 +250,7 @@ impl<K: Ord + Clone> Breaker<K> {
         }
         self.spread |= self.deletes.fresh.union(&self.reads.fresh).count() >= self.run;
         if let Some(open) = &mut self.open {
-            return open.heard(evidence, probed, self.reads.times, now);
+            return open.heard(evidence, probed.map(|probe| probe.reads), self.reads.times, now);
         }
         match evidence {
             Evidence::DeleteFailed { .. } | Evidence::ReadFailed { .. }
@@ -263,8 +279,22 @@ impl<K: Ord + Clone> Breaker<K> {
 
     /// Whether nobody knows if reads work, while DELETEs fail: a look tells most then.
     pub fn wants_a_look(&self) -> bool {
-        let down = |open: &Open<K>| matches!(open.mode, Mode::Down { .. });
-        self.deletes.times > 0 && self.open.as_ref().is_some_and(down)
+        self.deletes.times > 0 && self.is_down()
+    }
+
+    /// Whether nothing has worked since the trouble began.
+    pub fn is_down(&self) -> bool {
+        self.open.is_some() && !self.limps()
+    }
+
+    /// Whether the last probe was a read that has brought nothing, and nothing has worked yet: a DELETE may tell more.
+    pub fn looked_in_vain(&self) -> bool {
+        self.is_down() && self.open.as_ref().is_some_and(|open| open.looked)
+    }
+
+    /// When this caller has last probed by a read, since the trouble began.
+    pub fn last_look(&self, caller: &K) -> Option<Timestamp> {
+        self.open.as_ref()?.looks.get(caller).copied()
     }
 
     /// There was trouble before we began, since this time; who was to probe next was promised a time, if it is known who.
@@ -286,10 +316,17 @@ impl<K: Ord + Clone> Breaker<K> {
     }
 }
 
-impl<K> Open<K> {
+impl<K: Ord> Open<K> {
     fn new(now: Timestamp) -> Self {
         let mode = Mode::Down { pause: SHORTEST, probe_at: now + SHORTEST };
-        Self { since: now, mode, probing: None, tries: VecDeque::new() }
+        Self {
+            since: now,
+            mode,
+            probing: None,
+            looked: false,
+            looks: BTreeMap::new(),
+            tries: VecDeque::new(),
+        }
     }
 
     fn probe_at(&self, quota: usize, now: Timestamp) -> Timestamp {
@@ -303,8 +340,9 @@ impl<K> Open<K> {
         }
     }
 
-    /// `unread`: how many reads in a row have failed.
-    fn heard(&mut self, evidence: Evidence, probed: bool, unread: usize, now: Timestamp) -> Charge {
+    /// `probed`: whether it was the probe, and whether that was a read. `unread`: how many reads in a row have failed.
+    fn heard(&mut self, evidence: Evidence, probed: Option<bool>, unread: usize, now: Timestamp) -> Charge {
+        self.looked = probed.unwrap_or(self.looked);
         while self.tries.front().is_some_and(|time| *time + WINDOW <= now) {
             self.tries.pop_front();
         }
@@ -313,14 +351,14 @@ impl<K> Open<K> {
                 self.mode = Mode::Limping;
                 Charge::Campaign
             }
-            (Mode::Down { .. }, Evidence::Nothing) if !probed => Charge::Campaign,
+            (Mode::Down { .. }, Evidence::Nothing) if probed.is_none() => Charge::Campaign,
             (Mode::Down { pause, .. }, Evidence::Nothing) => {
                 // Somebody has answered, and not what was asked: the next probe may tell more.
                 self.mode = Mode::Down { pause, probe_at: now + pause };
                 Charge::Account
             }
             (Mode::Down { pause, .. }, Evidence::DeleteFailed { .. } | Evidence::ReadFailed { .. }) => {
-                if probed {
+                if probed.is_some() {
                     let pause = (pause * 2).min(LONGEST);
                     self.mode = Mode::Down { pause, probe_at: now + pause };
                 }
@@ -328,6 +366,7 @@ impl<K> Open<K> {
             }
             (Mode::Limping, Evidence::ReadFailed { .. }) if unread >= RUN => {
                 self.mode = Mode::Down { pause: SHORTEST, probe_at: now + SHORTEST };
+                self.looked = false;
                 Charge::Account
             }
             (

@@ -105,7 +105,15 @@ fn prove(observed: &Observed<'_>, proof: &ProofStatus, record: DeletionStatus, n
             Plan { step, status }
         }
     };
-    match proof::need(proof) {
+    let need = match proof::need(proof) {
+        Need::Get { not_before }
+            if not_before <= now && listing_tells_more(observed, proof, &record, now) =>
+        {
+            Need::Listing { not_before: proof.answered_at.0 }
+        }
+        need => need,
+    };
+    match need {
         Need::Get { not_before } | Need::Listing { not_before } if not_before > now => {
             let until = round_up(not_before);
             let record = DeletionStatus { next_attempt_at: Some(until.clone()), held_since: None, ..record };
@@ -120,6 +128,19 @@ fn prove(observed: &Observed<'_>, proof: &ProofStatus, record: DeletionStatus, n
             None => within_quota(observed, record, now, then(Step::List { not_before, urgency })),
         },
     }
+}
+
+/// Whether a listing is read before the next GET of the campaign: the account is in trouble, and a GET has said nothing. That
+/// may be the campaign's own; a listing shows whether reads work.
+fn listing_tells_more(
+    observed: &Observed<'_>,
+    proof: &ProofStatus,
+    record: &DeletionStatus,
+    now: Timestamp,
+) -> bool {
+    let read_since = observed.listing.is_some_and(|read| read.listing.begun_at() > proof.answered_at.0);
+    let failed = observed.listing_trouble.is_some_and(|trouble| trouble.retry_at > now);
+    in_trouble(observed, record) == Some(Holder::Account) && proof.silent_gets > 0 && !read_since && !failed
 }
 
 /// What status says of this very record, if it is stored.

@@ -134,6 +134,27 @@ const MUTANTS: &[Mutant] = &[
         tests: DECISION,
     },
     Mutant {
+        name: "looks that say nothing keep the probe",
+        file: "src/pacing/breaker.rs",
+        from: "        self.looked = probed.unwrap_or(self.looked);",
+        to: "        self.looked = probed.is_none() && self.looked;",
+        tests: &["--lib", "pacing"],
+    },
+    Mutant {
+        name: "one campaign is looked at again and again",
+        file: "src/pacing/account_clock.rs",
+        from: "        let place = self.in_turn(caller, place);\n",
+        to: "",
+        tests: &["--lib", "pacing"],
+    },
+    Mutant {
+        name: "no listing in an outage",
+        file: "src/campaign/decide/deletion.rs",
+        from: "&& proof.silent_gets > 0 && !read_since",
+        to: "&& proof.silent_gets > 9 && !read_since",
+        tests: DECISION,
+    },
+    Mutant {
         name: "whoever leaves the front of a queue tells nobody",
         file: "src/pacing/account_clock.rs",
         from: "        self.prober_lost |= !self.release(caller).is_empty();",

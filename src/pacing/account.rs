@@ -225,6 +225,11 @@ impl<K: Ord + Clone, C: Ord + Clone> Account<K, C> {
         self.clock.in_trouble_since().is_some()
     }
 
+    /// Whether reads of the account work, and DELETEs fail.
+    pub fn limps(&self) -> bool {
+        self.clock.limps()
+    }
+
     /// Whether what is called with is in trouble of its own: the service refuses it, or has not accepted it, and calls fail.
     pub fn is_in_trouble_with(&self, access: &Access<C>) -> bool {
         self.known(access).any(|clock| clock.in_trouble_since().is_some())

@@ -19,6 +19,8 @@ const WAITS_FOR_A_SEAT: SignedDuration = SignedDuration::from_mins(5);
 const SWEEP: SignedDuration = SignedDuration::from_secs(1);
 /// So many of the first in the queue come for the probe; one of them gets it.
 const PROBERS: usize = 4;
+/// So many of the first in the queue come while reads work and DELETEs are tried: as many as calls can be under way.
+const TRIERS: usize = 16;
 /// How soon the others ask again while the account is in trouble, if nobody wakes them.
 const HELD: SignedDuration = SignedDuration::from_mins(5);
 /// How long a campaign that has failed leaves the probe to the first in the queue that has not: a pass begins sooner.
@@ -320,11 +322,16 @@ impl<K: Ord + Clone> AccountClock<K> {
             }
         };
         let position = self.position(rank);
-        let until = if position < PROBERS { probe_at } else { now + HELD };
+        let until = if position < self.come_first() { probe_at } else { now + HELD };
         let waiting = &mut self.queue[rank];
         self.going -= usize::from(std::mem::take(&mut waiting.goes));
         (waiting.promised, waiting.expected) = (None, until);
         Some(Turn::Held { of: Holder::Account, since, until, next: position == 0 })
+    }
+
+    /// How many of the first in the queue come when it is time for a probe, or for DELETEs that may fail.
+    fn come_first(&self) -> usize {
+        if self.breaker.limps() { TRIERS } else { PROBERS }
     }
 
     /// The line of those who may probe: whoever is in a later one leaves it to the first. Those who look do so one after the other;
@@ -456,7 +463,11 @@ impl<K: Ord + Clone> AccountClock<K> {
         let gone = self.queue.remove(rank);
         self.going -= usize::from(gone.goes);
         self.places.remove(caller);
-        if position < PROBERS && self.breaker.open_since().is_some() { self.to_be_told() } else { Vec::new() }
+        if position < self.come_first() && self.breaker.open_since().is_some() {
+            self.to_be_told()
+        } else {
+            Vec::new()
+        }
     }
 
     /// All that wait.
@@ -465,7 +476,7 @@ impl<K: Ord + Clone> AccountClock<K> {
     }
 
     fn to_be_told(&self) -> Vec<K> {
-        let first = if self.breaker.open_since().is_some() { PROBERS } else { usize::MAX };
+        let first = if self.breaker.open_since().is_some() { self.come_first() } else { usize::MAX };
         let ranks = (0..self.queue.len().min(first)).map(|position| self.at_position(position));
         ranks.map(|rank| self.queue[rank].caller.clone()).collect()
     }
@@ -478,6 +489,11 @@ impl<K: Ord + Clone> AccountClock<K> {
     /// Whether a call of this caller is a probe: nothing has worked since the trouble began.
     pub fn would_probe(&self, caller: &K, place: Place) -> bool {
         self.breaker.would_probe(&self.candidate(caller, place))
+    }
+
+    /// Whether reads work, and DELETEs fail.
+    pub fn limps(&self) -> bool {
+        self.breaker.limps()
     }
 
     /// Whether nobody knows if reads work, while DELETEs fail: a look tells most then.
@@ -530,7 +546,7 @@ impl<K: Ord + Clone> AccountClock<K> {
         }
         if self.swept_at + SWEEP <= now {
             self.swept_at = now;
-            let (looks, length) = (self.looks(), self.queue.len().max(1));
+            let (looks, length, first) = (self.looks(), self.queue.len().max(1), self.come_first());
             let Self { queue, places, prober_lost, going, .. } = self;
             let mut rank = 0;
             queue.retain(|waiting| {
@@ -538,7 +554,7 @@ impl<K: Ord + Clone> AccountClock<K> {
                 if !comes {
                     places.remove(&waiting.caller);
                     *going -= usize::from(waiting.goes);
-                    *prober_lost |= (rank + length - looks) % length < PROBERS;
+                    *prober_lost |= (rank + length - looks) % length < first;
                 }
                 rank += 1;
                 comes
@@ -818,16 +834,17 @@ mod tests {
         }
         clock.heard(&0, Evidence::Readable, at(0));
         let again = |clock: &mut AccountClock<u32>, caller: u32, now| {
-            clock.claim(&caller, Place::again(at(-1_000_000)), now, 60)
+            clock.claim(&caller, Place::again(at(-1_000_000)), now, 10)
         };
+        // A tenth of the quota is one call a minute.
         assert_eq!(again(&mut clock, 0, at(0)), Turn::Go);
         told_to_wait(again(&mut clock, 1, at(0)));
-        told_to_wait(claim(&mut clock, 7, at(0), 60));
+        told_to_wait(claim(&mut clock, 7, at(0), 10));
         assert_eq!(clock.heard(&0, FAILED, at(100)), (Charge::Campaign, vec![7, 1]));
-        told_to_wait(again(&mut clock, 1, at(101)));
-        assert_eq!(claim(&mut clock, 7, at(102), 60), Turn::Go);
-        clock.heard(&7, FAILED, at(103));
-        assert_eq!(again(&mut clock, 1, at(104)), Turn::Go, "nobody else waits");
+        told_to_wait(again(&mut clock, 1, seconds(61)));
+        assert_eq!(claim(&mut clock, 7, seconds(62), 10), Turn::Go);
+        clock.heard(&7, FAILED, seconds(63));
+        assert_eq!(again(&mut clock, 1, seconds(123)), Turn::Go, "nobody else waits");
     }
 
     /// While reads work and DELETEs fail, reads have the ordinary quota: a proof does not wait for a tenth of it.

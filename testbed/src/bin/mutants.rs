@@ -134,6 +134,13 @@ const MUTANTS: &[Mutant] = &[
         tests: DECISION,
     },
     Mutant {
+        name: "DELETEs that hang while reads work are tried one by one",
+        file: "src/pacing/breaker.rs",
+        from: "open.probing.as_ref().filter(|_| self.is_down());",
+        to: "open.probing.as_ref();",
+        tests: &["--lib", "pacing"],
+    },
+    Mutant {
         name: "looks that say nothing keep the probe",
         file: "src/pacing/breaker.rs",
         from: "        self.looked = probed.unwrap_or(self.looked);",
@@ -262,7 +269,7 @@ const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "nobody told when the next probe is",
         file: "src/pacing/account_clock.rs",
-        from: "let first = if self.breaker.open_since().is_some() { PROBERS } else { usize::MAX };",
+        from: "let first = if self.breaker.open_since().is_some() { self.come_first() } else { usize::MAX };",
         to: "let first = if self.breaker.open_since().is_some() { 0 } else { usize::MAX };",
         tests: &["--lib", "pacing"],
     },

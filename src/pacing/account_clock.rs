@@ -191,6 +191,8 @@ struct Waiting<K> {
     promised: Option<Timestamp>,
     /// When it comes again.
     expected: Timestamp,
+    /// Most calls in any minute, as it was told.
+    quota: usize,
     /// It was told that it may call, and has not begun.
     goes: bool,
 }
@@ -252,17 +254,20 @@ impl<K: Ord + Clone> AccountClock<K> {
     pub fn ask(&mut self, caller: &K, place: Place, now: Timestamp, quota: usize) -> Turn {
         self.forget_the_past(now, quota);
         let rank = self.join(caller, place, now);
+        self.queue[rank].quota = self.quota;
         if let Some(held) = self.hold(rank, now) {
             return held;
         }
+        let calls = self.pace.of(quota, now);
         // Whoever may call does not wait for those that may not.
         let before = match (self.breaker.holds_all(), place.reads) {
             // Those who came earlier and were told to go are before it, too, wherever they stand.
-            (false, _) => rank.max(self.going - usize::from(self.queue[rank].goes)),
+            (false, _) => {
+                self.waited_for(rank, calls, now).max(self.going - usize::from(self.queue[rank].goes))
+            }
             (true, false) => 0,
             (true, true) => self.queue[..rank].iter().filter(|other| other.place.reads).count(),
         };
-        let calls = self.pace.of(quota, now);
         self.plan(calls, now);
         let slot = self.slot(before, calls, now);
         let waiting = &mut self.queue[rank];
@@ -391,7 +396,7 @@ impl<K: Ord + Clone> AccountClock<K> {
     pub fn claim_spare(&mut self, caller: &K, now: Timestamp, quota: usize) -> Turn {
         self.forget_the_past(now, quota);
         let share = self.pace.of(quota, now).div_ceil(2);
-        let free = self.slot(self.queue.len(), share, now);
+        let free = self.slot(self.waited_for(self.queue.len(), share, now), share, now);
         match self.held_spare(caller, now) {
             Some(Turn::Held { of, since, until, next }) => {
                 Turn::Held { of, since, until: until.max(free), next }
@@ -448,7 +453,7 @@ impl<K: Ord + Clone> AccountClock<K> {
 
     /// The service refused a call for the rate limit.
     pub fn refused(&mut self, now: Timestamp) {
-        self.pace.refused(self.quota, now);
+        self.pace.refused(now);
     }
 
     /// The service wants to be left alone until `until`.
@@ -509,8 +514,14 @@ impl<K: Ord + Clone> AccountClock<K> {
         }
         self.rank(caller).unwrap_or_else(|| {
             let rank = self.queue.partition_point(|other| (other.place, &other.caller) < (place, caller));
-            let waiting =
-                Waiting { place, caller: caller.clone(), promised: None, expected: now, goes: false };
+            let waiting = Waiting {
+                place,
+                caller: caller.clone(),
+                promised: None,
+                expected: now,
+                quota: self.quota,
+                goes: false,
+            };
             self.queue.insert(rank, waiting);
             self.places.insert(caller.clone(), place);
             rank
@@ -526,6 +537,17 @@ impl<K: Ord + Clone> AccountClock<K> {
     fn rank(&self, caller: &K) -> Option<usize> {
         let place = self.places.get(caller)?;
         self.queue.binary_search_by(|other| (other.place, &other.caller).cmp(&(*place, caller))).ok()
+    }
+
+    /// How many of those before this rank call before it, if `calls` may be made in a window. Whoever keeps to a smaller quota may be
+    /// promised a time that is later than the slot of this one, and is not waited for.
+    fn waited_for(&self, rank: usize, calls: usize, now: Timestamp) -> usize {
+        let slower = self.queue[..rank].iter().filter(|other| other.quota < self.quota && !other.goes);
+        let mut promised: Vec<Timestamp> = slower.map(|other| other.promised.unwrap_or(now)).collect();
+        promised.sort_unstable();
+        let others = rank - promised.len();
+        let comes_first = |count: &usize| self.slot(others + count, calls, now) < promised[*count];
+        others + (0..promised.len()).find(comes_first).unwrap_or(promised.len())
     }
 
     /// When a window of `calls` has room for the one at this rank, if those before it come when they are told to.
@@ -823,6 +845,26 @@ mod tests {
         let mut clock: AccountClock<u32> = AccountClock::default();
         clock.recall(&1, Place::deletion(at(0)), seconds(3600), at(0));
         assert_eq!(claim(&mut clock, 1, at(0), 60), Turn::Go);
+    }
+
+    /// One connection of the account keeps to a smaller quota, and many wait for that: who has a larger one does not wait for times
+    /// that are later than its own.
+    #[test]
+    fn a_smaller_quota_holds_up_nobody_with_a_larger_one() {
+        let mut clock: AccountClock<u32> = AccountClock::default();
+        for caller in 0..100 {
+            let _ = claim(&mut clock, caller, at(0), 1);
+        }
+        assert_eq!(claim(&mut clock, 100, seconds(1), 60), Turn::Go);
+        for caller in 101..159 {
+            assert_eq!(claim(&mut clock, caller, seconds(1), 60), Turn::Go);
+        }
+        assert_eq!(
+            told(claim(&mut clock, 159, seconds(1), 60)),
+            seconds(62),
+            "behind the one that is promised 61 s"
+        );
+        assert!(told(claim(&mut clock, 160, seconds(1), 1)) > seconds(99 * 60));
     }
 
     /// While DELETEs fail and reads work, what was never tried is tried first.

@@ -141,6 +141,20 @@ const MUTANTS: &[Mutant] = &[
         tests: &["--lib", "pacing"],
     },
     Mutant {
+        name: "a smaller quota holds up a larger one",
+        file: "src/pacing/account_clock.rs",
+        from: "filter(|other| other.quota < self.quota && !other.goes)",
+        to: "filter(|other| other.quota > self.quota && !other.goes)",
+        tests: &["--lib", "pacing"],
+    },
+    Mutant {
+        name: "a smaller quota ends a halving",
+        file: "src/pacing/pace.rs",
+        from: "            if calls >= cut.quota {",
+        to: "            if calls >= quota {",
+        tests: &["--lib", "pacing"],
+    },
+    Mutant {
         name: "looks that say nothing keep the probe",
         file: "src/pacing/breaker.rs",
         from: "        self.looked = probed.unwrap_or(self.looked);",

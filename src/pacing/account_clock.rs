@@ -131,10 +131,21 @@ pub struct Past {
     pub calls: Vec<Timestamp>,
     /// The earliest time that somebody was promised who waited for the quota.
     pub promised: Option<Timestamp>,
+    /// The pauses that the service may have asked for.
+    pub pauses: Vec<Pause>,
     /// Since when the account was in trouble.
     pub trouble: Option<Timestamp>,
     /// When somebody was to probe it.
     pub probe: Option<Timestamp>,
+}
+
+/// A pause of a campaign, of the time before this process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pause {
+    /// Its end.
+    pub until: Timestamp,
+    /// What of it can be the campaign's own backoff. The service has asked for one that is longer.
+    pub own: SignedDuration,
 }
 
 impl Turn {
@@ -436,6 +447,11 @@ impl<K: Ord + Clone> AccountClock<K> {
             if promised <= now + LONGEST_PAUSE {
                 self.cool_down(promised);
             }
+        }
+        let asked_for = past.pauses.iter().filter(|pause| pause.until > now + pause.own);
+        let asked_for = asked_for.map(|pause| pause.until).filter(|until| *until <= now + LONGEST_PAUSE);
+        if let Some(until) = asked_for.max() {
+            self.cool_down(until);
         }
         if let Some(since) = past.trouble {
             self.breaker.inherit(since, past.probe, now);
@@ -824,6 +840,12 @@ mod tests {
         };
         assert_eq!(inherited(seconds(800)), seconds(800));
         assert_eq!(inherited(seconds(12 * 3600)), seconds(61));
+        // Some were promised times before it was asked for.
+        let pause = |until, own| Pause { until: seconds(until), own: SignedDuration::from_secs(own) };
+        let pauses = vec![pause(50, 0), pause(890, 4), pause(895, 900), pause(12 * 3600, 0), pause(-5, 0)];
+        let mut clock: AccountClock<u32> = AccountClock::default();
+        clock.inherit(&Past { promised: Some(seconds(20)), pauses, ..Past::default() }, at(0), 60);
+        assert_eq!(told(claim(&mut clock, 1, at(0), 60)), seconds(890));
     }
 
     /// The quota of the connection is raised: all that wait are told, and their times move up; also those that were promised

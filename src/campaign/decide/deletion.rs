@@ -12,7 +12,7 @@ use crate::campaign::status::{self, Situation};
 use crate::connection::Connection;
 use crate::kore::{ConfirmedDeletion, FailureKind, Identity, speaks_of_rights};
 use crate::kube_ext::{round_down, round_up};
-use crate::pacing::{Charge, Holder, Past, Place, Turn, backoff};
+use crate::pacing::{Charge, Holder, Place, Turn, backoff};
 
 /// No pause of a campaign's own is longer: it is the longest that the service can ask for (`kore::MAX_RETRY_AFTER`), and
 /// longer than any backoff.
@@ -274,31 +274,6 @@ pub fn promised(object: &VoiceCampaign) -> Option<Timestamp> {
     let record = recorded_deletion(object)?;
     let waits = object.status.as_ref().map(status::reason) == Some(Reason::WaitingForQuota);
     record.next_attempt_at.as_ref().filter(|_| waits).map(|time| time.0)
-}
-
-/// What the statuses of an account's objects say of the time before this process.
-pub fn past<'a>(objects: impl Iterator<Item = &'a VoiceCampaign>) -> Past {
-    let mut past = Past::default();
-    let earlier = |known: Option<Timestamp>, time| Some(known.map_or(time, |known| known.min(time)));
-    for object in objects {
-        let Some(record) = recorded_deletion(object) else { continue };
-        let looked = record.proof.as_ref().and_then(|proof| proof.not_returned_at.as_ref());
-        // Their times are cut to a second.
-        let calls = record.last_attempt_at.iter().chain(looked);
-        past.calls.extend(calls.map(|time| time.0 + SignedDuration::from_secs(1)));
-        if let Some(promised) = promised(object) {
-            past.promised = earlier(past.promised, promised);
-        }
-        let reason = object.status.as_ref().map(status::reason);
-        if let Some(since) = record.held_since.as_ref().filter(|_| reason == Some(Reason::AccountUnavailable))
-        {
-            past.trouble = earlier(past.trouble, since.0);
-            if let Some(next) = &record.next_attempt_at {
-                past.probe = earlier(past.probe, next.0);
-            }
-        }
-    }
-    past
 }
 
 /// The record of this deletion with what has happened since it was written, and the ground if there is one now.

@@ -155,6 +155,20 @@ const MUTANTS: &[Mutant] = &[
         tests: &["--lib", "pacing"],
     },
     Mutant {
+        name: "a pause that was asked for is lost at a restart",
+        file: "src/pacing/account_clock.rs",
+        from: "        if let Some(until) = asked_for.max() {",
+        to: "        if let Some(until) = asked_for.max().filter(|_| false) {",
+        tests: &["--lib", "pacing"],
+    },
+    Mutant {
+        name: "a 429 before a restart asked for no pause",
+        file: "src/campaign/decide/past.rs",
+        from: "        FailureKind::Throttled => Duration::ZERO,",
+        to: "        FailureKind::Throttled => return None,",
+        tests: &["--lib", "past"],
+    },
+    Mutant {
         name: "looks that say nothing keep the probe",
         file: "src/pacing/breaker.rs",
         from: "        self.looked = probed.unwrap_or(self.looked);",

@@ -1,4 +1,4 @@
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use jiff::{SignedDuration, Timestamp};
@@ -11,7 +11,9 @@ use super::seats::{self, Room, Seats};
 use super::status;
 use crate::kore::{Account, Failure, FailureKind, Target};
 use crate::kube_ext::Wake;
-use crate::pacing::{self, Access, Charge, Consequence, Evidence, Heard, Holder, Past, Place, Request, Turn};
+use crate::pacing::{
+    self, Access, Charge, Consequence, Evidence, Heard, Holder, Past, Place, Refusal, Request, Turn,
+};
 
 /// Calls to one account under way at once: few until a DELETE has worked lately, or reads are known to work while DELETEs fail; so
 /// a campaign that fails, or many, are noticed by few calls. Twice as many as one app's, whose credentials nobody has accepted yet, can take.
@@ -59,8 +61,10 @@ struct Queue {
     seats: HashMap<u64, Arc<Seats>>,
     /// What Kore has said when the trouble of the account began (`None`), or that of credentials.
     trouble: HashMap<Option<Access<u64>>, Arc<str>>,
-    /// What the statuses say of the time before is taken in.
+    /// What the statuses say of the time before is taken in, but for what is left in `refusals`.
     inherited: bool,
+    /// By connection, until it is called with: its credentials were refused before this process.
+    refusals: BTreeMap<String, Refusal>,
     /// The time of the account.
     time: EvenClock,
 }
@@ -144,15 +148,25 @@ impl Accounts {
 }
 
 impl Gate {
-    /// Takes in, once, what the statuses of the account's objects say of the time before this process.
-    pub fn inherit(&self, per_minute: usize, past: impl FnOnce() -> Past) {
-        if std::mem::replace(&mut self.queue().inherited, true) {
-            return;
-        }
-        let past = past();
+    /// Takes in, once, what the statuses of the account's objects say of the time before this process; and of the credentials
+    /// of this connection.
+    pub fn inherit(
+        &self,
+        per_minute: usize,
+        (connection, access): (&str, &Access<u64>),
+        past: impl FnOnce() -> Past,
+    ) {
+        let begins = !std::mem::replace(&mut self.queue().inherited, true);
+        let past = begins.then(past);
         let mut queue = self.queue();
         let (now, _) = queue.time.now();
-        queue.account.inherit(&past, now, per_minute);
+        if let Some(past) = past {
+            queue.account.inherit(&past, now, per_minute);
+            queue.refusals = past.refusals;
+        }
+        if let Some(refusal) = queue.refusals.remove(connection) {
+            queue.account.inherit_refusal(access, refusal, now);
+        }
     }
 
     /// A seat for one call; waits until one is free.
@@ -334,6 +348,7 @@ impl Default for Queue {
             seats: HashMap::new(),
             trouble: HashMap::new(),
             inherited: false,
+            refusals: BTreeMap::new(),
             time: EvenClock::new(),
         }
     }

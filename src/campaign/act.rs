@@ -140,7 +140,7 @@ async fn get<S: CampaignService>(
     if pass.is_too_late_for(connection.target.timeout) {
         return Ok(Flow::Rest(Some(Duration::ZERO)));
     }
-    let gate = gate(&connection, context);
+    let gate = gate(&connection, &pass.object, context);
     let access = access(&connection.target, &pass.object.spec.stream_id);
     let place = decide::place_of_read(&pass.object, Timestamp::now());
     let deleted = pass.object.metadata.deletion_timestamp.as_ref();
@@ -209,7 +209,8 @@ async fn list<S: CampaignService>(
     let id = format!("listing of {} as {}/{:x}", key.stream_id, key.identity.as_str(), key.credentials);
     let place = decide::place_of_read(&pass.object, Timestamp::now());
     // It tells more than a look at one campaign, so it comes first.
-    let looks = gate(&connection, context).wants_a_look(&access(target, &pass.object.spec.stream_id));
+    let looks =
+        gate(&connection, &pass.object, context).wants_a_look(&access(target, &pass.object.spec.stream_id));
     let place = if looks { place.of_look(Timestamp::MIN) } else { place };
     let caller = Caller { promised: None, ..caller(pass, id, place, &connection) };
     let Some(_seat) = admitted(urgency, &caller, &connection, pass, context).await else {
@@ -221,7 +222,7 @@ async fn list<S: CampaignService>(
     let started = Instant::now();
     let result = reading.next(service, &connection.target, Timestamp::now).await;
     context.metrics.called("list", name_of(&result), started.elapsed());
-    let charge = gate(&connection, context).heard(&caller, Operation::Read, &result);
+    let charge = gate(&connection, &pass.object, context).heard(&caller, Operation::Read, &result);
     heed(&result, &connection, &pass.object, context).await;
     let more = matches!(result, Ok(Progress::More(_)));
     context.streams.read(&key, result, charge, |listing| {
@@ -250,7 +251,7 @@ async fn admitted<S>(
     context: &Context<S>,
 ) -> Option<Seat> {
     let UsableConnection { target, requests_per_minute, .. } = connection;
-    let gate = gate(connection, context);
+    let gate = gate(connection, &pass.object, context);
     let (seat, turn) = match urgency {
         Urgency::Deletion => {
             // Others work meanwhile: the account may hang.
@@ -274,13 +275,15 @@ async fn admitted<S>(
     }
 }
 
-/// The way to the account of a connection.
-fn gate<S>(connection: &UsableConnection, context: &Context<S>) -> Arc<Gate> {
+/// The way to the account of an object's connection.
+fn gate<S>(connection: &UsableConnection, object: &VoiceCampaign, context: &Context<S>) -> Arc<Gate> {
     let UsableConnection { target, requests_per_minute, .. } = connection;
     let gate = context.accounts.gate(&target.account);
     // Before that, not all statuses are known.
     if context.listed.is_complete() {
-        gate.inherit(*requests_per_minute, || context.claims.past(&target.account));
+        let name = decide::connection_name(object);
+        let access = access(target, &object.spec.stream_id);
+        gate.inherit(*requests_per_minute, (&name, &access), || context.claims.past(&target.account));
     }
     gate
 }
@@ -328,7 +331,7 @@ async fn delete<S: CampaignService>(pass: &mut Pass, context: &Context<S>) -> Re
     if !pass.deletion_shown {
         return Ok(Flow::Rest(Some(CACHE_LAG)));
     }
-    let gate = gate(&connection, context);
+    let gate = gate(&connection, &pass.object, context);
     let caller = caller(pass, pass.uid.clone(), decide::place(&pass.object), &connection);
     if pass.seat.is_none() {
         let before = pass.object.metadata.resource_version.clone();

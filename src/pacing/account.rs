@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::account_clock::{AccountClock, Holder, Past, Place, Turn};
+use super::account_clock::{AccountClock, Holder, Past, Place, Refusal, Turn};
 use super::breaker::{Charge, Evidence};
 
 /// Credentials that nobody has called with for so long are forgotten: they may have been rotated.
@@ -218,6 +218,14 @@ impl<K: Ord + Clone, C: Ord + Clone> Account<K, C> {
     /// Takes in what the statuses say of the time before this process.
     pub fn inherit(&mut self, past: &Past, now: Timestamp, quota: usize) {
         self.clock.inherit(past, now, quota);
+    }
+
+    /// Takes in that what is called with was refused before this process, unless it has been accepted since.
+    pub fn inherit_refusal(&mut self, access: &Access<C>, refusal: Refusal, now: Timestamp) {
+        match &mut self.of(access, now).standing {
+            Standing::Unproven { refusals, outages: _ } => refusals.inherit_refusal(refusal, now),
+            Standing::Accepted(_) => {}
+        }
     }
 
     /// Whether calls to the account are in trouble.
@@ -593,5 +601,28 @@ mod tests {
             account.heard(&caller, &with("dev"), failed, at(probe));
         }
         assert!(account.is_in_trouble());
+    }
+
+    /// Credentials that were refused before a restart are probed on, and not anew; unless they have been accepted since.
+    #[test]
+    fn a_restart_probes_refused_credentials_on() {
+        let mut account = Account::default();
+        let refusal = Refusal { since: at(-3600), probe: Some(at(40)) };
+        account.inherit_refusal(&with("dev"), refusal, at(0));
+        let turn = claim(&mut account, 1, "dev", 0);
+        let held = Turn::Held { of: Holder::Credentials, since: at(-3600), until: at(40), next: true };
+        assert_eq!(turn, held);
+        assert_eq!(claim(&mut account, 2, "prod", 0), Turn::Go);
+        let mut probes = Vec::new();
+        for now in 0..200 {
+            if claim(&mut account, 1, "dev", now) == Turn::Go {
+                account.heard(&1, &with("dev"), REFUSED, at(now));
+                probes.push(now);
+            }
+        }
+        assert_eq!(probes, [40, 100, 160]);
+        account.heard(&2, &with("prod"), DELETED, at(200));
+        account.inherit_refusal(&with("prod"), refusal, at(200));
+        assert_eq!(claim(&mut account, 3, "prod", 200), Turn::Go);
     }
 }

@@ -137,6 +137,17 @@ pub struct Past {
     pub trouble: Option<Timestamp>,
     /// When somebody was to probe it.
     pub probe: Option<Timestamp>,
+    /// By the name of the connection: that its credentials were refused.
+    pub refusals: BTreeMap<String, Refusal>,
+}
+
+/// That credentials were refused before this process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// Since when.
+    pub since: Timestamp,
+    /// When somebody was to probe them.
+    pub probe: Option<Timestamp>,
 }
 
 /// A pause of a campaign, of the time before this process.
@@ -456,6 +467,11 @@ impl<K: Ord + Clone> AccountClock<K> {
         if let Some(since) = past.trouble {
             self.breaker.inherit(since, past.probe, now);
         }
+    }
+
+    /// The same, of a clock of credentials.
+    pub fn inherit_refusal(&mut self, refusal: Refusal, now: Timestamp) {
+        self.breaker.inherit(refusal.since, refusal.probe, now);
     }
 
     /// Takes in what became of a call, and says whom a failure is charged to, and who has reason to ask again: everybody, if

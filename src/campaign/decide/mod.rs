@@ -18,7 +18,7 @@ mod past;
 
 pub(super) use deletion::{next_attempt, place, place_of_read, progress, promised};
 pub(super) use life::{looked, refresh_wanted};
-pub(super) use past::past;
+pub(super) use past::{connection_name, past};
 
 use jiff::{SignedDuration, Timestamp};
 

@@ -11,7 +11,7 @@ use crate::campaign::ground::recorded_deletion;
 use crate::campaign::reason::Reason;
 use crate::campaign::status;
 use crate::kore::FailureKind;
-use crate::pacing::{Past, Pause, longest_backoff};
+use crate::pacing::{Past, Pause, Refusal, longest_backoff};
 
 /// What the statuses of an account's objects say of the time before this process.
 pub fn past<'a>(objects: impl Iterator<Item = &'a VoiceCampaign>) -> Past {
@@ -27,16 +27,30 @@ pub fn past<'a>(objects: impl Iterator<Item = &'a VoiceCampaign>) -> Past {
         if let Some(promised) = promised(object) {
             past.promised = earlier(past.promised, promised);
         }
-        if let Some(since) = record.held_since.as_ref().filter(|_| reason == Some(Reason::AccountUnavailable))
-        {
-            past.trouble = earlier(past.trouble, since.0);
-            if let Some(next) = &record.next_attempt_at {
-                past.probe = earlier(past.probe, next.0);
+        let Some(since) = record.held_since.as_ref().map(|since| since.0) else { continue };
+        let next = record.next_attempt_at.as_ref().map(|next| next.0);
+        match reason {
+            Some(Reason::AccountUnavailable) => {
+                past.trouble = earlier(past.trouble, since);
+                past.probe = next.map_or(past.probe, |next| earlier(past.probe, next));
             }
+            Some(Reason::Service(FailureKind::CredentialsRejected)) => {
+                let refusal = Refusal { since, probe: None };
+                let known = past.refusals.entry(connection_name(object)).or_insert(refusal);
+                known.since = known.since.min(since);
+                known.probe = next.map_or(known.probe, |next| earlier(known.probe, next));
+            }
+            Some(_) | None => {}
         }
     }
     past.calls.extend(listings);
     past
+}
+
+/// Whose credentials an object is deleted with: its connection, by namespace and name.
+pub fn connection_name(object: &VoiceCampaign) -> String {
+    let namespace = object.metadata.namespace.as_deref().unwrap_or_default();
+    format!("{namespace}/{}", object.spec.connection_ref.name)
 }
 
 /// When calls about this campaign alone were made, at the latest: times are cut to a second.
@@ -129,5 +143,22 @@ mod tests {
         let mut calls = past(objects.iter()).calls;
         calls.sort();
         assert_eq!(calls, [-39, -29, -29, -9, -9, -8, -5].map(at));
+    }
+
+    /// Since when the credentials of a connection were refused, and when somebody was to probe them.
+    #[test]
+    fn refused_credentials_are_read_back() {
+        let held = |since: i64| json!({"heldSince": at(since)});
+        let next = json!({"heldSince": at(-50), "nextAttemptAt": at(7)});
+        let objects = [
+            deleted("CredentialsRejected", &held(-60)),
+            deleted("CredentialsRejected", &next),
+            deleted("CredentialsRejected", &json!({})),
+            deleted("AccountUnavailable", &held(-70)),
+        ];
+        let past = past(objects.iter());
+        let refusal = Refusal { since: at(-60), probe: Some(at(7)) };
+        assert_eq!(past.refusals.into_iter().collect::<Vec<_>>(), [("n/production".to_owned(), refusal)]);
+        assert_eq!((past.trouble, past.probe), (Some(at(-70)), None));
     }
 }

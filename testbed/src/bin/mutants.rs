@@ -169,6 +169,20 @@ const MUTANTS: &[Mutant] = &[
         tests: &["--lib", "past"],
     },
     Mutant {
+        name: "a restart begins the probes of refused credentials anew",
+        file: "src/pacing/account.rs",
+        from: "            Standing::Unproven { refusals, outages: _ } => refusals.inherit_refusal(refusal, now),",
+        to: "            Standing::Unproven { .. } => {}",
+        tests: &["--lib", "pacing"],
+    },
+    Mutant {
+        name: "a restart forgets that credentials were refused",
+        file: "src/campaign/decide/past.rs",
+        from: "            Some(Reason::Service(FailureKind::CredentialsRejected)) => {",
+        to: "            Some(Reason::Service(FailureKind::Throttled)) => {",
+        tests: &["--lib", "past"],
+    },
+    Mutant {
         name: "looks that say nothing keep the probe",
         file: "src/pacing/breaker.rs",
         from: "        self.looked = probed.unwrap_or(self.looked);",

@@ -625,4 +625,24 @@ mod tests {
         account.inherit_refusal(&with("prod"), refusal, at(200));
         assert_eq!(claim(&mut account, 3, "prod", 200), Turn::Go);
     }
+
+    /// A pause that comes with a refusal is respected by the probes of these credentials, whether they read or delete.
+    #[test]
+    fn refused_credentials_are_not_probed_in_a_pause() {
+        let mut account = Account::default();
+        let refused = Heard { pause: Some(SignedDuration::from_secs(300)), ..REFUSED };
+        let mut calls = Vec::new();
+        for now in 0..700 {
+            let access = &with("dev");
+            let place = Place::proof(at(0));
+            let request = Request { caller: &8, access, place, promised: None, quota: 60 };
+            let spare = matches!(account.claim_spare(&request, at(now)), Turn::Go).then_some(8);
+            let own = (claim(&mut account, 7, "dev", now) == Turn::Go).then_some(7);
+            for caller in [spare, own].into_iter().flatten() {
+                account.heard(&caller, &with("dev"), refused, at(now));
+                calls.push(now);
+            }
+        }
+        assert_eq!(calls, [0, 0, 300, 600]);
+    }
 }

@@ -326,7 +326,21 @@ impl<K: Ord + Clone> AccountClock<K> {
 
     fn admit(&self, caller: &K, place: Place, now: Timestamp) -> Result<(), Trouble> {
         let candidate = self.candidate(caller, place);
-        if place.reads { self.breaker.admit_read(candidate, now) } else { self.breaker.admit(candidate, now) }
+        let waits = self.breaker.would_probe(&candidate);
+        let admitted = if place.reads {
+            self.breaker.admit_read(candidate, now)
+        } else {
+            self.breaker.admit(candidate, now)
+        };
+        // A probe respects the pause that the service has asked for, as any other call.
+        let paused = self.breaker.open_since().filter(|_| waits && self.not_before > now);
+        match (admitted, paused) {
+            (Ok(()), Some(since)) => Err(Trouble { since, probe_at: self.not_before }),
+            (Err(trouble), Some(_)) => {
+                Err(Trouble { probe_at: trouble.probe_at.max(self.not_before), ..trouble })
+            }
+            (admitted, None) => admitted,
+        }
     }
 
     fn candidate<'a>(&self, caller: &'a K, place: Place) -> Candidate<'a, K> {
@@ -433,8 +447,7 @@ impl<K: Ord + Clone> AccountClock<K> {
 
     /// Whether a call that can wait is held; it gets no place.
     pub fn held_spare(&self, caller: &K, now: Timestamp) -> Option<Turn> {
-        let candidate = Candidate { caller, fresh: true, quota: self.quota };
-        let Trouble { since, probe_at } = self.breaker.admit_read(candidate, now).err()?;
+        let Trouble { since, probe_at } = self.admit(caller, Place::proof(now), now).err()?;
         Some(Turn::Held { of: Holder::Account, since, until: probe_at, next: false })
     }
 

@@ -183,6 +183,13 @@ const MUTANTS: &[Mutant] = &[
         tests: &["--lib", "past"],
     },
     Mutant {
+        name: "refused credentials are probed in a pause",
+        file: "src/pacing/account_clock.rs",
+        from: "filter(|_| waits && self.not_before > now);",
+        to: "filter(|_| waits && self.not_before < now);",
+        tests: &["--lib", "pacing"],
+    },
+    Mutant {
         name: "looks that say nothing keep the probe",
         file: "src/pacing/breaker.rs",
         from: "        self.looked = probed.unwrap_or(self.looked);",

@@ -232,12 +232,14 @@ async fn list<S: CampaignService>(
     Ok(if more { Flow::Rest(Some(Duration::ZERO)) } else { Flow::Again })
 }
 
-/// What is known of the stream by now.
+/// What is known of the stream by now, and of the way to it.
 fn see_listings<S>(pass: &mut Pass, context: &Context<S>) {
     if let Connection::Usable(connection) = &pass.connection {
         let key = stream_of(&connection.target, &pass.object);
         (pass.listing, pass.listing_trouble) = context.streams.newest(&key, &pass.object.spec.campaign_id);
         pass.last_delete = context.streams.last_delete(&connection.target.account, &key_of(&pass.object));
+        let access = access(&connection.target, &pass.object.spec.stream_id);
+        pass.wants_a_look = gate(connection, &pass.object, context).wants_a_look(&access);
     }
 }
 

@@ -603,11 +603,14 @@ fn a_listing_tells_more_than_a_second_look() {
     object.status = Some(status(decide(&Observed { turn, ..observed(&object, &connection) }, at(0))));
     assert_eq!(reason(object.status.as_ref().unwrap()), "AccountUnavailable");
     let listing_step = Step::List { not_before: at(-30), urgency: Urgency::Deletion };
-    assert_eq!(decide(&observed(&object, &connection), at(5)), listing_step);
+    let observed = Observed { wants_a_look: true, ..observed(&object, &connection) };
+    assert_eq!(decide(&observed, at(5)), listing_step);
     let read = listing(&[]);
-    let read = Observed { listing: Some(&read), ..observed(&object, &connection) };
+    let read = Observed { listing: Some(&read), ..observed };
     assert_eq!(decide(&read, at(5)), Step::Get(Urgency::Deletion), "a listing without a GET proves nothing");
     let failed = ListingTrouble { failure: None, failures: 1, retry_at: at(60) };
-    let failed = Observed { listing_trouble: Some(&failed), ..observed(&object, &connection) };
+    let failed = Observed { listing_trouble: Some(&failed), ..observed };
     assert_eq!(decide(&failed, at(5)), Step::Get(Urgency::Deletion), "it can't be read for now");
+    let works = Observed { wants_a_look: false, ..observed };
+    assert_eq!(decide(&works, at(5)), Step::Get(Urgency::Deletion), "the account works again");
 }

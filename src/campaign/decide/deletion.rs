@@ -106,9 +106,7 @@ fn prove(observed: &Observed<'_>, proof: &ProofStatus, record: DeletionStatus, n
         }
     };
     let need = match proof::need(proof) {
-        Need::Get { not_before }
-            if not_before <= now && listing_tells_more(observed, proof, &record, now) =>
-        {
+        Need::Get { not_before } if not_before <= now && listing_tells_more(observed, proof, now) => {
             Need::Listing { not_before: proof.answered_at.0 }
         }
         need => need,
@@ -130,17 +128,12 @@ fn prove(observed: &Observed<'_>, proof: &ProofStatus, record: DeletionStatus, n
     }
 }
 
-/// Whether a listing is read before the next GET of the campaign: the account is in trouble, and a GET has said nothing. That
-/// may be the campaign's own; a listing shows whether reads work.
-fn listing_tells_more(
-    observed: &Observed<'_>,
-    proof: &ProofStatus,
-    record: &DeletionStatus,
-    now: Timestamp,
-) -> bool {
+/// Whether a listing is read before the next GET of the campaign: nobody knows whether reads work, and a GET has said nothing. That
+/// may be the campaign's own; a listing shows it.
+fn listing_tells_more(observed: &Observed<'_>, proof: &ProofStatus, now: Timestamp) -> bool {
     let read_since = observed.listing.is_some_and(|read| read.listing.begun_at() > proof.answered_at.0);
     let failed = observed.listing_trouble.is_some_and(|trouble| trouble.retry_at > now);
-    in_trouble(observed, record) == Some(Holder::Account) && proof.silent_gets > 0 && !read_since && !failed
+    observed.wants_a_look && proof.silent_gets > 0 && !read_since && !failed
 }
 
 /// What status says of this very record, if it is stored.

@@ -206,8 +206,8 @@ const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "no listing in an outage",
         file: "src/campaign/decide/deletion.rs",
-        from: "&& proof.silent_gets > 0 && !read_since",
-        to: "&& proof.silent_gets > 9 && !read_since",
+        from: "observed.wants_a_look && proof.silent_gets > 0",
+        to: "observed.wants_a_look && proof.silent_gets > 9",
         tests: DECISION,
     },
     Mutant {

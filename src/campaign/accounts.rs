@@ -15,8 +15,9 @@ use crate::pacing::{
     self, Access, Charge, Consequence, Evidence, Heard, Holder, Past, Place, Refusal, Request, Turn,
 };
 
-/// Calls to one account under way at once: few until a DELETE has worked lately, or reads are known to work while DELETEs fail; so
-/// a campaign that fails, or many, are noticed by few calls. Twice as many as one app's, whose credentials nobody has accepted yet, can take.
+/// Calls to one account under way at once: few until a DELETE has worked lately, or reads are known to work
+/// while DELETEs fail; so a campaign that fails, or many, are noticed by few calls. Twice as many as one
+/// app's, whose credentials nobody has accepted yet, can take.
 const OF_AN_ACCOUNT: Room = Room { few: 2 * OF_CREDENTIALS.few, many: 16 };
 /// The same with the same credentials, until the service has accepted them. Two, so that one call that hangs does not
 /// hold up the first answer.
@@ -148,8 +149,8 @@ impl Accounts {
 }
 
 impl Gate {
-    /// Takes in, once, what the statuses of the account's objects say of the time before this process; and of the credentials
-    /// of this connection.
+    /// Takes in, once, what the statuses of the account's objects say of the time before this process; and of
+    /// the credentials of this connection.
     pub fn inherit(
         &self,
         per_minute: usize,
@@ -256,7 +257,8 @@ impl Gate {
             queue.account.heard(&caller.id, &caller.access, heard, now);
         match account {
             Evidence::Works => self.seats.worked(),
-            // While reads work, it is known that DELETEs may fail; a part of the quota bounds what that costs, and each may take long.
+            // While reads work, it is known that DELETEs may fail; a part of the quota bounds what that
+            // costs, and each may take long.
             Evidence::Readable | Evidence::DeleteFailed { .. } if queue.account.limps() => {
                 self.seats.worked()
             }

@@ -51,7 +51,8 @@ pub struct Pass {
     pub turn: Option<Turn>,
     /// What Kore has said when the account's trouble began, if that is why.
     pub trouble: Option<Arc<str>>,
-    /// Whether nobody knows if reads work, while DELETEs fail or are refused; once the connection was looked up.
+    /// Whether nobody knows if reads work, while DELETEs fail or are refused; once the connection was looked
+    /// up.
     pub wants_a_look: bool,
     /// When the living campaign was looked at by a GET.
     pub looked: Option<Looked>,

@@ -15,9 +15,10 @@ const UNUSED: SignedDuration = SignedDuration::from_hours(1);
 ///   credentials of prod ── clocks of their own: refused? ──┴──▶ the clock of the account: quota, pauses, outages
 /// ```
 ///
-/// What the service says of credentials is theirs; and until it has accepted them, also what fails when they are used: nobody
-/// can hold up others with a connection that never works, as with a deadline that is too short. Whoever calls with refused ones has no place in the queue of the account, so
-/// nobody with others waits for that.
+/// What the service says of credentials is theirs; and until it has accepted them, also what fails when they
+/// are used: nobody can hold up others with a connection that never works, as with a deadline that is too
+/// short. Whoever calls with refused ones has no place in the queue of the account, so nobody with others
+/// waits for that.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Account<K, C> {
     clock: AccountClock<K>,
@@ -40,6 +41,10 @@ struct OfCredentials<K> {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "there are few credentials, and most of them unproven for a moment only"
+)]
 enum Standing<K> {
     /// The service has not accepted the credentials yet: a refusal is about them as a whole.
     Unproven {
@@ -113,8 +118,8 @@ impl<K: Ord + Clone, C: Ord + Clone> Account<K, C> {
         self.clock.ask(caller, place, now, quota)
     }
 
-    /// A probe with credentials in trouble takes what all others leave of the quota. Until then the credentials hold it, so it
-    /// has no place among them.
+    /// A probe with credentials in trouble takes what all others leave of the quota. Until then the
+    /// credentials hold it, so it has no place among them.
     fn ask_for_a_probe(&mut self, request: &Request<'_, K, C>, now: Timestamp) -> Turn {
         let Request { caller, access, place, promised: _, quota } = *request;
         let turn = self.clock.ask(caller, place.last(), now, quota);
@@ -238,7 +243,8 @@ impl<K: Ord + Clone, C: Ord + Clone> Account<K, C> {
         self.clock.limps()
     }
 
-    /// Whether what is called with is in trouble of its own: the service refuses it, or has not accepted it, and calls fail.
+    /// Whether what is called with is in trouble of its own: the service refuses it, or has not accepted it,
+    /// and calls fail.
     pub fn is_in_trouble_with(&self, access: &Access<C>) -> bool {
         self.known(access).any(|clock| clock.in_trouble_since().is_some())
     }
@@ -328,7 +334,8 @@ impl<K: Ord + Clone> OfCredentials<K> {
         unproven.into_iter().flatten().chain(by_iid.into_iter().flat_map(BTreeMap::values_mut))
     }
 
-    /// The service accepts them with this `iid`. Who has reason to ask again: all that were held, also with another.
+    /// The service accepts them with this `iid`. Who has reason to ask again: all that were held, also with
+    /// another.
     fn accept(&mut self, iid: &str) -> Vec<K> {
         let Standing::Unproven { refusals, outages } = &mut self.standing else { return Vec::new() };
         let mut woken = refusals.waiting();
@@ -493,8 +500,8 @@ mod tests {
         account.claim(&Request { caller: &caller, access, place, promised: None, quota: 60 }, at(now))
     }
 
-    /// The app lacks the right to one stream: who calls about another one is not held, also if all were held before the
-    /// credentials had been accepted.
+    /// The app lacks the right to one stream: who calls about another one is not held, also if all were held
+    /// before the credentials had been accepted.
     #[test]
     fn a_refusal_for_one_stream_holds_up_no_other() {
         let mut account = Account::default();
@@ -516,8 +523,8 @@ mod tests {
         assert_eq!(asks(&mut account, 3, "st-2", place, 6), Turn::Go);
     }
 
-    /// Reads work with the credentials, and DELETEs are refused: a look shows it, and then what was never tried is tried with
-    /// a tenth of the quota.
+    /// Reads work with the credentials, and DELETEs are refused: a look shows it, and then what was never
+    /// tried is tried with a tenth of the quota.
     #[test]
     fn a_look_shows_that_only_deletes_are_refused() {
         let mut account = Account::default();
@@ -541,8 +548,8 @@ mod tests {
         assert!(matches!(asks(&mut account, 16, "st-1", place, 6), Turn::Held { .. }), "a tenth is used up");
     }
 
-    /// A probe with refused credentials takes what others leave of the quota. Until then the credentials hold it, and not the quota,
-    /// whose queue it does not join.
+    /// A probe with refused credentials takes what others leave of the quota. Until then the credentials hold
+    /// it, and not the quota, whose queue it does not join.
     #[test]
     fn a_probe_that_waits_for_the_quota_is_held_by_its_credentials() {
         let mut account = Account::default();
@@ -565,8 +572,9 @@ mod tests {
         assert!(waiting.iter().all(|caller| *caller >= 100), "{waiting:?}");
     }
 
-    /// Calls of a connection that has never worked fail, whatever the reason: it is probed for itself, told as an outage, and the
-    /// account is not in trouble. Once the credentials are accepted, it is an outage like another.
+    /// Calls of a connection that has never worked fail, whatever the reason: it is probed for itself, told
+    /// as an outage, and the account is not in trouble. Once the credentials are accepted, it is an outage
+    /// like another.
     #[test]
     fn what_never_worked_holds_up_nobody_else() {
         let failed = Heard {
@@ -603,7 +611,8 @@ mod tests {
         assert!(account.is_in_trouble());
     }
 
-    /// Credentials that were refused before a restart are probed on, and not anew; unless they have been accepted since.
+    /// Credentials that were refused before a restart are probed on, and not anew; unless they have been
+    /// accepted since.
     #[test]
     fn a_restart_probes_refused_credentials_on() {
         let mut account = Account::default();
@@ -626,7 +635,8 @@ mod tests {
         assert_eq!(claim(&mut account, 3, "prod", 200), Turn::Go);
     }
 
-    /// A pause that comes with a refusal is respected by the probes of these credentials, whether they read or delete.
+    /// A pause that comes with a refusal is respected by the probes of these credentials, whether they read
+    /// or delete.
     #[test]
     fn refused_credentials_are_not_probed_in_a_pause() {
         let mut account = Account::default();

@@ -19,7 +19,8 @@ const WAITS_FOR_A_SEAT: SignedDuration = SignedDuration::from_mins(5);
 const SWEEP: SignedDuration = SignedDuration::from_secs(1);
 /// So many of the first in the queue come for the probe; one of them gets it.
 const PROBERS: usize = 4;
-/// So many of the first in the queue come while reads work and DELETEs are tried: as many as calls can be under way.
+/// So many of the first in the queue come while reads work and DELETEs are tried: as many as calls can be
+/// under way.
 const TRIERS: usize = 16;
 /// How soon the others ask again while the account is in trouble, if nobody wakes them.
 const HELD: SignedDuration = SignedDuration::from_mins(5);
@@ -79,7 +80,8 @@ impl Place {
         Self { reads: true, ..self }
     }
 
-    /// The same of a look at a campaign whose DELETE may have taken effect, while nobody knows whether the account works at all.
+    /// The same of a look at a campaign whose DELETE may have taken effect, while nobody knows whether the
+    /// account works at all.
     pub fn of_look(self, due: Timestamp) -> Self {
         Self { rank: Rank::Look, due, reads: true, ..self }
     }
@@ -375,8 +377,8 @@ impl<K: Ord + Clone> AccountClock<K> {
         if self.breaker.limps() { TRIERS } else { PROBERS }
     }
 
-    /// The line of those who may probe: whoever is in a later one leaves it to the first. Those who look do so one after the other;
-    /// after a look in vain all others go before them.
+    /// The line of those who may probe: whoever is in a later one leaves it to the first. Those who look do
+    /// so one after the other; after a look in vain all others go before them.
     fn line(&self, place: Place) -> (bool, Rank, Option<Timestamp>) {
         let looks = place.rank == Rank::Look;
         (looks && self.breaker.looked_in_vain(), place.rank, looks.then_some(place.due))
@@ -584,8 +586,9 @@ impl<K: Ord + Clone> AccountClock<K> {
         self.queue.binary_search_by(|other| (other.place, &other.caller).cmp(&(*place, caller))).ok()
     }
 
-    /// How many of those before this rank call before it, if `calls` may be made in a window. Whoever keeps to a smaller quota may be
-    /// promised a time that is later than the slot of this one, and is not waited for.
+    /// How many of those before this rank call before it, if `calls` may be made in a window. Whoever keeps
+    /// to a smaller quota may be promised a time that is later than the slot of this one, and is not waited
+    /// for.
     fn waited_for(&self, rank: usize, calls: usize, now: Timestamp) -> usize {
         let slower = self.queue[..rank].iter().filter(|other| other.quota < self.quota && !other.goes);
         let mut promised: Vec<Timestamp> = slower.map(|other| other.promised.unwrap_or(now)).collect();
@@ -898,8 +901,8 @@ mod tests {
         assert_eq!(claim(&mut clock, 1, at(0), 60), Turn::Go);
     }
 
-    /// One connection of the account keeps to a smaller quota, and many wait for that: who has a larger one does not wait for times
-    /// that are later than its own.
+    /// One connection of the account keeps to a smaller quota, and many wait for that: who has a larger one
+    /// does not wait for times that are later than its own.
     #[test]
     fn a_smaller_quota_holds_up_nobody_with_a_larger_one() {
         let mut clock: AccountClock<u32> = AccountClock::default();
@@ -963,8 +966,8 @@ mod tests {
         assert!(matches!(turn, Turn::Held { .. }), "{turn:?}");
     }
 
-    /// After a look that brings nothing, a DELETE has the next probe, and after that another look: first the listing, which tells of
-    /// all, then whoever has not looked for longest.
+    /// After a look that brings nothing, a DELETE has the next probe, and after that another look: first the
+    /// listing, which tells of all, then whoever has not looked for longest.
     #[test]
     fn looks_and_deletes_take_turns_to_probe() {
         let mut clock: AccountClock<u32> = AccountClock::default();

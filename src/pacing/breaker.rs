@@ -172,7 +172,8 @@ impl<K: Ord + Clone> Breaker<K> {
         if !self.concerns(&candidate) {
             return Ok(());
         }
-        // While reads work, as many DELETEs are tried at once as their part of the quota allows: each may take long to fail.
+        // While reads work, as many DELETEs are tried at once as their part of the quota allows: each may
+        // take long to fail.
         let probing = open.probing.as_ref().filter(|_| self.is_down());
         let probed = probing.map(|probe| probe.since + LOST).filter(|lost| *lost > now);
         let probe_at = open.probe_at(candidate.quota, now);
@@ -185,8 +186,8 @@ impl<K: Ord + Clone> Breaker<K> {
         }
     }
 
-    /// Whether the trouble is this caller's, too. While few campaigns have failed, it may be those campaigns: another need not wait
-    /// to show it.
+    /// Whether the trouble is this caller's, too. While few campaigns have failed, it may be those campaigns:
+    /// another need not wait to show it.
     fn concerns(&self, candidate: &Candidate<'_, K>) -> bool {
         let Candidate { caller, fresh, quota: _ } = *candidate;
         self.spread || !fresh || self.deletes.fresh.contains(caller) || self.reads.fresh.contains(caller)
@@ -290,7 +291,8 @@ impl<K: Ord + Clone> Breaker<K> {
         self.open.is_some() && !self.limps()
     }
 
-    /// Whether the last probe was a read that has brought nothing, and nothing has worked yet: a DELETE may tell more.
+    /// Whether the last probe was a read that has brought nothing, and nothing has worked yet: a DELETE may
+    /// tell more.
     pub fn looked_in_vain(&self) -> bool {
         self.is_down() && self.open.as_ref().is_some_and(|open| open.looked)
     }
@@ -343,7 +345,8 @@ impl<K: Ord> Open<K> {
         }
     }
 
-    /// `probed`: whether it was the probe, and whether that was a read. `unread`: how many reads in a row have failed.
+    /// `probed`: whether it was the probe, and whether that was a read. `unread`: how many reads in a row
+    /// have failed.
     fn heard(&mut self, evidence: Evidence, probed: Option<bool>, unread: usize, now: Timestamp) -> Charge {
         self.looked = probed.unwrap_or(self.looked);
         while self.tries.front().is_some_and(|time| *time + WINDOW <= now) {

@@ -9,7 +9,8 @@ const RISE: usize = 10;
 /// quota, others use their part. The pace is halved then, and grows by a tenth of the quota a minute (additive increase,
 /// multiplicative decrease, as TCP does).
 ///
-/// Several connections of one account may name different quotas: the largest is what the account is used with, so that one is halved.
+/// Several connections of one account may name different quotas: the largest is what the account is used
+/// with, so that one is halved.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Pace {
     cut: Option<Cut>,

@@ -283,8 +283,8 @@ fn refused_credentials_need_a_person_while_others_try_them() {
     assert_eq!(decide(&observed(&object, &connection), at(1)), Step::Delete, "its turn has come");
 }
 
-/// The credentials may lack a right only: whoever was refused a DELETE is looked at. If it is there, a missing right is its own
-/// failure, and one of the token nobody's in particular.
+/// The credentials may lack a right only: whoever was refused a DELETE is looked at. If it is there, a
+/// missing right is its own failure, and one of the token nobody's in particular.
 #[test]
 fn whoever_was_refused_is_looked_at() {
     let connection = usable();

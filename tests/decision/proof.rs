@@ -591,7 +591,8 @@ fn a_record_from_the_future_begins_anew() {
     assert_eq!(decide(&observed(&object, &usable()), at(0)), Step::Delete);
 }
 
-/// A GET of one campaign has said nothing while the account is in trouble: a listing tells whether reads work, once.
+/// A GET of one campaign has said nothing while the account is in trouble: a listing tells whether reads
+/// work, once.
 #[test]
 fn a_listing_tells_more_than_a_second_look() {
     let connection = usable();

@@ -109,7 +109,7 @@ fn prove(observed: &Observed<'_>, proof: &ProofStatus, record: DeletionStatus, n
         Need::Get { not_before } if not_before <= now && listing_tells_more(observed, proof, now) => {
             Need::Listing { not_before: proof.answered_at.0 }
         }
-        need => need,
+        need @ (Need::Get { .. } | Need::Listing { .. }) => need,
     };
     match need {
         Need::Get { not_before } | Need::Listing { not_before } if not_before > now => {
@@ -128,8 +128,8 @@ fn prove(observed: &Observed<'_>, proof: &ProofStatus, record: DeletionStatus, n
     }
 }
 
-/// Whether a listing is read before the next GET of the campaign: nobody knows whether reads work, and a GET has said nothing. That
-/// may be the campaign's own; a listing shows it.
+/// Whether a listing is read before the next GET of the campaign: nobody knows whether reads work, and a GET
+/// has said nothing. That may be the campaign's own; a listing shows it.
 fn listing_tells_more(observed: &Observed<'_>, proof: &ProofStatus, now: Timestamp) -> bool {
     let read_since = observed.listing.is_some_and(|read| read.listing.begun_at() > proof.answered_at.0);
     let failed = observed.listing_trouble.is_some_and(|trouble| trouble.retry_at > now);
@@ -149,9 +149,9 @@ fn own_pause(observed: &Observed<'_>, record: &DeletionStatus) -> Option<Timesta
     record.next_attempt_at.as_ref().filter(|_| !clocks).map(|time| time.0)
 }
 
-/// While the account is in trouble, a look at a campaign whose DELETE may have taken effect tells more than another
-/// DELETE: whether it is gone, and whether the account answers reads. While Kore refuses the credentials, a look at a campaign
-/// whose DELETE was refused tells whether only a right is missing.
+/// While the account is in trouble, a look at a campaign whose DELETE may have taken effect tells more than
+/// another DELETE: whether it is gone, and whether the account answers reads. While Kore refuses the
+/// credentials, a look at a campaign whose DELETE was refused tells whether only a right is missing.
 fn look_first(
     observed: &Observed<'_>,
     record: &DeletionStatus,

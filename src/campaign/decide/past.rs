@@ -60,7 +60,8 @@ fn own_calls(record: &DeletionStatus) -> impl Iterator<Item = Timestamp> {
     record.last_attempt_at.iter().chain(looked).map(|time| time.0 + SignedDuration::from_secs(1))
 }
 
-/// When it was read with others of its stream; or seen, perhaps so. Each counts once, however many statuses name it.
+/// When it was read with others of its stream; or seen, perhaps so. Each counts once, however many statuses
+/// name it.
 fn shared_calls(record: &DeletionStatus) -> impl Iterator<Item = Timestamp> {
     let listings = record.proof.iter().flat_map(|proof| {
         [&proof.first_listing, &proof.second_listing, &proof.third_listing, &proof.doubted_listing]
@@ -115,7 +116,8 @@ mod tests {
         serde_json::from_value(object).unwrap()
     }
 
-    /// A pause that Kore asked for with a 429 is one; with a 503 it is, if the backoff of the campaign can't explain it.
+    /// A pause that Kore asked for with a 429 is one; with a 503 it is, if the backoff of the campaign can't
+    /// explain it.
     #[test]
     fn a_pause_that_kore_asked_for_is_read_back() {
         let next = json!({"nextAttemptAt": at(900), "failures": 2});

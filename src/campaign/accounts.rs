@@ -1,4 +1,4 @@
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use jiff::{SignedDuration, Timestamp};
@@ -11,10 +11,13 @@ use super::seats::{self, Room, Seats};
 use super::status;
 use crate::kore::{Account, Failure, FailureKind, Target};
 use crate::kube_ext::Wake;
-use crate::pacing::{self, Charge, Consequence, Evidence, Heard, Holder, Past, Place, Request, Turn};
+use crate::pacing::{
+    self, Access, Charge, Consequence, Evidence, Heard, Holder, Past, Place, Refusal, Request, Turn,
+};
 
-/// Calls to one account under way at once: few until a DELETE has worked lately, so that a campaign that fails, or many,
-/// are noticed by few calls. Twice as many as one app's, whose credentials nobody has accepted yet, can take.
+/// Calls to one account under way at once: few until a DELETE has worked lately, or reads are known to work
+/// while DELETEs fail; so a campaign that fails, or many, are noticed by few calls. Twice as many as one
+/// app's, whose credentials nobody has accepted yet, can take.
 const OF_AN_ACCOUNT: Room = Room { few: 2 * OF_CREDENTIALS.few, many: 16 };
 /// The same with the same credentials, until the service has accepted them. Two, so that one call that hangs does not
 /// hold up the first answer.
@@ -26,7 +29,7 @@ const SOON: SignedDuration = SignedDuration::from_millis(100);
 const SEATS_IN_ALL: usize = 256;
 
 /// The account's clock, and those of its credentials, for objects by their uids.
-type Paced = pacing::Account<String, CredentialsKey>;
+type Paced = pacing::Account<String, u64>;
 
 /// The accounts that are called: a clock and seats for each, whatever connection or namespace a campaign comes from.
 pub struct Accounts {
@@ -56,27 +59,21 @@ struct Queue {
     /// Keyed by the uid of the object that calls, or the name of what is read for many.
     account: Paced,
     objects: HashMap<String, ObjectRef<Watched>>,
-    seats: HashMap<CredentialsKey, Arc<Seats>>,
-    /// What Kore has said when the trouble of the account began (`None`), or when it began to refuse credentials.
-    trouble: HashMap<Option<CredentialsKey>, Arc<str>>,
-    /// What the statuses say of the time before is taken in.
+    seats: HashMap<u64, Arc<Seats>>,
+    /// What Kore has said when the trouble of the account began (`None`), or that of credentials.
+    trouble: HashMap<Option<Access<u64>>, Arc<str>>,
+    /// What the statuses say of the time before is taken in, but for what is left in `refusals`.
     inherited: bool,
+    /// By connection, until it is called with: its credentials were refused before this process.
+    refusals: BTreeMap<String, Refusal>,
     /// The time of the account.
     time: EvenClock,
 }
 
-/// With which credentials an account is called: a hash of them (of this process alone), and the header `iid`.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct CredentialsKey {
-    hash: u64,
-    iid: Option<String>,
-}
-
-impl CredentialsKey {
-    /// Those of a target.
-    pub fn of(target: &Target) -> Self {
-        Self { hash: target.credentials_hash(), iid: target.iid.clone() }
-    }
+/// What calls about a stream are made with, by a hash of the credentials (of this process alone).
+pub fn access(target: &Target, stream_id: &str) -> Access<u64> {
+    let iid = target.iid.as_deref().unwrap_or(stream_id).to_owned();
+    Access { credentials: target.credentials_hash(), iid }
 }
 
 /// Who wants to call.
@@ -90,8 +87,8 @@ pub struct Caller {
     pub place: Place,
     /// The time that its status promises, if it waits for the quota.
     pub promised: Option<Timestamp>,
-    /// With which credentials.
-    pub credentials: CredentialsKey,
+    /// With what.
+    pub access: Access<u64>,
 }
 
 /// What was called.
@@ -152,19 +149,29 @@ impl Accounts {
 }
 
 impl Gate {
-    /// Takes in, once, what the statuses of the account's objects say of the time before this process.
-    pub fn inherit(&self, per_minute: usize, past: impl FnOnce() -> Past) {
-        if std::mem::replace(&mut self.queue().inherited, true) {
-            return;
-        }
-        let past = past();
+    /// Takes in, once, what the statuses of the account's objects say of the time before this process; and of
+    /// the credentials of this connection.
+    pub fn inherit(
+        &self,
+        per_minute: usize,
+        (connection, access): (&str, &Access<u64>),
+        past: impl FnOnce() -> Past,
+    ) {
+        let begins = !std::mem::replace(&mut self.queue().inherited, true);
+        let past = begins.then(past);
         let mut queue = self.queue();
         let (now, _) = queue.time.now();
-        queue.account.inherit(&past, now, per_minute);
+        if let Some(past) = past {
+            queue.account.inherit(&past, now, per_minute);
+            queue.refusals = past.refusals;
+        }
+        if let Some(refusal) = queue.refusals.remove(connection) {
+            queue.account.inherit_refusal(access, refusal, now);
+        }
     }
 
     /// A seat for one call; waits until one is free.
-    async fn seat(&self, credentials: &CredentialsKey) -> Option<Seat> {
+    async fn seat(&self, credentials: u64) -> Option<Seat> {
         let with_the_credentials = self.queue().seats(credentials);
         let with_the_credentials = with_the_credentials.seat().await?;
         let of_the_account = self.seats.clone().seat().await?;
@@ -178,7 +185,7 @@ impl Gate {
     }
 
     /// A seat for a call that could wait, if one is free and nobody waits for it.
-    pub fn free_seat(&self, credentials: &CredentialsKey) -> Option<Seat> {
+    pub fn free_seat(&self, credentials: u64) -> Option<Seat> {
         Some(Seat {
             _with_the_credentials: self.queue().seats(credentials).free_seat()?,
             _of_the_account: self.seats.clone().free_seat()?,
@@ -189,7 +196,7 @@ impl Gate {
     /// A seat for a call that may be made now, waits until one is free; or when to come again.
     pub async fn seat_in_turn(&self, caller: &Caller, per_minute: usize) -> Result<Option<Seat>, Turn> {
         match self.turn(caller, per_minute, pacing::Account::ask) {
-            Turn::Go => Ok(self.seat(&caller.credentials).await),
+            Turn::Go => Ok(self.seat(caller.access.credentials).await),
             later => Err(later),
         }
     }
@@ -203,7 +210,7 @@ impl Gate {
         &self,
         caller: &Caller,
         per_minute: usize,
-        ask: impl FnOnce(&mut Paced, &Request<'_, String, CredentialsKey>, Timestamp) -> Turn,
+        ask: impl FnOnce(&mut Paced, &Request<'_, String, u64>, Timestamp) -> Turn,
     ) -> Turn {
         let mut queue = self.queue();
         let (now, ahead) = queue.time.now();
@@ -239,19 +246,25 @@ impl Gate {
         let (now, _) = queue.time.now();
         let (failure, fresh) = (outcome.as_ref().err(), caller.place.is_fresh());
         let heard = heard(operation, fresh, failure);
-        match heard.account {
-            Evidence::Works => self.seats.worked(),
-            Evidence::DeleteFailed { .. } => self.seats.failed(),
-            Evidence::Readable | Evidence::ReadFailed { .. } | Evidence::Nothing => {}
-        }
         match heard.credentials {
-            Evidence::Works | Evidence::Readable => queue.seats(&caller.credentials).worked(),
+            Evidence::Works | Evidence::Readable => queue.seats(caller.access.credentials).worked(),
             Evidence::DeleteFailed { .. } | Evidence::ReadFailed { .. } => {
-                queue.seats(&caller.credentials).failed()
+                queue.seats(caller.access.credentials).failed()
             }
             Evidence::Nothing => {}
         }
-        let Consequence { charge, woken } = queue.account.heard(&caller.id, &caller.credentials, heard, now);
+        let Consequence { charge, account, woken } =
+            queue.account.heard(&caller.id, &caller.access, heard, now);
+        match account {
+            Evidence::Works => self.seats.worked(),
+            // While reads work, it is known that DELETEs may fail; a part of the quota bounds what that
+            // costs, and each may take long.
+            Evidence::Readable | Evidence::DeleteFailed { .. } if queue.account.limps() => {
+                self.seats.worked()
+            }
+            Evidence::DeleteFailed { .. } => self.seats.failed(),
+            Evidence::Readable | Evidence::ReadFailed { .. } | Evidence::Nothing => {}
+        }
         self.tell(&mut queue, caller, failure, woken.len());
         self.wake(&queue, &woken);
         charge
@@ -261,9 +274,10 @@ impl Gate {
     fn tell(&self, queue: &mut Queue, caller: &Caller, failure: Option<&Failure>, waiting: usize) {
         let Account { host, account_id } = &self.account;
         let of_the_account = (None, queue.account.is_in_trouble(), "Calls to the account");
-        let credentials = Some(caller.credentials.clone());
-        let refused = queue.account.is_refused(&caller.credentials);
-        for (of, in_trouble, what) in [of_the_account, (credentials, refused, "Calls with these credentials")]
+        let credentials = Some(caller.access.clone());
+        let in_trouble = queue.account.is_in_trouble_with(&caller.access);
+        for (of, in_trouble, what) in
+            [of_the_account, (credentials, in_trouble, "Calls with these credentials")]
         {
             let known = queue.trouble.contains_key(&of);
             if known && !in_trouble {
@@ -278,7 +292,7 @@ impl Gate {
                     "{what} fail; one at a time is made until one succeeds"
                 );
                 let Queue { trouble, account, .. } = queue;
-                trouble.retain(|of, _| of.as_ref().is_none_or(|of| account.knows(of)));
+                trouble.retain(|of, _| of.as_ref().is_none_or(|of| account.knows(&of.credentials)));
                 trouble.insert(of, said.into());
             }
         }
@@ -286,17 +300,20 @@ impl Gate {
 
     /// What Kore has said when the trouble began that holds this turn, if one does.
     pub fn trouble(&self, caller: &Caller, turn: Turn) -> Option<Arc<str>> {
-        let of = match turn {
-            Turn::Held { of: Holder::Account, .. } => None,
-            Turn::Held { of: Holder::Credentials, .. } => Some(caller.credentials.clone()),
-            Turn::Go | Turn::At(_) => return None,
-        };
-        self.queue().trouble.get(&of).cloned()
+        let Turn::Held { of: holder, .. } = turn else { return None };
+        let trouble = &self.queue().trouble;
+        let of_all = trouble.get(&None).filter(|_| holder == Holder::Account);
+        // Before they are accepted, the trouble of credentials is the same whatever they are to open.
+        let Access { credentials, iid: _ } = caller.access;
+        let theirs =
+            || trouble.iter().find(|(of, _)| of.as_ref().is_some_and(|of| of.credentials == credentials));
+        let own = || trouble.get(&Some(caller.access.clone())).or_else(|| Some(theirs()?.1));
+        of_all.or_else(own).cloned()
     }
 
-    /// Whether nobody knows if the account can be read, while DELETEs fail: a look tells most then.
-    pub fn wants_a_look(&self) -> bool {
-        self.queue().account.wants_a_look()
+    /// Whether nobody knows if reads work, while DELETEs fail or are refused: a look tells most then.
+    pub fn wants_a_look(&self, access: &Access<u64>) -> bool {
+        self.queue().account.wants_a_look(access)
     }
 
     /// An object needs no call any more.
@@ -318,10 +335,10 @@ impl Gate {
 }
 
 impl Caller {
-    fn request(&self, quota: usize, ahead: SignedDuration) -> Request<'_, String, CredentialsKey> {
-        let Self { id, object: _, place, promised, credentials } = self;
+    fn request(&self, quota: usize, ahead: SignedDuration) -> Request<'_, String, u64> {
+        let Self { id, object: _, place, promised, access } = self;
         let promised = promised.map(|promised| promised - ahead);
-        Request { caller: id, credentials, place: *place, promised, quota }
+        Request { caller: id, access, place: *place, promised, quota }
     }
 }
 
@@ -333,6 +350,7 @@ impl Default for Queue {
             seats: HashMap::new(),
             trouble: HashMap::new(),
             inherited: false,
+            refusals: BTreeMap::new(),
             time: EvenClock::new(),
         }
     }
@@ -340,12 +358,12 @@ impl Default for Queue {
 
 impl Queue {
     /// Room for the calls with these credentials. What is in nobody's hands, and new, needs not to be kept.
-    fn seats(&mut self, credentials: &CredentialsKey) -> Arc<Seats> {
-        if !self.seats.contains_key(credentials) {
+    fn seats(&mut self, credentials: u64) -> Arc<Seats> {
+        if !self.seats.contains_key(&credentials) {
             let Self { seats, account, .. } = self;
             seats.retain(|known, _| account.knows(known));
         }
-        self.seats.entry(credentials.clone()).or_insert_with(|| Seats::new(OF_CREDENTIALS)).clone()
+        self.seats.entry(credentials).or_insert_with(|| Seats::new(OF_CREDENTIALS)).clone()
     }
 
     fn keep(&mut self, caller: &Caller, turn: Turn) {
@@ -423,6 +441,7 @@ fn of_the_credentials(operation: Operation, fresh: bool, kind: Option<FailureKin
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::campaign::streams;
 
     fn says(operation: Operation, kind: FailureKind) -> (Evidence, Evidence) {
         let failure = Failure { kind, ..Failure::unreachable("told") };
@@ -443,6 +462,15 @@ mod tests {
                 assert_eq!(credentials, Evidence::Nothing);
             }
         }
+    }
+
+    /// What is refused for one stream says nothing of another, unless both are called with the same `iid`.
+    #[test]
+    fn the_right_to_one_stream_is_none_to_another() {
+        let mut target = streams::tests::target();
+        assert_ne!(access(&target, "st-1"), access(&target, "st-2"));
+        target.iid = Some("iid".into());
+        assert_eq!(access(&target, "st-1"), access(&target, "st-2"));
     }
 
     /// A look that does not find the campaign shows that its DELETE worked, and only the answer was lost; one that finds it,

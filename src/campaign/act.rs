@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use futures::future::{Either, join, select};
 use jiff::Timestamp;
 
-use super::accounts::{Caller, CredentialsKey, Gate, Operation, Seat};
+use super::accounts::{Caller, Gate, Operation, Seat, access};
 use super::context::Context;
 use super::decide::{self, Step, Urgency};
 use super::error::Error;
@@ -140,10 +140,13 @@ async fn get<S: CampaignService>(
     if pass.is_too_late_for(connection.target.timeout) {
         return Ok(Flow::Rest(Some(Duration::ZERO)));
     }
-    let gate = gate(&connection, context);
-    let place = match pass.object.metadata.deletion_timestamp.as_ref().filter(|_| gate.wants_a_look()) {
-        Some(requested_at) => Place::look(requested_at.0),
-        None => decide::place_of_read(&pass.object, Timestamp::now()),
+    let gate = gate(&connection, &pass.object, context);
+    let access = access(&connection.target, &pass.object.spec.stream_id);
+    let place = decide::place_of_read(&pass.object, Timestamp::now());
+    let deleted = pass.object.metadata.deletion_timestamp.as_ref();
+    let place = match deleted.filter(|_| gate.wants_a_look(&access)) {
+        Some(requested_at) => place.of_look(requested_at.0),
+        None => place,
     };
     let caller = caller(pass, pass.uid.clone(), place, &connection);
     let Some(_seat) = admitted(urgency, &caller, &connection, pass, context).await else {
@@ -182,8 +185,9 @@ async fn list<S: CampaignService>(
     if !context.listed.is_complete() {
         return Ok(Flow::Rest(Some(Duration::from_secs(1))));
     }
-    let UsableConnection { target, .. } = connection.as_ref();
-    let (connection, key) = (connection.as_ref().clone(), stream_of(target, &pass.object));
+    let connection = connection.as_ref().clone();
+    let target = &connection.target;
+    let key = stream_of(target, &pass.object);
     if pass.is_too_late_for(connection.target.timeout) {
         return Ok(Flow::Rest(Some(Duration::ZERO)));
     }
@@ -204,6 +208,10 @@ async fn list<S: CampaignService>(
     // One place in the queue for the stream: whoever comes next goes on.
     let id = format!("listing of {} as {}/{:x}", key.stream_id, key.identity.as_str(), key.credentials);
     let place = decide::place_of_read(&pass.object, Timestamp::now());
+    // It tells more than a look at one campaign, so it comes first.
+    let looks =
+        gate(&connection, &pass.object, context).wants_a_look(&access(target, &pass.object.spec.stream_id));
+    let place = if looks { place.of_look(Timestamp::MIN) } else { place };
     let caller = Caller { promised: None, ..caller(pass, id, place, &connection) };
     let Some(_seat) = admitted(urgency, &caller, &connection, pass, context).await else {
         context.streams.put_back(&key, reading);
@@ -217,7 +225,7 @@ async fn list<S: CampaignService>(
         Err(interrupted) => (Err(interrupted.failure), Some(interrupted.reading)),
     };
     context.metrics.called("list", name_of(&result), started.elapsed());
-    let charge = gate(&connection, context).heard(&caller, Operation::Read, &result);
+    let charge = gate(&connection, &pass.object, context).heard(&caller, Operation::Read, &result);
     heed(&result, &connection, &pass.object, context).await;
     let more = matches!(result, Ok(Progress::More(_)));
     if let Some(reading) = interrupted {
@@ -230,12 +238,14 @@ async fn list<S: CampaignService>(
     Ok(if more { Flow::Rest(Some(Duration::ZERO)) } else { Flow::Again })
 }
 
-/// What is known of the stream by now.
+/// What is known of the stream by now, and of the way to it.
 fn see_listings<S>(pass: &mut Pass, context: &Context<S>) {
     if let Connection::Usable(connection) = &pass.connection {
         let key = stream_of(&connection.target, &pass.object);
         (pass.listing, pass.listing_trouble) = context.streams.newest(&key, &pass.object.spec.campaign_id);
         pass.last_delete = context.streams.last_delete(&connection.target.account, &key_of(&pass.object));
+        let access = access(&connection.target, &pass.object.spec.stream_id);
+        pass.wants_a_look = gate(connection, &pass.object, context).wants_a_look(&access);
     }
 }
 
@@ -249,7 +259,7 @@ async fn admitted<S>(
     context: &Context<S>,
 ) -> Option<Seat> {
     let UsableConnection { target, requests_per_minute, .. } = connection;
-    let gate = gate(connection, context);
+    let gate = gate(connection, &pass.object, context);
     let (seat, turn) = match urgency {
         Urgency::Deletion => {
             // Others work meanwhile: the account may hang.
@@ -259,7 +269,7 @@ async fn admitted<S>(
                 Err(later) => (None, later),
             }
         }
-        Urgency::Observation => match gate.free_seat(&caller.credentials) {
+        Urgency::Observation => match gate.free_seat(caller.access.credentials) {
             Some(seat) => (Some(seat), gate.claim_spare(caller, *requests_per_minute)),
             None => (None, pacing::Turn::At(Timestamp::now() + target.timeout)),
         },
@@ -273,13 +283,15 @@ async fn admitted<S>(
     }
 }
 
-/// The way to the account of a connection.
-fn gate<S>(connection: &UsableConnection, context: &Context<S>) -> Arc<Gate> {
+/// The way to the account of an object's connection.
+fn gate<S>(connection: &UsableConnection, object: &VoiceCampaign, context: &Context<S>) -> Arc<Gate> {
     let UsableConnection { target, requests_per_minute, .. } = connection;
     let gate = context.accounts.gate(&target.account);
     // Before that, not all statuses are known.
     if context.listed.is_complete() {
-        gate.inherit(*requests_per_minute, || context.claims.past(&target.account));
+        let name = decide::connection_name(object);
+        let access = access(target, &object.spec.stream_id);
+        gate.inherit(*requests_per_minute, (&name, &access), || context.claims.past(&target.account));
     }
     gate
 }
@@ -327,7 +339,7 @@ async fn delete<S: CampaignService>(pass: &mut Pass, context: &Context<S>) -> Re
     if !pass.deletion_shown {
         return Ok(Flow::Rest(Some(CACHE_LAG)));
     }
-    let gate = gate(&connection, context);
+    let gate = gate(&connection, &pass.object, context);
     let caller = caller(pass, pass.uid.clone(), decide::place(&pass.object), &connection);
     if pass.seat.is_none() {
         let before = pass.object.metadata.resource_version.clone();
@@ -577,9 +589,9 @@ fn over<S>(pass: &Pass, context: &Context<S>) -> Flow {
 }
 
 fn caller(pass: &Pass, id: String, place: Place, connection: &UsableConnection) -> Caller {
-    let credentials = CredentialsKey::of(&connection.target);
+    let access = access(&connection.target, &pass.object.spec.stream_id);
     let promised = decide::promised(&pass.object);
-    Caller { id, object: reference(&pass.object), place, promised, credentials }
+    Caller { id, object: reference(&pass.object), place, promised, access }
 }
 
 fn pause_until(until: Timestamp) -> Duration {

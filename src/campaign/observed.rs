@@ -32,6 +32,8 @@ pub struct Observed<'a> {
     pub turn: Option<Turn>,
     /// What Kore has said when the account's trouble began, if it is in trouble.
     pub trouble: Option<&'a str>,
+    /// Whether nobody knows if reads work, while DELETEs fail or are refused.
+    pub wants_a_look: bool,
     /// When the living campaign was last looked at by a GET.
     pub looked: Option<Looked>,
     /// When we last asked to delete the campaign, perhaps for another object, if this process has.

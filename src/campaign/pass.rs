@@ -51,6 +51,9 @@ pub struct Pass {
     pub turn: Option<Turn>,
     /// What Kore has said when the account's trouble began, if that is why.
     pub trouble: Option<Arc<str>>,
+    /// Whether nobody knows if reads work, while DELETEs fail or are refused; once the connection was looked
+    /// up.
+    pub wants_a_look: bool,
     /// When the living campaign was looked at by a GET.
     pub looked: Option<Looked>,
     /// When this process last asked to delete the campaign, once the connection was looked up.
@@ -103,6 +106,7 @@ impl Pass {
             listing_due: None,
             turn: None,
             trouble: None,
+            wants_a_look: false,
             looked: remembered.looked,
             last_delete: None,
             others: claims.others(cached),
@@ -129,6 +133,7 @@ impl Pass {
             listing_due: self.listing_due,
             turn: self.turn,
             trouble: self.trouble.as_deref(),
+            wants_a_look: self.wants_a_look,
             looked: self.looked,
             last_delete: self.last_delete,
             others: &self.others,

@@ -313,11 +313,11 @@ impl Stream {
 }
 
 #[cfg(test)]
-mod tests {
+pub mod tests {
     use super::*;
     use crate::kore::{Algorithm, Credentials, TokenSettings};
 
-    fn target() -> Target {
+    pub fn target() -> Target {
         Target {
             account: Account::new("https://h", "a"),
             address: "https://h".into(),

@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::account_clock::{AccountClock, Holder, Past, Place, Turn};
+use super::account_clock::{AccountClock, Holder, Past, Place, Refusal, Turn};
 use super::breaker::{Charge, Evidence};
 
 /// Credentials that nobody has called with for so long are forgotten: they may have been rotated.
@@ -11,22 +11,49 @@ const UNUSED: SignedDuration = SignedDuration::from_hours(1);
 /// An account, and those who call it with credentials of their own: who may call when.
 ///
 /// ```text
-///   credentials of dev  ── a clock of their own: refused? ──┐
-///   credentials of prod ── a clock of their own: refused? ──┴──▶ the clock of the account: quota, pauses, outages
+///   credentials of dev  ── clocks of their own: refused? ──┐
+///   credentials of prod ── clocks of their own: refused? ──┴──▶ the clock of the account: quota, pauses, outages
 /// ```
 ///
-/// What the service says of credentials is theirs. Whoever calls with refused ones has no place in the queue of the account, so
-/// nobody with others waits for that.
+/// What the service says of credentials is theirs; and until it has accepted them, also what fails when they
+/// are used: nobody can hold up others with a connection that never works, as with a deadline that is too
+/// short. Whoever calls with refused ones has no place in the queue of the account, so nobody with others
+/// waits for that.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Account<K, C> {
     clock: AccountClock<K>,
     credentials: BTreeMap<C, OfCredentials<K>>,
 }
 
+/// What a call is made with.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Access<C> {
+    /// The credentials of an app.
+    pub credentials: C,
+    /// The header `iid`. The app may have the right to one stream and not to another.
+    pub iid: String,
+}
+
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct OfCredentials<K> {
-    clock: AccountClock<K>,
+    standing: Standing<K>,
     used_at: Timestamp,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "there are few credentials, and most of them unproven for a moment only"
+)]
+enum Standing<K> {
+    /// The service has not accepted the credentials yet: a refusal is about them as a whole.
+    Unproven {
+        refusals: AccountClock<K>,
+        /// Calls that fail as in an outage.
+        outages: AccountClock<K>,
+    },
+    /// It has: a refusal is about one `iid`.
+    Accepted(BTreeMap<String, AccountClock<K>>),
 }
 
 /// Who wants to call.
@@ -34,8 +61,8 @@ struct OfCredentials<K> {
 pub struct Request<'a, K, C> {
     /// Who.
     pub caller: &'a K,
-    /// With which credentials.
-    pub credentials: &'a C,
+    /// With what.
+    pub access: &'a Access<C>,
     /// The place in the queue.
     pub place: Place,
     /// The time that the caller's status promises within the quota, if it does.
@@ -62,6 +89,8 @@ pub struct Heard {
 pub struct Consequence<K> {
     /// Whom a failure is charged to.
     pub charge: Charge,
+    /// What it says of the account, whoever called.
+    pub account: Evidence,
     /// Who has reason to ask again.
     pub woken: Vec<K>,
 }
@@ -75,37 +104,58 @@ impl<K, C> Default for Account<K, C> {
 impl<K: Ord + Clone, C: Ord + Clone> Account<K, C> {
     /// What a claim would be told now. The caller takes its place in a queue, and nothing is counted.
     pub fn ask(&mut self, request: &Request<'_, K, C>, now: Timestamp) -> Turn {
-        let Request { caller, place, promised, quota, credentials: _ } = *request;
-        if let Some(refused) = self.refused(request, now) {
-            return refused;
+        let Request { caller, access, place, promised, quota } = *request;
+        if let Some(held) = self.held_by_its_own(request, now) {
+            return held;
         }
-        // A probe with refused credentials takes what others leave of the quota.
-        let place = if self.is_refused(request.credentials) { place.last() } else { place };
+        let probes = self.of(access, now).own(&access.iid).any(|(_, clock)| clock.would_probe(caller, place));
+        if probes {
+            return self.ask_for_a_probe(request, now);
+        }
         if let Some(promised) = promised {
             self.clock.recall(caller, place, promised, now);
         }
         self.clock.ask(caller, place, now, quota)
     }
 
+    /// A probe with credentials in trouble takes what all others leave of the quota. Until then the
+    /// credentials hold it, so it has no place among them.
+    fn ask_for_a_probe(&mut self, request: &Request<'_, K, C>, now: Timestamp) -> Turn {
+        let Request { caller, access, place, promised: _, quota } = *request;
+        let turn = self.clock.ask(caller, place.last(), now, quota);
+        let (Turn::At(until) | Turn::Held { until, .. }) = turn else { return turn };
+        self.clock.leave(caller);
+        let probed =
+            self.of(access, now).own(&access.iid).find(|(_, clock)| clock.would_probe(caller, place));
+        probed.map_or(turn, |(holder, clock)| held_by(holder, clock.postpone(caller, place, until, now)))
+    }
+
     /// Asks for a call now. What became of it must be told ([`Self::heard`]).
     pub fn claim(&mut self, request: &Request<'_, K, C>, now: Timestamp) -> Turn {
         let turn = self.ask(request, now);
         if turn == Turn::Go {
-            self.clock.begin(request.caller, request.place, now);
-            self.of(request.credentials, now).begin(request.caller, request.place, now);
+            let Request { caller, access, place, .. } = *request;
+            self.clock.begin(caller, place, now);
+            let own = self.of(access, now).own(&access.iid);
+            own.for_each(|(_, clock)| clock.begin(caller, place, now));
         }
         turn
     }
 
     /// Asks for a call that can wait.
     pub fn claim_spare(&mut self, request: &Request<'_, K, C>, now: Timestamp) -> Turn {
-        let Request { caller, quota, credentials, .. } = *request;
-        if let Some(refused) = self.of(credentials, now).held_spare(caller, now) {
-            return of_credentials(refused);
+        let Request { caller, access, quota, .. } = *request;
+        let held = self
+            .of(access, now)
+            .own(&access.iid)
+            .find_map(|(holder, clock)| Some(held_by(holder, clock.held_spare(caller, now)?)));
+        if let Some(held) = held {
+            return held;
         }
         let turn = self.clock.claim_spare(caller, now, quota);
         if turn == Turn::Go {
-            self.of(credentials, now).begin_spare(caller, now);
+            let own = self.of(access, now).own(&access.iid);
+            own.for_each(|(_, clock)| clock.begin_spare(caller, now));
         }
         turn
     }
@@ -113,36 +163,51 @@ impl<K: Ord + Clone, C: Ord + Clone> Account<K, C> {
     /// Takes a place in a queue while the account is in trouble, or the credentials are refused; `None` otherwise.
     pub fn held(&mut self, request: &Request<'_, K, C>, now: Timestamp) -> Option<Turn> {
         let Request { caller, place, quota, .. } = *request;
-        self.refused(request, now).or_else(|| self.clock.held(caller, place, now, quota))
+        self.held_by_its_own(request, now).or_else(|| self.clock.held(caller, place, now, quota))
     }
 
     /// Takes in what became of a call.
-    pub fn heard(&mut self, caller: &K, credentials: &C, heard: Heard, now: Timestamp) -> Consequence<K> {
+    pub fn heard(&mut self, caller: &K, access: &Access<C>, heard: Heard, now: Timestamp) -> Consequence<K> {
         let Heard { account, credentials: evidence, pause, throttled } = heard;
-        let refused = matches!(evidence, Evidence::DeleteFailed { .. } | Evidence::ReadFailed { .. });
+        let refused = is_failure(evidence);
         if throttled {
             self.clock.refused(now);
         }
-        if let Some(pause) = pause {
-            let clock = if refused { self.of(credentials, now) } else { &mut self.clock };
-            clock.cool_down(now + pause);
+        let known = self.of(access, now);
+        let accepted = matches!(evidence, Evidence::Works | Evidence::Readable);
+        let were_held = if accepted { known.accept(&access.iid) } else { Vec::new() };
+        let refusals = known.refusals(&access.iid);
+        let (theirs, others) = refusals.heard(caller, evidence, now);
+        if let Some(pause) = pause.filter(|_| refused) {
+            refusals.cool_down(now + pause);
         }
-        let (charge, mut woken) = self.clock.heard(caller, account, now);
-        let (theirs, others) = self.of(credentials, now).heard(caller, evidence, now);
+        let mut woken = if were_held.is_empty() { others } else { were_held };
+        let unproven = known.outages().map(|outages| outages.heard(caller, account, now));
+        let account = if unproven.is_some() && is_failure(account) { Evidence::Nothing } else { account };
+        if let Some(pause) = pause.filter(|_| !refused) {
+            self.clock.cool_down(now + pause);
+        }
+        let (charge, others) = self.clock.heard(caller, account, now);
         woken.extend(others);
+        let unproven = unproven.map(|(charge, others)| {
+            woken.extend(others);
+            charge
+        });
         let charge = match (refused, throttled) {
             (true, _) => theirs,
             // When to come again, the clock says.
             (false, true) => Charge::Account,
+            (false, false) if unproven == Some(Charge::Account) => Charge::Account,
             (false, false) => charge,
         };
-        Consequence { charge, woken }
+        Consequence { charge, account, woken }
     }
 
     /// Gives back the caller's places. Who has reason to ask again: those who are to probe in its place.
     pub fn release(&mut self, caller: &K) -> Vec<K> {
         let mut woken = self.clock.release(caller);
-        woken.extend(self.credentials.values_mut().flat_map(|credentials| credentials.clock.release(caller)));
+        let clocks = self.credentials.values_mut().flat_map(OfCredentials::clocks);
+        woken.extend(clocks.flat_map(|clock| clock.release(caller)));
         woken
     }
 
@@ -150,7 +215,8 @@ impl<K: Ord + Clone, C: Ord + Clone> Account<K, C> {
     /// were to probe have gone. To be asked after each request.
     pub fn moved_up(&mut self) -> Vec<K> {
         let mut woken = self.clock.moved_up();
-        woken.extend(self.credentials.values_mut().flat_map(|known| known.clock.moved_up()));
+        let clocks = self.credentials.values_mut().flat_map(OfCredentials::clocks);
+        woken.extend(clocks.flat_map(AccountClock::moved_up));
         woken
     }
 
@@ -159,15 +225,28 @@ impl<K: Ord + Clone, C: Ord + Clone> Account<K, C> {
         self.clock.inherit(past, now, quota);
     }
 
+    /// Takes in that what is called with was refused before this process, unless it has been accepted since.
+    pub fn inherit_refusal(&mut self, access: &Access<C>, refusal: Refusal, now: Timestamp) {
+        match &mut self.of(access, now).standing {
+            Standing::Unproven { refusals, outages: _ } => refusals.inherit_refusal(refusal, now),
+            Standing::Accepted(_) => {}
+        }
+    }
+
     /// Whether calls to the account are in trouble.
     pub fn is_in_trouble(&self) -> bool {
         self.clock.in_trouble_since().is_some()
     }
 
-    /// Whether the service refuses these credentials.
-    pub fn is_refused(&self, credentials: &C) -> bool {
-        let known = self.credentials.get(credentials);
-        known.is_some_and(|known| known.clock.in_trouble_since().is_some())
+    /// Whether reads of the account work, and DELETEs fail.
+    pub fn limps(&self) -> bool {
+        self.clock.limps()
+    }
+
+    /// Whether what is called with is in trouble of its own: the service refuses it, or has not accepted it,
+    /// and calls fail.
+    pub fn is_in_trouble_with(&self, access: &Access<C>) -> bool {
+        self.known(access).any(|clock| clock.in_trouble_since().is_some())
     }
 
     /// Whether somebody has called with these credentials not long ago.
@@ -175,35 +254,106 @@ impl<K: Ord + Clone, C: Ord + Clone> Account<K, C> {
         self.credentials.contains_key(credentials)
     }
 
-    /// Whether nobody knows if reads work, while DELETEs fail: a look tells most then.
-    pub fn wants_a_look(&self) -> bool {
-        self.clock.wants_a_look()
+    /// Whether nobody knows if reads work, while DELETEs fail or are refused: a look tells most then.
+    pub fn wants_a_look(&self, access: &Access<C>) -> bool {
+        self.clock.wants_a_look() || self.known(access).any(AccountClock::wants_a_look)
     }
 
-    fn refused(&mut self, request: &Request<'_, K, C>, now: Timestamp) -> Option<Turn> {
-        let Request { caller, credentials, place, quota, promised: _ } = *request;
-        let turn = self.of(credentials, now).held(caller, place, now, quota)?;
+    fn known(&self, access: &Access<C>) -> impl Iterator<Item = &AccountClock<K>> {
+        let known = self.credentials.get(&access.credentials);
+        known.into_iter().flat_map(|known| known.known(&access.iid))
+    }
+
+    fn held_by_its_own(&mut self, request: &Request<'_, K, C>, now: Timestamp) -> Option<Turn> {
+        let Request { caller, access, place, quota, promised: _ } = *request;
+        let held = |(holder, clock): (Holder, &mut AccountClock<K>)| {
+            Some(held_by(holder, clock.held(caller, place, now, quota)?))
+        };
+        let turn = self.of(access, now).own(&access.iid).find_map(held)?;
         self.clock.leave(caller);
-        Some(of_credentials(turn))
+        Some(turn)
     }
 
-    fn of(&mut self, credentials: &C, now: Timestamp) -> &mut AccountClock<K> {
-        if !self.credentials.contains_key(credentials) {
+    fn of(&mut self, access: &Access<C>, now: Timestamp) -> &mut OfCredentials<K> {
+        if !self.credentials.contains_key(&access.credentials) {
             self.credentials.retain(|_, known| known.used_at + UNUSED > now);
         }
-        let new = || OfCredentials { clock: AccountClock::cautious(), used_at: now };
-        let known = self.credentials.entry(credentials.clone()).or_insert_with(new);
+        let known = self.credentials.entry(access.credentials.clone());
+        let known = known.or_insert_with(|| OfCredentials { standing: Standing::unproven(), used_at: now });
         known.used_at = now;
-        &mut known.clock
+        known
     }
 }
 
-/// The same, of the credentials.
-fn of_credentials(turn: Turn) -> Turn {
-    match turn {
-        Turn::Held { since, until, next, of: _ } => {
-            Turn::Held { of: Holder::Credentials, since, until, next }
+impl<K> Standing<K> {
+    fn unproven() -> Self {
+        Self::Unproven { refusals: AccountClock::cautious(), outages: AccountClock::default() }
+    }
+}
+
+impl<K: Ord + Clone> OfCredentials<K> {
+    /// The clock of those whom a refusal for this `iid` concerns.
+    fn refusals(&mut self, iid: &str) -> &mut AccountClock<K> {
+        match &mut self.standing {
+            Standing::Unproven { refusals, outages: _ } => refusals,
+            Standing::Accepted(by_iid) => by_iid.entry(iid.to_owned()).or_default(),
         }
+    }
+
+    fn outages(&mut self) -> Option<&mut AccountClock<K>> {
+        match &mut self.standing {
+            Standing::Unproven { refusals: _, outages } => Some(outages),
+            Standing::Accepted(_) => None,
+        }
+    }
+
+    /// The clocks that a call with this `iid` is subject to, and what they say is in trouble.
+    fn own(&mut self, iid: &str) -> impl Iterator<Item = (Holder, &mut AccountClock<K>)> {
+        let (refusals, outages) = match &mut self.standing {
+            Standing::Unproven { refusals, outages } => (refusals, Some(outages)),
+            Standing::Accepted(by_iid) => (by_iid.entry(iid.to_owned()).or_default(), None),
+        };
+        let outages = outages.map(|outages| (Holder::Account, outages));
+        std::iter::once((Holder::Credentials, refusals)).chain(outages)
+    }
+
+    /// The same, as far as they are known.
+    fn known(&self, iid: &str) -> impl Iterator<Item = &AccountClock<K>> {
+        let (refusals, outages) = match &self.standing {
+            Standing::Unproven { refusals, outages } => (Some(refusals), Some(outages)),
+            Standing::Accepted(by_iid) => (by_iid.get(iid), None),
+        };
+        refusals.into_iter().chain(outages)
+    }
+
+    fn clocks(&mut self) -> impl Iterator<Item = &mut AccountClock<K>> {
+        let (unproven, by_iid) = match &mut self.standing {
+            Standing::Unproven { refusals, outages } => (Some([refusals, outages]), None),
+            Standing::Accepted(by_iid) => (None, Some(by_iid)),
+        };
+        unproven.into_iter().flatten().chain(by_iid.into_iter().flat_map(BTreeMap::values_mut))
+    }
+
+    /// The service accepts them with this `iid`. Who has reason to ask again: all that were held, also with
+    /// another.
+    fn accept(&mut self, iid: &str) -> Vec<K> {
+        let Standing::Unproven { refusals, outages } = &mut self.standing else { return Vec::new() };
+        let mut woken = refusals.waiting();
+        woken.extend(outages.waiting());
+        let refusals = std::mem::take(refusals);
+        self.standing = Standing::Accepted(BTreeMap::from([(iid.to_owned(), refusals)]));
+        woken
+    }
+}
+
+fn is_failure(evidence: Evidence) -> bool {
+    matches!(evidence, Evidence::DeleteFailed { .. } | Evidence::ReadFailed { .. })
+}
+
+/// The same, and this is in trouble.
+fn held_by(holder: Holder, turn: Turn) -> Turn {
+    match turn {
+        Turn::Held { since, until, next, of: _ } => Turn::Held { of: holder, since, until, next },
         Turn::Go | Turn::At(_) => turn,
     }
 }
@@ -232,9 +382,13 @@ mod tests {
         now: i64,
     ) -> Turn {
         let place = Place::deletion(at(i64::from(caller) - 1000));
-        let request =
-            Request { caller: &caller, credentials: &credentials, place, promised: None, quota: 60 };
+        let access = &with(credentials);
+        let request = Request { caller: &caller, access, place, promised: None, quota: 60 };
         account.claim(&request, at(now))
+    }
+
+    fn with(credentials: &'static str) -> Access<&'static str> {
+        Access { credentials, iid: "st-1".into() }
     }
 
     /// 50 campaigns whose credentials are refused cost the account a call and its probes, and no place in the queue.
@@ -242,9 +396,13 @@ mod tests {
     fn refused_credentials_hold_up_nobody_with_others() {
         let mut account = Account::default();
         assert_eq!(claim(&mut account, 0, "dev", 0), Turn::Go);
-        let consequence = account.heard(&0, &"dev", REFUSED, at(0));
-        assert_eq!(consequence, Consequence { charge: Charge::Account, woken: vec![] });
-        assert!(account.is_refused(&"dev") && !account.is_refused(&"prod") && !account.is_in_trouble());
+        let consequence = account.heard(&0, &with("dev"), REFUSED, at(0));
+        assert_eq!((consequence.charge, consequence.woken), (Charge::Account, vec![]));
+        assert!(
+            account.is_in_trouble_with(&with("dev"))
+                && !account.is_in_trouble_with(&with("prod"))
+                && !account.is_in_trouble()
+        );
         for caller in 0..50 {
             let turn = claim(&mut account, caller, "dev", 1);
             assert!(matches!(turn, Turn::Held { of: Holder::Credentials, .. }), "{turn:?}");
@@ -253,7 +411,7 @@ mod tests {
         assert!(matches!(claim(&mut account, 159, "prod", 1), Turn::At(_)));
         let calls = (1..600).filter(|now| {
             let goes = claim(&mut account, 7, "dev", *now) == Turn::Go;
-            goes.then(|| account.heard(&7, &"dev", REFUSED, at(*now)));
+            goes.then(|| account.heard(&7, &with("dev"), REFUSED, at(*now)));
             goes
         });
         assert!(calls.count() < 15);
@@ -269,9 +427,11 @@ mod tests {
             credentials: Evidence::Nothing,
             ..DELETED
         };
+        claim(&mut account, 9, "prod", 0);
+        account.heard(&9, &with("prod"), DELETED, at(0));
         for caller in 0..3 {
             claim(&mut account, caller, "prod", 0);
-            account.heard(&caller, &"prod", outage, at(0));
+            account.heard(&caller, &with("prod"), outage, at(0));
         }
         for caller in 3..8 {
             claim(&mut account, caller, "dev", 1);
@@ -280,7 +440,7 @@ mod tests {
             claim(&mut account, caller, "prod", 1);
         }
         assert_eq!(claim(&mut account, 3, "dev", 5), Turn::Go);
-        account.heard(&3, &"dev", REFUSED, at(5));
+        account.heard(&3, &with("dev"), REFUSED, at(5));
         assert!(account.moved_up().is_empty());
         for caller in 4..8 {
             claim(&mut account, caller, "dev", 5);
@@ -295,12 +455,12 @@ mod tests {
     fn accepted_credentials_are_told_to_all_that_have_them() {
         let mut account = Account::default();
         claim(&mut account, 0, "dev", 0);
-        account.heard(&0, &"dev", REFUSED, at(0));
+        account.heard(&0, &with("dev"), REFUSED, at(0));
         for caller in 1..9 {
             let _ = claim(&mut account, caller, "dev", 1);
         }
         assert_eq!(claim(&mut account, 1, "dev", 6), Turn::Go);
-        assert_eq!(account.heard(&1, &"dev", DELETED, at(6)).woken, [2, 3, 4, 5, 6, 7, 8]);
+        assert_eq!(account.heard(&1, &with("dev"), DELETED, at(6)).woken, [2, 3, 4, 5, 6, 7, 8]);
         assert_eq!(claim(&mut account, 2, "dev", 6), Turn::Go);
     }
 
@@ -310,9 +470,9 @@ mod tests {
         let pause = Some(SignedDuration::from_secs(300));
         let mut account = Account::default();
         claim(&mut account, 0, "dev", 0);
-        account.heard(&0, &"dev", Heard { pause, ..REFUSED }, at(0));
+        account.heard(&0, &with("dev"), Heard { pause, ..REFUSED }, at(0));
         assert_eq!(claim(&mut account, 1, "prod", 0), Turn::Go);
-        account.heard(&1, &"prod", Heard { pause, throttled: true, ..DELETED }, at(0));
+        account.heard(&1, &with("prod"), Heard { pause, throttled: true, ..DELETED }, at(0));
         assert_eq!(claim(&mut account, 2, "prod", 0), Turn::At(at(300)));
     }
 
@@ -321,9 +481,178 @@ mod tests {
     fn rotated_credentials_are_forgotten() {
         let mut account = Account::default();
         claim(&mut account, 0, "old", 0);
-        account.heard(&0, &"old", REFUSED, at(0));
+        account.heard(&0, &with("old"), REFUSED, at(0));
         claim(&mut account, 0, "new", 4000);
         assert_eq!(account.credentials.len(), 1);
-        assert!(!account.is_refused(&"old"));
+        assert!(!account.is_in_trouble_with(&with("old")));
+    }
+
+    const READ: Heard = Heard { account: Evidence::Readable, credentials: Evidence::Readable, ..DELETED };
+
+    fn asks(
+        account: &mut Account<u32, &'static str>,
+        caller: u32,
+        iid: &str,
+        place: Place,
+        now: i64,
+    ) -> Turn {
+        let access = &Access { credentials: "dev", iid: iid.into() };
+        account.claim(&Request { caller: &caller, access, place, promised: None, quota: 60 }, at(now))
+    }
+
+    /// The app lacks the right to one stream: who calls about another one is not held, also if all were held
+    /// before the credentials had been accepted.
+    #[test]
+    fn a_refusal_for_one_stream_holds_up_no_other() {
+        let mut account = Account::default();
+        let of = |iid: &str| Access { credentials: "dev", iid: iid.into() };
+        let place = Place::deletion(at(-10));
+        assert_eq!(asks(&mut account, 0, "st-1", place, 0), Turn::Go);
+        account.heard(&0, &of("st-1"), REFUSED, at(0));
+        for (caller, iid) in [(1, "st-1"), (2, "st-2")] {
+            assert!(matches!(asks(&mut account, caller, iid, place, 0), Turn::Held { .. }), "not accepted");
+        }
+        assert_eq!(asks(&mut account, 2, "st-2", place, 5), Turn::Go);
+        assert_eq!(account.heard(&2, &of("st-2"), DELETED, at(5)).woken, [1]);
+        for caller in 10..13 {
+            assert_eq!(asks(&mut account, caller, "st-1", place, 6), Turn::Go);
+            account.heard(&caller, &of("st-1"), REFUSED, at(6));
+        }
+        assert!(account.is_in_trouble_with(&of("st-1")) && !account.is_in_trouble_with(&of("st-2")));
+        assert!(matches!(asks(&mut account, 1, "st-1", place, 6), Turn::Held { .. }));
+        assert_eq!(asks(&mut account, 3, "st-2", place, 6), Turn::Go);
+    }
+
+    /// Reads work with the credentials, and DELETEs are refused: a look shows it, and then what was never
+    /// tried is tried with a tenth of the quota.
+    #[test]
+    fn a_look_shows_that_only_deletes_are_refused() {
+        let mut account = Account::default();
+        let (place, access) = (Place::deletion(at(-10)), &with("dev"));
+        for caller in 0..2 {
+            assert_eq!(asks(&mut account, caller, "st-1", place, 0), Turn::Go);
+        }
+        for caller in 0..2 {
+            account.heard(&caller, access, REFUSED, at(0));
+        }
+        assert!(account.wants_a_look(access) && !account.wants_a_look(&with("prod")));
+        assert_eq!(asks(&mut account, 0, "st-1", place.of_look(at(-10)), 5), Turn::Go);
+        account.heard(&0, access, READ, at(5));
+        assert!(!account.wants_a_look(access) && account.is_in_trouble_with(access));
+        // The look was a call, too.
+        for caller in 10..15 {
+            assert_eq!(asks(&mut account, caller, "st-1", place, 6), Turn::Go);
+            let charge = account.heard(&caller, access, REFUSED, at(6)).charge;
+            assert_eq!(charge, Charge::Campaign);
+        }
+        assert!(matches!(asks(&mut account, 16, "st-1", place, 6), Turn::Held { .. }), "a tenth is used up");
+    }
+
+    /// A probe with refused credentials takes what others leave of the quota. Until then the credentials hold
+    /// it, and not the quota, whose queue it does not join.
+    #[test]
+    fn a_probe_that_waits_for_the_quota_is_held_by_its_credentials() {
+        let mut account = Account::default();
+        claim(&mut account, 0, "dev", 0);
+        account.heard(&0, &with("dev"), REFUSED, at(0));
+        for caller in 100..300 {
+            let _ = claim(&mut account, caller, "prod", 4);
+        }
+        for caller in 1..4 {
+            claim(&mut account, caller, "dev", 4);
+        }
+        for (caller, first) in [(1, true), (2, false)] {
+            let turn = claim(&mut account, caller, "dev", 5);
+            let Turn::Held { of: Holder::Credentials, until, next, since: _ } = turn else {
+                panic!("{turn:?}")
+            };
+            assert!(until > at(60) && next == first, "{turn:?}");
+        }
+        let waiting = account.clock.waiting();
+        assert!(waiting.iter().all(|caller| *caller >= 100), "{waiting:?}");
+    }
+
+    /// Calls of a connection that has never worked fail, whatever the reason: it is probed for itself, told
+    /// as an outage, and the account is not in trouble. Once the credentials are accepted, it is an outage
+    /// like another.
+    #[test]
+    fn what_never_worked_holds_up_nobody_else() {
+        let failed = Heard {
+            account: Evidence::DeleteFailed { fresh: true },
+            credentials: Evidence::Nothing,
+            ..DELETED
+        };
+        let mut account = Account::default();
+        let mut calls = 0;
+        for now in 0..600 {
+            for caller in 0..50 {
+                match claim(&mut account, caller, "dev", now) {
+                    Turn::Go => {
+                        calls += 1;
+                        let told = account.heard(&caller, &with("dev"), failed, at(now));
+                        assert_eq!(told.account, Evidence::Nothing);
+                    }
+                    turn => assert!(matches!(turn, Turn::Held { of: Holder::Account, .. }), "{turn:?}"),
+                }
+            }
+            assert!(!account.is_in_trouble());
+            if now % 10 == 9 {
+                assert_eq!(claim(&mut account, 100, "prod", now), Turn::Go);
+                account.heard(&100, &with("prod"), DELETED, at(now));
+            }
+        }
+        assert!(calls < 20, "{calls} calls");
+        let probe = (600..700).find(|now| claim(&mut account, 0, "dev", *now) == Turn::Go).unwrap();
+        assert!(account.heard(&0, &with("dev"), READ, at(probe)).woken.len() >= 49);
+        for caller in 1..4 {
+            assert_eq!(claim(&mut account, caller, "dev", probe), Turn::Go);
+            account.heard(&caller, &with("dev"), failed, at(probe));
+        }
+        assert!(account.is_in_trouble());
+    }
+
+    /// Credentials that were refused before a restart are probed on, and not anew; unless they have been
+    /// accepted since.
+    #[test]
+    fn a_restart_probes_refused_credentials_on() {
+        let mut account = Account::default();
+        let refusal = Refusal { since: at(-3600), probe: Some(at(40)) };
+        account.inherit_refusal(&with("dev"), refusal, at(0));
+        let turn = claim(&mut account, 1, "dev", 0);
+        let held = Turn::Held { of: Holder::Credentials, since: at(-3600), until: at(40), next: true };
+        assert_eq!(turn, held);
+        assert_eq!(claim(&mut account, 2, "prod", 0), Turn::Go);
+        let mut probes = Vec::new();
+        for now in 0..200 {
+            if claim(&mut account, 1, "dev", now) == Turn::Go {
+                account.heard(&1, &with("dev"), REFUSED, at(now));
+                probes.push(now);
+            }
+        }
+        assert_eq!(probes, [40, 100, 160]);
+        account.heard(&2, &with("prod"), DELETED, at(200));
+        account.inherit_refusal(&with("prod"), refusal, at(200));
+        assert_eq!(claim(&mut account, 3, "prod", 200), Turn::Go);
+    }
+
+    /// A pause that comes with a refusal is respected by the probes of these credentials, whether they read
+    /// or delete.
+    #[test]
+    fn refused_credentials_are_not_probed_in_a_pause() {
+        let mut account = Account::default();
+        let refused = Heard { pause: Some(SignedDuration::from_secs(300)), ..REFUSED };
+        let mut calls = Vec::new();
+        for now in 0..700 {
+            let access = &with("dev");
+            let place = Place::proof(at(0));
+            let request = Request { caller: &8, access, place, promised: None, quota: 60 };
+            let spare = matches!(account.claim_spare(&request, at(now)), Turn::Go).then_some(8);
+            let own = (claim(&mut account, 7, "dev", now) == Turn::Go).then_some(7);
+            for caller in [spare, own].into_iter().flatten() {
+                account.heard(&caller, &with("dev"), refused, at(now));
+                calls.push(now);
+            }
+        }
+        assert_eq!(calls, [0, 0, 300, 600]);
     }
 }

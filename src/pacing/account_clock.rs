@@ -19,6 +19,9 @@ const WAITS_FOR_A_SEAT: SignedDuration = SignedDuration::from_mins(5);
 const SWEEP: SignedDuration = SignedDuration::from_secs(1);
 /// So many of the first in the queue come for the probe; one of them gets it.
 const PROBERS: usize = 4;
+/// So many of the first in the queue come while reads work and DELETEs are tried: as many as calls can be
+/// under way.
+const TRIERS: usize = 16;
 /// How soon the others ask again while the account is in trouble, if nobody wakes them.
 const HELD: SignedDuration = SignedDuration::from_mins(5);
 /// How long a campaign that has failed leaves the probe to the first in the queue that has not: a pass begins sooner.
@@ -40,6 +43,8 @@ pub struct Place {
     due: Timestamp,
     /// Whether it is of a read.
     reads: bool,
+    /// Whether the campaign has not failed for a reason of its own.
+    fresh: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -57,27 +62,28 @@ enum Rank {
 impl Place {
     /// Of a deletion that is due since then, and is not known to fail.
     pub fn deletion(due: Timestamp) -> Self {
-        Self { rank: Rank::Fresh, due, reads: false }
+        Self { rank: Rank::Fresh, due, reads: false, fresh: true }
     }
 
     /// Of a read that a deletion waits for since then.
     pub fn proof(due: Timestamp) -> Self {
-        Self { rank: Rank::Fresh, due: due + SignedDuration::from_mins(5), reads: true }
-    }
-
-    /// Of a look at a campaign whose DELETE may have taken effect, while nobody knows whether the account works at all.
-    pub fn look(due: Timestamp) -> Self {
-        Self { rank: Rank::Look, due, reads: true }
+        Self { reads: true, ..Self::deletion(due + SignedDuration::from_mins(5)) }
     }
 
     /// Of a deletion that has failed for a reason of its own, and is due again since then.
     pub fn again(due: Timestamp) -> Self {
-        Self { rank: Rank::Failed, due, reads: false }
+        Self { rank: Rank::Failed, due, reads: false, fresh: false }
     }
 
     /// The same, of a read.
     pub fn of_read(self) -> Self {
         Self { reads: true, ..self }
+    }
+
+    /// The same of a look at a campaign whose DELETE may have taken effect, while nobody knows whether the
+    /// account works at all.
+    pub fn of_look(self, due: Timestamp) -> Self {
+        Self { rank: Rank::Look, due, reads: true, ..self }
     }
 
     /// The same behind all others.
@@ -87,7 +93,7 @@ impl Place {
 
     /// Whether the campaign has not failed for a reason of its own.
     pub fn is_fresh(self) -> bool {
-        self.rank <= Rank::Fresh
+        self.fresh
     }
 }
 
@@ -127,10 +133,32 @@ pub struct Past {
     pub calls: Vec<Timestamp>,
     /// The earliest time that somebody was promised who waited for the quota.
     pub promised: Option<Timestamp>,
+    /// The pauses that the service may have asked for.
+    pub pauses: Vec<Pause>,
     /// Since when the account was in trouble.
     pub trouble: Option<Timestamp>,
     /// When somebody was to probe it.
     pub probe: Option<Timestamp>,
+    /// By the name of the connection: that its credentials were refused.
+    pub refusals: BTreeMap<String, Refusal>,
+}
+
+/// That credentials were refused before this process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// Since when.
+    pub since: Timestamp,
+    /// When somebody was to probe them.
+    pub probe: Option<Timestamp>,
+}
+
+/// A pause of a campaign, of the time before this process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pause {
+    /// Its end.
+    pub until: Timestamp,
+    /// What of it can be the campaign's own backoff. The service has asked for one that is longer.
+    pub own: SignedDuration,
 }
 
 impl Turn {
@@ -187,6 +215,8 @@ struct Waiting<K> {
     promised: Option<Timestamp>,
     /// When it comes again.
     expected: Timestamp,
+    /// Most calls in any minute, as it was told.
+    quota: usize,
     /// It was told that it may call, and has not begun.
     goes: bool,
 }
@@ -248,17 +278,20 @@ impl<K: Ord + Clone> AccountClock<K> {
     pub fn ask(&mut self, caller: &K, place: Place, now: Timestamp, quota: usize) -> Turn {
         self.forget_the_past(now, quota);
         let rank = self.join(caller, place, now);
+        self.queue[rank].quota = self.quota;
         if let Some(held) = self.hold(rank, now) {
             return held;
         }
+        let calls = self.pace.of(quota, now);
         // Whoever may call does not wait for those that may not.
         let before = match (self.breaker.holds_all(), place.reads) {
             // Those who came earlier and were told to go are before it, too, wherever they stand.
-            (false, _) => rank.max(self.going - usize::from(self.queue[rank].goes)),
+            (false, _) => {
+                self.waited_for(rank, calls, now).max(self.going - usize::from(self.queue[rank].goes))
+            }
             (true, false) => 0,
             (true, true) => self.queue[..rank].iter().filter(|other| other.place.reads).count(),
         };
-        let calls = self.pace.of(quota, now);
         self.plan(calls, now);
         let slot = self.slot(before, calls, now);
         let waiting = &mut self.queue[rank];
@@ -284,30 +317,89 @@ impl<K: Ord + Clone> AccountClock<K> {
         self.hold(rank, now)
     }
 
+    /// Who is to probe can't do so before this time: it keeps its place, and comes again then.
+    pub fn postpone(&mut self, caller: &K, place: Place, until: Timestamp, now: Timestamp) -> Turn {
+        let rank = self.join(caller, place, now);
+        let until = until.min(now + HELD);
+        self.queue[rank].expected = until;
+        let since = self.in_trouble_since().unwrap_or(now);
+        Turn::Held { of: Holder::Account, since, until, next: self.position(rank) == 0 }
+    }
+
     fn admit(&self, caller: &K, place: Place, now: Timestamp) -> Result<(), Trouble> {
-        let candidate = Candidate { caller, fresh: place.is_fresh(), quota: self.quota };
-        if place.reads { self.breaker.admit_read(candidate, now) } else { self.breaker.admit(candidate, now) }
+        let candidate = self.candidate(caller, place);
+        let waits = self.breaker.would_probe(&candidate);
+        let admitted = if place.reads {
+            self.breaker.admit_read(candidate, now)
+        } else {
+            self.breaker.admit(candidate, now)
+        };
+        // A probe respects the pause that the service has asked for, as any other call.
+        let paused = self.breaker.open_since().filter(|_| waits && self.not_before > now);
+        match (admitted, paused) {
+            (Ok(()), Some(since)) => Err(Trouble { since, probe_at: self.not_before }),
+            (Err(trouble), Some(_)) => {
+                Err(Trouble { probe_at: trouble.probe_at.max(self.not_before), ..trouble })
+            }
+            (admitted, None) => admitted,
+        }
+    }
+
+    fn candidate<'a>(&self, caller: &'a K, place: Place) -> Candidate<'a, K> {
+        Candidate { caller, fresh: place.is_fresh(), quota: self.quota }
     }
 
     fn hold(&mut self, rank: usize, now: Timestamp) -> Option<Turn> {
         let waiting = &self.queue[rank];
         let Trouble { since, probe_at } = match self.admit(&waiting.caller, waiting.place, now) {
             Err(trouble) => trouble,
-            Ok(()) if waiting.place.reads => return None,
+            Ok(()) if waiting.place.reads && !self.breaker.is_down() => return None,
             Ok(()) => {
                 // What was never tried goes first, if it is about to come.
-                let first = self.queue.first().filter(|first| first.place.rank < waiting.place.rank)?;
+                let first = self.queue.get(self.at_position(0));
+                let first = first.filter(|first| self.line(first.place) < self.line(waiting.place))?;
                 let left_to_others = first.expected + LEFT_TO_OTHERS;
                 let about_to_come = first.expected <= now + LEFT_TO_OTHERS && left_to_others > now;
                 let since = self.breaker.open_since().filter(|_| about_to_come)?;
                 Trouble { since, probe_at: left_to_others }
             }
         };
-        let until = if rank < PROBERS { probe_at } else { now + HELD };
+        let position = self.position(rank);
+        let until = if position < self.come_first() { probe_at } else { now + HELD };
         let waiting = &mut self.queue[rank];
         self.going -= usize::from(std::mem::take(&mut waiting.goes));
         (waiting.promised, waiting.expected) = (None, until);
-        Some(Turn::Held { of: Holder::Account, since, until, next: rank == 0 })
+        Some(Turn::Held { of: Holder::Account, since, until, next: position == 0 })
+    }
+
+    /// How many of the first in the queue come when it is time for a probe, or for DELETEs that may fail.
+    fn come_first(&self) -> usize {
+        if self.breaker.limps() { TRIERS } else { PROBERS }
+    }
+
+    /// The line of those who may probe: whoever is in a later one leaves it to the first. Those who look do
+    /// so one after the other; after a look in vain all others go before them.
+    fn line(&self, place: Place) -> (bool, Rank, Option<Timestamp>) {
+        let looks = place.rank == Rank::Look;
+        (looks && self.breaker.looked_in_vain(), place.rank, looks.then_some(place.due))
+    }
+
+    /// How many stand before those who are not in the first line to probe.
+    fn looks(&self) -> usize {
+        if !self.breaker.looked_in_vain() {
+            return 0;
+        }
+        self.queue.partition_point(|waiting| waiting.place.rank == Rank::Look)
+    }
+
+    /// The position in which the one at this rank comes to probe.
+    fn position(&self, rank: usize) -> usize {
+        (rank + self.queue.len() - self.looks()) % self.queue.len().max(1)
+    }
+
+    /// The rank of the one that comes to probe in this position.
+    fn at_position(&self, position: usize) -> usize {
+        (position + self.looks()) % self.queue.len().max(1)
     }
 
     /// All that wait are told if there is much more room than when they were promised their times.
@@ -342,7 +434,7 @@ impl<K: Ord + Clone> AccountClock<K> {
     pub fn claim_spare(&mut self, caller: &K, now: Timestamp, quota: usize) -> Turn {
         self.forget_the_past(now, quota);
         let share = self.pace.of(quota, now).div_ceil(2);
-        let free = self.slot(self.queue.len(), share, now);
+        let free = self.slot(self.waited_for(self.queue.len(), share, now), share, now);
         match self.held_spare(caller, now) {
             Some(Turn::Held { of, since, until, next }) => {
                 Turn::Held { of, since, until: until.max(free), next }
@@ -357,8 +449,7 @@ impl<K: Ord + Clone> AccountClock<K> {
 
     /// Whether a call that can wait is held; it gets no place.
     pub fn held_spare(&self, caller: &K, now: Timestamp) -> Option<Turn> {
-        let candidate = Candidate { caller, fresh: true, quota: self.quota };
-        let Trouble { since, probe_at } = self.breaker.admit_read(candidate, now).err()?;
+        let Trouble { since, probe_at } = self.admit(caller, Place::proof(now), now).err()?;
         Some(Turn::Held { of: Holder::Account, since, until: probe_at, next: false })
     }
 
@@ -383,9 +474,19 @@ impl<K: Ord + Clone> AccountClock<K> {
                 self.cool_down(promised);
             }
         }
+        let asked_for = past.pauses.iter().filter(|pause| pause.until > now + pause.own);
+        let asked_for = asked_for.map(|pause| pause.until).filter(|until| *until <= now + LONGEST_PAUSE);
+        if let Some(until) = asked_for.max() {
+            self.cool_down(until);
+        }
         if let Some(since) = past.trouble {
             self.breaker.inherit(since, past.probe, now);
         }
+    }
+
+    /// The same, of a clock of credentials.
+    pub fn inherit_refusal(&mut self, refusal: Refusal, now: Timestamp) {
+        self.breaker.inherit(refusal.since, refusal.probe, now);
     }
 
     /// Takes in what became of a call, and says whom a failure is charged to, and who has reason to ask again: everybody, if
@@ -399,7 +500,7 @@ impl<K: Ord + Clone> AccountClock<K> {
 
     /// The service refused a call for the rate limit.
     pub fn refused(&mut self, now: Timestamp) {
-        self.pace.refused(self.quota, now);
+        self.pace.refused(now);
     }
 
     /// The service wants to be left alone until `until`.
@@ -410,20 +511,41 @@ impl<K: Ord + Clone> AccountClock<K> {
     /// Gives back the caller's place, if it has one. Who has reason to ask again: those who are to probe in its place.
     pub fn release(&mut self, caller: &K) -> Vec<K> {
         let Some(rank) = self.rank(caller) else { return Vec::new() };
+        let position = self.position(rank);
         let gone = self.queue.remove(rank);
         self.going -= usize::from(gone.goes);
         self.places.remove(caller);
-        if rank < PROBERS && self.breaker.open_since().is_some() { self.to_be_told() } else { Vec::new() }
+        if position < self.come_first() && self.breaker.open_since().is_some() {
+            self.to_be_told()
+        } else {
+            Vec::new()
+        }
+    }
+
+    /// All that wait.
+    pub fn waiting(&self) -> Vec<K> {
+        self.queue.iter().map(|waiting| waiting.caller.clone()).collect()
     }
 
     fn to_be_told(&self) -> Vec<K> {
-        let first = if self.breaker.open_since().is_some() { PROBERS } else { usize::MAX };
-        self.queue.iter().take(first).map(|waiting| waiting.caller.clone()).collect()
+        let first = if self.breaker.open_since().is_some() { self.come_first() } else { usize::MAX };
+        let ranks = (0..self.queue.len().min(first)).map(|position| self.at_position(position));
+        ranks.map(|rank| self.queue[rank].caller.clone()).collect()
     }
 
     /// Since when the account is in trouble, if it is.
     pub fn in_trouble_since(&self) -> Option<Timestamp> {
         self.breaker.open_since()
+    }
+
+    /// Whether a call of this caller is a probe: nothing has worked since the trouble began.
+    pub fn would_probe(&self, caller: &K, place: Place) -> bool {
+        self.breaker.would_probe(&self.candidate(caller, place))
+    }
+
+    /// Whether reads work, and DELETEs fail.
+    pub fn limps(&self) -> bool {
+        self.breaker.limps()
     }
 
     /// Whether nobody knows if reads work, while DELETEs fail: a look tells most then.
@@ -433,22 +555,47 @@ impl<K: Ord + Clone> AccountClock<K> {
 
     /// Takes a place in the queue. A caller that has one already keeps the better of the two.
     fn join(&mut self, caller: &K, place: Place, now: Timestamp) -> usize {
+        let place = self.in_turn(caller, place);
         if self.places.get(caller).is_some_and(|known| place < *known) {
             let _: Vec<K> = self.release(caller);
         }
         self.rank(caller).unwrap_or_else(|| {
             let rank = self.queue.partition_point(|other| (other.place, &other.caller) < (place, caller));
-            let waiting =
-                Waiting { place, caller: caller.clone(), promised: None, expected: now, goes: false };
+            let waiting = Waiting {
+                place,
+                caller: caller.clone(),
+                promised: None,
+                expected: now,
+                quota: self.quota,
+                goes: false,
+            };
             self.queue.insert(rank, waiting);
             self.places.insert(caller.clone(), place);
             rank
         })
     }
 
+    /// Those who only look do so in turn: who has not looked yet in this trouble, then who did so first.
+    fn in_turn(&self, caller: &K, place: Place) -> Place {
+        let last_look = self.breaker.last_look(caller).filter(|_| place.rank == Rank::Look);
+        Place { due: last_look.map_or(place.due, |last_look| last_look.max(place.due)), ..place }
+    }
+
     fn rank(&self, caller: &K) -> Option<usize> {
         let place = self.places.get(caller)?;
         self.queue.binary_search_by(|other| (other.place, &other.caller).cmp(&(*place, caller))).ok()
+    }
+
+    /// How many of those before this rank call before it, if `calls` may be made in a window. Whoever keeps
+    /// to a smaller quota may be promised a time that is later than the slot of this one, and is not waited
+    /// for.
+    fn waited_for(&self, rank: usize, calls: usize, now: Timestamp) -> usize {
+        let slower = self.queue[..rank].iter().filter(|other| other.quota < self.quota && !other.goes);
+        let mut promised: Vec<Timestamp> = slower.map(|other| other.promised.unwrap_or(now)).collect();
+        promised.sort_unstable();
+        let others = rank - promised.len();
+        let comes_first = |count: &usize| self.slot(others + count, calls, now) < promised[*count];
+        others + (0..promised.len()).find(comes_first).unwrap_or(promised.len())
     }
 
     /// When a window of `calls` has room for the one at this rank, if those before it come when they are told to.
@@ -469,6 +616,7 @@ impl<K: Ord + Clone> AccountClock<K> {
         }
         if self.swept_at + SWEEP <= now {
             self.swept_at = now;
+            let (looks, length, first) = (self.looks(), self.queue.len().max(1), self.come_first());
             let Self { queue, places, prober_lost, going, .. } = self;
             let mut rank = 0;
             queue.retain(|waiting| {
@@ -476,7 +624,7 @@ impl<K: Ord + Clone> AccountClock<K> {
                 if !comes {
                     places.remove(&waiting.caller);
                     *going -= usize::from(waiting.goes);
-                    *prober_lost |= rank < PROBERS;
+                    *prober_lost |= (rank + length - looks) % length < first;
                 }
                 rank += 1;
                 comes
@@ -507,12 +655,6 @@ mod tests {
     /// A claim of a deletion that is due since the epoch of these tests; in the order of their numbers.
     fn claim(clock: &mut AccountClock<u32>, caller: u32, now: Timestamp, quota: usize) -> Turn {
         clock.claim(&caller, Place::deletion(at(0)), now, quota)
-    }
-
-    impl AccountClock<u32> {
-        fn waiting(&self) -> Vec<u32> {
-            self.queue.iter().map(|waiting| waiting.caller).collect()
-        }
     }
 
     const FAILED: Evidence = Evidence::DeleteFailed { fresh: true };
@@ -595,7 +737,7 @@ mod tests {
         assert_eq!(clock.waiting(), [4, 3, 2, 1]);
         // A proof goes before a deletion that is due 5 minutes later; what has failed, behind all that has not.
         claim(&mut clock, 5, Place::deletion(seconds(3600)));
-        claim(&mut clock, 6, Place::look(seconds(3600)));
+        claim(&mut clock, 6, Place::deletion(at(0)).of_look(seconds(3600)));
         assert_eq!(clock.waiting(), [6, 4, 3, 2, 5, 1]);
     }
 
@@ -730,6 +872,12 @@ mod tests {
         };
         assert_eq!(inherited(seconds(800)), seconds(800));
         assert_eq!(inherited(seconds(12 * 3600)), seconds(61));
+        // Some were promised times before it was asked for.
+        let pause = |until, own| Pause { until: seconds(until), own: SignedDuration::from_secs(own) };
+        let pauses = vec![pause(50, 0), pause(890, 4), pause(895, 900), pause(12 * 3600, 0), pause(-5, 0)];
+        let mut clock: AccountClock<u32> = AccountClock::default();
+        clock.inherit(&Past { promised: Some(seconds(20)), pauses, ..Past::default() }, at(0), 60);
+        assert_eq!(told(claim(&mut clock, 1, at(0), 60)), seconds(890));
     }
 
     /// The quota of the connection is raised: all that wait are told, and their times move up; also those that were promised
@@ -753,6 +901,26 @@ mod tests {
         assert_eq!(claim(&mut clock, 1, at(0), 60), Turn::Go);
     }
 
+    /// One connection of the account keeps to a smaller quota, and many wait for that: who has a larger one
+    /// does not wait for times that are later than its own.
+    #[test]
+    fn a_smaller_quota_holds_up_nobody_with_a_larger_one() {
+        let mut clock: AccountClock<u32> = AccountClock::default();
+        for caller in 0..100 {
+            let _ = claim(&mut clock, caller, at(0), 1);
+        }
+        assert_eq!(claim(&mut clock, 100, seconds(1), 60), Turn::Go);
+        for caller in 101..159 {
+            assert_eq!(claim(&mut clock, caller, seconds(1), 60), Turn::Go);
+        }
+        assert_eq!(
+            told(claim(&mut clock, 159, seconds(1), 60)),
+            seconds(62),
+            "behind the one that is promised 61 s"
+        );
+        assert!(told(claim(&mut clock, 160, seconds(1), 1)) > seconds(99 * 60));
+    }
+
     /// While DELETEs fail and reads work, what was never tried is tried first.
     #[test]
     fn what_was_never_tried_is_tried_first() {
@@ -762,16 +930,17 @@ mod tests {
         }
         clock.heard(&0, Evidence::Readable, at(0));
         let again = |clock: &mut AccountClock<u32>, caller: u32, now| {
-            clock.claim(&caller, Place::again(at(-1_000_000)), now, 60)
+            clock.claim(&caller, Place::again(at(-1_000_000)), now, 10)
         };
+        // A tenth of the quota is one call a minute.
         assert_eq!(again(&mut clock, 0, at(0)), Turn::Go);
         told_to_wait(again(&mut clock, 1, at(0)));
-        told_to_wait(claim(&mut clock, 7, at(0), 60));
+        told_to_wait(claim(&mut clock, 7, at(0), 10));
         assert_eq!(clock.heard(&0, FAILED, at(100)), (Charge::Campaign, vec![7, 1]));
-        told_to_wait(again(&mut clock, 1, at(101)));
-        assert_eq!(claim(&mut clock, 7, at(102), 60), Turn::Go);
-        clock.heard(&7, FAILED, at(103));
-        assert_eq!(again(&mut clock, 1, at(104)), Turn::Go, "nobody else waits");
+        told_to_wait(again(&mut clock, 1, seconds(61)));
+        assert_eq!(claim(&mut clock, 7, seconds(62), 10), Turn::Go);
+        clock.heard(&7, FAILED, seconds(63));
+        assert_eq!(again(&mut clock, 1, seconds(123)), Turn::Go, "nobody else waits");
     }
 
     /// While reads work and DELETEs fail, reads have the ordinary quota: a proof does not wait for a tenth of it.
@@ -795,6 +964,44 @@ mod tests {
 
     fn told_to_wait(turn: Turn) {
         assert!(matches!(turn, Turn::Held { .. }), "{turn:?}");
+    }
+
+    /// After a look that brings nothing, a DELETE has the next probe, and after that another look: first the
+    /// listing, which tells of all, then whoever has not looked for longest.
+    #[test]
+    fn looks_and_deletes_take_turns_to_probe() {
+        let mut clock: AccountClock<u32> = AccountClock::default();
+        for caller in 0..3 {
+            clock.heard(&caller, FAILED, at(0));
+        }
+        let look = |due| Place::deletion(at(0)).of_look(due);
+        let (listing, read_failed) = (99, Evidence::ReadFailed { fresh: true });
+        let ask_all = |clock: &mut AccountClock<u32>, tried: &[u32], now: Timestamp| {
+            let looks = (0..16).map(|caller| (caller, look(at(0))));
+            let deletes = (20..60)
+                .filter(|caller| !tried.contains(caller))
+                .map(|caller| (caller, Place::deletion(at(0))));
+            let goes: Vec<u32> = looks
+                .chain([(listing, look(Timestamp::MIN))])
+                .chain(deletes)
+                .filter(|(caller, place)| clock.claim(caller, *place, now, 60) == Turn::Go)
+                .map(|(caller, _)| caller)
+                .collect();
+            goes
+        };
+        let mut probes = Vec::new();
+        for second in 5..300 {
+            for caller in ask_all(&mut clock, &probes, seconds(second)) {
+                let evidence = if caller < 20 || caller == listing { read_failed } else { FAILED };
+                let (charge, told) = clock.heard(&caller, evidence, seconds(second));
+                assert_eq!((charge, told.len()), (Charge::Account, PROBERS));
+                assert_eq!(told[0] < 20 || told[0] == listing, (20..60).contains(&caller), "{told:?}");
+                probes.push(caller);
+            }
+        }
+        assert_eq!(probes, [0, 20, listing, 21, 1, 22, 2]);
+        assert_eq!(clock.heard(&listing, Evidence::Readable, seconds(300)).0, Charge::Campaign);
+        assert_eq!(claim(&mut clock, 24, seconds(300), 60), Turn::Go, "reads work: DELETEs are tried");
     }
 
     /// An outage: a few calls, then probes; the first in the queue is told when the next one is, the others to wait for it.

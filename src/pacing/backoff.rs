@@ -12,9 +12,13 @@ pub const MAX_BACKOFF: Duration = Duration::from_secs(5 * 60);
 /// an outage is the number of objects). The jitter is drawn from the object's identity and the attempt, so that the
 /// function stays pure and a restart draws the same.
 pub fn backoff(identity: &str, attempts: i32) -> Duration {
+    MIN_BACKOFF + (longest_backoff(attempts) - MIN_BACKOFF).mul_f64(fraction((identity, attempts)))
+}
+
+/// The longest that it can be, whoever's.
+pub fn longest_backoff(attempts: i32) -> Duration {
     let doublings = u32::try_from(attempts.clamp(1, 20)).unwrap_or(1);
-    let ceiling = (MIN_BACKOFF * 2u32.pow(doublings)).min(MAX_BACKOFF);
-    MIN_BACKOFF + (ceiling - MIN_BACKOFF).mul_f64(fraction((identity, attempts)))
+    (MIN_BACKOFF * 2u32.pow(doublings)).min(MAX_BACKOFF)
 }
 
 /// A number from 0 to 1 that is the identity's own: what is to be spread over objects is multiplied with it.

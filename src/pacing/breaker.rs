@@ -1,4 +1,4 @@
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -52,7 +52,7 @@ pub enum Charge {
 ///   closed ──────────────────────▶ open ──(5 s)──▶ probe ───────────────────────▶ open ──(… 60 s)──▶ probe …
 ///     ▲                              │ a read works: only DELETEs fail
 ///     │                              ▼
-///     ├── a DELETE works ◀──────── limping: DELETEs are tried, one at a time, with a tenth of the quota
+///     ├── a DELETE works ◀──────── limping: DELETEs are tried with a tenth of the quota
 ///     └── a DELETE works, or a read does and no DELETE has failed
 /// ```
 ///
@@ -84,10 +84,21 @@ struct Failures<K> {
 struct Open<K> {
     since: Timestamp,
     mode: Mode,
-    /// Who probes, and since when.
-    probing: Option<(K, Timestamp)>,
+    /// The call that probes.
+    probing: Option<Probe<K>>,
+    /// The last probe was a read, and has brought nothing: a DELETE may tell more.
+    looked: bool,
+    /// When each caller has last probed by a read.
+    looks: BTreeMap<K, Timestamp>,
     /// When calls were made since the trouble began, of the last minute.
     tries: VecDeque<Timestamp>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct Probe<K> {
+    caller: K,
+    since: Timestamp,
+    reads: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -157,15 +168,15 @@ impl<K: Ord + Clone> Breaker<K> {
     /// # Errors
     /// If there is trouble, and it is not the caller's turn to probe.
     pub fn admit(&self, candidate: Candidate<'_, K>, now: Timestamp) -> Result<(), Trouble> {
-        let Candidate { caller, fresh, quota } = candidate;
         let Some(open) = &self.open else { return Ok(()) };
-        // Few campaigns have failed: it may be those campaigns. Another need not wait to show it.
-        let suspect = !fresh || self.deletes.fresh.contains(caller) || self.reads.fresh.contains(caller);
-        if !self.spread && !suspect {
+        if !self.concerns(&candidate) {
             return Ok(());
         }
-        let probed = open.probing.as_ref().map(|(_, since)| *since + LOST).filter(|lost| *lost > now);
-        let probe_at = open.probe_at(quota, now);
+        // While reads work, as many DELETEs are tried at once as their part of the quota allows: each may
+        // take long to fail.
+        let probing = open.probing.as_ref().filter(|_| self.is_down());
+        let probed = probing.map(|probe| probe.since + LOST).filter(|lost| *lost > now);
+        let probe_at = open.probe_at(candidate.quota, now);
         match probed {
             None if probe_at <= now => Ok(()),
             Some(_) | None => Err(Trouble {
@@ -175,11 +186,30 @@ impl<K: Ord + Clone> Breaker<K> {
         }
     }
 
+    /// Whether the trouble is this caller's, too. While few campaigns have failed, it may be those campaigns:
+    /// another need not wait to show it.
+    fn concerns(&self, candidate: &Candidate<'_, K>) -> bool {
+        let Candidate { caller, fresh, quota: _ } = *candidate;
+        self.spread || !fresh || self.deletes.fresh.contains(caller) || self.reads.fresh.contains(caller)
+    }
+
+    /// Whether a call of this caller would be a probe: nothing has worked since the trouble began.
+    pub fn would_probe(&self, candidate: &Candidate<'_, K>) -> bool {
+        self.is_down() && self.concerns(candidate)
+    }
+
     /// A caller that was admitted calls now.
     pub fn begin(&mut self, caller: &K, now: Timestamp) {
+        self.probe(Probe { caller: caller.clone(), since: now, reads: false });
+    }
+
+    fn probe(&mut self, probe: Probe<K>) {
         if let Some(open) = &mut self.open {
-            open.probing = Some((caller.clone(), now));
-            open.tries.push_back(now);
+            open.tries.push_back(probe.since);
+            if probe.reads {
+                open.looks.insert(probe.caller.clone(), probe.since);
+            }
+            open.probing = Some(probe);
         }
     }
 
@@ -194,20 +224,19 @@ impl<K: Ord + Clone> Breaker<K> {
     /// A caller that only looks calls now.
     pub fn begin_read(&mut self, caller: &K, now: Timestamp) {
         if !self.limps() {
-            self.begin(caller, now);
+            self.probe(Probe { caller: caller.clone(), since: now, reads: true });
         }
     }
 
-    fn limps(&self) -> bool {
+    /// Whether reads work, and DELETEs fail.
+    pub fn limps(&self) -> bool {
         self.open.as_ref().is_some_and(|open| open.mode == Mode::Limping)
     }
 
     /// Takes in what became of a call, and says whom a failure is charged to.
     pub fn heard(&mut self, caller: &K, evidence: Evidence, now: Timestamp) -> Charge {
-        let probed = self
-            .open
-            .as_mut()
-            .is_some_and(|open| open.probing.take_if(|(prober, _)| prober == caller).is_some());
+        let probed =
+            self.open.as_mut().and_then(|open| open.probing.take_if(|probe| probe.caller == *caller));
         match evidence {
             Evidence::Works => {
                 *self = Self::default();
@@ -225,7 +254,7 @@ impl<K: Ord + Clone> Breaker<K> {
         }
         self.spread |= self.deletes.fresh.union(&self.reads.fresh).count() >= self.run;
         if let Some(open) = &mut self.open {
-            return open.heard(evidence, probed, self.reads.times, now);
+            return open.heard(evidence, probed.map(|probe| probe.reads), self.reads.times, now);
         }
         match evidence {
             Evidence::DeleteFailed { .. } | Evidence::ReadFailed { .. }
@@ -254,8 +283,23 @@ impl<K: Ord + Clone> Breaker<K> {
 
     /// Whether nobody knows if reads work, while DELETEs fail: a look tells most then.
     pub fn wants_a_look(&self) -> bool {
-        let down = |open: &Open<K>| matches!(open.mode, Mode::Down { .. });
-        self.deletes.times > 0 && self.open.as_ref().is_some_and(down)
+        self.deletes.times > 0 && self.is_down()
+    }
+
+    /// Whether nothing has worked since the trouble began.
+    pub fn is_down(&self) -> bool {
+        self.open.is_some() && !self.limps()
+    }
+
+    /// Whether the last probe was a read that has brought nothing, and nothing has worked yet: a DELETE may
+    /// tell more.
+    pub fn looked_in_vain(&self) -> bool {
+        self.is_down() && self.open.as_ref().is_some_and(|open| open.looked)
+    }
+
+    /// When this caller has last probed by a read, since the trouble began.
+    pub fn last_look(&self, caller: &K) -> Option<Timestamp> {
+        self.open.as_ref()?.looks.get(caller).copied()
     }
 
     /// There was trouble before we began, since this time; who was to probe next was promised a time, if it is known who.
@@ -277,10 +321,17 @@ impl<K: Ord + Clone> Breaker<K> {
     }
 }
 
-impl<K> Open<K> {
+impl<K: Ord> Open<K> {
     fn new(now: Timestamp) -> Self {
         let mode = Mode::Down { pause: SHORTEST, probe_at: now + SHORTEST };
-        Self { since: now, mode, probing: None, tries: VecDeque::new() }
+        Self {
+            since: now,
+            mode,
+            probing: None,
+            looked: false,
+            looks: BTreeMap::new(),
+            tries: VecDeque::new(),
+        }
     }
 
     fn probe_at(&self, quota: usize, now: Timestamp) -> Timestamp {
@@ -294,8 +345,10 @@ impl<K> Open<K> {
         }
     }
 
-    /// `unread`: how many reads in a row have failed.
-    fn heard(&mut self, evidence: Evidence, probed: bool, unread: usize, now: Timestamp) -> Charge {
+    /// `probed`: whether it was the probe, and whether that was a read. `unread`: how many reads in a row
+    /// have failed.
+    fn heard(&mut self, evidence: Evidence, probed: Option<bool>, unread: usize, now: Timestamp) -> Charge {
+        self.looked = probed.unwrap_or(self.looked);
         while self.tries.front().is_some_and(|time| *time + WINDOW <= now) {
             self.tries.pop_front();
         }
@@ -304,14 +357,14 @@ impl<K> Open<K> {
                 self.mode = Mode::Limping;
                 Charge::Campaign
             }
-            (Mode::Down { .. }, Evidence::Nothing) if !probed => Charge::Campaign,
+            (Mode::Down { .. }, Evidence::Nothing) if probed.is_none() => Charge::Campaign,
             (Mode::Down { pause, .. }, Evidence::Nothing) => {
                 // Somebody has answered, and not what was asked: the next probe may tell more.
                 self.mode = Mode::Down { pause, probe_at: now + pause };
                 Charge::Account
             }
             (Mode::Down { pause, .. }, Evidence::DeleteFailed { .. } | Evidence::ReadFailed { .. }) => {
-                if probed {
+                if probed.is_some() {
                     let pause = (pause * 2).min(LONGEST);
                     self.mode = Mode::Down { pause, probe_at: now + pause };
                 }
@@ -319,6 +372,7 @@ impl<K> Open<K> {
             }
             (Mode::Limping, Evidence::ReadFailed { .. }) if unread >= RUN => {
                 self.mode = Mode::Down { pause: SHORTEST, probe_at: now + SHORTEST };
+                self.looked = false;
                 Charge::Account
             }
             (
@@ -446,7 +500,6 @@ mod tests {
         for now in 5..605 {
             while admit(&breaker, 7, now).is_ok() {
                 breaker.begin(&7, at(now));
-                assert!(admit(&breaker, 8, now).is_err(), "one at a time");
                 assert!(
                     breaker.admit_read(Candidate { caller: &9, fresh: true, quota: QUOTA }, at(now)).is_ok()
                 );
@@ -459,6 +512,21 @@ mod tests {
         assert!(breaker.open_since().is_some());
         assert_eq!(breaker.heard(&7, Works, at(605)), Charge::Campaign);
         assert_eq!(breaker.open_since(), None);
+    }
+
+    /// Tries that take long to fail do not wait for each other, and cost no more than their part of the quota.
+    #[test]
+    fn deletes_that_hang_while_reads_work_are_tried_side_by_side() {
+        let mut breaker = opened();
+        breaker.heard(&0, Readable, at(5));
+        let mut tries = 0;
+        while admit(&breaker, 10 + tries, 6).is_ok() {
+            breaker.begin(&(10 + tries), at(6));
+            tries += 1;
+        }
+        assert_eq!(tries, 6);
+        breaker.heard(&10, DELETE_FAILED, at(16));
+        assert_eq!(admit(&breaker, 20, 16).unwrap_err().probe_at, at(66));
     }
 
     /// If reads fail, too, it is an outage again.

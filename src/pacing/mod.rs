@@ -13,7 +13,7 @@ mod backoff;
 mod breaker;
 mod pace;
 
-pub use account::{Account, Consequence, Heard, Request};
-pub use account_clock::{AccountClock, Holder, Past, Place, Turn};
-pub use backoff::{MAX_BACKOFF, MIN_BACKOFF, backoff, fraction};
+pub use account::{Access, Account, Consequence, Heard, Request};
+pub use account_clock::{AccountClock, Holder, Past, Pause, Place, Refusal, Turn};
+pub use backoff::{MAX_BACKOFF, MIN_BACKOFF, backoff, fraction, longest_backoff};
 pub use breaker::{Charge, Evidence};

@@ -7,7 +7,7 @@ use voicecampaign_operator::api::{
 };
 use voicecampaign_operator::campaign::{Attempt, Observed, OtherClaim, Reason, Step, Urgency, decide};
 use voicecampaign_operator::connection::{Connection, Problem};
-use voicecampaign_operator::kore::{Failure, FailureKind, RawAnswer, answers};
+use voicecampaign_operator::kore::{Campaign, Failure, FailureKind, RawAnswer, answers};
 use voicecampaign_operator::pacing::{Charge, Holder, Turn};
 
 use crate::support::*;
@@ -281,6 +281,33 @@ fn refused_credentials_need_a_person_while_others_try_them() {
         "it keeps its place"
     );
     assert_eq!(decide(&observed(&object, &connection), at(1)), Step::Delete, "its turn has come");
+}
+
+/// The credentials may lack a right only: whoever was refused a DELETE is looked at. If it is there, a
+/// missing right is its own failure, and one of the token nobody's in particular.
+#[test]
+fn whoever_was_refused_is_looked_at() {
+    let connection = usable();
+    for (http_status, own) in [(403, 1), (401, 0)] {
+        let mut object = deleted();
+        let refused = answers::deletion(&RawAnswer { http_status, ..RawAnswer::default() }, "cd-1");
+        let attempt = Attempt { charge: Charge::Account, ..attempt(refused) };
+        let turn = Some(Turn::Held { of: Holder::Credentials, since: at(0), until: at(5), next: true });
+        let told = status(decide(
+            &Observed { attempt: Some(&attempt), turn, ..observed(&object, &connection) },
+            at(0),
+        ));
+        assert!(reason(&told) == "CredentialsRejected" && has(&told, "Stalled"));
+        object.status = Some(told);
+        assert_eq!(decide(&observed(&object, &connection), at(5)), Step::Get(Urgency::Deletion));
+        let look = look(5, Ok(Campaign::default()));
+        let seen = status(decide(&Observed { look: Some(&look), ..observed(&object, &connection) }, at(6)));
+        let deletion = seen.deletion.as_ref().unwrap();
+        assert_eq!((deletion.failures, deletion.proof.is_none()), (own, true), "{http_status}");
+        object.status = Some(seen);
+        let again = decide(&Observed { turn, ..observed(&object, &connection) }, at(60));
+        assert!(!matches!(again, Step::Get(_)), "once: {again:?}");
+    }
 }
 
 /// A clock that was ahead when the status was written parks nothing: no honest pause of a campaign's own is so long. A time

@@ -262,6 +262,7 @@ proptest! {
         listing_due in prop::option::of(any_time()),
         others in prop::option::weighted(0.2, any::<bool>()),
         protected: bool,
+        wants_a_look: bool,
     ) {
         let now = Timestamp::now();
         let being_deleted = object.metadata.deletion_timestamp.is_some();
@@ -281,6 +282,7 @@ proptest! {
             turn,
             trouble: None,
             looked: looked.map(|(at, again_at)| Looked { at, again_at }),
+            wants_a_look,
             last_delete: None,
             others: &others,
         };

@@ -600,3 +600,28 @@ fn a_record_from_the_future_begins_anew() {
     let object = proving(with_first(3600 * 24 * 365));
     assert_eq!(decide(&observed(&object, &usable()), at(0)), Step::Delete);
 }
+
+/// A GET of one campaign has said nothing while the account is in trouble: a listing tells whether reads
+/// work, once.
+#[test]
+fn a_listing_tells_more_than_a_second_look() {
+    let connection = usable();
+    let proof = ProofStatus { silent_gets: 1, not_returned_at: None, ..begun() };
+    let held =
+        DeletionStatus { held_since: Some(Time(at(-40))), proof: Some(proof), failures: 0, ..record() };
+    let turn = Some(Turn::Held { of: Holder::Account, since: at(-40), until: at(5), next: true });
+    let mut object = with(deleted(), held);
+    object.status = Some(status(decide(&Observed { turn, ..observed(&object, &connection) }, at(0))));
+    assert_eq!(reason(object.status.as_ref().unwrap()), "AccountUnavailable");
+    let listing_step = Step::List { not_before: at(-30), urgency: Urgency::Deletion };
+    let observed = Observed { wants_a_look: true, ..observed(&object, &connection) };
+    assert_eq!(decide(&observed, at(5)), listing_step);
+    let read = listing(&[]);
+    let read = Observed { listing: Some(&read), ..observed };
+    assert_eq!(decide(&read, at(5)), Step::Get(Urgency::Deletion), "a listing without a GET proves nothing");
+    let failed = ListingTrouble { failure: None, failures: 1, retry_at: at(60) };
+    let failed = Observed { listing_trouble: Some(&failed), ..observed };
+    assert_eq!(decide(&failed, at(5)), Step::Get(Urgency::Deletion), "it can't be read for now");
+    let works = Observed { wants_a_look: false, ..observed };
+    assert_eq!(decide(&works, at(5)), Step::Get(Urgency::Deletion), "the account works again");
+}

@@ -158,6 +158,7 @@ pub fn observed<'a>(object: &'a VoiceCampaign, connection: &'a Connection) -> Ob
         turn: None,
         trouble: None,
         looked: None,
+        wants_a_look: false,
         last_delete: None,
         others: &[],
     }

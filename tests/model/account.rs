@@ -2,7 +2,7 @@
 
 use jiff::SignedDuration;
 use stateright::{Model, Property};
-use voicecampaign_operator::pacing::{self, Charge, Evidence, Heard, Place, Request, Turn, backoff};
+use voicecampaign_operator::pacing::{self, Access, Charge, Evidence, Heard, Place, Request, Turn, backoff};
 
 use crate::world::{Second, at, second};
 
@@ -83,6 +83,10 @@ const SERVED: &str =
 /// The longest pause between probes, what a lost one costs; and, at the lowest pace, the calls of those that came before and
 /// were not known to fail, and a look.
 const SERVED_WITHIN: Second = 60 + 65 + 61 * 3;
+
+fn access_of(caller: usize) -> Access<bool> {
+    Access { credentials: caller >= REFUSED, iid: "st-1".into() }
+}
 
 impl Model for Calls {
     type State = Account;
@@ -195,15 +199,11 @@ impl Account {
     fn come(&mut self, caller: usize) {
         let (now, due) = (at(self.now), at(Second::try_from(caller).unwrap_or_default() / 2));
         let Caller { failures, may_look, again, state: _ } = self.callers[caller];
-        let looks = may_look && self.pacing.wants_a_look();
-        let place = match (looks, failures) {
-            (true, _) => Place::look(due),
-            (false, 0) => Place::deletion(due),
-            (false, _) => Place::again(at(again)),
-        };
-        let credentials = caller >= REFUSED;
-        let request =
-            Request { caller: &caller, credentials: &credentials, place, promised: None, quota: QUOTA };
+        let access = &access_of(caller);
+        let looks = may_look && self.pacing.wants_a_look(access);
+        let place = if failures == 0 { Place::deletion(due) } else { Place::again(at(again)) };
+        let place = if looks { place.of_look(due) } else { place };
+        let request = Request { caller: &caller, access, place, promised: None, quota: QUOTA };
         match self.pacing.claim(&request, now) {
             Turn::Go => {
                 self.callers[caller].state = State::Calls { looks };
@@ -246,7 +246,7 @@ impl Account {
     }
 
     fn hear(&mut self, caller: usize, heard: Heard) -> Charge {
-        let consequence = self.pacing.heard(&caller, &(caller >= REFUSED), heard, at(self.now));
+        let consequence = self.pacing.heard(&caller, &access_of(caller), heard, at(self.now));
         self.wake(consequence.woken);
         consequence.charge
     }

@@ -151,6 +151,7 @@ fn effect(pass: &Pass, now: Second) -> Effect {
         turn: None,
         trouble: None,
         looked: None,
+        wants_a_look: false,
         last_delete: None,
         others: &[],
     };

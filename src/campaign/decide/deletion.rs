@@ -10,9 +10,9 @@ use crate::campaign::proof::{self, Course, Need, ProvenAbsence};
 use crate::campaign::reason::Reason;
 use crate::campaign::status::{self, Situation};
 use crate::connection::Connection;
-use crate::kore::{ConfirmedDeletion, FailureKind, Identity};
+use crate::kore::{ConfirmedDeletion, FailureKind, Identity, speaks_of_rights};
 use crate::kube_ext::{round_down, round_up};
-use crate::pacing::{Charge, Holder, Past, Place, Turn, backoff};
+use crate::pacing::{Charge, Holder, Place, Turn, backoff};
 
 /// No pause of a campaign's own is longer: it is the longest that the service can ask for (`kore::MAX_RETRY_AFTER`), and
 /// longer than any backoff.
@@ -105,7 +105,13 @@ fn prove(observed: &Observed<'_>, proof: &ProofStatus, record: DeletionStatus, n
             Plan { step, status }
         }
     };
-    match proof::need(proof) {
+    let need = match proof::need(proof) {
+        Need::Get { not_before } if not_before <= now && listing_tells_more(observed, proof, now) => {
+            Need::Listing { not_before: proof.answered_at.0 }
+        }
+        need @ (Need::Get { .. } | Need::Listing { .. }) => need,
+    };
+    match need {
         Need::Get { not_before } | Need::Listing { not_before } if not_before > now => {
             let until = round_up(not_before);
             let record = DeletionStatus { next_attempt_at: Some(until.clone()), held_since: None, ..record };
@@ -122,6 +128,14 @@ fn prove(observed: &Observed<'_>, proof: &ProofStatus, record: DeletionStatus, n
     }
 }
 
+/// Whether a listing is read before the next GET of the campaign: nobody knows whether reads work, and a GET
+/// has said nothing. That may be the campaign's own; a listing shows it.
+fn listing_tells_more(observed: &Observed<'_>, proof: &ProofStatus, now: Timestamp) -> bool {
+    let read_since = observed.listing.is_some_and(|read| read.listing.begun_at() > proof.answered_at.0);
+    let failed = observed.listing_trouble.is_some_and(|trouble| trouble.retry_at > now);
+    observed.wants_a_look && proof.silent_gets > 0 && !read_since && !failed
+}
+
 /// What status says of this very record, if it is stored.
 fn told(observed: &Observed<'_>, record: &DeletionStatus) -> Option<Reason> {
     let stored = observed.object.status.as_ref();
@@ -135,20 +149,42 @@ fn own_pause(observed: &Observed<'_>, record: &DeletionStatus) -> Option<Timesta
     record.next_attempt_at.as_ref().filter(|_| !clocks).map(|time| time.0)
 }
 
-/// While the account is in trouble, a look at a campaign whose DELETE may have taken effect tells more than another
-/// DELETE: whether it is gone, and whether the account answers reads.
+/// While the account is in trouble, a look at a campaign whose DELETE may have taken effect tells more than
+/// another DELETE: whether it is gone, and whether the account answers reads. While Kore refuses the
+/// credentials, a look at a campaign whose DELETE was refused tells whether only a right is missing.
 fn look_first(
     observed: &Observed<'_>,
     record: &DeletionStatus,
     identity: &Identity,
     now: Timestamp,
 ) -> Option<ProofStatus> {
-    let held = matches!(observed.turn, Some(Turn::Held { of: Holder::Account, .. }));
-    let told = observed.object.status.as_ref().map(status::reason) == Some(Reason::AccountUnavailable);
-    let in_trouble = held || told && record.held_since.is_some();
-    let effect =
-        record.may_have_taken_effect_at.as_ref().filter(|effect| Some(*effect) > record.seen_at.as_ref());
-    (in_trouble && record.proof.is_none() && effect.is_some()).then(|| proof::begin(identity, now))
+    let asked = match in_trouble(observed, record)? {
+        Holder::Account => record.may_have_taken_effect_at.as_ref(),
+        Holder::Credentials => {
+            let rejected = answered(record) == Some(Reason::Service(FailureKind::CredentialsRejected));
+            record.last_attempt_at.as_ref().filter(|_| rejected && record.failures == 0)
+        }
+    };
+    let asked = asked.filter(|asked| Some(*asked) > record.seen_at.as_ref());
+    (record.proof.is_none() && asked.is_some()).then(|| proof::begin(identity, now))
+}
+
+/// What holds the deletion, as its clock has said just now, or as its status says.
+fn in_trouble(observed: &Observed<'_>, record: &DeletionStatus) -> Option<Holder> {
+    if let Some(Turn::Held { of, .. }) = observed.turn {
+        return Some(of);
+    }
+    let told = observed.object.status.as_ref().map(status::reason).filter(|_| record.held_since.is_some());
+    match told {
+        Some(Reason::AccountUnavailable) => Some(Holder::Account),
+        Some(Reason::Service(FailureKind::CredentialsRejected)) => Some(Holder::Credentials),
+        Some(_) | None => None,
+    }
+}
+
+/// What the last DELETE has brought.
+fn answered(record: &DeletionStatus) -> Option<Reason> {
+    record.last_answer.as_ref().and_then(|answer| Reason::parse(&answer.reason))
 }
 
 /// Waits until the time that the record promises.
@@ -231,31 +267,6 @@ pub fn promised(object: &VoiceCampaign) -> Option<Timestamp> {
     let record = recorded_deletion(object)?;
     let waits = object.status.as_ref().map(status::reason) == Some(Reason::WaitingForQuota);
     record.next_attempt_at.as_ref().filter(|_| waits).map(|time| time.0)
-}
-
-/// What the statuses of an account's objects say of the time before this process.
-pub fn past<'a>(objects: impl Iterator<Item = &'a VoiceCampaign>) -> Past {
-    let mut past = Past::default();
-    let earlier = |known: Option<Timestamp>, time| Some(known.map_or(time, |known| known.min(time)));
-    for object in objects {
-        let Some(record) = recorded_deletion(object) else { continue };
-        let looked = record.proof.as_ref().and_then(|proof| proof.not_returned_at.as_ref());
-        // Their times are cut to a second.
-        let calls = record.last_attempt_at.iter().chain(looked);
-        past.calls.extend(calls.map(|time| time.0 + SignedDuration::from_secs(1)));
-        if let Some(promised) = promised(object) {
-            past.promised = earlier(past.promised, promised);
-        }
-        let reason = object.status.as_ref().map(status::reason);
-        if let Some(since) = record.held_since.as_ref().filter(|_| reason == Some(Reason::AccountUnavailable))
-        {
-            past.trouble = earlier(past.trouble, since.0);
-            if let Some(next) = &record.next_attempt_at {
-                past.probe = earlier(past.probe, next.0);
-            }
-        }
-    }
-    past
 }
 
 /// The record of this deletion with what has happened since it was written, and the ground if there is one now.
@@ -365,7 +376,7 @@ fn pursue(record: &mut DeletionStatus, observed: &Observed<'_>, now: Timestamp) 
     match proof::follow(observed.object, &before, observed.look, observed.listing) {
         Course::Seen(at) => {
             record.seen_at = Some(round_up(at));
-            if failed_with_the_account(record) {
+            if failed_with_others(record) {
                 record.next_attempt_at = None;
                 return None;
             }
@@ -398,14 +409,16 @@ fn pursue(record: &mut DeletionStatus, observed: &Observed<'_>, now: Timestamp) 
 
 /// Whether the last DELETE has failed for no reason of the campaign's own: then it is no fault of its own either that the
 /// campaign is still there.
-fn failed_with_the_account(record: &DeletionStatus) -> bool {
-    let reason = record.last_answer.as_ref().and_then(|answer| Reason::parse(&answer.reason));
-    match reason {
-        Some(Reason::Service(kind)) if kind != FailureKind::Accepted => {
-            record.failures == 0 && may_have_taken_effect(kind)
+fn failed_with_others(record: &DeletionStatus) -> bool {
+    let fault_of_others = match (answered(record), &record.last_answer) {
+        // Whoever may read, and may not delete this campaign, may delete others.
+        (Some(Reason::Service(FailureKind::CredentialsRejected)), Some(answer)) => {
+            !speaks_of_rights(answer.http_status, &answer.message)
         }
-        Some(_) | None => false,
-    }
+        (Some(Reason::Service(kind)), _) => kind != FailureKind::Accepted && may_have_taken_effect(kind),
+        (Some(_) | None, _) => false,
+    };
+    record.failures == 0 && fault_of_others
 }
 
 /// The status with who was shown the campaign, if a read has just ended the proof so.

@@ -14,9 +14,11 @@
 
 mod deletion;
 mod life;
+mod past;
 
-pub(super) use deletion::{next_attempt, past, place, place_of_read, progress, promised};
+pub(super) use deletion::{next_attempt, place, place_of_read, progress, promised};
 pub(super) use life::{looked, refresh_wanted};
+pub(super) use past::{connection_name, past};
 
 use jiff::{SignedDuration, Timestamp};
 

@@ -1,0 +1,166 @@
+//! What the statuses say of the time before this process: so a restart begins nothing anew.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::promised;
+use crate::api::{DeletionStatus, VoiceCampaign};
+use crate::campaign::ground::recorded_deletion;
+use crate::campaign::reason::Reason;
+use crate::campaign::status;
+use crate::kore::FailureKind;
+use crate::pacing::{Past, Pause, Refusal, longest_backoff};
+
+/// What the statuses of an account's objects say of the time before this process.
+pub fn past<'a>(objects: impl Iterator<Item = &'a VoiceCampaign>) -> Past {
+    let mut past = Past::default();
+    let mut listings = BTreeSet::new();
+    let earlier = |known: Option<Timestamp>, time| Some(known.map_or(time, |known| known.min(time)));
+    for object in objects {
+        let Some(record) = recorded_deletion(object) else { continue };
+        let reason = object.status.as_ref().map(status::reason);
+        past.calls.extend(own_calls(record));
+        listings.extend(shared_calls(record));
+        past.pauses.extend(reason.and_then(|reason| asked_for(record, reason)));
+        if let Some(promised) = promised(object) {
+            past.promised = earlier(past.promised, promised);
+        }
+        let Some(since) = record.held_since.as_ref().map(|since| since.0) else { continue };
+        let next = record.next_attempt_at.as_ref().map(|next| next.0);
+        match reason {
+            Some(Reason::AccountUnavailable) => {
+                past.trouble = earlier(past.trouble, since);
+                past.probe = next.map_or(past.probe, |next| earlier(past.probe, next));
+            }
+            Some(Reason::Service(FailureKind::CredentialsRejected)) => {
+                let refusal = Refusal { since, probe: None };
+                let known = past.refusals.entry(connection_name(object)).or_insert(refusal);
+                known.since = known.since.min(since);
+                known.probe = next.map_or(known.probe, |next| earlier(known.probe, next));
+            }
+            Some(_) | None => {}
+        }
+    }
+    past.calls.extend(listings);
+    past
+}
+
+/// Whose credentials an object is deleted with: its connection, by namespace and name.
+pub fn connection_name(object: &VoiceCampaign) -> String {
+    let namespace = object.metadata.namespace.as_deref().unwrap_or_default();
+    format!("{namespace}/{}", object.spec.connection_ref.name)
+}
+
+/// When calls about this campaign alone were made, at the latest: times are cut to a second.
+fn own_calls(record: &DeletionStatus) -> impl Iterator<Item = Timestamp> {
+    let proof = record.proof.as_ref();
+    let looked = proof.and_then(|proof| proof.not_returned_at.as_ref().max(proof.silent_at.as_ref()));
+    record.last_attempt_at.iter().chain(looked).map(|time| time.0 + SignedDuration::from_secs(1))
+}
+
+/// When it was read with others of its stream; or seen, perhaps so. Each counts once, however many statuses
+/// name it.
+fn shared_calls(record: &DeletionStatus) -> impl Iterator<Item = Timestamp> {
+    let listings = record.proof.iter().flat_map(|proof| {
+        [&proof.first_listing, &proof.second_listing, &proof.third_listing, &proof.doubted_listing]
+    });
+    let read = listings.flatten().map(|listing| listing.ended_at.0);
+    read.chain(record.seen_at.iter().map(|seen| seen.0))
+}
+
+/// The pause that the service may have asked for with its last answer.
+fn asked_for(record: &DeletionStatus, reason: Reason) -> Option<Pause> {
+    let until = record.next_attempt_at.as_ref().filter(|_| record.held_since.is_none())?.0;
+    let Reason::Service(kind) = reason else { return None };
+    let own = match kind {
+        // When to come again after that, only the service says.
+        FailureKind::Throttled => Duration::ZERO,
+        FailureKind::Unavailable => {
+            let reads = record.proof.as_ref().map_or(0, |proof| proof.failures);
+            longest_backoff(record.failures.max(reads))
+        }
+        // That is no pause for all.
+        FailureKind::MayBeAbsent
+        | FailureKind::Accepted
+        | FailureKind::CredentialsRejected
+        | FailureKind::Refused
+        | FailureKind::Unreachable
+        | FailureKind::Unreadable
+        | FailureKind::ContractViolation => return None,
+    };
+    Some(Pause { until, own: SignedDuration::try_from(own).unwrap_or(SignedDuration::MAX) })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::from_second(1_800_000_000 + seconds).unwrap()
+    }
+
+    /// A deletion with this reason and this in its record.
+    fn deleted(reason: &str, record: &Value) -> VoiceCampaign {
+        let mut deletion = json!({"uid": "u", "requestedAt": at(-90), "attempts": 1});
+        deletion.as_object_mut().unwrap().extend(record.as_object().unwrap().clone());
+        let ready = json!({"type": "Ready", "status": "False", "reason": reason, "message": "m",
+            "lastTransitionTime": at(-90)});
+        let object = json!({"apiVersion": "voicecampaign.dev/v1alpha1", "kind": "VoiceCampaign",
+            "metadata": {"name": "x", "namespace": "n", "uid": "u", "deletionTimestamp": at(-90)},
+            "spec": {"connectionRef": {"name": "production"}, "streamId": "st-1", "campaignId": "cd-1"},
+            "status": {"conditions": [ready], "deletion": deletion}});
+        serde_json::from_value(object).unwrap()
+    }
+
+    /// A pause that Kore asked for with a 429 is one; with a 503 it is, if the backoff of the campaign can't
+    /// explain it.
+    #[test]
+    fn a_pause_that_kore_asked_for_is_read_back() {
+        let next = json!({"nextAttemptAt": at(900), "failures": 2});
+        let own = |reason| {
+            past([deleted(reason, &next)].iter()).pauses.first().map(|pause| (pause.until, pause.own))
+        };
+        assert_eq!(own("Throttled"), Some((at(900), SignedDuration::ZERO)));
+        assert_eq!(own("ServiceUnavailable"), Some((at(900), SignedDuration::from_secs(4))));
+        assert_eq!((own("WaitingForQuota"), own("CredentialsRejected")), (None, None));
+    }
+
+    /// All calls that statuses know of count; a listing that many name, once.
+    #[test]
+    fn looks_and_listings_count_as_calls() {
+        let listing = json!({"begunAt": at(-6), "endedAt": at(-5), "campaigns": 1, "suddenlyEmpty": false});
+        let proof = json!({"identity": "i", "answeredAt": at(-20), "silentGets": 3, "silentAt": at(-10),
+            "firstListing": listing});
+        let record = json!({"lastAttemptAt": at(-30), "proof": proof});
+        let seen = json!({"lastAttemptAt": at(-40), "seenAt": at(-8)});
+        let objects = [
+            deleted("AwaitingProof", &record),
+            deleted("AwaitingProof", &record),
+            deleted("RefusedByService", &seen),
+        ];
+        let mut calls = past(objects.iter()).calls;
+        calls.sort();
+        assert_eq!(calls, [-39, -29, -29, -9, -9, -8, -5].map(at));
+    }
+
+    /// Since when the credentials of a connection were refused, and when somebody was to probe them.
+    #[test]
+    fn refused_credentials_are_read_back() {
+        let held = |since: i64| json!({"heldSince": at(since)});
+        let next = json!({"heldSince": at(-50), "nextAttemptAt": at(7)});
+        let objects = [
+            deleted("CredentialsRejected", &held(-60)),
+            deleted("CredentialsRejected", &next),
+            deleted("CredentialsRejected", &json!({})),
+            deleted("AccountUnavailable", &held(-70)),
+        ];
+        let past = past(objects.iter());
+        let refusal = Refusal { since: at(-60), probe: Some(at(7)) };
+        assert_eq!(past.refusals.into_iter().collect::<Vec<_>>(), [("n/production".to_owned(), refusal)]);
+        assert_eq!((past.trouble, past.probe), (Some(at(-70)), None));
+    }
+}

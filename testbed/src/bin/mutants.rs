@@ -186,7 +186,7 @@ const MUTANTS: &[Mutant] = &[
         name: "refused credentials are probed in a pause",
         file: "src/pacing/account_clock.rs",
         from: "filter(|_| waits && self.not_before > now);",
-        to: "filter(|_| waits && self.not_before < now);",
+        to: "filter(|_| waits && self.not_before > now && false);",
         tests: &["--lib", "pacing"],
     },
     Mutant {

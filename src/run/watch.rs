@@ -319,7 +319,7 @@ mod tests {
     /// Whatever a watch has lost, it is found after at most 24 minutes.
     #[tokio::test(start_paused = true)]
     async fn a_watch_begins_anew_between_12_and_24_minutes() {
-        let begun = tokio::time::Instant::now();
+        let begun = Instant::now();
         // Each watch tells when it begins, and then nothing, for ever.
         let told = || stream::once(async { Ok::<_, ()>(begun.elapsed()) }).chain(stream::pending());
         let mut watch = Box::pin(relisting(told, |_| true).map(Result::unwrap));

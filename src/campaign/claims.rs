@@ -15,7 +15,7 @@ use std::collections::HashMap;
 use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use hashbrown::HashTable;
 use jiff::{SignedDuration, Timestamp};
@@ -39,6 +39,9 @@ use crate::pacing::Past;
 /// tool at its next pass, which is 3 to 10 minutes later by default.
 const GRACE: SignedDuration = SignedDuration::from_mins(10);
 
+/// The API server refuses a namespace for good if it has for so long: what gives the right, a RoleBinding, may just have been replaced.
+pub const REFUSED_FOR_GOOD: Duration = Duration::from_secs(10);
+
 /// All VoiceCampaigns by stream and id of their campaign.
 pub struct Claims {
     connections: Arc<Connections>,
@@ -47,6 +50,8 @@ pub struct Claims {
     namespaces: Vec<String>,
     index: Mutex<Index>,
     last_shown: LastShown,
+    /// Since when the API server refuses to show a namespace.
+    refused: Mutex<HashMap<String, Instant>>,
 }
 
 /// The objects of the caches that can be read (or could be, when they were shown last), by what they name. They are shared with
@@ -94,7 +99,14 @@ impl Claim {
 impl Claims {
     /// No claims yet, of the given namespaces (of all, if empty). Accounts are looked up in the given connections.
     pub fn new(kube: Kube, connections: Arc<Connections>, namespaces: Vec<String>) -> Self {
-        Self { connections, kube, namespaces, index: Mutex::default(), last_shown: LastShown::default() }
+        Self {
+            connections,
+            kube,
+            namespaces,
+            index: Mutex::default(),
+            last_shown: LastShown::default(),
+            refused: Mutex::default(),
+        }
     }
 
     /// The other objects that name the same campaign, among them every one that was applied before the given object was
@@ -108,13 +120,16 @@ impl Claims {
         for namespace in self.namespaces.iter().filter(|namespace| Some(*namespace) != own.as_ref()) {
             let fields = format!("spec.campaignId={}", object.spec.campaign_id);
             let found = match self.kube.select::<VoiceCampaign>(namespace, &fields).await {
-                // It is not worked in any more: it is gone, or the operator has lost its rights there.
-                Err(CallError::Forbidden(_)) => continue,
+                // It is not worked in any more: it is gone, or the operator has lost its rights there, and not just for a moment.
+                Err(CallError::Forbidden(_)) if self.is_refused_for_good(namespace) => continue,
                 found => found?,
             };
+            self.refused().remove(namespace);
             let found = found.iter().filter_map(readable).filter(|found| same_campaign(found, object));
-            let claims: Vec<_> = self.claims(object, found, &self.index().new, Timestamp::now()).collect();
-            others.extend(claims);
+            let index = self.index();
+            // Or the watch has not shown it yet.
+            let is_new = |found: &VoiceCampaign| index.is_new(found) || !index.knows(found);
+            others.extend(self.claims(object, found, is_new, Timestamp::now()));
         }
         others.sort_unstable();
         others.dedup();
@@ -141,7 +156,8 @@ impl Claims {
         if others.peek().is_none() {
             return Vec::new();
         }
-        let mut others: Vec<_> = self.claims(object, others, &index.new, Timestamp::now()).collect();
+        let mut others: Vec<_> =
+            self.claims(object, others, |other| index.is_new(other), Timestamp::now()).collect();
         others.sort_unstable();
         others
     }
@@ -198,7 +214,7 @@ impl Claims {
                 index.naming(stream_id, id).filter(of_it).filter(|object| is_being_deleted(object));
             deletions.any(|deleted| {
                 let others = index.others(deleted);
-                !self.claims(deleted, others, &index.new, now).any(|claim| claim.keeps)
+                !self.claims(deleted, others, |other| index.is_new(other), now).any(|claim| claim.keeps)
             })
         };
         let living = index.objects.iter().filter_map(|object| readable(object)).filter(|object| {
@@ -240,7 +256,7 @@ impl Claims {
         &self,
         object: &VoiceCampaign,
         others: impl Iterator<Item = &'a VoiceCampaign>,
-        new: &HashMap<String, Instant>,
+        is_new: impl Fn(&VoiceCampaign) -> bool,
         now: Timestamp,
     ) -> impl Iterator<Item = OtherClaim> {
         let account = self.account_of(object);
@@ -251,8 +267,7 @@ impl Claims {
                 let (namespace, name) = (other.namespace().unwrap_or_default(), other.name_any());
                 let connection = self.connections.standing(&namespace, &other.spec.connection_ref.name);
                 let recorded = self.recorded(other);
-                let new =
-                    other.metadata.uid.as_ref().is_some_and(|uid| new.get(uid).is_some_and(is_within_grace));
+                let new = is_new(other);
                 let claim = Claim { new, ..claim(other, account, recorded.as_ref(), connection.as_ref()) };
                 OtherClaim { name: format!("{namespace}/{name}"), keeps: claim.holds(requested, now) }
             })
@@ -279,21 +294,39 @@ impl Claims {
         account.is_none() || theirs.is_none() || account == theirs.as_ref()
     }
 
+    /// Whether the API server has refused a namespace for so long that it is not worked in: it refuses it now.
+    fn is_refused_for_good(&self, namespace: &str) -> bool {
+        let mut refused = self.refused();
+        refused.entry(namespace.to_owned()).or_insert_with(Instant::now).elapsed() >= REFUSED_FOR_GOOD
+    }
+
+    fn refused(&self) -> MutexGuard<'_, HashMap<String, Instant>> {
+        self.refused.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn index(&self) -> MutexGuard<'_, Index> {
         self.index.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Index {
+    /// Whether an object was first shown not long ago.
+    fn is_new(&self, object: &VoiceCampaign) -> bool {
+        object.metadata.uid.as_ref().and_then(|uid| self.new.get(uid)).is_some_and(is_within_grace)
+    }
+
+    /// Whether the watch has shown an object.
+    fn knows(&self, object: &VoiceCampaign) -> bool {
+        self.objects.find(hash(&self.hasher, object), |known| is_itself(known, object)).is_some()
+    }
+
     /// Notes when an object was first shown.
     fn note_new(&mut self, object: &Arc<Watched>, since_the_start: bool) {
         let Some(campaign) = readable(object) else { return };
         let Some(uid) = &campaign.metadata.uid else { return };
         let created = campaign.metadata.creation_timestamp.as_ref();
         let is_ahead = created.is_some_and(|created| created.0 > Timestamp::now());
-        let hash = hash(&self.hasher, campaign);
-        let is_known = self.objects.find(hash, |known| is_itself(known, campaign)).is_some();
-        if is_known || !(since_the_start || is_ahead) {
+        if self.knows(campaign) || !(since_the_start || is_ahead) {
             return;
         }
         if self.swept.is_none_or(|swept| !is_within_grace(&swept)) {

@@ -173,7 +173,7 @@ mod tests {
             let config = kube::Config::new("http://127.0.0.1:9".parse().unwrap());
             let kube = Kube::new(kube::Client::try_from(config).unwrap(), Leadership::unlimited());
             let (store, writer) = reflector::store();
-            let keeper = Arc::new(Keeper::new(kube.clone(), |_| true, None));
+            let keeper = Arc::new(Keeper::new(kube.clone(), |_| true, None, Selected::default()));
             let (wake, _) = Wake::of(&[None]);
             let (selected, allowed) = (Selected::default(), AllowedHosts::default());
             let stores = vec![store.clone()];

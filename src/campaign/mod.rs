@@ -32,7 +32,7 @@ mod status;
 mod streams;
 
 pub use accounts::Accounts;
-pub use claims::Claims;
+pub use claims::{Claims, REFUSED_FOR_GOOD};
 pub use context::{Context, Watched};
 pub use decide::{Step, Urgency, decide};
 pub use error::Error;

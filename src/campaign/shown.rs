@@ -81,7 +81,7 @@ pub fn listed<S: CampaignService>(all: &[Arc<Watched>], namespace: Option<&str>,
     tokio::spawn(async move {
         match needed {
             true => {
-                let kept = context.connections.keep_rights(&namespace).await;
+                let kept = context.connections.keep_rights_anew(&namespace).await;
                 let _ = kept.inspect_err(
                     |error| tracing::warn!(%error, namespace, "The operator's rights are not kept yet"),
                 );

@@ -17,7 +17,7 @@ use kube::core::PartialObjectMeta;
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
 use crate::api::{KoreConnection, KoreConnectionStatus, VoiceCampaign};
-use crate::kube_ext::{AllMayGo, CallError, Finalizer, Kube};
+use crate::kube_ext::{AllMayGo, CallError, Finalizer, Kube, Selected};
 
 /// The finalizer that holds a connection, its Secret, and the rights to them; taking it off takes [`Unneeded`].
 pub const IN_USE: Finalizer<Unneeded> = Finalizer::new("voicecampaign.dev/in-use");
@@ -40,6 +40,7 @@ pub struct Keeper {
     needs: Needs,
     /// Name of the RoleBinding in each namespace that gives the operator its rights there, if they rest on one.
     role_binding: Option<String>,
+    selected: Selected,
     namespaces: std::sync::Mutex<HashMap<String, Arc<Mutex<Kept>>>>,
 }
 
@@ -60,6 +61,7 @@ pub struct Namespace {
     kube: Kube,
     needs: Needs,
     role_binding: Option<String>,
+    selected: Selected,
     name: String,
     kept: OwnedMutexGuard<Kept>,
 }
@@ -67,8 +69,8 @@ pub struct Namespace {
 impl Keeper {
     /// Nothing is known to be kept. The function tells whether a campaign needs its connection; the RoleBinding of this name gives the
     /// operator its rights in each namespace, if there is one.
-    pub fn new(kube: Kube, needs: Needs, role_binding: Option<String>) -> Self {
-        Self { kube, needs, role_binding, namespaces: std::sync::Mutex::default() }
+    pub fn new(kube: Kube, needs: Needs, role_binding: Option<String>, selected: Selected) -> Self {
+        Self { kube, needs, role_binding, selected, namespaces: std::sync::Mutex::default() }
     }
 
     /// Waits until nobody else is about the connections of a namespace.
@@ -81,6 +83,7 @@ impl Keeper {
             kube: self.kube.clone(),
             needs: self.needs,
             role_binding: self.role_binding.clone(),
+            selected: self.selected.clone(),
             name: name.to_owned(),
             kept: kept.lock_owned().await,
         }
@@ -110,14 +113,17 @@ impl Namespace {
         if self.kept.rights {
             return Ok(());
         }
-        if let Some(binding) = self.role_binding().await?
-            && !IN_USE.is_on(&binding.metadata)
-            && binding.metadata.deletion_timestamp.is_none()
-        {
-            self.kube.patch_metadata(&binding, IN_USE.adding(&binding.metadata)).await?;
+        let Some(mut binding) = self.role_binding().await? else { return Ok(()) };
+        if !IN_USE.is_on(&binding.metadata) && binding.metadata.deletion_timestamp.is_none() {
+            binding = self.kube.patch_metadata(&binding, IN_USE.adding(&binding.metadata)).await?;
         }
-        self.kept.rights = true;
+        self.kept.rights = IN_USE.is_on(&binding.metadata);
         Ok(())
+    }
+
+    /// Whether the rights are kept is to be looked at again: somebody may have created the RoleBinding anew, or taken the finalizer off.
+    pub fn doubt_rights(&mut self) {
+        self.kept.rights = false;
     }
 
     /// Lets the rights in the namespace go, unless there are VoiceCampaigns or held connections in it, as the API server says.
@@ -125,17 +131,19 @@ impl Namespace {
     /// # Errors
     /// If the API server can't be asked or written to.
     pub async fn release_rights(&mut self) -> Result<(), CallError> {
+        self.doubt_rights();
         let Some(binding) = self.role_binding().await? else { return Ok(()) };
         let Some(patch) = IN_USE.removing(&binding.metadata, Unneeded(())) else { return Ok(()) };
         let campaigns = self.kube.list_raw::<VoiceCampaign>(&self.name).await?;
         let connections = self.kube.list_raw::<KoreConnection>(&self.name).await?;
+        // Those of another instance need its own RoleBinding.
+        let ours = |object: &&DynamicObject| self.selected.selects(*object);
         let held = |connection: &DynamicObject| {
             IN_USE.is_on(&connection.metadata) || !raw_secrets_of(connection).is_empty()
         };
-        if !campaigns.is_empty() || connections.iter().any(held) {
+        if campaigns.iter().any(|campaign| ours(&campaign)) || connections.iter().filter(ours).any(held) {
             return Ok(());
         }
-        self.kept.rights = false;
         self.kube.patch_metadata(&binding, patch).await.map(drop)
     }
 

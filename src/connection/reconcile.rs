@@ -145,7 +145,8 @@ async fn look(cached: &KoreConnection, context: &Context) -> Result<Action, Call
     let (connection, held) =
         if campaigns > 0 { (kept.keep(fresh).await?, None) } else { kept.release(fresh).await? };
     if was_held && !IN_USE.is_on(&connection.metadata) {
-        kept.release_rights().await?;
+        let (connections, namespace) = (context.connections.clone(), namespace.clone());
+        tokio::spawn(async move { connections.release_rights(&namespace).await });
     }
     let terminating = connection.metadata.deletion_timestamp.is_some();
     if terminating && !IN_USE.is_on(&connection.metadata) {

@@ -224,6 +224,15 @@ impl Connections {
         }
     }
 
+    /// The same, whatever was known of it before.
+    ///
+    /// # Errors
+    /// If the API server can't be asked or written to.
+    pub async fn keep_rights_anew(&self, namespace: &str) -> Result<(), CallError> {
+        self.keeper.namespace(namespace).await.doubt_rights();
+        self.keep_rights(namespace).await
+    }
+
     /// Lets the rights in a namespace go when nothing there needs them any more. It is tried for some 20 minutes.
     pub async fn release_rights(&self, namespace: &str) {
         for failures in 1..=LAST_TRY {

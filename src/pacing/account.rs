@@ -118,11 +118,16 @@ impl<K: Ord + Clone, C: Ord + Clone> Account<K, C> {
         self.clock.ask(caller, place, now, quota)
     }
 
-    /// A probe with credentials in trouble takes what all others leave of the quota. Until then the
+    /// A probe with credentials that the service refuses takes what all others leave of the quota. Until then the
     /// credentials hold it, so it has no place among them.
     fn ask_for_a_probe(&mut self, request: &Request<'_, K, C>, now: Timestamp) -> Turn {
         let Request { caller, access, place, promised: _, quota } = *request;
-        let turn = self.clock.ask(caller, place.last(), now, quota);
+        let mut own = self.of(access, now).own(&access.iid);
+        let probed = own.find(|(_, clock)| clock.would_probe(caller, place)).map(|(holder, _)| holder);
+        drop(own);
+        // Of an outage nobody knows whose it is.
+        let among_others = if probed == Some(Holder::Credentials) { place.last() } else { place };
+        let turn = self.clock.ask(caller, among_others, now, quota);
         let (Turn::At(until) | Turn::Held { until, .. }) = turn else { return turn };
         self.clock.leave(caller);
         let probed =
@@ -278,8 +283,16 @@ impl<K: Ord + Clone, C: Ord + Clone> Account<K, C> {
         if !self.credentials.contains_key(&access.credentials) {
             self.credentials.retain(|_, known| known.used_at + UNUSED > now);
         }
+        // The trouble of the account is that of whoever comes now, too: since then, and not begun anew.
+        let trouble = self.clock.in_trouble_since().filter(|_| !self.clock.limps());
         let known = self.credentials.entry(access.credentials.clone());
-        let known = known.or_insert_with(|| OfCredentials { standing: Standing::unproven(), used_at: now });
+        let known = known.or_insert_with(|| {
+            let mut standing = Standing::unproven();
+            if let (Standing::Unproven { refusals: _, outages }, Some(since)) = (&mut standing, trouble) {
+                outages.join_trouble(since, now);
+            }
+            OfCredentials { standing, used_at: now }
+        });
         known.used_at = now;
         known
     }
@@ -429,6 +442,9 @@ mod tests {
         };
         claim(&mut account, 9, "prod", 0);
         account.heard(&9, &with("prod"), DELETED, at(0));
+        // It is known before the trouble, and so has none of its own.
+        claim(&mut account, 3, "dev", 0);
+        account.release(&3);
         for caller in 0..3 {
             claim(&mut account, caller, "prod", 0);
             account.heard(&caller, &with("prod"), outage, at(0));
@@ -448,6 +464,53 @@ mod tests {
         let told = account.moved_up();
         assert!(told.contains(&100), "{told:?}");
         assert_eq!(claim(&mut account, 100, "prod", 15), Turn::Go);
+    }
+
+    /// A restart in an outage: whatever was not accepted yet is in the same trouble, since the same time, however many probes fail.
+    #[test]
+    fn the_trouble_of_the_account_is_that_of_whoever_comes() {
+        let mut account = Account::default();
+        let past = Past { trouble: Some(at(-600)), ..Past::default() };
+        account.inherit(&past, at(0), 60);
+        let outage = Heard {
+            account: Evidence::ReadFailed { fresh: true },
+            credentials: Evidence::Nothing,
+            ..DELETED
+        };
+        let mut probes = 0;
+        for now in 0..600 {
+            match claim(&mut account, 1, "prod", now) {
+                Turn::Go => {
+                    probes += 1;
+                    account.heard(&1, &with("prod"), outage, at(now));
+                }
+                Turn::Held { of, since, .. } => assert_eq!((of, since), (Holder::Account, at(-600)), "{now}"),
+                Turn::At(until) => panic!("{until}"),
+            }
+        }
+        assert!((9..=12).contains(&probes), "one a minute, not {probes}");
+    }
+
+    /// A probe in an outage has its own place: of an outage nobody knows whose it is.
+    #[test]
+    fn a_probe_in_an_outage_does_not_wait_for_all_others() {
+        let mut account = Account::default();
+        let outage = Heard {
+            account: Evidence::DeleteFailed { fresh: true },
+            credentials: Evidence::Nothing,
+            ..DELETED
+        };
+        for caller in 0..3 {
+            claim(&mut account, caller, "dev", 0);
+            account.heard(&caller, &with("dev"), outage, at(0));
+        }
+        claim(&mut account, 200, "prod", 0);
+        account.heard(&200, &with("prod"), DELETED, at(0));
+        for caller in 1000..1300 {
+            claim(&mut account, caller, "prod", 1);
+        }
+        let goes = (2..200).find(|now| claim(&mut account, 3, "dev", *now) == Turn::Go);
+        assert!(goes.is_some_and(|at| at <= 130), "{goes:?}");
     }
 
     /// When they are accepted, all that have them are told.

@@ -455,8 +455,14 @@ impl<K: Ord + Clone> AccountClock<K> {
 
     /// A caller that could wait calls now.
     pub fn begin_spare(&mut self, caller: &K, now: Timestamp) {
+        self.forget_calls(now);
         self.calls.push_back(now);
         self.breaker.begin_read(caller, now);
+    }
+
+    /// There is trouble since this time, which others have seen, and probe.
+    pub fn join_trouble(&mut self, since: Timestamp, now: Timestamp) {
+        self.breaker.inherit(since, Some(now), now);
     }
 
     /// Takes in what the statuses say of the time before this process: so a restart begins nothing anew. Whoever was
@@ -609,11 +615,15 @@ impl<K: Ord + Clone> AccountClock<K> {
         if free <= now && rounds == 0 { now } else { whole_second(free) + RESERVED * rounds }
     }
 
-    fn forget_the_past(&mut self, now: Timestamp, quota: usize) {
-        self.quota = quota.max(1);
+    fn forget_calls(&mut self, now: Timestamp) {
         while self.calls.front().is_some_and(|call| *call + WINDOW <= now) {
             self.calls.pop_front();
         }
+    }
+
+    fn forget_the_past(&mut self, now: Timestamp, quota: usize) {
+        self.quota = quota.max(1);
+        self.forget_calls(now);
         if self.swept_at + SWEEP <= now {
             self.swept_at = now;
             let (looks, length, first) = (self.looks(), self.queue.len().max(1), self.come_first());

@@ -37,7 +37,7 @@ struct Admin {
 
 pub(super) async fn serve(listener: TcpListener, health: Arc<Health>, metrics: Arc<Metrics>) {
     let router = Router::new()
-        .route("/livez", get(async || "ok\n"))
+        .route("/livez", get(livez))
         .route("/readyz", get(readyz))
         .route(
             "/metrics",
@@ -57,6 +57,8 @@ pub(super) async fn serve(listener: TcpListener, health: Arc<Health>, metrics: A
                 continue;
             }
         };
+        // Those before it are served first, if there is something to serve.
+        tokio::task::yield_now().await;
         while connections.try_join_next().is_some() {}
         open.retain(|connection| !connection.is_finished());
         if open.len() >= CONNECTIONS
@@ -71,6 +73,13 @@ pub(super) async fn serve(listener: TcpListener, health: Arc<Health>, metrics: A
             .serve_connection(TokioIo::new(stream), service.clone());
         // Whoever closes it in the middle is nobody's concern.
         open.push_back(connections.spawn(async { drop(connection.await) }));
+    }
+}
+
+async fn livez(State(admin): State<Admin>) -> impl IntoResponse {
+    match admin.health.is_alive() {
+        true => (StatusCode::OK, "ok\n"),
+        false => (StatusCode::SERVICE_UNAVAILABLE, "the work is stuck\n"),
     }
 }
 

@@ -61,7 +61,7 @@ struct Shared {
 pub(super) async fn controllers<S: CampaignService>(wiring: Wiring<S>, namespaces: Vec<String>) {
     let client = wiring.kube.client();
     tokio::select! {
-        () = crds::wait_until_served(&client, &namespaces) => {}
+        () = crds::wait_until_served(&client, &namespaces, &wiring.health) => {}
         () = stopped(wiring.stopping.clone()) => return,
     }
     let scopes: Vec<Option<String>> =
@@ -69,8 +69,12 @@ pub(super) async fn controllers<S: CampaignService>(wiring: Wiring<S>, namespace
     let (connection_stores, connection_writers): (Vec<_>, Vec<_>) =
         scopes.iter().map(|_| reflector::store::<Connection>()).unzip();
     let (wake_connections, connections_woken) = Wake::of(&scopes);
-    let keeper =
-        Arc::new(Keeper::new(wiring.kube.clone(), campaign::needs_connection, wiring.role_binding.clone()));
+    let keeper = Arc::new(Keeper::new(
+        wiring.kube.clone(),
+        campaign::needs_connection,
+        wiring.role_binding.clone(),
+        wiring.selected.clone(),
+    ));
     let stores = connection_stores.clone();
     let connections = Arc::new(Connections::new(
         wiring.kube.clone(),

@@ -1,19 +1,36 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+/// How often the thread of the work says that it is not stuck.
+const BEAT: Duration = Duration::from_secs(1);
+/// For how long it may not. Each step of the work takes milliseconds; a machine may be short of time.
+const STUCK: Duration = Duration::from_secs(60);
 
 /// Whether the operator does its work, or could. Does not depend on Kore: an outage there must not take the operator out of rotation.
 #[derive(Debug, Default)]
-pub struct Health(Mutex<State>);
+pub struct Health {
+    state: Mutex<State>,
+    /// When the thread of the work last said that it is not stuck.
+    beat: Mutex<Option<Instant>>,
+}
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 enum State {
-    /// It is not known yet who leads, or what there is to watch.
-    #[default]
-    Starting,
+    /// It is not known yet who leads, or what there is to watch; and this is what is in the way.
+    Starting(String),
     /// Another instance leads. With what keeps this one from taking over, if something does.
     StandingBy(Result<(), String>),
     /// Each watch, by what it shows.
     Working(BTreeMap<String, Watching>),
+}
+
+impl Default for State {
+    fn default() -> Self {
+        Self::Starting("waiting for the API server to show VoiceCampaigns and KoreConnections".to_owned())
+    }
 }
 
 /// What a watch has come to.
@@ -35,9 +52,28 @@ pub(super) struct WatchHealth {
 }
 
 impl Health {
-    /// Nothing is known.
+    /// Nothing is known, and nobody works.
     pub(super) fn starting(&self) {
-        *self.state() = State::Starting;
+        *self.state() = State::default();
+        *self.beat() = None;
+    }
+
+    /// This is in the way of the work.
+    pub(super) fn waiting(&self, problem: &str) {
+        *self.state() = State::Starting(problem.to_owned());
+    }
+
+    /// Says again and again that the thread it runs in is not stuck.
+    pub(super) async fn keep_beating(&self) {
+        loop {
+            *self.beat() = Some(Instant::now());
+            tokio::time::sleep(BEAT).await;
+        }
+    }
+
+    /// Whether the thread of the work, if there is one, goes on.
+    pub fn is_alive(&self) -> bool {
+        self.beat().is_none_or(|beat| beat.elapsed() < STUCK)
     }
 
     /// Another instance leads; this is what keeps this one from taking over.
@@ -59,7 +95,7 @@ impl Health {
     /// With what is not ready.
     pub fn ready(&self) -> Result<(), String> {
         match &*self.state() {
-            State::Starting => Err("waiting for the API server".to_owned()),
+            State::Starting(problem) => Err(problem.clone()),
             State::StandingBy(could) => {
                 could.clone().map_err(|why| format!("standing by, and could not take over: {why}"))
             }
@@ -81,12 +117,16 @@ impl Health {
     pub fn refused(&self) -> String {
         match &*self.state() {
             State::Working(watches) => refused(watches),
-            State::Starting | State::StandingBy(_) => String::new(),
+            State::Starting(_) | State::StandingBy(_) => String::new(),
         }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn beat(&self) -> MutexGuard<'_, Option<Instant>> {
+        self.beat.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -129,6 +169,19 @@ impl WatchHealth {
 mod tests {
     use super::*;
 
+    /// A thread that is stuck in its work is noticed; one that has none to do is not.
+    #[tokio::test(start_paused = true)]
+    async fn a_thread_that_is_stuck_is_not_alive() {
+        let health = Arc::new(Health::default());
+        assert!(health.is_alive());
+        let beating = tokio::time::timeout(2 * STUCK, health.keep_beating()).await;
+        assert!(beating.is_err() && health.is_alive());
+        tokio::time::sleep(STUCK).await;
+        assert!(!health.is_alive());
+        health.starting();
+        assert!(health.is_alive());
+    }
+
     /// K33: one namespace that can't be read makes nobody wait; if none can, or another has not been shown yet, it is said which.
     #[test]
     fn ready_is_who_can_work_or_could() {
@@ -140,6 +193,8 @@ mod tests {
         assert_eq!(health.ready(), Ok(()));
         health.starting();
         assert!(health.ready().is_err(), "it leads, and has shown nothing");
+        health.waiting("no definitions");
+        assert_eq!(health.ready(), Err("no definitions".to_owned()));
         let (a, b) = (health.watch("VoiceCampaigns in a".into()), health.watch("VoiceCampaigns in b".into()));
         a.shown();
         assert!(health.ready().unwrap_err().contains("VoiceCampaigns in b"));

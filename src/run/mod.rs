@@ -90,7 +90,7 @@ pub async fn run(
                 anyhow::bail!("the controllers have ended by themselves");
             }
             () = &mut lost => {
-                term.end().await;
+                term.end().await?;
                 tracing::warn!("The lease is lost: another instance may lead by now. Standing by");
                 continue;
             }
@@ -106,7 +106,7 @@ pub async fn run(
             }
         }
         drop(lost);
-        term.end().await;
+        term.end().await?;
         if let Some(candidate) = &mut candidate {
             candidate.release(&leadership).await;
         }
@@ -169,8 +169,11 @@ fn work(
             allowed_hosts,
             role_binding,
         };
-        controllers::controllers(wiring, namespaces).await;
-        Ok(())
+        let beating = wiring.health.clone();
+        tokio::select! {
+            () = controllers::controllers(wiring, namespaces) => Ok(()),
+            () = beating.keep_beating() => Ok(()),
+        }
     }
 }
 

@@ -1,7 +1,12 @@
 use std::thread;
+use std::time::Duration;
 
 use anyhow::Context as _;
 use tokio::sync::{oneshot, watch as signal};
+use tokio::time::timeout;
+
+/// How long the thread may take to its next pause, in which it is ended: it never blocks for longer than a step takes.
+const ENDED: Duration = Duration::from_secs(5);
 
 /// A term of leadership, in a thread and a runtime of its own. When it ends, whatever is going on in it ends, wherever in it that was
 /// spawned: nothing of an old term is left in a new one. The lease is renewed outside of it, and so never waits behind the work.
@@ -61,12 +66,14 @@ impl Term {
     }
 
     /// Ends whatever is going on, and returns when nothing is any more.
-    pub(super) async fn end(mut self) {
+    ///
+    /// # Errors
+    /// If it does not end, because the thread is stuck: only the end of the process ends it.
+    pub(super) async fn end(mut self) -> anyhow::Result<()> {
         drop(self.end.take());
-        if let Some(over) = self.over.take() {
-            // What it has come to, nobody asks any more.
-            let _ = over.await;
-        }
+        let Some(over) = self.over.take() else { return Ok(()) };
+        // What it has come to, nobody asks any more.
+        timeout(ENDED, over).await.map(drop).context("the work is stuck, and can't be ended")
     }
 }
 
@@ -74,7 +81,6 @@ impl Term {
 mod tests {
     use std::sync::Arc;
     use std::sync::atomic::{AtomicU32, Ordering};
-    use std::time::Duration;
 
     use super::*;
 
@@ -94,7 +100,7 @@ mod tests {
         })
         .unwrap();
         tokio::time::sleep(Duration::from_millis(100)).await;
-        term.end().await;
+        term.end().await.unwrap();
         let before = steps.load(Ordering::Relaxed);
         assert!(before > 1);
         tokio::time::sleep(Duration::from_millis(100)).await;
@@ -110,6 +116,6 @@ mod tests {
         .unwrap();
         term.stop();
         assert!(term.ended().await.unwrap_err().to_string().contains("come to"));
-        term.end().await;
+        term.end().await.unwrap();
     }
 }

@@ -14,7 +14,7 @@ use kube::{Api, Resource, ResourceExt};
 use tokio::time::Instant;
 
 use super::health::WatchHealth;
-use crate::campaign::{self, Context, shown};
+use crate::campaign::{self, Context, REFUSED_FOR_GOOD, shown};
 use crate::connection;
 use crate::kore::CampaignService;
 use crate::kube_ext::{Cache, Listed, Selected, Shown, Wake, prune, reference};
@@ -30,8 +30,6 @@ const LONGEST_OUTAGE_PAUSE: Duration = Duration::from_secs(5);
 const LONGEST_WATCH_PAUSE: Duration = Duration::from_secs(120);
 /// A watch that has lived for so long was not in vain.
 const LIVED: Duration = Duration::from_secs(60);
-/// The API server refuses a namespace for good if it has for so long: what gives the right, a RoleBinding, may just have been made.
-const REFUSED_FOR_GOOD: Duration = Duration::from_secs(10);
 /// Objects per page of a list: a page is read as a whole, with the managed fields, which are most of it.
 const PAGE_SIZE: u32 = 100;
 

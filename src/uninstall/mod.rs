@@ -89,6 +89,10 @@ pub async fn prepare(uninstall: Uninstall, cluster: kube::Config) -> anyhow::Res
             wait_for_connections(&left, until).await?;
         }
         OnRemaining::Orphan => {
+            // A namespace that is being deleted has taken the rights of the hook with it: then the operator had better stay.
+            left.campaigns().await.and(left.connections().await).context(
+                "what is left can't be read, and so can't be let go. Is one of the namespaces being deleted? Nothing is uninstalled",
+            )?;
             remove_policies(&client, &uninstall.policies).await?;
             if let Some(name) = &uninstall.deployment {
                 stop(&client, &own_namespace, name, until).await?;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use kore_simulator::Fault;
-use serde_json::json;
+use serde_json::{Value, json};
 use testbed::{Operator, wait};
 
 use crate::release::{RELEASE, installed};
@@ -129,9 +129,17 @@ async fn a_namespace_goes_with_the_rights_in_it() {
     let held = || world.run(&["get", "rolebinding", RELEASE, "--output=jsonpath={.metadata.finalizers}"]);
     let mut operator = Operator::start(home.plane, &options).unwrap();
     assert_eq!(held(), "", "nobody needs the rights");
-    for name in ["one", "two"] {
-        world.create_found(name);
-    }
+    // One is applied before its connection, as by hand.
+    let connection = ["get", "kconn", "production", "--output=json"];
+    let connection: Value = serde_json::from_str(&world.run(&connection)).unwrap();
+    world.run(&["delete", "kconn", "production"]);
+    world.create_campaign("one", &json!({}));
+    world.wait_for_reason("one", "ConnectionNotFound");
+    assert!(held().contains("in-use"), "the rights are kept for it");
+    world.apply(&json!({"apiVersion": connection["apiVersion"], "kind": connection["kind"],
+        "metadata": {"name": "production"}, "spec": connection["spec"]}));
+    world.wait_for_reason("one", "CampaignFound");
+    world.create_found("two");
     assert!(held().contains("in-use"));
     let maintenance = Fault::answer_delete(None, 503, r#"{"message":"maintenance"}"#);
     world.kore.add_fault(Fault { operation: None, ..maintenance });
@@ -171,4 +179,33 @@ async fn rights_are_let_go_with_the_last_campaign() {
     let finalizer = r#"{"metadata":{"finalizers":["voicecampaign.dev/in-use"]}}"#;
     world.run(&["patch", "rolebinding", RELEASE, "--type=merge", "-p", finalizer]);
     let_go(&world.released_operator());
+}
+
+/// K34: an upgrade that would leave VoiceCampaigns outside is refused with their names, before anything is changed; and so is one that the API
+/// server would refuse half way.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_upgrade_strands_nothing() {
+    let world = installed("narrowed").await;
+    let other = world.beside("narrowed-out");
+    other.connect_all();
+    world.install_again(&["watchNamespaces={narrowed,narrowed-out}"]);
+    let mut options = world.as_released();
+    options.arguments[0] = "--watch-namespaces=narrowed,narrowed-out".to_owned();
+    let _operator = Operator::start(world.plane, &options).unwrap();
+    other.create_found("left-out");
+    world.create_found("stays");
+    let refused = |values: &str| world.try_install_again(&[values]).unwrap_err().to_string();
+    let message = refused("watchNamespaces={narrowed}");
+    assert!(message.contains("narrowed-out/left-out") && !message.contains("narrowed/stays"), "{message}");
+    let message = refused("watchNamespaces={narrowed,narrowed-out},rbac.clusterRoles=false");
+    assert!(message.contains("roleRef") && message.contains("kubectl patch rolebinding"), "{message}");
+    let message = refused("watchNamespaces=null");
+    assert!(message.contains("is held") && message.contains("kubectl patch rolebinding"), "{message}");
+    other.delete("left-out");
+    other.wait_until_gone("left-out");
+    world.install_again(&["watchNamespaces={narrowed}"]);
+    wait::until("its RoleBinding is gone", PATIENCE, || {
+        Ok(other.try_run(&["get", "rolebinding", RELEASE]).is_err().then_some(()))
+    })
+    .unwrap();
 }

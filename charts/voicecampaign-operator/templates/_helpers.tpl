@@ -59,6 +59,46 @@
 {{- if .Values.watchNamespaces -}}{{- printf "%s.%s" $name .Release.Namespace -}}{{- else -}}{{- $name -}}{{- end -}}
 {{- end -}}
 
+{{/* Refuses an upgrade that would leave VoiceCampaigns with nobody to let them go, or that the API server would refuse half way. Without a
+cluster (helm template) nothing is known, and nothing is refused. */}}
+{{- define "operator.refuseStranding" -}}
+{{- $name := include "operator.fullname" . -}}
+{{- $deployment := lookup "apps/v1" "Deployment" .Release.Namespace $name -}}
+{{- if and .Release.IsUpgrade $deployment -}}
+{{- $env := dict -}}
+{{- range (index $deployment.spec.template.spec.containers 0).env -}}{{- $_ := set $env .name (default "" .value) -}}{{- end -}}
+{{- $before := without (splitList "," (default "" $env.WATCH_NAMESPACES)) "" -}}
+{{- $after := default list .Values.watchNamespaces -}}
+{{- $left := list -}}
+{{- range $scope := ternary $before (list "") (gt (len $before) 0) -}}
+{{- if and $after (not (has $scope $after)) -}}
+{{- range (lookup "voicecampaign.dev/v1alpha1" "VoiceCampaign" $scope "").items -}}
+{{- if and (not (has .metadata.namespace $after)) (has "voicecampaign.dev/remote-campaign" (default list .metadata.finalizers)) -}}
+{{- $left = append $left (printf "%s/%s" .metadata.namespace .metadata.name) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- if $left -}}
+{{- fail (printf "`watchNamespaces` would leave out VoiceCampaigns that nobody could let go then: %s. Delete them, or set their `deletionPolicy` to Orphan and delete them, and wait until they are gone" (join ", " $left)) -}}
+{{- end -}}
+{{- $kind := ternary "ClusterRole" "Role" .Values.rbac.clusterRoles -}}
+{{- range $namespace := concat $before $after | uniq -}}
+{{- $binding := lookup "rbac.authorization.k8s.io/v1" "RoleBinding" $namespace $name -}}
+{{- if $binding -}}
+{{- $letGo := printf "kubectl patch rolebinding %s --namespace %s --type=merge -p '{\"metadata\":{\"finalizers\":null}}'" $name $namespace -}}
+{{- if and (not $after) (has "voicecampaign.dev/in-use" (default list $binding.metadata.finalizers)) -}}
+{{- fail (printf "the RoleBinding of the operator in %s is held for the VoiceCampaigns there, and would not go. Without `watchNamespaces` it is not needed: %s; and upgrade again at once" $namespace $letGo) -}}
+{{- else if and (has $namespace $after) (ne $binding.roleRef.kind $kind) -}}
+{{- fail (printf "`rbac.clusterRoles` can't be changed while there is the RoleBinding of the operator in %s, because Kubernetes lets nobody change its `roleRef`: %s; then delete it, and upgrade again at once" $namespace $letGo) -}}
+{{- else if and (has $namespace $after) $binding.metadata.deletionTimestamp -}}
+{{- fail (printf "the RoleBinding of the operator in %s is being deleted, and goes with the last VoiceCampaign there. To have it created anew: %s; and upgrade again at once" $namespace $letGo) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+
 {{/* What the operator may do with objects. Each rule names the code that needs it. */}}
 {{- define "operator.rules" -}}
 # The watch and the check at start (src/run); patch adds and removes the finalizer remote-campaign (src/campaign/act.rs).

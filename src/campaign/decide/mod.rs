@@ -123,12 +123,8 @@ fn is_new(object: &VoiceCampaign) -> bool {
 fn protection(observed: &Observed<'_>) -> Option<Step> {
     match observed.connection {
         Connection::NotLookedUp => Some(Step::Resolve),
-        // There is nothing to keep; whoever creates it later finds that it is needed.
-        Connection::Unusable(
-            Problem::ConnectionNotFound { .. }
-            | Problem::ConnectionInvalid { .. }
-            | Problem::NotSelected { .. },
-        ) => None,
+        // Where there is no connection to keep, there are the operator's rights in the namespace; whoever creates it later finds that it
+        // is needed.
         Connection::Usable(_) | Connection::Unusable(_) => (!observed.protected).then_some(Step::Protect),
     }
 }

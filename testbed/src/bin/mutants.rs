@@ -178,7 +178,7 @@ const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "a restart forgets that credentials were refused",
         file: "src/campaign/decide/past.rs",
-        from: "            Some(Reason::Service(FailureKind::CredentialsRejected)) => {",
+        from: "            Some(Reason::Service(FailureKind::CredentialsRejected)) if !lacks_right(record) => {",
         to: "            Some(Reason::Service(FailureKind::Throttled)) => {",
         tests: &["--lib", "past"],
     },
@@ -234,8 +234,8 @@ const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "a deletion that is held for another counts as asked for",
         file: "src/campaign/claims.rs",
-        from: "!self.claims(deleted, others, &index.new, now).any(|claim| claim.keeps)",
-        to: "!self.claims(deleted, others, &index.new, now).any(|_| false)",
+        from: "!self.claims(deleted, others, |other| index.is_new(other), now).any(|claim| claim.keeps)",
+        to: "!self.claims(deleted, others, |other| index.is_new(other), now).any(|_| false)",
         tests: &["--lib", "emptiness"],
     },
     Mutant {
@@ -455,8 +455,8 @@ const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "a claim that holds nothing casts doubt on an empty stream",
         file: "src/campaign/claims.rs",
-        from: "!self.claims(deleted, others, &index.new, now).any(|claim| claim.keeps)",
-        to: "self.claims(deleted, others, &index.new, now).next().is_none()",
+        from: "!self.claims(deleted, others, |other| index.is_new(other), now).any(|claim| claim.keeps)",
+        to: "self.claims(deleted, others, |other| index.is_new(other), now).next().is_none()",
         tests: &["--lib", "emptiness"],
     },
     Mutant {
@@ -511,22 +511,22 @@ const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "claims of a namespace that can't be read are waited for",
         file: "src/campaign/claims.rs",
-        from: "                Err(CallError::Forbidden(_)) => continue,\n",
+        from: "                Err(CallError::Forbidden(_)) if self.is_refused_for_good(namespace) => continue,\n",
         to: "",
         tests: &["--test", "cluster", "namespaces::a_namespace_that_cannot_be_read_holds_up_no_other"],
     },
     Mutant {
         name: "rights are not kept",
         file: "src/connection/keep.rs",
-        from: "            && !IN_USE.is_on(&binding.metadata)\n            && binding",
-        to: "            && false\n            && binding",
+        from: "        if !IN_USE.is_on(&binding.metadata) && binding.metadata.deletion_timestamp.is_none() {\n            binding =",
+        to: "        if false && binding.metadata.deletion_timestamp.is_none() {\n            binding =",
         tests: &["--test", "cluster", "namespaces::a_namespace_goes_with_the_rights_in_it"],
     },
     Mutant {
         name: "rights are let go too early",
         file: "src/connection/keep.rs",
-        from: "        if !campaigns.is_empty() || connections.iter().any(held) {",
-        to: "        if false && (!campaigns.is_empty() || connections.iter().any(held)) {",
+        from: "        if campaigns.iter().any(|campaign| ours(&campaign)) || ",
+        to: "        if ",
         tests: &[
             "--test",
             "cluster",

@@ -232,7 +232,8 @@ impl Cluster {
     /// Removes all that [`Self::prepare`] and the scenario have made, and the operator last.
     pub fn clear(&self) {
         self.kore.clear_faults();
-        self.run(&["delete", "namespace", CAMPAIGNS, "--timeout=120s"]);
+        // A hundred objects of a megabyte that name one campaign wake each other: each is read a hundred times.
+        self.run(&["delete", "namespace", CAMPAIGNS, "--timeout=300s"]);
         self.uninstall();
         self.run(&["delete", "namespace", SYSTEM, "--timeout=60s"]);
     }

@@ -24,7 +24,8 @@ async fn a_cache_that_lags_behind_repeats_nothing() {
     tokio::time::sleep(Duration::from_secs(8)).await;
     assert_eq!(world.deletes("renewal").len(), 1);
     let writes = nemesis.effects().iter().filter(|seen| seen.kind == Kind::Status).count();
-    assert!(writes <= 2, "{:?}", nemesis.effects());
+    // That it begins, that it is done; and that Kore takes its time, if it does.
+    assert!(writes <= 3, "{:?}\n{}", nemesis.effects(), operator.output());
     assert!(
         !operator.output().contains("may still call people"),
         "a campaign that is gone is not left behind"

@@ -150,23 +150,27 @@ impl Accounts {
 
 impl Gate {
     /// Takes in, once, what the statuses of the account's objects say of the time before this process; and of
-    /// the credentials of this connection.
+    /// the credentials of this connection (`whose`), if they were refused then.
     pub fn inherit(
         &self,
         per_minute: usize,
-        (connection, access): (&str, &Access<u64>),
+        whose: impl FnOnce() -> (String, Access<u64>),
         past: impl FnOnce() -> Past,
     ) {
         let begins = !std::mem::replace(&mut self.queue().inherited, true);
         let past = begins.then(past);
         let mut queue = self.queue();
+        if past.is_none() && queue.refusals.is_empty() {
+            return;
+        }
         let (now, _) = queue.time.now();
         if let Some(past) = past {
             queue.account.inherit(&past, now, per_minute);
             queue.refusals = past.refusals;
         }
-        if let Some(refusal) = queue.refusals.remove(connection) {
-            queue.account.inherit_refusal(access, refusal, now);
+        let (connection, access) = whose();
+        if let Some(refusal) = queue.refusals.remove(&connection) {
+            queue.account.inherit_refusal(&access, refusal, now);
         }
     }
 

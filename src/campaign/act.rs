@@ -289,9 +289,8 @@ fn gate<S>(connection: &UsableConnection, object: &VoiceCampaign, context: &Cont
     let gate = context.accounts.gate(&target.account);
     // Before that, not all statuses are known.
     if context.listed.is_complete() {
-        let name = decide::connection_name(object);
-        let access = access(target, &object.spec.stream_id);
-        gate.inherit(*requests_per_minute, (&name, &access), || context.claims.past(&target.account));
+        let whose = || (decide::connection_name(object), access(target, &object.spec.stream_id));
+        gate.inherit(*requests_per_minute, whose, || context.claims.past(&target.account));
     }
     gate
 }

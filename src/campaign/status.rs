@@ -508,29 +508,39 @@ pub fn unconfirmed(deletion: &DeletionStatus) -> Option<String> {
     Some(format!("The deletion is not confirmed: {advice}{said}."))
 }
 
+/// What the last DELETE has brought.
+pub fn answered(deletion: &DeletionStatus) -> Option<Reason> {
+    deletion.last_answer.as_ref().and_then(|answer| Reason::parse(&answer.reason))
+}
+
+/// Whether this answer is that the app lacks a right, as far as it says so.
+pub fn lacks_right(answer: &LastAnswer) -> bool {
+    speaks_of_rights(answer.http_status, &answer.message)
+}
+
 /// What is said of an answer that might have meant "no such campaign", and did not.
 const REFUSES: &str = "Kore refuses to delete the campaign: ";
 
 /// Whether Kore has shown the campaign after an answer to the last DELETE that might have meant that there is none: then it was a
 /// refusal. Only a sighting ends the proof that such an answer begins.
 fn is_refused(deletion: &DeletionStatus) -> bool {
-    let answered = deletion.last_answer.as_ref().and_then(|answer| Reason::parse(&answer.reason));
     let seen_since = match &deletion.proof {
         None => deletion.seen_at >= deletion.last_attempt_at,
         Some(proof) => is_refused_again(deletion, proof),
     };
-    answered == Some(Reason::Service(FailureKind::MayBeAbsent)) && seen_since
+    answered(deletion) == Some(Reason::Service(FailureKind::MayBeAbsent)) && seen_since
 }
 
 /// Whether the answer that has begun this proof is one after which Kore had the campaign before. Until something is read it is taken for
 /// the same refusal again.
 fn is_refused_again(deletion: &DeletionStatus, proof: &ProofStatus) -> bool {
-    let answered = deletion.last_answer.as_ref().and_then(|answer| Reason::parse(&answer.reason));
     let nothing_read = proof.not_returned_at.is_none()
         && proof.silent_at.is_none()
         && proof.last_failure.is_none()
         && proof.doubted_listing.is_none();
-    answered == Some(Reason::Service(FailureKind::MayBeAbsent)) && deletion.seen_at.is_some() && nothing_read
+    answered(deletion) == Some(Reason::Service(FailureKind::MayBeAbsent))
+        && deletion.seen_at.is_some()
+        && nothing_read
 }
 
 fn between_attempts(deletion: Option<&DeletionStatus>, until: Timestamp) -> (&'static str, Reason, String) {
@@ -558,9 +568,8 @@ fn between_attempts(deletion: Option<&DeletionStatus>, until: Timestamp) -> (&'s
 /// The reason of a deletion whose campaign seems to be absent.
 pub fn proving(deletion: &DeletionStatus, proof: &ProofStatus) -> Reason {
     let awaited = Reason::Service(FailureKind::MayBeAbsent);
-    let answered = deletion.last_answer.as_ref().and_then(|answer| Reason::parse(&answer.reason));
     let read = proof.not_returned_at.is_some() || proof.silent_at.is_some();
-    match (&proof.last_failure, &proof.doubted_listing, answered) {
+    match (&proof.last_failure, &proof.doubted_listing, answered(deletion)) {
         (Some(failure), ..) => Reason::parse(&failure.reason).unwrap_or(awaited),
         (None, Some(_), _) => Reason::StreamSuddenlyEmpty,
         _ if is_refused_again(deletion, proof) => Reason::Service(FailureKind::Refused),
@@ -662,7 +671,7 @@ fn advice(kind: FailureKind, call: Call, said: &LastAnswer) -> &'static str {
         FailureKind::Accepted => {
             "Kore has accepted the request, but not confirmed that this campaign is gone; "
         }
-        FailureKind::CredentialsRejected if speaks_of_rights(said.http_status, &said.message) => match call {
+        FailureKind::CredentialsRejected if lacks_right(said) => match call {
             Call::Delete => {
                 "the JWT app may not delete campaigns; give it the right to delete in the scope Campaign Management, for \
                  this account and stream; "

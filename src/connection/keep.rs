@@ -138,10 +138,7 @@ impl Namespace {
         let connections = self.kube.list_raw::<KoreConnection>(&self.name).await?;
         // Those of another instance need its own RoleBinding.
         let ours = |object: &&DynamicObject| self.selected.selects(*object);
-        let held = |connection: &DynamicObject| {
-            IN_USE.is_on(&connection.metadata) || !raw_secrets_of(connection).is_empty()
-        };
-        if campaigns.iter().any(|campaign| ours(&campaign)) || connections.iter().filter(ours).any(held) {
+        if campaigns.iter().any(|campaign| ours(&campaign)) || connections.iter().filter(ours).any(is_held) {
             return Ok(());
         }
         self.kube.patch_metadata(&binding, patch).await.map(drop)
@@ -238,7 +235,7 @@ impl Namespace {
     pub async fn release_misfit(&mut self, connection: &DynamicObject) -> Result<Option<String>, CallError> {
         let (name, secrets) = (connection.name_any(), raw_secrets_of(connection));
         self.doubt(&name);
-        if !IN_USE.is_on(&connection.metadata) && secrets.is_empty() {
+        if !is_held(connection) {
             return Ok(None);
         }
         if let Some(why) = self.needed(&name).await? {
@@ -366,6 +363,11 @@ impl Namespace {
 pub fn raw_secrets_of(connection: &DynamicObject) -> Vec<String> {
     let listed = connection.data["status"]["secretsInUse"].as_array().into_iter().flatten();
     listed.filter_map(|secret| secret.as_str().map(ToOwned::to_owned)).collect()
+}
+
+/// Whether a connection is held, or its Secrets are.
+pub fn is_held(connection: &DynamicObject) -> bool {
+    IN_USE.is_on(&connection.metadata) || !raw_secrets_of(connection).is_empty()
 }
 
 /// The Secrets that are held for a connection.

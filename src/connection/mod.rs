@@ -21,7 +21,7 @@ mod status;
 mod users;
 
 pub use allowed::AllowedHosts;
-pub use keep::{IN_USE, Keeper, Unneeded, raw_secrets_of};
+pub use keep::{IN_USE, Keeper, Unneeded, is_held, raw_secrets_of};
 pub use reconcile::{Context, Memory, Watched, error_policy, gone, reconcile, what_matters};
 pub use renames::Renames;
 pub use resolve::{CREDENTIALS_LIFE, Connections, Standing};

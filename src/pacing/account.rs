@@ -108,9 +108,11 @@ impl<K: Ord + Clone, C: Ord + Clone> Account<K, C> {
         if let Some(held) = self.held_by_its_own(request, now) {
             return held;
         }
-        let probes = self.of(access, now).own(&access.iid).any(|(_, clock)| clock.would_probe(caller, place));
-        if probes {
-            return self.ask_for_a_probe(request, now);
+        let mut own = self.of(access, now).own(&access.iid);
+        let probed = own.find(|(_, clock)| clock.would_probe(caller, place)).map(|(holder, _)| holder);
+        drop(own);
+        if let Some(holder) = probed {
+            return self.ask_for_a_probe(request, holder, now);
         }
         if let Some(promised) = promised {
             self.clock.recall(caller, place, promised, now);
@@ -120,18 +122,17 @@ impl<K: Ord + Clone, C: Ord + Clone> Account<K, C> {
 
     /// A probe with credentials that the service refuses takes what all others leave of the quota. Until then the
     /// credentials hold it, so it has no place among them.
-    fn ask_for_a_probe(&mut self, request: &Request<'_, K, C>, now: Timestamp) -> Turn {
+    fn ask_for_a_probe(&mut self, request: &Request<'_, K, C>, holder: Holder, now: Timestamp) -> Turn {
         let Request { caller, access, place, promised: _, quota } = *request;
-        let mut own = self.of(access, now).own(&access.iid);
-        let probed = own.find(|(_, clock)| clock.would_probe(caller, place)).map(|(holder, _)| holder);
-        drop(own);
-        // Of an outage nobody knows whose it is.
-        let among_others = if probed == Some(Holder::Credentials) { place.last() } else { place };
+        let among_others = match holder {
+            Holder::Credentials => place.last(),
+            // Of an outage nobody knows whose it is.
+            Holder::Account => place,
+        };
         let turn = self.clock.ask(caller, among_others, now, quota);
         let (Turn::At(until) | Turn::Held { until, .. }) = turn else { return turn };
         self.clock.leave(caller);
-        let probed =
-            self.of(access, now).own(&access.iid).find(|(_, clock)| clock.would_probe(caller, place));
+        let probed = self.of(access, now).own(&access.iid).find(|(of, _)| *of == holder);
         probed.map_or(turn, |(holder, clock)| held_by(holder, clock.postpone(caller, place, until, now)))
     }
 
@@ -384,6 +385,14 @@ mod tests {
     const DELETED: Heard =
         Heard { account: Evidence::Works, credentials: Evidence::Works, pause: None, throttled: false };
 
+    /// What says nothing of the credentials.
+    const FAILED: Heard = Heard {
+        account: Evidence::DeleteFailed { fresh: true },
+        credentials: Evidence::Nothing,
+        pause: None,
+        throttled: false,
+    };
+
     fn at(seconds: i64) -> Timestamp {
         Timestamp::from_second(1_800_000_000 + seconds).unwrap()
     }
@@ -435,11 +444,6 @@ mod tests {
     #[test]
     fn whoever_leaves_the_front_has_the_next_ones_told() {
         let mut account = Account::default();
-        let outage = Heard {
-            account: Evidence::DeleteFailed { fresh: true },
-            credentials: Evidence::Nothing,
-            ..DELETED
-        };
         claim(&mut account, 9, "prod", 0);
         account.heard(&9, &with("prod"), DELETED, at(0));
         // It is known before the trouble, and so has none of its own.
@@ -447,7 +451,7 @@ mod tests {
         account.release(&3);
         for caller in 0..3 {
             claim(&mut account, caller, "prod", 0);
-            account.heard(&caller, &with("prod"), outage, at(0));
+            account.heard(&caller, &with("prod"), FAILED, at(0));
         }
         for caller in 3..8 {
             claim(&mut account, caller, "dev", 1);
@@ -472,17 +476,13 @@ mod tests {
         let mut account = Account::default();
         let past = Past { trouble: Some(at(-600)), ..Past::default() };
         account.inherit(&past, at(0), 60);
-        let outage = Heard {
-            account: Evidence::ReadFailed { fresh: true },
-            credentials: Evidence::Nothing,
-            ..DELETED
-        };
+        let unread = Heard { account: Evidence::ReadFailed { fresh: true }, ..FAILED };
         let mut probes = 0;
         for now in 0..600 {
             match claim(&mut account, 1, "prod", now) {
                 Turn::Go => {
                     probes += 1;
-                    account.heard(&1, &with("prod"), outage, at(now));
+                    account.heard(&1, &with("prod"), unread, at(now));
                 }
                 Turn::Held { of, since, .. } => assert_eq!((of, since), (Holder::Account, at(-600)), "{now}"),
                 Turn::At(until) => panic!("{until}"),
@@ -495,14 +495,9 @@ mod tests {
     #[test]
     fn a_probe_in_an_outage_does_not_wait_for_all_others() {
         let mut account = Account::default();
-        let outage = Heard {
-            account: Evidence::DeleteFailed { fresh: true },
-            credentials: Evidence::Nothing,
-            ..DELETED
-        };
         for caller in 0..3 {
             claim(&mut account, caller, "dev", 0);
-            account.heard(&caller, &with("dev"), outage, at(0));
+            account.heard(&caller, &with("dev"), FAILED, at(0));
         }
         claim(&mut account, 200, "prod", 0);
         account.heard(&200, &with("prod"), DELETED, at(0));
@@ -640,11 +635,6 @@ mod tests {
     /// like another.
     #[test]
     fn what_never_worked_holds_up_nobody_else() {
-        let failed = Heard {
-            account: Evidence::DeleteFailed { fresh: true },
-            credentials: Evidence::Nothing,
-            ..DELETED
-        };
         let mut account = Account::default();
         let mut calls = 0;
         for now in 0..600 {
@@ -652,7 +642,7 @@ mod tests {
                 match claim(&mut account, caller, "dev", now) {
                     Turn::Go => {
                         calls += 1;
-                        let told = account.heard(&caller, &with("dev"), failed, at(now));
+                        let told = account.heard(&caller, &with("dev"), FAILED, at(now));
                         assert_eq!(told.account, Evidence::Nothing);
                     }
                     turn => assert!(matches!(turn, Turn::Held { of: Holder::Account, .. }), "{turn:?}"),
@@ -669,7 +659,7 @@ mod tests {
         assert!(account.heard(&0, &with("dev"), READ, at(probe)).woken.len() >= 49);
         for caller in 1..4 {
             assert_eq!(claim(&mut account, caller, "dev", probe), Turn::Go);
-            account.heard(&caller, &with("dev"), failed, at(probe));
+            account.heard(&caller, &with("dev"), FAILED, at(probe));
         }
         assert!(account.is_in_trouble());
     }

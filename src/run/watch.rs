@@ -46,17 +46,9 @@ pub(super) async fn watch_campaigns<S: CampaignService>(
     let watch = move || watcher(api.clone(), watch_config().labels_from(selected.selector()));
     let mut events = pin!(relisting(watch, is_listed).modify(prune));
     let mut cache = Cache::of(writer);
-    let mut refusal = Refusal::new(health.clone());
+    let mut progress = Progress::new(health.clone(), context.listed.clone());
     while let Some(event) = events.next().await {
-        let event = match event {
-            Ok(event) => event,
-            Err(error) => {
-                if refusal.is_for_good(&error) {
-                    context.listed.one_more();
-                }
-                continue;
-            }
-        };
+        let Some(event) = progress.uninterrupted(event) else { continue };
         match cache.take(event) {
             Shown::Changed(object, another) => {
                 shown::present(&object, &context);
@@ -84,10 +76,7 @@ pub(super) async fn watch_campaigns<S: CampaignService>(
                 if first {
                     tracing::info!(objects = there.len(), "Watching {}", health.name());
                 }
-                health.shown();
-                if refusal.is_over() {
-                    context.listed.one_more();
-                }
+                progress.shown();
             }
         }
     }
@@ -116,17 +105,9 @@ pub(super) async fn watch_connections(
     };
     let mut cache = Cache::of(writer);
     let mut known = HashMap::new();
-    let mut refusal = Refusal::new(health.clone());
+    let mut progress = Progress::new(health, listed);
     while let Some(event) = events.next().await {
-        let event = match event {
-            Ok(event) => event,
-            Err(error) => {
-                if refusal.is_for_good(&error) {
-                    listed.one_more();
-                }
-                continue;
-            }
-        };
+        let Some(event) = progress.uninterrupted(event) else { continue };
         match cache.take(event) {
             Shown::Changed(connection, another) => {
                 another.iter().for_each(|another| is_gone(another));
@@ -155,48 +136,58 @@ pub(super) async fn watch_connections(
                 wake_users(&changed.map(|(one, _)| one).chain(gone).cloned().collect());
                 known = now;
                 there.iter().for_each(|connection| look_at(connection));
-                health.shown();
-                if refusal.is_over() {
-                    listed.one_more();
-                }
+                progress.shown();
             }
         }
     }
 }
 
-/// What is known of whether the API server lets us watch, and whether those who wait for the first list still count on this watch.
-struct Refusal {
+/// How far a watch has come, and whether those who wait until all watches have listed everything still count on this one.
+struct Progress {
     health: WatchHealth,
-    since: Option<Instant>,
+    listed: Arc<Listed>,
+    refused_since: Option<Instant>,
     awaited: bool,
 }
 
-impl Refusal {
-    fn new(health: WatchHealth) -> Self {
-        Self { health, since: None, awaited: true }
+impl Progress {
+    fn new(health: WatchHealth, listed: Arc<Listed>) -> Self {
+        Self { health, listed, refused_since: None, awaited: true }
     }
 
-    /// A watch was interrupted. Whether those who wait for its first list must not wait for it any longer: a namespace that is gone, or in
-    /// which the operator has no rights, must not hold up the others.
-    fn is_for_good(&mut self, error: &watcher::Error) -> bool {
-        let name = self.health.name();
-        let Some(why) = refused(error) else {
-            tracing::warn!(%error, "The watch of {name} was interrupted");
-            self.since = None;
-            return false;
+    /// What the watch has shown; it may have been interrupted, and is begun anew. Nobody waits for long for one that the API server refuses: a
+    /// namespace that is gone, or in which the operator has no rights, must not hold up the others.
+    fn uninterrupted<K>(&mut self, event: watcher::Result<watcher::Event<K>>) -> Option<watcher::Event<K>> {
+        let error = match event {
+            Ok(event) => return Some(event),
+            Err(error) => error,
         };
-        let since = *self.since.get_or_insert_with(Instant::now);
+        let name = self.health.name();
+        let Some(why) = refused(&error) else {
+            tracing::warn!(%error, "The watch of {name} was interrupted");
+            self.refused_since = None;
+            return None;
+        };
+        let since = *self.refused_since.get_or_insert_with(Instant::now);
         tracing::error!(why, "The API server refuses to show {name}; nothing is done there until it does");
         self.health.refused(&why);
-        let gives_up = self.awaited && since.elapsed() >= REFUSED_FOR_GOOD;
-        self.awaited &= !gives_up;
-        gives_up
+        if since.elapsed() >= REFUSED_FOR_GOOD {
+            self.is_awaited_no_more();
+        }
+        None
     }
 
-    /// The watch has shown everything. Whether somebody has waited for that.
-    fn is_over(&mut self) -> bool {
-        self.since = None;
-        std::mem::replace(&mut self.awaited, false)
+    /// The watch has shown everything.
+    fn shown(&mut self) {
+        self.refused_since = None;
+        self.health.shown();
+        self.is_awaited_no_more();
+    }
+
+    fn is_awaited_no_more(&mut self) {
+        if std::mem::replace(&mut self.awaited, false) {
+            self.listed.one_more();
+        }
     }
 }
 

@@ -11,7 +11,7 @@ use tokio::time::sleep;
 
 use super::PAUSE;
 use crate::api::{KoreConnection, PROTECT, VoiceCampaign};
-use crate::connection::{IN_USE, raw_secrets_of};
+use crate::connection::{IN_USE, is_held, raw_secrets_of};
 use crate::kube_ext::{Selected, prune};
 
 /// Objects of one page of a list.
@@ -66,9 +66,7 @@ impl Left {
     /// If the API server can't be asked.
     pub async fn held_connections(&self) -> kube::Result<Vec<DynamicObject>> {
         let mut connections = self.connections().await?;
-        connections.retain(|connection| {
-            IN_USE.is_on(&connection.metadata) || !raw_secrets_of(connection).is_empty()
-        });
+        connections.retain(is_held);
         Ok(connections)
     }
 

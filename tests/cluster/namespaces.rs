@@ -4,10 +4,18 @@ use std::time::Duration;
 
 use kore_simulator::Fault;
 use serde_json::{Value, json};
+use testbed::operator::Options;
 use testbed::{Operator, wait};
 
 use crate::release::{RELEASE, installed};
 use crate::support::*;
+
+/// An operator of the release that works in these namespaces.
+fn working_in(release: &World, namespaces: &str) -> Options {
+    let mut options = release.as_released();
+    options.arguments[0] = format!("--watch-namespaces={namespaces}");
+    options
+}
 
 /// K33: of three namespaces one is not there, and in one the operator has no rights. That is told, and the third is worked in as if those were
 /// not watched; and when the rights are there, that one is, too.
@@ -16,8 +24,7 @@ async fn a_namespace_that_cannot_be_read_holds_up_no_other() {
     let world = installed("readable").await;
     let forbidden = world.beside("forbidden");
     forbidden.connect_all();
-    let mut options = world.as_released();
-    options.arguments[0] = "--watch-namespaces=a-missing-one,forbidden,readable".to_owned();
+    let options = working_in(&world, "a-missing-one,forbidden,readable");
     let operator = Operator::start(world.plane, &options).unwrap();
     let (code, told) = operator.ask("/readyz").unwrap();
     assert_eq!(code, 200);
@@ -101,8 +108,7 @@ async fn two_namespaces_are_worked_in_with_rights_in_each() {
     let other = world.beside("both-two");
     other.connect_all();
     world.install_again(&["watchNamespaces={both-one,both-two}"]);
-    let mut options = world.as_released();
-    options.arguments[0] = "--watch-namespaces=both-one,both-two".to_owned();
+    let options = working_in(&world, "both-one,both-two");
     let _operator = Operator::start(world.plane, &options).unwrap();
     world.create_found("moved");
     let mut moved = other.campaign("moved", &json!({}));
@@ -124,8 +130,7 @@ async fn a_namespace_goes_with_the_rights_in_it() {
     let world = home.beside("rights-go");
     world.connect_all();
     home.install_again(&["watchNamespaces={rights-go}"]);
-    let mut options = home.as_released();
-    options.arguments[0] = "--watch-namespaces=rights-go".to_owned();
+    let options = working_in(&home, "rights-go");
     let held = || world.run(&["get", "rolebinding", RELEASE, "--output=jsonpath={.metadata.finalizers}"]);
     let mut operator = Operator::start(home.plane, &options).unwrap();
     assert_eq!(held(), "", "nobody needs the rights");
@@ -189,8 +194,7 @@ async fn an_upgrade_strands_nothing() {
     let other = world.beside("narrowed-out");
     other.connect_all();
     world.install_again(&["watchNamespaces={narrowed,narrowed-out}"]);
-    let mut options = world.as_released();
-    options.arguments[0] = "--watch-namespaces=narrowed,narrowed-out".to_owned();
+    let options = working_in(&world, "narrowed,narrowed-out");
     let _operator = Operator::start(world.plane, &options).unwrap();
     other.create_found("left-out");
     world.create_found("stays");

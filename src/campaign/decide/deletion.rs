@@ -10,7 +10,7 @@ use crate::campaign::proof::{self, Course, Need, ProvenAbsence};
 use crate::campaign::reason::Reason;
 use crate::campaign::status::{self, Situation};
 use crate::connection::Connection;
-use crate::kore::{ConfirmedDeletion, FailureKind, Identity, speaks_of_rights};
+use crate::kore::{ConfirmedDeletion, FailureKind, Identity};
 use crate::kube_ext::{round_down, round_up};
 use crate::pacing::{Charge, Holder, Place, Turn, backoff};
 
@@ -161,7 +161,8 @@ fn look_first(
     let asked = match in_trouble(observed, record)? {
         Holder::Account => record.may_have_taken_effect_at.as_ref(),
         Holder::Credentials => {
-            let rejected = answered(record) == Some(Reason::Service(FailureKind::CredentialsRejected));
+            let rejected =
+                status::answered(record) == Some(Reason::Service(FailureKind::CredentialsRejected));
             record.last_attempt_at.as_ref().filter(|_| rejected && record.failures == 0)
         }
     };
@@ -180,11 +181,6 @@ fn in_trouble(observed: &Observed<'_>, record: &DeletionStatus) -> Option<Holder
         Some(Reason::Service(FailureKind::CredentialsRejected)) => Some(Holder::Credentials),
         Some(_) | None => None,
     }
-}
-
-/// What the last DELETE has brought.
-fn answered(record: &DeletionStatus) -> Option<Reason> {
-    record.last_answer.as_ref().and_then(|answer| Reason::parse(&answer.reason))
 }
 
 /// Waits until the time that the record promises.
@@ -410,10 +406,10 @@ fn pursue(record: &mut DeletionStatus, observed: &Observed<'_>, now: Timestamp) 
 /// Whether the last DELETE has failed for no reason of the campaign's own: then it is no fault of its own either that the
 /// campaign is still there.
 fn failed_with_others(record: &DeletionStatus) -> bool {
-    let fault_of_others = match (answered(record), &record.last_answer) {
+    let fault_of_others = match (status::answered(record), &record.last_answer) {
         // Whoever may read, and may not delete this campaign, may delete others.
         (Some(Reason::Service(FailureKind::CredentialsRejected)), Some(answer)) => {
-            !speaks_of_rights(answer.http_status, &answer.message)
+            !status::lacks_right(answer)
         }
         (Some(Reason::Service(kind)), _) => kind != FailureKind::Accepted && may_have_taken_effect(kind),
         (Some(_) | None, _) => false,

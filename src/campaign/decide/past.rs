@@ -10,7 +10,7 @@ use crate::api::{DeletionStatus, VoiceCampaign};
 use crate::campaign::ground::recorded_deletion;
 use crate::campaign::reason::Reason;
 use crate::campaign::status;
-use crate::kore::{FailureKind, speaks_of_rights};
+use crate::kore::FailureKind;
 use crate::pacing::{Past, Pause, Refusal, longest_backoff};
 
 /// What the statuses of an account's objects say of the time before this process.
@@ -35,7 +35,9 @@ pub fn past<'a>(objects: impl Iterator<Item = &'a VoiceCampaign>) -> Past {
                 past.probe = next.map_or(past.probe, |next| earlier(past.probe, next));
             }
             // A right may be missing for one stream or campaign alone: that the first calls will show.
-            Some(Reason::Service(FailureKind::CredentialsRejected)) if !lacks_right(record) => {
+            Some(Reason::Service(FailureKind::CredentialsRejected))
+                if !record.last_answer.as_ref().is_some_and(status::lacks_right) =>
+            {
                 let refusal = Refusal { since, probe: None };
                 let known = past.refusals.entry(connection_name(object)).or_insert(refusal);
                 known.since = known.since.min(since);
@@ -46,11 +48,6 @@ pub fn past<'a>(objects: impl Iterator<Item = &'a VoiceCampaign>) -> Past {
     }
     past.calls.extend(listings);
     past
-}
-
-/// Whether the last answer was that the app lacks a right.
-fn lacks_right(record: &DeletionStatus) -> bool {
-    record.last_answer.as_ref().is_some_and(|said| speaks_of_rights(said.http_status, &said.message))
 }
 
 /// Whose credentials an object is deleted with: its connection, by namespace and name.

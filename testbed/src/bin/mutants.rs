@@ -178,7 +178,7 @@ const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "a restart forgets that credentials were refused",
         file: "src/campaign/decide/past.rs",
-        from: "            Some(Reason::Service(FailureKind::CredentialsRejected)) if !lacks_right(record) => {",
+        from: "            Some(Reason::Service(FailureKind::CredentialsRejected))\n                if !record.last_answer.as_ref().is_some_and(status::lacks_right) =>\n            {",
         to: "            Some(Reason::Service(FailureKind::Throttled)) => {",
         tests: &["--lib", "past"],
     },
@@ -504,8 +504,8 @@ const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "a namespace that can't be read holds up all",
         file: "src/run/watch.rs",
-        from: "        self.awaited &= !gives_up;\n        gives_up",
-        to: "        let _ = gives_up;\n        false",
+        from: "        if since.elapsed() >= REFUSED_FOR_GOOD {",
+        to: "        if since.elapsed() == Duration::MAX {",
         tests: &["--test", "cluster", "namespaces::a_namespace_that_cannot_be_read_holds_up_no_other"],
     },
     Mutant {
@@ -551,8 +551,8 @@ const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "credentials blamed for a missing right",
         file: "src/campaign/status.rs",
-        from: "FailureKind::CredentialsRejected if speaks_of_rights(said.http_status, &said.message) =>",
-        to: "FailureKind::CredentialsRejected if speaks_of_rights(said.http_status, &said.message) && false =>",
+        from: "FailureKind::CredentialsRejected if lacks_right(said) =>",
+        to: "FailureKind::CredentialsRejected if lacks_right(said) && false =>",
         tests: &["--test", "decision", "deletion"],
     },
     Mutant {

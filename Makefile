@@ -37,6 +37,12 @@ image: ## Build the operator's image without Docker, into target/image
 test-cluster: ## Run the operator in Pods on a real node (9 min, once built; needs root and Debian packages, which it names)
 	$(CARGO) test --locked --test node
 
+.PHONY: test-kubernetes
+test-kubernetes: ## Run the tests of the chart and on the control plane with another Kubernetes: VERSION=1.30.14, 1.33.13 or 1.37.2 (40 min)
+	@$(CARGO) build --locked --workspace --bins
+	@TESTBED_KUBERNETES=$(VERSION) $(PROGRAMS)/programs
+	$(PROGRAMS)/kubernetes "$(VERSION)"
+
 .PHONY: test-faults
 test-faults: ## Run a deletion under every crash and every error (long; SEED=2 draws others)
 	$(CARGO) test --locked --test faults -- --lane full --seed $(or $(SEED),1)

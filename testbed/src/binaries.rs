@@ -21,27 +21,61 @@ type Program = (&'static str, &'static str, &'static str);
 struct Set {
     /// The folder of the Go module in `testbed/`.
     module: &'static str,
-    /// What the linker is told: which version it is, as the released programs say.
-    version: &'static str,
+    /// What the released programs say of themselves.
+    version: Version,
     programs: &'static [Program],
 }
 
-/// etcd, the API server, its controllers and kubectl.
+/// What the linker writes into programs, because Go does not.
+#[derive(Clone, Copy)]
+enum Version {
+    /// Nothing.
+    Unsaid,
+    /// That they are Kubernetes of this version.
+    Kubernetes(&'static str),
+    /// That a helm was made for Kubernetes of this minor version.
+    HelmFor(&'static str),
+}
+
+/// etcd; and the API server, its controllers and kubectl of the version that everything is tested with.
 const CONTROL_PLANE: Set = Set {
     module: "control-plane",
-    version: "-X k8s.io/component-base/version.gitVersion=v1.36.4 \
-              -X k8s.io/component-base/version.gitMajor=1 -X k8s.io/component-base/version.gitMinor=36",
+    version: Version::Kubernetes("1.36.4"),
     programs: &[
         ("etcd", "TEST_ASSET_ETCD", "go.etcd.io/etcd/server/v3"),
-        ("kube-apiserver", "TEST_ASSET_KUBE_APISERVER", "k8s.io/kubernetes/cmd/kube-apiserver"),
-        (
-            "kube-controller-manager",
-            "TEST_ASSET_KUBE_CONTROLLER_MANAGER",
-            "k8s.io/kubernetes/cmd/kube-controller-manager",
-        ),
-        ("kubectl", "TEST_ASSET_KUBECTL", "k8s.io/kubernetes/cmd/kubectl"),
+        API_SERVER,
+        CONTROLLER_MANAGER,
+        KUBECTL,
     ],
 };
+
+const API_SERVER: Program =
+    ("kube-apiserver", "TEST_ASSET_KUBE_APISERVER", "k8s.io/kubernetes/cmd/kube-apiserver");
+const CONTROLLER_MANAGER: Program = (
+    "kube-controller-manager",
+    "TEST_ASSET_KUBE_CONTROLLER_MANAGER",
+    "k8s.io/kubernetes/cmd/kube-controller-manager",
+);
+const KUBECTL: Program = ("kubectl", "TEST_ASSET_KUBECTL", "k8s.io/kubernetes/cmd/kubectl");
+
+/// The oldest version that we promise, one in the middle, and the newest, for `make test-kubernetes`. Their etcd is that of
+/// [`CONTROL_PLANE`].
+const OTHER_KUBERNETES: [Set; 3] = [
+    kubernetes("kubernetes-1.30", "1.30.14"),
+    kubernetes("kubernetes-1.33", "1.33.13"),
+    kubernetes("kubernetes-1.37", "1.37.2"),
+];
+
+const fn kubernetes(module: &'static str, version: &'static str) -> Set {
+    Set {
+        module,
+        version: Version::Kubernetes(version),
+        programs: &[API_SERVER, CONTROLLER_MANAGER, KUBECTL],
+    }
+}
+
+/// Names the version of Kubernetes to test with, in place of [`CONTROL_PLANE`]'s.
+pub const KUBERNETES: &str = "TESTBED_KUBERNETES";
 
 /// What makes a node of a machine, of the version of the control plane; and what holds a Pod's namespaces.
 const NODE: Set = Set {
@@ -56,20 +90,20 @@ const NODE: Set = Set {
 };
 
 /// How Pods find Services.
-const DNS: Set = Set { module: "dns", version: "", programs: &[("coredns", "TEST_ASSET_COREDNS", ".")] };
+const DNS: Set =
+    Set { module: "dns", version: Version::Unsaid, programs: &[("coredns", "TEST_ASSET_COREDNS", ".")] };
 
 /// The helm of today.
 const HELM_4: Set = Set {
     module: "helm-4",
-    version: "",
+    version: Version::Unsaid,
     programs: &[("helm", "TEST_ASSET_HELM", "helm.sh/helm/v4/cmd/helm")],
 };
 
 /// The helm that many still have, and what writes the chart's README.
 const HELM_3: Set = Set {
     module: "helm-3",
-    version: "-X helm.sh/helm/v3/pkg/chartutil.k8sVersionMajor=1 -X helm.sh/helm/v3/pkg/chartutil.k8sVersionMinor=37 \
-              -X helm.sh/helm/v3/pkg/lint/rules.k8sVersionMajor=1 -X helm.sh/helm/v3/pkg/lint/rules.k8sVersionMinor=37",
+    version: Version::HelmFor("37"),
     programs: &[
         ("helm", "TEST_ASSET_HELM_3", "helm.sh/helm/v3/cmd/helm"),
         ("helm-docs", "TEST_ASSET_HELM_DOCS", "github.com/norwoodj/helm-docs/cmd/helm-docs"),
@@ -78,29 +112,68 @@ const HELM_3: Set = Set {
 
 /// What says how Helm, kstatus and Flux read a status.
 const KSTATUS: Set =
-    Set { module: "kstatus", version: "", programs: &[("kstatus", "TEST_ASSET_KSTATUS", ".")] };
+    Set { module: "kstatus", version: Version::Unsaid, programs: &[("kstatus", "TEST_ASSET_KSTATUS", ".")] };
 
 /// What says what Argo CD makes of the scripts that its users are given.
-const ARGO_CD: Set =
-    Set { module: "argo-cd", version: "", programs: &[("argo-lua", "TEST_ASSET_ARGO_LUA", ".")] };
+const ARGO_CD: Set = Set {
+    module: "argo-cd",
+    version: Version::Unsaid,
+    programs: &[("argo-lua", "TEST_ASSET_ARGO_LUA", ".")],
+};
 
 /// What applies a Kustomization and a HelmRelease.
 const FLUX: Set = Set {
     module: "flux",
-    version: "",
+    version: Version::Unsaid,
     programs: &[
         ("kustomize-controller", "TEST_ASSET_KUSTOMIZE_CONTROLLER", "github.com/fluxcd/kustomize-controller"),
         ("helm-controller", "TEST_ASSET_HELM_CONTROLLER", "github.com/fluxcd/helm-controller"),
     ],
 };
 
-/// The program of this name: from its variable, from `KUBEBUILDER_ASSETS`, or from our cache.
+/// The program of this name: from its variable, from `KUBEBUILDER_ASSETS`, or from our cache, there of the version that [`KUBERNETES`]
+/// names.
 ///
 /// # Errors
-/// If the name is none of ours, or the program can't be built.
+/// If the name is none of ours, the program can't be built, or there is no such version.
 pub fn control_plane(name: &str) -> Result<PathBuf> {
     let from_assets = std::env::var_os("KUBEBUILDER_ASSETS").map(|folder| PathBuf::from(folder).join(name));
-    CONTROL_PLANE.find(name, from_assets.filter(|path| path.is_file()))
+    let from_assets = from_assets.filter(|path| path.is_file());
+    let set = if name == "etcd" { &CONTROL_PLANE } else { kubernetes_of(&kubernetes_version())? };
+    set.find(name, from_assets)
+}
+
+/// The version of Kubernetes that tests run on.
+pub fn kubernetes_version() -> String {
+    let usual = || CONTROL_PLANE.kubernetes().unwrap_or_default().to_owned();
+    std::env::var(KUBERNETES).unwrap_or_else(|_| usual())
+}
+
+/// Its minor version.
+///
+/// # Errors
+/// If there is none.
+pub fn kubernetes_minor(version: &str) -> Result<u32> {
+    let minor = version.split('.').nth(1).with_context(|| format!("{version} has no minor version"))?;
+    minor.parse().with_context(|| format!("{minor} is no minor version"))
+}
+
+/// The versions of Kubernetes that there are, the oldest first.
+pub fn kubernetes_versions() -> Vec<&'static str> {
+    let mut versions: Vec<_> = all_kubernetes().map(|(version, _)| version).collect();
+    versions.sort_unstable();
+    versions
+}
+
+fn all_kubernetes() -> impl Iterator<Item = (&'static str, &'static Set)> {
+    let sets = OTHER_KUBERNETES.iter().chain([&CONTROL_PLANE]);
+    sets.filter_map(|set| Some((set.kubernetes()?, set)))
+}
+
+fn kubernetes_of(wanted: &str) -> Result<&'static Set> {
+    let found = all_kubernetes().find(|(version, _)| *version == wanted);
+    let versions = kubernetes_versions().join(", ");
+    Ok(found.with_context(|| format!("there is no Kubernetes {wanted} here, only {versions}"))?.1)
 }
 
 /// helm, of this major version.
@@ -155,7 +228,34 @@ pub fn helm_docs() -> Result<PathBuf> {
     HELM_3.find("helm-docs", None)
 }
 
+impl Version {
+    /// What the linker is told.
+    fn flags(self) -> String {
+        match self {
+            Self::Unsaid => String::new(),
+            Self::Kubernetes(version) => {
+                let minor = version.split('.').nth(1).unwrap_or_default();
+                let of = "k8s.io/component-base/version";
+                format!("-X {of}.gitVersion=v{version} -X {of}.gitMajor=1 -X {of}.gitMinor={minor}")
+            }
+            Self::HelmFor(minor) => ["pkg/chartutil", "pkg/lint/rules"]
+                .map(|package| {
+                    let of = format!("helm.sh/helm/v3/{package}");
+                    format!("-X {of}.k8sVersionMajor=1 -X {of}.k8sVersionMinor={minor}")
+                })
+                .join(" "),
+        }
+    }
+}
+
 impl Set {
+    fn kubernetes(&self) -> Option<&'static str> {
+        match self.version {
+            Version::Kubernetes(version) => Some(version),
+            Version::Unsaid | Version::HelmFor(_) => None,
+        }
+    }
+
     /// The program of this name: from its variable, else this other one, else from our cache.
     fn find(&self, name: &str, other: Option<PathBuf>) -> Result<PathBuf> {
         let (_, variable, _) =
@@ -206,7 +306,7 @@ impl Set {
     }
 
     fn build(&self, module: &Path, folder: &Path, name: &str, package: &str) -> Result<()> {
-        let flags = format!("-s -w {}", self.version);
+        let flags = format!("-s -w {}", self.version.flags());
         let unfinished = folder.join(format!("{name}.unfinished"));
         let started = std::time::Instant::now();
         let mut go = Command::new("go");

@@ -19,12 +19,16 @@ async fn an_outage_is_probed_and_then_made_up_for() {
     let maintenance = Fault::answer_delete(None, 503, r#"{"message":"maintenance"}"#);
     world.kore.add_fault(Fault { operation: None, ..maintenance });
     let (before, written) = (world.kore.journal().len(), world.status_writes());
+    let begun = std::time::Instant::now();
     delete_all(&world, &names);
     names.iter().for_each(|name| drop(world.wait_for_reason(name, "AccountUnavailable")));
     std::thread::sleep(Duration::from_secs(40));
     let calls = world.kore.journal().len() - before;
-    // Those that were under way when it began; then probes after 5, 15 and 35 s.
-    assert!(calls <= 4 + 3 + 3, "{calls} calls");
+    // After 5, 15, 35 s, and so on, as long as the machine has taken to come here.
+    let probes =
+        (0..).take_while(|&tries| Duration::from_secs(5 * ((2 << tries) - 1)) <= begun.elapsed()).count();
+    // Before them, those that were under way when it began.
+    assert!(probes >= 3 && calls <= 4 + 3 + probes, "{calls} calls, {probes} probes");
     // All at one time; a probe may be under way, and the next one not told yet.
     let next = world.run(&["get", "vcamp", "--output=jsonpath={.items[*].status.deletion.nextAttemptAt}"]);
     assert!(next.split_whitespace().count() <= 2, "one is to probe next: {next}");
@@ -91,11 +95,12 @@ async fn refused_credentials_hold_up_nobody_with_others() {
     let healthy = found(&world, "prod", 40);
     delete_all(&dev, &names);
     std::thread::sleep(Duration::from_secs(3));
-    let begun = std::time::Instant::now();
     delete_all(&world, &healthy);
     healthy.iter().for_each(|name| world.wait_until_gone(name));
-    let took = begun.elapsed();
-    assert!(took < Duration::from_secs(20), "{took:?}");
+    // By Kore's clock: how long kubectl takes on a busy machine is no matter.
+    let asked: Vec<_> = healthy.iter().map(|name| world.deletes(name)[0].at).collect();
+    let took = asked.iter().max().unwrap().duration_since(*asked.iter().min().unwrap());
+    assert!(took.as_secs() < 20, "{took}");
     let mut next = 0;
     for name in &names {
         let object = dev.wait_for_reason(name, "CredentialsRejected");

@@ -1,8 +1,9 @@
 //! A release of the chart that works in a namespace of its own, so that each test can have rights and policies of its own.
 
+use serde_json::json;
 use testbed::helm::{Helm, chart};
 use testbed::operator::{Options, ServiceAccount};
-use testbed::{Kubectl, Operator, wait};
+use testbed::{Kubectl, Operator, binaries, wait};
 
 use crate::support::*;
 
@@ -74,7 +75,10 @@ impl World {
 
     /// Waits until the API server keeps the policies: until then an object is created without a finalizer.
     pub fn wait_for_policies(&self) {
-        let manifest = self.campaign("probe", &serde_json::json!({})).to_string();
+        if !serves_mutating_policies() {
+            return self.wait_for_protection();
+        }
+        let manifest = self.campaign("probe", &json!({})).to_string();
         wait::until("an object has its finalizer when it is created", PATIENCE, || {
             let created = ["create", "--dry-run=server", "--output=json", "--filename", "-"];
             // For up to 5 s after a definition is new, the API server answers 503 where a policy would mutate.
@@ -84,10 +88,38 @@ impl World {
         .unwrap();
     }
 
+    /// The same where no policy mutates.
+    fn wait_for_protection(&self) {
+        let protected = json!({"deletionPolicy": "Orphan"});
+        let mut manifest = self.campaign("protected-probe", &protected);
+        manifest["metadata"]["annotations"] = json!({"voicecampaign.dev/protect": "true"});
+        self.apply(&manifest);
+        wait::until("a protected object is not deleted", PATIENCE, || {
+            let deleted = self.kubectl.try_run(&["delete", "vcamp", "protected-probe", "--dry-run=server"]);
+            Ok(deleted.is_err_and(|refused| refused.to_string().contains("protect")).then_some(()))
+        })
+        .unwrap();
+        self.run(&["annotate", "vcamp", "protected-probe", "voicecampaign.dev/protect-"]);
+        self.run(&["delete", "vcamp", "protected-probe", "--wait=false"]);
+    }
+
     /// How many policies and bindings of this release there are.
     pub fn policies(&self) -> usize {
-        let kinds = "validatingadmissionpolicies,validatingadmissionpolicybindings,mutatingadmissionpolicies,mutatingadmissionpolicybindings";
-        let all = self.kubectl.try_run(&["get", kinds, "--output=name"]).unwrap();
+        let mut kinds = "validatingadmissionpolicies,validatingadmissionpolicybindings".to_owned();
+        if serves_mutating_policies() {
+            kinds += ",mutatingadmissionpolicies,mutatingadmissionpolicybindings";
+        }
+        let all = self.kubectl.try_run(&["get", &kinds, "--output=name"]).unwrap();
         all.lines().filter(|name| name.ends_with(&format!(".{}", self.namespace))).count()
     }
+}
+
+/// How many policies and bindings the chart has where the tests run.
+pub fn all_policies() -> usize {
+    2 * (4 + usize::from(serves_mutating_policies()))
+}
+
+/// Mutating policies come with 1.36.
+pub fn serves_mutating_policies() -> bool {
+    binaries::kubernetes_minor(&binaries::kubernetes_version()).unwrap() >= 36
 }

@@ -7,7 +7,7 @@ use kore_simulator::Fault;
 use serde_json::{Value, json};
 use testbed::{Operator, wait};
 
-use crate::release::{RELEASE, installed_with};
+use crate::release::{RELEASE, all_policies, installed_with};
 use crate::support::*;
 
 impl World {
@@ -82,7 +82,7 @@ async fn an_uninstall_with_campaigns_left_is_refused() {
         assert!(said.contains("uninstall-refused/living is there (CampaignFound)"), "{said}");
         assert!(said.contains("uninstall-refused/deleted is being deleted ("), "{said}");
         assert!(said.contains("uninstall.onRemaining=delete-and-wait"), "{said}");
-        assert_eq!(world.policies(), 10, "nothing has changed");
+        assert_eq!(world.policies(), all_policies(), "nothing has changed");
     }
     world.kore.clear_faults();
     world.run(&["delete", "vcamp", "--all"]);

@@ -19,6 +19,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use http::HeaderValue;
+use http::header::USER_AGENT;
 use kube::Client;
 use tokio::sync::watch as signal;
 
@@ -192,6 +194,19 @@ pub fn termination() -> std::io::Result<impl Future<Output = ()> + Send> {
     })
 }
 
+/// Does what ends by itself, unless the process is told to stop before. The kernel ignores a signal to the first process of a container that
+/// does not listen for it.
+///
+/// # Errors
+/// Those of the work; or that the process was told to stop.
+pub async fn unless_told_to_stop(work: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {
+    let stop = termination()?;
+    tokio::select! {
+        outcome = work => outcome,
+        () = stop => anyhow::bail!("told to stop before everything was done; run it again"),
+    }
+}
+
 /// How the API server is reached: from `KUBECONFIG`, else `~/.kube/config`, else from inside a cluster.
 ///
 /// kube-rs would retry 429, 503 and 504 up to 15 times inside one call, for minutes. Retries are the controller's
@@ -208,6 +223,8 @@ pub async fn cluster() -> anyhow::Result<kube::Config> {
     // A list on a connection whose other end is silently gone; watches have a shorter time-out of their own.
     config.read_timeout = Some(Duration::from_secs(240));
     config.reset_reader_on_write = true;
+    // What is written without a field manager, as events are by kube-rs, the API server puts down to the user agent.
+    config.headers.push((USER_AGENT, HeaderValue::from_static(crate::USER_AGENT)));
     tracing::info!(cluster = %config.cluster_url, "Using the Kubernetes cluster");
     Ok(config)
 }

@@ -13,7 +13,7 @@ use super::observed::OtherClaim;
 use super::reason::Reason;
 use crate::api::{BREAK_GLASS, DeletionPolicy, VoiceCampaign};
 use crate::kore::{Account, CampaignService, scrub};
-use crate::kube_ext::Note;
+use crate::kube_ext::{CallError, Note};
 use crate::pacing::{LAST_TRY, backoff};
 
 /// Longest reason for breaking the glass that is repeated, in characters.
@@ -112,12 +112,12 @@ fn is_left_behind(last: &VoiceCampaign, remembered: &Remembered, others: &[Other
 /// Says everything that is needed to delete the campaign by hand.
 async fn report<S: CampaignService>(object: VoiceCampaign, context: Arc<Context<S>>) {
     let (namespace, name) = (object.namespace().unwrap_or_default(), object.name_any());
-    // A watch by labels shows an object as gone that has other labels now. It is another instance's. When nobody can be asked for long,
-    // the watch is believed: the campaign may call people.
+    // A watch by labels shows an object as gone that has other labels now. It is another instance's. When nobody may be asked, or can
+    // be for long, the watch is believed: the campaign may call people.
     for failures in 1..=LAST_TRY {
         match context.kube.read_again(&object).await {
             Ok(Some(_)) => return,
-            Ok(None) => break,
+            Ok(None) | Err(CallError::Forbidden(_)) => break,
             Err(error) => {
                 tracing::warn!(%error, voicecampaign = format!("{namespace}/{name}"), "Can't tell whether the object is gone");
                 tokio::time::sleep(backoff(&name, failures)).await;

@@ -118,6 +118,10 @@ pub struct UninstallArgs {
     #[arg(long, value_name = "NAMESPACE", value_parser = namespace)]
     pub namespace: Option<String>,
 
+    /// Helm's release: nothing is done unless Helm uninstalls it. If not set, whoever runs this uninstalls
+    #[arg(long, value_name = "NAME")]
+    pub release: Option<String>,
+
     /// Deployment of the operator: `orphan` deletes it first
     #[arg(long, value_name = "NAME")]
     pub deployment: Option<String>,
@@ -144,6 +148,7 @@ impl UninstallArgs {
             namespaces: given(self.watch_namespaces),
             selected: self.selector,
             namespace: self.namespace,
+            release: self.release,
             deployment: self.deployment,
             role_binding: Some(self.role_binding).filter(|name| !name.is_empty()),
             policies: given(self.policies),

@@ -1,6 +1,8 @@
 //! What has to be done before the operator is uninstalled, so that nothing is left that only it could let go.
 //!
 //! ```text
+//!   asked.rs  is the release being uninstalled? If not, nothing is done; if that can't be said, it is `refuse`
+//!     ▼
 //!   left.rs   what is left: VoiceCampaigns, and KoreConnections that are held
 //!     ▼
 //!   refuse ───────────▶ say what is left, and fail
@@ -12,6 +14,7 @@
 //!
 //! Whatever the mode, it may be repeated at any time, and the admission policies go before the operator does.
 
+mod asked;
 mod left;
 mod patience;
 mod release;
@@ -26,6 +29,7 @@ use kube::{Api, Client, ResourceExt};
 use tokio::time::{Instant, sleep};
 
 use crate::kube_ext::{AllMayGo, Selected};
+use asked::Asked;
 use left::Left;
 
 /// Between two looks.
@@ -57,6 +61,8 @@ pub struct Uninstall {
     pub selected: Selected,
     /// Its own namespace.
     pub namespace: Option<String>,
+    /// Helm's release, if its hook runs this: nothing is done unless Helm uninstalls it.
+    pub release: Option<String>,
     /// Its Deployment, if there is one.
     pub deployment: Option<String>,
     /// Its RoleBinding in each of its namespaces, if its rights rest on one.
@@ -75,14 +81,30 @@ pub async fn prepare(uninstall: Uninstall, cluster: kube::Config) -> anyhow::Res
     let own_namespace = uninstall.namespace.clone().unwrap_or_else(|| cluster.default_namespace.clone());
     let until = Instant::now() + uninstall.timeout;
     let client = patience::client(cluster, until)?;
+    let deployment = uninstall.deployment.as_deref();
+    let asked = match &uninstall.release {
+        Some(release) => asked::asked(&client, &own_namespace, release, deployment).await?,
+        None => Asked::Yes,
+    };
+    let (on_remaining, policies, ways_out) = match asked {
+        Asked::Yes => (uninstall.on_remaining, uninstall.policies.as_slice(), WAYS_OUT),
+        Asked::No(why) => {
+            println!("{why}: nothing is being uninstalled, and nothing is done.");
+            return Ok(());
+        }
+        Asked::Unknown(why) => {
+            println!("{why}. So nothing is deleted, and nothing is let go.");
+            (OnRemaining::Refuse, [].as_slice(), BY_HAND)
+        }
+    };
     let Uninstall { namespaces, selected, role_binding, .. } = &uninstall;
     let left = Left::new(client.clone(), namespaces, selected, role_binding.as_deref());
-    match uninstall.on_remaining {
+    match on_remaining {
         OnRemaining::Refuse => {
             let campaigns = left.campaigns().await?;
             if !campaigns.is_empty() {
                 println!("{}", left::in_words(&campaigns));
-                println!("{WAYS_OUT}");
+                println!("{ways_out}");
                 bail!("{} VoiceCampaigns are left: nothing is uninstalled", campaigns.len());
             }
             wait_for_connections(&left, until).await?;
@@ -96,14 +118,14 @@ pub async fn prepare(uninstall: Uninstall, cluster: kube::Config) -> anyhow::Res
             left.campaigns().await.and(left.connections().await).context(
                 "what is left can't be read, and so can't be let go. Is one of the namespaces being deleted? Nothing is uninstalled",
             )?;
-            remove_policies(&client, &uninstall.policies).await?;
-            if let Some(name) = &uninstall.deployment {
+            remove_policies(&client, policies).await?;
+            if let Some(name) = deployment {
                 stop(&client, &own_namespace, name, until).await?;
             }
             release::all(&client, &left, &AllMayGo::as_the_administrator_says(), until).await?;
         }
     }
-    remove_policies(&client, &uninstall.policies).await?;
+    remove_policies(&client, policies).await?;
     println!("Nothing is left that needs the operator.");
     Ok(())
 }
@@ -123,6 +145,10 @@ the newest revision (helm upgrades no release that is being uninstalled), `helm 
 --reuse-values --set uninstall.onRemaining=delete-and-wait   (their campaigns are deleted in Kore)\n  \
 --reuse-values --set uninstall.onRemaining=orphan            (their campaigns stay in Kore, and may go on calling people)\n\
 and uninstall again. Without this check (--no-hooks) they would be held by a finalizer that nobody removes.";
+
+/// The same where it is not known what is done with the release.
+const BY_HAND: &str = "\
+Delete them, wait until they are gone, and uninstall again. To keep their campaigns in Kore, set `deletionPolicy: Orphan` first.";
 
 /// Deletes everything that is left, and waits until it is gone. What is created meanwhile is deleted, too.
 async fn delete_all(left: &Left, until: Instant) -> anyhow::Result<()> {

@@ -24,7 +24,7 @@ pub async fn installed_with(name: &str, values: &[&str]) -> World {
 impl World {
     /// Installs the chart for this namespace. What is the same for all is there already.
     pub fn install(&self, values: &[&str]) {
-        self.set_up("install", values).unwrap();
+        self.set_up(&self.helm(), "install", values).unwrap();
     }
 
     /// Upgrades it to other values.
@@ -33,15 +33,16 @@ impl World {
     }
 
     pub fn try_install_again(&self, values: &[&str]) -> anyhow::Result<String> {
-        self.set_up("upgrade", values)
+        self.set_up(&self.helm(), "upgrade", values)
     }
 
-    fn set_up(&self, command: &str, values: &[&str]) -> anyhow::Result<String> {
+    /// Installs or upgrades it by this helm.
+    pub fn set_up(&self, helm: &Helm, command: &str, values: &[&str]) -> anyhow::Result<String> {
         let (name, chart) = (self.namespace.as_str(), chart().display().to_string());
         let scope = format!("watchNamespaces={{{name}}},rbac.aggregateRoles=false,crds.enabled=false");
         let mut arguments = vec![command, RELEASE, &chart, "--namespace", name, "--set", &scope];
         arguments.extend(values.iter().flat_map(|value| ["--set", value]));
-        self.helm().run(&arguments)
+        helm.run(&arguments)
     }
 
     pub fn helm(&self) -> Helm {

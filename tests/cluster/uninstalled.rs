@@ -7,6 +7,7 @@ use std::time::Duration;
 use kore_simulator::Fault;
 use serde_json::{Value, json};
 use testbed::faults::{self, Action, Answer, Kind, Lasting, Nemesis, Plan, Proxy, Trigger, Upstream};
+use testbed::helm::{Helm, chart};
 use testbed::process::Process;
 use testbed::{Operator, wait};
 
@@ -36,23 +37,59 @@ impl World {
         let hooks = self.helm().run(&["get", "hooks", RELEASE, "--namespace", &self.namespace]).unwrap();
         let hooks: Vec<Value> = serde_saphyr::from_multiple(&hooks).unwrap();
         let is_ours = |hook: &&Value| hook["metadata"]["annotations"]["helm.sh/hook"] == "pre-delete";
-        let mut job = Value::Null;
-        for hook in hooks.iter().filter(is_ours) {
-            if hook["kind"] == "Job" {
-                job = hook["spec"]["template"]["spec"].clone();
-            } else {
-                self.kubectl.apply(&hook.to_string()).unwrap();
-            }
+        let (jobs, others): (Vec<_>, Vec<_>) =
+            hooks.iter().filter(is_ours).partition(|hook| hook["kind"] == "Job");
+        for other in others {
+            self.kubectl.apply(&other.to_string()).unwrap();
         }
-        let account = job["serviceAccountName"].as_str().unwrap();
+        // What helm has written by then; that it has, `helm_uninstalls_in_every_mode` shows.
+        self.mark_release("uninstalling");
+        self.run_by(jobs[0], server)
+    }
+
+    fn mark_release(&self, status: &str) {
+        let of_release = format!("--selector=owner=helm,name={RELEASE}");
+        self.run(&["label", "secrets", &of_release, "--overwrite", &format!("status={status}")]);
+    }
+
+    /// What the Pod of a Job would run, with the Job's rights.
+    fn run_by(&self, job: &Value, server: Option<&str>) -> Command {
+        let pod = &job["spec"]["template"]["spec"];
+        let account = pod["serviceAccountName"].as_str().unwrap();
         let token = self.run(&["create", "token", account, "--duration=24h"]);
         let name = format!("{account}-{}", self.namespace);
         let kubeconfig =
             self.plane.kubeconfig_for_token(&name, &self.namespace, token.trim(), server).unwrap();
-        let arguments: Vec<String> = serde_json::from_value(job["containers"][0]["args"].clone()).unwrap();
+        let arguments: Vec<String> = serde_json::from_value(pod["containers"][0]["args"].clone()).unwrap();
         let mut command = Command::new(env!("CARGO_BIN_EXE_voicecampaign-operator"));
         command.args(arguments).env("KUBECONFIG", kubeconfig);
         command
+    }
+
+    /// The hook's Job, once it is there.
+    fn hook_job(&self) -> Option<Value> {
+        self.kubectl.get("job", &self.namespace, &format!("{RELEASE}-uninstall")).unwrap()
+    }
+
+    /// Renders the chart, and applies every object, hooks included, as a tool does that knows nothing of helm.
+    fn apply_as_plain_objects(&self, values: &[&str]) {
+        let chart = chart().display().to_string();
+        let mut arguments = vec!["template", RELEASE, &chart, "--namespace", &self.namespace];
+        // Without a cluster helm does not know what it serves.
+        arguments.extend(["--kube-version=1.36.0"]);
+        arguments.extend(values.iter().flat_map(|value| ["--set", value]));
+        let rendered = Helm::new(4).unwrap().run(&arguments).unwrap();
+        self.kubectl.pipe(&["apply", "--filename", "-"], &rendered).unwrap();
+    }
+
+    /// Nobody has taken a policy, the operator, the campaign `living` or its finalizer.
+    fn assert_unharmed(&self) {
+        assert_eq!(self.policies(), all_policies());
+        assert!(self.kubectl.get("deployment", &self.namespace, RELEASE).unwrap().is_some());
+        let living = self.get("living").expect("nobody has deleted it");
+        assert_eq!(living["metadata"]["deletionTimestamp"], Value::Null, "{living:#}");
+        assert!(living["metadata"]["finalizers"].to_string().contains("remote-campaign"), "{living:#}");
+        assert!(self.in_kore("living") && self.deletes("living").is_empty());
     }
 
     /// Ends the uninstall: the hook has run.
@@ -271,6 +308,95 @@ async fn an_uninstall_lets_everything_go() {
     world.install(&[]);
 }
 
+/// A hook that a tool applies like any other object harms nothing: neither where helm has never been, nor over a living release. Where it
+/// can't be said whether a release is being uninstalled, nothing is deleted and nothing is let go, and an uninstall does not go on.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hook_that_is_applied_as_any_object_harms_nothing() {
+    for mode in ["refuse", "delete-and-wait", "orphan"] {
+        let world = World::new(&format!("applied-{mode}")).await;
+        let scope = format!("watchNamespaces={{{}}}", world.namespace);
+        let on_remaining = format!("uninstall.onRemaining={mode}");
+        let values = [scope.as_str(), &on_remaining, "rbac.aggregateRoles=false", "crds.enabled=false"];
+        world.apply_as_plain_objects(&values);
+        let _operator = world.released_operator();
+        world.wait_for_policies();
+        world.create_found("living");
+        let (well, said) = finished(&mut world.run_by(&world.hook_job().unwrap(), None));
+        assert!(well && said.contains("is of no release of Helm: nothing is being uninstalled"), "{said}");
+        world.assert_unharmed();
+
+        // A person, or another tool, has put Helm's annotation there; or the tool is Argo CD.
+        for annotation in ["meta.helm.sh/release-name", "argocd.argoproj.io/tracking-id"] {
+            world.run(&["annotate", "deployment", RELEASE, &format!("{annotation}=x")]);
+            let (well, said) = finished(&mut world.run_by(&world.hook_job().unwrap(), None));
+            assert!(!well && said.contains("can't be said") && said.contains("living is there"), "{said}");
+            world.assert_unharmed();
+            world.run(&["annotate", "deployment", RELEASE, &format!("{annotation}-")]);
+        }
+
+        let (world, _operator) = at_work(&format!("applied-over-{mode}"), mode, &[]).await;
+        world.create_found("living");
+        let scope = format!("watchNamespaces={{{}}}", world.namespace);
+        world.apply_as_plain_objects(&[&[scope.as_str()], &values[1..]].concat());
+        for status in ["deployed", "failed", "pending-upgrade"] {
+            world.mark_release(status);
+            let (well, said) = finished(&mut world.run_by(&world.hook_job().unwrap(), None));
+            assert!(well && said.contains(&format!("is `{status}`: nothing is being uninstalled")), "{said}");
+            world.assert_unharmed();
+        }
+    }
+}
+
+/// Helm marks the release before it runs the hook, whichever helm it is.
+#[tokio::test(flavor = "multi_thread")]
+async fn helm_uninstalls_in_every_mode() {
+    for (major, mode) in
+        [3, 4].iter().flat_map(|major| ["refuse", "delete-and-wait", "orphan"].map(|mode| (*major, mode)))
+    {
+        let world = World::new(&format!("helm-{major}-{mode}")).await;
+        let helm = Helm::on(world.plane, major).unwrap();
+        let on_remaining = format!("uninstall.onRemaining={mode}");
+        // After a rollback the hook is older than the release.
+        world.set_up(&helm, "install", &[&on_remaining]).unwrap();
+        world.set_up(&helm, "upgrade", &["uninstall.onRemaining=refuse"]).unwrap();
+        helm.run(&["rollback", RELEASE, "1", "--namespace", &world.namespace]).unwrap();
+        let mut operator = world.released_operator();
+        world.wait_for_policies();
+        world.create_found("renewal");
+        match mode {
+            "refuse" => drop(world.run(&["delete", "vcamp", "renewal"])),
+            // What the end of its Deployment does.
+            "orphan" => operator.kill(),
+            _ => {}
+        }
+        let namespace = world.namespace.clone();
+        let uninstalling = std::thread::spawn(move || {
+            helm.run(&["uninstall", RELEASE, "--namespace", &namespace, "--timeout=180s"])
+        });
+        let job = wait::until("helm runs the hook", PATIENCE, || Ok(world.hook_job())).unwrap();
+        let (well, said) = finished(&mut world.run_by(&job, None));
+        assert!(well && said.contains("Nothing is left"), "{major} {mode}: {said}");
+        let now = job["metadata"]["creationTimestamp"].clone();
+        let done = ["SuccessCriteriaMet", "Complete"].map(|kind| json!({"type": kind, "status": "True"}));
+        let status =
+            json!({"status": {"startTime": now, "completionTime": now, "succeeded": 1, "conditions": done}});
+        let name = format!("{RELEASE}-uninstall");
+        world.run(&[
+            "patch",
+            "job",
+            &name,
+            "--subresource=status",
+            "--type=merge",
+            "-p",
+            &status.to_string(),
+        ]);
+        uninstalling.join().unwrap().unwrap();
+        assert_eq!(world.in_kore("renewal"), mode == "orphan", "{major} {mode}");
+        assert_eq!(world.policies(), 0);
+        world.assert_nothing_is_held();
+    }
+}
+
 /// A namespace that is gone, and the rights in it with it, holds nothing up.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_namespace_that_is_gone_has_nothing_left() {
@@ -306,10 +432,7 @@ async fn the_hook_asks_for_what_it_may() {
         let mut policies = rules("clusterrole", &format!("policies.{name}.{}", world.namespace));
         // Needed where a namespace is gone, as in the test before.
         policies["rules"].as_array_mut().unwrap().retain(|rule| rule["resources"] != json!(["namespaces"]));
-        let mut roles = vec![rules("role", &name), policies];
-        if mode == "orphan" {
-            roles.push(rules("role", &format!("{name}-operator")));
-        }
+        let roles = [rules("role", &name), policies, rules("role", &format!("{name}-operator"))];
         let user = format!("system:serviceaccount:{}:{name}", world.namespace);
         world.assert_rights_are_those_used(&user, &roles);
     }

@@ -915,9 +915,23 @@ const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "the policies left behind by an uninstall",
         file: "src/uninstall/mod.rs",
-        from: "    remove_policies(&client, &uninstall.policies).await?;\n    println!",
+        from: "    remove_policies(&client, policies).await?;\n    println!",
         to: "    println!",
         tests: &["--test", "cluster", "uninstalled::an_uninstall_with_campaigns_left_is_refused"],
+    },
+    Mutant {
+        name: "a living release taken for one that is uninstalled",
+        file: "src/uninstall/asked.rs",
+        from: "(Some(\"uninstalling\"), _) => Asked::Yes,",
+        to: "(Some(_), _) => Asked::Yes,",
+        tests: &["--lib", "only_a_release_that_helm_uninstalls"],
+    },
+    Mutant {
+        name: "what can't be said taken for a yes",
+        file: "src/uninstall/mod.rs",
+        from: "(OnRemaining::Refuse, [].as_slice(), BY_HAND)",
+        to: "(uninstall.on_remaining, uninstall.policies.as_slice(), BY_HAND)",
+        tests: &["--test", "cluster", "uninstalled::a_hook_that_is_applied_as_any_object"],
     },
     Mutant {
         name: "let go, though a policy put it on again",

@@ -13,6 +13,7 @@ mod deletion;
 mod guarded;
 mod identity;
 mod installed;
+mod kustomized;
 mod leadership;
 mod lifecycle;
 mod namespaces;

@@ -1157,6 +1157,20 @@ const MUTANTS: &[Mutant] = &[
         to: "own_pause(observed, &record).filter(|until| *until < now)",
         tests: DECISION,
     },
+    Mutant {
+        name: "kustomize renames the ServiceAccount, and not for the policies",
+        file: "deploy/names/references.yaml",
+        from: "namePrefix:\n  - {kind: ValidatingAdmissionPolicyBinding, group: admissionregistration.k8s.io, path: spec/paramRef/name}",
+        to: "namePrefix:\n  - {kind: ValidatingAdmissionPolicyBinding, group: admissionregistration.k8s.io, path: spec/nothing}",
+        tests: &["--test", "cluster", "kustomized::a_renamed_installation_is_guarded"],
+    },
+    Mutant {
+        name: "kustomize renames a Secret, and not for its connection",
+        file: "deploy/names/references.yaml",
+        from: "path: spec/credentialsSecretRef/name",
+        to: "path: spec/nothing",
+        tests: &["--test", "cluster", "kustomized::a_renamed_installation_is_guarded"],
+    },
 ];
 
 #[derive(Debug, Parser)]

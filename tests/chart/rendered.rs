@@ -184,6 +184,39 @@ fn the_uninstall_knows_every_policy() {
     assert_eq!(role["rules"][0]["resourceNames"], serde_json::json!(names));
 }
 
+/// `helm test` looks at each policy that is rendered, and may read no other.
+#[test]
+fn the_check_knows_every_policy() {
+    let chart = chart().display().to_string();
+    let sets = [
+        "",
+        "selector=shard=a",
+        "admissionPolicies.mutating=false",
+        "admissionPolicies.validating=false",
+        "admissionPolicies.mutating=false,admissionPolicies.validating=false",
+    ];
+    for (values, version) in sets.iter().flat_map(|values| ["1.36.0", "1.35.0"].map(|v| (values, v))) {
+        let version = format!("--kube-version={version}");
+        let arguments = ["template", RELEASE, &chart, "--namespace", NAMESPACE, &version, "--set", values];
+        let all = objects(&Helm::new(4).unwrap().run(&arguments).unwrap());
+        let kind = |object: &Value, wanted: &str| object["kind"].as_str().unwrap().ends_with(wanted);
+        let name = |object: &Value| object["metadata"]["name"].as_str().unwrap().to_owned();
+        let policies: Vec<String> =
+            all.iter().filter(|object| kind(object, "AdmissionPolicy")).map(name).collect();
+        let role =
+            all.iter().find(|object| name(object).starts_with("policies.voicecampaign-operator-check"));
+        let pod = all.iter().find(|object| kind(object, "Pod")).unwrap();
+        let arguments = pod["spec"]["containers"][0]["args"].to_string();
+        assert_eq!(role.is_some(), !policies.is_empty(), "{values} {version}");
+        assert_eq!(arguments.contains("--policies="), !policies.is_empty(), "{values} {version}");
+        if let Some(role) = role {
+            assert_eq!(role["rules"][0]["resourceNames"], serde_json::json!(policies), "{values} {version}");
+            let wanted = format!("--policies={}\"", policies.join(","));
+            assert!(arguments.contains(&wanted), "{values} {version}: {arguments}");
+        }
+    }
+}
+
 /// The policies mean the finalizers and annotations that the operator means.
 #[test]
 fn the_policies_name_what_the_operator_does() {

@@ -5,6 +5,7 @@ use std::process::Command;
 use serde_json::{Value, json};
 use testbed::{ControlPlane, Operator};
 
+use crate::checked::check;
 use crate::release::as_deployed;
 use crate::support::*;
 
@@ -104,6 +105,19 @@ async fn a_renamed_installation_is_guarded() {
     world.delete(&name);
     world.wait_until_gone(&name);
     assert!(!world.kore.campaigns().contains(&samples.campaign));
+
+    let check = || check(world.kubectl.kubeconfig(), &["--namespace=campaigns"]);
+    let (holds, said) = check();
+    assert!(holds && said.contains("ok: the admission policies hold"), "{said}");
+    // Policies that were not renamed with the operator.
+    let guard = manifests.0.path().join("deploy/policies/guard").display().to_string();
+    run(&[&apply[..], &[&guard]].concat());
+    let (holds, said) = check();
+    let words = [
+        "voicecampaign-system/voicecampaign-operator for the operator's",
+        "but under moved/our-voicecampaign-operator-x",
+    ];
+    assert!(!holds && words.iter().all(|words| said.contains(words)), "{said}");
 }
 
 /// The objects of some manifests.

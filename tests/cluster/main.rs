@@ -7,6 +7,7 @@ mod account;
 mod admission;
 mod answers;
 mod api_server;
+mod checked;
 mod configuration;
 mod connection;
 mod deletion;

@@ -145,6 +145,20 @@ cluster (helm template) nothing is known, and nothing is refused. */}}
 {{- else if semverCompare (printf ">=%s-0" (index . 2)) $capabilities.KubeVersion.Version -}}yes{{- end -}}
 {{- end -}}
 
+{{/* Names of the policies that admission-policies.yaml renders, separated by commas. */}}
+{{- define "operator.policyNames" -}}
+{{- $policies := list -}}
+{{- if and .Values.admissionPolicies.mutating (not .Values.selector) (include "operator.servesPolicy" (list . "MutatingAdmissionPolicy" "1.36")) -}}
+{{- $policies = append $policies "finalizer" -}}
+{{- end -}}
+{{- if and .Values.admissionPolicies.validating (include "operator.servesPolicy" (list . "ValidatingAdmissionPolicy" "1.30")) -}}
+{{- $policies = concat $policies (ternary (list "protect") (list "guard" "guard-connections" "guard-secrets" "protect") (ne .Values.selector "")) -}}
+{{- end -}}
+{{- $names := list -}}
+{{- range $policies -}}{{- $names = append $names (include "operator.policyName" (list $ .)) -}}{{- end -}}
+{{- join "," $names -}}
+{{- end -}}
+
 {{/* Where the policies hold: where the operator works. */}}
 {{- define "operator.policyScope" -}}
 {{- with .Values.watchNamespaces -}}

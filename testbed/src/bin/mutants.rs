@@ -1171,6 +1171,20 @@ const MUTANTS: &[Mutant] = &[
         to: "path: spec/nothing",
         tests: &["--test", "cluster", "kustomized::a_renamed_installation_is_guarded"],
     },
+    Mutant {
+        name: "check takes any ServiceAccount for the operator's",
+        file: "src/run/policies.rs",
+        from: "if !self.operators.contains(&account) {",
+        to: "if self.operators.is_empty() {",
+        tests: &["--test", "cluster", "checked::"],
+    },
+    Mutant {
+        name: "check takes a policy that nobody has bound for one that holds",
+        file: "src/run/policies.rs",
+        from: "if !self.bindings.iter().any(|binding| policy.is_bound_by(binding)) {",
+        to: "if self.bindings.is_empty() {",
+        tests: &["--test", "cluster", "checked::"],
+    },
 ];
 
 #[derive(Debug, Parser)]

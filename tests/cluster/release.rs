@@ -45,7 +45,7 @@ pub fn as_deployed(world: &World, namespace: &str, name: &str) -> Options {
 impl World {
     /// Installs the chart for this namespace. What is the same for all is there already.
     pub fn install(&self, values: &[&str]) {
-        self.set_up("install", values).unwrap();
+        self.set_up(4, "install", values).unwrap();
     }
 
     /// Upgrades it to other values.
@@ -54,15 +54,20 @@ impl World {
     }
 
     pub fn try_install_again(&self, values: &[&str]) -> anyhow::Result<String> {
-        self.set_up("upgrade", values)
+        self.try_upgrade_by(4, values)
     }
 
-    fn set_up(&self, command: &str, values: &[&str]) -> anyhow::Result<String> {
+    /// The same by helm of a major version.
+    pub fn try_upgrade_by(&self, helm: u8, values: &[&str]) -> anyhow::Result<String> {
+        self.set_up(helm, "upgrade", values)
+    }
+
+    fn set_up(&self, helm: u8, command: &str, values: &[&str]) -> anyhow::Result<String> {
         let (name, chart) = (self.namespace.as_str(), chart().display().to_string());
         let scope = format!("watchNamespaces={{{name}}},rbac.aggregateRoles=false,crds.enabled=false");
         let mut arguments = vec![command, RELEASE, &chart, "--namespace", name, "--set", &scope];
         arguments.extend(values.iter().flat_map(|value| ["--set", value]));
-        self.helm().run(&arguments)
+        Helm::on(self.plane, helm).unwrap().run(&arguments)
     }
 
     pub fn helm(&self) -> Helm {

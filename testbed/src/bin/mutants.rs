@@ -1185,6 +1185,20 @@ const MUTANTS: &[Mutant] = &[
         to: "if self.bindings.is_empty() {",
         tests: &["--test", "cluster", "checked::"],
     },
+    Mutant {
+        name: "an upgrade takes another selector, whatever it leaves out",
+        file: "charts/voicecampaign-operator/templates/_helpers.tpl",
+        from: "{{- if or (ne (default \"\" $old.SELECTOR) .Values.selector) (and $after",
+        to: "{{- if or false (and $after",
+        tests: &["--test", "cluster", "namespaces::a_changed_selector"],
+    },
+    Mutant {
+        name: "an upgrade takes `notin` for `in`",
+        file: "charts/voicecampaign-operator/templates/_helpers.tpl",
+        from: "(regexMatch (printf \"^%s +in \" $key) $part)",
+        to: "true",
+        tests: &["--test", "chart", "the_chart_selects"],
+    },
 ];
 
 #[derive(Debug, Parser)]

@@ -1,9 +1,11 @@
 # The operator's image; `make image` makes the same without Docker. For several architectures:
 #   docker buildx build --platform linux/amd64,linux/arm64 --tag REGISTRY/voicecampaign-operator:0.1.0 --push .
-ARG RUST_VERSION=1.95
-ARG DEBIAN=bookworm
+# The one base image: the other stage is `scratch`. `docker buildx imagetools inspect rust:1.95-bookworm` prints the digest that it has now; to
+# build with that and no other:
+#   docker build --build-arg RUST_IMAGE=rust:1.95-bookworm@sha256:DIGEST …
+ARG RUST_IMAGE=rust:1.95-bookworm
 
-FROM rust:${RUST_VERSION}-${DEBIAN} AS build
+FROM ${RUST_IMAGE} AS build
 # Writes the list of dependencies into the program: `cargo audit bin voicecampaign-operator` reads it.
 RUN cargo install --locked --version 0.7.7 cargo-auditable
 WORKDIR /build
@@ -14,6 +16,7 @@ RUN target="$(rustc -vV | sed -n 's/^host: //p')" \
        cargo auditable build --release --locked --bin voicecampaign-operator --target "$target" \
     && mkdir -p /image/etc/ssl/certs \
     && cp "target/$target/release/voicecampaign-operator" /image/ \
+    && sh licenses.sh /image/licenses "$target" \
     && cp /etc/ssl/certs/ca-certificates.crt /image/etc/ssl/certs/ \
     && echo 'operator:x:65532:65532::/:/' > /image/etc/passwd
 

@@ -5,6 +5,7 @@ mod check;
 mod controllers;
 mod crds;
 mod health;
+mod policies;
 mod settings;
 mod telemetry;
 mod term;

@@ -30,7 +30,7 @@ pub struct Cli {
 pub enum Command {
     /// Run the operator: on the cluster of KUBECONFIG, else of ~/.kube/config, else the one it runs in
     Run(RunArgs),
-    /// Check that an operator is up and that the cluster has its definitions; changes nothing (`helm test` runs it)
+    /// Check that an operator is up, that the cluster has its definitions, and that its admission policies hold; changes nothing (`helm test` runs it)
     Check(CheckArgs),
     /// Have nothing left that only the operator could let go, before it is uninstalled (the chart's pre-delete hook runs it)
     PrepareUninstall(UninstallArgs),
@@ -97,6 +97,15 @@ pub struct CheckArgs {
     /// Namespace in which a VoiceCampaign is created, as a dry run; the one of the kubeconfig or of the Pod if not set
     #[arg(long, value_name = "NAMESPACE", value_parser = namespace)]
     pub namespace: Option<String>,
+
+    /// Admission policies that have to be there, separated by commas, each with a binding of its name; all with the label
+    /// `app.kubernetes.io/part-of=voicecampaign-operator` if not set
+    #[arg(long, value_name = "NAME", value_delimiter = ',')]
+    pub policies: Vec<String>,
+
+    /// ServiceAccount that the policies have to take for the operator's; that of any Deployment with the same label if not set
+    #[arg(long, value_name = "NAMESPACE/NAME")]
+    pub service_account: Option<String>,
 }
 
 /// Options of `prepare-uninstall`.

@@ -1,5 +1,5 @@
-//! The operator's image, without Docker: from scratch, with one static program and the certificates of public authorities. The
-//! Dockerfile makes the same.
+//! The operator's image, without Docker: from scratch, with one static program, the certificates of public authorities, and the
+//! licences of what the program is made of. The Dockerfile makes the same.
 
 use std::fs;
 use std::io::Write;
@@ -51,7 +51,33 @@ fn archive() -> PathBuf {
 fn pack(archive: &Path, name: &str, program: &Path) -> Result<()> {
     let authorities = fs::read(Path::new("/").join(AUTHORITIES))
         .with_context(|| format!("/{AUTHORITIES} is needed: install ca-certificates"))?;
-    write(archive, name, program, USER, &[(AUTHORITIES, &authorities)])
+    let mut files = licenses()?;
+    files.push((AUTHORITIES.to_owned(), authorities));
+    let files: Vec<_> = files.iter().map(|(path, bytes)| (path.as_str(), bytes.as_slice())).collect();
+    write(archive, name, program, USER, &files)
+}
+
+/// Licences of what the program is made of, with their paths in the image, in order.
+fn licenses() -> Result<Vec<(String, Vec<u8>)>> {
+    let folder = tempfile::tempdir()?;
+    let mut collect = Command::new("sh");
+    collect.arg("licenses.sh").arg(folder.path()).arg(target()?).current_dir(repository());
+    process::run(collect)?;
+    let mut files = Vec::new();
+    let mut folders = vec![folder.path().to_owned()];
+    while let Some(next) = folders.pop() {
+        for entry in fs::read_dir(next)? {
+            let path = entry?.path();
+            if path.is_dir() {
+                folders.push(path);
+            } else {
+                let name = Path::new("licenses").join(path.strip_prefix(folder.path())?);
+                files.push((name.display().to_string(), fs::read(&path)?));
+            }
+        }
+    }
+    files.sort();
+    Ok(files)
 }
 
 /// Where the static program is.
@@ -173,6 +199,45 @@ fn needs_interpreter(binary: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Each part of the program is named with its licence, and has its text, if it brings one; and the Dockerfile puts them in, too.
+    #[test]
+    fn the_image_has_the_licences_of_its_parts() {
+        let files = licenses().unwrap();
+        let text = |path: &str| {
+            let (_, bytes) = files.iter().find(|(name, _)| name == path).unwrap_or_else(|| panic!("{path}"));
+            String::from_utf8(bytes.clone()).unwrap()
+        };
+        assert!(text("licenses/LICENSE").contains("Apache License"));
+        let dependencies = text("licenses/DEPENDENCIES");
+        let lock = fs::read_to_string(repository().join("Cargo.lock")).unwrap();
+        let mut with_text = 0;
+        for line in dependencies.lines().skip(1) {
+            let [part, licence, _] = line.split(" | ").collect::<Vec<_>>()[..] else { panic!("{line}") };
+            assert!(!licence.is_empty(), "{line}");
+            let Some((name, version)) = part.split_once(" v") else { continue };
+            assert!(lock.contains(&format!("name = \"{name}\"\nversion = \"{version}\"\n")), "{line}");
+            let folder = format!("licenses/{name}-{version}/");
+            let has_text = files.iter().any(|(path, bytes)| path.starts_with(&folder) && !bytes.is_empty());
+            // These are published without: kube under the same licence as ours.
+            assert!(has_text || name.starts_with("kube") || name == "cel", "{line}");
+            with_text += usize::from(has_text);
+        }
+        assert!(with_text > 100, "{dependencies}");
+        for part in ["tokio v", "aws-lc-sys v", "tikv-jemalloc-sys v", "GNU C library"] {
+            assert!(dependencies.contains(&format!("\n{part}")), "{part}");
+        }
+        assert!(files.iter().any(|(path, _)| path.contains("jemalloc/COPYING")), "code of another project");
+        let dockerfile = fs::read_to_string(repository().join("Dockerfile")).unwrap();
+        assert!(dockerfile.contains("sh licenses.sh /image/licenses \"$target\""));
+    }
+
+    /// jemalloc ends a program whose pages are larger than those that it was built for.
+    #[test]
+    fn the_allocator_is_built_for_every_arm64_kernel() {
+        let config = fs::read_to_string(repository().join(".cargo/config.toml")).unwrap();
+        assert!(config.contains("\nAARCH64_UNKNOWN_LINUX_GNU_JEMALLOC_SYS_WITH_LG_PAGE = \"16\"\n"));
+    }
 
     /// A program that needs the C library of a system is noticed; a test itself is one.
     #[test]

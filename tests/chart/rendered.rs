@@ -1,9 +1,11 @@
 //! What the chart renders, and what it refuses.
 
-use serde_json::Value;
+use k8s_openapi::api::core::v1::ConfigMap;
+use serde_json::{Value, json};
 use voicecampaign_operator::api::BREAK_GLASS;
 use voicecampaign_operator::campaign::REMOTE_CAMPAIGN;
 use voicecampaign_operator::connection::IN_USE;
+use voicecampaign_operator::kube_ext::Selected;
 
 use crate::support::*;
 
@@ -55,11 +57,11 @@ fn the_roles_are_narrow() {
             for rule in role["rules"].as_array().unwrap() {
                 assert!(!rule.to_string().contains('*'), "{name}: {rule}");
                 let of_uninstall = role["metadata"]["name"] == format!("{RELEASE}-uninstall-operator");
-                if of_uninstall && rule["resources"] == serde_json::json!(["secrets"]) {
+                if of_uninstall && rule["resources"] == json!(["secrets"]) {
                     assert_eq!(role["metadata"]["namespace"], NAMESPACE, "{name}: {rule}");
-                    assert_eq!(rule["verbs"], serde_json::json!(["list"]), "{name}: {rule}");
+                    assert_eq!(rule["verbs"], json!(["list"]), "{name}: {rule}");
                 } else if rule["resources"].to_string().contains("secrets") {
-                    assert_eq!(rule["verbs"], serde_json::json!(["get", "patch"]), "{name}: {rule}");
+                    assert_eq!(rule["verbs"], json!(["get", "patch"]), "{name}: {rule}");
                     with_secrets.push(role["kind"].as_str().unwrap());
                 }
             }
@@ -186,7 +188,40 @@ fn the_uninstall_knows_every_policy() {
         .iter()
         .find(|object| object["metadata"]["name"].as_str().unwrap().starts_with("policies."))
         .unwrap();
-    assert_eq!(role["rules"][0]["resourceNames"], serde_json::json!(names));
+    assert_eq!(role["rules"][0]["resourceNames"], json!(names));
+}
+
+/// `helm test` looks at each policy that is rendered, and may read no other.
+#[test]
+fn the_check_knows_every_policy() {
+    let chart = chart().display().to_string();
+    let sets = [
+        "",
+        "selector=shard=a",
+        "admissionPolicies.mutating=false",
+        "admissionPolicies.validating=false",
+        "admissionPolicies.mutating=false,admissionPolicies.validating=false",
+    ];
+    for (values, version) in sets.iter().flat_map(|values| ["1.36.0", "1.35.0"].map(|v| (values, v))) {
+        let version = format!("--kube-version={version}");
+        let arguments = ["template", RELEASE, &chart, "--namespace", NAMESPACE, &version, "--set", values];
+        let all = objects(&Helm::new(4).unwrap().run(&arguments).unwrap());
+        let kind = |object: &Value, wanted: &str| object["kind"].as_str().unwrap().ends_with(wanted);
+        let name = |object: &Value| object["metadata"]["name"].as_str().unwrap().to_owned();
+        let policies: Vec<String> =
+            all.iter().filter(|object| kind(object, "AdmissionPolicy")).map(name).collect();
+        let role =
+            all.iter().find(|object| name(object).starts_with("policies.voicecampaign-operator-check"));
+        let pod = all.iter().find(|object| kind(object, "Pod")).unwrap();
+        let arguments = pod["spec"]["containers"][0]["args"].to_string();
+        assert_eq!(role.is_some(), !policies.is_empty(), "{values} {version}");
+        assert_eq!(arguments.contains("--policies="), !policies.is_empty(), "{values} {version}");
+        if let Some(role) = role {
+            assert_eq!(role["rules"][0]["resourceNames"], json!(policies), "{values} {version}");
+            let wanted = format!("--policies={}\"", policies.join(","));
+            assert!(arguments.contains(&wanted), "{values} {version}: {arguments}");
+        }
+    }
 }
 
 /// The policies mean the finalizers and annotations that the operator means.
@@ -203,6 +238,66 @@ fn the_policies_name_what_the_operator_does() {
         .map(|rest| rest.split(&['\'', ' '][..]).next().unwrap());
     for name in ours {
         assert!(known.contains(&format!("voicecampaign.dev/{name}").as_str()), "{name}");
+    }
+}
+
+/// What an upgrade takes for selected is what the operator selects (`operator.selects` in the chart).
+#[test]
+fn the_chart_selects_as_the_operator_does() {
+    let selectors = [
+        "",
+        "shard=a",
+        " shard == a ",
+        "shard=",
+        "shard!=a",
+        "shard!=",
+        "shard in (a,b)",
+        "shard in ( a , b ),x/y-z=1",
+        "shard notin (a,c)",
+        "shard notin (a) , shard",
+        "shard",
+        "!shard",
+        "! shard,x/y-z",
+        "in in (in)",
+        "notin notin (a)",
+        "shard=b,shard!=a,shard in (b)",
+    ];
+    let labels = [
+        json!({}),
+        json!({"shard": "a"}),
+        json!({"shard": "b"}),
+        json!({"shard": ""}),
+        json!({"shard": "c", "x/y-z": "1"}),
+        json!({"x/y-z": "1"}),
+        json!({"shard": "b", "x/y-z": "1"}),
+        json!({"in": "in", "notin": "a"}),
+    ];
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
+    std::fs::create_dir(folder.path().join("templates")).unwrap();
+    std::fs::copy(chart().join("templates/_helpers.tpl"), folder.path().join("templates/_helpers.tpl"))
+        .unwrap();
+    write("Chart.yaml", "apiVersion: v2\nname: selects\nversion: 1.0.0\n");
+    write("values.yaml", &json!({"selectors": selectors, "labels": labels}).to_string());
+    write(
+        "templates/verdicts.yaml",
+        r#"verdicts:
+{{- range $selector := .Values.selectors }}{{ range $.Values.labels }}
+- {{ include "operator.selects" (list $selector .) | quote }}
+{{- end }}{{ end }}"#,
+    );
+    for major in [3, 4] {
+        let rendered =
+            Helm::new(major).unwrap().run(&["template", "x", &folder.path().display().to_string()]).unwrap();
+        let verdicts = objects(&rendered)[0]["verdicts"].as_array().unwrap().clone();
+        let pairs = selectors.iter().flat_map(|selector| labels.iter().map(move |labels| (selector, labels)));
+        for ((selector, labels), verdict) in pairs.zip(&verdicts) {
+            let mut object = ConfigMap::default();
+            object.metadata.labels = Some(serde_json::from_value(labels.clone()).unwrap());
+            let selected = selector.parse::<Selected>().unwrap().selects(&object);
+            assert_eq!(verdict, if selected { "yes" } else { "no" }, "{selector}: {labels}");
+        }
+        assert_eq!(verdicts.len(), selectors.len() * labels.len());
     }
 }
 

@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use kore_simulator::Fault;
 use serde_json::{Value, json};
+use testbed::helm::Helm;
 use testbed::operator::Options;
 use testbed::{Operator, wait};
 
-use crate::release::{RELEASE, installed};
+use crate::release::{RELEASE, as_deployed, installed, installed_with};
 use crate::support::*;
 
 /// An operator of the release that works in these namespaces.
@@ -207,9 +208,53 @@ async fn an_upgrade_strands_nothing() {
     assert!(message.contains("is held") && message.contains("kubectl patch rolebinding"), "{message}");
     other.delete("left-out");
     other.wait_until_gone("left-out");
-    world.install_again(&["watchNamespaces={narrowed}"]);
+    wait::until("the connection is let go, too", PATIENCE, || {
+        Ok(world.try_install_again(&["watchNamespaces={narrowed}"]).ok())
+    })
+    .unwrap();
     wait::until("its RoleBinding is gone", PATIENCE, || {
         Ok(other.try_run(&["get", "rolebinding", RELEASE]).is_err().then_some(()))
     })
     .unwrap();
+}
+
+/// So is one that would select other objects, unless what has our finalizers is selected still, or by another release.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_changed_selector_strands_nothing() {
+    let world = installed_with("reselected", &["selector=shard=a"]).await;
+    let _operator = Operator::start(world.plane, &as_deployed(&world, "reselected", RELEASE)).unwrap();
+    world.run(&["label", "kconn", "production", "shard=a"]);
+    for (name, shard) in [("one", "a"), ("of-somebody-else", "z")] {
+        let mut object = world.campaign(name, &json!({}));
+        object["metadata"]["labels"] = json!({"shard": shard});
+        object["metadata"]["finalizers"] = json!(["voicecampaign.dev/remote-campaign"]);
+        world.kore.seed(world.key(name), &json!({}));
+        world.apply(&object);
+    }
+    world.wait_for_reason("one", "CampaignFound");
+    let upgrade = |helm, selector: &str| {
+        let selector = format!("selector={}", selector.replace(',', r"\,"));
+        world
+            .set_up(&Helm::on(world.plane, helm).unwrap(), "upgrade", &[&selector])
+            .map_err(|error| error.to_string())
+    };
+    for (helm, selector) in [3, 4]
+        .into_iter()
+        .flat_map(|helm| ["shard=b", "shard notin (a,c)", "!shard", "other"].map(|s| (helm, s)))
+    {
+        let refused = upgrade(helm, selector).unwrap_err();
+        for name in ["VoiceCampaign reselected/one", "KoreConnection reselected/production"] {
+            assert!(refused.contains(name), "helm {helm}, {selector}: {refused}");
+        }
+        assert!(!refused.contains("of-somebody-else"), "helm {helm}, {selector}: {refused}");
+    }
+    upgrade(3, "shard in (a,b)").unwrap();
+    world.run(&["label", "vcamp", "one", "shard=b", "--overwrite"]);
+    let refused = upgrade(4, "shard=b").unwrap_err();
+    assert!(refused.contains("KoreConnection") && !refused.contains("VoiceCampaign res"), "{refused}");
+    // Another release works for it.
+    let chart = testbed::helm::chart().display().to_string();
+    let other = "watchNamespaces={reselected},rbac.aggregateRoles=false,crds.enabled=false,selector=shard=a";
+    world.helm().run(&["install", "other", &chart, "--namespace", "reselected", "--set", other]).unwrap();
+    upgrade(4, "shard=b").unwrap();
 }

@@ -1,6 +1,6 @@
 //! A release of the chart that works in a namespace of its own, so that each test can have rights and policies of its own.
 
-use serde_json::json;
+use serde_json::{Value, json};
 use testbed::helm::{Helm, chart};
 use testbed::operator::{Options, ServiceAccount};
 use testbed::{Kubectl, Operator, binaries, wait};
@@ -19,6 +19,27 @@ pub async fn installed_with(name: &str, values: &[&str]) -> World {
     let world = World::new(name).await;
     world.install(values);
     world
+}
+
+/// An operator with the ServiceAccount and the environment that this Deployment gives to its Pods.
+pub fn as_deployed(world: &World, namespace: &str, name: &str) -> Options {
+    let deployment = world.kubectl.get("deployment", namespace, name).unwrap().expect("a Deployment");
+    let pod = &deployment["spec"]["template"]["spec"];
+    let account = pod["serviceAccountName"].as_str().unwrap();
+    let variable = |variable: &Value| {
+        let value = match variable["valueFrom"]["fieldRef"]["fieldPath"].as_str() {
+            Some("spec.serviceAccountName") => account,
+            Some("metadata.name") => name,
+            Some(other) => panic!("{other} is not known here"),
+            None => variable["value"].as_str().unwrap_or_default(),
+        };
+        (variable["name"].as_str().unwrap().to_owned(), value.to_owned())
+    };
+    let mut options = world.options();
+    options.arguments.clear();
+    options.variables = pod["containers"][0]["env"].as_array().unwrap().iter().map(variable).collect();
+    options.service_account = ServiceAccount { namespace: namespace.into(), name: account.into() };
+    options
 }
 
 impl World {

@@ -59,28 +59,90 @@
 {{- if .Values.watchNamespaces -}}{{- printf "%s.%s" $name .Release.Namespace -}}{{- else -}}{{- $name -}}{{- end -}}
 {{- end -}}
 
+{{/* Whether a selector selects labels: yes, no, or nothing if this template does not understand it. Takes the selector and the labels. */}}
+{{- define "operator.selects" -}}
+{{- $labels := default dict (index . 1) -}}
+{{- $key := "[A-Za-z0-9][A-Za-z0-9./_-]*" -}}
+{{- $verdict := "yes" -}}
+{{- range without (regexFindAll "[^,(]+([(][^)]*[)])?" (index . 0) -1) "" -}}
+{{- $part := trim . -}}
+{{- $name := regexFind $key $part -}}
+{{- $label := get $labels $name -}}
+{{- $is := "" -}}
+{{- if regexMatch (printf "^%s *(==?|!=)[^=!]*$" $key) $part -}}
+{{- $is = eq (and (hasKey $labels $name) (eq $label (regexReplaceAll "^.*= *" $part ""))) (not (contains "!=" $part)) | toString -}}
+{{- else if regexMatch (printf "^%s +(not)?in +[(].*[)]$" $key) $part -}}
+{{- $values := list -}}
+{{- range splitList "," (regexFind "[(].*" $part | trimAll "()") -}}{{- $values = append $values (trim .) -}}{{- end -}}
+{{- $is = eq (and (hasKey $labels $name) (has $label $values)) (regexMatch (printf "^%s +in " $key) $part) | toString -}}
+{{- else if regexMatch (printf "^! *%s$" $key) $part -}}
+{{- $is = not (hasKey $labels $name) | toString -}}
+{{- else if regexMatch (printf "^%s$" $key) $part -}}
+{{- $is = hasKey $labels $name | toString -}}
+{{- end -}}
+{{- if eq $is "false" -}}{{- $verdict = "no" -}}{{- else if and $part (eq $is "") (ne $verdict "no") -}}{{- $verdict = "" -}}{{- end -}}
+{{- end -}}
+{{- $verdict -}}
+{{- end -}}
+
+{{/* Whether an operator works for an object, as `operator.selects` says it. Takes the operator's environment and the object's metadata. */}}
+{{- define "operator.caresFor" -}}
+{{- $env := index . 0 -}}
+{{- $metadata := index . 1 -}}
+{{- $namespaces := without (splitList "," (default "" $env.WATCH_NAMESPACES)) "" -}}
+{{- if and $namespaces (not (has $metadata.namespace $namespaces)) -}}
+no
+{{- else -}}
+{{- include "operator.selects" (list (default "" $env.SELECTOR) $metadata.labels) -}}
+{{- end -}}
+{{- end -}}
+
+{{/* The environment of the operator of a Deployment, as JSON. */}}
+{{- define "operator.environment" -}}
+{{- $env := dict -}}
+{{- range (index .spec.template.spec.containers 0).env -}}{{- $_ := set $env .name (default "" .value) -}}{{- end -}}
+{{- toJson $env -}}
+{{- end -}}
+
 {{/* Refuses an upgrade that would leave VoiceCampaigns with nobody to let them go, or that the API server would refuse half way. Without a
 cluster (helm template) nothing is known, and nothing is refused. */}}
 {{- define "operator.refuseStranding" -}}
 {{- $name := include "operator.fullname" . -}}
 {{- $deployment := lookup "apps/v1" "Deployment" .Release.Namespace $name -}}
 {{- if and .Release.IsUpgrade $deployment -}}
-{{- $env := dict -}}
-{{- range (index $deployment.spec.template.spec.containers 0).env -}}{{- $_ := set $env .name (default "" .value) -}}{{- end -}}
-{{- $before := without (splitList "," (default "" $env.WATCH_NAMESPACES)) "" -}}
+{{- $old := include "operator.environment" $deployment | fromJson -}}
+{{- $before := without (splitList "," (default "" $old.WATCH_NAMESPACES)) "" -}}
 {{- $after := default list .Values.watchNamespaces -}}
+{{- $new := dict "WATCH_NAMESPACES" (join "," $after) "SELECTOR" .Values.selector -}}
 {{- $left := list -}}
+{{- if or (ne (default "" $old.SELECTOR) .Values.selector) (and $after (or (not $before) (without $before $after))) -}}
+{{- range $kind, $finalizer := dict "VoiceCampaign" "voicecampaign.dev/remote-campaign" "KoreConnection" "voicecampaign.dev/in-use" -}}
 {{- range $scope := ternary $before (list "") (gt (len $before) 0) -}}
-{{- if and $after (not (has $scope $after)) -}}
-{{- range (lookup "voicecampaign.dev/v1alpha1" "VoiceCampaign" $scope "").items -}}
-{{- if and (not (has .metadata.namespace $after)) (has "voicecampaign.dev/remote-campaign" (default list .metadata.finalizers)) -}}
-{{- $left = append $left (printf "%s/%s" .metadata.namespace .metadata.name) -}}
+{{- range (lookup "voicecampaign.dev/v1alpha1" $kind $scope "").items -}}
+{{- if and (has $finalizer (default list .metadata.finalizers)) (ne (include "operator.caresFor" (list $old .metadata)) "no") (ne (include "operator.caresFor" (list $new .metadata)) "yes") -}}
+{{- $left = append $left (dict "kind" $kind "metadata" .metadata) -}}
 {{- end -}}
 {{- end -}}
 {{- end -}}
 {{- end -}}
+{{- end -}}
+{{- /* Another release may take them over. */ -}}
+{{- $others := list -}}
 {{- if $left -}}
-{{- fail (printf "`watchNamespaces` would leave out VoiceCampaigns that nobody could let go then: %s. Delete them, or set their `deletionPolicy` to Orphan and delete them, and wait until they are gone" (join ", " $left)) -}}
+{{- range (lookup "apps/v1" "Deployment" (ternary .Release.Namespace "" (gt (len $before) 0)) "").items -}}
+{{- $labels := default dict .metadata.labels -}}
+{{- $is := and (eq (get $labels "app.kubernetes.io/part-of") "voicecampaign-operator") (eq (get $labels "app.kubernetes.io/component") "operator") -}}
+{{- if and $is (ne .metadata.uid $deployment.metadata.uid) -}}{{- $others = append $others (include "operator.environment" . | fromJson) -}}{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- $stranded := list -}}
+{{- range $object := $left -}}
+{{- $taken := false -}}
+{{- range $others -}}{{- if eq (include "operator.caresFor" (list . $object.metadata)) "yes" -}}{{- $taken = true -}}{{- end -}}{{- end -}}
+{{- if not $taken -}}{{- $stranded = append $stranded (printf "%s %s/%s" $object.kind $object.metadata.namespace $object.metadata.name) -}}{{- end -}}
+{{- end -}}
+{{- if $stranded -}}
+{{- fail (printf "`watchNamespaces` and `selector` would leave out what nobody could let go then: %s. Give them labels that `selector` selects, or have another release take them over first; or delete the VoiceCampaigns, or set their `deletionPolicy` to Orphan and delete them, and wait until they are gone" (join ", " $stranded)) -}}
 {{- end -}}
 {{- $kind := ternary "ClusterRole" "Role" .Values.rbac.clusterRoles -}}
 {{- range $namespace := concat $before $after | uniq -}}
@@ -143,6 +205,20 @@ cluster (helm template) nothing is known, and nothing is refused. */}}
 {{- if $capabilities.APIVersions.Has "v1/Pod" -}}
 {{- if $capabilities.APIVersions.Has (printf "admissionregistration.k8s.io/v1/%s" (index . 1)) -}}yes{{- end -}}
 {{- else if semverCompare (printf ">=%s-0" (index . 2)) $capabilities.KubeVersion.Version -}}yes{{- end -}}
+{{- end -}}
+
+{{/* Names of the policies that admission-policies.yaml renders, separated by commas. */}}
+{{- define "operator.policyNames" -}}
+{{- $policies := list -}}
+{{- if and .Values.admissionPolicies.mutating (not .Values.selector) (include "operator.servesPolicy" (list . "MutatingAdmissionPolicy" "1.36")) -}}
+{{- $policies = append $policies "finalizer" -}}
+{{- end -}}
+{{- if and .Values.admissionPolicies.validating (include "operator.servesPolicy" (list . "ValidatingAdmissionPolicy" "1.30")) -}}
+{{- $policies = concat $policies (ternary (list "protect") (list "guard" "guard-connections" "guard-secrets" "protect") (ne .Values.selector "")) -}}
+{{- end -}}
+{{- $names := list -}}
+{{- range $policies -}}{{- $names = append $names (include "operator.policyName" (list $ .)) -}}{{- end -}}
+{{- join "," $names -}}
 {{- end -}}
 
 {{/* Where the policies hold: where the operator works. */}}

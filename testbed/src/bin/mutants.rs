@@ -1227,6 +1227,48 @@ const MUTANTS: &[Mutant] = &[
         to: "own_pause(observed, &record).filter(|until| *until < now)",
         tests: DECISION,
     },
+    Mutant {
+        name: "kustomize renames the ServiceAccount, and not for the policies",
+        file: "deploy/names/references.yaml",
+        from: "namePrefix:\n  - {kind: ValidatingAdmissionPolicyBinding, group: admissionregistration.k8s.io, path: spec/paramRef/name}",
+        to: "namePrefix:\n  - {kind: ValidatingAdmissionPolicyBinding, group: admissionregistration.k8s.io, path: spec/nothing}",
+        tests: &["--test", "cluster", "kustomized::a_renamed_installation_is_guarded"],
+    },
+    Mutant {
+        name: "kustomize renames a Secret, and not for its connection",
+        file: "deploy/names/references.yaml",
+        from: "path: spec/credentialsSecretRef/name",
+        to: "path: spec/nothing",
+        tests: &["--test", "cluster", "kustomized::a_renamed_installation_is_guarded"],
+    },
+    Mutant {
+        name: "check takes any ServiceAccount for the operator's",
+        file: "src/run/policies.rs",
+        from: "if !self.operators.contains(&account) {",
+        to: "if self.operators.is_empty() {",
+        tests: &["--test", "cluster", "checked::"],
+    },
+    Mutant {
+        name: "check takes a policy that nobody has bound for one that holds",
+        file: "src/run/policies.rs",
+        from: "if !self.bindings.iter().any(|binding| policy.is_bound_by(binding)) {",
+        to: "if self.bindings.is_empty() {",
+        tests: &["--test", "cluster", "checked::"],
+    },
+    Mutant {
+        name: "an upgrade takes another selector, whatever it leaves out",
+        file: "charts/voicecampaign-operator/templates/_helpers.tpl",
+        from: "{{- if or (ne (default \"\" $old.SELECTOR) .Values.selector) (and $after",
+        to: "{{- if or false (and $after",
+        tests: &["--test", "cluster", "namespaces::a_changed_selector"],
+    },
+    Mutant {
+        name: "an upgrade takes `notin` for `in`",
+        file: "charts/voicecampaign-operator/templates/_helpers.tpl",
+        from: "(regexMatch (printf \"^%s +in \" $key) $part)",
+        to: "true",
+        tests: &["--test", "chart", "the_chart_selects"],
+    },
 ];
 
 #[derive(Debug, Parser)]

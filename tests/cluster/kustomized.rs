@@ -1,0 +1,126 @@
+//! The raw manifests, renamed and moved by the kustomize that is in kubectl.
+
+use std::process::Command;
+
+use serde_json::{Value, json};
+use testbed::{ControlPlane, Operator};
+
+use crate::checked::check;
+use crate::release::as_deployed;
+use crate::support::*;
+
+/// A copy of `deploy/`, with kustomizations of somebody else beside it.
+struct Manifests(tempfile::TempDir);
+
+impl Manifests {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let deploy = testbed::repository().join("deploy");
+        assert!(Command::new("cp").arg("-r").args([&deploy, folder.path()]).status().unwrap().success());
+        Self(folder)
+    }
+
+    /// The folder of a kustomization.
+    fn write(&self, name: &str, kustomization: &Value) -> String {
+        let folder = self.0.path().join(name);
+        std::fs::create_dir(&folder).unwrap();
+        std::fs::write(folder.join("kustomization.yaml"), kustomization.to_string()).unwrap();
+        folder.display().to_string()
+    }
+
+    /// Some folders of `deploy/`, in another namespace and with other names.
+    fn write_renamed(&self, folders: &[&str]) -> String {
+        let resources: Vec<String> = folders.iter().map(|folder| format!("../deploy/{folder}")).collect();
+        let mut kustomization = json!({"namespace": "moved", "namePrefix": "our-", "nameSuffix": "-x",
+            "resources": resources});
+        if folders == ["overlays/namespaced"] {
+            kustomization["transformers"] = json!(["../deploy/names/watched"]);
+        }
+        self.write(&folders.join("+").replace('/', "-"), &kustomization)
+    }
+}
+
+const POLICIES: [&str; 2] = ["policies/guard", "policies/finalizer"];
+
+/// Whoever moves and renames everything has policies that know the operator by its new name; and a connection that names the Secret
+/// which kustomize has made.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_renamed_installation_is_guarded() {
+    let plane: &'static ControlPlane = Box::leak(Box::new(ControlPlane::start().unwrap()));
+    let world = World::on(plane, "campaigns").await;
+    world.kubectl.try_run(&["create", "namespace", "moved"]).unwrap();
+    let (apply, manifests) = (["apply", "--server-side", "--kustomize"], Manifests::new());
+    let run = |arguments: &[&str]| world.kubectl.try_run(arguments).unwrap();
+    let operator_and_policies = ["overlays/high-availability", POLICIES[0], POLICIES[1]];
+    let apart = [["crds"]].into_iter().chain(operator_and_policies.map(|folder| [folder]));
+    let apart: Vec<String> = apart.map(|folder| manifests.write_renamed(&folder)).collect();
+    for folder in &apart {
+        run(&[&apply[..], &[folder]].concat());
+    }
+    run(&["wait", "--for=condition=Established", "--timeout=30s", "crd/voicecampaigns.voicecampaign.dev"]);
+    for folders in
+        [&["overlays/cluster-wide"][..], &["overlays/namespaced"], &["samples"], &operator_and_policies]
+    {
+        let folder = manifests.write_renamed(folders);
+        let dry = ["--dry-run=server", "--validate=strict", "--force-conflicts"];
+        run(&[&apply[..], &[&folder], &dry].concat());
+        if folders == operator_and_policies {
+            // One kustomization renders what several do.
+            let render = |folder: &String| objects(&run(&["kustomize", folder]));
+            let mut both = [apart[1..].iter().flat_map(render).collect(), render(&folder)];
+            both.iter_mut().for_each(|objects| objects.sort_by_key(Value::to_string));
+            assert_eq!(both[0], both[1]);
+        }
+    }
+
+    let samples = testbed::samples::Samples::read().unwrap();
+    world.kore.seed(samples.campaign.clone(), &json!({}));
+    let host = json!([{"op": "replace", "path": "/spec/host", "value": world.kore.url()}]);
+    let literals = [format!("clientId={CLIENT_ID}"), format!("clientSecret={CLIENT_SECRET}")];
+    let own = manifests.write(
+        "own",
+        &json!({"namespace": "campaigns", "namePrefix": "team-",
+            "resources": ["connection.yaml", "campaign.yaml"], "components": ["../deploy/names"],
+            "secretGenerator": [{"name": "kore-jwt-app", "literals": literals}],
+            "patches": [{"target": {"kind": "KoreConnection"}, "patch": host.to_string()}]}),
+    );
+    for file in ["connection.yaml", "campaign.yaml"] {
+        let sample = manifests.0.path().join("deploy/samples").join(file);
+        std::fs::copy(sample, std::path::Path::new(&own).join(file)).unwrap();
+    }
+    let _operator =
+        Operator::start(plane, &as_deployed(&world, "moved", "our-voicecampaign-operator-x")).unwrap();
+    world.wait_for_policies();
+    run(&[&apply[..], &[&own]].concat());
+    let name = format!("team-{}", samples.name);
+    world.wait_for_reason(&name, "CampaignFound");
+    let strip = ["patch", "vcamp", &name, "--type=merge", "-p", r#"{"metadata":{"finalizers":null}}"#];
+    let refused = world.try_run(&strip).unwrap_err().to_string();
+    assert!(refused.contains("must not be removed by hand"), "{refused}");
+    world.run(&["annotate", "vcamp", &name, "voicecampaign.dev/protect=true"]);
+    let refused = world.try_run(&["delete", "vcamp", &name]).unwrap_err().to_string();
+    assert!(refused.contains("is protected"), "{refused}");
+    world.run(&["annotate", "vcamp", &name, "voicecampaign.dev/protect-"]);
+    // The operator may take off what nobody else may.
+    world.delete(&name);
+    world.wait_until_gone(&name);
+    assert!(!world.kore.campaigns().contains(&samples.campaign));
+
+    let check = || check(world.kubectl.kubeconfig(), &["--namespace=campaigns"]);
+    let (holds, said) = check();
+    assert!(holds && said.contains("ok: the admission policies hold"), "{said}");
+    // Policies that were not renamed with the operator.
+    let guard = manifests.0.path().join("deploy/policies/guard").display().to_string();
+    run(&[&apply[..], &[&guard]].concat());
+    let (holds, said) = check();
+    let words = [
+        "voicecampaign-system/voicecampaign-operator for the operator's",
+        "but under moved/our-voicecampaign-operator-x",
+    ];
+    assert!(!holds && words.iter().all(|words| said.contains(words)), "{said}");
+}
+
+/// The objects of some manifests.
+fn objects(manifests: &str) -> Vec<Value> {
+    serde_saphyr::from_multiple(manifests).unwrap()
+}

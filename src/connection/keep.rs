@@ -201,6 +201,15 @@ impl Namespace {
         }
     }
 
+    /// Whether a Secret carries our finalizer, as far as the operator may see.
+    async fn is_kept(&self, secret: &str) -> Result<bool, CallError> {
+        match self.kube.find_metadata::<Secret>(&self.name, secret).await {
+            Ok(secret) => Ok(secret.is_some_and(|secret| IN_USE.is_on(&secret.metadata))),
+            Err(CallError::Forbidden(_)) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
     /// Lets a connection and its Secrets go, unless somebody needs them, as the API server says. Returns the connection as
     /// it is then, and what still holds it.
     ///
@@ -210,13 +219,20 @@ impl Namespace {
         &mut self,
         connection: KoreConnection,
     ) -> Result<(KoreConnection, Option<String>), CallError> {
-        if !IN_USE.is_on(&connection.metadata) && secrets_of(&connection).is_empty() {
+        let listed = secrets_of(&connection);
+        let named = &connection.spec.credentials_secret_ref.name;
+        // A copy or a backup brings the finalizer of a Secret, but no status of the connection.
+        let unlisted = !listed.contains(named) && self.is_kept(named).await?;
+        if !IN_USE.is_on(&connection.metadata) && listed.is_empty() && !unlisted {
             return Ok((connection, None));
         }
         if let Some(why) = self.needed(&connection.name_any()).await? {
             return Ok((connection, Some(why)));
         }
         self.doubt(&connection.name_any());
+        if unlisted && let Some(why) = self.let_secret_go(connection.uid(), named).await? {
+            tracing::warn!(secret = named, why, "Nobody needs the Secret, which still carries our finalizer");
+        }
         let (connection, held) = self.let_secrets_go(connection, None).await?;
         if held.is_some() {
             return Ok((connection, held));

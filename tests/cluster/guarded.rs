@@ -172,6 +172,61 @@ async fn the_ways_out_are_open_and_reported() {
     }
 }
 
+/// A Secret that was copied with its finalizer goes: the refusal says how, to somebody who may edit what is in the namespace, and the operator
+/// lets it go where a connection without campaigns names it, as after a restore, which brings no status.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_copied_secret_can_be_deleted() {
+    let world = installed("guarded-copies").await;
+    let operator = world.released_operator();
+    let editor = world.editor();
+    world.wait_for_policies();
+    world.create_found("renewal");
+    let mut copy: Value =
+        serde_json::from_str(&world.run(&["get", "secret", "kore-jwt-app", "--output=json"])).unwrap();
+    assert_eq!(copy["metadata"]["finalizers"], json!(["voicecampaign.dev/in-use"]));
+    for field in ["uid", "resourceVersion", "creationTimestamp", "managedFields"] {
+        copy["metadata"].as_object_mut().unwrap().remove(field);
+    }
+    for name in ["copied", "restored"] {
+        copy["metadata"]["name"] = json!(name);
+        editor.pipe(&["create", "--filename", "-"], &copy.to_string()).unwrap();
+        editor.try_run(&["delete", "secret", name, "--wait=false"]).unwrap();
+    }
+
+    let said = refused(world.strip_as(&editor, "secret/copied"));
+    assert!(said.contains("kubectl get koreconnections --namespace guarded-copies` shows none"), "{said}");
+    // Word for word.
+    let how = said.split('`').find(|command| command.starts_with("kubectl annotate")).unwrap();
+    let how = how.trim_start_matches("kubectl ").replace('"', "");
+    editor.try_run(&how.splitn(6, ' ').collect::<Vec<_>>()).unwrap();
+    world.strip_as(&editor, "secret/copied").unwrap();
+    assert!(world.kubectl.get("secret", &world.namespace, "copied").unwrap().is_none());
+
+    world.apply(&json!({"apiVersion": "voicecampaign.dev/v1alpha1", "kind": "KoreConnection",
+        "metadata": {"name": "restored", "finalizers": ["voicecampaign.dev/in-use"]},
+        "spec": {"host": world.kore.url(), "accountId": ACCOUNT, "credentialsSecretRef": {"name": "restored"}}}));
+    wait::until("the operator lets the Secret go", PATIENCE, || {
+        Ok(world.kubectl.get("secret", &world.namespace, "restored")?.is_none().then_some(()))
+    })
+    .unwrap_or_else(|error| panic!("{error}: {}", operator.output()));
+    // The Secret of others is not touched, whoever names it.
+    world.run(&[
+        "patch",
+        "kconn",
+        "restored",
+        "--type=merge",
+        "-p",
+        r#"{"spec":{"credentialsSecretRef":{"name":"kore-jwt-app"}}}"#,
+    ]);
+    wait::until("the operator has looked", PATIENCE, || {
+        let connection = world.run(&["get", "kconn", "restored", "--output=json"]);
+        let connection: Value = serde_json::from_str(&connection)?;
+        Ok((connection["status"]["observedGeneration"] == connection["metadata"]["generation"]).then_some(()))
+    })
+    .unwrap();
+    assert!(world.run(&["get", "secret", "kore-jwt-app", "--output=json"]).contains("in-use"));
+}
+
 /// A PUT and a server-side apply that leave the finalizer of a living object out do not mean it: it stays on. Where the API server has no
 /// policy that keeps it, they are refused, because nobody may be there to put it on again.
 #[tokio::test(flavor = "multi_thread")]

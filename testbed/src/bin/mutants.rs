@@ -927,6 +927,13 @@ const MUTANTS: &[Mutant] = &[
         tests: &["--test", "cluster", "uninstalled::an_uninstall_lets_everything_go"],
     },
     Mutant {
+        name: "a copied finalizer holds a Secret for nobody",
+        file: "src/connection/keep.rs",
+        from: "        let unlisted = !listed.contains(named) && ",
+        to: "        let unlisted = false && ",
+        tests: &["--test", "cluster", "guarded::a_copied_secret_can_be_deleted"],
+    },
+    Mutant {
         name: "shared campaign deleted",
         file: "src/campaign/claims.rs",
         from: "object.metadata.deletion_timestamp.is_none() && object.spec.deletion_policy == DeletionPolicy::Delete",

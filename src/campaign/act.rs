@@ -69,6 +69,7 @@ pub async fn act<S: CampaignService>(
         Step::Done => {
             context.accounts.forget(&pass.uid);
             context.streams.forget(&pass.uid);
+            shown::released(&pass.uid, context);
             context.memory.forget(&pass.uid);
             shown::needs_none(&pass.uid, context);
             Ok(Flow::Over)
@@ -517,7 +518,7 @@ async fn release<S: CampaignService>(
         GroundName::Deleted | GroundName::Absent => REMOTE_CAMPAIGN.removing(metadata, ground),
     };
     let Some(patch) = patch else { return Ok(Flow::Over) };
-    context.memory.note(&pass.uid, |remembered| remembered.releasing = true);
+    context.memory.releasing(&pass.uid, ground.name());
     match ground.name() {
         GroundName::Orphaned => context.claims.left(&pass.object),
         GroundName::Deleted | GroundName::Absent => context.claims.deleted(&pass.object),
@@ -531,7 +532,6 @@ async fn release<S: CampaignService>(
         }
         Ok(_) => {
             tracing::info!(ground = ground.name().as_str(), "Released VoiceCampaign");
-            context.metrics.released(ground.name());
             Ok(over(pass, context))
         }
         Err(source @ (CallError::Changed | CallError::Gone)) => {
@@ -579,6 +579,7 @@ pub async fn see_again<S>(pass: &mut Pass, context: &Context<S>) -> Result<Flow,
 
 /// The object is over with. The cache may show it for a while; it is looked at again, in case that was not so.
 fn over<S>(pass: &Pass, context: &Context<S>) -> Flow {
+    shown::released(&pass.uid, context);
     context.memory.over(&pass.uid);
     context.accounts.forget(&pass.uid);
     context.streams.forget(&pass.uid);

@@ -3,7 +3,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use super::observed::{Attempt, Looked};
-use crate::api::VoiceCampaignStatus;
+use crate::api::{GroundName, VoiceCampaignStatus};
 
 /// What is known of each object (by uid) beyond what the cache shows. Losing it, by a restart, is safe: it saves calls
 /// and writes, and status holds all that matters. The watch forgets what is gone, at the latest when it lists anew.
@@ -21,13 +21,22 @@ pub struct Remembered {
     pub written: Option<Written>,
     /// When the living campaign was looked at by a GET.
     pub looked: Option<Looked>,
-    /// Our finalizer is being taken off, for a ground.
-    pub releasing: bool,
+    /// Our finalizer is being taken off, for a ground; the answer may be lost.
+    pub release: Option<Release>,
     /// Since when the object is over with: our finalizer is off, or it was not there any more. The cache may still show
     /// it as it was.
     pub over_since: Option<Instant>,
     /// Passes in a row that failed.
     failures: u32,
+}
+
+/// How far the removal of our finalizer has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Release {
+    /// The patch was sent, for this ground.
+    Sent(GroundName),
+    /// The finalizer is off, and that was counted.
+    Counted,
 }
 
 /// A status of ours.
@@ -42,11 +51,11 @@ pub struct Written {
 impl Remembered {
     /// Whether it is as good as none.
     fn is_nothing(&self) -> bool {
-        let Self { attempt, written, looked, releasing, over_since, failures } = self;
+        let Self { attempt, written, looked, release, over_since, failures } = self;
         attempt.is_none()
             && written.is_none()
             && looked.is_none()
-            && !releasing
+            && release.is_none()
             && over_since.is_none()
             && *failures == 0
     }
@@ -71,9 +80,9 @@ impl Memory {
     /// The object is over with, as far as we have seen.
     pub fn over(&self, uid: &str) {
         self.note(uid, |known| {
-            let Remembered { attempt, releasing, .. } = std::mem::take(known);
+            let Remembered { attempt, release, .. } = std::mem::take(known);
             *known =
-                Remembered { attempt, releasing, over_since: Some(Instant::now()), ..Remembered::default() };
+                Remembered { attempt, release, over_since: Some(Instant::now()), ..Remembered::default() };
         });
     }
 
@@ -82,12 +91,31 @@ impl Memory {
         self.objects().get(uid).is_some_and(|remembered| remembered.over_since.is_some())
     }
 
-    /// The object is not over with after all. An answer that could not be written is still to be.
+    /// The object is not over with after all. An answer that could not be written is still to be; and nothing is counted twice.
     pub fn still_there(&self, uid: &str) {
         self.note(uid, |known| {
-            let Remembered { attempt, .. } = std::mem::take(known);
-            known.attempt = attempt;
+            let Remembered { attempt, release, .. } = std::mem::take(known);
+            let release = release.filter(|release| *release == Release::Counted);
+            *known = Remembered { attempt, release, ..Remembered::default() };
         });
+    }
+
+    /// The patch that takes our finalizer off is about to be sent.
+    pub fn releasing(&self, uid: &str, ground: GroundName) {
+        self.note(uid, |known| {
+            if known.release != Some(Release::Counted) {
+                known.release = Some(Release::Sent(ground));
+            }
+        });
+    }
+
+    /// Our finalizer is off, whether or not the answer to the patch came. For which ground, if that is not counted yet.
+    pub fn released(&self, uid: &str) -> Option<GroundName> {
+        let mut objects = self.objects();
+        let release = &mut objects.get_mut(uid)?.release;
+        let Some(Release::Sent(ground)) = *release else { return None };
+        *release = Some(Release::Counted);
+        Some(ground)
     }
 
     /// Counts a failed pass, and tells how many failed in a row.
@@ -128,13 +156,31 @@ mod tests {
     #[test]
     fn an_object_of_which_nothing_is_known_takes_no_room() {
         let memory = Memory::default();
-        memory.note("u", |remembered| remembered.releasing = true);
+        memory.releasing("u", GroundName::Deleted);
         assert_eq!((memory.failed("u"), memory.failed("v"), memory.objects().len()), (1, 1, 2));
         memory.succeeded("u");
         memory.succeeded("v");
-        assert!(memory.recall("u").releasing);
+        assert_eq!(memory.recall("u").release, Some(Release::Sent(GroundName::Deleted)));
         assert_eq!(memory.objects().len(), 1);
-        memory.note("u", |remembered| remembered.releasing = false);
+        memory.note("u", |remembered| remembered.release = None);
         assert!(memory.objects().is_empty());
+    }
+
+    /// Whoever hears first that our finalizer is off counts it: the answer to the patch, a look, or the watch.
+    #[test]
+    fn a_release_is_counted_once() {
+        let memory = Memory::default();
+        assert_eq!(memory.released("u"), None, "nobody has taken it off");
+        memory.releasing("u", GroundName::Absent);
+        memory.releasing("u", GroundName::Deleted);
+        assert_eq!((memory.released("u"), memory.released("u")), (Some(GroundName::Deleted), None));
+        memory.over("u");
+        memory.still_there("u");
+        memory.releasing("u", GroundName::Deleted);
+        assert_eq!(memory.released("u"), None);
+        memory.releasing("v", GroundName::Deleted);
+        memory.over("v");
+        memory.still_there("v");
+        assert_eq!(memory.released("v"), None, "it was not off");
     }
 }

@@ -14,6 +14,7 @@ use super::reason::Reason;
 use crate::api::{BREAK_GLASS, DeletionPolicy, VoiceCampaign};
 use crate::kore::{Account, CampaignService, scrub};
 use crate::kube_ext::Note;
+use crate::pacing::{LAST_TRY, backoff};
 
 /// Longest reason for breaking the glass that is repeated, in characters.
 const MAX_WHY: usize = 128;
@@ -47,6 +48,13 @@ pub(super) fn needs_none<S>(uid: &str, context: &Context<S>) {
     }
 }
 
+/// Our finalizer is off an object, as far as has been heard. It is counted once, also if the answer to the patch was lost.
+pub(super) fn released<S>(uid: &str, context: &Context<S>) {
+    if let Some(ground) = context.memory.released(uid) {
+        context.metrics.released(ground);
+    }
+}
+
 /// An object is gone; this is its last state, readable or not.
 pub fn gone<S: CampaignService>(object: &Watched, context: &Arc<Context<S>>) {
     let uid = object.uid().unwrap_or_default();
@@ -55,6 +63,7 @@ pub fn gone<S: CampaignService>(object: &Watched, context: &Arc<Context<S>>) {
     needs_none(&uid, context);
     context.accounts.forget(&uid);
     context.streams.forget(&uid);
+    released(&uid, context);
     let remembered = context.memory.forget(&uid);
     if let (true, Some(namespace)) = (context.cache.is_empty(), object.namespace()) {
         let connections = context.connections.clone();
@@ -95,18 +104,26 @@ pub fn listed<S: CampaignService>(all: &[Arc<Watched>], namespace: Option<&str>,
 fn is_left_behind(last: &VoiceCampaign, remembered: &Remembered, others: &[OtherClaim]) -> bool {
     let grounded = recorded_deletion(last).is_some_and(|deletion| deletion.ground.is_some());
     let confirmed = remembered.attempt.as_ref().is_some_and(|attempt| attempt.outcome.is_ok());
-    let released = grounded || confirmed || remembered.releasing;
+    let released = grounded || confirmed || remembered.release.is_some();
     let kept = others.iter().any(|other| other.keeps);
     last.spec.deletion_policy == DeletionPolicy::Delete && !released && !kept
 }
 
 /// Says everything that is needed to delete the campaign by hand.
 async fn report<S: CampaignService>(object: VoiceCampaign, context: Arc<Context<S>>) {
-    // A watch by labels shows an object as gone that has other labels now. It is another instance's.
-    if let Ok(Some(_)) = context.kube.read_again(&object).await {
-        return;
-    }
     let (namespace, name) = (object.namespace().unwrap_or_default(), object.name_any());
+    // A watch by labels shows an object as gone that has other labels now. It is another instance's. When nobody can be asked for long,
+    // the watch is believed: the campaign may call people.
+    for failures in 1..=LAST_TRY {
+        match context.kube.read_again(&object).await {
+            Ok(Some(_)) => return,
+            Ok(None) => break,
+            Err(error) => {
+                tracing::warn!(%error, voicecampaign = format!("{namespace}/{name}"), "Can't tell whether the object is gone");
+                tokio::time::sleep(backoff(&name, failures)).await;
+            }
+        }
+    }
     let account = context.connections.called(&namespace, &object.spec.connection_ref.name);
     let text = in_words(&object, account.as_ref());
     tracing::warn!(voicecampaign = format!("{namespace}/{name}"), uid = object.uid(), "{text}");
@@ -144,6 +161,7 @@ fn in_words(object: &VoiceCampaign, account: Option<&Account>) -> String {
 mod tests {
     use super::*;
     use crate::api::{DeletionStatus, GroundName};
+    use crate::campaign::memory::Release;
     use crate::campaign::status;
     use jiff::Timestamp;
     use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
@@ -165,7 +183,7 @@ mod tests {
         assert!(is_left_behind(&object(json!({})), &none, &[other(false)]));
         assert!(!is_left_behind(&object(json!({})), &none, &[other(true)]));
         let mut releasing = none.clone();
-        releasing.releasing = true;
+        releasing.release = Some(Release::Sent(GroundName::Deleted));
         assert!(!is_left_behind(&object(json!({})), &releasing, &[]));
         let mut recorded = object(json!({}));
         recorded.metadata.deletion_timestamp = Some(Time(Timestamp::UNIX_EPOCH));

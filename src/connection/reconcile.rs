@@ -16,7 +16,7 @@ use super::status::{self, Known};
 use super::users::Users;
 use crate::api::{KoreConnection, KoreConnectionStatus};
 use crate::kube_ext::{CallError, Events, Kube, Listed, Note, Selected, misfit};
-use crate::pacing::backoff;
+use crate::pacing::{LAST_TRY, backoff};
 
 /// A connection as it is watched: perhaps one that does not fit its schema.
 pub type Watched = DeserializeGuard<KoreConnection>;
@@ -27,8 +27,6 @@ const PAUSE: Duration = Duration::from_secs(1);
 const RETRY: Duration = Duration::from_secs(10);
 /// How soon it is looked at again, if nothing happens.
 const INTERVAL: Duration = Duration::from_secs(600);
-/// How often it is tried to let the Secret of a connection go that was removed by force, or the rights in a namespace: for some 20 minutes.
-pub(super) const LAST_TRY: i32 = 12;
 /// Longest pause after a failure.
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 

@@ -10,7 +10,6 @@ use kube::core::DeserializeGuard;
 use kube::runtime::reflector::{ObjectRef, Store};
 use tokio::sync::Mutex;
 
-use super::reconcile::LAST_TRY;
 use super::secret::{self, Found, SecretProblem};
 use super::{
     AllowedHosts, Connection, ConnectionKey, Keeper, Problem, Renames, UsableConnection, Verdict, Watched,
@@ -19,7 +18,7 @@ use super::{
 use crate::api::{JwtAlgorithm, KoreConnection, KoreConnectionSpec, StreamStatus};
 use crate::kore::{Account, Algorithm, Credentials, Target, TokenSettings};
 use crate::kube_ext::{CallError, Kube, Selected, Wake, round_down};
-use crate::pacing::backoff;
+use crate::pacing::{LAST_TRY, backoff};
 
 /// How long credentials are kept: long enough that a thousand deletions at once read the Secret once, short enough
 /// that a rotation is followed at the next attempt.

@@ -5,6 +5,8 @@ use std::time::Duration;
 pub const MIN_BACKOFF: Duration = Duration::from_secs(1);
 /// Longest pause between two attempts.
 pub const MAX_BACKOFF: Duration = Duration::from_secs(5 * 60);
+/// How often something is tried of which nothing in the cluster reminds us: for some 20 minutes.
+pub const LAST_TRY: i32 = 12;
 
 /// Pause after the given number of attempts: exponential with full jitter, between 1 s and 5 min.
 ///

@@ -15,5 +15,5 @@ mod pace;
 
 pub use account::{Access, Account, Consequence, Heard, Request};
 pub use account_clock::{AccountClock, Holder, Past, Pause, Place, Refusal, Turn};
-pub use backoff::{MAX_BACKOFF, MIN_BACKOFF, backoff, fraction, longest_backoff};
+pub use backoff::{LAST_TRY, MAX_BACKOFF, MIN_BACKOFF, backoff, fraction, longest_backoff};
 pub use breaker::{Charge, Evidence};

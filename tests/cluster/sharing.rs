@@ -1,8 +1,10 @@
 //! One campaign, two objects; and objects that went without a ground.
 
 use serde_json::{Value, json};
+use testbed::faults::{Action, Answer, Kind, Lasting};
 use testbed::{Operator, wait};
 
+use crate::proxied::{behind_a_proxy, behind_a_proxy_with, plan};
 use crate::support::*;
 
 /// Two namespaces with a connection to the same Kore, and one operator for both.
@@ -181,4 +183,85 @@ async fn a_campaign_left_behind_is_counted_and_reported() {
     world.wait_until_gone("left");
     tokio::time::sleep(std::time::Duration::from_secs(1)).await;
     orphans(1);
+}
+
+/// The patch that lets an object go has done so, and its answer is lost: the deletion is counted all the same, once, and nothing is reported.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_deletion_is_counted_though_the_last_answer_is_lost() {
+    let world = World::new("uncounted").await;
+    let (operator, _proxy, nemesis) = behind_a_proxy(&world);
+    let lost = [("lost", Action::LoseAnswer), ("silent", Action::HangAfter), ("held", Action::LoseAnswer)];
+    for (number, (name, action)) in lost.into_iter().enumerate() {
+        world.create_found(name);
+        if name == "held" {
+            let theirs = r#"[{"op":"add","path":"/metadata/finalizers/-","value":"example.com/theirs"}]"#;
+            world.run(&["patch", "vcamp", name, "--type=json", "-p", theirs]);
+        }
+        nemesis.arm(plan(&[Kind::Finalizer], Lasting::Times(1), action));
+        world.delete(name);
+        if name == "held" {
+            let ours_is_off = json!(["example.com/theirs"]);
+            world.wait_for(name, "ours is off", |object| object["metadata"]["finalizers"] == ours_is_off);
+        } else {
+            world.wait_until_gone(name);
+        }
+        wait::until(&format!("{name} is counted"), PATIENCE, || {
+            let counted =
+                format!(r#"voicecampaign_operator_deletions_total{{ground="Deleted"}} {}"#, number + 1);
+            Ok(operator.ask("/metrics")?.1.contains(&counted).then_some(()))
+        })
+        .unwrap_or_else(|error| panic!("{error}: {}", operator.ask("/metrics").unwrap().1));
+        assert_eq!(nemesis.injected(), 1, "{name}");
+    }
+    world.run(&["patch", "vcamp", "held", "--type=merge", "-p", r#"{"metadata":{"finalizers":null}}"#]);
+    world.wait_until_gone("held");
+    tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+    let metrics = operator.ask("/metrics").unwrap().1;
+    assert!(metrics.contains(r#"voicecampaign_operator_deletions_total{ground="Deleted"} 3"#), "{metrics}");
+    assert!(metrics.contains("voicecampaign_operator_orphans_total 0"), "{metrics}");
+}
+
+/// A read that fails does not say that an object is gone: one with other labels is not reported as left behind, and one that was let go by
+/// force is, once the API server can be asked.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_read_that_fails_leaves_nothing_behind() {
+    let world = World::new("unread").await;
+    let mut options = world.options();
+    options.arguments.push("--selector=shard=a".into());
+    for name in ["moved", "stripped"] {
+        let mut manifest = world.campaign(name, &json!({}));
+        manifest["metadata"]["labels"] = json!({"shard": "a"});
+        world.kore.seed(world.key(name), &json!({}));
+        world.apply(&manifest);
+    }
+    world.run(&["label", "kconn", "production", "shard=a"]);
+    let (operator, _proxy, nemesis) = behind_a_proxy_with(options);
+    world.wait_for_reason("moved", "CampaignFound");
+    world.wait_for_reason("stripped", "CampaignFound");
+    let asked = |count: usize| {
+        wait::until("it has asked in vain", PATIENCE, || {
+            let output = operator.output();
+            let times =
+                output.lines().filter(|line| line.contains("tell whether the object is gone")).count();
+            Ok((times >= count).then_some(()))
+        })
+        .unwrap_or_else(|error| panic!("{error}: {}", operator.output()));
+    };
+    let orphans = || operator.ask("/metrics").unwrap().1.contains("voicecampaign_operator_orphans_total 1");
+    nemesis.arm(plan(&[Kind::Read], Lasting::Times(1000), Action::Answer(Answer::status(503))));
+    world.run(&["label", "vcamp", "moved", "--overwrite", "shard=b"]);
+    asked(2);
+    assert!(!orphans(), "{}", operator.output());
+    nemesis.disarm();
+    tokio::time::sleep(std::time::Duration::from_secs(5)).await;
+    assert!(!orphans(), "{}", operator.output());
+
+    world.kore.add_fault(kore_simulator::Fault::answer_delete(None, 503, ""));
+    world.delete("stripped");
+    world.wait_for_reason("stripped", "ServiceUnavailable");
+    nemesis.arm(plan(&[Kind::Read], Lasting::Times(1), Action::Answer(Answer::status(500))));
+    world.run(&["patch", "vcamp", "stripped", "--type=merge", "-p", r#"{"metadata":{"finalizers":null}}"#]);
+    world.wait_until_gone("stripped");
+    wait::until("it is counted", PATIENCE, || Ok(orphans().then_some(())))
+        .unwrap_or_else(|error| panic!("{error}: {}", operator.output()));
 }

@@ -934,6 +934,20 @@ const MUTANTS: &[Mutant] = &[
         tests: &["--test", "cluster", "guarded::a_copied_secret_can_be_deleted"],
     },
     Mutant {
+        name: "a deletion whose last answer is lost is not counted",
+        file: "src/campaign/shown.rs",
+        from: "    released(&uid, context);\n    let remembered",
+        to: "    let remembered",
+        tests: &["--test", "cluster", "sharing::a_deletion_is_counted_though_the_last_answer_is_lost"],
+    },
+    Mutant {
+        name: "a read that fails taken for an object that is gone",
+        file: "src/campaign/shown.rs",
+        from: "            Ok(None) => break,",
+        to: "            Ok(None) | Err(_) => break,",
+        tests: &["--test", "cluster", "sharing::a_read_that_fails_leaves_nothing_behind"],
+    },
+    Mutant {
         name: "shared campaign deleted",
         file: "src/campaign/claims.rs",
         from: "object.metadata.deletion_timestamp.is_none() && object.spec.deletion_policy == DeletionPolicy::Delete",

@@ -20,14 +20,16 @@ fn main() -> anyhow::Result<()> {
             }
             Ok(())
         }
-        Command::Check(args) => runtime()?.block_on(async { run::check(args, run::cluster().await?).await }),
-        Command::PrepareUninstall(args) => {
-            runtime()?.block_on(async { uninstall::prepare(args.uninstall(), run::cluster().await?).await })
+        Command::Check(args) => {
+            block_on(run::unless_told_to_stop(async { run::check(args, run::cluster().await?).await }))
         }
+        Command::PrepareUninstall(args) => block_on(run::unless_told_to_stop(async {
+            uninstall::prepare(args.uninstall(), run::cluster().await?).await
+        })),
         Command::Run(args) => {
             run::init_telemetry(&args)?;
             tracing::info!(version = env!("CARGO_PKG_VERSION"), "Starting voicecampaign-operator");
-            runtime()?.block_on(async {
+            block_on(async {
                 let stop = run::termination()?;
                 run::run(args.settings(), run::cluster().await?, stop).await
             })
@@ -36,6 +38,10 @@ fn main() -> anyhow::Result<()> {
 }
 
 /// It mostly waits: one thread is enough, and each more would keep memory of its own.
-fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
-    tokio::runtime::Builder::new_current_thread().enable_all().build()
+fn block_on(work: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let outcome = runtime.block_on(work);
+    // Without waiting for a look-up of a name, which nobody can end.
+    runtime.shutdown_background();
+    outcome
 }

@@ -192,6 +192,19 @@ pub fn termination() -> std::io::Result<impl Future<Output = ()> + Send> {
     })
 }
 
+/// Does what ends by itself, unless the process is told to stop before. The kernel ignores a signal to the first process of a container that
+/// does not listen for it.
+///
+/// # Errors
+/// Those of the work; or that the process was told to stop.
+pub async fn unless_told_to_stop(work: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {
+    let stop = termination()?;
+    tokio::select! {
+        outcome = work => outcome,
+        () = stop => anyhow::bail!("told to stop before everything was done; run it again"),
+    }
+}
+
 /// How the API server is reached: from `KUBECONFIG`, else `~/.kube/config`, else from inside a cluster.
 ///
 /// kube-rs would retry 429, 503 and 504 up to 15 times inside one call, for minutes. Retries are the controller's

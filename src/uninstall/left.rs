@@ -16,7 +16,7 @@ use crate::kube_ext::{Selected, prune};
 
 /// Objects of one page of a list.
 const PAGE: u32 = 500;
-/// How often it is asked again for a list that failed.
+/// How often a list is begun anew that was cut, or took too long.
 const TRIES: u32 = 20;
 /// Objects that are named before the others are counted.
 const NAMED: usize = 20;
@@ -160,8 +160,8 @@ impl Left {
                         404 => break,
                         // With the namespace, the rights in it are gone.
                         403 if self.is_gone(scope.as_deref()).await? => break,
-                        // It took too long, and begins anew; or there is no answer just now.
-                        410 | 429 | 500.. if failures < TRIES => {
+                        // It took too long, and begins anew.
+                        410 if failures < TRIES => {
                             failures += 1;
                             all.truncate(begun);
                             parameters.continue_token = None;
@@ -210,9 +210,10 @@ impl Left {
     }
 }
 
-/// Whether its owner has protected it from deletion.
+/// Whether its owner has protected it from deletion; one that is being deleted already is not protected any more.
 pub fn is_protected(object: &DynamicObject) -> bool {
-    object.annotations().get(PROTECT).is_some_and(|protect| protect == "true")
+    object.metadata.deletion_timestamp.is_none()
+        && object.annotations().get(PROTECT).is_some_and(|protect| protect == "true")
 }
 
 /// Namespace and name.

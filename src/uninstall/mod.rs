@@ -6,11 +6,14 @@
 //!   refuse ───────────▶ say what is left, and fail
 //!   delete-and-wait ──▶ delete them; the operator, which is still at work, does the rest
 //!   orphan ───────────▶ the policies and the operator go first; release.rs takes our finalizers off
+//!
+//!   patience.rs   asks again for what the API server can't do just now
 //! ```
 //!
 //! Whatever the mode, it may be repeated at any time, and the admission policies go before the operator does.
 
 mod left;
+mod patience;
 mod release;
 
 use std::time::Duration;
@@ -70,10 +73,10 @@ pub struct Uninstall {
 /// If something is left, or the API server can't be asked.
 pub async fn prepare(uninstall: Uninstall, cluster: kube::Config) -> anyhow::Result<()> {
     let own_namespace = uninstall.namespace.clone().unwrap_or_else(|| cluster.default_namespace.clone());
-    let client = Client::try_from(cluster)?;
+    let until = Instant::now() + uninstall.timeout;
+    let client = patience::client(cluster, until)?;
     let Uninstall { namespaces, selected, role_binding, .. } = &uninstall;
     let left = Left::new(client.clone(), namespaces, selected, role_binding.as_deref());
-    let until = Instant::now() + uninstall.timeout;
     match uninstall.on_remaining {
         OnRemaining::Refuse => {
             let campaigns = left.campaigns().await?;

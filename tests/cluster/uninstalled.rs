@@ -2,9 +2,12 @@
 //! the node show.
 
 use std::process::Command;
+use std::time::Duration;
 
 use kore_simulator::Fault;
 use serde_json::{Value, json};
+use testbed::faults::{self, Action, Answer, Kind, Lasting, Nemesis, Plan, Proxy, Trigger, Upstream};
+use testbed::process::Process;
 use testbed::{Operator, wait};
 
 use crate::release::{RELEASE, installed_with};
@@ -18,6 +21,18 @@ impl World {
 
     /// The same without the arguments that begin so, and with others.
     fn prepare_uninstall_but_for(&self, without: &[&str], more: &[&str]) -> (bool, String) {
+        let whole = self.hook(None);
+        let mut command = Command::new(whole.get_program());
+        let stays = |argument: &&std::ffi::OsStr| {
+            !without.iter().any(|start| argument.to_string_lossy().starts_with(start))
+        };
+        command.args(whole.get_args().filter(stays)).args(more);
+        command.envs(whole.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        finished(&mut command)
+    }
+
+    /// The pre-delete hook of the release, which reaches the API server at this address, if not its own.
+    fn hook(&self, server: Option<&str>) -> Command {
         let hooks = self.helm().run(&["get", "hooks", RELEASE, "--namespace", &self.namespace]).unwrap();
         let hooks: Vec<Value> = serde_saphyr::from_multiple(&hooks).unwrap();
         let is_ours = |hook: &&Value| hook["metadata"]["annotations"]["helm.sh/hook"] == "pre-delete";
@@ -29,18 +44,15 @@ impl World {
                 self.kubectl.apply(&hook.to_string()).unwrap();
             }
         }
-        let kubectl = self.kubectl_of(job["serviceAccountName"].as_str().unwrap());
+        let account = job["serviceAccountName"].as_str().unwrap();
+        let token = self.run(&["create", "token", account, "--duration=24h"]);
+        let name = format!("{account}-{}", self.namespace);
+        let kubeconfig =
+            self.plane.kubeconfig_for_token(&name, &self.namespace, token.trim(), server).unwrap();
         let arguments: Vec<String> = serde_json::from_value(job["containers"][0]["args"].clone()).unwrap();
-        let output = Command::new(env!("CARGO_BIN_EXE_voicecampaign-operator"))
-            .args(
-                arguments.iter().filter(|argument| !without.iter().any(|start| argument.starts_with(start))),
-            )
-            .args(more)
-            .env("KUBECONFIG", kubectl.kubeconfig())
-            .output()
-            .unwrap();
-        let said = [output.stdout, output.stderr].map(|text| String::from_utf8(text).unwrap()).concat();
-        (output.status.success(), said)
+        let mut command = Command::new(env!("CARGO_BIN_EXE_voicecampaign-operator"));
+        command.args(arguments).env("KUBECONFIG", kubeconfig);
+        command
     }
 
     /// Ends the uninstall: the hook has run.
@@ -64,6 +76,12 @@ async fn at_work(namespace: &str, on_remaining: &str, more: &[&str]) -> (World, 
     let operator = world.released_operator();
     world.wait_for_policies();
     (world, operator)
+}
+
+fn finished(command: &mut Command) -> (bool, String) {
+    let output = command.output().unwrap();
+    let said = [output.stdout, output.stderr].map(|text| String::from_utf8(text).unwrap()).concat();
+    (output.status.success(), said)
 }
 
 /// With campaigns left nothing is uninstalled, and it says which ones and how to go on; without, connections are let go, and the policies
@@ -119,6 +137,10 @@ async fn an_uninstall_deletes_and_waits() {
         "{said}"
     );
     assert_eq!(world.kore.campaigns().len(), 3);
+    // What is being deleted already is not protected any more.
+    world.run(&["annotate", "vcamp", "three", "voicecampaign.dev/protect=true"]);
+    let (well, said) = world.prepare_uninstall();
+    assert!(!well && said.contains("3 VoiceCampaigns are not gone yet"), "{said}");
     world.kore.clear_faults();
     wait::until("it has nothing to wait for any more", PATIENCE, || {
         Ok(world.prepare_uninstall().0.then_some(()))
@@ -127,6 +149,65 @@ async fn an_uninstall_deletes_and_waits() {
     assert!(world.kore.campaigns().is_empty());
     assert_eq!(world.policies(), 0);
     world.assert_nothing_is_held();
+}
+
+/// An API server that is busy, or away for a while, does not end an uninstall; the hook says what it waits for.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_uninstall_outwaits_the_api_server() {
+    let (world, _operator) = at_work("uninstall-busy", "delete-and-wait", &[]).await;
+    for name in ["one", "two"] {
+        world.create_found(name);
+    }
+    let nemesis = Nemesis::new();
+    let upstream = Upstream::Kubernetes { url: plane().api_url(), ca_pem: plane().ca_pem().unwrap() };
+    let proxy = Proxy::start(upstream, nemesis.clone()).unwrap();
+    let at = |kinds: &[Kind], from, then| faults::Fault {
+        at: Trigger { kinds: kinds.to_vec(), from, lasting: Lasting::Times(1) },
+        then,
+    };
+    let answer = |status| Action::Answer(Answer::status(status));
+    let (reads, deletes) = ([Kind::Read], [Kind::Other]);
+    let faults = vec![
+        at(&reads, 1, answer(429)),
+        at(&reads, 2, answer(500)),
+        at(&deletes, 1, answer(429)),
+        at(&deletes, 3, Action::Reset),
+        // A policy.
+        at(&deletes, 6, answer(503)),
+    ];
+    nemesis.arm(Plan { name: "busy".into(), seed: 0, faults });
+    let (well, said) = finished(&mut world.hook(Some(&proxy.url())));
+    assert!(well, "{said}");
+    assert_eq!(nemesis.injected(), 5, "{said}");
+    let path = "/apis/voicecampaign.dev/v1alpha1/namespaces/uninstall-busy/voicecampaigns";
+    for (method, path, why) in [("GET", path.to_owned(), "429"), ("DELETE", format!("{path}/one"), "429")] {
+        let waiting = format!("Waiting for the API server, to {method} {path}: {why}");
+        assert!(said.contains(&waiting), "{waiting} is not in {said}");
+    }
+    assert!(world.kore.campaigns().is_empty());
+    assert_eq!(world.policies(), 0);
+}
+
+/// Whoever is told to stop does so at once, and fails, with a sentence: the kernel ignores the signal in a container, unless it is listened for.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_ends_by_itself_can_be_told_to_stop() {
+    let (world, _operator) = at_work("uninstall-stopped", "delete-and-wait", &[]).await;
+    world.create_found("renewal");
+    world.kore.add_fault(Fault::answer_delete(None, 503, ""));
+    let mut check = Command::new(env!("CARGO_BIN_EXE_voicecampaign-operator"));
+    check.args(["check", "--admin-url=http://127.0.0.1:1"]).env("KUBECONFIG", world.plane.kubeconfig());
+    for (name, command, begun) in [
+        ("prepare-uninstall", world.hook(None), "VoiceCampaigns that are left: 1"),
+        ("check", check, "not yet"),
+    ] {
+        let mut process = Process::start(&format!("stopped-{name}"), command, world.plane.folder()).unwrap();
+        wait::until("it has begun", PATIENCE, || Ok(process.output().contains(begun).then_some(()))).unwrap();
+        let status = process.terminate(Duration::from_secs(5)).unwrap();
+        let said = process.output();
+        assert_eq!(status.code(), Some(1), "{name}: {said}");
+        assert!(said.contains("told to stop before everything was done"), "{name}: {said}");
+    }
+    assert_eq!(world.policies(), 10);
 }
 
 /// Everything is let go, and reported; the campaigns stay in Kore, the definitions and the living objects stay, too.

@@ -948,6 +948,27 @@ const MUTANTS: &[Mutant] = &[
         tests: &["--test", "cluster", "sharing::a_read_that_fails_leaves_nothing_behind"],
     },
     Mutant {
+        name: "protected though it is being deleted",
+        file: "src/uninstall/left.rs",
+        from: "    object.metadata.deletion_timestamp.is_none()\n        && object",
+        to: "    object",
+        tests: &["--test", "cluster", "uninstalled::an_uninstall_deletes_and_waits"],
+    },
+    Mutant {
+        name: "a busy API server ends an uninstall",
+        file: "src/uninstall/patience.rs",
+        from: "    status == StatusCode::TOO_MANY_REQUESTS || ",
+        to: "    status != StatusCode::TOO_MANY_REQUESTS && ",
+        tests: &["--test", "cluster", "uninstalled::an_uninstall_outwaits_the_api_server"],
+    },
+    Mutant {
+        name: "SIGTERM ignored by what ends by itself",
+        file: "src/run/mod.rs",
+        from: "    let stop = termination()?;",
+        to: "    let stop = std::future::pending::<()>();",
+        tests: &["--test", "cluster", "uninstalled::what_ends_by_itself_can_be_told_to_stop"],
+    },
+    Mutant {
         name: "shared campaign deleted",
         file: "src/campaign/claims.rs",
         from: "object.metadata.deletion_timestamp.is_none() && object.spec.deletion_policy == DeletionPolicy::Delete",

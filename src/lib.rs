@@ -28,3 +28,8 @@ pub mod metrics;
 pub mod pacing;
 pub mod run;
 pub mod uninstall;
+
+/// The name of the operator: in its log and its events, and as the field manager of what it writes.
+pub const NAME: &str = env!("CARGO_PKG_NAME");
+/// How it presents itself to Kubernetes and to Kore.
+pub const USER_AGENT: &str = concat!(env!("CARGO_PKG_NAME"), "/", env!("CARGO_PKG_VERSION"));

@@ -1,6 +1,7 @@
 //! `voicecampaign-operator`: parse, run, exit code.
 
 use clap::Parser;
+use voicecampaign_operator::NAME;
 use voicecampaign_operator::api;
 use voicecampaign_operator::run::{self, Cli, Command};
 use voicecampaign_operator::uninstall;
@@ -28,7 +29,7 @@ fn main() -> anyhow::Result<()> {
         })),
         Command::Run(args) => {
             run::init_telemetry(&args)?;
-            tracing::info!(version = env!("CARGO_PKG_VERSION"), "Starting voicecampaign-operator");
+            tracing::info!(version = env!("CARGO_PKG_VERSION"), "Starting {NAME}");
             block_on(async {
                 let stop = run::termination()?;
                 run::run(args.settings(), run::cluster().await?, stop).await

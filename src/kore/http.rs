@@ -143,7 +143,7 @@ impl Clients {
         let certificates = ca_file.map(|path| certificates(path, ca)).transpose()?.unwrap_or_default();
         let build = |builder: reqwest::ClientBuilder| {
             builder
-                .user_agent(concat!("voicecampaign-operator/", env!("CARGO_PKG_VERSION")))
+                .user_agent(crate::USER_AGENT)
                 .redirect(reqwest::redirect::Policy::none())
                 .retry(reqwest::retry::never())
                 .connect_timeout(CONNECT_TIMEOUT)

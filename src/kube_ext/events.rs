@@ -33,12 +33,12 @@ pub struct Note {
 }
 
 impl Events {
-    /// Events reported by the given controller and instance (Pod).
-    pub fn new(kube: Kube, controller: &str, instance: Option<String>) -> Self {
+    /// Events reported by the operator, as this instance (Pod).
+    pub fn new(kube: Kube, instance: Option<String>) -> Self {
         // Without a name of its own, the instance is the host.
         let reporter = match instance {
-            Some(name) => Reporter { controller: controller.to_owned(), instance: Some(name) },
-            None => Reporter::from(controller),
+            Some(name) => Reporter { controller: crate::NAME.to_owned(), instance: Some(name) },
+            None => Reporter::from(crate::NAME),
         };
         Self { recorder: Recorder::new(kube.client(), reporter), kube }
     }

@@ -86,7 +86,7 @@ impl Candidate {
     /// no renewal waits behind the work.
     pub fn new(client: Client, name: String, instance: Option<&str>) -> Self {
         // A container that is started anew in its Pod is another instance.
-        let identity = format!("{}_{}", instance.unwrap_or("voicecampaign-operator"), uuid::Uuid::new_v4());
+        let identity = format!("{}_{}", instance.unwrap_or(crate::NAME), uuid::Uuid::new_v4());
         Self { api: Api::default_namespaced(client), name, identity, seen: None }
     }
 
@@ -192,7 +192,7 @@ impl Candidate {
 
     /// Writes the lease as of this holder, if it is still as it was seen.
     async fn write(&mut self, holder: Option<String>) -> Result<(), CallError> {
-        let parameters = PostParams::default();
+        let parameters = PostParams { field_manager: Some(crate::NAME.to_owned()), ..PostParams::default() };
         let lease =
             next_lease(self.seen.as_ref().map(|seen| &seen.lease), &self.name, holder, Timestamp::now());
         let written = match &self.seen {

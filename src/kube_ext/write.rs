@@ -73,7 +73,7 @@ impl Kube {
     {
         let api = self.api(object);
         let patch = kube::api::Patch::Json::<()>(patch);
-        self.write(api.patch(&object.name_any(), &PatchParams::default(), &patch)).await
+        self.write(api.patch(&object.name_any(), &as_the_operator(), &patch)).await
     }
 
     /// Patches the main resource of an object of which only the metadata is known, and is returned. The patch must test the
@@ -91,7 +91,7 @@ impl Kube {
     {
         let api: Api<K> = Api::namespaced(self.client(), &object.namespace().unwrap_or_default());
         let patch = kube::api::Patch::Json::<()>(patch);
-        self.write(api.patch_metadata(&object.name_any(), &PatchParams::default(), &patch)).await
+        self.write(api.patch_metadata(&object.name_any(), &as_the_operator(), &patch)).await
     }
 
     /// Reads the metadata of an object; `None` if there is none of that name.
@@ -122,7 +122,7 @@ impl Kube {
     {
         let patch = status_patch(object.uid(), status)?;
         let api = self.api(object);
-        self.write(api.patch_status(&object.name_any(), &PatchParams::default(), &patch)).await
+        self.write(api.patch_status(&object.name_any(), &as_the_operator(), &patch)).await
     }
 
     /// Like [`Self::replace_status`], for an object that does not fit the type of its kind.
@@ -135,7 +135,7 @@ impl Kube {
     {
         let patch = status_patch(object.uid(), status)?;
         let api = self.raw_api::<K>(&object.namespace().unwrap_or_default());
-        self.write(api.patch_status(&object.name_any(), &PatchParams::default(), &patch)).await.map(|_| ())
+        self.write(api.patch_status(&object.name_any(), &as_the_operator(), &patch)).await.map(|_| ())
     }
 
     /// Like [`Self::read_again`], for an object that does not fit the type of its kind.
@@ -240,6 +240,10 @@ impl Kube {
         let api: Api<K> = Api::namespaced(self.client(), namespace);
         self.read(api.get_opt(name)).await
     }
+}
+
+fn as_the_operator() -> PatchParams {
+    PatchParams { field_manager: Some(crate::NAME.to_owned()), ..PatchParams::default() }
 }
 
 fn status_patch(uid: Option<String>, status: &impl Serialize) -> Result<kube::api::Patch<()>, CallError> {

@@ -136,7 +136,7 @@ fn controller<S: CampaignService>(
         listed: shared.listed.clone(),
         wake: shared.wake.clone(),
         memory: Memory::default(),
-        events: Events::new(wiring.kube.clone(), "voicecampaign-operator", wiring.instance.clone()),
+        events: Events::new(wiring.kube.clone(), wiring.instance.clone()),
         metrics: wiring.metrics.clone(),
         stopping: wiring.stopping.clone(),
     });

@@ -19,6 +19,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use http::HeaderValue;
+use http::header::USER_AGENT;
 use kube::Client;
 use tokio::sync::watch as signal;
 
@@ -221,6 +223,8 @@ pub async fn cluster() -> anyhow::Result<kube::Config> {
     // A list on a connection whose other end is silently gone; watches have a shorter time-out of their own.
     config.read_timeout = Some(Duration::from_secs(240));
     config.reset_reader_on_write = true;
+    // What is written without a field manager, as events are by kube-rs, the API server puts down to the user agent.
+    config.headers.push((USER_AGENT, HeaderValue::from_static(crate::USER_AGENT)));
     tracing::info!(cluster = %config.cluster_url, "Using the Kubernetes cluster");
     Ok(config)
 }

@@ -7,17 +7,18 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use sha2::{Digest, Sha256};
 
+use crate::NAME;
 use crate::connection::AllowedHosts;
 use crate::kore::ClientSettings;
 use crate::kube_ext::Selected;
 use crate::uninstall::{OnRemaining, Uninstall};
 
 /// The lease, in the namespace the operator runs in; or the beginning of its name.
-const LEASE: &str = "voicecampaign-operator";
+const LEASE: &str = NAME;
 
 /// Deletes Kore.ai voice campaigns, for certain, when their VoiceCampaign resource is deleted.
 #[derive(Debug, Parser)]
-#[command(name = "voicecampaign-operator", version, propagate_version = true)]
+#[command(name = NAME, version, propagate_version = true)]
 pub struct Cli {
     /// What to do.
     #[command(subcommand)]

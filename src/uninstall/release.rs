@@ -24,7 +24,7 @@ use crate::kube_ext::{AllMayGo, CallError, Events, Finalizer, Kube, Leadership, 
 /// If the API server can't be asked, or something is left.
 pub async fn all(client: &Client, left: &Left, consent: &AllMayGo, until: Instant) -> anyhow::Result<()> {
     let kube = Kube::new(client.clone(), Leadership::unlimited());
-    let events = Events::new(kube.clone(), "voicecampaign-operator", None);
+    let events = Events::new(kube.clone(), None);
     loop {
         let (mut done, mut refused) = (0, None);
         let mut note = |object: &DynamicObject, outcome: Result<bool, CallError>| match outcome {

@@ -11,6 +11,8 @@ use serde_json::Value;
 pub struct Request {
     /// Who.
     pub user: String,
+    /// How they presented themselves: `kubectl/v1.37.2` and so on.
+    pub user_agent: String,
     /// `patch`, `create` and so on.
     pub verb: String,
     /// `voicecampaigns`, `events` and so on.
@@ -41,6 +43,7 @@ fn request(event: &Value) -> Request {
     let object = &event["objectRef"];
     Request {
         user: text(&event["user"]["username"]),
+        user_agent: text(&event["userAgent"]),
         verb: text(&event["verb"]),
         resource: text(&object["resource"]),
         subresource: text(&object["subresource"]),

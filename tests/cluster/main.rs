@@ -15,6 +15,7 @@ mod identity;
 mod installed;
 mod leadership;
 mod lifecycle;
+mod named;
 mod namespaces;
 mod observation;
 mod outage;

@@ -15,7 +15,7 @@ use crate::support::*;
 
 impl World {
     /// Runs the pre-delete hook of the release; what it printed, and whether it lets the uninstall go on.
-    fn prepare_uninstall(&self) -> (bool, String) {
+    pub fn prepare_uninstall(&self) -> (bool, String) {
         self.prepare_uninstall_but_for(&[], &[])
     }
 

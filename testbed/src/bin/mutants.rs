@@ -969,6 +969,13 @@ const MUTANTS: &[Mutant] = &[
         tests: &["--test", "cluster", "uninstalled::what_ends_by_itself_can_be_told_to_stop"],
     },
     Mutant {
+        name: "calls to the API server without a name",
+        file: "src/run/mod.rs",
+        from: "    config.headers.push(",
+        to: "    config.headers.clone().push(",
+        tests: &["--test", "cluster", "named::what_the_operator_writes_has_its_name"],
+    },
+    Mutant {
         name: "shared campaign deleted",
         file: "src/campaign/claims.rs",
         from: "object.metadata.deletion_timestamp.is_none() && object.spec.deletion_policy == DeletionPolicy::Delete",

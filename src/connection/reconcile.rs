@@ -23,6 +23,9 @@ pub type Watched = DeserializeGuard<KoreConnection>;
 
 /// A connection is looked at this often at most, so that a thousand campaigns that come or go cost a few writes.
 const PAUSE: Duration = Duration::from_secs(1);
+/// How old the number of campaigns in a status may be, while it alone changes: campaigns that come and go one by one cost six writes a minute,
+/// and nobody acts sooner on a count.
+const COUNT_AGE: Duration = Duration::from_secs(10);
 /// How soon it is looked again whether a missing Secret is there. When it is, the new status wakes the campaigns.
 const RETRY: Duration = Duration::from_secs(10);
 /// How soon it is looked at again, if nothing happens.
@@ -50,31 +53,57 @@ pub struct Context {
     pub memory: Memory,
 }
 
-/// When each connection was looked at, and how often that failed; and the Secrets of those that the cache can't read.
+/// What is known of each connection, and the Secrets of those that the cache can't read.
 #[derive(Default)]
 pub struct Memory {
-    connections: Mutex<HashMap<String, (Instant, u32)>>,
+    connections: Mutex<HashMap<String, Looked>>,
     secrets: Mutex<HashMap<String, Vec<String>>>,
+}
+
+/// When a connection was looked at, how often in a row that failed, and when its status was written.
+struct Looked {
+    at: Instant,
+    failures: u32,
+    written: Option<Instant>,
 }
 
 impl Memory {
     /// How long it is too early to look at a connection again. If it is not, it is being looked at.
     fn begin(&self, uid: &str) -> Result<(), Duration> {
         let mut connections = self.connections();
-        connections.retain(|_, (at, _)| at.elapsed() < INTERVAL);
-        let (at, failures) = connections.get(uid).copied().unzip();
-        if let Some(left) = at.and_then(|at| PAUSE.checked_sub(at.elapsed())) {
-            return Err(left);
+        connections.retain(|_, looked| looked.at.elapsed() < INTERVAL);
+        match connections.get_mut(uid) {
+            Some(looked) => {
+                if let Some(left) = PAUSE.checked_sub(looked.at.elapsed()) {
+                    return Err(left);
+                }
+                looked.at = Instant::now();
+            }
+            None => {
+                let looked = Looked { at: Instant::now(), failures: 0, written: None };
+                connections.insert(uid.to_owned(), looked);
+            }
         }
-        connections.insert(uid.to_owned(), (Instant::now(), failures.unwrap_or_default()));
         Ok(())
     }
 
     fn ended(&self, uid: &str, failed: bool) -> u32 {
         let mut connections = self.connections();
-        let Some((_, failures)) = connections.get_mut(uid) else { return 1 };
-        *failures = if failed { failures.saturating_add(1) } else { 0 };
-        *failures
+        let Some(looked) = connections.get_mut(uid) else { return 1 };
+        looked.failures = if failed { looked.failures.saturating_add(1) } else { 0 };
+        looked.failures
+    }
+
+    /// How long it is too early to write a status in which only the number of campaigns is new.
+    fn too_early_to_count(&self, uid: &str) -> Option<Duration> {
+        let written = self.connections().get(uid)?.written?;
+        COUNT_AGE.checked_sub(written.elapsed())
+    }
+
+    fn written(&self, uid: &str) {
+        if let Some(looked) = self.connections().get_mut(uid) {
+            looked.written = Some(Instant::now());
+        }
     }
 
     fn note_secrets(&self, uid: &str, secrets: Vec<String>) {
@@ -89,7 +118,7 @@ impl Memory {
         self.secrets.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn connections(&self) -> MutexGuard<'_, HashMap<String, (Instant, u32)>> {
+    fn connections(&self) -> MutexGuard<'_, HashMap<String, Looked>> {
         self.connections.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -164,7 +193,17 @@ async fn look(cached: &KoreConnection, context: &Context) -> Result<Action, Call
         streams: context.connections.streams_of(&connection),
     };
     let status = status::of(&connection, &known, Timestamp::now());
+    let again = if examined.is_err() || terminating || held.is_some() { RETRY } else { INTERVAL };
     if connection.status.as_ref() != Some(&status) {
+        let uid = connection.uid().unwrap_or_default();
+        let counted = usize::try_from(stored.campaigns).unwrap_or_default();
+        let as_before = status::of(&connection, &Known { campaigns: counted, ..known }, Timestamp::now());
+        if as_before == stored
+            && let Some(left) = context.memory.too_early_to_count(&uid)
+        {
+            return Ok(Action::requeue(left.min(again)));
+        }
+        context.memory.written(&uid);
         match context.kube.replace_status(&connection, &status).await {
             Ok(_) | Err(CallError::Gone) => {}
             Err(error) => return Err(error),
@@ -174,7 +213,7 @@ async fn look(cached: &KoreConnection, context: &Context) -> Result<Action, Call
             context.events.publish(&connection, note).await;
         }
     }
-    Ok(Action::requeue(if examined.is_err() || terminating || held.is_some() { RETRY } else { INTERVAL }))
+    Ok(Action::requeue(again))
 }
 
 /// A connection that can't be read is of no use to its campaigns, and must not stay for ever when they are gone.

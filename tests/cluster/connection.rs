@@ -229,6 +229,40 @@ async fn a_connection_says_how_it_is() {
     world.wait_for_connection_reason("CredentialsAccepted");
 }
 
+/// Campaigns that go one by one cost no write of their connection's status each; and the last number is right.
+#[tokio::test(flavor = "multi_thread")]
+async fn single_deletions_are_counted_in_a_few_writes() {
+    const CAMPAIGNS: i64 = 21;
+    let world = World::new("counted").await;
+    let _operator = world.operator();
+    let names: Vec<String> = (0..CAMPAIGNS).map(|number| format!("c{number}")).collect();
+    names.iter().for_each(|name| drop(world.create_found(name)));
+    let wait_for_count = |count: i64| {
+        world.wait_for_connection(&format!("{count} are counted"), |object| {
+            object["status"]["campaigns"] == count
+        })
+    };
+    wait_for_count(CAMPAIGNS);
+    let writes = || {
+        let requests = world.plane.requests().unwrap();
+        let of_status = requests.iter().filter(|request| {
+            (request.resource.as_str(), request.subresource.as_str()) == ("koreconnections", "status")
+        });
+        of_status.filter(|request| request.namespace == world.namespace && request.code == 200).count()
+    };
+    let (before, begun) = (writes(), std::time::Instant::now());
+    for name in names.iter().skip(1) {
+        world.run(&["delete", "vcamp", name, "--timeout=60s"]);
+    }
+    let counted = wait_for_count(1);
+    assert_eq!(ready(&counted)["reason"], "CredentialsAccepted");
+    // One at once, one for each 10 s, and the last.
+    let most = 2 + usize::try_from(begun.elapsed().as_secs()).unwrap() / 10;
+    let cost = writes() - before;
+    println!("{cost} writes for {} deletions in {:.1?}", names.len() - 1, begun.elapsed());
+    assert!((1..=most).contains(&cost), "{cost} writes in {:?}", begun.elapsed());
+}
+
 /// K25: another Secret: it is kept at once and used at the next attempt, and the old one is let go. No Secret is ever listed.
 #[tokio::test(flavor = "multi_thread")]
 async fn another_secret_is_followed_and_the_old_one_let_go() {

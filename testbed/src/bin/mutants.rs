@@ -976,6 +976,13 @@ const MUTANTS: &[Mutant] = &[
         tests: &["--test", "cluster", "named::what_the_operator_writes_has_its_name"],
     },
     Mutant {
+        name: "a write for each campaign that is counted",
+        file: "src/connection/reconcile.rs",
+        from: "        COUNT_AGE.checked_sub(",
+        to: "        PAUSE.checked_sub(",
+        tests: &["--test", "cluster", "connection::single_deletions_are_counted_in_a_few_writes"],
+    },
+    Mutant {
         name: "shared campaign deleted",
         file: "src/campaign/claims.rs",
         from: "object.metadata.deletion_timestamp.is_none() && object.spec.deletion_policy == DeletionPolicy::Delete",

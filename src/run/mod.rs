@@ -20,6 +20,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use kube::Client;
+use tokio::net::TcpListener;
 use tokio::sync::watch as signal;
 
 use self::term::Term;
@@ -52,7 +53,7 @@ pub async fn run(
     drop(KoreClient::new(&settings.kore)?);
     let admin = match settings.admin_address {
         Some(address) => {
-            let listener = tokio::net::TcpListener::bind(address)
+            let listener = admin::listen(address, TcpListener::bind)
                 .await
                 .with_context(|| format!("the admin address {address} can't be used"))?;
             tracing::info!(address = %listener.local_addr()?, "Serving /livez, /readyz and /metrics");

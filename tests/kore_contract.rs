@@ -474,6 +474,49 @@ fn a_plain_host_is_never_reached_through_a_proxy() {
     assert!(matches!(&heard[..], [one] if one.starts_with("CONNECT kore.invalid:443 ")), "{heard:#?}");
 }
 
+/// A trailing dot is for whoever resolves the name, here a proxy; the certificate is for the name without.
+#[test]
+fn a_trailing_dot_is_for_the_resolver_alone() {
+    const TEST: &str = "a_trailing_dot_is_for_the_resolver_alone";
+    const IS_CHILD: &str = "CONTRACT_TEST_TRAILING_DOT";
+    if std::env::var_os(IS_CHILD).is_some() {
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        runtime.block_on(async {
+            let (url, ca) = serve_tls(1).await;
+            let mut file = tempfile();
+            file.0.write_all(ca.as_bytes()).unwrap();
+            let client = KoreClient::new(&ClientSettings { extra_ca_file: Some(file.1.clone()) }).unwrap();
+            std::fs::remove_file(file.1).unwrap();
+            client.delete(&target(&url.replace("localhost", "localhost.")), &key()).await.unwrap();
+        });
+        return;
+    }
+    let proxy = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = format!("http://{}", proxy.local_addr().unwrap());
+    let asked = std::thread::spawn(move || {
+        let (mut client, _) = proxy.accept().unwrap();
+        let mut request = vec![0; 4096];
+        let read = std::io::Read::read(&mut client, &mut request).unwrap();
+        let request = String::from_utf8_lossy(&request[..read]).into_owned();
+        let authority = request.split(' ').nth(1).unwrap();
+        let (name, port) = authority.rsplit_once(':').unwrap();
+        let server = std::net::TcpStream::connect(("127.0.0.1", port.parse().unwrap())).unwrap();
+        client.write_all(b"HTTP/1.1 200 OK\r\n\r\n").unwrap();
+        for (mut from, mut to) in [(client.try_clone(), server.try_clone()), (Ok(server), Ok(client))]
+            .map(|(from, to)| (from.unwrap(), to.unwrap()))
+        {
+            std::thread::spawn(move || std::io::copy(&mut from, &mut to));
+        }
+        name.to_owned()
+    });
+    let mut child = std::process::Command::new(std::env::current_exe().unwrap());
+    child.args(["--exact", TEST, "--nocapture"]).env(IS_CHILD, "1").env("HTTPS_PROXY", address);
+    let output =
+        child.env_remove("https_proxy").env_remove("NO_PROXY").env_remove("no_proxy").output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+    assert_eq!(asked.join().unwrap(), "localhost.");
+}
+
 #[test]
 fn a_ca_file_that_is_none_is_refused_with_its_name() {
     let mut file = tempfile();

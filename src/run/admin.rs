@@ -1,4 +1,6 @@
 use std::collections::VecDeque;
+use std::io;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -33,6 +35,22 @@ const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=
 struct Admin {
     health: Arc<Health>,
     metrics: Arc<Metrics>,
+}
+
+/// Listens there. `[::]` is each address of both families; where IPv6 is switched off, each of IPv4.
+///
+/// # Errors
+/// If the address can't be bound.
+pub(super) async fn listen<T>(
+    address: SocketAddr,
+    bind: impl AsyncFn(SocketAddr) -> io::Result<T>,
+) -> io::Result<T> {
+    match bind(address).await {
+        Err(error) if address.ip() == Ipv6Addr::UNSPECIFIED && error.kind() != io::ErrorKind::AddrInUse => {
+            bind((Ipv4Addr::UNSPECIFIED, address.port()).into()).await
+        }
+        listening => listening,
+    }
 }
 
 pub(super) async fn serve(listener: TcpListener, health: Arc<Health>, metrics: Arc<Metrics>) {
@@ -100,20 +118,50 @@ mod tests {
 
     use super::*;
 
-    async fn started() -> std::net::SocketAddr {
+    async fn started() -> SocketAddr {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         tokio::spawn(serve(listener, Arc::default(), Arc::default()));
         address
     }
 
-    async fn ask(address: std::net::SocketAddr, path: &str) -> String {
+    async fn ask(address: SocketAddr, path: &str) -> String {
         let mut stream = TcpStream::connect(address).await.unwrap();
         let request = format!("GET {path} HTTP/1.1\r\nHost: o\r\nConnection: close\r\n\r\n");
         stream.write_all(request.as_bytes()).await.unwrap();
         let mut answer = String::new();
         stream.read_to_string(&mut answer).await.unwrap();
         answer
+    }
+
+    /// On a cluster with IPv6, with IPv4 or with both; and where there is no IPv6 at all.
+    #[tokio::test]
+    async fn it_listens_on_both_families() {
+        let every: SocketAddr = "[::]:0".parse().unwrap();
+        let listener = listen(every, TcpListener::bind).await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await.unwrap();
+        if TcpListener::bind((Ipv6Addr::LOCALHOST, 0)).await.is_ok() {
+            TcpStream::connect((Ipv6Addr::LOCALHOST, port)).await.unwrap();
+        }
+
+        let without_ipv6 = async |address: SocketAddr| match address {
+            SocketAddr::V4(_) => Ok(address),
+            SocketAddr::V6(_) => Err(io::Error::from(io::ErrorKind::Unsupported)),
+        };
+        assert_eq!(
+            listen("[::]:8080".parse().unwrap(), without_ipv6).await.unwrap().to_string(),
+            "0.0.0.0:8080"
+        );
+        assert!(
+            listen("[::1]:8080".parse().unwrap(), without_ipv6).await.is_err(),
+            "that is no other address"
+        );
+        let taken = async |address: SocketAddr| match address {
+            SocketAddr::V4(_) => Ok(address),
+            SocketAddr::V6(_) => Err(io::Error::from(io::ErrorKind::AddrInUse)),
+        };
+        assert!(listen("[::]:8080".parse().unwrap(), taken).await.is_err(), "half of it would be another's");
     }
 
     /// K36: a thousand that say nothing, and some that stop in the middle, take no more than their places; who asks is answered.

@@ -23,6 +23,7 @@ use anyhow::Context as _;
 use http::HeaderValue;
 use http::header::USER_AGENT;
 use kube::Client;
+use tokio::net::TcpListener;
 use tokio::sync::watch as signal;
 
 use self::term::Term;
@@ -55,7 +56,7 @@ pub async fn run(
     drop(KoreClient::new(&settings.kore)?);
     let admin = match settings.admin_address {
         Some(address) => {
-            let listener = tokio::net::TcpListener::bind(address)
+            let listener = admin::listen(address, TcpListener::bind)
                 .await
                 .with_context(|| format!("the admin address {address} can't be used"))?;
             tracing::info!(address = %listener.local_addr()?, "Serving /livez, /readyz and /metrics");

@@ -66,8 +66,8 @@ pub struct RunArgs {
     #[arg(long, env = "LEASE_NAME", value_name = "NAME", default_value = "", hide_default_value = true, value_parser = lease)]
     pub lease_name: String,
 
-    /// Where to serve /livez, /readyz and /metrics; `none` to serve nothing
-    #[arg(long, env = "ADMIN_ADDRESS", value_name = "IP:PORT", default_value = "0.0.0.0:8080", value_parser = admin_address)]
+    /// Where to serve /livez, /readyz and /metrics; `[::]` is each address of IPv6 and IPv4, `none` is nowhere
+    #[arg(long, env = "ADMIN_ADDRESS", value_name = "IP:PORT", default_value = "[::]:8080", value_parser = admin_address)]
     pub admin_address: AdminAddress,
 
     /// PEM file with certificates to trust for Kore, in addition to the system's; read anew when it changes
@@ -264,7 +264,7 @@ fn admin_address(text: &str) -> Result<AdminAddress, String> {
     if text == "none" {
         return Ok(AdminAddress(None));
     }
-    let expected = "must be an IP address and a port, as 0.0.0.0:8080 or [::]:8080, or `none`";
+    let expected = "must be an IP address and a port, as 127.0.0.1:8080 or [::]:8080, or `none`";
     text.parse().map(|address| AdminAddress(Some(address))).map_err(|_error| expected.to_owned())
 }
 
@@ -356,7 +356,7 @@ mod tests {
             assert!(message.contains("https://platform.kore.ai"), "{wrong}: {message}");
         }
         let message = refused(&["x", "run", "--admin-address", "8080"]);
-        assert!(message.contains("0.0.0.0:8080"), "{message}");
+        assert!(message.contains("[::]:8080"), "{message}");
         let message = refused(&["x", "run", "--lease-name", "a_b"]);
         assert!(message.contains("lower-case letters"), "{message}");
         let message = refused(&["x", "run", "--log-format", "xml"]);

@@ -182,13 +182,16 @@ async fn a_slot_goes_back_when_its_owner_goes() {
     assert!(third.duration_since(second).as_secs() < 30, "{second}, {third}");
 }
 
-/// R22: `HTTPS_PROXY` and its kin are honoured; but what is not encrypted never goes through a proxy.
+/// `operator:pr0xy-pa55word` in Base64.
+const PROXY_AUTHORIZATION: &str = "b3BlcmF0b3I6cHIweHktcGE1NXdvcmQ=";
+
+/// R22: `HTTPS_PROXY` and its kin are honoured, with the credentials in them, which nobody is told; but what is not encrypted never goes through a proxy.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_proxy_is_honoured() {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     let world = World::without_connection("proxy").await;
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let proxy = format!("http://{}", listener.local_addr().unwrap());
+    let proxy = format!("http://operator:pr0xy-pa55word@{}", listener.local_addr().unwrap());
     // It refuses every request alike, so that the reason stays the same however late it is looked at.
     let (first, mut seen) = tokio::sync::mpsc::unbounded_channel();
     tokio::spawn(async move {
@@ -205,7 +208,8 @@ async fn a_proxy_is_honoured() {
     options.variables = ["HTTP_PROXY", "HTTPS_PROXY"].map(|name| (name.into(), proxy.clone())).to_vec();
     // The API server's address. Kore is called by another, which is not excepted.
     options.variables.push(("NO_PROXY".into(), "127.0.0.1".into()));
-    let _operator = testbed::Operator::start(plane(), &options).unwrap();
+    options.arguments.push("--log-level=trace".into());
+    let operator = testbed::Operator::start(plane(), &options).unwrap();
     world.create_secret(CLIENT_ID, CLIENT_SECRET);
     world.create_connection_to(&format!("http://localhost:{}", world.kore.address().port()));
     world.create_found("renewal");
@@ -214,7 +218,11 @@ async fn a_proxy_is_honoured() {
         "metadata": {"name": "encrypted"}, "spec": {"host": "https://platform.kore.ai", "accountId": "another",
         "credentialsSecretRef": {"name": "kore-jwt-app"}}}));
     world.create_campaign("second", &json!({"connectionRef": {"name": "encrypted"}}));
-    world.wait_for_reason("second", "ServiceUnreachable");
+    let told = world.wait_for_reason("second", "ServiceUnreachable").to_string() + &operator.output();
+    for secret in ["pr0xy-pa55word", PROXY_AUTHORIZATION] {
+        assert!(!told.contains(secret), "{secret}");
+    }
     let request = seen.recv().await.unwrap();
     assert!(request.starts_with("CONNECT platform.kore.ai:443 "), "{request}");
+    assert!(request.contains(PROXY_AUTHORIZATION), "{request}");
 }

@@ -3,5 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a panic in a test is a failed test")]
 
 mod generated;
+mod random;
 mod rendered;
 mod support;
+mod umbrella;

@@ -96,6 +96,29 @@ fn a_wrong_value_is_refused_by_its_name() {
         (r"podLabels.app\.kubernetes\.io/name=x", "app.kubernetes.io/name"),
         ("fullnameOverride=9lives", "fullnameOverride"),
         ("resources.limit.memory=1Gi", "limit"),
+        ("resources.limits.memory=1GB", "memory"),
+        ("selector=shard=a=b", "selector"),
+        ("allowedHosts={platform.kore.ai}", "allowedHosts"),
+        ("commonLabels.team=a b", "team"),
+        (r"commonLabels.rbac\.authorization\.k8s\.io/aggregate-to-admin=true", "aggregate-to-admin"),
+        ("podAnnotations.a b=c", "a b"),
+        ("nodeSelector.disk=a/b", "disk"),
+        ("image.repository=Example/x y", "repository"),
+        ("imagePullSecrets[0]=registry", "imagePullSecrets"),
+        ("priorityClassName=High", "priorityClassName"),
+        ("dnsConfig.ndots=1", "ndots"),
+        ("dnsConfig.nameservers={dns}", "nameservers"),
+        ("proxy.httpsProxy=http://a b", "httpsProxy"),
+        ("proxy.httpsProxyFromSecret.name=proxy", "key"),
+        (
+            "proxy.httpProxy=http://p,proxy.httpProxyFromSecret.name=proxy,proxy.httpProxyFromSecret.key=k",
+            "proxy.httpProxyFromSecret",
+        ),
+        ("uninstall.timeoutSeconds=1000000", "timeoutSeconds"),
+        ("replicas=null", "replicas"),
+        ("uninstall=null", "uninstall"),
+        ("extraObjects={not a manifest}", "extraObjects"),
+        ("enabled=perhaps", "enabled"),
     ];
     for major in [3, 4] {
         for (value, name) in wrong {
@@ -111,10 +134,14 @@ fn the_schema_has_the_values() {
     fn compare(path: &str, schema: &Value, value: &Value) {
         let Some(properties) = schema["properties"].as_object() else { return };
         let Some(values) = value.as_object() else { panic!("{path} is no object") };
+        // It may be left out as a whole.
+        if values.is_empty() {
+            return;
+        }
         assert_eq!(schema["additionalProperties"], false, "{path}");
         for (name, schema) in properties {
-            // helm adds `global`; a container may have no `claims`.
-            if name != "global" && name != "claims" {
+            // helm, and charts that have this one as a part, add these; a container may have no `claims`.
+            if !["global", "enabled", "claims"].contains(&name.as_str()) {
                 let value = values.get(name).unwrap_or_else(|| panic!("{path}.{name} is not in values.yaml"));
                 compare(&format!("{path}.{name}"), schema, value);
             }
@@ -328,10 +355,14 @@ fn the_definitions_are_kept() {
     let policies = |values: &[&str]| {
         let all = objects(&render(4, values).unwrap());
         let crds = all.into_iter().filter(|object| object["kind"] == "CustomResourceDefinition");
-        crds.map(|crd| crd["metadata"]["annotations"]["helm.sh/resource-policy"].clone()).collect::<Vec<_>>()
+        let names = ["helm.sh/resource-policy", "argocd.argoproj.io/sync-options"];
+        crds.map(|crd| names.map(|name| crd["metadata"]["annotations"][name].clone())).collect::<Vec<_>>()
     };
-    assert_eq!(policies(&[]), ["keep", "keep"]);
-    assert_eq!(policies(&["--set", "crds.keep=false"]), [Value::Null, Value::Null]);
+    assert_eq!(policies(&[]), [["keep", "Prune=false,Delete=false"]; 2]);
+    assert_eq!(
+        policies(&["--set", "crds.keep=false"]),
+        [[Value::Null, Value::Null], [Value::Null, Value::Null]]
+    );
     assert!(policies(&["--set", "crds.enabled=false"]).is_empty());
 }
 
@@ -348,4 +379,101 @@ fn the_image_is_named_by_tag_or_digest() {
     assert_eq!(image(&[]), concat!("voicecampaign-operator:", env!("CARGO_PKG_VERSION")));
     assert_eq!(image(&["--set", "image.repository=example.com/x,image.tag=v2"]), "example.com/x:v2");
     assert_eq!(image(&["--set", &with_digest]), format!("voicecampaign-operator@{digest}"));
+}
+
+/// The Pods of the Deployment, of the uninstall and of `helm test`, as objects with metadata and spec.
+fn pods(values: &[&str]) -> [Value; 3] {
+    let chart = chart().display().to_string();
+    let mut arguments = vec!["template", RELEASE, &chart, "--namespace", NAMESPACE];
+    arguments.extend(values);
+    let all = objects(&Helm::new(4).unwrap().run(&arguments).unwrap());
+    let named = |kind: &str| all.iter().find(|object| object["kind"] == kind).unwrap().clone();
+    [named("Deployment")["spec"]["template"].clone(), named("Job")["spec"]["template"].clone(), named("Pod")]
+}
+
+/// Whatever Pod it is: on nodes for Linux, and where else the values say.
+#[test]
+fn every_pod_is_placed_by_the_values() {
+    for pod in pods(&[]) {
+        assert_eq!(pod["spec"]["nodeSelector"], serde_json::json!({"kubernetes.io/os": "linux"}));
+    }
+    let everything = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/chart/everything.yaml");
+    let pods = pods(&["--values", everything, "--set", "nodeSelector.disk=ssd"]);
+    let [replica, others @ ..] = &pods;
+    assert_eq!(
+        replica["spec"]["nodeSelector"],
+        serde_json::json!({"kubernetes.io/os": "linux", "disk": "ssd"})
+    );
+    for other in others {
+        for field in ["nodeSelector", "tolerations", "priorityClassName", "dnsConfig", "imagePullSecrets"] {
+            assert!(!replica["spec"][field].is_null(), "{field}");
+            assert_eq!(other["spec"][field], replica["spec"][field], "{field}");
+        }
+        let placed = &other["spec"]["affinity"];
+        assert_eq!(placed["nodeAffinity"], replica["spec"]["affinity"]["nodeAffinity"]);
+        assert_eq!(placed.as_object().unwrap().len(), 1, "it is no replica: {placed}");
+        assert_eq!(other["metadata"]["annotations"]["example.com/note"], "yes");
+        assert_eq!(other["metadata"]["labels"]["example.com/part"], "operator");
+    }
+}
+
+/// A sidecar that does not end would keep the Pod of the uninstall alive.
+#[test]
+fn the_uninstall_has_no_sidecar() {
+    let annotations = |values: &[&str]| pods(values)[1]["metadata"]["annotations"].clone();
+    let by_default = annotations(&["--set", "podAnnotations.a=b"]);
+    assert_eq!(
+        by_default,
+        serde_json::json!({"a": "b", "linkerd.io/inject": "disabled", "sidecar.istio.io/inject": "false"})
+    );
+    let own = annotations(&["--set-string", r"uninstall.podAnnotations.sidecar\.istio\.io/inject=true"]);
+    assert_eq!(own["sidecar.istio.io/inject"], "true");
+}
+
+/// The NetworkPolicy holds for the Pod of `helm test`, too, and lets it ask the operator.
+#[test]
+fn helm_test_reaches_what_it_asks() {
+    let values = ["--set", "networkPolicy.enabled=true,metrics.service.port=9090"];
+    let rendered = render(4, &[&values[..], &["--show-only=templates/networkpolicy.yaml"]].concat()).unwrap();
+    let policy = objects(&rendered).remove(0);
+    let [replica, _, test] = pods(&values);
+    let matches = |selector: &Value, pod: &Value| {
+        let labels = selector["matchLabels"].as_object().unwrap();
+        labels.iter().all(|(name, value)| pod["metadata"]["labels"][name] == *value)
+    };
+    assert!(matches(&policy["spec"]["podSelector"], &test));
+    let port = &replica["spec"]["containers"][0]["ports"][0]["containerPort"];
+    let lets = |rule: &&Value| {
+        let to =
+            rule["to"].as_array().is_some_and(|to| to.iter().any(|to| matches(&to["podSelector"], &replica)));
+        to && rule["ports"].as_array().unwrap().iter().any(|allowed| allowed["port"] == *port)
+    };
+    assert!(policy["spec"]["egress"].as_array().unwrap().iter().any(|rule| lets(&rule)), "{policy:#}");
+    let service =
+        objects(&render(4, &[&values[..], &["--show-only=templates/service.yaml"]].concat()).unwrap());
+    assert_eq!(service[0]["spec"]["ports"][0]["targetPort"], "admin");
+    assert!(policy["spec"]["ingress"].to_string().contains(r#""port":"admin""#), "{policy:#}");
+}
+
+/// An address with a password in it is for a Secret.
+#[test]
+fn a_proxy_comes_from_a_secret() {
+    let values = "proxy.httpsProxyFromSecret.name=proxy,proxy.httpsProxyFromSecret.key=address,proxy.noProxy=example.com";
+    let [replica, ..] = pods(&["--set", values]);
+    let env = replica["spec"]["containers"][0]["env"].as_array().unwrap();
+    let of = |name: &str| env.iter().find(|variable| variable["name"] == name);
+    let reference = serde_json::json!({"secretKeyRef": {"name": "proxy", "key": "address"}});
+    assert_eq!(of("HTTPS_PROXY").unwrap()["valueFrom"], reference);
+    assert_eq!(of("NO_PROXY").unwrap()["value"], ".svc,.cluster.local,example.com");
+    assert_eq!(of("HTTP_PROXY"), None);
+}
+
+/// A name is cut where it may end.
+#[test]
+fn a_long_name_ends_well() {
+    let values = format!("nameOverride={}--{}", "a".repeat(27), "b".repeat(23));
+    for object in objects(&render(4, &["--set", &values]).unwrap()) {
+        let name = object["metadata"]["name"].as_str().unwrap();
+        assert!(!name.ends_with('-') && !name.contains("-."), "{name}");
+    }
 }

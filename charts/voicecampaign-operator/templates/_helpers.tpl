@@ -1,17 +1,16 @@
 {{/* Name of the chart, for labels. */}}
 {{- define "operator.name" -}}
-{{- default .Chart.Name .Values.nameOverride | trunc 63 | trimSuffix "-" -}}
+{{- regexReplaceAll "-+$" (default .Chart.Name .Values.nameOverride | trunc 63) "" -}}
 {{- end -}}
 
 {{/* Name of the resources: at most 52 characters, for what is put behind it; without the dots of a release's name, which a Service can't have. */}}
 {{- define "operator.fullname" -}}
 {{- $name := include "operator.name" . -}}
 {{- if .Values.fullnameOverride -}}
-{{- .Values.fullnameOverride | trunc 52 | trimSuffix "-" -}}
-{{- else if contains $name .Release.Name -}}
-{{- .Release.Name | replace "." "-" | trunc 52 | trimSuffix "-" -}}
+{{- .Values.fullnameOverride -}}
 {{- else -}}
-{{- printf "%s-%s" .Release.Name $name | replace "." "-" | trunc 52 | trimSuffix "-" -}}
+{{- $full := ternary .Release.Name (printf "%s-%s" .Release.Name $name) (contains $name .Release.Name) -}}
+{{- regexReplaceAll "-+$" ($full | replace "." "-" | trunc 52) "" -}}
 {{- end -}}
 {{- end -}}
 
@@ -30,7 +29,7 @@
   "app.kubernetes.io/version" .Chart.AppVersion
   "app.kubernetes.io/part-of" "voicecampaign-operator"
   "app.kubernetes.io/managed-by" .Release.Service
-  ) .Values.commonLabels | toYaml }}
+  ) (default dict .Values.commonLabels) | toYaml }}
 {{- end -}}
 
 {{- define "operator.labels" -}}
@@ -42,6 +41,50 @@
 {{- default (include "operator.fullname" .) .Values.serviceAccount.name -}}
 {{- else -}}
 {{- required "`serviceAccount.name` must name the ServiceAccount to use, because `serviceAccount.create` is false" .Values.serviceAccount.name -}}
+{{- end -}}
+{{- end -}}
+
+{{/* Where a Pod of the release may run, and how it resolves names. */}}
+{{- define "operator.scheduling" -}}
+{{- with .Values.priorityClassName }}
+priorityClassName: {{ . | quote }}
+{{- end }}
+{{- with .Values.dnsConfig }}
+dnsConfig:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .Values.nodeSelector }}
+nodeSelector:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .Values.tolerations }}
+tolerations:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- end -}}
+
+{{/* The same for a Pod that is no replica: what the replicas have with each other does not count for it. */}}
+{{- define "operator.schedulingOfOne" -}}
+{{- include "operator.scheduling" . }}
+{{- with (default dict .Values.affinity).nodeAffinity }}
+affinity:
+  nodeAffinity:
+    {{- toYaml . | nindent 4 }}
+{{- end }}
+{{- end -}}
+
+{{/* A proxy as a variable of the environment. Takes its name, its value, the key of a Secret, and their name in the values. */}}
+{{- define "operator.proxy" -}}
+{{- if and .address .secret -}}
+{{- fail (printf "`proxy.%s` and `proxy.%sFromSecret` must not both be set" .value .value) -}}
+{{- else if .address }}
+- name: {{ .name }}
+  value: {{ .address | quote }}
+{{- else if .secret }}
+- name: {{ .name }}
+  valueFrom:
+    secretKeyRef:
+      {{- toYaml .secret | nindent 6 }}
 {{- end -}}
 {{- end -}}
 

@@ -934,6 +934,27 @@ const MUTANTS: &[Mutant] = &[
         tests: &["--test", "cluster", "uninstalled::a_hook_that_is_applied_as_any_object"],
     },
     Mutant {
+        name: "an admin server for IPv6 alone or for nobody",
+        file: "src/run/admin.rs",
+        from: "address.ip() == Ipv6Addr::UNSPECIFIED &&",
+        to: "false && address.ip() == Ipv6Addr::UNSPECIFIED &&",
+        tests: &["--lib", "it_listens_on_both_families"],
+    },
+    Mutant {
+        name: "helm test held up by the NetworkPolicy",
+        file: "charts/voicecampaign-operator/templates/networkpolicy.yaml",
+        from: "        - port: 8080",
+        to: "        - port: 8081",
+        tests: &["--test", "chart", "helm_test_reaches_what_it_asks"],
+    },
+    Mutant {
+        name: "a text of a user's that is no text in YAML",
+        file: "charts/voicecampaign-operator/templates/deployment.yaml",
+        from: "value: {{ default \"\" .Values.selector | quote }}",
+        to: "value: {{ default \"\" .Values.selector }}",
+        tests: &["--test", "chart", "whatever_the_schema_lets_through_renders_well"],
+    },
+    Mutant {
         name: "let go, though a policy put it on again",
         file: "src/uninstall/release.rs",
         from: "    if finalizer.is_on(&written.metadata) {",

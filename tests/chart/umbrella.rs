@@ -1,0 +1,49 @@
+//! The chart as a part of another one.
+
+use serde_json::{Value, json};
+
+use crate::support::*;
+
+/// A chart that has this one as a part, in its folder, and what it renders with some values, by helm of this major version.
+fn rendered(major: u8, values: &Value) -> Result<Vec<Value>, String> {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    std::fs::create_dir(path("charts")).unwrap();
+    let copied =
+        std::process::Command::new("cp").arg("-r").arg(chart()).arg(path("charts")).status().unwrap();
+    assert!(copied.success());
+    let part = json!({"name": "voicecampaign-operator", "version": env!("CARGO_PKG_VERSION"),
+        "repository": "", "condition": "voicecampaign-operator.enabled"});
+    let umbrella =
+        json!({"apiVersion": "v2", "name": "outbound", "version": "1.0.0", "dependencies": [part]});
+    std::fs::write(path("Chart.yaml"), umbrella.to_string()).unwrap();
+    std::fs::write(path("values.yaml"), values.to_string()).unwrap();
+    let umbrella = folder.path().display().to_string();
+    let arguments = ["template", "outbound", &umbrella, "--namespace", NAMESPACE];
+    let rendered = Helm::new(major).unwrap().run(&arguments).map_err(|error| error.to_string())?;
+    Ok(objects(&rendered))
+}
+
+/// It is switched on and off by a condition, and what is said for all parts does it no harm.
+#[test]
+fn it_is_a_part_of_another_chart() {
+    for major in [3, 4] {
+        let global = json!({"imageRegistry": "registry.example.com", "labels": {"team": "outbound"}});
+        let with = |enabled: Value| {
+            let values = json!({"enabled": enabled, "watchNamespaces": ["team-a"], "uninstall": {"onRemaining": "orphan"}});
+            rendered(major, &json!({"global": global, "voicecampaign-operator": values}))
+        };
+        assert_eq!(with(json!(false)).unwrap(), Vec::<Value>::new(), "helm {major}");
+        let all = with(json!(true)).unwrap();
+        let named = |kind: &str| all.iter().find(|object| object["kind"] == kind).unwrap();
+        assert_eq!(named("Deployment")["metadata"]["name"], "outbound-voicecampaign-operator");
+        let arguments = &named("Job")["spec"]["template"]["spec"]["containers"][0]["args"];
+        assert!(arguments.to_string().contains("\"--release=outbound\""), "{arguments}");
+        let alone =
+            render(major, &["--set", "watchNamespaces={team-a},uninstall.onRemaining=orphan"]).unwrap();
+        let tests = all.iter().filter(|object| object["metadata"]["annotations"]["helm.sh/hook"] == "test");
+        assert_eq!(all.len() - tests.count(), objects(&alone).len(), "helm {major}");
+        let said = with(json!("no")).unwrap_err();
+        assert!(said.contains("enabled"), "{said}");
+    }
+}

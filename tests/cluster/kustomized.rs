@@ -10,10 +10,10 @@ use crate::release::as_deployed;
 use crate::support::*;
 
 /// A copy of `deploy/`, with kustomizations of somebody else beside it.
-struct Manifests(tempfile::TempDir);
+pub struct Manifests(tempfile::TempDir);
 
 impl Manifests {
-    fn new() -> Self {
+    pub fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let deploy = testbed::repository().join("deploy");
         assert!(Command::new("cp").arg("-r").args([&deploy, folder.path()]).status().unwrap().success());
@@ -29,7 +29,7 @@ impl Manifests {
     }
 
     /// Some folders of `deploy/`, in another namespace and with other names.
-    fn write_renamed(&self, folders: &[&str]) -> String {
+    pub fn write_renamed(&self, folders: &[&str]) -> String {
         let resources: Vec<String> = folders.iter().map(|folder| format!("../deploy/{folder}")).collect();
         let mut kustomization = json!({"namespace": "moved", "namePrefix": "our-", "nameSuffix": "-x",
             "resources": resources});

@@ -26,6 +26,7 @@ mod read_by_tools;
 mod release;
 mod roles;
 mod scale;
+mod scopes;
 mod service;
 mod sharing;
 mod support;

@@ -1290,6 +1290,13 @@ const MUTANTS: &[Mutant] = &[
         to: "true",
         tests: &["--test", "chart", "the_chart_selects"],
     },
+    Mutant {
+        name: "kustomize renames a RoleBinding, and not for the role that holds it",
+        file: "deploy/names/references.yaml",
+        from: "{kind: ClusterRole, group: rbac.authorization.k8s.io, path: rules/resourceNames}",
+        to: "{kind: ClusterRole, group: rbac.authorization.k8s.io, path: rules/nothing}",
+        tests: &["--test", "cluster", "scopes::each_overlay"],
+    },
 ];
 
 #[derive(Debug, Parser)]

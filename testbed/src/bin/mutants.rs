@@ -978,7 +978,7 @@ const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "a read that fails taken for an object that is gone",
         file: "src/campaign/shown.rs",
-        from: "            Ok(None) => break,",
+        from: "            Ok(None) | Err(CallError::Forbidden(_)) => break,",
         to: "            Ok(None) | Err(_) => break,",
         tests: &["--test", "cluster", "sharing::a_read_that_fails_leaves_nothing_behind"],
     },

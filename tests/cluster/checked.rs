@@ -5,7 +5,10 @@ use std::process::Command;
 
 use serde_json::{Value, json};
 
+use testbed::wait;
+
 use crate::release::{RELEASE, installed};
+use crate::support::*;
 
 /// Whether everything holds, and what `check` says.
 pub fn check(kubeconfig: &Path, arguments: &[&str]) -> (bool, String) {
@@ -80,8 +83,12 @@ async fn policies_that_do_not_hold_are_told() {
         let subresource = if patch["status"].is_null() { "" } else { "status" };
         let subresource = format!("--subresource={subresource}");
         world.run(&["patch", &object, "--type=merge", "-p", &patch.to_string(), &subresource]);
-        let (holds, said) = check();
-        assert!(!holds && said.contains(words), "{patch}: {said}");
+        // The API server takes a moment to keep a policy otherwise.
+        wait::until(&format!("the check tells of {patch}"), PATIENCE, || {
+            let (holds, said) = check();
+            Ok((!holds && said.contains(words)).then_some(()))
+        })
+        .unwrap();
         let mut before: Value = serde_json::from_str(&before).unwrap();
         before["metadata"].as_object_mut().unwrap().remove("resourceVersion");
         before.as_object_mut().unwrap().remove("status");

@@ -206,7 +206,8 @@ async fn an_uninstall_outwaits_the_api_server() {
     let (reads, deletes) = ([Kind::Read], [Kind::Other]);
     let faults = vec![
         at(&reads, 1, answer(429)),
-        at(&reads, 2, answer(500)),
+        // After the Secrets of the release, twice, and the Deployment.
+        at(&reads, 4, answer(500)),
         at(&deletes, 1, answer(429)),
         at(&deletes, 3, Action::Reset),
         // A policy.
@@ -216,8 +217,11 @@ async fn an_uninstall_outwaits_the_api_server() {
     let (well, said) = finished(&mut world.hook(Some(&proxy.url())));
     assert!(well, "{said}");
     assert_eq!(nemesis.injected(), 5, "{said}");
+    let secrets = "/api/v1/namespaces/uninstall-busy/secrets".to_owned();
     let path = "/apis/voicecampaign.dev/v1alpha1/namespaces/uninstall-busy/voicecampaigns";
-    for (method, path, why) in [("GET", path.to_owned(), "429"), ("DELETE", format!("{path}/one"), "429")] {
+    let waits =
+        [("GET", secrets, "429"), ("GET", path.to_owned(), "500"), ("DELETE", format!("{path}/one"), "429")];
+    for (method, path, why) in waits {
         let waiting = format!("Waiting for the API server, to {method} {path}: {why}");
         assert!(said.contains(&waiting), "{waiting} is not in {said}");
     }

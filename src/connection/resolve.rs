@@ -235,7 +235,9 @@ impl Connections {
     /// Lets the rights in a namespace go when nothing there needs them any more. It is tried for some 20 minutes.
     pub async fn release_rights(&self, namespace: &str) {
         for failures in 1..=LAST_TRY {
-            match self.keeper.namespace(namespace).await.release_rights().await {
+            // Nobody waits for the namespace while this does.
+            let released = self.keeper.namespace(namespace).await.release_rights().await;
+            match released {
                 // With the last of its finalizers the namespace may be gone, and the rights with it.
                 Ok(()) | Err(CallError::Forbidden(_) | CallError::Gone) => return,
                 Err(error) => {

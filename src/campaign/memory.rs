@@ -109,6 +109,16 @@ impl Memory {
         });
     }
 
+    /// An object has gone that was to be deleted in Kore. Our finalizer goes for `Orphan` only while the object says so: a patch that was sent
+    /// for that has done nothing.
+    pub fn orphan_was_taken_back(&self, uid: &str) {
+        self.note(uid, |known| {
+            if known.release == Some(Release::Sent(GroundName::Orphaned)) {
+                known.release = None;
+            }
+        });
+    }
+
     /// Our finalizer is off, whether or not the answer to the patch came. For which ground, if that is not counted yet.
     pub fn released(&self, uid: &str) -> Option<GroundName> {
         let mut objects = self.objects();
@@ -178,7 +188,11 @@ mod tests {
         memory.still_there("u");
         memory.releasing("u", GroundName::Deleted);
         assert_eq!(memory.released("u"), None);
+        memory.releasing("w", GroundName::Orphaned);
+        memory.orphan_was_taken_back("w");
+        assert_eq!(memory.released("w"), None, "it was stripped by somebody else");
         memory.releasing("v", GroundName::Deleted);
+        memory.orphan_was_taken_back("v");
         memory.over("v");
         memory.still_there("v");
         assert_eq!(memory.released("v"), None, "it was not off");

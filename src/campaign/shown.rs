@@ -11,7 +11,7 @@ use super::ground::{needs_connection, recorded_deletion};
 use super::memory::Remembered;
 use super::observed::OtherClaim;
 use super::reason::Reason;
-use crate::api::{BREAK_GLASS, DeletionPolicy, VoiceCampaign};
+use crate::api::{BREAK_GLASS, DeletionPolicy, GroundName, VoiceCampaign};
 use crate::kore::{Account, CampaignService, scrub};
 use crate::kube_ext::{CallError, Note};
 use crate::pacing::{LAST_TRY, backoff};
@@ -63,6 +63,9 @@ pub fn gone<S: CampaignService>(object: &Watched, context: &Arc<Context<S>>) {
     needs_none(&uid, context);
     context.accounts.forget(&uid);
     context.streams.forget(&uid);
+    if object.0.as_ref().is_ok_and(|last| last.spec.deletion_policy == DeletionPolicy::Delete) {
+        context.memory.orphan_was_taken_back(&uid);
+    }
     released(&uid, context);
     let remembered = context.memory.forget(&uid);
     if let (true, Some(namespace)) = (context.cache.is_empty(), object.namespace()) {
@@ -102,7 +105,9 @@ pub fn listed<S: CampaignService>(all: &[Arc<Watched>], namespace: Option<&str>,
 
 /// Whether a campaign may still be there, and nobody cares for it any more.
 fn is_left_behind(last: &VoiceCampaign, remembered: &Remembered, others: &[OtherClaim]) -> bool {
-    let grounded = recorded_deletion(last).is_some_and(|deletion| deletion.ground.is_some());
+    let recorded = recorded_deletion(last).and_then(|deletion| deletion.ground);
+    // Orphan may have been taken back since.
+    let grounded = recorded.is_some_and(|ground| ground != GroundName::Orphaned);
     let confirmed = remembered.attempt.as_ref().is_some_and(|attempt| attempt.outcome.is_ok());
     let released = grounded || confirmed || remembered.release.is_some();
     let kept = others.iter().any(|other| other.keeps);
@@ -160,7 +165,7 @@ fn in_words(object: &VoiceCampaign, account: Option<&Account>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::api::{DeletionStatus, GroundName};
+    use crate::api::DeletionStatus;
     use crate::campaign::memory::Release;
     use crate::campaign::status;
     use jiff::Timestamp;
@@ -191,6 +196,9 @@ mod tests {
             DeletionStatus { ground: Some(GroundName::Deleted), ..status::new_deletion(&recorded) };
         recorded.status.get_or_insert_default().deletion = Some(Box::new(deletion));
         assert!(!is_left_behind(&recorded, &none, &[]));
+        let deletion = recorded.status.as_mut().and_then(|status| status.deletion.as_mut()).unwrap();
+        deletion.ground = Some(GroundName::Orphaned);
+        assert!(is_left_behind(&recorded, &none, &[]), "it is to be deleted after all");
         let mut orphan = object(json!({}));
         orphan.spec.deletion_policy = DeletionPolicy::Orphan;
         assert!(!is_left_behind(&orphan, &none, &[]));

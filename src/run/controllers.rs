@@ -155,7 +155,7 @@ fn controller<S: CampaignService>(
         connection_writer,
         campaigns.clone(),
         (connection_context.clone(), shared.wake.clone(), shared.connections_listed.clone()),
-        wiring.health.watch(what::<KoreConnection>(namespace)),
+        wiring.health.watch(what::<KoreConnection>(namespace), namespace),
     );
     let keep = Controller::for_stream(stream::pending(), connections)
         .reconcile_on(connections_woken)
@@ -175,7 +175,7 @@ fn controller<S: CampaignService>(
         (
             wiring.selected.clone(),
             namespace.map(ToOwned::to_owned),
-            wiring.health.watch(what::<VoiceCampaign>(namespace)),
+            wiring.health.watch(what::<VoiceCampaign>(namespace), namespace),
         ),
     );
     let connections_listed = shared.connections_listed.clone();

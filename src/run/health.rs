@@ -23,8 +23,8 @@ enum State {
     Starting(String),
     /// Another instance leads. With what keeps this one from taking over, if something does.
     StandingBy(Result<(), String>),
-    /// Each watch, by what it shows.
-    Working(BTreeMap<String, Watching>),
+    /// Each watch, by what it shows; with its namespace.
+    Working(BTreeMap<String, (Option<String>, Watching)>),
 }
 
 impl Default for State {
@@ -49,6 +49,7 @@ enum Watching {
 pub(super) struct WatchHealth {
     health: Arc<Health>,
     name: String,
+    namespace: Option<String>,
 }
 
 impl Health {
@@ -81,15 +82,15 @@ impl Health {
         *self.state() = State::StandingBy(could);
     }
 
-    /// A watch of this name has to show its objects.
-    pub(super) fn watch(self: &Arc<Self>, name: String) -> WatchHealth {
-        let watch = WatchHealth { health: self.clone(), name };
+    /// A watch of this name has to show its objects, those of a namespace or all.
+    pub(super) fn watch(self: &Arc<Self>, name: String, namespace: Option<&str>) -> WatchHealth {
+        let watch = WatchHealth { health: self.clone(), name, namespace: namespace.map(ToOwned::to_owned) };
         watch.note(Watching::Waiting);
         watch
     }
 
-    /// Whether each watch has shown its objects, but for those that the API server refuses, as long as it does not refuse all; or, of
-    /// an instance that stands by, whether it could do so.
+    /// Whether each watch has shown its objects, but for those that the API server refuses, as long as there is a namespace in which it
+    /// refuses none; or, of an instance that stands by, whether it could do so.
     ///
     /// # Errors
     /// With what is not ready.
@@ -100,12 +101,16 @@ impl Health {
                 could.clone().map_err(|why| format!("standing by, and could not take over: {why}"))
             }
             State::Working(watches) => {
-                let waiting = watches.iter().find(|(_, watching)| **watching == Watching::Waiting);
-                let shown = watches.values().filter(|watching| **watching == Watching::Shown).count();
+                let waiting = watches.iter().find(|(_, (_, watching))| *watching == Watching::Waiting);
+                // Without its KoreConnections nothing can be done for a VoiceCampaign, nor the other way round.
+                let works_in = |wanted: &Option<String>| {
+                    let mut of_it = watches.values().filter(|(namespace, _)| namespace == wanted);
+                    of_it.all(|(_, watching)| *watching == Watching::Shown)
+                };
                 match waiting {
                     Some((name, _)) => Err(format!("waiting for the API server to show {name}")),
-                    None if shown == 0 => {
-                        Err(format!("the API server refuses everything: {}", refused(watches)))
+                    None if !watches.values().any(|(namespace, _)| works_in(namespace)) => {
+                        Err(format!("the API server refuses too much to work anywhere: {}", refused(watches)))
                     }
                     None => Ok(()),
                 }
@@ -130,8 +135,8 @@ impl Health {
     }
 }
 
-fn refused(watches: &BTreeMap<String, Watching>) -> String {
-    let refused = watches.iter().filter_map(|(name, watching)| match watching {
+fn refused(watches: &BTreeMap<String, (Option<String>, Watching)>) -> String {
+    let refused = watches.iter().filter_map(|(name, (_, watching))| match watching {
         Watching::Refused(why) => Some(format!("{name}: {why}")),
         Watching::Waiting | Watching::Shown => None,
     });
@@ -160,7 +165,7 @@ impl WatchHealth {
             *state = State::Working(BTreeMap::new());
         }
         if let State::Working(watches) = &mut *state {
-            watches.insert(self.name.clone(), watching);
+            watches.insert(self.name.clone(), (self.namespace.clone(), watching));
         }
     }
 }
@@ -195,7 +200,8 @@ mod tests {
         assert!(health.ready().is_err(), "it leads, and has shown nothing");
         health.waiting("no definitions");
         assert_eq!(health.ready(), Err("no definitions".to_owned()));
-        let (a, b) = (health.watch("VoiceCampaigns in a".into()), health.watch("VoiceCampaigns in b".into()));
+        let a = health.watch("VoiceCampaigns in a".into(), Some("a"));
+        let b = health.watch("VoiceCampaigns in b".into(), Some("b"));
         a.shown();
         assert!(health.ready().unwrap_err().contains("VoiceCampaigns in b"));
         b.refused("forbidden");
@@ -203,6 +209,11 @@ mod tests {
         a.refused("forbidden");
         assert!(health.ready().unwrap_err().contains("VoiceCampaigns in a: forbidden"));
         b.shown();
+        assert_eq!(health.ready(), Ok(()));
+        let connections = health.watch("KoreConnections in b".into(), Some("b"));
+        connections.refused("forbidden");
+        assert!(health.ready().is_err(), "one kind alone is of no use");
+        a.shown();
         assert_eq!(health.ready(), Ok(()));
     }
 }

@@ -196,9 +196,17 @@ async fn an_upgrade_strands_nothing() {
     other.connect_all();
     world.install_again(&["watchNamespaces={narrowed,narrowed-out}"]);
     let options = working_in(&world, "narrowed,narrowed-out");
-    let _operator = Operator::start(world.plane, &options).unwrap();
+    let operator = Operator::start(world.plane, &options).unwrap();
     other.create_found("left-out");
     world.create_found("stays");
+    // Whoever leaves the scope as it is needs no rights to look at what is in it.
+    let before = world.plane.requests().unwrap().len();
+    world.install_again(&["watchNamespaces={narrowed-out,narrowed}"]);
+    std::thread::sleep(Duration::from_secs(1));
+    let requests = world.plane.requests().unwrap();
+    let of_helm = requests[before..].iter().filter(|request| !request.user.starts_with("system:"));
+    let looks: Vec<_> = of_helm.filter(|request| request.resource == "voicecampaigns").collect();
+    assert!(looks.iter().all(|request| request.verb != "list"), "{looks:#?}");
     let refused = |values: &str| world.try_install_again(&[values]).unwrap_err().to_string();
     let message = refused("watchNamespaces={narrowed}");
     assert!(message.contains("narrowed-out/left-out") && !message.contains("narrowed/stays"), "{message}");
@@ -216,6 +224,19 @@ async fn an_upgrade_strands_nothing() {
         Ok(other.try_run(&["get", "rolebinding", RELEASE]).is_err().then_some(()))
     })
     .unwrap();
+    // Nor one that would leave a RoleBinding behind that is held for other things than these.
+    drop(operator);
+    world.install_again(&["watchNamespaces={narrowed,narrowed-out}"]);
+    let hold = |finalizers: &str| format!(r#"--patch={{"metadata":{{"finalizers":{finalizers}}}}}"#);
+    let patch = ["patch", "rolebinding", RELEASE, "--type=merge"];
+    other.run(&[&patch[..], &[&hold(r#"["voicecampaign.dev/in-use"]"#)]].concat());
+    let message = refused("watchNamespaces={narrowed}");
+    assert!(
+        message.contains("narrowed-out is held") && message.contains("kubectl patch rolebinding"),
+        "{message}"
+    );
+    other.run(&[&patch[..], &[&hold("null")]].concat());
+    world.install_again(&["watchNamespaces={narrowed}"]);
 }
 
 /// So is one that would select other objects, unless what has our finalizers is selected still, or by another release.

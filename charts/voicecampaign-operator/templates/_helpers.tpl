@@ -156,9 +156,14 @@ cluster (helm template) nothing is known, and nothing is refused. */}}
 {{- $old := include "operator.environment" $deployment | fromJson -}}
 {{- $before := without (splitList "," (default "" $old.WATCH_NAMESPACES)) "" -}}
 {{- $after := default list .Values.watchNamespaces -}}
-{{- $new := dict "WATCH_NAMESPACES" (join "," $after) "SELECTOR" .Values.selector -}}
+{{- $new := dict "WATCH_NAMESPACES" (join "," $after) "SELECTOR" (default "" .Values.selector) -}}
 {{- $left := list -}}
-{{- if or (ne (default "" $old.SELECTOR) .Values.selector) (and $after (or (not $before) (without $before $after))) -}}
+{{- $leaves := list -}}
+{{- range $before -}}{{- if and $after (not (has . $after)) -}}{{- $leaves = append $leaves . -}}{{- end -}}{{- end -}}
+{{- $narrowed := or $leaves (and $after (not $before)) -}}
+{{- $relabelled := ne (default "" $old.SELECTOR) (default "" .Values.selector) -}}
+{{- /* Without the definitions there is nothing, and a lookup would fail. */ -}}
+{{- if and (or $relabelled $narrowed) (.Capabilities.APIVersions.Has "voicecampaign.dev/v1alpha1/VoiceCampaign") -}}
 {{- range $kind, $finalizer := dict "VoiceCampaign" "voicecampaign.dev/remote-campaign" "KoreConnection" "voicecampaign.dev/in-use" -}}
 {{- range $scope := ternary $before (list "") (gt (len $before) 0) -}}
 {{- range (lookup "voicecampaign.dev/v1alpha1" $kind $scope "").items -}}
@@ -188,12 +193,13 @@ cluster (helm template) nothing is known, and nothing is refused. */}}
 {{- fail (printf "`watchNamespaces` and `selector` would leave out what nobody could let go then: %s. Give them labels that `selector` selects, or have another release take them over first; or delete the VoiceCampaigns, or set their `deletionPolicy` to Orphan and delete them, and wait until they are gone" (join ", " $stranded)) -}}
 {{- end -}}
 {{- $kind := ternary "ClusterRole" "Role" .Values.rbac.clusterRoles -}}
-{{- range $namespace := concat $before $after | uniq -}}
+{{- /* Whoever brings rights of his own cares for them, and the deployer may not read them. */ -}}
+{{- range $namespace := ternary (concat $before $after | uniq) list .Values.rbac.create -}}
 {{- $binding := lookup "rbac.authorization.k8s.io/v1" "RoleBinding" $namespace $name -}}
 {{- if $binding -}}
 {{- $letGo := printf "kubectl patch rolebinding %s --namespace %s --type=merge -p '{\"metadata\":{\"finalizers\":null}}'" $name $namespace -}}
-{{- if and (not $after) (has "voicecampaign.dev/in-use" (default list $binding.metadata.finalizers)) -}}
-{{- fail (printf "the RoleBinding of the operator in %s is held for the VoiceCampaigns there, and would not go. Without `watchNamespaces` it is not needed: %s; and upgrade again at once" $namespace $letGo) -}}
+{{- if and (not (has $namespace $after)) (has "voicecampaign.dev/in-use" (default list $binding.metadata.finalizers)) -}}
+{{- fail (printf "the RoleBinding of the operator in %s is held for the VoiceCampaigns there, and would not go. When the operator does not work there by it any more, it is not needed: %s; and upgrade again at once" $namespace $letGo) -}}
 {{- else if and (has $namespace $after) (ne $binding.roleRef.kind $kind) -}}
 {{- fail (printf "`rbac.clusterRoles` can't be changed while there is the RoleBinding of the operator in %s, because Kubernetes lets nobody change its `roleRef`: %s; then delete it, and upgrade again at once" $namespace $letGo) -}}
 {{- else if and (has $namespace $after) $binding.metadata.deletionTimestamp -}}
@@ -257,7 +263,7 @@ cluster (helm template) nothing is known, and nothing is refused. */}}
 {{- $policies = append $policies "finalizer" -}}
 {{- end -}}
 {{- if and .Values.admissionPolicies.validating (include "operator.servesPolicy" (list . "ValidatingAdmissionPolicy" "1.30")) -}}
-{{- $policies = concat $policies (ternary (list "protect") (list "guard" "guard-connections" "guard-secrets" "protect") (ne .Values.selector "")) -}}
+{{- $policies = concat $policies (ternary (list "protect") (list "guard" "guard-connections" "guard-secrets" "protect") (not (empty .Values.selector))) -}}
 {{- end -}}
 {{- $names := list -}}
 {{- range $policies -}}{{- $names = append $names (include "operator.policyName" (list $ .)) -}}{{- end -}}

@@ -481,10 +481,31 @@ const MUTANTS: &[Mutant] = &[
         tests: &["--lib", "watch"],
     },
     Mutant {
+        name: "an Orphan that was taken back taken for a release",
+        file: "src/campaign/memory.rs",
+        from: "if known.release == Some(Release::Sent(GroundName::Orphaned)) {",
+        to: "if false {",
+        tests: &["--lib", "a_release_is_counted_once"],
+    },
+    Mutant {
+        name: "a recorded Orphan that was taken back taken for a ground",
+        file: "src/campaign/shown.rs",
+        from: "recorded.is_some_and(|ground| ground != GroundName::Orphaned)",
+        to: "recorded.is_some()",
+        tests: &["--lib", "a_campaign_is_left_behind"],
+    },
+    Mutant {
+        name: "a RoleBinding that is held left behind by an upgrade",
+        file: "charts/voicecampaign-operator/templates/_helpers.tpl",
+        from: "{{- if and (not (has $namespace $after)) (has \"voicecampaign.dev/in-use\"",
+        to: "{{- if and (not $after) (has \"voicecampaign.dev/in-use\"",
+        tests: &["--test", "cluster", "namespaces::an_upgrade_strands_nothing"],
+    },
+    Mutant {
         name: "ready though the API server refuses everything",
         file: "src/run/health.rs",
-        from: "None if shown == 0 =>",
-        to: "None if shown == usize::MAX =>",
+        from: "None if !watches.values().any(|(namespace, _)| works_in(namespace)) => {",
+        to: "None if watches.is_empty() => {",
         tests: &["--lib", "health"],
     },
     Mutant {
@@ -1279,8 +1300,8 @@ const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "an upgrade takes another selector, whatever it leaves out",
         file: "charts/voicecampaign-operator/templates/_helpers.tpl",
-        from: "{{- if or (ne (default \"\" $old.SELECTOR) .Values.selector) (and $after",
-        to: "{{- if or false (and $after",
+        from: "{{- $relabelled := ne (default \"\" $old.SELECTOR) (default \"\" .Values.selector) -}}",
+        to: "{{- $relabelled := false -}}",
         tests: &["--test", "cluster", "namespaces::a_changed_selector"],
     },
     Mutant {

@@ -7,19 +7,13 @@ use serde_json::{Value, json};
 
 use testbed::wait;
 
-use crate::release::{RELEASE, installed};
+use crate::release::{RELEASE, finished, installed};
 use crate::support::*;
 
 /// Whether everything holds, and what `check` says.
 pub fn check(kubeconfig: &Path, arguments: &[&str]) -> (bool, String) {
-    let output = Command::new(env!("CARGO_BIN_EXE_voicecampaign-operator"))
-        .arg("check")
-        .args(arguments)
-        .env("KUBECONFIG", kubeconfig)
-        .output()
-        .unwrap();
-    let said = [output.stdout, output.stderr].map(|text| String::from_utf8(text).unwrap()).concat();
-    (output.status.success(), said)
+    let mut command = Command::new(env!("CARGO_BIN_EXE_voicecampaign-operator"));
+    finished(command.arg("check").args(arguments).env("KUBECONFIG", kubeconfig))
 }
 
 /// Whatever makes the policies do nothing, or hinder the operator, is told.

@@ -1,5 +1,8 @@
 //! A release of the chart that works in a namespace of its own, so that each test can have rights and policies of its own.
 
+use std::path::PathBuf;
+use std::process::Command;
+
 use serde_json::{Value, json};
 use testbed::helm::{Helm, chart};
 use testbed::operator::{Options, ServiceAccount};
@@ -89,10 +92,14 @@ impl World {
 
     /// kubectl as a ServiceAccount of this namespace.
     pub fn kubectl_of(&self, account: &str) -> Kubectl {
+        Kubectl::new(self.kubeconfig_of(account, None)).unwrap()
+    }
+
+    /// The same for any client, which reaches the API server at this address, if not its own.
+    pub fn kubeconfig_of(&self, account: &str, server: Option<&str>) -> PathBuf {
         let token = self.run(&["create", "token", account, "--duration=24h"]);
         let name = format!("{account}-{}", self.namespace);
-        Kubectl::new(self.plane.kubeconfig_for_token(&name, &self.namespace, token.trim(), None).unwrap())
-            .unwrap()
+        self.plane.kubeconfig_for_token(&name, &self.namespace, token.trim(), server).unwrap()
     }
 
     /// Waits until the API server keeps the policies: until then an object is created without a finalizer.
@@ -144,4 +151,11 @@ pub fn all_policies() -> usize {
 /// Mutating policies come with 1.36.
 pub fn serves_mutating_policies() -> bool {
     binaries::kubernetes_minor(&binaries::kubernetes_version()).unwrap() >= 36
+}
+
+/// Whether a command succeeds, and what it says.
+pub fn finished(command: &mut Command) -> (bool, String) {
+    let output = command.output().unwrap();
+    let said = [output.stdout, output.stderr].map(|text| String::from_utf8(text).unwrap()).concat();
+    (output.status.success(), said)
 }

@@ -11,7 +11,7 @@ use testbed::helm::{Helm, chart};
 use testbed::process::Process;
 use testbed::{Operator, wait};
 
-use crate::release::{RELEASE, all_policies, installed_with};
+use crate::release::{RELEASE, all_policies, finished, installed_with};
 use crate::support::*;
 
 impl World {
@@ -55,11 +55,7 @@ impl World {
     /// What the Pod of a Job would run, with the Job's rights.
     fn run_by(&self, job: &Value, server: Option<&str>) -> Command {
         let pod = &job["spec"]["template"]["spec"];
-        let account = pod["serviceAccountName"].as_str().unwrap();
-        let token = self.run(&["create", "token", account, "--duration=24h"]);
-        let name = format!("{account}-{}", self.namespace);
-        let kubeconfig =
-            self.plane.kubeconfig_for_token(&name, &self.namespace, token.trim(), server).unwrap();
+        let kubeconfig = self.kubeconfig_of(pod["serviceAccountName"].as_str().unwrap(), server);
         let arguments: Vec<String> = serde_json::from_value(pod["containers"][0]["args"].clone()).unwrap();
         let mut command = Command::new(env!("CARGO_BIN_EXE_voicecampaign-operator"));
         command.args(arguments).env("KUBECONFIG", kubeconfig);
@@ -113,12 +109,6 @@ async fn at_work(namespace: &str, on_remaining: &str, more: &[&str]) -> (World, 
     let operator = world.released_operator();
     world.wait_for_policies();
     (world, operator)
-}
-
-fn finished(command: &mut Command) -> (bool, String) {
-    let output = command.output().unwrap();
-    let said = [output.stdout, output.stderr].map(|text| String::from_utf8(text).unwrap()).concat();
-    (output.status.success(), said)
 }
 
 /// With campaigns left nothing is uninstalled, and it says which ones and how to go on; without, connections are let go, and the policies

@@ -326,6 +326,11 @@ pub struct ListingRecord {
     /// listing counts for nothing.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub suddenly_empty: bool,
+
+    /// Namespaces whose VoiceCampaigns may have campaigns in it, which the API server refuses to show to the operator: an empty listing is
+    /// not believed as long as nothing else tells what should be in it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unseen_namespaces: Vec<String>,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]

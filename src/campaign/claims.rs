@@ -31,7 +31,7 @@ use super::status;
 use crate::api::{AccountReference, DeletionPolicy, VoiceCampaign, VoiceCampaignSpec};
 use crate::connection::{Connections, Standing};
 use crate::kore::{Account, FailureKind, Identity, Listing};
-use crate::kube_ext::{CallError, Kube, reference};
+use crate::kube_ext::{CallError, Kube, Listed, reference};
 use crate::pacing::Past;
 
 /// For so long after its creation an object keeps its campaign without any sign that Kore would show it. A manifest that is moved
@@ -45,6 +45,7 @@ pub const REFUSED_FOR_GOOD: Duration = Duration::from_secs(10);
 /// All VoiceCampaigns by stream and id of their campaign.
 pub struct Claims {
     connections: Arc<Connections>,
+    listed: Arc<Listed>,
     kube: Kube,
     /// The namespaces that have a watch of their own; empty if one watch covers all.
     namespaces: Vec<String>,
@@ -97,9 +98,16 @@ impl Claim {
 }
 
 impl Claims {
-    /// No claims yet, of the given namespaces (of all, if empty). Accounts are looked up in the given connections.
-    pub fn new(kube: Kube, connections: Arc<Connections>, namespaces: Vec<String>) -> Self {
+    /// No claims yet, of the given namespaces (of all, if empty), of which `listed` says what was shown. Accounts are looked up in the given
+    /// connections.
+    pub fn new(
+        kube: Kube,
+        connections: Arc<Connections>,
+        namespaces: Vec<String>,
+        listed: Arc<Listed>,
+    ) -> Self {
         Self {
+            listed,
             connections,
             kube,
             namespaces,
@@ -169,9 +177,12 @@ impl Claims {
             return Doubt::default();
         }
         if listing.is_empty() {
+            let suddenly_empty = self.is_missing(account, stream_id);
+            let is_known = suddenly_empty || self.last_shown.knows(account, stream_id);
             return Doubt {
-                suddenly_empty: self.is_missing(account, stream_id),
+                suddenly_empty,
                 to_a_stranger: !self.was_shown_to(account, stream_id, listing.identity()),
+                unseen_namespaces: if is_known { Vec::new() } else { self.listed.unseen() },
             };
         }
         self.last_shown.listed(account, listing);
@@ -296,6 +307,9 @@ impl Claims {
 
     /// Whether the API server has refused a namespace for so long that it is not worked in: it refuses it now.
     fn is_refused_for_good(&self, namespace: &str) -> bool {
+        if self.listed.is_unseen(namespace) {
+            return true;
+        }
         let mut refused = self.refused();
         refused.entry(namespace.to_owned()).or_insert_with(Instant::now).elapsed() >= REFUSED_FOR_GOOD
     }

@@ -17,12 +17,14 @@ use crate::kore::{Account, Identity, Listing};
 const LAG: SignedDuration = SignedDuration::from_mins(10);
 
 /// What is to be said of a listing that is empty.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Doubt {
     /// Campaigns that nobody asked to delete should be in it.
     pub suddenly_empty: bool,
     /// Whoever read it was never shown a campaign of the stream.
     pub to_a_stranger: bool,
+    /// Namespaces whose VoiceCampaigns are not known may have campaigns in it, and nothing else tells what should be in it.
+    pub unseen_namespaces: Vec<String>,
 }
 
 /// What each stream was shown to have.
@@ -79,6 +81,12 @@ impl LastShown {
         Some(last.ids().any(|id| !shown.deleted.contains_key(id) && !asked(id)))
     }
 
+    /// Whether a listing of a stream with campaigns is remembered.
+    pub fn knows(&self, account: &Account, stream_id: &str) -> bool {
+        let streams = self.streams();
+        streams.get(&(account.clone(), stream_id.to_owned())).is_some_and(|shown| shown.last.is_some())
+    }
+
     /// Whether somebody was shown campaigns of a stream, as far as is remembered.
     pub fn was_shown_to(&self, account: &Account, stream_id: &str, identity: &Identity) -> bool {
         let streams = self.streams();
@@ -106,7 +114,7 @@ mod tests {
         Algorithm, Campaign, CampaignKey, CampaignService, ConfirmedDeletion, Credentials, Failure, Page,
         PageRequest, Progress, RawAnswer, Reading, Target, TokenSettings, answers,
     };
-    use crate::kube_ext::{Kube, Leadership, Selected, Wake};
+    use crate::kube_ext::{Kube, Leadership, Listed, Selected, Wake};
 
     /// Answers a listing with these campaigns.
     struct Service(&'static [&'static str]);
@@ -164,6 +172,7 @@ mod tests {
     struct World {
         claims: Claims,
         connections: Arc<Connections>,
+        listed: Arc<Listed>,
         store: reflector::Store<connection::Watched>,
         writer: reflector::store::Writer<connection::Watched>,
     }
@@ -179,8 +188,9 @@ mod tests {
             let stores = vec![store.clone()];
             let connections = Connections::new(kube.clone(), stores, keeper, wake, selected, allowed);
             let connections = Arc::new(connections);
-            let claims = Claims::new(kube, connections.clone(), Vec::new());
-            let mut world = Self { claims, connections, store, writer };
+            let listed = Arc::new(Listed::of(1));
+            let claims = Claims::new(kube, connections.clone(), Vec::new(), listed.clone());
+            let mut world = Self { claims, connections, listed, store, writer };
             world.connection(&Value::Null);
             world
         }
@@ -272,6 +282,28 @@ mod tests {
         assert!(!world.is_doubted(), "another stream");
         world.claims.gone(&watched(&being_deleted("cd-1")));
         assert!(!world.is_doubted(), "a leader was killed after it had deleted that one");
+    }
+
+    /// K33, R10: since the start the API server refuses to show the VoiceCampaigns of a namespace. Only what Kore has shown since tells whether
+    /// theirs are missing.
+    #[tokio::test]
+    async fn an_empty_stream_is_doubted_as_long_as_a_namespace_is_not_known() {
+        let world = World::new();
+        world.listed.one_refused("b");
+        world.shown(&being_deleted("cd-1"));
+        let unseen = |ids| world.judge(&listing(ids)).unseen_namespaces;
+        assert_eq!(unseen(&[]), ["b"]);
+        world.shown(&seen("cd-2"));
+        assert_eq!(unseen(&[]), [""; 0], "it is missing in any case");
+        assert!(world.is_doubted());
+        world.shown(&being_deleted("cd-2"));
+        assert_eq!(unseen(&["cd-1"]), [""; 0]);
+        assert_eq!(world.judge(&listing(&[])), Doubt::default(), "all that was there is being deleted");
+        let world = World::new();
+        world.listed.one_refused("b");
+        world.listed.refused_no_more("b");
+        assert!(world.listed.is_complete());
+        assert_eq!(world.judge(&listing(&[])).unseen_namespaces, [""; 0]);
     }
 
     /// Whoever names a campaign without having been shown it, and can't be any more, does not keep it from being asked for.

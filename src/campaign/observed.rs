@@ -106,6 +106,8 @@ pub struct StreamListing {
     pub suddenly_empty: bool,
     /// Whether it is empty, and whoever read it was never shown a campaign of the stream.
     pub to_a_stranger: bool,
+    /// Whether it is empty, and VoiceCampaigns that the API server refuses to show, in these namespaces, may have campaigns in it.
+    pub unseen_namespaces: Vec<String>,
     /// When the campaign in question was last listed, by this listing or an earlier one.
     pub listed_at: Option<Timestamp>,
 }

@@ -21,7 +21,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::observed::{Attempt, Look, StreamListing};
 use super::status;
 use crate::api::{LastAnswer, ListingRecord, ProofStatus, VoiceCampaign};
-use crate::kore::{Failure, FailureKind, Identity, Listing};
+use crate::kore::{Failure, FailureKind, Identity};
 use crate::kube_ext::round_up;
 
 /// How far apart two listings are that prove something together: longer than Kore's reads lag behind its writes, as far as
@@ -262,16 +262,18 @@ fn counts(object: &VoiceCampaign, proof: &ProofStatus, read: &StreamListing, not
 }
 
 /// Whether it does not follow from an empty listing that the campaign is not there: campaigns that nobody asked to delete are
-/// missing with it; or another app saw it than the one that read the listing, which was never shown a campaign of the stream.
+/// missing with it, or may be, in namespaces whose VoiceCampaigns are not known; or another app saw it than the one that read the listing,
+/// which was never shown a campaign of the stream.
 pub fn doubts(object: &VoiceCampaign, read: &StreamListing) -> bool {
     let seen_as = object.status.as_ref().and_then(|status| status.seen_as.as_deref());
     let seen_by_another = seen_as.is_some_and(|seen_as| seen_as != read.listing.identity().as_str());
-    read.listing.is_empty() && (read.suddenly_empty || read.to_a_stranger && seen_by_another)
+    let missed = read.suddenly_empty || !read.unseen_namespaces.is_empty();
+    read.listing.is_empty() && (missed || read.to_a_stranger && seen_by_another)
 }
 
 fn after_listing(object: &VoiceCampaign, proof: &ProofStatus, read: &StreamListing) -> Course {
     let doubted = doubts(object, read);
-    let record = record(&read.listing, doubted);
+    let record = record(read, doubted);
     let proof = ProofStatus { failures: 0, last_failure: None, ..proof.clone() };
     if doubted {
         return Course::Open(ProofStatus { doubted_listing: Some(record), ..proof });
@@ -291,11 +293,13 @@ fn after_listing(object: &VoiceCampaign, proof: &ProofStatus, read: &StreamListi
     }
 }
 
-fn record(listing: &Listing, suddenly_empty: bool) -> ListingRecord {
+fn record(read: &StreamListing, suddenly_empty: bool) -> ListingRecord {
+    let StreamListing { listing, unseen_namespaces, .. } = read;
     ListingRecord {
         begun_at: round_up(listing.begun_at()),
         ended_at: round_up(listing.ended_at()),
         campaigns: i64::try_from(listing.len()).unwrap_or(i64::MAX),
         suddenly_empty,
+        unseen_namespaces: unseen_namespaces.clone(),
     }
 }

@@ -632,7 +632,9 @@ fn being_proven(object: &VoiceCampaign, deletion: Option<&DeletionStatus>) -> (&
 /// Why an empty listing is not believed, and what to do.
 fn in_doubt(object: &VoiceCampaign, proof: &ProofStatus, doubted: &ListingRecord, again: &str) -> String {
     let seen_as = object.status.as_ref().and_then(|status| status.seen_as.as_ref());
-    let why = if seen_as.is_some_and(|seen_as| *seen_as != proof.identity) {
+    let why = if !doubted.unseen_namespaces.is_empty() {
+        return unseen(doubted, again);
+    } else if seen_as.is_some_and(|seen_as| *seen_as != proof.identity) {
         "and the campaign was seen as another app: client ID, iid or host have changed since"
     } else {
         "although campaigns that nobody asked to delete should be there"
@@ -641,6 +643,18 @@ fn in_doubt(object: &VoiceCampaign, proof: &ProofStatus, doubted: &ListingRecord
         "At {:.0} Kore listed no campaign of the stream at all, {why}. An app without access is shown just that, so it proves \
          nothing, however often it is read. Give the JWT app its scope and its access to the stream back; or, if the campaigns \
          are really gone, set spec.deletionPolicy to Orphan. The next listing is read {again}.",
+        doubted.begun_at.0
+    )
+}
+
+/// Why an empty listing is not believed as long as the operator does not know all VoiceCampaigns, and what to do.
+fn unseen(doubted: &ListingRecord, again: &str) -> String {
+    let namespaces = doubted.unseen_namespaces.join(", ");
+    format!(
+        "At {:.0} Kore listed no campaign of the stream at all, as it does for an app without access; and the API server refuses to show \
+         the operator the VoiceCampaigns in {namespaces}, whose campaigns would be missing then. Give the operator its rights there \
+         back, or take what is gone out of its watchNamespaces; or, if the campaign is really gone, set spec.deletionPolicy to Orphan. \
+         The next listing is read {again}.",
         doubted.begun_at.0
     )
 }

@@ -228,12 +228,17 @@ impl Streams {
             Ok(Progress::Done(listing)) => {
                 let complete = listing.is_complete();
                 let listing = Arc::new(listing);
-                let Doubt { suddenly_empty, to_a_stranger } = judge(&listing);
+                let Doubt { suddenly_empty, to_a_stranger, unseen_namespaces } = judge(&listing);
                 let begun_at = listing.begun_at();
                 stream.listed.retain(|_, at| *at + REMEMBERED > now);
                 stream.listed.extend(listing.ids().map(|id| (id.to_owned(), begun_at)));
-                stream.newest =
-                    Some(StreamListing { listing, suddenly_empty, to_a_stranger, listed_at: None });
+                stream.newest = Some(StreamListing {
+                    listing,
+                    suddenly_empty,
+                    to_a_stranger,
+                    unseen_namespaces,
+                    listed_at: None,
+                });
                 if complete {
                     stream.trouble = None;
                     // Those who joined too late for it begin the next.

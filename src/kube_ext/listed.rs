@@ -1,32 +1,65 @@
+use std::collections::BTreeSet;
+
 use tokio::sync::watch;
 
-/// Whether all watches of a kind have listed what there is.
+/// Whether all watches of a kind have listed what there is, but for those that the API server refuses.
 ///
 /// kube-rs's own `Store::wait_until_ready` wakes only one of those who wait, and its controller is one of them.
 #[derive(Debug)]
 pub struct Listed {
-    missing: watch::Sender<usize>,
+    state: watch::Sender<State>,
+}
+
+#[derive(Debug)]
+struct State {
+    /// How many watches are waited for.
+    missing: usize,
+    /// Where the API server has refused a list, and has not shown one since the start.
+    unseen: BTreeSet<String>,
 }
 
 impl Listed {
     /// None of so many watches has.
     pub fn of(watches: usize) -> Self {
-        Self { missing: watch::Sender::new(watches) }
+        Self { state: watch::Sender::new(State { missing: watches, unseen: BTreeSet::new() }) }
     }
 
     /// One more of them has.
     pub fn one_more(&self) {
-        self.missing.send_modify(|missing| *missing = missing.saturating_sub(1));
+        self.state.send_modify(|state| state.missing = state.missing.saturating_sub(1));
     }
 
-    /// Whether all have.
+    /// The API server refuses one of them, in this namespace: nobody waits for it any more.
+    pub fn one_refused(&self, namespace: &str) {
+        self.state.send_modify(|state| {
+            state.missing = state.missing.saturating_sub(1);
+            state.unseen.insert(namespace.to_owned());
+        });
+    }
+
+    /// One that was refused has listed what there is after all.
+    pub fn refused_no_more(&self, namespace: &str) {
+        self.state.send_modify(|state| drop(state.unseen.take(namespace)));
+    }
+
+    /// The namespaces whose objects are not known, because the API server refuses them.
+    pub fn unseen(&self) -> Vec<String> {
+        self.state.borrow().unseen.iter().cloned().collect()
+    }
+
+    /// Whether this namespace is one of them.
+    pub fn is_unseen(&self, namespace: &str) -> bool {
+        self.state.borrow().unseen.contains(namespace)
+    }
+
+    /// Whether none is waited for.
     pub fn is_complete(&self) -> bool {
-        *self.missing.borrow() == 0
+        self.state.borrow().missing == 0
     }
 
-    /// Returns when all have.
+    /// Returns when none is waited for.
     pub async fn wait(&self) {
         // An error means that the sender is gone, which is ourselves.
-        let _ = self.missing.subscribe().wait_for(|missing| *missing == 0).await;
+        let _ = self.state.subscribe().wait_for(|state| state.missing == 0).await;
     }
 }

@@ -86,16 +86,17 @@ pub(super) async fn controllers<S: CampaignService>(wiring: Wiring<S>, namespace
     ));
     let (wake, woken) = Wake::of(&scopes);
     let wake = Arc::new(wake);
+    let listed = Arc::new(Listed::of(scopes.len()));
     let shared = Shared {
         connections_listed: Arc::new(Listed::of(scopes.len())),
         admission: Arc::new(Semaphore::new(ADMITTED)),
         accounts: Arc::new(Accounts::new(wake.clone())),
         streams: Arc::new(Streams::new(wake.clone())),
-        claims: Arc::new(Claims::new(wiring.kube.clone(), connections.clone(), namespaces)),
+        claims: Arc::new(Claims::new(wiring.kube.clone(), connections.clone(), namespaces, listed.clone())),
         connections,
         keeper,
         users: Arc::default(),
-        listed: Arc::new(Listed::of(scopes.len())),
+        listed,
         wake,
     };
     let stopping = wiring.stopping.clone();
@@ -192,10 +193,11 @@ fn controller<S: CampaignService>(
     let run = async move {
         // Otherwise each campaign would ask the API server for a connection that the cache is about to show.
         tokio::select! {
-            () = connections_listed.wait() => either(run, campaigns_watched).await,
+            () = connections_listed.wait() => run.await,
             () = stop_early => {}
         }
     };
+    let run = either(run, campaigns_watched);
     let stopping = wiring.stopping.clone();
     async move {
         let mut run = std::pin::pin!(run);

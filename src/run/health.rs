@@ -159,6 +159,11 @@ impl WatchHealth {
         &self.name
     }
 
+    /// The namespace in which it looks.
+    pub(super) fn namespace(&self) -> &str {
+        self.namespace.as_deref().unwrap_or("all namespaces")
+    }
+
     fn note(&self, watching: Watching) {
         let mut state = self.health.state();
         if !matches!(&*state, State::Working(_)) {

@@ -147,12 +147,22 @@ struct Progress {
     health: WatchHealth,
     listed: Arc<Listed>,
     refused_since: Option<Instant>,
-    awaited: bool,
+    stage: Stage,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    /// It is waited for.
+    Awaited,
+    /// The API server refuses it, and has never shown what there is.
+    Unseen,
+    /// It has shown everything once.
+    Seen,
 }
 
 impl Progress {
     fn new(health: WatchHealth, listed: Arc<Listed>) -> Self {
-        Self { health, listed, refused_since: None, awaited: true }
+        Self { health, listed, refused_since: None, stage: Stage::Awaited }
     }
 
     /// What the watch has shown; it may have been interrupted, and is begun anew. Nobody waits for long for one that the API server refuses: a
@@ -171,8 +181,9 @@ impl Progress {
         let since = *self.refused_since.get_or_insert_with(Instant::now);
         tracing::error!(why, "The API server refuses to show {name}; nothing is done there until it does");
         self.health.refused(&why);
-        if since.elapsed() >= REFUSED_FOR_GOOD {
-            self.is_awaited_no_more();
+        if self.stage == Stage::Awaited && since.elapsed() >= REFUSED_FOR_GOOD {
+            self.stage = Stage::Unseen;
+            self.listed.one_refused(self.health.namespace());
         }
         None
     }
@@ -181,12 +192,10 @@ impl Progress {
     fn shown(&mut self) {
         self.refused_since = None;
         self.health.shown();
-        self.is_awaited_no_more();
-    }
-
-    fn is_awaited_no_more(&mut self) {
-        if std::mem::replace(&mut self.awaited, false) {
-            self.listed.one_more();
+        match std::mem::replace(&mut self.stage, Stage::Seen) {
+            Stage::Awaited => self.listed.one_more(),
+            Stage::Unseen => self.listed.refused_no_more(self.health.namespace()),
+            Stage::Seen => {}
         }
     }
 }

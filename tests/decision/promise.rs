@@ -73,6 +73,7 @@ fn any_record() -> impl Strategy<Value = ListingRecord> {
         ended_at: Time(at(ended)),
         campaigns: 3,
         suddenly_empty,
+        unseen_namespaces: Vec::new(),
     })
 }
 
@@ -124,15 +125,16 @@ fn any_look() -> impl Strategy<Value = Look> {
 fn any_listing() -> impl Strategy<Value = StreamListing> {
     let ids = prop::sample::select(vec![vec![], vec!["cd-0"], vec!["cd-0", "cd-1"]]);
     let listed_at = prop::option::weighted(0.3, any_time());
-    let doubts = (any::<bool>(), any::<bool>());
-    (ids, 0..4, doubts, listed_at).prop_map(|(ids, kind, (suddenly_empty, stranger), listed_at)| {
+    let doubts = (any::<bool>(), any::<bool>(), prop::bool::weighted(0.2));
+    (ids, 0..4, doubts, listed_at).prop_map(|(ids, kind, (suddenly_empty, stranger, unseen), listed_at)| {
         let read = match kind {
             0 => incomplete(&ids),
             1 => listing_as("app-2", &ids),
             _ => listing(&ids),
         };
         let (suddenly_empty, to_a_stranger) = (suddenly_empty && ids.is_empty(), stranger && ids.is_empty());
-        StreamListing { suddenly_empty, to_a_stranger, listed_at, ..read }
+        let unseen_namespaces = if unseen && ids.is_empty() { vec!["b".to_owned()] } else { Vec::new() };
+        StreamListing { suddenly_empty, to_a_stranger, unseen_namespaces, listed_at, ..read }
     })
 }
 
@@ -143,9 +145,10 @@ fn any_trouble() -> impl Strategy<Value = ListingTrouble> {
 
 /// Whether a listing, with what is recorded before it, completes a proof; said anew, in two sentences: the GET did not return the
 /// campaign, two complete listings of one identity miss it, both begun after the answer, 10 s apart; or it said nothing a few times, and
-/// three do, 5 min apart. An empty one counts only if nobody is missing whom nobody asked to delete, and if it is no stranger's.
+/// three do, 5 min apart. An empty one counts only if nobody is missing whom nobody asked to delete, as far as all are known, and if it is no
+/// stranger's.
 fn proves(proof: &ProofStatus, read: &StreamListing, seen_as: Option<&str>) -> bool {
-    let StreamListing { listing, suddenly_empty, to_a_stranger, listed_at } = read;
+    let StreamListing { listing, suddenly_empty, to_a_stranger, unseen_namespaces, listed_at } = read;
     let first = proof.first_listing.as_ref().filter(|first| !first.suddenly_empty);
     let (asked, distance) = match (&proof.not_returned_at, &proof.silent_at, &proof.second_listing) {
         (Some(asked), _, second) => (asked, if second.is_some() { 300 } else { 10 }),
@@ -160,6 +163,7 @@ fn proves(proof: &ProofStatus, read: &StreamListing, seen_as: Option<&str>) -> b
         && listing.get("cd-1").is_none()
         && listed_at.is_none_or(|at| at <= proof.answered_at.0)
         && !suddenly_empty
+        && unseen_namespaces.is_empty()
         && !(*to_a_stranger && seen_as.is_some_and(|seen_as| seen_as != proof.identity))
         && apart(listing.begun_at())
         && (proof.not_returned_at.is_some() || apart(asked.0))

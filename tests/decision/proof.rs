@@ -39,6 +39,7 @@ fn with_first(ended: i64) -> ProofStatus {
         ended_at: Time(at(ended)),
         campaigns: 1,
         suddenly_empty: false,
+        unseen_namespaces: Vec::new(),
     };
     ProofStatus { first_listing: Some(first), ..begun() }
 }
@@ -314,6 +315,20 @@ fn a_stream_that_is_suddenly_empty_is_never_believed() {
     let (object, _) = shown(&proving(old), &listing(&[]), at(2));
     assert_eq!(deletion(&object).ground, None);
     assert!(!proof(&object).unwrap().first_listing.as_ref().unwrap().suddenly_empty);
+}
+
+/// K33: nor while the API server refuses to show VoiceCampaigns whose campaigns would be missing; which, is said.
+#[test]
+fn an_empty_stream_proves_nothing_while_a_namespace_is_not_known() {
+    let unseen = |ids| StreamListing { unseen_namespaces: vec!["b".into(), "c".into()], ..listing(ids) };
+    let (object, step) = shown(&proving(with_first(-15)), &unseen(&[]), at(2));
+    assert_eq!(deletion(&object).ground, None);
+    assert!(matches!(step, Step::Stall { why: Reason::StreamSuddenlyEmpty, .. }), "{step:?}");
+    assert_eq!(proof(&object).unwrap().doubted_listing.as_ref().unwrap().unseen_namespaces, ["b", "c"]);
+    let message = &ready(object.status.as_ref().unwrap()).message;
+    assert!(message.contains("VoiceCampaigns in b, c") && message.contains("watchNamespaces"), "{message}");
+    let (object, _) = shown(&proving(with_first(-15)), &unseen(&["cd-2"]), at(2));
+    assert_eq!(deletion(&object).ground, Some(GroundName::Absent), "the app has access");
 }
 
 /// The client ID or `iid` was changed after the campaign was seen: to an app that was never shown the stream, emptiness proves nothing.

@@ -231,6 +231,7 @@ pub fn listing_as(client_id: &str, ids: &[&str]) -> StreamListing {
         listing: Arc::new(read(client_id, ids, ids.len())),
         suddenly_empty: false,
         to_a_stranger: false,
+        unseen_namespaces: Vec::new(),
         listed_at: None,
     }
 }
@@ -246,6 +247,7 @@ pub fn incomplete(ids: &[&str]) -> StreamListing {
         listing: Arc::new(read("app-1", ids, ids.len() + 1)),
         suddenly_empty: false,
         to_a_stranger: false,
+        unseen_namespaces: Vec::new(),
         listed_at: None,
     }
 }

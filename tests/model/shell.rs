@@ -430,6 +430,7 @@ fn listing(listed: Listed) -> StreamListing {
                 // Nobody asked to delete the bystander.
                 suddenly_empty: listed.masked,
                 to_a_stranger: false,
+                unseen_namespaces: Vec::new(),
                 listed_at: None,
             },
             Some(_) | None => unreachable!("one page, at once"),

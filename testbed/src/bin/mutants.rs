@@ -525,8 +525,8 @@ const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "a namespace that can't be read holds up all",
         file: "src/run/watch.rs",
-        from: "        if since.elapsed() >= REFUSED_FOR_GOOD {",
-        to: "        if since.elapsed() == Duration::MAX {",
+        from: "self.stage == Stage::Awaited && since.elapsed() >= REFUSED_FOR_GOOD",
+        to: "self.stage == Stage::Awaited && since.elapsed() == Duration::MAX",
         tests: &["--test", "cluster", "namespaces::a_namespace_that_cannot_be_read_holds_up_no_other"],
     },
     Mutant {
@@ -677,16 +677,34 @@ const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "emptiness believed that another app was shown",
         file: "src/campaign/proof.rs",
-        from: "(read.suddenly_empty || read.to_a_stranger && seen_by_another)",
-        to: "(read.suddenly_empty || read.to_a_stranger && seen_by_another && false)",
+        from: "(missed || read.to_a_stranger && seen_by_another)",
+        to: "(missed || read.to_a_stranger && seen_by_another && false)",
         tests: DECISION,
     },
     Mutant {
         name: "nobody missed in an empty stream",
         file: "src/campaign/claims.rs",
-        from: "                suddenly_empty: self.is_missing(account, stream_id),",
-        to: "                suddenly_empty: self.is_missing(account, stream_id) && false,",
+        from: "let suddenly_empty = self.is_missing(account, stream_id);",
+        to: "let suddenly_empty = self.is_missing(account, stream_id) && false;",
         tests: &["--lib", "emptiness"],
+    },
+    Mutant {
+        name: "emptiness believed while a namespace is not known",
+        file: "src/campaign/claims.rs",
+        from: "unseen_namespaces: if is_known { Vec::new() } else { self.listed.unseen() },",
+        to: "unseen_namespaces: Vec::new(),",
+        tests: &["--lib", "emptiness"],
+    },
+    Mutant {
+        name: "a refused namespace counted as listed",
+        file: "src/run/watch.rs",
+        from: "self.listed.one_refused(self.health.namespace());",
+        to: "self.listed.one_more();",
+        tests: &[
+            "--test",
+            "cluster",
+            "namespaces::an_empty_stream_is_not_believed_while_a_namespace_is_refused",
+        ],
     },
     Mutant {
         name: "who was missed among others missed again",

@@ -117,27 +117,37 @@ fn is_left_behind(last: &VoiceCampaign, remembered: &Remembered, others: &[Other
 /// Says everything that is needed to delete the campaign by hand.
 async fn report<S: CampaignService>(object: VoiceCampaign, context: Arc<Context<S>>) {
     let (namespace, name) = (object.namespace().unwrap_or_default(), object.name_any());
+    let (voicecampaign, uid) = (format!("{namespace}/{name}"), object.uid());
+    let account = || context.connections.called(&namespace, &object.spec.connection_ref.name);
+    let known = account();
     // A watch by labels shows an object as gone that has other labels now. It is another instance's. When nobody may be asked, or can
     // be for long, the watch is believed: the campaign may call people.
     for failures in 1..=LAST_TRY {
         match context.kube.read_again(&object).await {
-            Ok(Some(_)) => return,
+            Ok(Some(_)) => {
+                if failures > 1 {
+                    tracing::info!(voicecampaign, uid, "The object is there after all");
+                }
+                return;
+            }
             Ok(None) | Err(CallError::Forbidden(_)) => break,
             Err(error) => {
-                tracing::warn!(%error, voicecampaign = format!("{namespace}/{name}"), "Can't tell whether the object is gone");
+                // This instance may end before it knows, and no other has seen the object.
+                let if_so = if failures == 1 { clean_up(&object, known.as_ref()) } else { String::new() };
+                tracing::warn!(%error, voicecampaign, uid, "Can't tell whether the object is gone. {if_so}");
                 tokio::time::sleep(backoff(&name, failures)).await;
             }
         }
     }
-    let account = context.connections.called(&namespace, &object.spec.connection_ref.name);
-    let text = in_words(&object, account.as_ref());
-    tracing::warn!(voicecampaign = format!("{namespace}/{name}"), uid = object.uid(), "{text}");
+    let text = in_words(&object, known.or_else(account).as_ref());
+    tracing::warn!(voicecampaign, uid, "{text}");
     context.metrics.orphaned();
     let reason = Reason::CampaignLeftBehind.as_str();
     context.events.publish(&object, Note { warning: true, reason, action: "Delete", text }).await;
 }
 
-fn in_words(object: &VoiceCampaign, account: Option<&Account>) -> String {
+/// What is to be done about a campaign that nobody cares for.
+fn clean_up(object: &VoiceCampaign, account: Option<&Account>) -> String {
     let spec = &object.spec;
     let (stream, campaign) = (&spec.stream_id, &spec.campaign_id);
     let request = match account {
@@ -150,6 +160,10 @@ fn in_words(object: &VoiceCampaign, account: Option<&Account>) -> String {
             spec.connection_ref.name
         ),
     };
+    format!("The campaign may still call people. Look for it in Kore, or send: {request}")
+}
+
+fn in_words(object: &VoiceCampaign, account: Option<&Account>) -> String {
     let how = match object.annotations().get(BREAK_GLASS).map(|why| scrub::message(why)) {
         Some(why) => {
             format!("its finalizer was removed by hand ({BREAK_GLASS}: {})", scrub::cut(&why, MAX_WHY))
@@ -157,8 +171,8 @@ fn in_words(object: &VoiceCampaign, account: Option<&Account>) -> String {
         None => "its finalizer was removed by hand, or it was deleted before the finalizer was on".to_owned(),
     };
     format!(
-        "The VoiceCampaign went before Kore had confirmed that its campaign is deleted: {how}. The campaign may still call \
-         people. Look for it in Kore, or send: {request}"
+        "The VoiceCampaign went before Kore had confirmed that its campaign is deleted: {how}. {}",
+        clean_up(object, account)
     )
 }
 

@@ -168,10 +168,10 @@ async fn look(cached: &KoreConnection, context: &Context) -> Result<Action, Call
     let mut kept = context.keeper.namespace(&namespace).await;
     let Some(fresh) = context.kube.read_again(cached).await? else { return Ok(Action::await_change()) };
     let campaigns = context.users.count(&namespace, &name);
-    let was_held = IN_USE.is_on(&fresh.metadata);
+    let held_before = is_held(&fresh);
     let (connection, held) =
         if campaigns > 0 { (kept.keep(fresh).await?, None) } else { kept.release(fresh).await? };
-    if was_held && !IN_USE.is_on(&connection.metadata) {
+    if held_before && !is_held(&connection) {
         let (connections, namespace) = (context.connections.clone(), namespace.clone());
         tokio::spawn(async move { connections.release_rights(&namespace).await });
     }
@@ -214,6 +214,11 @@ async fn look(cached: &KoreConnection, context: &Context) -> Result<Action, Call
         }
     }
     Ok(Action::requeue(again))
+}
+
+/// Whether a connection is held, or its Secrets are.
+fn is_held(connection: &KoreConnection) -> bool {
+    IN_USE.is_on(&connection.metadata) || !secrets_of(connection).is_empty()
 }
 
 /// A connection that can't be read is of no use to its campaigns, and must not stay for ever when they are gone.

@@ -90,9 +90,10 @@ impl Candidate {
         Self { api: Api::default_namespaced(client), name, identity, seen: None }
     }
 
-    /// Waits until this instance leads. While another does, `standing_by` is called, once.
-    pub async fn lead(&mut self, standing_by: impl FnOnce()) -> Leadership {
-        let mut standing_by = Some(standing_by);
+    /// Waits until this instance leads. While another does, `standing_by` is called, at each look; and `in_trouble` with whatever keeps it from
+    /// finding out, or from taking a lease that is free.
+    pub async fn lead(&mut self, standing_by: impl Fn(), in_trouble: impl Fn(&str)) -> Leadership {
+        let mut told = false;
         loop {
             let begun = Instant::now();
             match self.try_to_lead().await {
@@ -101,21 +102,19 @@ impl Candidate {
                     return Leadership::until(begun + RELIED_ON);
                 }
                 Ok(false) => {
-                    if let Some(standing_by) = standing_by.take() {
+                    if !std::mem::replace(&mut told, true) {
                         let holder = self.seen.as_ref().and_then(Seen::holder);
                         tracing::info!(lease = self.name, holder, "Standing by: another instance leads");
-                        standing_by();
                     }
+                    standing_by();
                     self.wait_for_change().await;
                 }
                 // Another was quicker.
                 Err(CallError::Changed) => {}
                 Err(error) => {
-                    tracing::warn!(
-                        lease = self.name,
-                        error = in_full(&error),
-                        "Can't tell who leads; asking again"
-                    );
+                    let error = in_full(&error);
+                    tracing::warn!(lease = self.name, error, "Can't tell who leads; asking again");
+                    in_trouble(&error);
                     sleep(RETRY).await;
                 }
             }

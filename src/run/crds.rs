@@ -3,6 +3,7 @@ use std::time::Duration;
 use k8s_openapi::api::authorization::v1::{
     ResourceAttributes, SelfSubjectAccessReview, SelfSubjectAccessReviewSpec,
 };
+use k8s_openapi::api::coordination::v1::Lease;
 use kube::api::{ListParams, PostParams};
 use kube::core::Status;
 use kube::{Api, Client};
@@ -65,12 +66,26 @@ fn in_words(problem: kube::Error) -> String {
 async fn readable(client: &Client, namespace: Option<&str>) -> Result<(), kube::Error> {
     serves::<VoiceCampaign>(client, namespace).await?;
     serves::<KoreConnection>(client, namespace).await?;
-    may_watch::<VoiceCampaign>(client, namespace).await?;
-    may_watch::<KoreConnection>(client, namespace).await
+    may::<VoiceCampaign>("watch", namespace, None, client).await?;
+    may::<KoreConnection>("watch", namespace, None, client).await
 }
 
-/// Whether the operator may watch a kind, as far as the API server can say without being watched.
-async fn may_watch<K>(client: &Client, namespace: Option<&str>) -> Result<(), kube::Error>
+/// Whether the operator may take its lease from another instance.
+///
+/// # Errors
+/// With what is missing.
+pub(super) async fn may_take(client: &Client, lease: &str) -> Result<(), String> {
+    let namespace = client.default_namespace();
+    may::<Lease>("update", Some(namespace), Some(lease), client).await.map_err(in_words)
+}
+
+/// Whether the operator may do something with a kind, or with one object of it, as far as the API server can say without that being done.
+async fn may<K>(
+    verb: &str,
+    namespace: Option<&str>,
+    name: Option<&str>,
+    client: &Client,
+) -> Result<(), kube::Error>
 where
     K: kube::Resource<DynamicType = ()>,
 {
@@ -80,7 +95,8 @@ where
                 group: Some(K::group(&()).into_owned()),
                 resource: Some(K::plural(&()).into_owned()),
                 namespace: namespace.map(ToOwned::to_owned),
-                verb: Some("watch".to_owned()),
+                name: name.map(ToOwned::to_owned),
+                verb: Some(verb.to_owned()),
                 ..ResourceAttributes::default()
             }),
             ..SelfSubjectAccessReviewSpec::default()
@@ -90,15 +106,15 @@ where
     let api: Api<SelfSubjectAccessReview> = Api::all(client.clone());
     let parameters = PostParams::default();
     let answer = match in_time(api.create(&parameters, &question)).await {
-        // Where nobody may ask, the watch will tell.
+        // Where nobody may ask, the call itself will tell.
         Err(kube::Error::Api(status)) if status.is_forbidden() => return Ok(()),
         answer => answer?,
     };
     match answer.status.filter(|answer| !answer.allowed) {
         None => Ok(()),
         Some(answer) => {
-            let message =
-                format!("watch {} is not allowed. {}", K::plural(&()), answer.reason.unwrap_or_default());
+            let reason = answer.reason.unwrap_or_default();
+            let message = format!("{verb} {} is not allowed. {reason}", K::plural(&()));
             Err(kube::Error::Api(Box::new(Status::failure(message.trim(), "Forbidden").with_code(403))))
         }
     }

@@ -24,7 +24,8 @@ use http::HeaderValue;
 use http::header::USER_AGENT;
 use kube::Client;
 use tokio::net::TcpListener;
-use tokio::sync::watch as signal;
+use tokio::sync::{Notify, watch as signal};
+use tokio::time::timeout;
 
 use self::term::Term;
 use crate::kore::KoreClient;
@@ -73,7 +74,7 @@ pub async fn run(
         health.starting();
         let leadership = match &mut candidate {
             Some(candidate) => tokio::select! {
-                leadership = lead(candidate, &health, &looking, &settings.namespaces) => leadership,
+                leadership = lead(candidate, &health, &looking, &settings) => leadership,
                 () = &mut stop => break,
             },
             None => Leadership::unlimited(),
@@ -128,26 +129,38 @@ async fn lead(
     candidate: &mut Candidate,
     health: &Health,
     client: &Client,
-    namespaces: &[String],
+    settings: &Settings,
 ) -> Leadership {
-    let (told, mut standing_by) = signal::channel(false);
+    let standing_by = Notify::new();
     let could = async {
-        // An error means that the sender is gone, with the wait itself.
-        let _ = standing_by.wait_for(|standing_by| *standing_by).await;
+        standing_by.notified().await;
         loop {
-            let could = crds::problem(client, namespaces).await;
+            let could = could_lead(client, settings).await;
             let [well, ill] = LOOKS;
             let pause = if could.is_ok() { well } else { ill };
             health.standing_by(could);
-            tokio::time::sleep(pause).await;
+            // Or sooner: what was in trouble meanwhile is not.
+            let _ = timeout(pause, standing_by.notified()).await;
         }
     };
     let leadership = tokio::select! {
-        leadership = candidate.lead(|| _ = told.send_replace(true)) => leadership,
+        leadership = candidate.lead(
+            || standing_by.notify_one(),
+            |error| health.waiting(&format!("can't tell who leads, or take the lease: {error}")),
+        ) => leadership,
         never = could => never,
     };
     health.starting();
     leadership
+}
+
+/// Whether this instance could take over, as far as that can be told while another leads.
+async fn could_lead(client: &Client, settings: &Settings) -> Result<(), String> {
+    crds::problem(client, &settings.namespaces).await?;
+    match &settings.lease {
+        Some(lease) => crds::may_take(client, lease).await,
+        None => Ok(()),
+    }
 }
 
 /// The work of one term: until it is told to stop, and then until nothing is in flight any more.

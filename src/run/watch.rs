@@ -28,6 +28,8 @@ const RELIST: Duration = Duration::from_secs(12 * 60);
 const LONGEST_OUTAGE_PAUSE: Duration = Duration::from_secs(5);
 /// The longest pause before what was listed, and could not be watched for [`LIVED`], is listed again: a list of thousands is dear.
 const LONGEST_WATCH_PAUSE: Duration = Duration::from_secs(120);
+/// How often the log is told of what the API server refuses: it is asked every few seconds, and a namespace may be gone for good.
+const TOLD_AGAIN: Duration = Duration::from_secs(10 * 60);
 /// A watch that has lived for so long was not in vain.
 const LIVED: Duration = Duration::from_secs(60);
 /// Objects per page of a list: a page is read as a whole, with the managed fields, which are most of it.
@@ -147,6 +149,8 @@ struct Progress {
     health: WatchHealth,
     listed: Arc<Listed>,
     refused_since: Option<Instant>,
+    /// When the log was told last that it is refused, and why.
+    told: Option<(Instant, String)>,
     stage: Stage,
 }
 
@@ -162,7 +166,7 @@ enum Stage {
 
 impl Progress {
     fn new(health: WatchHealth, listed: Arc<Listed>) -> Self {
-        Self { health, listed, refused_since: None, stage: Stage::Awaited }
+        Self { health, listed, refused_since: None, told: None, stage: Stage::Awaited }
     }
 
     /// What the watch has shown; it may have been interrupted, and is begun anew. Nobody waits for long for one that the API server refuses: a
@@ -179,7 +183,14 @@ impl Progress {
             return None;
         };
         let since = *self.refused_since.get_or_insert_with(Instant::now);
-        tracing::error!(why, "The API server refuses to show {name}; nothing is done there until it does");
+        let is_told = |(at, of): &(Instant, String)| at.elapsed() < TOLD_AGAIN && *of == why;
+        if !self.told.as_ref().is_some_and(is_told) {
+            self.told = Some((Instant::now(), why.clone()));
+            tracing::error!(
+                why,
+                "The API server refuses to show {name}; nothing is done there until it does"
+            );
+        }
         self.health.refused(&why);
         if self.stage == Stage::Awaited && since.elapsed() >= REFUSED_FOR_GOOD {
             self.stage = Stage::Unseen;
@@ -191,6 +202,9 @@ impl Progress {
     /// The watch has shown everything.
     fn shown(&mut self) {
         self.refused_since = None;
+        if self.told.take().is_some() {
+            tracing::info!("The API server shows {}", self.health.name());
+        }
         self.health.shown();
         match std::mem::replace(&mut self.stage, Stage::Seen) {
             Stage::Awaited => self.listed.one_more(),

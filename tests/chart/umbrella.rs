@@ -4,16 +4,19 @@ use serde_json::{Value, json};
 
 use crate::support::*;
 
-/// A chart that has this one as a part, in its folder, and what it renders with some values, by helm of this major version.
-fn rendered(major: u8, values: &Value) -> Result<Vec<Value>, String> {
+/// A chart that has this one as a part, under its own name or an alias, and what it renders with some values, by helm of this major version.
+fn rendered(major: u8, alias: Option<&str>, values: &Value) -> Result<Vec<Value>, String> {
     let folder = tempfile::tempdir().unwrap();
     let path = |name: &str| folder.path().join(name);
     std::fs::create_dir(path("charts")).unwrap();
     let copied =
         std::process::Command::new("cp").arg("-r").arg(chart()).arg(path("charts")).status().unwrap();
     assert!(copied.success());
-    let part = json!({"name": "voicecampaign-operator", "version": env!("CARGO_PKG_VERSION"),
+    let mut part = json!({"name": "voicecampaign-operator", "version": env!("CARGO_PKG_VERSION"),
         "repository": "", "condition": "voicecampaign-operator.enabled"});
+    if let Some(alias) = alias {
+        part["alias"] = json!(alias);
+    }
     let umbrella =
         json!({"apiVersion": "v2", "name": "outbound", "version": "1.0.0", "dependencies": [part]});
     std::fs::write(path("Chart.yaml"), umbrella.to_string()).unwrap();
@@ -31,7 +34,7 @@ fn it_is_a_part_of_another_chart() {
         let global = json!({"imageRegistry": "registry.example.com", "labels": {"team": "outbound"}});
         let with = |enabled: Value| {
             let values = json!({"enabled": enabled, "watchNamespaces": ["team-a"], "uninstall": {"onRemaining": "orphan"}});
-            rendered(major, &json!({"global": global, "voicecampaign-operator": values}))
+            rendered(major, None, &json!({"global": global, "voicecampaign-operator": values}))
         };
         assert_eq!(with(json!(false)).unwrap(), Vec::<Value>::new(), "helm {major}");
         let all = with(json!(true)).unwrap();
@@ -45,5 +48,20 @@ fn it_is_a_part_of_another_chart() {
         assert_eq!(all.len() - tests.count(), objects(&alone).len(), "helm {major}");
         let said = with(json!("no")).unwrap_err();
         assert!(said.contains("enabled"), "{said}");
+    }
+}
+
+/// An alias may have capitals, which no name of an object has.
+#[test]
+fn an_alias_in_camel_case_names_objects() {
+    for major in [3, 4] {
+        let all = rendered(major, Some("koreCampaigns"), &json!({})).unwrap();
+        let names: Vec<_> = all.iter().map(|object| object["metadata"]["name"].as_str().unwrap()).collect();
+        assert!(names.contains(&"outbound-korecampaigns"), "helm {major}: {names:?}");
+        let crds = |name: &&&str| !name.ends_with(".voicecampaign.dev");
+        assert!(
+            names.iter().filter(crds).all(|name| name.to_lowercase() == **name),
+            "helm {major}: {names:?}"
+        );
     }
 }

@@ -8,7 +8,7 @@ use kube::api::{DeleteParams, PostParams};
 use serde_json::{Value, json};
 use testbed::{Kubectl, Operator, wait};
 
-use crate::release::{RELEASE, installed, installed_with};
+use crate::release::{RELEASE, installed, installed_with, serves_mutating_policies};
 use crate::support::*;
 
 const WITHOUT_FINALIZERS: &str = r#"{"metadata":{"finalizers":null}}"#;
@@ -51,7 +51,8 @@ impl World {
             ["create", "clusterrolebinding", &self.namespace, "--clusterrole=voicecampaign-operator", &whom];
         self.kubectl.try_run(&role).unwrap();
         let moved = json!({"spec": {"paramRef": {"namespace": system.namespace}}}).to_string();
-        for binding in ["validatingadmissionpolicybinding", "mutatingadmissionpolicybinding"] {
+        let mutating = serves_mutating_policies().then_some("mutatingadmissionpolicybinding");
+        for binding in [Some("validatingadmissionpolicybinding"), mutating].into_iter().flatten() {
             let names = self.kubectl.try_run(&["get", binding, "--output=name"]).unwrap();
             for name in names.lines().filter(|name| name.ends_with(&format!(".{}", self.namespace))) {
                 self.kubectl.try_run(&["patch", name, "--type=merge", "-p", &moved]).unwrap();
@@ -242,16 +243,19 @@ async fn a_replaced_object_keeps_its_finalizer() {
         world.get("renewal").unwrap()["metadata"]["finalizers"]
             == json!(["voicecampaign.dev/remote-campaign"])
     };
-    editor.pipe(&["replace", "--filename", "-"], &manifest.to_string()).unwrap();
-    assert!(is_held(), "replaced");
-    // A manifest that carries our finalizer in Git, and later does not.
-    let apply = ["apply", "--server-side", "--force-conflicts", "--field-manager=gitops", "--filename", "-"];
-    let mut carrying = manifest.clone();
-    carrying["metadata"]["finalizers"] = json!(["voicecampaign.dev/remote-campaign"]);
-    editor.pipe(&apply, &carrying.to_string()).unwrap();
-    assert!(is_held(), "carried");
-    editor.pipe(&apply, &manifest.to_string()).unwrap();
-    assert!(is_held(), "no longer carried");
+    if serves_mutating_policies() {
+        editor.pipe(&["replace", "--filename", "-"], &manifest.to_string()).unwrap();
+        assert!(is_held(), "replaced");
+        // A manifest that carries our finalizer in Git, and later does not.
+        let apply =
+            ["apply", "--server-side", "--force-conflicts", "--field-manager=gitops", "--filename", "-"];
+        let mut carrying = manifest.clone();
+        carrying["metadata"]["finalizers"] = json!(["voicecampaign.dev/remote-campaign"]);
+        editor.pipe(&apply, &carrying.to_string()).unwrap();
+        assert!(is_held(), "carried");
+        editor.pipe(&apply, &manifest.to_string()).unwrap();
+        assert!(is_held(), "no longer carried");
+    }
     // The same of what the connection needs, but for that the operator puts it on again.
     world.install_again(&["admissionPolicies.mutating=false"]);
     wait::until("a PUT is refused", PATIENCE, || {

@@ -51,10 +51,18 @@ async fn the_api_server_takes_every_object() {
     let everything = path("tests/chart/everything.yaml");
     let sets: [&[&str]; 3] = [&[], &["--set", "watchNamespaces={team-a,team-b}"], &["--values", &everything]];
     let chart = chart().display().to_string();
+    let version = format!("--kube-version={}", testbed::binaries::kubernetes_version());
     let dry = ["--server-side", "--dry-run=server", "--validate=strict", "--force-conflicts"];
     for (major, values) in [3, 4].iter().flat_map(|major| sets.iter().map(move |set| (*major, *set))) {
-        let mut arguments =
-            vec!["template", RELEASE, &chart, "--namespace", "voicecampaign-system", "--skip-tests"];
+        let mut arguments = vec![
+            "template",
+            RELEASE,
+            &chart,
+            "--namespace",
+            "voicecampaign-system",
+            "--skip-tests",
+            &version,
+        ];
         arguments.extend(values);
         let rendered = Helm::new(major).unwrap().run(&arguments).unwrap();
         let mut apply = vec!["apply", "--filename", "-"];

@@ -5,7 +5,7 @@ use std::time::Duration;
 use kore_simulator::{Behaviour, Fault};
 use serde_json::{Value, json};
 use testbed::helm::Helm;
-use testbed::operator::Options;
+use testbed::operator::{Options, ServiceAccount};
 use testbed::{Operator, wait};
 
 use crate::release::{RELEASE, as_deployed, installed, installed_with};
@@ -49,8 +49,8 @@ async fn a_namespace_that_cannot_be_read_holds_up_no_other() {
     .unwrap();
 }
 
-/// K33, R10: after a restart one namespace is refused. Its campaigns are not known, so an empty listing is not held against them, and is not
-/// believed in the other; when it is shown again, the app has its access back or not.
+/// K33, R10: after a restart one namespace is refused. Its campaigns are not known, so an empty listing can't be held against them, and is not
+/// believed in the other.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_empty_stream_is_not_believed_while_a_namespace_is_refused() {
     let world = installed("half-known").await;
@@ -75,7 +75,7 @@ async fn an_empty_stream_is_not_believed_while_a_namespace_is_refused() {
     let _restarted = Operator::start(world.plane, &options).unwrap();
     let object = world.wait_for_reason("renewal", "StreamSuddenlyEmpty");
     let message = ready(&object)["message"].as_str().unwrap().to_owned();
-    assert!(message.contains("VoiceCampaigns in not-known"), "{message}");
+    assert!(message.contains("everything in not-known"), "{message}");
     let record = &object["status"]["deletion"]["proof"]["doubtedListing"];
     assert_eq!(record["unseenNamespaces"], json!(["not-known"]), "{object:#}");
     assert!(world.in_kore("renewal") && other.in_kore("stays"));
@@ -90,23 +90,49 @@ async fn an_instance_that_could_not_work_is_not_ready() {
     let mut leader = world.released_operator();
     world.run(&["delete", "rolebinding", RELEASE]);
     let other = Operator::launch(world.plane, &world.as_released()).unwrap();
-    let told = |wanted: u16, text: &str| {
-        wait::until(&format!("/readyz says {wanted}, {text}"), Duration::from_secs(30), || {
-            let (code, told) = other.ask("/readyz")?;
+    let told = |operator: &Operator, wanted: u16, text: &str| {
+        wait::until(&format!("/readyz says {wanted}, {text}"), PATIENCE, || {
+            let (code, told) = operator.ask("/readyz")?;
             Ok((code == wanted && told.contains(text)).then_some(()))
         })
-        .unwrap_or_else(|error| panic!("{error}: {:?}", other.ask("/readyz")));
+        .unwrap_or_else(|error| panic!("{error}: {:?}", operator.ask("/readyz")));
     };
-    told(503, "could not take over");
+    told(&other, 503, "could not take over");
     world.install_again(&[]);
-    told(200, "ok");
+    told(&other, 200, "ok");
     world.run(&["delete", "rolebinding", RELEASE]);
     leader.kill();
     wait::until("it leads", PATIENCE, || Ok(other.output().contains("Leading").then_some(()))).unwrap();
-    told(503, "");
+    told(&other, 503, "");
     world.install_again(&[]);
-    told(200, "ok");
+    told(&other, 200, "ok");
     world.create_found("renewal");
+    drop(other);
+
+    // Nor is one that may do everything but take the lease.
+    let mut leader = world.released_operator();
+    let account = ServiceAccount { name: "standing-by".into(), ..world.account() };
+    let whom = format!("--serviceaccount={}:{}", account.namespace, account.name);
+    world.run(&["create", "serviceaccount", &account.name]);
+    world.run(&["create", "rolebinding", "works", &format!("--clusterrole={}", world.cluster_role()), &whom]);
+    world.run(&["create", "role", "leads", "--verb=get,watch", "--resource=leases"]);
+    world.run(&["create", "rolebinding", "leads", "--role=leads", &whom]);
+    let options = Options { service_account: account, ..world.as_released() };
+    let other = Operator::launch(world.plane, &options).unwrap();
+    let verbs = |verbs: &str| {
+        let rules = format!(r#"[{{"op":"replace","path":"/rules/0/verbs","value":{verbs}}}]"#);
+        world.run(&["patch", "role", "leads", "--type=json", "-p", &rules]);
+    };
+    let told = |wanted, text| told(&other, wanted, text);
+    told(503, "update leases is not allowed");
+    verbs(r#"["get","watch","update"]"#);
+    told(200, "ok");
+    verbs(r#"["get","watch"]"#);
+    told(503, "update leases is not allowed");
+    leader.kill();
+    told(503, "can't tell who leads, or take the lease");
+    verbs(r#"["get","watch","update"]"#);
+    told(200, "ok");
 }
 
 /// K35: a role without `watch` is no list a second.
@@ -251,6 +277,12 @@ async fn an_upgrade_strands_nothing() {
     assert!(message.contains("narrowed-out/left-out") && !message.contains("narrowed/stays"), "{message}");
     let message = refused("watchNamespaces={narrowed,narrowed-out},rbac.clusterRoles=false");
     assert!(message.contains("roleRef") && message.contains("kubectl patch rolebinding"), "{message}");
+    for (name, why) in
+        [("fullnameOverride=renamed", "can't rename it"), ("nameOverride=voice", "the selector of the")]
+    {
+        let message = refused(&format!("watchNamespaces={{narrowed,narrowed-out}},{name}"));
+        assert!(message.contains(why) && message.contains("install it with the new name"), "{message}");
+    }
     let message = refused("watchNamespaces=null");
     assert!(message.contains("is held") && message.contains("kubectl patch rolebinding"), "{message}");
     other.delete("left-out");

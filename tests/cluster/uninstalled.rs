@@ -72,7 +72,8 @@ impl World {
         let chart = chart().display().to_string();
         let mut arguments = vec!["template", RELEASE, &chart, "--namespace", &self.namespace];
         // Without a cluster helm does not know what it serves.
-        arguments.extend(["--kube-version=1.36.0"]);
+        let version = format!("--kube-version={}", testbed::binaries::kubernetes_version());
+        arguments.push(&version);
         arguments.extend(values.iter().flat_map(|value| ["--set", value]));
         let rendered = Helm::new(4).unwrap().run(&arguments).unwrap();
         self.kubectl.pipe(&["apply", "--filename", "-"], &rendered).unwrap();
@@ -238,7 +239,7 @@ async fn what_ends_by_itself_can_be_told_to_stop() {
         assert_eq!(status.code(), Some(1), "{name}: {said}");
         assert!(said.contains("told to stop before everything was done"), "{name}: {said}");
     }
-    assert_eq!(world.policies(), 10);
+    assert_eq!(world.policies(), all_policies());
 }
 
 /// Everything is let go, and reported; the campaigns stay in Kore, the definitions and the living objects stay, too.

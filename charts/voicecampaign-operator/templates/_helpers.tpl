@@ -5,7 +5,7 @@
 
 {{/* Name of the resources: at most 52 characters, for what is put behind it; without the dots of a release's name, which a Service can't have. */}}
 {{- define "operator.fullname" -}}
-{{- $name := include "operator.name" . -}}
+{{- $name := include "operator.name" . | lower -}}
 {{- if .Values.fullnameOverride -}}
 {{- .Values.fullnameOverride -}}
 {{- else -}}
@@ -152,7 +152,21 @@ cluster (helm template) nothing is known, and nothing is refused. */}}
 {{- define "operator.refuseStranding" -}}
 {{- $name := include "operator.fullname" . -}}
 {{- $deployment := lookup "apps/v1" "Deployment" .Release.Namespace $name -}}
+{{- if and .Release.IsUpgrade (not $deployment) -}}
+{{- /* Another alias in the same umbrella is another operator: it may be named kore-2. */ -}}
+{{- $chart := printf "^%s-[0-9]+[.][0-9]+[.]" (regexQuoteMeta .Chart.Name) -}}
+{{- range (lookup "apps/v1" "Deployment" .Release.Namespace "").items -}}
+{{- $labels := default dict .metadata.labels -}}
+{{- $is := and (eq (get $labels "app.kubernetes.io/part-of") "voicecampaign-operator") (eq (get $labels "app.kubernetes.io/component") "operator") -}}
+{{- if and $is (eq (get $labels "app.kubernetes.io/instance") $.Release.Name) (regexMatch $chart (get $labels "helm.sh/chart")) -}}
+{{- fail (printf "the operator of this release is named %s, and an upgrade can't rename it: a second one would work beside it, with a Lease of its own, and the RoleBindings that the first one holds would stay. Leave `nameOverride` and `fullnameOverride` as they were; or uninstall the release, and install it with the new name" .metadata.name) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
 {{- if and .Release.IsUpgrade $deployment -}}
+{{- if ne (toJson $deployment.spec.selector.matchLabels) (include "operator.selectorLabels" . | fromYaml | toJson) -}}
+{{- fail (printf "`nameOverride` can't be changed by an upgrade, because Kubernetes lets nobody change the selector of the Deployment %s: leave it as it was; or uninstall the release, and install it with the new name" $name) -}}
+{{- end -}}
 {{- $old := include "operator.environment" $deployment | fromJson -}}
 {{- $before := without (splitList "," (default "" $old.WATCH_NAMESPACES)) "" -}}
 {{- $after := default list .Values.watchNamespaces -}}

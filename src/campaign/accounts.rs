@@ -1,4 +1,4 @@
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use jiff::{SignedDuration, Timestamp};
@@ -59,6 +59,8 @@ struct Queue {
     /// Keyed by the uid of the object that calls, or the name of what is read for many.
     account: Paced,
     objects: HashMap<String, ObjectRef<Watched>>,
+    /// All who wait for what is read for many, by its name.
+    many: HashMap<String, HashSet<ObjectRef<Watched>>>,
     seats: HashMap<u64, Arc<Seats>>,
     /// What Kore has said when the trouble of the account began (`None`), or that of credentials.
     trouble: HashMap<Option<Access<u64>>, Arc<str>>,
@@ -83,6 +85,8 @@ pub struct Caller {
     pub id: String,
     /// Whom to wake.
     pub object: ObjectRef<Watched>,
+    /// Whether others call under the same `id`, and wait for the same.
+    pub for_many: bool,
     /// The place in the queue.
     pub place: Place,
     /// The time that its status promises, if it waits for the quota.
@@ -221,7 +225,7 @@ impl Gate {
         let turn = ask(&mut queue.account, &caller.request(per_minute, ahead), now);
         queue.keep(caller, turn);
         let moved_up = queue.account.moved_up();
-        self.wake(&queue, &moved_up);
+        self.wake(&mut queue, &moved_up);
         shifted(turn, ahead)
     }
 
@@ -239,7 +243,7 @@ impl Gate {
         let turn = queue.account.held(&caller.request(per_minute, ahead), now);
         turn.into_iter().for_each(|turn| queue.keep(caller, turn));
         let moved_up = queue.account.moved_up();
-        self.wake(&queue, &moved_up);
+        self.wake(&mut queue, &moved_up);
         turn.map(|turn| shifted(turn, ahead))
     }
 
@@ -270,7 +274,7 @@ impl Gate {
             Evidence::Readable | Evidence::ReadFailed { .. } | Evidence::Nothing => {}
         }
         self.tell(&mut queue, caller, failure, woken.len());
-        self.wake(&queue, &woken);
+        self.wake(&mut queue, &woken);
         charge
     }
 
@@ -325,12 +329,14 @@ impl Gate {
         let mut queue = self.queue();
         let woken = queue.account.release(&uid.to_owned());
         queue.objects.remove(uid);
-        self.wake(&queue, &woken);
+        self.wake(&mut queue, &woken);
     }
 
-    fn wake(&self, queue: &Queue, woken: &[String]) {
-        let objects = woken.iter().filter_map(|id| queue.objects.get(id));
-        objects.for_each(|object| self.wake.wake(object.clone()));
+    fn wake(&self, queue: &mut Queue, woken: &[String]) {
+        let Queue { objects, many, .. } = queue;
+        woken.iter().filter_map(|id| objects.get(id)).for_each(|object| self.wake.wake(object.clone()));
+        // Who goes on to wait is there again. Of these, some may be gone, or wait for something else by now.
+        woken.iter().filter_map(|id| many.remove(id)).flatten().for_each(|object| self.wake.wake(object));
     }
 
     fn queue(&self) -> MutexGuard<'_, Queue> {
@@ -340,7 +346,7 @@ impl Gate {
 
 impl Caller {
     fn request(&self, quota: usize, ahead: SignedDuration) -> Request<'_, String, u64> {
-        let Self { id, object: _, place, promised, access } = self;
+        let Self { id, object: _, for_many: _, place, promised, access } = self;
         let promised = promised.map(|promised| promised - ahead);
         Request { caller: id, access, place: *place, promised, quota }
     }
@@ -351,6 +357,7 @@ impl Default for Queue {
         Self {
             account: Paced::default(),
             objects: HashMap::new(),
+            many: HashMap::new(),
             seats: HashMap::new(),
             trouble: HashMap::new(),
             inherited: false,
@@ -371,11 +378,13 @@ impl Queue {
     }
 
     fn keep(&mut self, caller: &Caller, turn: Turn) {
+        let Caller { id, object, for_many, .. } = caller;
         match turn {
-            Turn::Go => drop(self.objects.remove(&caller.id)),
-            Turn::At(_) | Turn::Held { .. } => {
-                drop(self.objects.insert(caller.id.clone(), caller.object.clone()))
+            Turn::Go => drop(self.objects.remove(id)),
+            Turn::At(_) | Turn::Held { .. } if *for_many => {
+                self.many.entry(id.clone()).or_default().insert(object.clone());
             }
+            Turn::At(_) | Turn::Held { .. } => drop(self.objects.insert(id.clone(), object.clone())),
         }
     }
 }
@@ -444,6 +453,8 @@ fn of_the_credentials(operation: Operation, fresh: bool, kind: Option<FailureKin
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
     use crate::campaign::streams;
 
@@ -466,6 +477,38 @@ mod tests {
                 assert_eq!(credentials, Evidence::Nothing);
             }
         }
+    }
+
+    /// Several wait for the same listing while the account is in trouble: all of them are woken when it works again.
+    #[tokio::test]
+    async fn all_who_wait_for_a_listing_are_woken() {
+        let (wake, mut woken) = Wake::of(&[None]);
+        let accounts = Accounts::new(Arc::new(wake));
+        let target = streams::tests::target();
+        let gate = accounts.gate(&target.account);
+        let caller = |id: &str, name: &str, for_many| Caller {
+            id: id.to_owned(),
+            object: ObjectRef::new(name).within("n"),
+            for_many,
+            place: Place::deletion(Timestamp::now()),
+            promised: None,
+            access: access(&target, "st-1"),
+        };
+        for id in ["a", "b", "c"] {
+            let failed =
+                Err::<(), _>(Failure { kind: FailureKind::Unavailable, ..Failure::unreachable("told") });
+            gate.heard(&caller(id, id, false), Operation::Delete, &failed);
+        }
+        for name in ["one", "two", "one"] {
+            let turn = gate.claim(&caller("listing", name, true), 60);
+            assert!(matches!(turn, Turn::Held { .. }), "{turn:?}");
+        }
+        gate.heard(&caller("d", "d", false), Operation::Delete, &Ok::<_, Failure>(()));
+        let mut names = BTreeSet::new();
+        while let Ok(object) = woken[0].try_recv() {
+            assert!(names.insert(object.name), "once");
+        }
+        assert_eq!(names, ["one".to_owned(), "two".to_owned()].into());
     }
 
     /// What is refused for one stream says nothing of another, unless both are called with the same `iid`.

@@ -213,7 +213,7 @@ async fn list<S: CampaignService>(
     let looks =
         gate(&connection, &pass.object, context).wants_a_look(&access(target, &pass.object.spec.stream_id));
     let place = if looks { place.of_look(Timestamp::MIN) } else { place };
-    let caller = Caller { promised: None, ..caller(pass, id, place, &connection) };
+    let caller = Caller { promised: None, for_many: true, ..caller(pass, id, place, &connection) };
     let Some(_seat) = admitted(urgency, &caller, &connection, pass, context).await else {
         context.streams.put_back(&key, reading);
         return Ok(Flow::Again);
@@ -591,7 +591,7 @@ fn over<S>(pass: &Pass, context: &Context<S>) -> Flow {
 fn caller(pass: &Pass, id: String, place: Place, connection: &UsableConnection) -> Caller {
     let access = access(&connection.target, &pass.object.spec.stream_id);
     let promised = decide::promised(&pass.object);
-    Caller { id, object: reference(&pass.object), place, promised, access }
+    Caller { id, object: reference(&pass.object), for_many: false, place, promised, access }
 }
 
 fn pause_until(until: Timestamp) -> Duration {

@@ -11,8 +11,8 @@
 //! How old an object is, the machine's clock says of those that were there at the start, if it can be right. Of those that came later
 //! the time counts since they were shown: so a clock that is ahead takes nobody's grace, and one that is behind prolongs none.
 
-use std::collections::HashMap;
 use std::collections::hash_map::RandomState;
+use std::collections::{BTreeSet, HashMap};
 use std::hash::BuildHasher;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -25,12 +25,13 @@ use kube::{Resource, ResourceExt};
 use super::context::Watched;
 use super::decide;
 use super::emptiness::{Doubt, LastShown};
+use super::ground::recorded_deletion;
 use super::observed::OtherClaim;
 use super::reason::Reason;
 use super::status;
 use crate::api::{AccountReference, DeletionPolicy, VoiceCampaign, VoiceCampaignSpec};
-use crate::connection::{Connections, Standing};
-use crate::kore::{Account, FailureKind, Identity, Listing};
+use crate::connection::{Connections, Renames, Standing};
+use crate::kore::{Account, FailureKind, Identity, Listing, is_spelled};
 use crate::kube_ext::{CallError, Kube, Listed, reference};
 use crate::pacing::Past;
 
@@ -42,10 +43,14 @@ const GRACE: SignedDuration = SignedDuration::from_mins(10);
 /// The API server refuses a namespace for good if it has for so long: what gives the right, a RoleBinding, may just have been replaced.
 pub const REFUSED_FOR_GOOD: Duration = Duration::from_secs(10);
 
+/// How many namespaces are named that are not known: enough for a message, which must not be endless. The log and `/readyz` name all.
+pub(super) const MOST_UNSEEN: usize = 5;
+
 /// All VoiceCampaigns by stream and id of their campaign.
 pub struct Claims {
     connections: Arc<Connections>,
-    listed: Arc<Listed>,
+    /// What was listed of either kind.
+    listed: [Arc<Listed>; 2],
     kube: Kube,
     /// The namespaces that have a watch of their own; empty if one watch covers all.
     namespaces: Vec<String>,
@@ -104,7 +109,7 @@ impl Claims {
         kube: Kube,
         connections: Arc<Connections>,
         namespaces: Vec<String>,
-        listed: Arc<Listed>,
+        listed: [Arc<Listed>; 2],
     ) -> Self {
         Self {
             listed,
@@ -176,29 +181,31 @@ impl Claims {
         if !listing.is_complete() {
             return Doubt::default();
         }
+        let view = self.connections.believed_in(connection.0);
         if listing.is_empty() {
-            let suddenly_empty = self.is_missing(account, stream_id);
+            let suddenly_empty = self.is_missing(account, stream_id, &view);
             let is_known = suddenly_empty || self.last_shown.knows(account, stream_id);
             return Doubt {
                 suddenly_empty,
                 to_a_stranger: !self.was_shown_to(account, stream_id, listing.identity()),
-                unseen_namespaces: if is_known { Vec::new() } else { self.listed.unseen() },
+                unseen_namespaces: if is_known { Vec::new() } else { self.unseen() },
             };
         }
         self.last_shown.listed(account, listing);
-        let unnamed = |id: &str| {
-            let named =
-                self.index().naming(stream_id, id).any(|object| self.may_be_of(Some(account), object));
-            !named && !self.last_shown.was_deleted(account, stream_id, id)
+        let named = |id: &String| {
+            let index = self.index();
+            let mut naming = index.naming_however_spelled(stream_id, id);
+            naming.any(|object| self.may_be_of(account, object, &view))
+                || self.last_shown.was_deleted(account, stream_id, id)
         };
-        let others = listing.ids().any(unnamed);
+        let others = listing.rows().any(|ids| !ids.iter().any(named));
         self.connections.note_others(connection, account, stream_id, others);
         Doubt::default()
     }
 
     /// The campaign of an object is deleted, or proven to be absent.
     pub fn deleted(&self, object: &VoiceCampaign) {
-        if let Some(account) = self.account_of(object) {
+        if let Some(account) = self.key_of(object) {
             let spec = &object.spec;
             self.last_shown.deleted(&account, &spec.stream_id, &spec.campaign_id, Timestamp::now());
         }
@@ -206,7 +213,7 @@ impl Claims {
 
     /// The campaign of an object is left in Kore: from now on nobody names it, unless another does.
     pub fn left(&self, object: &VoiceCampaign) {
-        let account = self.account_of(object).filter(|_| was_there(object) && self.others(object).is_empty());
+        let account = self.key_of(object).filter(|_| was_there(object) && self.others(object).is_empty());
         if let Some(account) = account {
             let namespace = object.namespace().unwrap_or_default();
             let connection = (namespace.as_str(), object.spec.connection_ref.name.as_str());
@@ -215,14 +222,18 @@ impl Claims {
     }
 
     /// Whether campaigns that nobody asked to delete should be in a stream.
-    fn is_missing(&self, account: &Account, stream_id: &str) -> bool {
+    fn is_missing(&self, account: &Account, stream_id: &str, view: &Renames) -> bool {
         let index = self.index();
         let now = Timestamp::now();
         // Of this very account, and not held for another that keeps the campaign: such a deletion may never be made.
         let asked = |id: &str| {
-            let of_it = |object: &&VoiceCampaign| self.account_of(object).as_ref() == Some(account);
-            let mut deletions =
-                index.naming(stream_id, id).filter(of_it).filter(|object| is_being_deleted(object));
+            let of_it = |object: &&VoiceCampaign| {
+                self.place_of(object).is_some_and(|place| view.one(place) == view.one(account.clone()))
+            };
+            let mut deletions = index
+                .naming_however_spelled(stream_id, id)
+                .filter(of_it)
+                .filter(|object| is_asked_for(object));
             deletions.any(|deleted| {
                 let others = index.others(deleted);
                 !self.claims(deleted, others, |other| index.is_new(other), now).any(|claim| claim.keeps)
@@ -231,9 +242,9 @@ impl Claims {
         let living = index.objects.iter().filter_map(|object| readable(object)).filter(|object| {
             let id = &object.spec.campaign_id;
             object.spec.stream_id == stream_id
-                && !is_being_deleted(object)
+                && !is_asked_for(object)
                 && was_there(object)
-                && self.may_be_of(Some(account), object)
+                && self.may_be_of(account, object, view)
                 && !asked(id)
                 && !self.last_shown.was_deleted(account, stream_id, id)
         });
@@ -242,6 +253,12 @@ impl Claims {
         // Since the start no campaign of the stream was listed: what was known before it is in the connection's status.
         of_a_living_object
             || listed().unwrap_or_else(|| self.connections.others_were_seen(account, stream_id))
+    }
+
+    /// The namespaces of which not all is known: the VoiceCampaigns, or the KoreConnections, which tell of campaigns that nobody names.
+    fn unseen(&self) -> Vec<String> {
+        let unseen: BTreeSet<_> = self.listed.iter().flat_map(|listed| listed.unseen()).collect();
+        unseen.into_iter().take(MOST_UNSEEN).collect()
     }
 
     /// Whether somebody was shown campaigns of a stream, as far as is known.
@@ -259,7 +276,7 @@ impl Claims {
     pub fn past(&self, account: &Account) -> Past {
         let index = self.index();
         let objects = index.objects.iter().filter_map(|object| readable(object));
-        decide::past(objects.filter(|object| self.account_of(object).as_ref() == Some(account)))
+        decide::past(objects.filter(|object| self.key_of(object).as_ref() == Some(account)))
     }
 
     /// Those of the others that name the campaign of an object in the same account.
@@ -270,14 +287,18 @@ impl Claims {
         is_new: impl Fn(&VoiceCampaign) -> bool,
         now: Timestamp,
     ) -> impl Iterator<Item = OtherClaim> {
-        let account = self.account_of(object);
+        // Whose deletion it is, says which accounts are one: what others write in their namespaces must not hold it.
+        let view = self.connections.believed_in(&object.namespace().unwrap_or_default());
+        let account = self.place_of(object).map(|place| view.one(place));
         let requested = object.metadata.deletion_timestamp.as_ref().map(|time| time.0);
         others.filter_map(move |other| {
             let account = account.as_ref();
-            self.may_be_of(account, other).then(|| {
+            account.is_none_or(|account| self.may_be_of(account, other, &view)).then(|| {
                 let (namespace, name) = (other.namespace().unwrap_or_default(), other.name_any());
                 let connection = self.connections.standing(&namespace, &other.spec.connection_ref.name);
-                let recorded = self.recorded(other);
+                let connection =
+                    connection.map(|known| Standing { account: view.one(known.account), ..known });
+                let recorded = recorded(other).map(|recorded| view.one(recorded));
                 let new = is_new(other);
                 let claim = Claim { new, ..claim(other, account, recorded.as_ref(), connection.as_ref()) };
                 OtherClaim { name: format!("{namespace}/{name}"), keeps: claim.holds(requested, now) }
@@ -285,29 +306,35 @@ impl Claims {
         })
     }
 
-    /// The account of an object's campaign: where Kore has it, or else where its connection leads.
-    fn account_of(&self, object: &VoiceCampaign) -> Option<Account> {
-        let connection = &object.spec.connection_ref.name;
-        self.recorded(object)
-            .or_else(|| self.connections.account(&object.namespace().unwrap_or_default(), connection))
-    }
-
-    /// The account in which Kore has the campaign, as status says.
-    fn recorded(&self, object: &VoiceCampaign) -> Option<Account> {
-        let AccountReference { host, account_id } = object.status.as_ref()?.account.as_ref()?;
+    /// Where an object's campaign is: in the account in which Kore had it, under the host that is called now; or else where its connection
+    /// leads.
+    fn place_of(&self, object: &VoiceCampaign) -> Option<Account> {
         let namespace = object.namespace().unwrap_or_default();
-        Some(self.connections.one(&namespace, Account::new(host, account_id)))
+        let called = self.connections.called(&namespace, &object.spec.connection_ref.name);
+        let (Some(recorded), Some(called)) = (recorded(object), &called) else {
+            return recorded(object).or(called);
+        };
+        let is_renamed = || {
+            let own = self.connections.believed_in(&namespace);
+            own.one(recorded.clone()) == own.one(called.clone())
+        };
+        Some(if recorded == *called || is_renamed() { called.clone() } else { recorded })
     }
 
-    /// Whether the campaign of an object may be one of this account; without a connection nobody knows.
-    fn may_be_of(&self, account: Option<&Account>, object: &VoiceCampaign) -> bool {
-        let theirs = self.account_of(object);
-        account.is_none() || theirs.is_none() || account == theirs.as_ref()
+    /// The same, as what is called there is counted and remembered.
+    fn key_of(&self, object: &VoiceCampaign) -> Option<Account> {
+        self.place_of(object).map(|place| self.connections.key(place))
+    }
+
+    /// Whether the campaign of an object may be one of this account, by what is believed of renames; without a connection nobody knows.
+    fn may_be_of(&self, account: &Account, object: &VoiceCampaign, view: &Renames) -> bool {
+        self.place_of(object).is_none_or(|theirs| view.one(theirs) == view.one(account.clone()))
     }
 
     /// Whether the API server has refused a namespace for so long that it is not worked in: it refuses it now.
     fn is_refused_for_good(&self, namespace: &str) -> bool {
-        if self.listed.is_unseen(namespace) {
+        let [campaigns, _] = &self.listed;
+        if campaigns.is_unseen(namespace) {
             return true;
         }
         let mut refused = self.refused();
@@ -387,6 +414,21 @@ impl Index {
     fn others<'a>(&'a self, object: &'a VoiceCampaign) -> impl Iterator<Item = &'a VoiceCampaign> {
         let VoiceCampaignSpec { stream_id, campaign_id, .. } = &object.spec;
         self.naming(stream_id, campaign_id).filter(|known| known.metadata.uid != object.metadata.uid)
+    }
+
+    /// The objects that name a campaign which the service writes like that.
+    fn naming_however_spelled<'a>(
+        &'a self,
+        stream_id: &'a str,
+        written: &'a str,
+    ) -> Box<dyn Iterator<Item = &'a VoiceCampaign> + 'a> {
+        if self.naming(stream_id, written).next().is_some() {
+            return Box::new(self.naming(stream_id, written));
+        }
+        let all = self.objects.iter().filter_map(|known| readable(known));
+        Box::new(all.filter(move |known| {
+            known.spec.stream_id == stream_id && is_spelled(written, &known.spec.campaign_id)
+        }))
     }
 
     /// The objects that name a campaign.
@@ -474,8 +516,16 @@ fn wants(object: &VoiceCampaign) -> bool {
     object.metadata.deletion_timestamp.is_none() && object.spec.deletion_policy == DeletionPolicy::Delete
 }
 
-fn is_being_deleted(object: &VoiceCampaign) -> bool {
-    object.metadata.deletion_timestamp.is_some()
+/// The account in which Kore has the campaign, as status says.
+fn recorded(object: &VoiceCampaign) -> Option<Account> {
+    let AccountReference { host, account_id } = object.status.as_ref()?.account.as_ref()?;
+    Some(Account::new(host, account_id))
+}
+
+/// Whether somebody has asked to delete the campaign. A deletion that is suspended before it has begun may never be made.
+fn is_asked_for(object: &VoiceCampaign) -> bool {
+    let has_begun = || recorded_deletion(object).is_some_and(|deletion| deletion.attempts > 0);
+    object.metadata.deletion_timestamp.is_some() && (!object.spec.suspend || has_begun())
 }
 
 /// Whether the campaign was there when it was last seen, or missed among others. That a GET alone, or an empty listing, did not

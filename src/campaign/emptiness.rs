@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::kore::{Account, Identity, Listing};
+use crate::kore::{Account, Identity, Listing, is_spelled};
 
 /// For so long a listing may show a campaign that was deleted before it began: far longer than Kore's reads lag behind its writes. One
 /// that shows it later has it.
@@ -43,6 +43,12 @@ struct Shown {
     deleted: HashMap<String, Timestamp>,
 }
 
+impl Shown {
+    fn has_deleted(&self, written: &str) -> bool {
+        self.deleted.contains_key(written) || self.deleted.keys().any(|id| is_spelled(written, id))
+    }
+}
+
 impl LastShown {
     /// A complete listing has campaigns.
     pub fn listed(&self, account: &Account, listing: &Arc<Listing>) {
@@ -60,11 +66,11 @@ impl LastShown {
         shown.deleted.insert(campaign_id.to_owned(), now);
     }
 
-    /// Whether we have deleted a campaign, as far as is remembered.
+    /// Whether we have deleted a campaign that is written like that, as far as is remembered.
     pub fn was_deleted(&self, account: &Account, stream_id: &str, campaign_id: &str) -> bool {
         let streams = self.streams();
         let shown = streams.get(&(account.clone(), stream_id.to_owned()));
-        shown.is_some_and(|shown| shown.deleted.contains_key(campaign_id))
+        shown.is_some_and(|shown| shown.has_deleted(campaign_id))
     }
 
     /// Whether campaigns that were listed last are missing in an empty stream, though nobody has asked to delete them (`asked` tells
@@ -78,7 +84,7 @@ impl LastShown {
         let streams = self.streams();
         let shown = streams.get(&(account.clone(), stream_id.to_owned()))?;
         let last = shown.last.as_ref()?;
-        Some(last.ids().any(|id| !shown.deleted.contains_key(id) && !asked(id)))
+        Some(last.rows().any(|ids| !ids.iter().any(|id| shown.has_deleted(id) || asked(id))))
     }
 
     /// Whether a listing of a stream with campaigns is remembered.
@@ -108,6 +114,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
+    use crate::campaign::claims::MOST_UNSEEN;
     use crate::campaign::{Claims, Watched};
     use crate::connection::{self, AllowedHosts, Connections, Keeper};
     use crate::kore::{
@@ -116,8 +123,8 @@ mod tests {
     };
     use crate::kube_ext::{Kube, Leadership, Listed, Selected, Wake};
 
-    /// Answers a listing with these campaigns.
-    struct Service(&'static [&'static str]);
+    /// Answers a listing with these rows.
+    struct Service(Value);
 
     impl CampaignService for Service {
         async fn delete(&self, _: &Target, _: &CampaignKey) -> Result<ConfirmedDeletion, Failure> {
@@ -129,8 +136,8 @@ mod tests {
         }
 
         async fn list(&self, _: &Target, _: &str, _: PageRequest) -> Result<Page, Failure> {
-            let rows: Vec<Value> = self.0.iter().map(|id| json!({"_id": id, "name": "n"})).collect();
-            let data = json!({"results": rows, "hasMore": false, "totalResults": rows.len()});
+            let count = self.0.as_array().unwrap().len();
+            let data = json!({"results": self.0, "hasMore": false, "totalResults": count});
             let body = json!({"status": "success", "data": data}).to_string().into();
             answers::listing(&RawAnswer { http_status: 200, body, ..RawAnswer::default() })
         }
@@ -155,14 +162,23 @@ mod tests {
         Account { host: "https://h".into(), account_id: "a".into() }
     }
 
-    fn listing(ids: &'static [&'static str]) -> Arc<Listing> {
+    fn listing(ids: &[&str]) -> Arc<Listing> {
         listing_as("app-1", ids)
     }
 
-    fn listing_as(client_id: &str, ids: &'static [&'static str]) -> Arc<Listing> {
+    fn listing_as(client_id: &str, ids: &[&str]) -> Arc<Listing> {
+        let rows: Vec<Value> = ids.iter().map(|id| json!({"_id": id, "name": "n"})).collect();
+        listing_with(client_id, &json!(rows))
+    }
+
+    fn listing_of(rows: &Value) -> Arc<Listing> {
+        listing_with("app-1", rows)
+    }
+
+    fn listing_with(client_id: &str, rows: &Value) -> Arc<Listing> {
         let target = target(client_id);
         let reading = Reading::begin(&target, "st-1", Timestamp::now());
-        match reading.next(&Service(ids), &target, Timestamp::now).now_or_never() {
+        match reading.next(&Service(rows.clone()), &target, Timestamp::now).now_or_never() {
             Some(Ok(Progress::Done(listing))) => Arc::new(listing),
             _ => panic!("one page, at once"),
         }
@@ -172,7 +188,7 @@ mod tests {
     struct World {
         claims: Claims,
         connections: Arc<Connections>,
-        listed: Arc<Listed>,
+        listed: [Arc<Listed>; 2],
         store: reflector::Store<connection::Watched>,
         writer: reflector::store::Writer<connection::Watched>,
     }
@@ -188,7 +204,7 @@ mod tests {
             let stores = vec![store.clone()];
             let connections = Connections::new(kube.clone(), stores, keeper, wake, selected, allowed);
             let connections = Arc::new(connections);
-            let listed = Arc::new(Listed::of(1));
+            let listed = [(); 2].map(|()| Arc::new(Listed::of(1)));
             let claims = Claims::new(kube, connections.clone(), Vec::new(), listed.clone());
             let mut world = Self { claims, connections, listed, store, writer };
             world.connection(&Value::Null);
@@ -197,11 +213,14 @@ mod tests {
 
         /// The connection, with this status.
         fn connection(&mut self, status: &Value) {
-            let connection = json!({"apiVersion": "voicecampaign.dev/v1alpha1", "kind": "KoreConnection",
-                "metadata": {"name": "c", "namespace": "n"}, "status": status,
-                "spec": {"host": "https://h", "accountId": "a", "credentialsSecretRef": {"name": "s"}}});
-            let connection = serde_json::from_value(connection).unwrap();
+            let connection = serde_json::from_value(Self::connection_with(status)).unwrap();
             self.writer.apply_watcher_event(&watcher::Event::Apply(connection));
+        }
+
+        fn connection_with(status: &Value) -> Value {
+            json!({"apiVersion": "voicecampaign.dev/v1alpha1", "kind": "KoreConnection",
+                "metadata": {"name": "c", "namespace": "n"}, "status": status,
+                "spec": {"host": "https://h", "accountId": "a", "credentialsSecretRef": {"name": "s"}}})
         }
 
         /// What the status of the connection is to say.
@@ -276,6 +295,15 @@ mod tests {
         world.claims.gone(&watched(&held));
         world.shown(&being_deleted("cd-2"));
         assert!(!world.is_doubted());
+        let mut suspended = being_deleted("cd-2");
+        suspended["spec"]["suspend"] = json!(true);
+        world.shown(&suspended);
+        assert!(world.is_doubted(), "a deletion that is suspended before it has begun may never be made");
+        suspended["status"]["deletion"] =
+            json!({"uid": "uid-cd-2", "requestedAt": "2026-11-23T10:00:00Z", "attempts": 1});
+        world.shown(&suspended);
+        assert!(!world.is_doubted(), "Kore was asked");
+        world.shown(&being_deleted("cd-2"));
         let mut elsewhere = seen("cd-3");
         elsewhere["spec"]["streamId"] = json!("st-2");
         world.shown(&elsewhere);
@@ -289,7 +317,9 @@ mod tests {
     #[tokio::test]
     async fn an_empty_stream_is_doubted_as_long_as_a_namespace_is_not_known() {
         let world = World::new();
-        world.listed.one_refused("b");
+        let [campaigns, connections] = &world.listed;
+        campaigns.one_refused("b");
+        connections.one_refused("b");
         world.shown(&being_deleted("cd-1"));
         let unseen = |ids| world.judge(&listing(ids)).unseen_namespaces;
         assert_eq!(unseen(&[]), ["b"]);
@@ -300,10 +330,19 @@ mod tests {
         assert_eq!(unseen(&["cd-1"]), [""; 0]);
         assert_eq!(world.judge(&listing(&[])), Doubt::default(), "all that was there is being deleted");
         let world = World::new();
-        world.listed.one_refused("b");
-        world.listed.refused_no_more("b");
-        assert!(world.listed.is_complete());
-        assert_eq!(world.judge(&listing(&[])).unseen_namespaces, [""; 0]);
+        let [campaigns, connections] = &world.listed;
+        for (listed, other) in [(campaigns, connections), (connections, campaigns)] {
+            listed.one_refused("b");
+            assert!(listed.is_complete());
+            assert_eq!(
+                (world.judge(&listing(&[])).unseen_namespaces, other.unseen()),
+                (vec!["b".into()], vec![])
+            );
+            listed.refused_no_more("b");
+            assert_eq!(world.judge(&listing(&[])).unseen_namespaces, [""; 0]);
+        }
+        (0..9).for_each(|number| campaigns.one_refused(&format!("b-{number}")));
+        assert_eq!(world.judge(&listing(&[])).unseen_namespaces.len(), MOST_UNSEEN);
     }
 
     /// Whoever names a campaign without having been shown it, and can't be any more, does not keep it from being asked for.
@@ -362,6 +401,22 @@ mod tests {
         assert!(world.is_doubted());
     }
 
+    /// The service names a campaign by two ids, and writes one of them in its own way: whichever a VoiceCampaign names, it is one campaign.
+    #[tokio::test]
+    async fn a_campaign_with_two_ids_is_missed_once() {
+        let world = World::new();
+        world.shown(&being_deleted("cd-1"));
+        world.judge(&listing_of(&json!([{"_id": "row-1", "id": " CD-1", "name": "n"}])));
+        assert!(!world.is_doubted());
+        assert_eq!(world.stored(), json!({"streams": []}));
+        world.claims.deleted(watched(&being_deleted("cd-1")).0.as_ref().unwrap());
+        world.claims.gone(&watched(&being_deleted("cd-1")));
+        assert!(!world.is_doubted());
+        world.judge(&listing_of(&json!([{"_id": "row-1", "id": "cd-1"}, {"_id": "row-2", "id": "cd-2"}])));
+        assert!(world.is_doubted(), "nobody names the second");
+        assert_eq!(world.stored()["streams"][0]["streamId"], "st-1");
+    }
+
     /// The environment was renamed: what was known of the stream is found, whichever of the names is the first by the alphabet.
     #[tokio::test]
     async fn a_rename_loses_nothing_of_what_was_there() {
@@ -374,24 +429,59 @@ mod tests {
                 json!({"streams": [{"streamId": "st-1", "othersSeenAt": "2026-11-23T10:00:00Z"}]});
             let renamed = serde_json::from_value(connection).unwrap();
             world.writer.apply_watcher_event(&watcher::Event::Apply(renamed));
-            let account = world.connections.account("n", "c").unwrap();
+            let account = world.connections.key(world.connections.called("n", "c").unwrap());
             let doubt = world.claims.judge(&account, ("n", "c"), &listing(&[]));
             assert!(doubt.suddenly_empty, "{former}");
+
+            // So is what Kore has shown to a VoiceCampaign under the former host.
+            let mut known = seen("cd-2");
+            known["status"]["account"] = json!({"host": former, "accountId": "a"});
+            world.connection(&Value::Null);
+            world.shown(&known);
+            assert!(!world.is_doubted(), "of another account");
+            let mut connection = World::connection_with(&Value::Null);
+            connection["spec"]["formerHosts"] = json!([former]);
+            let renamed = serde_json::from_value(connection).unwrap();
+            world.writer.apply_watcher_event(&watcher::Event::Apply(renamed));
+            assert!(world.is_doubted(), "{former}");
+            known["metadata"]["deletionTimestamp"] = json!("2026-11-23T10:00:00Z");
+            world.shown(&known);
+            assert!(!world.is_doubted(), "{former}");
         }
     }
 
-    /// What a connection of another namespace says of former hosts joins nobody's accounts.
+    /// What a connection of another namespace says of former hosts joins nobody's accounts: neither what is counted and remembered, nor whose
+    /// campaigns are the same.
     #[tokio::test]
     async fn a_rename_counts_in_its_own_namespace() {
-        let mut world = World::new();
-        let strange = json!({"apiVersion": "voicecampaign.dev/v1alpha1", "kind": "KoreConnection",
-            "metadata": {"name": "c", "namespace": "evil"}, "spec": {"host": "https://evil", "formerHosts": ["https://h"],
-            "accountId": "a", "credentialsSecretRef": {"name": "s"}}});
-        let strange = serde_json::from_value(strange).unwrap();
-        world.writer.apply_watcher_event(&watcher::Event::Apply(strange));
-        let of = |namespace| world.connections.account(namespace, "c").unwrap();
-        assert_eq!(of("n"), account());
-        assert_ne!(of("evil"), account());
+        for (host, former) in [
+            ("https://evil", "https://h"),
+            ("https://zevil", "https://h"),
+            ("https://h", "https://evil"),
+            ("https://h", "https://zevil"),
+        ] {
+            let mut world = World::new();
+            let strange = json!({"apiVersion": "voicecampaign.dev/v1alpha1", "kind": "KoreConnection",
+                "metadata": {"name": "c", "namespace": "evil"}, "spec": {"host": host, "formerHosts": [former],
+                "accountId": "a", "credentialsSecretRef": {"name": "s"}}});
+            let strange = serde_json::from_value(strange).unwrap();
+            world.writer.apply_watcher_event(&watcher::Event::Apply(strange));
+            let key = |namespace| world.connections.key(world.connections.called(namespace, "c").unwrap());
+            assert_eq!(key("n"), account());
+            assert_eq!(key("evil"), Account::new(host, "a"));
+            // A host of his own has shown him the campaign.
+            let mut claimer = seen("cd-1");
+            claimer["metadata"] = json!({"name": "claimer", "namespace": "evil", "uid": "uid-claimer", "finalizers": ["f"],
+                    "creationTimestamp": "2026-11-20T10:00:00Z"});
+            let own = if host == "https://h" { former } else { host };
+            claimer["status"]["account"] = json!({"host": own, "accountId": "a"});
+            claimer["status"]["conditions"] = json!([{"type": "Ready", "status": "False",
+                "reason": "CampaignNotFound", "message": "m", "lastTransitionTime": "2026-11-23T10:00:00Z"}]);
+            world.shown(&claimer);
+            let deleted = watched(&being_deleted("cd-1"));
+            let deleted = deleted.0.as_ref().unwrap();
+            assert!(!world.claims.others(deleted).iter().any(|other| other.keeps), "{host}, once {former}");
+        }
     }
 
     /// Whoever was shown a campaign of the stream is no stranger; after a restart a status says so.

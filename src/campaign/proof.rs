@@ -200,7 +200,7 @@ pub fn follow(
     }
     match (evidence(proof), look, listing) {
         (Need::Get { .. }, Some(look), _) => after_look(proof, look),
-        (Need::Listing { not_before }, _, Some(read)) if counts(object, proof, read, not_before) => {
+        (Need::Listing { not_before }, _, Some(read)) if answers(object, proof, read, not_before) => {
             after_listing(object, proof, read)
         }
         (Need::Get { .. } | Need::Listing { .. }, ..) => Course::Open(proof.clone()),
@@ -224,7 +224,13 @@ fn after_look(proof: &ProofStatus, look: &Look) -> Course {
     }
     let silent_gets = proof.silent_gets.saturating_add(i32::from(says_nothing(failure.kind)));
     if says_nothing(failure.kind) && silent_gets >= FEW {
-        return Course::Open(ProofStatus { silent_gets, silent_at: asked_at, ..read });
+        // How often reads have failed tells how far apart they are, also if listings fail in turn with these.
+        return Course::Open(ProofStatus {
+            silent_gets,
+            silent_at: asked_at,
+            last_failure: None,
+            ..proof.clone()
+        });
     }
     let proof = ProofStatus { silent_gets, ..proof.clone() };
     Course::Open(failed(&proof, proof.failures.saturating_add(1), status::summary_of(failure)))
@@ -249,15 +255,13 @@ fn shows(object: &VoiceCampaign, read: &StreamListing) -> bool {
     listing.stream_id() == object.spec.stream_id && listing.get(&object.spec.campaign_id).is_some()
 }
 
-/// Whether a listing is one that the proof needs.
-fn counts(object: &VoiceCampaign, proof: &ProofStatus, read: &StreamListing, not_before: Timestamp) -> bool {
+/// Whether a listing is one that the proof has asked for.
+fn answers(object: &VoiceCampaign, proof: &ProofStatus, read: &StreamListing, not_before: Timestamp) -> bool {
     let listing = &read.listing;
     listing.identity().as_str() == proof.identity
         && listing.stream_id() == object.spec.stream_id
         && listing.begun_at() >= not_before
         && listing.is_complete()
-        // Whatever answers everything in the same way may answer a listing with a success without rows, too.
-        && (proof.not_returned_at.is_some() || listing.names_its_rows())
         && !shows(object, read)
 }
 
@@ -272,6 +276,12 @@ pub fn doubts(object: &VoiceCampaign, read: &StreamListing) -> bool {
 }
 
 fn after_listing(object: &VoiceCampaign, proof: &ProofStatus, read: &StreamListing) -> Course {
+    // Whatever answers everything in the same way may answer a listing with a success without rows, too. It is asked again, by a GET
+    // first: with another listing that may be as late as this one is now.
+    if proof.not_returned_at.is_none() && !read.listing.names_its_rows() {
+        let proof = ProofStatus { silent_at: None, ..proof.clone() };
+        return Course::Open(failed(&proof, proof.failures.saturating_add(1), status::summary_of_no_rows()));
+    }
     let doubted = doubts(object, read);
     let record = record(read, doubted);
     let proof = ProofStatus { failures: 0, last_failure: None, ..proof.clone() };

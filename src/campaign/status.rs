@@ -282,6 +282,13 @@ pub fn summary_of_trouble(trouble: &ListingTrouble) -> LastAnswer {
     }
 }
 
+/// What a listing has to say that names no rows and no count of them, after GETs that say nothing either.
+pub fn summary_of_no_rows() -> LastAnswer {
+    let message = "the listing says success, and neither rows nor that there are none".to_owned();
+    let answer = AnswerSummary { message, ..AnswerSummary::default() };
+    summary(&answer, Reason::Service(FailureKind::Unreadable))
+}
+
 fn summary(answer: &AnswerSummary, reason: Reason) -> LastAnswer {
     let AnswerSummary { http_status, status, message } = answer;
     LastAnswer {
@@ -652,7 +659,7 @@ fn unseen(doubted: &ListingRecord, again: &str) -> String {
     let namespaces = doubted.unseen_namespaces.join(", ");
     format!(
         "At {:.0} Kore listed no campaign of the stream at all, as it does for an app without access; and the API server refuses to show \
-         the operator the VoiceCampaigns in {namespaces}, whose campaigns would be missing then. Give the operator its rights there \
+         the operator everything in {namespaces}, whose campaigns would be missing then. Give the operator its rights there \
          back, or take what is gone out of its watchNamespaces; or, if the campaign is really gone, set spec.deletionPolicy to Orphan. \
          The next listing is read {again}.",
         doubted.begun_at.0

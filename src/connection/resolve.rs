@@ -44,7 +44,7 @@ pub struct Connections {
 /// What can be expected of a connection, without a look at its Secret.
 #[derive(Clone, Debug)]
 pub struct Standing {
-    /// Its account.
+    /// Its account, by the host that it calls.
     pub account: Account,
     /// Whether Kore may answer to it: it may be called with it, and has not refused its credentials.
     pub may_answer: bool,
@@ -81,13 +81,6 @@ impl Connections {
         }
     }
 
-    /// The account of a connection, if the cache shows it.
-    pub fn account(&self, namespace: &str, name: &str) -> Option<Account> {
-        let key = ObjectRef::new(name).within(namespace);
-        let connection = self.stores.iter().find_map(|store| store.get(&key))?;
-        connection.0.as_ref().ok().map(|connection| self.one(namespace, account(&connection.spec)))
-    }
-
     /// The account of a connection by the host that it calls, if the cache shows it.
     pub fn called(&self, namespace: &str, name: &str) -> Option<Account> {
         let key = ObjectRef::new(name).within(namespace);
@@ -95,18 +88,26 @@ impl Connections {
         connection.0.as_ref().ok().map(|connection| account(&connection.spec))
     }
 
-    /// The one name of an account, whichever of its hosts it is known by, in a namespace. What a connection says of former
-    /// hosts counts in its own namespace only: anybody may write there that a stranger's account is his. Where the administrator
-    /// has named the hosts that may be called, it counts everywhere, as far as it names those.
-    pub fn one(&self, namespace: &str, account: Account) -> Account {
+    /// What is believed of renames for the objects of a namespace. What a connection says of former hosts counts in its own namespace only:
+    /// anybody may write there that a stranger's account is his. Where the administrator has named the hosts that may be called, it
+    /// counts everywhere, as far as it names those.
+    pub fn believed_in(&self, namespace: &str) -> Renames {
+        self.renames(|connection| {
+            connection.namespace().as_deref() == Some(namespace) || self.is_vouched_for(&connection.spec)
+        })
+    }
+
+    /// The account under which is counted and remembered what is called there: nobody's word but the administrator's joins two.
+    pub fn key(&self, account: Account) -> Account {
+        self.renames(|connection| self.is_vouched_for(&connection.spec)).one(account)
+    }
+
+    fn renames(&self, is_believed: impl Fn(&KoreConnection) -> bool) -> Renames {
         let all: Vec<_> = self.stores.iter().flat_map(Store::state).collect();
         let readable = all.iter().filter_map(|connection| connection.0.as_ref().ok());
-        let believed = readable.filter(|connection| {
-            !connection.spec.former_hosts.is_empty()
-                && (connection.namespace().as_deref() == Some(namespace)
-                    || self.is_vouched_for(&connection.spec))
-        });
-        Renames::new(believed.map(|connection| &connection.spec)).one(account)
+        let believed =
+            readable.filter(|connection| !connection.spec.former_hosts.is_empty() && is_believed(connection));
+        Renames::new(believed.map(|connection| &connection.spec))
     }
 
     /// Whether the administrator has named all hosts of a connection.
@@ -123,7 +124,7 @@ impl Connections {
         let callable = self.of_this_instance(connection).is_ok() && self.not_allowed(connection).is_none();
         let may_answer = callable && !status::is_refused(connection, verdict.as_ref());
         let accepted = status::is_accepted(connection, verdict.as_ref());
-        Some(Standing { account: self.one(namespace, account(&connection.spec)), may_answer, accepted })
+        Some(Standing { account: account(&connection.spec), may_answer, accepted })
     }
 
     /// The connection of this name.
@@ -147,7 +148,7 @@ impl Connections {
         };
         Ok(match read {
             Ok(found) => {
-                let account = self.one(namespace, account(&connection.spec));
+                let account = self.key(account(&connection.spec));
                 Connection::Usable(Box::new(usable(&connection, account, found.credentials)))
             }
             Err(problem) => Connection::Unusable(problem.of(&connection)),
@@ -322,9 +323,7 @@ impl Connections {
     fn of_account(&self, of: &Account) -> impl Iterator<Item = KoreConnection> {
         let connections = self.stores.iter().flat_map(Store::state);
         let readable = connections.filter_map(|connection| connection.0.as_ref().ok().cloned());
-        readable.filter(move |connection| {
-            self.one(&connection.namespace().unwrap_or_default(), account(&connection.spec)) == *of
-        })
+        readable.filter(move |connection| self.key(account(&connection.spec)) == *of)
     }
 
     fn others(&self) -> MutexGuard<'_, HashMap<ConnectionKey, BTreeMap<String, Option<Time>>>> {

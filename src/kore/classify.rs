@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use secrecy::{ExposeSecret, SecretString};
 
+use super::listing::is_spelled;
 use super::retry_after::DEFAULT_THROTTLE_PAUSE;
 use super::wire::{self, Envelope};
 use super::words::{Absence, absence, refuses_us, says_there_are_none, speaks_of_rights};
@@ -236,7 +237,14 @@ pub fn listing(answer: &RawAnswer) -> Result<Page, Failure> {
         }
         read => read?,
     };
-    wire::page(&envelope).ok_or_else(|| {
+    let page = wire::page(&envelope);
+    // A refusal, or a pause that is asked for, may come under `success`, too. A page with rows is one, whatever else it says.
+    if page.as_ref().is_none_or(|page| page.rows.is_empty())
+        && let Some(refused) = refused_all_the_same(answer, &envelope, Asked::Read)
+    {
+        return Err(refused);
+    }
+    page.ok_or_else(|| {
         let what = "the answer says success, but has no `data.results`";
         because(FailureKind::ContractViolation, what, summary(answer, &envelope))
     })
@@ -250,13 +258,16 @@ fn success_for(answer: &RawAnswer, id: &str, asked: Asked) -> Result<(Campaign, 
     let names_it = |answered: &String| match asked {
         Asked::Deletion => answered == id,
         // Whatever shows it is there, counts as seen.
-        Asked::Read => answered.trim().eq_ignore_ascii_case(id),
+        Asked::Read => is_spelled(answered, id),
     };
     let is_named = envelope.ids.iter().any(names_it);
     if envelope.has_errors && !(is_named && asked == Asked::Read) {
         return Err(failed(answer, &envelope, asked));
     }
     if envelope.ids.is_empty() {
+        if let Some(refused) = refused_all_the_same(answer, &envelope, asked) {
+            return Err(refused);
+        }
         let said = if summary.message.is_empty() { String::new() } else { format!(": {}", summary.message) };
         let what = format!("the answer says success, but names no campaign{said}");
         return Err(because(asked.undecided(), &what, summary));
@@ -285,14 +296,29 @@ fn that_it_has_failed(words: &str) -> String {
 
 /// An answer that says success, and names errors.
 fn failed(answer: &RawAnswer, envelope: &Envelope, asked: Asked) -> Failure {
-    let said = Said { http_status: answer.http_status, envelope: Some(envelope), stray: Vec::new() };
-    let kind = refined(asked.undecided(), &said);
-    if kind != asked.undecided() {
-        return Failure { kind, retry_after: answer.retry_after, sent: true, answer: refusal(answer, &said) };
+    if let Some(refused) = refused_all_the_same(answer, envelope, asked) {
+        return refused;
     }
     let words = envelope.error_texts.iter().find(|text| Some(*text) != envelope.message.as_ref());
     let words = words.or(envelope.message.as_ref()).map_or("", String::as_str);
-    because(kind, &that_it_has_failed(words), summary(answer, envelope))
+    because(asked.undecided(), &that_it_has_failed(words), summary(answer, envelope))
+}
+
+/// What the words of an answer say, whatever its status: that we are refused, that it is too much, or that the service is in trouble.
+fn refused_all_the_same(answer: &RawAnswer, envelope: &Envelope, asked: Asked) -> Option<Failure> {
+    let said = Said { http_status: answer.http_status, envelope: Some(envelope), stray: Vec::new() };
+    let kind = refined(asked.undecided(), &said);
+    (kind != asked.undecided()).then(|| Failure {
+        kind,
+        retry_after: pause_after(kind, answer),
+        sent: true,
+        answer: refusal(answer, &said),
+    })
+}
+
+/// How long the service wants to be left alone.
+fn pause_after(kind: FailureKind, answer: &RawAnswer) -> Option<Duration> {
+    answer.retry_after.or_else(|| (kind == FailureKind::Throttled).then_some(DEFAULT_THROTTLE_PAUSE))
 }
 
 /// What an answer says in words.
@@ -366,17 +392,7 @@ fn success(answer: &RawAnswer, asked: Asked) -> Result<Envelope, Failure> {
     let kind = refined(kind, &said);
     let is_unclear = kind == FailureKind::MayBeAbsent && asked == Asked::Read && !said.is_absence();
     let kind = if is_unclear { FailureKind::Unreadable } else { kind };
-    let retry_after = match kind {
-        FailureKind::Throttled => Some(answer.retry_after.unwrap_or(DEFAULT_THROTTLE_PAUSE)),
-        FailureKind::MayBeAbsent
-        | FailureKind::Accepted
-        | FailureKind::CredentialsRejected
-        | FailureKind::Refused
-        | FailureKind::Unavailable
-        | FailureKind::Unreachable
-        | FailureKind::Unreadable
-        | FailureKind::ContractViolation => answer.retry_after,
-    };
+    let retry_after = pause_after(kind, answer);
     let answer = match &envelope {
         _ if kind == FailureKind::CredentialsRejected => refusal(answer, &said),
         Some(envelope) => summary(answer, envelope),
@@ -689,6 +705,35 @@ mod tests {
         }
         let refused = r#"{"status":"success","errors":[{"msg":"Unauthorized to perform this activity"}],"data":{"results":[]}}"#;
         assert_eq!(listing(&raw(200, refused)).unwrap_err().kind, CredentialsRejected);
+    }
+
+    /// A refusal, or a pause that is asked for, under `success`: it is in the words. What the service shows all the same, counts.
+    #[test]
+    fn a_success_that_refuses_is_a_refusal() {
+        let answers = [
+            ("Unauthorized to perform this activity", CredentialsRejected),
+            ("You've exceeded the per-minute rate limit. Please try again later", Throttled),
+        ];
+        for ((words, kind), data) in
+            answers.iter().flat_map(|answer| ["{}", "null", r#"{"results":[]}"#].map(|data| (answer, data)))
+        {
+            let body = format!(r#"{{"status":"success","message":"{words}","data":{data}}}"#);
+            let told = [
+                listing(&raw(200, &body)).unwrap_err(),
+                single(&raw(200, &body), "cd-1").unwrap_err(),
+                deletion(&raw(200, &body), "cd-1").unwrap_err(),
+            ];
+            for failure in told {
+                let pause = (*kind == Throttled).then_some(DEFAULT_THROTTLE_PAUSE);
+                assert_eq!((failure.kind, failure.retry_after), (*kind, pause), "{body}");
+            }
+            let body = format!(
+                r#"{{"status":"success","message":"{words}","data":{{"results":[{{"_id":"cd-1"}}]}}}}"#
+            );
+            assert_eq!(listing(&raw(200, &body)).unwrap().rows.len(), 1);
+            let body = format!(r#"{{"status":"success","message":"{words}","data":{{"_id":"cd-1"}}}}"#);
+            assert!(single(&raw(200, &body), "cd-1").is_ok() && deletion(&raw(200, &body), "cd-1").is_ok());
+        }
     }
 
     /// R27: how an empty listing looks is not documented. What names no rows counts only beside a GET that says something.

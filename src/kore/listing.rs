@@ -29,7 +29,8 @@ pub struct Listing {
     identity: Identity,
     stream_id: String,
     campaigns: BTreeMap<String, Campaign>,
-    living: usize,
+    /// The ids of each row of a campaign that lives: `_id` and `id`, if they differ.
+    rows: BTreeSet<Vec<String>>,
     complete: bool,
     names_its_rows: bool,
 }
@@ -58,10 +59,14 @@ impl Listing {
     /// The campaign of this id, if it was listed: whichever of `_id` and `id` it is, if they differ, and however it is spelled: whatever
     /// may show it counts as seen. From a listing that is not complete nothing follows if it was not.
     pub fn get(&self, campaign_id: &str) -> Option<&Campaign> {
-        let spelled_otherwise = |id: &str| id.trim().eq_ignore_ascii_case(campaign_id);
         self.campaigns.get(campaign_id).or_else(|| {
-            self.campaigns.iter().find(|(id, _)| spelled_otherwise(id)).map(|(_, campaign)| campaign)
+            self.campaigns.iter().find(|(id, _)| is_spelled(id, campaign_id)).map(|(_, campaign)| campaign)
         })
+    }
+
+    /// The campaigns that were listed, each by all of its ids: which of them is the one that a VoiceCampaign names, is not known.
+    pub fn rows(&self) -> impl Iterator<Item = &[String]> {
+        self.rows.iter().map(Vec::as_slice)
     }
 
     /// The ids of the campaigns that were listed.
@@ -71,7 +76,7 @@ impl Listing {
 
     /// How many campaigns were listed. One that the service lists as `Deleted` is none.
     pub fn len(&self) -> usize {
-        self.living
+        self.rows.len()
     }
 
     /// Whether none was.
@@ -93,6 +98,11 @@ impl Listing {
     pub fn names_its_rows(&self) -> bool {
         self.names_its_rows
     }
+}
+
+/// Whether an id that the service has written is that of a campaign, however it is spelled.
+pub fn is_spelled(written: &str, campaign_id: &str) -> bool {
+    written.trim().eq_ignore_ascii_case(campaign_id)
 }
 
 /// A listing that is being read.
@@ -136,7 +146,7 @@ impl Reading {
             identity: target.identity(),
             stream_id: stream_id.to_owned(),
             campaigns: BTreeMap::new(),
-            living: 0,
+            rows: BTreeSet::new(),
             complete: true,
             names_its_rows: true,
         });
@@ -211,12 +221,12 @@ impl Reading {
         let mut new = 0;
         for row in rows {
             let ids: Vec<String> = row.campaigns.iter().map(|(id, _)| id.clone()).collect();
-            if ids.is_empty() || !self.seen.insert(ids) {
+            if ids.is_empty() || !self.seen.insert(ids.clone()) {
                 continue;
             }
             new += 1;
             if row.living {
-                self.listing.living += 1;
+                self.listing.rows.insert(ids);
                 self.listing.campaigns.extend(row.campaigns);
             }
         }

@@ -33,7 +33,7 @@ pub use classify::{AnswerSummary, ConfirmedDeletion, Failure, FailureKind, RawAn
 pub use client::KoreClient;
 pub use host::normal_host;
 pub use http::{BuildError, ClientSettings};
-pub use listing::{Interrupted, Listing, Progress, Reading};
+pub use listing::{Interrupted, Listing, Progress, Reading, is_spelled};
 pub use retry_after::{DEFAULT_THROTTLE_PAUSE, MAX_RETRY_AFTER, MIN_RETRY_AFTER};
 pub use token::{Algorithm, TokenSettings};
 pub use words::speaks_of_rights;

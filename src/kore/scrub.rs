@@ -2,7 +2,7 @@
 
 use std::sync::LazyLock;
 
-use regex::Regex;
+use regex::{Captures, Regex};
 
 use super::telephone;
 
@@ -15,9 +15,28 @@ const MAX_READ_CHARS: usize = 16 * MAX_MESSAGE_CHARS;
 static TOKEN: LazyLock<Regex> = LazyLock::new(|| pattern(r"\beyJ[A-Za-z0-9_-]+\.[A-Za-z0-9_.-]*"));
 /// The query of a URL: may carry anything.
 static QUERY: LazyLock<Regex> = LazyLock::new(|| pattern(r#"\?[^\s"'<>]+"#));
-/// What stands in a path or in HTML for a character of a telephone number.
-const WRITTEN_OUT: [[&str; 2]; 6] =
-    [["%20", " "], ["&nbsp;", " "], ["%2B", "+"], ["%2b", "+"], ["%2D", "-"], ["%2d", "-"]];
+/// What stands in a path or in HTML for a character.
+static WRITTEN_OUT: LazyLock<Regex> = LazyLock::new(|| {
+    pattern(
+        "(?i-u)(?P<bytes>(?:%[0-9a-f]{2})+)|&(?:#x(?P<hex>[0-9a-f]{1,6})|#(?P<number>[0-9]{1,7})|(?P<name>[a-z]{3,6}));",
+    )
+});
+/// The names of HTML for what may stand in a telephone number.
+const NAMED: [(&str, char); 13] = [
+    ("nbsp", ' '),
+    ("ensp", ' '),
+    ("emsp", ' '),
+    ("thinsp", ' '),
+    ("hyphen", '-'),
+    ("dash", '-'),
+    ("ndash", '-'),
+    ("mdash", '-'),
+    ("minus", '-'),
+    ("plus", '+'),
+    ("period", '.'),
+    ("lpar", '('),
+    ("rpar", ')'),
+];
 
 fn pattern(pattern: &str) -> Regex {
     #[expect(clippy::unwrap_used, reason = "a constant pattern, compiled by the tests below")]
@@ -29,11 +48,26 @@ pub fn message(text: &str) -> String {
     let text: String = text.chars().take(MAX_READ_CHARS).collect();
     let text = TOKEN.replace_all(&text, "[token]");
     let text = QUERY.replace_all(&text, "?[query]");
-    let written_out = |text: String, [written, meant]: &[&str; 2]| text.replace(written, meant);
-    let text = WRITTEN_OUT.iter().fold(text.into_owned(), written_out);
+    let text = WRITTEN_OUT
+        .replace_all(&text, |written: &Captures<'_>| meant(written).unwrap_or_else(|| written[0].to_owned()));
     // However wide the gaps in a number are, they are narrow when it is looked for.
     let words = text.split(|c: char| c.is_whitespace() || c.is_control()).filter(|word| !word.is_empty());
     cut(&telephone::masked(&words.collect::<Vec<_>>().join(" ")), MAX_MESSAGE_CHARS)
+}
+
+/// What is written out, if it may be a part of a telephone number.
+fn meant(written: &Captures<'_>) -> Option<String> {
+    let code = |name, radix| u32::from_str_radix(written.name(name)?.as_str(), radix).ok();
+    let text = if let Some(bytes) = written.name("bytes") {
+        let byte = |at: usize| u8::from_str_radix(bytes.as_str().get(at + 1..at + 3)?, 16).ok();
+        String::from_utf8((0..bytes.len()).step_by(3).map(byte).collect::<Option<_>>()?).ok()?
+    } else if let Some(name) = written.name("name") {
+        NAMED.iter().find(|(known, _)| name.as_str().eq_ignore_ascii_case(known))?.1.into()
+    } else {
+        char::from_u32(code("hex", 16).or_else(|| code("number", 10))?)?.into()
+    };
+    let may_be_of_one = |c: char| !c.is_alphabetic() && !c.is_control() && !"<>&%\"'".contains(c);
+    text.chars().all(may_be_of_one).then_some(text)
 }
 
 /// A control character, or a mark of no width: byte order, joiners, directions, variations, soft hyphen.
@@ -82,6 +116,12 @@ mod tests {
             "816\u{1b}\u{7f}\u{1}\u{2}\u{3}330\r\n\t\u{0}\u{2028}1234",
             "816&nbsp;&nbsp;&nbsp;&nbsp;&nbsp;330%20%20%20%20%201234",
             "%2b1%20816%2d330%2D1234",
+            "816&#45;330&#x2D;1234",
+            "816&ndash;330&period;1234",
+            "816%2E330%2F1234",
+            "816%E2%80%93330&#160;1234",
+            "%28816%29330-1234",
+            "&#56;16 330 1234",
         ] {
             assert_eq!(message(&format!("call to {number}:\u{1} refused")), "call to [number]: refused");
         }
@@ -94,6 +134,14 @@ mod tests {
     fn identifiers_and_times_stay() {
         let name = r#"certificate not valid for name "us-platform.kore.ai" nor kore-gateway.marketing.svc"#;
         assert_eq!(message(name), name);
+        // Nor is what is written out for something else read as that.
+        for text in [
+            "&lt;b&gt; &#60;i&#62; &amp; %3Cb%3E 100%25",
+            "Ren&eacute;e, &#233; and %C3%A9",
+            "5%10 &#12354; &x;",
+        ] {
+            assert_eq!(message(text), text);
+        }
         let text = "Campaign61 cd-a1e45a7-e8ba-4e97-a339-476ebc7 of 2025-12-04 10:50:56 and 2025-12-05T06:31:23.308Z";
         assert_eq!(message(text), text);
     }

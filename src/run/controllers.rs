@@ -86,13 +86,14 @@ pub(super) async fn controllers<S: CampaignService>(wiring: Wiring<S>, namespace
     ));
     let (wake, woken) = Wake::of(&scopes);
     let wake = Arc::new(wake);
-    let listed = Arc::new(Listed::of(scopes.len()));
+    let [listed, connections_listed] = [(); 2].map(|()| Arc::new(Listed::of(scopes.len())));
+    let both_listed = [listed.clone(), connections_listed.clone()];
     let shared = Shared {
-        connections_listed: Arc::new(Listed::of(scopes.len())),
+        connections_listed,
         admission: Arc::new(Semaphore::new(ADMITTED)),
         accounts: Arc::new(Accounts::new(wake.clone())),
         streams: Arc::new(Streams::new(wake.clone())),
-        claims: Arc::new(Claims::new(wiring.kube.clone(), connections.clone(), namespaces, listed.clone())),
+        claims: Arc::new(Claims::new(wiring.kube.clone(), connections.clone(), namespaces, both_listed)),
         connections,
         keeper,
         users: Arc::default(),

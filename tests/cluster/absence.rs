@@ -265,6 +265,27 @@ async fn a_deletion_has_no_dead_end() {
     assert_proven(&world, "deletes-fail");
 }
 
+/// Kore answers everything about the last campaign of a stream with nothing: that proves nothing, is told, and is not the end.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_answers_everything_with_nothing_is_asked_again() {
+    let world = World::new("answers-nothing").await;
+    let _operator = world.operator();
+    world.create_found("last");
+    let nothing = || Fault::answer_delete(None, 204, "");
+    world.kore.add_fault(Fault { when: When::AfterEffect, ..nothing() });
+    for operation in [Operation::Get, Operation::List] {
+        world.kore.add_fault(Fault { operation: Some(operation), ..nothing() });
+    }
+    world.delete("last");
+    world.wait_for("last", "it is told that listings say nothing", |object| {
+        ready(object)["message"].as_str().is_some_and(|said| said.contains("neither rows"))
+    });
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    assert!(world.get("last").is_some());
+    world.kore.clear_faults();
+    world.wait_until_gone_within("last", 2 * PROOF);
+}
+
 /// A GET says nothing about a campaign that is gone, for ever: three listings over five minutes carry the proof.
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "takes minutes: make test-long"]

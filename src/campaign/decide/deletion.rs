@@ -389,8 +389,9 @@ fn pursue(record: &mut DeletionStatus, observed: &Observed<'_>, now: Timestamp) 
         Course::Open(proof) => {
             let asked = observed.look.and_then(|look| look.outcome.as_ref().err()?.retry_after);
             if proof.failures > before.failures {
-                let own = observed.look.filter(|look| look.charge == Charge::Campaign);
-                let own = own.map(|_| backoff(&record.uid, proof.failures));
+                // What has failed is the look, or else a listing that says nothing.
+                let own = observed.look.is_none_or(|look| look.charge == Charge::Campaign);
+                let own = own.then(|| backoff(&record.uid, proof.failures));
                 record.next_attempt_at = own.max(asked).map(|pause| round_up(after(now, pause)));
             } else if proof != before {
                 let asked = asked.map(|pause| round_up(after(now, pause)));

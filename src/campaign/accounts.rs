@@ -327,7 +327,8 @@ impl Gate {
     /// An object needs no call any more.
     fn forget(&self, uid: &str) {
         let mut queue = self.queue();
-        let woken = queue.account.release(&uid.to_owned());
+        let mut woken = queue.account.release(&uid.to_owned());
+        woken.extend(queue.account.moved_up());
         queue.objects.remove(uid);
         self.wake(&mut queue, &woken);
     }

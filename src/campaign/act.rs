@@ -261,6 +261,8 @@ async fn admitted<S>(
 ) -> Option<Seat> {
     let UsableConnection { target, requests_per_minute, .. } = connection;
     let gate = gate(connection, &pass.object, context);
+    // One that was taken for a DELETE: nobody holds one and waits for another.
+    pass.seat = None;
     let (seat, turn) = match urgency {
         Urgency::Deletion => {
             // Others work meanwhile: the account may hang.
@@ -276,7 +278,10 @@ async fn admitted<S>(
         },
     };
     match turn {
-        pacing::Turn::Go => seat,
+        pacing::Turn::Go => {
+            pass.admission = None;
+            seat
+        }
         pacing::Turn::At(_) | pacing::Turn::Held { .. } => {
             (pass.turn, pass.trouble) = (Some(turn), gate.trouble(caller, turn));
             None

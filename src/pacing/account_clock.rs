@@ -201,6 +201,8 @@ pub struct AccountClock<K> {
     replanned_at: Timestamp,
     /// There is much more room than that.
     moved_up: bool,
+    /// How many have gone without a call that were promised a time, since those behind them were told; no more than are needed for that.
+    left: usize,
     /// Who was to probe has gone.
     prober_lost: bool,
     /// How many were told that they may call, and have not begun.
@@ -235,6 +237,7 @@ impl<K> Default for AccountClock<K> {
             planned: 0,
             replanned_at: Timestamp::MIN,
             moved_up: false,
+            left: 0,
             prober_lost: false,
             going: 0,
         }
@@ -260,7 +263,7 @@ impl<K: Ord + Clone> AccountClock<K> {
 
     /// A caller calls now: it waits no more.
     pub fn begin(&mut self, caller: &K, place: Place, now: Timestamp) {
-        let _: Vec<K> = self.release(caller);
+        self.remove(caller);
         self.calls.push_back(now);
         if place.reads { self.breaker.begin_read(caller, now) } else { self.breaker.begin(caller, now) }
     }
@@ -414,6 +417,10 @@ impl<K: Ord + Clone> AccountClock<K> {
     /// Who has reason to ask again, because there is much more room than when it was promised its time, or because those that
     /// were to probe have gone.
     pub fn moved_up(&mut self) -> Vec<K> {
+        // More than are left: so whoever leaves has at most one other told.
+        if self.left > self.queue.len() {
+            (self.left, self.moved_up) = (0, true);
+        }
         let moved_up = std::mem::take(&mut self.moved_up);
         let promised = self.queue.iter().filter(|waiting| moved_up && waiting.promised.is_some());
         let mut woken: Vec<K> = promised.map(|waiting| waiting.caller.clone()).collect();
@@ -514,18 +521,28 @@ impl<K: Ord + Clone> AccountClock<K> {
         self.not_before = self.not_before.max(until);
     }
 
-    /// Gives back the caller's place, if it has one. Who has reason to ask again: those who are to probe in its place.
+    /// Gives back the caller's place, if it has one. Who has reason to ask again: those who are to probe in its place. (Those behind it, if
+    /// many go: [`Self::moved_up`].)
     pub fn release(&mut self, caller: &K) -> Vec<K> {
-        let Some(rank) = self.rank(caller) else { return Vec::new() };
-        let position = self.position(rank);
-        let gone = self.queue.remove(rank);
-        self.going -= usize::from(gone.goes);
-        self.places.remove(caller);
+        let Some((position, gone)) = self.remove(caller) else { return Vec::new() };
+        if gone.promised.is_some() {
+            self.left = (self.left + 1).min(self.queue.len() + 1);
+        }
         if position < self.come_first() && self.breaker.open_since().is_some() {
             self.to_be_told()
         } else {
             Vec::new()
         }
+    }
+
+    /// Takes a caller out of the queue; with the position in which it came to probe.
+    fn remove(&mut self, caller: &K) -> Option<(usize, Waiting<K>)> {
+        let rank = self.rank(caller)?;
+        let position = self.position(rank);
+        let gone = self.queue.remove(rank);
+        self.going -= usize::from(gone.goes);
+        self.places.remove(caller);
+        Some((position, gone))
     }
 
     /// All that wait.
@@ -559,26 +576,34 @@ impl<K: Ord + Clone> AccountClock<K> {
         self.breaker.wants_a_look()
     }
 
-    /// Takes a place in the queue. A caller that has one already keeps the better of the two.
+    /// Takes a place in the queue. A caller that has one already keeps the better of the two; but it calls what it asks for now.
     fn join(&mut self, caller: &K, place: Place, now: Timestamp) -> usize {
         let place = self.in_turn(caller, place);
-        if self.places.get(caller).is_some_and(|known| place < *known) {
-            let _: Vec<K> = self.release(caller);
+        let known = self.places.get(caller).copied();
+        // The place of a look is not one of a DELETE.
+        let better = known.filter(|known| place.reads || known.rank != Rank::Look);
+        let place = better.map_or(place, |known| Place { reads: place.reads, ..place.min(known) });
+        if known == Some(place)
+            && let Some(rank) = self.rank(caller)
+        {
+            return rank;
         }
-        self.rank(caller).unwrap_or_else(|| {
-            let rank = self.queue.partition_point(|other| (other.place, &other.caller) < (place, caller));
-            let waiting = Waiting {
-                place,
-                caller: caller.clone(),
-                promised: None,
-                expected: now,
-                quota: self.quota,
-                goes: false,
-            };
-            self.queue.insert(rank, waiting);
-            self.places.insert(caller.clone(), place);
-            rank
-        })
+        let is_better = known.is_none_or(|known| place.of_read() < known.of_read());
+        let before = self.remove(caller).map(|(_, waiting)| waiting).filter(|_| !is_better);
+        let rank = self.queue.partition_point(|other| (other.place, &other.caller) < (place, caller));
+        let new = || Waiting {
+            place,
+            caller: caller.clone(),
+            promised: None,
+            expected: now,
+            quota: self.quota,
+            goes: false,
+        };
+        let waiting = before.map_or_else(new, |before| Waiting { place, ..before });
+        self.going += usize::from(waiting.goes);
+        self.queue.insert(rank, waiting);
+        self.places.insert(caller.clone(), place);
+        rank
     }
 
     /// Those who only look do so in turn: who has not looked yet in this trouble, then who did so first.
@@ -970,6 +995,48 @@ mod tests {
             assert_eq!(clock.claim(&caller, Place::proof(at(0)), at(0), 60), Turn::Go);
         }
         told_to_wait(claim(&mut clock, 16, at(0), 60));
+    }
+
+    /// Whoever waits to repeat a DELETE, and looks for the campaign instead, is judged as who looks; and the other way round.
+    #[test]
+    fn a_place_is_for_what_is_asked_for() {
+        let mut clock: AccountClock<u32> = AccountClock::default();
+        for caller in 0..3 {
+            clock.heard(&caller, FAILED, at(0));
+        }
+        clock.heard(&0, Evidence::Readable, at(0));
+        for caller in 10..50 {
+            if claim(&mut clock, caller, at(0), 60) == Turn::Go {
+                clock.heard(&caller, FAILED, at(0));
+            }
+        }
+        told_to_wait(clock.claim(&1, Place::again(at(0)), at(0), 60));
+        let look = Place::again(at(1)).of_read();
+        assert_eq!(clock.ask(&1, look, at(1), 60), Turn::Go);
+        told_to_wait(clock.claim(&1, Place::again(at(0)), at(1), 60));
+        assert_eq!(clock.claim(&1, look, at(1), 60), Turn::Go);
+        assert_eq!(clock.waiting().iter().filter(|caller| **caller == 1).count(), 0);
+    }
+
+    /// Those in front go without a call, as when they are to be left alone: those behind them are told, and nobody is for nothing.
+    #[test]
+    fn those_behind_many_that_leave_are_told() {
+        let mut clock: AccountClock<u32> = AccountClock::default();
+        for caller in 0..600 {
+            claim(&mut clock, caller, at(0), 60);
+        }
+        assert_eq!(clock.waiting().len(), 540);
+        let mut told = 0;
+        for caller in 60..540 {
+            assert!(clock.release(&caller).is_empty());
+            told += clock.moved_up().len();
+        }
+        assert!((60..=480).contains(&told), "{told}");
+        let last = |clock: &mut AccountClock<u32>| claim(clock, 599, seconds(61), 60);
+        assert_eq!(last(&mut clock), Turn::Go);
+        for caller in 540..599 {
+            assert_eq!(claim(&mut clock, caller, seconds(61), 60), Turn::Go);
+        }
     }
 
     fn told_to_wait(turn: Turn) {

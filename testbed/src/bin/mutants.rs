@@ -288,6 +288,20 @@ const MUTANTS: &[Mutant] = &[
         tests: DECISION,
     },
     Mutant {
+        name: "a look is held as the DELETE that it waited for before",
+        file: "src/pacing/account_clock.rs",
+        from: "Place { reads: place.reads, ..place.min(known) }",
+        to: "place.min(known)",
+        tests: &["--lib", "pacing"],
+    },
+    Mutant {
+        name: "those behind many that leave are not told",
+        file: "src/pacing/account_clock.rs",
+        from: "        if self.left > self.queue.len() {",
+        to: "        if self.left > self.queue.len() && false {",
+        tests: &["--lib", "pacing"],
+    },
+    Mutant {
         name: "one of those who wait for a listing is woken",
         file: "src/campaign/accounts.rs",
         from: "self.many.entry(id.clone()).or_default().insert(object.clone());",

@@ -481,6 +481,11 @@ mod tests {
             let deleted = watched(&being_deleted("cd-1"));
             let deleted = deleted.0.as_ref().unwrap();
             assert!(!world.claims.others(deleted).iter().any(|other| other.keeps), "{host}, once {former}");
+            // Until it was asked there, it may keep a campaign of the account that it calls now.
+            claimer["status"]["conditions"] = json!([]);
+            world.shown(&claimer);
+            let keeps = world.claims.others(deleted).iter().any(|other| other.keeps);
+            assert_eq!(keeps, host == "https://h", "{host}, once {former}");
         }
     }
 

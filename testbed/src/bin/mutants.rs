@@ -239,7 +239,7 @@ const MUTANTS: &[Mutant] = &[
         tests: &["--lib", "emptiness"],
     },
     Mutant {
-        name: "the memory of an empty stream is lost with a rename",
+        name: "a rename of its own takes a claim out of the account",
         file: "src/campaign/claims.rs",
         from: "if recorded == *called || is_renamed() {",
         to: "if recorded == *called || (is_renamed() && false) {",
@@ -281,10 +281,10 @@ const MUTANTS: &[Mutant] = &[
         tests: &["--lib", "kore::"],
     },
     Mutant {
-        name: "a listing that says nothing is read again for ever",
+        name: "a listing that says nothing is followed by the next at once",
         file: "src/campaign/proof.rs",
-        from: "let proof = ProofStatus { silent_at: None, ..proof.clone() };",
-        to: "let proof = proof.clone();",
+        from: "failed(&proof, proof.failures.saturating_add(1), status::summary_of_no_rows())",
+        to: "failed(&proof, proof.failures, status::summary_of_no_rows())",
         tests: DECISION,
     },
     Mutant {

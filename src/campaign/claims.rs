@@ -276,7 +276,9 @@ impl Claims {
     pub fn past(&self, account: &Account) -> Past {
         let index = self.index();
         let objects = index.objects.iter().filter_map(|object| readable(object));
-        decide::past(objects.filter(|object| self.key_of(object).as_ref() == Some(account)))
+        let renames = self.connections.vouched_for();
+        let key_of = |object: &VoiceCampaign| Some(renames.one(self.place_of(object)?));
+        decide::past(objects.filter(|object| key_of(object).as_ref() == Some(account)))
     }
 
     /// Those of the others that name the campaign of an object in the same account.

@@ -99,7 +99,12 @@ impl Connections {
 
     /// The account under which is counted and remembered what is called there: nobody's word but the administrator's joins two.
     pub fn key(&self, account: Account) -> Account {
-        self.renames(|connection| self.is_vouched_for(&connection.spec)).one(account)
+        self.vouched_for().one(account)
+    }
+
+    /// What the administrator vouches for, of renames.
+    pub fn vouched_for(&self) -> Renames {
+        self.renames(|connection| self.is_vouched_for(&connection.spec))
     }
 
     fn renames(&self, is_believed: impl Fn(&KoreConnection) -> bool) -> Renames {
@@ -323,7 +328,8 @@ impl Connections {
     fn of_account(&self, of: &Account) -> impl Iterator<Item = KoreConnection> {
         let connections = self.stores.iter().flat_map(Store::state);
         let readable = connections.filter_map(|connection| connection.0.as_ref().ok().cloned());
-        readable.filter(move |connection| self.key(account(&connection.spec)) == *of)
+        let renames = self.vouched_for();
+        readable.filter(move |connection| renames.one(account(&connection.spec)) == *of)
     }
 
     fn others(&self) -> MutexGuard<'_, HashMap<ConnectionKey, BTreeMap<String, Option<Time>>>> {

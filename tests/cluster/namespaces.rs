@@ -18,6 +18,16 @@ fn working_in(release: &World, namespaces: &str) -> Options {
     options
 }
 
+/// A release that works in its own namespace and in another; with how its operator is started.
+async fn installed_for_two(name: &str, other: &str) -> (World, World, Options) {
+    let world = installed(name).await;
+    let beside = world.beside(other);
+    beside.connect_all();
+    world.install_again(&[&format!("watchNamespaces={{{name},{other}}}")]);
+    let options = working_in(&world, &format!("{name},{other}"));
+    (world, beside, options)
+}
+
 /// K33: of three namespaces one is not there, and in one the operator has no rights. That is told, and the third is worked in as if those were
 /// not watched; and when the rights are there, that one is, too.
 #[tokio::test(flavor = "multi_thread")]
@@ -53,11 +63,7 @@ async fn a_namespace_that_cannot_be_read_holds_up_no_other() {
 /// believed in the other.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_empty_stream_is_not_believed_while_a_namespace_is_refused() {
-    let world = installed("half-known").await;
-    let other = world.beside("not-known");
-    other.connect_all();
-    world.install_again(&["watchNamespaces={half-known,not-known}"]);
-    let options = working_in(&world, "half-known,not-known");
+    let (world, other, options) = installed_for_two("half-known", "not-known").await;
     let operator = Operator::start(world.plane, &options).unwrap();
     world.create_found("renewal");
     other.create_found("stays");
@@ -165,11 +171,7 @@ async fn a_watch_that_is_refused_is_begun_less_and_less_often() {
 /// Two namespaces, with the rights in both: a manifest that is moved from one to the other is recognised.
 #[tokio::test(flavor = "multi_thread")]
 async fn two_namespaces_are_worked_in_with_rights_in_each() {
-    let world = installed("both-one").await;
-    let other = world.beside("both-two");
-    other.connect_all();
-    world.install_again(&["watchNamespaces={both-one,both-two}"]);
-    let options = working_in(&world, "both-one,both-two");
+    let (world, other, options) = installed_for_two("both-one", "both-two").await;
     let _operator = Operator::start(world.plane, &options).unwrap();
     world.create_found("moved");
     let mut moved = other.campaign("moved", &json!({}));
@@ -251,11 +253,7 @@ async fn rights_are_let_go_with_the_last_campaign() {
 /// server would refuse half way.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_upgrade_strands_nothing() {
-    let world = installed("narrowed").await;
-    let other = world.beside("narrowed-out");
-    other.connect_all();
-    world.install_again(&["watchNamespaces={narrowed,narrowed-out}"]);
-    let options = working_in(&world, "narrowed,narrowed-out");
+    let (world, other, options) = installed_for_two("narrowed", "narrowed-out").await;
     let operator = Operator::start(world.plane, &options).unwrap();
     other.create_found("left-out");
     world.create_found("stays");

@@ -181,13 +181,14 @@ impl<K: Ord + Clone, C: Ord + Clone> Account<K, C> {
         }
         let known = self.of(access, now);
         let accepted = matches!(evidence, Evidence::Works | Evidence::Readable);
-        let were_held = if accepted { known.accept(&access.iid) } else { Vec::new() };
+        let accepted = accepted.then(|| known.accept(&access.iid)).flatten();
         let refusals = known.refusals(&access.iid);
         let (theirs, others) = refusals.heard(caller, evidence, now);
         if let Some(pause) = pause.filter(|_| refused) {
             refusals.cool_down(now + pause);
         }
-        let mut woken = if were_held.is_empty() { others } else { were_held };
+        let are_new = accepted.is_some();
+        let mut woken = accepted.filter(|held| !held.is_empty()).unwrap_or(others);
         let unproven = known.outages().map(|outages| outages.heard(caller, account, now));
         let account = if unproven.is_some() && is_failure(account) { Evidence::Nothing } else { account };
         if let Some(pause) = pause.filter(|_| !refused) {
@@ -195,6 +196,9 @@ impl<K: Ord + Clone, C: Ord + Clone> Account<K, C> {
         }
         let (charge, others) = self.clock.heard(caller, account, now);
         woken.extend(others);
+        if are_new {
+            woken.extend(self.held_with_others(&access.credentials));
+        }
         let unproven = unproven.map(|(charge, others)| {
             woken.extend(others);
             charge
@@ -263,6 +267,12 @@ impl<K: Ord + Clone, C: Ord + Clone> Account<K, C> {
     /// Whether nobody knows if reads work, while DELETEs fail or are refused: a look tells most then.
     pub fn wants_a_look(&self, access: &Access<C>) -> bool {
         self.clock.wants_a_look() || self.known(access).any(AccountClock::wants_a_look)
+    }
+
+    /// Who waits because other credentials are in trouble: it may have these by now.
+    fn held_with_others(&mut self, credentials: &C) -> Vec<K> {
+        let others = self.credentials.iter_mut().filter(|(other, _)| *other != credentials);
+        others.flat_map(|(_, known)| known.clocks()).flat_map(|clock| clock.waiting()).collect()
     }
 
     fn known(&self, access: &Access<C>) -> impl Iterator<Item = &AccountClock<K>> {
@@ -348,15 +358,15 @@ impl<K: Ord + Clone> OfCredentials<K> {
         unproven.into_iter().flatten().chain(by_iid.into_iter().flat_map(BTreeMap::values_mut))
     }
 
-    /// The service accepts them with this `iid`. Who has reason to ask again: all that were held, also with
-    /// another.
-    fn accept(&mut self, iid: &str) -> Vec<K> {
-        let Standing::Unproven { refusals, outages } = &mut self.standing else { return Vec::new() };
+    /// The service accepts them with this `iid`, for the first time. Who has reason to ask again: all that were held, also
+    /// with another.
+    fn accept(&mut self, iid: &str) -> Option<Vec<K>> {
+        let Standing::Unproven { refusals, outages } = &mut self.standing else { return None };
         let mut woken = refusals.waiting();
         woken.extend(outages.waiting());
         let refusals = std::mem::take(refusals);
         self.standing = Standing::Accepted(BTreeMap::from([(iid.to_owned(), refusals)]));
-        woken
+        Some(woken)
     }
 }
 
@@ -520,6 +530,27 @@ mod tests {
         assert_eq!(claim(&mut account, 1, "dev", 6), Turn::Go);
         assert_eq!(account.heard(&1, &with("dev"), DELETED, at(6)).woken, [2, 3, 4, 5, 6, 7, 8]);
         assert_eq!(claim(&mut account, 2, "dev", 6), Turn::Go);
+    }
+
+    /// A Secret is swapped for that of another app: whoever was held with the old credentials is told when the new ones are
+    /// accepted, and nobody is told again when they work on.
+    #[test]
+    fn new_credentials_are_told_to_those_with_old_ones() {
+        let mut account = Account::default();
+        claim(&mut account, 0, "old", 0);
+        account.heard(&0, &with("old"), READ, at(0));
+        for caller in 1..4 {
+            claim(&mut account, caller, "old", 1);
+            account.heard(&caller, &with("old"), REFUSED, at(1));
+        }
+        for caller in 4..30 {
+            assert!(matches!(claim(&mut account, caller, "old", 2), Turn::Held { .. }));
+        }
+        assert_eq!(claim(&mut account, 1, "new", 3), Turn::Go);
+        let told = account.heard(&1, &with("new"), DELETED, at(3)).woken;
+        assert_eq!(told, (4..30).collect::<Vec<_>>());
+        assert_eq!(claim(&mut account, 29, "new", 3), Turn::Go);
+        assert!(account.heard(&29, &with("new"), DELETED, at(3)).woken.is_empty());
     }
 
     /// A pause that comes with a refusal of the credentials is for those who have them.

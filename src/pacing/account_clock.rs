@@ -357,6 +357,8 @@ impl<K: Ord + Clone> AccountClock<K> {
         let Trouble { since, probe_at } = match self.admit(&waiting.caller, waiting.place, now) {
             Err(trouble) => trouble,
             Ok(()) if waiting.place.reads && !self.breaker.is_down() => return None,
+            // It is no probe.
+            Ok(()) if !self.breaker.concerns(&self.candidate(&waiting.caller, waiting.place)) => return None,
             Ok(()) => {
                 // What was never tried goes first, if it is about to come.
                 let first = self.queue.get(self.at_position(0));
@@ -503,11 +505,15 @@ impl<K: Ord + Clone> AccountClock<K> {
     }
 
     /// Takes in what became of a call, and says whom a failure is charged to, and who has reason to ask again: everybody, if
-    /// the account works again; or those whose turn it is to probe it.
+    /// the account works again; all that read, if reads do; or those whose turn it is to probe it.
     pub fn heard(&mut self, caller: &K, evidence: Evidence, now: Timestamp) -> (Charge, Vec<K>) {
-        let was_open = self.breaker.open_since().is_some();
+        let (was_open, was_down) = (self.breaker.open_since().is_some(), self.breaker.is_down());
         let charge = self.breaker.heard(caller, evidence, now);
-        let woken = if was_open { self.to_be_told() } else { Vec::new() };
+        let mut woken = if was_open { self.to_be_told() } else { Vec::new() };
+        if was_down && self.breaker.limps() {
+            let read = self.queue.iter().skip(woken.len()).filter(|waiting| waiting.place.reads);
+            woken.extend(read.map(|waiting| waiting.caller.clone()));
+        }
         (charge, woken)
     }
 
@@ -995,6 +1001,39 @@ mod tests {
             assert_eq!(clock.claim(&caller, Place::proof(at(0)), at(0), 60), Turn::Go);
         }
         told_to_wait(claim(&mut clock, 16, at(0), 60));
+    }
+
+    /// A read works in an outage: all that wait to read are told, however many stand before them.
+    #[test]
+    fn reads_that_work_again_are_told_to_all_that_read() {
+        let mut clock: AccountClock<u32> = AccountClock::default();
+        for caller in 0..3 {
+            clock.heard(&caller, FAILED, at(0));
+        }
+        for caller in 10..60 {
+            told_to_wait(claim(&mut clock, caller, at(1), 60));
+        }
+        for caller in 60..70 {
+            told_to_wait(clock.claim(&caller, Place::proof(at(0)), at(1), 60));
+        }
+        let first: Vec<u32> = (10..26).collect();
+        let all = [first.clone(), (60..70).collect()].concat();
+        assert_eq!(clock.heard(&0, Evidence::Readable, at(2)), (Charge::Campaign, all));
+        assert_eq!(clock.heard(&0, Evidence::Readable, at(3)).1, first, "once");
+    }
+
+    /// Two campaigns have failed, and many look: a third one, which it does not concern, waits for none of them.
+    #[test]
+    fn whom_the_trouble_does_not_concern_waits_for_no_looks() {
+        let mut clock: AccountClock<u32> = AccountClock::default();
+        for caller in [0, 1, 0] {
+            clock.heard(&caller, FAILED, at(0));
+        }
+        for caller in 10..40 {
+            let look = Place::again(at(0)).of_look(at(0));
+            told_to_wait(clock.claim(&caller, look, seconds(1), 60));
+        }
+        assert_eq!(claim(&mut clock, 100, seconds(2), 60), Turn::Go);
     }
 
     /// Whoever waits to repeat a DELETE, and looks for the campaign instead, is judged as who looks; and the other way round.

@@ -188,7 +188,7 @@ impl<K: Ord + Clone> Breaker<K> {
 
     /// Whether the trouble is this caller's, too. While few campaigns have failed, it may be those campaigns:
     /// another need not wait to show it.
-    fn concerns(&self, candidate: &Candidate<'_, K>) -> bool {
+    pub fn concerns(&self, candidate: &Candidate<'_, K>) -> bool {
         let Candidate { caller, fresh, quota: _ } = *candidate;
         self.spread || !fresh || self.deletes.fresh.contains(caller) || self.reads.fresh.contains(caller)
     }

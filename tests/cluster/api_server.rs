@@ -4,8 +4,8 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use serde_json::json;
-use testbed::{Operator, wait};
 use testbed::faults::{self, Action, Answer, Kind, Lasting, Nemesis};
+use testbed::{Operator, wait};
 
 use crate::proxied::{behind_a_proxy, plan};
 use crate::support::*;

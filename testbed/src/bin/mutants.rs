@@ -57,6 +57,27 @@ const MUTANTS: &[Mutant] = &[
         tests: &["--lib", "pacing"],
     },
     Mutant {
+        name: "reads that work again are told to the first alone",
+        file: "src/pacing/account_clock.rs",
+        from: "        if was_down && self.breaker.limps() {",
+        to: "        if false {",
+        tests: &["--lib", "pacing"],
+    },
+    Mutant {
+        name: "a campaign that the trouble does not concern waits for looks",
+        file: "src/pacing/account_clock.rs",
+        from: "Ok(()) if !self.breaker.concerns(&self.candidate(&waiting.caller, waiting.place)) => return None,",
+        to: "Ok(()) if false => return None,",
+        tests: &["--lib", "pacing"],
+    },
+    Mutant {
+        name: "new credentials are told to nobody with old ones",
+        file: "src/pacing/account.rs",
+        from: "        if are_new {",
+        to: "        if false {",
+        tests: &["--lib", "pacing"],
+    },
+    Mutant {
         name: "credentials taken for the account",
         file: "src/pacing/account.rs",
         from: "        let turn = self.of(access, now).own(&access.iid).find_map(held)?;",

@@ -161,9 +161,7 @@ impl Candidate {
 
     async fn try_to_lead(&mut self) -> Result<bool, CallError> {
         self.look().await?;
-        // One that is still ours nobody works with: whatever this process did under it has ended.
-        let others = self.seen.as_ref().filter(|seen| seen.holder() != Some(&self.identity));
-        if others.is_some_and(|seen| seen.free_at() > Instant::now()) {
+        if self.seen.as_ref().is_some_and(|seen| seen.free_for(&self.identity) > Instant::now()) {
             return Ok(false);
         }
         self.write(Some(self.identity.clone())).await.map(|()| true)
@@ -217,7 +215,9 @@ impl Candidate {
         let watch = self.api.watch(&only_it, version.as_deref().unwrap_or("0"));
         let Ok(Ok(changes)) = timeout(DEADLINE, watch).await else { return sleep(RETRY).await };
         let mut changes = changes.boxed();
-        while let Some(free_at) = self.seen.as_ref().map(Seen::free_at).filter(|at| *at > Instant::now()) {
+        while let Some(free_at) =
+            self.seen.as_ref().map(|seen| seen.free_for(&self.identity)).filter(|at| *at > Instant::now())
+        {
             match timeout_at(free_at, changes.try_next()).await {
                 Ok(Ok(Some(WatchEvent::Added(lease) | WatchEvent::Modified(lease)))) => self.see(Some(lease)),
                 Ok(Ok(Some(WatchEvent::Bookmark(_)))) => {}
@@ -233,9 +233,9 @@ impl Seen {
         self.lease.spec.as_ref()?.holder_identity.as_ref().filter(|holder| !holder.is_empty())
     }
 
-    /// When another may take it.
-    fn free_at(&self) -> Instant {
-        if self.holder().is_none() {
+    /// When this instance may take it. One that is still its own nobody works with: whatever this process did under it has ended.
+    fn free_for(&self, identity: &str) -> Instant {
+        if self.holder().filter(|holder| *holder != identity).is_none() {
             return self.since;
         }
         let seconds = self.lease.spec.as_ref().and_then(|spec| spec.lease_duration_seconds);
@@ -295,13 +295,14 @@ mod tests {
         let mut seen = seen("a");
         for renewed in [Timestamp::MIN, Timestamp::MAX] {
             seen.lease.spec.as_mut().unwrap().renew_time = Some(MicroTime(renewed));
-            assert_eq!(seen.free_at(), seen.since + DURATION);
+            assert_eq!(seen.free_for("b"), seen.since + DURATION);
+            assert_eq!(seen.free_for("a"), seen.since, "its own");
         }
         seen.lease.spec.as_mut().unwrap().lease_duration_seconds = Some(i32::MAX);
-        assert_eq!(seen.free_at(), seen.since + LONGEST);
+        assert_eq!(seen.free_for("b"), seen.since + LONGEST);
         for nobody in [Some(String::new()), None] {
             seen.lease.spec.as_mut().unwrap().holder_identity = nobody;
-            assert_eq!(seen.free_at(), seen.since);
+            assert_eq!(seen.free_for("b"), seen.since);
         }
     }
 

@@ -29,7 +29,9 @@ const LONGEST_KEY: usize = 64;
 /// Fewest characters of a text that base64 may have made of another.
 const SHORTEST_ENCODED: usize = 8;
 /// Quotes that a shell, an editor or a list may have left around a value: opening, closing.
-const QUOTES: [[&str; 2]; 14] = [
+const QUOTES: [[&str; 2]; 16] = [
+    ["b'", "'"],
+    ["b\"", "\""],
     ["\"", "\""],
     ["\"", "\","],
     ["\"", "\";"],
@@ -143,8 +145,11 @@ const MASKS: [char; 6] = ['x', 'X', '*', '.', '…', '•'];
 const BETWEEN_MASKS: [char; 4] = ['-', '_', '?', '#'];
 /// Fewest of them that are no accident.
 const FEWEST_MASKS: usize = 3;
-/// Line ends that were written out, as by `--from-literal='x\n'`.
-const WRITTEN_LINE_ENDS: [&str; 2] = ["\\n", "\\r"];
+/// Line ends that were written out, as by `--from-literal='x\n'`, or encoded.
+const WRITTEN_LINE_ENDS: [&str; 14] = [
+    "\\n", "\\r", "\\x0a", "\\x0d", "\\u000a", "\\u000d", "%0A", "%0D", "%0a", "%0d", "&#10;", "&#13;",
+    "&#xA;", "&#xD;",
+];
 
 /// Why there are no credentials in a Secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -299,7 +304,7 @@ struct Encoding {
     hint: Option<&'static str>,
 }
 
-const ENCODINGS: [Encoding; 4] = [
+const ENCODINGS: [Encoding; 5] = [
     Encoding {
         name: "the base64 of the base64",
         decode: from_base64,
@@ -321,6 +326,13 @@ const ENCODINGS: [Encoding; 4] = [
         decode: from_entities,
         hint: Some(
             "What stands under clientSecret has HTML entities in it (as `&amp;` for `&`): give it as it is.",
+        ),
+    },
+    Encoding {
+        name: "written with the escapes of JSON",
+        decode: from_json,
+        hint: Some(
+            "What stands under clientSecret has escapes of JSON in it (as `\\u003d` for `=`): give it as it is.",
         ),
     },
 ];
@@ -571,6 +583,18 @@ fn from_entities(value: &str) -> Option<Text> {
     })
 }
 
+/// As some writers of JSON have `=`, `&`, `<`, `>` and `/`.
+fn from_json(value: &str) -> Option<Text> {
+    unescaped(value, '\\', |escape| {
+        if let Some(rest) = escape.strip_prefix('/') {
+            return Some(('/', rest));
+        }
+        let (digits, rest) = escape.strip_prefix('u')?.split_at_checked(4)?;
+        let c = char::from(u8::try_from(u16::from_str_radix(digits, 16).ok()?).ok()?);
+        c.is_ascii_graphic().then_some((c, rest))
+    })
+}
+
 /// The text with each escape replaced by its character; `escape` takes what follows the mark, and gives the character and the
 /// rest.
 fn unescaped(value: &str, mark: char, escape: fn(&str) -> Option<(char, &str)>) -> Option<Text> {
@@ -674,6 +698,13 @@ mod tests {
             ("\"\\\"", "\\\"\""),
             ("&quot;", "&quot;"),
             ("$'", "'"),
+            ("b'", "'"),
+            ("b\"", "\"\n"),
+            ("", "%0A"),
+            ("", "%0d%0a"),
+            ("", "&#13;&#10;"),
+            ("", "\\x0a"),
+            ("\"", "\\u000a\""),
         ] {
             let around = |value: &str| format!("{before}{value}{after}");
             assert_healed(around(ID), around(SECRET));
@@ -733,6 +764,8 @@ mod tests {
         assert_healed(hexadecimal(ID).to_uppercase(), hexadecimal(SECRET) + "\n");
         assert_healed(ID.replace('-', "%2D"), "s3cr3t%2Bwith%2fmarks%3Dand%3D%3D");
         assert_healed(ID.replace('-', "&#45;"), "s3cr3t&#43;with&#x2f;marks=and==");
+        assert_healed(ID.replace('-', "\\u002d"), "s3cr3t+with\\/marks\\u003dand\\u003D=");
+        assert_healed(format!("b'{}'", base64(ID)), format!("b'{}'", base64(SECRET)));
         let not_encoded = Flaw::NotEncoded("written in hexadecimal digits");
         assert_eq!(both(hexadecimal(ID).as_bytes(), b"s3cr3t").err(), unusable(CLIENT_SECRET, not_encoded));
     }
@@ -744,6 +777,7 @@ mod tests {
             (ID, base64(SECRET).as_str(), "clientSecret looks like the base64 of the base64"),
             (ID, "s3cr3t%2Bwith%2Fmarks", "clientSecret looks percent-encoded"),
             (ID, "s3cr3t&amp;with&#x2f;marks", "clientSecret has HTML entities"),
+            (ID, "s3cr3t\\u003d\\u0026marks", "clientSecret has escapes of JSON"),
             (ID, "cs-1f9b3e2d-test-client", "clientSecret begins with `cs-`"),
             ("1f9b3e2d-test-client", SECRET, "clientId does not have the form"),
             ("cs-0a1b2c3d-1234", SECRET, "clientId does not have the form"),
@@ -754,7 +788,18 @@ mod tests {
             assert_eq!(found.encoded.len(), 1, "{:?}", found.encoded);
             assert!(found.encoded[0].contains(hint) && !found.encoded[0].contains(value), "{hint}");
         }
-        for value in [SECRET, "100%", "50%2", "%zz", "a&b", "a&b;c", "a+b%2B", &hexadecimal(SECRET)] {
+        for value in [
+            SECRET,
+            "100%",
+            "50%2",
+            "%zz",
+            "a&b",
+            "a&b;c",
+            "a+b%2B",
+            "a\\b",
+            "a\\u00zz",
+            &hexadecimal(SECRET),
+        ] {
             assert_eq!(both(ID.as_bytes(), value.as_bytes()).unwrap().encoded, NONE, "{value}");
         }
     }

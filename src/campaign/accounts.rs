@@ -70,6 +70,8 @@ struct Queue {
     refusals: BTreeMap<String, Refusal>,
     /// The time of the account.
     time: EvenClock,
+    /// Since when calls to the account are in no trouble, unless they are now.
+    works_since: Timestamp,
 }
 
 /// What calls about a stream are made with, by a hash of the credentials (of this process alone).
@@ -134,6 +136,13 @@ impl Accounts {
     pub fn forget(&self, uid: &str) {
         let gates = self.gates.lock().unwrap_or_else(PoisonError::into_inner);
         gates.values().for_each(|gate| gate.forget(uid));
+    }
+
+    /// Since when calls to an account are in no trouble, as far as this process has called it; `None` while they are, or it has not.
+    pub fn works_since(&self, account: &Account) -> Option<Timestamp> {
+        let gates = self.gates.lock().unwrap_or_else(PoisonError::into_inner);
+        let queue = gates.get(account)?.queue();
+        (!queue.account.is_in_trouble()).then_some(queue.works_since)
     }
 
     /// The gate of an account.
@@ -261,8 +270,12 @@ impl Gate {
             }
             Evidence::Nothing => {}
         }
+        let was_in_trouble = queue.account.is_in_trouble();
         let Consequence { charge, account, woken } =
             queue.account.heard(&caller.id, &caller.access, heard, now);
+        if was_in_trouble && !queue.account.is_in_trouble() {
+            queue.works_since = Timestamp::now();
+        }
         match account {
             Evidence::Works => self.seats.worked(),
             // While reads work, it is known that DELETEs may fail; a part of the quota bounds what that
@@ -364,6 +377,7 @@ impl Default for Queue {
             inherited: false,
             refusals: BTreeMap::new(),
             time: EvenClock::new(),
+            works_since: Timestamp::now(),
         }
     }
 }
@@ -478,6 +492,34 @@ mod tests {
                 assert_eq!(credentials, Evidence::Nothing);
             }
         }
+    }
+
+    /// Since when an account works is known once it is called, and not while it is in trouble; after that it counts anew.
+    #[tokio::test]
+    async fn since_when_an_account_works_is_known() {
+        let accounts = Accounts::new(Arc::new(Wake::of(&[None]).0));
+        let target = streams::tests::target();
+        assert_eq!(accounts.works_since(&target.account), None);
+        let gate = accounts.gate(&target.account);
+        let begun = accounts.works_since(&target.account).unwrap();
+        let heard = |id: &str, outcome: &Result<(), Failure>| {
+            let caller = Caller {
+                id: id.to_owned(),
+                object: ObjectRef::new(id).within("n"),
+                for_many: false,
+                place: Place::deletion(Timestamp::now()),
+                promised: None,
+                access: access(&target, "st-1"),
+            };
+            gate.heard(&caller, Operation::Delete, outcome);
+        };
+        heard("a", &Ok(()));
+        assert_eq!(accounts.works_since(&target.account), Some(begun));
+        let failed = Err(Failure { kind: FailureKind::Unavailable, ..Failure::unreachable("told") });
+        ["a", "b", "c"].iter().for_each(|id| heard(id, &failed));
+        assert_eq!(accounts.works_since(&target.account), None);
+        heard("d", &Ok(()));
+        assert!(accounts.works_since(&target.account).is_some_and(|since| since > begun));
     }
 
     /// Several wait for the same listing while the account is in trouble: all of them are woken when it works again.

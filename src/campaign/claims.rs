@@ -22,6 +22,7 @@ use jiff::{SignedDuration, Timestamp};
 use kube::runtime::reflector::ObjectRef;
 use kube::{Resource, ResourceExt};
 
+use super::accounts::Accounts;
 use super::context::Watched;
 use super::decide;
 use super::emptiness::{Doubt, LastShown};
@@ -56,6 +57,7 @@ pub struct Claims {
     namespaces: Vec<String>,
     index: Mutex<Index>,
     last_shown: LastShown,
+    accounts: Arc<Accounts>,
     /// Since when the API server refuses to show a namespace.
     refused: Mutex<HashMap<String, Instant>>,
 }
@@ -81,6 +83,8 @@ struct Claim {
     confirmed: bool,
     /// Kore may still show it: the object has a connection to the account that Kore does not refuse, and was told nothing else.
     open: bool,
+    /// Kore accepts the credentials of that connection.
+    accepted: bool,
     /// When the object was created.
     created: Option<Timestamp>,
     /// It was first shown less than [`GRACE`] ago.
@@ -88,31 +92,37 @@ struct Claim {
 }
 
 impl Claim {
-    /// Whether the claim holds a deletion of the campaign that was requested then (`None`: nobody has requested one).
+    /// Whether the claim holds a deletion of the campaign that was requested then (`None`: nobody has requested one). Calls to the account
+    /// are in no trouble since `works_since`.
     ///
     /// Who goes on to apply unconfirmed claims can't hold a deletion for ever: those that are created later than [`GRACE`] after
-    /// it was requested do not count.
-    fn holds(self, requested: Option<Timestamp>, now: Timestamp) -> bool {
-        let Self { wants, confirmed, open, created, new } = self;
+    /// it was requested do not count. Nor can who has never shown that Kore accepts the credentials: [`GRACE`] is enough to ask.
+    fn holds(self, requested: Option<Timestamp>, works_since: Option<Timestamp>, now: Timestamp) -> bool {
+        let Self { wants, confirmed, open, accepted, created, new } = self;
         let within = |since: Timestamp, time: Timestamp| time < since + GRACE;
         let young = new || created.is_some_and(|created| created <= now && within(created, now));
         let late =
             requested.is_some_and(|requested| created.is_some_and(|created| !within(requested, created)));
-        wants && (confirmed || ((open || young) && !late))
+        let begun = works_since.into_iter().chain(requested).chain(created).max();
+        let could_ask = works_since.is_some() && begun.is_some_and(|begun| !within(begun, now));
+        let may_be_shown = open && (accepted || !could_ask);
+        wants && (confirmed || ((may_be_shown || young) && !late))
     }
 }
 
 impl Claims {
     /// No claims yet, of the given namespaces (of all, if empty), of which `listed` says what was shown. Accounts are looked up in the given
-    /// connections.
+    /// connections, and whether they work in `accounts`.
     pub fn new(
         kube: Kube,
         connections: Arc<Connections>,
+        accounts: Arc<Accounts>,
         namespaces: Vec<String>,
         listed: [Arc<Listed>; 2],
     ) -> Self {
         Self {
             listed,
+            accounts,
             connections,
             kube,
             namespaces,
@@ -293,6 +303,7 @@ impl Claims {
         let view = self.connections.believed_in(&object.namespace().unwrap_or_default());
         let account = self.place_of(object).map(|place| view.one(place));
         let requested = object.metadata.deletion_timestamp.as_ref().map(|time| time.0);
+        let works_since = self.key_of(object).and_then(|account| self.accounts.works_since(&account));
         others.filter_map(move |other| {
             let account = account.as_ref();
             account.is_none_or(|account| self.may_be_of(account, other, &view)).then(|| {
@@ -303,7 +314,10 @@ impl Claims {
                 let recorded = recorded(other).map(|recorded| view.one(recorded));
                 let new = is_new(other);
                 let claim = Claim { new, ..claim(other, account, recorded.as_ref(), connection.as_ref()) };
-                OtherClaim { name: format!("{namespace}/{name}"), keeps: claim.holds(requested, now) }
+                OtherClaim {
+                    name: format!("{namespace}/{name}"),
+                    keeps: claim.holds(requested, works_since, now),
+                }
             })
         })
     }
@@ -493,6 +507,7 @@ fn claim(
         wants: wants(object),
         confirmed: shown && recorded.is_some_and(is_it),
         open: reaches_it && !object.spec.suspend && !denied,
+        accepted: connection.is_some_and(|connection| connection.accepted),
         created: object.metadata.creation_timestamp.as_ref().map(|time| time.0),
         new: false,
     }
@@ -595,8 +610,16 @@ mod tests {
                 for open in [true, false] {
                     // Created before the deletion was requested, just within the time after it, and later.
                     for (created, requested) in [(0, Some(5)), (0, Some(-9)), (0, Some(-10)), (0, None)] {
-                        let claim = Claim { wants, confirmed, open, created: Some(at(created)), new: false };
-                        let holds = |now| claim.holds(requested.map(at), now);
+                        let accepted = true;
+                        let claim = Claim {
+                            wants,
+                            confirmed,
+                            open,
+                            accepted,
+                            created: Some(at(created)),
+                            new: false,
+                        };
+                        let holds = |now| claim.holds(requested.map(at), Some(at(-60)), now);
                         let counts = requested != Some(-10);
                         assert_eq!(
                             holds(at(10) - just),
@@ -610,16 +633,47 @@ mod tests {
                         );
                         assert_eq!(holds(at(10_000)), holds(at(10)), "{claim:?} {requested:?}");
                     }
-                    let new = Claim { wants, confirmed, open, created: Some(at(-15)), new: true };
-                    assert_eq!(new.holds(Some(at(-20)), at(0)), wants, "a clock that is ahead: {new:?}");
+                    let new =
+                        Claim { wants, confirmed, open, accepted: true, created: Some(at(-15)), new: true };
+                    assert_eq!(
+                        new.holds(Some(at(-20)), None, at(0)),
+                        wants,
+                        "a clock that is ahead: {new:?}"
+                    );
                     let ahead = Claim { created: Some(at(15)), new: false, ..new };
                     let others = wants && (confirmed || open);
-                    assert_eq!(ahead.holds(None, at(0)), others, "one that was behind: {ahead:?}");
-                    let claim = Claim { wants, confirmed, open, created: None, new: false };
-                    assert_eq!(claim.holds(Some(at(0)), at(1)), wants && (confirmed || open), "{claim:?}");
+                    assert_eq!(ahead.holds(None, None, at(0)), others, "one that was behind: {ahead:?}");
+                    let claim = Claim { created: None, new: false, ..new };
+                    let held = wants && (confirmed || open);
+                    assert_eq!(claim.holds(Some(at(0)), None, at(1)), held, "{claim:?}");
                 }
             }
         }
+    }
+
+    /// Who has never shown that Kore accepts the credentials holds a deletion for as long as it takes to ask, from when it was
+    /// requested, it was created, and the account works; and for longer only while it does not.
+    #[test]
+    fn a_claim_with_credentials_that_kore_never_accepted_passes() {
+        let at = |minutes: i64| Timestamp::UNIX_EPOCH + SignedDuration::from_mins(minutes);
+        let never = Claim {
+            wants: true,
+            confirmed: false,
+            open: true,
+            accepted: false,
+            created: Some(at(0)),
+            new: false,
+        };
+        let until = |claim: Claim, requested: Option<i64>, works_since: Option<i64>| {
+            (0..1000).find(|now| !claim.holds(requested.map(at), works_since.map(at), at(*now)))
+        };
+        assert_eq!(until(never, Some(-5), Some(-60)), Some(10), "it was created");
+        assert_eq!(until(never, Some(30), Some(-60)), Some(40), "the deletion was requested");
+        assert_eq!(until(never, Some(30), Some(100)), Some(110), "the account works");
+        assert_eq!(until(never, None, Some(-60)), Some(10));
+        assert_eq!(until(never, Some(30), None), None, "it can't be asked");
+        assert_eq!(until(Claim { accepted: true, ..never }, Some(30), Some(-60)), None);
+        assert_eq!(until(Claim { confirmed: true, ..never }, Some(30), Some(-60)), None);
     }
 
     /// What a claim rests on: status, and the connection.

@@ -114,6 +114,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
+    use crate::campaign::accounts::Accounts;
     use crate::campaign::claims::MOST_UNSEEN;
     use crate::campaign::{Claims, Watched};
     use crate::connection::{self, AllowedHosts, Connections, Keeper};
@@ -200,12 +201,13 @@ mod tests {
             let (store, writer) = reflector::store();
             let keeper = Arc::new(Keeper::new(kube.clone(), |_| true, None, Selected::default()));
             let (wake, _) = Wake::of(&[None]);
+            let accounts = Arc::new(Accounts::new(Arc::new(Wake::of(&[None]).0)));
             let (selected, allowed) = (Selected::default(), AllowedHosts::default());
             let stores = vec![store.clone()];
             let connections = Connections::new(kube.clone(), stores, keeper, wake, selected, allowed);
             let connections = Arc::new(connections);
             let listed = [(); 2].map(|()| Arc::new(Listed::of(1)));
-            let claims = Claims::new(kube, connections.clone(), Vec::new(), listed.clone());
+            let claims = Claims::new(kube, connections.clone(), accounts, Vec::new(), listed.clone());
             let mut world = Self { claims, connections, listed, store, writer };
             world.connection(&Value::Null);
             world

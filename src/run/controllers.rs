@@ -88,12 +88,19 @@ pub(super) async fn controllers<S: CampaignService>(wiring: Wiring<S>, namespace
     let wake = Arc::new(wake);
     let [listed, connections_listed] = [(); 2].map(|()| Arc::new(Listed::of(scopes.len())));
     let both_listed = [listed.clone(), connections_listed.clone()];
+    let accounts = Arc::new(Accounts::new(wake.clone()));
     let shared = Shared {
         connections_listed,
         admission: Arc::new(Semaphore::new(ADMITTED)),
-        accounts: Arc::new(Accounts::new(wake.clone())),
         streams: Arc::new(Streams::new(wake.clone())),
-        claims: Arc::new(Claims::new(wiring.kube.clone(), connections.clone(), namespaces, both_listed)),
+        claims: Arc::new(Claims::new(
+            wiring.kube.clone(),
+            connections.clone(),
+            accounts.clone(),
+            namespaces,
+            both_listed,
+        )),
+        accounts,
         connections,
         keeper,
         users: Arc::default(),

@@ -271,6 +271,35 @@ fn failing_listings_are_told_and_waited_out() {
     }
 }
 
+/// A GET was answered wrongly once, and no listing comes: the campaign may live. Its DELETE is repeated, after more and more failures,
+/// and at once by nobody.
+#[test]
+fn a_deletion_is_repeated_while_listings_fail() {
+    let connection = usable();
+    let mut object = proving(begun());
+    let (mut repeated, mut now) = (Vec::new(), 0);
+    for failures in 1..30 {
+        let trouble = ListingTrouble { failure: None, failures, retry_at: at(now + 300) };
+        let show = |object: &VoiceCampaign, now| {
+            decide(&Observed { listing_trouble: Some(&trouble), ..observed(object, &connection) }, at(now))
+        };
+        object.status = Some(status(show(&object, now)));
+        if deletion(&object).proof.is_none() {
+            repeated.push(failures);
+            let next = deletion(&object).next_attempt_at.clone().unwrap().0;
+            assert!(at(now) < next && next <= at(now + 301), "{next}");
+            let again = next.duration_since(at(0)).as_secs();
+            assert_eq!(decide(&observed(&object, &connection), at(again)), Step::Delete);
+            object = VoiceCampaign { status: proving(begun()).status, ..object };
+            // The failure that it was given up for is not counted once more.
+            object.status = Some(status(show(&object, now)));
+            assert!(deletion(&object).proof.is_some());
+        }
+        now += 300;
+    }
+    assert_eq!(repeated, [3, 6, 12, 24]);
+}
+
 /// R10: an app that has lost its permission may be shown an empty stream. While campaigns that nobody asked to delete are missing with
 /// ours, that counts for nothing, however often and long it is read: a person decides. When they are not missing any more, the plain
 /// proof counts at once.

@@ -108,7 +108,7 @@ fn whole(url: &str, first_line: &str, more_headers: &str, body: &str) -> String 
     let host = url.strip_prefix("http://").unwrap();
     let version = env!("CARGO_PKG_VERSION");
     format!(
-        "{first_line} HTTP/1.1\r\nauth: <token>\r\naccountid: {ACCOUNT}\r\niid: {STREAM}\r\n{more_headers}accept: */*\r\n\
+        "{first_line} HTTP/1.1\r\nauth: <token>\r\naccountid: {ACCOUNT}\r\niid: {STREAM}\r\naccept-encoding: identity\r\n{more_headers}accept: */*\r\n\
          user-agent: voicecampaign-operator/{version}\r\nhost: {host}\r\n{}\r\n{body}",
         if body.is_empty() { String::new() } else { format!("content-length: {}\r\n", body.len()) }
     )

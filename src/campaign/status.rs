@@ -17,7 +17,7 @@ use crate::api::{
 };
 use crate::connection::{Connection, Problem};
 use crate::kore::{
-    AnswerSummary, Campaign, ConfirmedDeletion, Failure, FailureKind, Identity, speaks_of_rights,
+    AnswerSummary, Campaign, ConfirmedDeletion, DENIED, Failure, FailureKind, Identity, speaks_of_rights,
 };
 use crate::kube_ext::{AllMayGo, round_down};
 
@@ -535,7 +535,17 @@ fn is_refused(deletion: &DeletionStatus) -> bool {
         None => deletion.seen_at >= deletion.last_attempt_at,
         Some(proof) => is_refused_again(deletion, proof),
     };
-    answered(deletion) == Some(Reason::Service(FailureKind::MayBeAbsent)) && seen_since
+    may_be_refused(deletion) && seen_since
+}
+
+/// Whether the last DELETE was answered with what may be a refusal, as only a look shows.
+fn may_be_refused(deletion: &DeletionStatus) -> bool {
+    let denied = || deletion.last_answer.as_ref().is_some_and(|answer| answer.message.starts_with(DENIED));
+    match answered(deletion) {
+        Some(Reason::Service(FailureKind::MayBeAbsent)) => true,
+        Some(Reason::Service(FailureKind::Accepted)) => denied(),
+        Some(_) | None => false,
+    }
 }
 
 /// Whether the answer that has begun this proof is one after which Kore had the campaign before. Until something is read it is taken for
@@ -545,9 +555,7 @@ fn is_refused_again(deletion: &DeletionStatus, proof: &ProofStatus) -> bool {
         && proof.silent_at.is_none()
         && proof.last_failure.is_none()
         && proof.doubted_listing.is_none();
-    answered(deletion) == Some(Reason::Service(FailureKind::MayBeAbsent))
-        && deletion.seen_at.is_some()
-        && nothing_read
+    may_be_refused(deletion) && deletion.seen_at.is_some() && nothing_read
 }
 
 fn between_attempts(deletion: Option<&DeletionStatus>, until: Timestamp) -> (&'static str, Reason, String) {

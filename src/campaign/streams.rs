@@ -346,6 +346,18 @@ pub mod tests {
         streams.join(&key(), &target(), uid, ObjectRef::new(uid), (Timestamp::now(), urgency))
     }
 
+    /// Whatever was read before the last DELETE of a campaign says nothing of it any more, also if the object is older.
+    #[test]
+    fn the_last_delete_of_a_campaign_is_remembered() {
+        let streams = Streams::new(Arc::new(Wake::of(&[]).0));
+        let campaign = |id: &str| CampaignKey { stream_id: "st-1".into(), campaign_id: id.into() };
+        let (account, at) = (target().account, Timestamp::now());
+        streams.deleting(&account, &campaign("cd-1"), at);
+        assert_eq!(streams.last_delete(&account, &campaign("cd-1")), Some(at));
+        assert_eq!(streams.last_delete(&account, &campaign("cd-2")), None);
+        assert_eq!(streams.last_delete(&Account::new("https://h", "b"), &campaign("cd-1")), None);
+    }
+
     /// However long the quota makes a reading take, whoever waits goes on with it; when nobody does any more, the next begins anew.
     #[test]
     fn a_reading_goes_on_as_long_as_somebody_waits_for_it() {

@@ -13,7 +13,10 @@ use secrecy::{ExposeSecret, SecretString};
 use super::listing::is_spelled;
 use super::retry_after::DEFAULT_THROTTLE_PAUSE;
 use super::wire::{self, Envelope};
-use super::words::{Absence, absence, refuses_us, says_there_are_none, speaks_of_rights};
+use super::words::{
+    Absence, Undone, absence, refuses_us, says_there_are_none, speak_of_a_state, speaks_of_rights,
+    speaks_of_the_rate_limit, undone,
+};
 use super::{Campaign, Page, scrub};
 
 /// An answer as it came over the wire.
@@ -230,14 +233,22 @@ pub fn listing(answer: &RawAnswer) -> Result<Page, Failure> {
     }
     let envelope = match success(answer, Asked::Read) {
         Ok(envelope) if envelope.has_errors => return Err(failed(answer, &envelope, Asked::Read)),
-        Err(Failure { kind: FailureKind::MayBeAbsent, answer, .. })
-            if says_there_are_none(&answer.message) =>
+        Err(Failure { kind: FailureKind::MayBeAbsent | FailureKind::Unreadable, .. })
+            if answer.http_status != 202
+                && words_of(answer).iter().any(|words| says_there_are_none(words)) =>
         {
-            return Ok(Page::nothing());
+            return Ok(Page { names_rows: true, ..Page::nothing() });
         }
         read => read?,
     };
-    let page = wire::page(&envelope);
+    let page = match wire::page(&envelope) {
+        Some(page)
+            if page.rows.is_empty() && envelope.message.as_deref().is_some_and(says_there_are_none) =>
+        {
+            Some(Page { names_rows: true, ..page })
+        }
+        page => page,
+    };
     // A refusal, or a pause that is asked for, may come under `success`, too. A page with rows is one, whatever else it says.
     if page.as_ref().is_none_or(|page| page.rows.is_empty())
         && let Some(refused) = refused_all_the_same(answer, &envelope, Asked::Read)
@@ -260,11 +271,15 @@ fn success_for(answer: &RawAnswer, id: &str, asked: Asked) -> Result<(Campaign, 
         // Whatever shows it is there, counts as seen.
         Asked::Read => is_spelled(answered, id),
     };
-    let is_named = envelope.ids.iter().any(names_it);
+    let named = match asked {
+        Asked::Deletion => &envelope.ids,
+        Asked::Read => &envelope.shown_ids,
+    };
+    let is_named = named.iter().any(names_it);
     if envelope.has_errors && !(is_named && asked == Asked::Read) {
         return Err(failed(answer, &envelope, asked));
     }
-    if envelope.ids.is_empty() {
+    if envelope.ids.is_empty() && !is_named {
         if let Some(refused) = refused_all_the_same(answer, &envelope, asked) {
             return Err(refused);
         }
@@ -273,9 +288,11 @@ fn success_for(answer: &RawAnswer, id: &str, asked: Asked) -> Result<(Campaign, 
         return Err(because(asked.undecided(), &what, summary));
     }
     if is_named {
-        // A success may hold an item that has failed [create-call-back-schedule-v2].
-        if asked == Asked::Deletion && campaign.status.as_deref().is_some_and(says_failure) {
-            return Err(because(asked.undecided(), &that_it_has_failed(&summary.message), summary));
+        // A success may hold an item that has failed [create-call-back-schedule-v2]. To doubt it costs a proof, and no safety.
+        let refused = refused_all_the_same(answer, &envelope, asked).is_some();
+        let undone = undone(envelope.message.as_deref().unwrap_or_default()).is_some();
+        if asked == Asked::Deletion && (envelope.denies || refused || undone) {
+            return Err(failed(answer, &envelope, asked));
         }
         return Ok((Campaign { id: Some(id.to_owned()), ..campaign }, summary));
     }
@@ -284,24 +301,25 @@ fn success_for(answer: &RawAnswer, id: &str, asked: Asked) -> Result<(Campaign, 
     Err(because(FailureKind::ContractViolation, &what, summary))
 }
 
-/// Whether this is the state of something that has not worked.
-fn says_failure(status: &str) -> bool {
-    ["failed", "failure", "fail", "error"].contains(&status.trim().to_lowercase().as_str())
+/// How a message begins of an answer to a DELETE that says success, and that it has failed.
+pub const DENIED: &str = "the answer says success, and that it has failed";
+
+fn that_it_is_undone(words: &str) -> String {
+    let what = match undone(words) {
+        Some(Undone::UnderWay) => "the answer says success, and that it is under way",
+        Some(Undone::Denied) | None => DENIED,
+    };
+    if words.is_empty() { what.to_owned() } else { format!("{what}: {words}") }
 }
 
-fn that_it_has_failed(words: &str) -> String {
-    let said = if words.is_empty() { String::new() } else { format!(": {words}") };
-    format!("the answer says success, and that it has failed{said}")
-}
-
-/// An answer that says success, and names errors.
+/// An answer that says success, and the contrary.
 fn failed(answer: &RawAnswer, envelope: &Envelope, asked: Asked) -> Failure {
     if let Some(refused) = refused_all_the_same(answer, envelope, asked) {
         return refused;
     }
     let words = envelope.error_texts.iter().find(|text| Some(*text) != envelope.message.as_ref());
     let words = words.or(envelope.message.as_ref()).map_or("", String::as_str);
-    because(asked.undecided(), &that_it_has_failed(words), summary(answer, envelope))
+    because(asked.undecided(), &that_it_is_undone(words), summary(answer, envelope))
 }
 
 /// What the words of an answer say, whatever its status: that we are refused, that it is too much, or that the service is in trouble.
@@ -329,7 +347,12 @@ struct Said<'a> {
     stray: Vec<String>,
 }
 
-impl Said<'_> {
+impl<'a> Said<'a> {
+    fn of(answer: &RawAnswer, envelope: Option<&'a Envelope>, secrets: &[&str]) -> Self {
+        let stray = if envelope.is_none() { wire::stray_words(&answer.body, secrets) } else { Vec::new() };
+        Self { http_status: answer.http_status, envelope, stray }
+    }
+
     /// Its texts, and its codes as words.
     fn words(&self) -> impl Iterator<Item = String> {
         let envelope = self.envelope.into_iter();
@@ -360,6 +383,13 @@ impl Said<'_> {
     }
 }
 
+/// What an answer says in words.
+fn words_of(answer: &RawAnswer) -> Vec<String> {
+    let secrets: Vec<&str> = answer.secrets.iter().map(ExposeSecret::expose_secret).collect();
+    let envelope = Envelope::read(&answer.body, &secrets);
+    Said::of(answer, envelope.as_ref(), &secrets).words().collect()
+}
+
 /// The envelope of an explicit success, or the kind of failure. HTTP status first, then error codes, then texts.
 fn success(answer: &RawAnswer, asked: Asked) -> Result<Envelope, Failure> {
     let secrets: Vec<&str> = answer.secrets.iter().map(ExposeSecret::expose_secret).collect();
@@ -387,8 +417,7 @@ fn success(answer: &RawAnswer, asked: Asked) -> Result<Envelope, Failure> {
         400..=499 => FailureKind::Refused,
         _ => FailureKind::ContractViolation,
     };
-    let stray = if envelope.is_none() { wire::stray_words(&answer.body, &secrets) } else { Vec::new() };
-    let said = Said { http_status: answer.http_status, envelope: envelope.as_ref(), stray };
+    let said = Said::of(answer, envelope.as_ref(), &secrets);
     let kind = refined(kind, &said);
     let is_unclear = kind == FailureKind::MayBeAbsent && asked == Asked::Read && !said.is_absence();
     let kind = if is_unclear { FailureKind::Unreadable } else { kind };
@@ -425,6 +454,10 @@ fn refined(kind: FailureKind, said: &Said<'_>) -> FailureKind {
             FailureKind::CredentialsRejected
         }
         // A service in trouble says nothing about the campaign, under whatever status it tells of it.
+        // A campaign that is running may be deleted by nobody; that is no right of ours.
+        FailureKind::CredentialsRejected if said.http_status == 403 && speak_of_a_state(said.words()) => {
+            FailureKind::Refused
+        }
         FailureKind::MayBeAbsent if said.has_code(429..=429) => FailureKind::Throttled,
         FailureKind::MayBeAbsent if said.has_code(408..=408) || said.has_code(500..=599) => {
             FailureKind::Unavailable
@@ -456,18 +489,15 @@ fn refusal(answer: &RawAnswer, said: &Said<'_>) -> AnswerSummary {
     AnswerSummary { message: scrub::message(&message), ..summary }
 }
 
-/// "You've exceeded the per-minute rate limit." [rate-limit-ccai], "hourly" [rate-limit], "Rate limit for this API has been
-/// reached." (forum). A campaign may be called after it, so the words alone are not enough.
-fn speaks_of_the_rate_limit(text: &str) -> bool {
-    let text = text.to_lowercase();
-    text.contains("rate limit") && ["exceeded", "reached"].iter().any(|word| text.contains(word))
-}
+/// How a body that is compressed with gzip begins [RFC 1952].
+const GZIP: [u8; 2] = [0x1f, 0x8b];
 
 fn without_envelope(answer: &RawAnswer) -> AnswerSummary {
     let message = match answer.http_status {
         300..=399 => "a redirect; redirects are not followed",
         _ if answer.oversized => "the body is larger than 1 MiB",
         _ if has_no_body(answer) => "an empty body",
+        _ if answer.body.starts_with(&GZIP) => "a compressed body, which was not asked for",
         _ => "a body that is not a JSON object",
     };
     AnswerSummary { http_status: Some(answer.http_status), status: None, message: message.to_owned() }
@@ -533,6 +563,15 @@ mod tests {
         }
         assert_eq!(kind(404, "<html>not found</html>"), Err(Unreadable));
         assert_eq!(kind(400, "Bad Request"), Err(Unreadable));
+    }
+
+    /// A gateway that compresses whatever it is asked for is named.
+    #[test]
+    fn a_compressed_body_is_named() {
+        let answer = RawAnswer { body: vec![0x1f, 0x8b, 8, 0], ..raw(200, "") };
+        let failure = deletion(&answer, "cd-1").unwrap_err();
+        assert_eq!(failure.kind, Unreadable);
+        assert_eq!(failure.answer.message, "a compressed body, which was not asked for");
     }
 
     /// R23: a success that names no campaign is accepted, and confirms nothing; to a read it says nothing. One that names
@@ -732,7 +771,9 @@ mod tests {
             );
             assert_eq!(listing(&raw(200, &body)).unwrap().rows.len(), 1);
             let body = format!(r#"{{"status":"success","message":"{words}","data":{{"_id":"cd-1"}}}}"#);
-            assert!(single(&raw(200, &body), "cd-1").is_ok() && deletion(&raw(200, &body), "cd-1").is_ok());
+            assert!(single(&raw(200, &body), "cd-1").is_ok());
+            // Only an answer that does not deny itself confirms.
+            assert_eq!(deletion(&raw(200, &body), "cd-1").unwrap_err().kind, *kind);
         }
     }
 
@@ -743,20 +784,30 @@ mod tests {
             (204, ""),
             (200, " \n"),
             (200, r#"{"status":"success"}"#),
-            (200, r#"{"status":"success","message":"No campaigns found"}"#),
             (200, r#"{"status":"success","data":""}"#),
             (200, r#"{"status":"success","data":{"campaigns":[]}}"#),
+        ] {
+            assert_eq!(listing(&raw(status, body)), Ok(Page::nothing()), "{status} {body}");
+        }
+        let named = Page { names_rows: true, ..Page::nothing() };
+        for (status, body) in [
+            (200, r#"{"status":"success","message":"No campaigns found"}"#),
             (200, r#"{"status":"failure","message":"No campaigns found"}"#),
             (404, r#"{"message":"No campaigns found"}"#),
             (400, r#"{"errors":[{"msg":"No records found","code":404}]}"#),
+            (404, r#"{"code":"CAMPAIGNS_NOT_FOUND"}"#),
+            (404, "No campaigns found"),
+            (400, r#"{"message":"You have no campaigns"}"#),
         ] {
-            assert_eq!(listing(&raw(status, body)), Ok(Page::nothing()), "{status} {body}");
+            assert_eq!(listing(&raw(status, body)), Ok(named.clone()), "{status} {body}");
         }
         for (status, body) in [
             (404, ""),
             (404, r#"{"message":"Not found"}"#),
             (202, r#"{"status":"success"}"#),
             (500, r#"{"message":"No campaigns found"}"#),
+            (404, r#"{"message":"Campaign not found"}"#),
+            (202, r#"{"status":"success","message":"No campaigns found"}"#),
             (200, r#"{"status":"failure","message":"No campaigns found: access denied"}"#),
         ] {
             assert!(listing(&raw(status, body)).is_err(), "{status} {body}");
@@ -786,6 +837,7 @@ mod tests {
             (200, r#"{"status":"failure"}"#),
             (404, r#"{"message":"Stream not found"}"#),
             (404, r#"{"message":"no Route matched with those values: path not found"}"#),
+            (404, r#"{"message":"no Route matched with those values"}"#),
             (404, r#"{"message":"Campaign not found or access denied"}"#),
             (400, r#"{"message":"You do not have access or the campaign does not exist"}"#),
         ] {
@@ -862,6 +914,111 @@ mod tests {
         }
     }
 
+    /// R23: a success that denies itself, wherever and in whatever words, confirms nothing; Kore's own words confirm, whatever the
+    /// campaign is called.
+    #[test]
+    fn a_success_that_denies_itself_confirms_nothing() {
+        for field in [
+            r#""errorMessage":"Campaign is running""#,
+            r#""error_code":409"#,
+            r#""Errors":[{"msg":"Campaign is running"}]"#,
+            r#""httpStatus":409"#,
+            r#""deleted":false"#,
+            r#""deletedCount":0"#,
+            r#""status":"DELETE_FAILED""#,
+            r#""state":"Deletion failed""#,
+            r#""status":"Deleting""#,
+            r#""status":"not deleted""#,
+            r#""items":[{"status":"failed","reason":"running"}]"#,
+        ] {
+            let body = OK.replace(r#""_id""#, &format!(r#"{field},"_id""#));
+            assert_eq!(kind(200, &body), Err(Accepted), "{body}");
+            assert!(single(&raw(200, &body), "cd-1").is_ok(), "{body}");
+        }
+        let said = |message: &str| OK.replace("Campaign x deleted successfully", message);
+        for message in [
+            "Campaign x cannot be deleted while it is active",
+            "Campaign x could not be deleted",
+            "Campaign x was not deleted successfully",
+            "Deletion failed",
+        ] {
+            let failure = deletion(&raw(200, &said(message)), "cd-1").unwrap_err();
+            assert!(failure.kind == Accepted && failure.answer.message.starts_with(DENIED), "{failure}");
+        }
+        for message in ["Campaign x deletion in progress", "Campaign x will be deleted", "Deletion scheduled"]
+        {
+            let failure = deletion(&raw(200, &said(message)), "cd-1").unwrap_err();
+            assert!(failure.kind == Accepted && !failure.answer.message.starts_with(DENIED), "{failure}");
+        }
+        for message in [
+            "Campaign Pending calls deleted successfully",
+            "Campaign Error follow-up deleted successfully",
+            "Campaign \"Not now\" deleted successfully",
+            "Successfully deleted",
+            "The campaign has been deleted",
+            "Done",
+            "",
+        ] {
+            assert_eq!(kind(200, &said(&message.replace('"', "\\\""))), Ok(()), "{message}");
+        }
+        for field in
+            [r#""status":"Deleted""#, r#""deletedCount":1"#, r#""status":"Scheduled""#, r#""errorCode":0"#]
+        {
+            assert_eq!(kind(200, &OK.replace(r#""_id""#, &format!(r#"{field},"_id""#))), Ok(()), "{field}");
+        }
+    }
+
+    /// R25: a campaign that is running may be deleted by nobody: that is no right that the app lacks.
+    #[test]
+    fn a_state_is_no_missing_right() {
+        for body in [
+            r#"{"message":"Campaign is running"}"#,
+            r#"{"statusCode":403,"message":"Campaign x is running","error":"Forbidden"}"#,
+            r#"{"message":"You are not allowed to delete a campaign while it is active"}"#,
+        ] {
+            assert_eq!(kind(403, body), Err(Refused), "{body}");
+        }
+        for body in [
+            r#"{"message":"You do not have permission to delete a running campaign"}"#,
+            r#"{"message":"Your account is not active"}"#,
+            r#"{"message":"Token expired while the campaign is running"}"#,
+            r#"{"message":"Forbidden"}"#,
+        ] {
+            assert_eq!(kind(403, body), Err(CredentialsRejected), "{body}");
+        }
+    }
+
+    /// Whatever shows the campaign counts as seen, in whatever form.
+    #[test]
+    fn a_campaign_is_seen_wherever_it_stands() {
+        for data in [
+            r#"[{"_id":"cd-1"}]"#,
+            r#"{"campaign":{"_id":"cd-1"}}"#,
+            r#"{"_id":"64f0","campaignId":"cd-1"}"#,
+            r#"{"_id":"64f0","campaign_id":" CD-1"}"#,
+            r#"{"_id":"cd-1\u200b"}"#,
+        ] {
+            let body = format!(r#"{{"status":"success","data":{data}}}"#);
+            let seen = single(&raw(200, &body), "cd-1").unwrap();
+            assert_eq!(seen.id.as_deref(), Some("cd-1"), "{body}");
+        }
+        let rows = r#"{"status":"success","data":{"results":[{"_id":"64f0","campaignId":"cd-1"},{"_id":"c\ufffd-2"}]}}"#;
+        let page = listing(&raw(200, rows)).unwrap();
+        assert_eq!(page.ids().collect::<Vec<_>>(), ["64f0", "cd-1"], "an id that is garbled may be any");
+    }
+
+    /// A number that nobody can hold does not hide a page.
+    #[test]
+    fn a_number_that_is_none_hides_nothing() {
+        for number in ["1e999", "-1E+999", "NaN", "-Infinity", "1.2.3"] {
+            let body =
+                OK.replace(r#""_id""#, &format!(r#""x":{number},"name":"NaN 1e999 \"-Infinity","_id""#));
+            assert_eq!(kind(200, &body), Ok(()), "{body}");
+            let name = single(&raw(200, &body), "cd-1").unwrap().name;
+            assert_eq!(name.as_deref(), Some("NaN 1e999 \"-Infinity"));
+        }
+    }
+
     /// An id that is spelled otherwise shows the campaign, and confirms nothing.
     #[test]
     fn another_spelling_of_the_id_is_seen_and_confirms_nothing() {
@@ -898,8 +1055,22 @@ mod tests {
         for status in [200, 400, 403, 404, 429, 503] {
             assert_eq!(kind(status, limited), Err(Throttled), "{status}");
         }
+        for limited in [
+            r#"{"code":"RATE_LIMIT_EXCEEDED"}"#,
+            r#"{"name":"RateLimitExceeded"}"#,
+            r#"{"message":"rate-limit exceeded"}"#,
+            r#"{"message":"API rate limit exceeded"}"#,
+            r#"{"message":"You have hit your rate limit"}"#,
+            r#"{"error":"Too Many Requests"}"#,
+            r#"{"message":"Your request was throttled"}"#,
+        ] {
+            for status in [400, 403, 503] {
+                assert_eq!(kind(status, limited), Err(Throttled), "{status} {limited}");
+            }
+        }
         // A campaign may be called so.
         assert_eq!(kind(409, r#"{"message":"Campaign Rate limit promo is running"}"#), Err(Refused));
+        assert_eq!(kind(409, r#"{"message":"Campaign Too many requests is running"}"#), Err(Refused));
         assert_eq!(kind(200, &OK.replace("Campaign x", "Campaign Rate Limit")), Ok(()));
     }
 

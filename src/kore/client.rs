@@ -54,7 +54,9 @@ impl KoreClient {
             .request(call.method, call.url)
             .header("auth", sensitive(token.expose_secret())?)
             .header("accountid", &target.account.account_id)
-            .header("iid", target.iid.as_deref().unwrap_or(call.stream_id));
+            .header("iid", target.iid.as_deref().unwrap_or(call.stream_id))
+            // Whoever says nothing of it may be answered in any [RFC 9110, 12.5.3].
+            .header("accept-encoding", "identity");
         if let Some(body) = call.body {
             request = request.header("content-type", "application/json").body(body.to_string());
         }

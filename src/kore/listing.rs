@@ -100,9 +100,10 @@ impl Listing {
     }
 }
 
-/// Whether an id that the service has written is that of a campaign, however it is spelled.
+/// Whether an id that the service has written is that of a campaign, however it is spelled, and whatever that can't be seen stands in it.
 pub fn is_spelled(written: &str, campaign_id: &str) -> bool {
-    written.trim().eq_ignore_ascii_case(campaign_id)
+    let visible = written.chars().filter(char::is_ascii_graphic);
+    visible.map(|c| c.to_ascii_lowercase()).eq(campaign_id.chars().map(|c| c.to_ascii_lowercase()))
 }
 
 /// A listing that is being read.
@@ -212,12 +213,14 @@ impl Reading {
     fn take(mut self, page: Page, ended_at: Timestamp) -> Progress {
         let Page { rows, has_more, total_results, total_pages, oversized: _, names_rows } = page;
         self.listing.names_its_rows &= names_rows || total_results.is_some();
-        let says_last = has_more == Some(false);
+        let (says_last, says_nothing) =
+            (has_more == Some(false), has_more.is_none() && total_pages.is_none());
         let (received, has_more) = (rows.len(), has_more == Some(true));
         self.pages += 1;
         self.rows += received;
-        let same_total = self.pages == 1 || self.total == total_results;
-        self.total = total_results;
+        // One page may say it for all.
+        let same_total = self.total.is_none() || total_results.is_none_or(|total| self.total == Some(total));
+        self.total = self.total.or(total_results);
         let mut new = 0;
         for row in rows {
             let ids: Vec<String> = row.campaigns.iter().map(|(id, _)| id.clone()).collect();
@@ -234,9 +237,12 @@ impl Reading {
         // Each row has an id, and none came before.
         self.listing.complete &= same_total && new == received;
         let total = self.total.map(|total| usize::try_from(total).unwrap_or(usize::MAX));
+        let names_more = total_pages.is_some_and(|pages| pages > i64::from(self.pages));
+        // A total may be that of the page alone.
+        let may_go_on = says_nothing && received >= usize::try_from(self.limit).unwrap_or(usize::MAX);
         // Whatever it says of more: rows that it counts and has not shown may follow. But a page without a new row leads
         // nowhere.
-        let more = has_more || total.is_some_and(|total| total > self.rows);
+        let more = has_more || names_more || may_go_on || total.is_some_and(|total| total > self.rows);
         if more && new > 0 && self.rows < MAX_ROWS {
             if self.pages == 1 && received < usize::try_from(self.limit).unwrap_or(usize::MAX) {
                 // That is how many it gives; asked for so many, `skip` and `page` mean the same row.
@@ -248,7 +254,9 @@ impl Reading {
             self.pages == 1 && self.rows == 0 && total_pages.is_none_or(|pages| (0..=1).contains(&pages));
         // A single page can't have shifted.
         let adds_up = total.map_or(none || says_last && self.pages == 1, |total| total == self.rows);
-        self.listing.complete &= adds_up && !has_more;
+        // It may count pages of another size: that there is no further row, an empty page shows.
+        let is_last = !names_more || self.pages > 1 && received == 0;
+        self.listing.complete &= adds_up && is_last && !has_more;
         Progress::Done(*self.listing)
     }
 }
@@ -542,13 +550,48 @@ mod tests {
             ("a row is missing", page(&ids(51, 60), false, &json!(60))),
             ("a row came twice", page(&ids(49, 59), false, &json!(60))),
             ("a row has no id", page(&[ids(50, 59), vec![json!(null)]].concat(), false, &json!(60))),
-            ("there is no total", page(&ids(50, 60), false, &json!(null))),
             ("no rows, but more to come", page(&[], true, &json!(60))),
         ] {
             assert!(!read(&[first.clone(), second]).is_complete(), "{what}");
         }
         let uncounted = [page(&ids(0, 50), true, &json!(null)), page(&ids(50, 60), false, &json!(null))];
         assert!(!read(&uncounted).is_complete());
+    }
+
+    /// R26: whatever names more pages is asked for them, and what can't be read does not say that there are none.
+    #[test]
+    fn a_page_is_the_last_only_if_nothing_names_another() {
+        let rows = |from, to| json!(ids(from, to).iter().map(|id| json!({"_id": id})).collect::<Vec<_>>());
+        let of = move |from, to, more: Value| {
+            let mut data = more;
+            data["results"] = rows(from, to);
+            answered(&data)
+        };
+        for more in [
+            json!({"totalResults": 50, "totalPages": 2}),
+            json!({"totalResults": 50}),
+            json!({"totalResults": 50, "hasMore": 1}),
+            json!({"totalResults": 50, "hasMore": "yes"}),
+            json!({"totalPages": 3, "hasMore": false}),
+        ] {
+            let read = read(&[of(0, 50, more.clone()), of(50, 60, more.clone())]);
+            assert!(!read.is_complete() && read.len() == 60, "{more}");
+        }
+        assert!(
+            !read(&[answered(&json!({"results": [], "totalResults": 0, "totalPages": 3}))]).is_complete()
+        );
+        // An empty page shows that there is no further row, however the pages are counted.
+        for more in [json!({"totalResults": 50}), json!({"totalResults": 50, "totalPages": 5})] {
+            let (read, asked) = read_all(50, move |PageRequest { skip, limit, .. }| {
+                of(number(skip).min(50), (number(skip) + number(limit)).min(50), more.clone())
+            });
+            assert!(read.is_ok_and(|listing| listing.is_complete() && listing.len() == 50));
+            assert_eq!(asked.len(), 2);
+        }
+        // One page may name the total for all.
+        let counted = json!({"totalResults": 60, "hasMore": true});
+        assert!(read(&[of(0, 50, counted.clone()), of(50, 60, json!({"hasMore": false}))]).is_complete());
+        assert!(!read(&[of(0, 50, counted), of(50, 59, json!({"hasMore": false}))]).is_complete());
     }
 
     /// R27: one page that says that it is the last needs no total, and a total may be written as a fraction.

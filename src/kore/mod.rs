@@ -29,7 +29,7 @@ pub mod wire;
 mod words;
 
 pub use campaign::{CallerId, CallingDay, CallingHours, Campaign, DialingStrategy, DncList, Schedule};
-pub use classify::{AnswerSummary, ConfirmedDeletion, Failure, FailureKind, RawAnswer};
+pub use classify::{AnswerSummary, ConfirmedDeletion, DENIED, Failure, FailureKind, RawAnswer};
 pub use client::KoreClient;
 pub use host::normal_host;
 pub use http::{BuildError, ClientSettings};

@@ -4,6 +4,10 @@
 //! field is read by itself: a number where a text was documented is taken, anything else is left out, and only the
 //! envelope's `status` and the campaign's id decide.
 
+use std::borrow::Cow;
+use std::sync::LazyLock;
+
+use regex::{Captures, Regex};
 use serde_json::Value;
 
 use super::campaign::{CallerId, CallingDay, CallingHours, Campaign, DialingStrategy, DncList, Schedule};
@@ -24,11 +28,25 @@ const TEXTS_OF_THE_FRAME: [&str; 5] = ["name", "title", "description", "data", "
 const ERROR_CODES: [&str; 6] = ["code", "statuscode", "errorcode", "customcode", "httpstatus", "httpcode"];
 /// What tells that something has failed, whatever else the answer says.
 const ERRORS: [&str; 2] = ["error", "errors"];
+/// The same anywhere in the answer to a DELETE, in lower case and without `_`: doubting one costs a proof, and no safety.
+const DENIALS: [&str; 6] = ["error", "errors", "errormessage", "errordescription", "errorcode", "customcode"];
+/// What an answer counts or affirms that did what was asked: a `false` or a 0 denies it.
+const AFFIRMED: [&str; 7] =
+    ["deleted", "isdeleted", "success", "ok", "acknowledged", "deletedcount", "affectedrows"];
+/// Fields with the id of a campaign, in lower case and without `_`. The pages disagree between `_id` and `id`; rows of call results
+/// have `campaignId`.
+const IDS: [&str; 2] = ["id", "campaignid"];
 /// A `status` of something that is being done; no page names one.
 const UNDER_WAY: [&str; 8] =
     ["accepted", "deleting", "initiated", "inprogress", "pending", "processing", "queued", "scheduled"];
 /// What a listing says beside its rows [get-all-campaigns-v2].
 const PAGING: [&str; 7] = ["results", "skip", "limit", "page", "hasMore", "totalPages", "totalResults"];
+
+/// The texts and the numbers of a JSON text, and what careless writers write for a number.
+static NUMBERS: LazyLock<Regex> = LazyLock::new(|| {
+    #[expect(clippy::unwrap_used, reason = "a constant pattern, compiled by the tests below")]
+    Regex::new(r#""(?:[^"\\]|\\.)*"|-?(?:NaN|Infinity)\b|-?[0-9][0-9.eE+-]*"#).unwrap()
+});
 
 /// The frame around every answer. `status` is the API's result in create, get, list and delete [all `*-v2` pages].
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -47,8 +65,12 @@ pub struct Envelope {
     pub ids: Vec<String>,
     /// The same of each row of `data.results`.
     pub row_ids: Vec<Vec<String>>,
+    /// All ids of campaigns in `data`, at any depth: whatever may show a campaign counts as seen.
+    pub shown_ids: Vec<String>,
     /// Whether it says that something has failed, whatever else it says: [delete-users] has a success with `errors` in an item.
     pub has_errors: bool,
+    /// Whether it says somewhere that what was asked for was not done, or not yet.
+    pub denies: bool,
     success: bool,
 }
 
@@ -69,9 +91,11 @@ impl Envelope {
         let row_ids = rows.map(|rows| rows.iter().map(self::ids).collect()).unwrap_or_default();
         let success = raw_text(&body, "status").is_some_and(|status| status.eq_ignore_ascii_case("success"));
         let has_errors = says_failed(&body) || body.get("data").is_some_and(says_failed);
+        let denies = denies(&body);
+        let shown_ids = body.get("data").map(shown_ids).unwrap_or_default();
         redact(&mut body, secrets);
         let mut errors = Errors::default();
-        if !success || has_errors {
+        if !success || has_errors || denies {
             errors.gather(&body);
         }
         let message = raw_text(&body, "message").or_else(|| errors.texts.first().cloned());
@@ -87,7 +111,9 @@ impl Envelope {
             data: body.get("data").cloned(),
             ids,
             row_ids,
+            shown_ids,
             has_errors,
+            denies,
             success,
         })
     }
@@ -150,13 +176,80 @@ fn says_failed(value: &Value) -> bool {
         || code.is_some_and(|code| (400..=599).contains(&code))
 }
 
+/// Whether an answer that says success says the contrary, at any depth: an error, a state of what has failed or is under way, or that
+/// nothing was deleted.
+fn denies(value: &Value) -> bool {
+    let field = |(name, field): (&String, &Value)| {
+        let name = name.replace('_', "").to_lowercase();
+        let name = name.as_str();
+        let denied = match field {
+            Value::Bool(affirmed) => {
+                !affirmed && AFFIRMED.contains(&name) || *affirmed && DENIALS.contains(&name)
+            }
+            Value::Number(number) => {
+                let is_nothing = number.as_f64() == Some(0.0);
+                is_nothing && AFFIRMED.contains(&name)
+                    || !is_nothing && DENIALS.contains(&name)
+                    || ERROR_CODES.contains(&name)
+                        && number.as_i64().is_some_and(|code| (400..=599).contains(&code))
+            }
+            Value::String(text) => {
+                let is_code = text.trim().parse().is_ok_and(|code: i64| (400..=599).contains(&code));
+                !text.trim().is_empty() && text.trim() != "0" && DENIALS.contains(&name)
+                    || ERROR_CODES.contains(&name) && is_code
+                    || matches!(name, "status" | "state" | "result") && is_undone(text)
+            }
+            Value::Array(entries) => !entries.is_empty() && DENIALS.contains(&name),
+            Value::Object(fields) => !fields.is_empty() && DENIALS.contains(&name),
+            Value::Null => false,
+        };
+        denied || denies(field)
+    };
+    match value {
+        Value::Object(fields) => fields.iter().any(field),
+        Value::Array(entries) => entries.iter().any(denies),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => false,
+    }
+}
+
+/// Whether this is the state of something that has failed, or of a deletion that is not done.
+fn is_undone(state: &str) -> bool {
+    let letters: String = state.chars().filter(char::is_ascii_alphabetic).collect();
+    let letters = letters.to_lowercase();
+    let has = |part| letters.contains(part);
+    has("fail")
+        || has("error")
+        || has("delet") && (!has("deleted") || has("not") || has("undeleted") || has("tobe"))
+}
+
+/// The ids of campaigns anywhere in a value.
+fn shown_ids(value: &Value) -> Vec<String> {
+    let mut shown = ids(value);
+    match value {
+        Value::Object(fields) => shown.extend(fields.values().flat_map(shown_ids)),
+        Value::Array(entries) => shown.extend(entries.iter().flat_map(shown_ids)),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
+    shown
+}
+
 /// The value of a JSON text. What a careless writer leaves in one text must not hide a whole page: half of a surrogate pair,
-/// which JSON may hold and no text can, is read as U+FFFD, a control character as a blank, and an escape that is none as it stands.
+/// which JSON may hold and no text can, is read as U+FFFD, a control character as a blank, an escape that is none as it stands, and
+/// a number that can't be held as `null`.
 fn parse(text: &str) -> Option<Value> {
     serde_json::from_str(text).ok().or_else(|| {
         // Between the texts of a JSON text a blank is as good as a line break.
         let text = text.replace(|c: char| c.is_ascii_control(), " ");
-        serde_json::from_str(&with_whole_escapes(&text)).ok()
+        serde_json::from_str(&with_true_numbers(&with_whole_escapes(&text))).ok()
+    })
+}
+
+/// The text with `null` for each number that is none, as `NaN`, or that no number can hold, as `1e999`.
+fn with_true_numbers(text: &str) -> Cow<'_, str> {
+    NUMBERS.replace_all(text, |found: &Captures<'_>| {
+        let token = &found[0];
+        let is_held = token.parse().is_ok_and(|number: f64| number.is_finite());
+        if token.starts_with('"') || is_held { token.to_owned() } else { "null".to_owned() }
     })
 }
 
@@ -313,7 +406,7 @@ pub fn page(envelope: &Envelope) -> Option<Page> {
     };
     Some(Page {
         rows: rows.iter().zip(&envelope.row_ids).map(|(value, ids)| row(value, ids)).collect(),
-        has_more: boolean(data, "hasMore"),
+        has_more: more(data),
         total_results: count(data, "totalResults"),
         total_pages: count(data, "totalPages"),
         oversized: false,
@@ -391,10 +484,15 @@ fn scalar(value: &Value) -> Option<String> {
     }
 }
 
-/// `_id` and `id`, whichever are there.
+/// `_id`, `id` and `campaignId`, whichever are there. None, if a byte of one was no text: it may be any.
 fn ids(value: &Value) -> Vec<String> {
-    let id = |field| raw_text(value, field).filter(|id| !id.trim().is_empty());
-    ["_id", "id"].into_iter().filter_map(id).collect()
+    let fields = value.as_object().into_iter().flatten();
+    let is_id = |name: &str| IDS.contains(&name.replace('_', "").to_lowercase().as_str());
+    let ids: Vec<String> = fields
+        .filter(|(name, _)| is_id(name))
+        .filter_map(|(_, id)| raw_scalar(id).filter(|id| !id.trim().is_empty()))
+        .collect();
+    if ids.iter().any(|id| id.contains(char::REPLACEMENT_CHARACTER)) { Vec::new() } else { ids }
 }
 
 /// Like [`text`], but whole: for what is compared or scrubbed before it is cut.
@@ -428,6 +526,17 @@ fn whole(number: f64) -> Option<i64> {
 /// A number of rows or pages; one that can't be read is none that adds up.
 fn count(value: &Value, field: &str) -> Option<i64> {
     value.get(field).filter(|count| !count.is_null()).map(|_| integer(value, field).unwrap_or(-1))
+}
+
+/// Whether a page says that more follow. What can't be read does not say that none do.
+fn more(data: &Value) -> Option<bool> {
+    match data.get("hasMore")? {
+        Value::Null => None,
+        Value::Number(number) => Some(number.as_f64() != Some(0.0)),
+        Value::Bool(_) | Value::String(_) | Value::Array(_) | Value::Object(_) => {
+            Some(boolean(data, "hasMore") != Some(false))
+        }
+    }
 }
 
 fn boolean(value: &Value, field: &str) -> Option<bool> {

@@ -63,12 +63,48 @@ static ANOTHER: LazyLock<Regex> = LazyLock::new(|| {
     let way = "routes?|endpoint|path|url|uri|page|host|service|server|api|upstream|backend|method";
     pattern(&format!(r"\b(?:{ours}|{way}|permissions?|privileges?|rights?|access|contact|queue|list)\b"))
 });
-/// "No campaigns found": a listing without rows.
+/// "No campaigns found", "You have no campaigns": a listing without rows. Of one campaign a service says so of whatever it does not know.
 static NONE: LazyLock<Regex> = LazyLock::new(|| {
-    pattern(
-        r"\b(?:no|0|zero) (?:[a-z]+ ){0,2}?(?:campaigns?|records?|results?)(?: [a-z]+){0,2}? (?:found|exists?|available|present)\b",
-    )
+    let rows = r"(?:(?:campaign|record|result)(?:s\b|\(s\)|\b))";
+    let many = r"(?:(?:campaign|record|result)(?:s\b|\(s\)))";
+    any(&[
+        &format!(
+            r"\b(?:no|0|zero) (?:[a-z]+ ){{0,2}}?{rows}(?: [a-z]+){{0,2}}? (?:found|exists?|available|present)\b"
+        ),
+        &format!(
+            r"\b(?:there (?:are|is)|has|have|contains) (?:currently )?(?:no|0|zero) (?:[a-z]+ ){{0,2}}?{rows}"
+        ),
+        &format!(
+            r"^(?:no|0|zero) (?:[a-z]+ ){{0,2}}?{many}(?: (?:in|for|of|under|on) (?:[a-z]+ ?){{1,3}})?$"
+        ),
+        &format!(r"\b{many} (?:[a-z]+ )?(?:not|[a-z]+n't) (?:be(?:en)? )?(?:found|located)\b"),
+        &format!(r"(?:\bnot|n't|\bunable to) (?:find|locate) (?:any )?(?:[a-z]+ ){{0,2}}?{many}"),
+    ])
 });
+/// "deleted successfully": what Kore says of a deletion that it has done [delete-voice-campaign-v2].
+static DONE: LazyLock<Regex> = LazyLock::new(|| {
+    let deleted = "(?:deleted|removed)";
+    pattern(&format!(
+        r"\b(?:successfully {deleted}|{deleted} successfully|(?:has been|have been|was|were|is) {deleted})$"
+    ))
+});
+/// "could not be deleted": what says that it is not.
+static DENIED: LazyLock<Regex> = LazyLock::new(|| {
+    any(&[
+        r"\b(?:not|cannot|never|unable|denied|refused|rejected|declined|ignored|skipped|without|unless|until|while|must|still)\b|n't\b",
+        r"\b(?:fail[a-z]*|errors?|invalid|unauthori[sz]ed|forbidden|prohibited|conflict)\b",
+    ])
+});
+/// "deletion in progress": what says that it is not done yet.
+static UNDER_WAY: LazyLock<Regex> = LazyLock::new(|| {
+    any(&[
+        r"\b(?:pending|queued|scheduled|initiated|submitted|accepted|processing|deleting|being|will|shortly|later|soon)\b",
+        r"\bin progress\b|\b(?:marked|requested|request received) for\b|\bunder way\b",
+    ])
+});
+/// What may be about the way to the service.
+static WAY: LazyLock<Regex> =
+    LazyLock::new(|| pattern(r"\b(?:routes?|endpoint|path|url|uri|upstream|backend)\b"));
 /// "error verifying the jwt: possibly a replay" [sdk-security], "Invalid SDK credentials", code 4002 (forum).
 static TOKEN: LazyLock<Regex> = LazyLock::new(|| {
     let bad =
@@ -108,6 +144,14 @@ static NAMED: LazyLock<Regex> = LazyLock::new(|| {
 static NO_NAME: LazyLock<Regex> = LazyLock::new(|| {
     let rights = "access|permissions?|privileges?|rights?|scopes?";
     pattern(&format!(r"^(?:(?:{rights}|delet[a-z]+|management|operations?|api|to|for|of|the|this)(?: |$))+$"))
+});
+/// "You've exceeded the per-minute rate limit", "RATE_LIMIT_EXCEEDED", "Too Many Requests".
+static RATE_LIMIT: LazyLock<Regex> = LazyLock::new(|| {
+    any(&[
+        r"\brate ?limit(?:s|ed)?\b.*\b(?:exceed(?:ed|s)?|reached|hit)\b",
+        r"\b(?:exceed(?:ed|s)?|reached|hit)\b.*\brate ?limits?\b",
+        r"\btoo many (?:api )?(?:requests|calls)\b|\b(?:requests?|api|calls?|account|you)(?: [a-z']+){0,3} throttled\b",
+    ])
 });
 /// A name in quotes.
 static QUOTED: LazyLock<Regex> = LazyLock::new(|| pattern(r#""[^"]*"|`[^`]*`|“[^”]*”|‘[^’]*’"#));
@@ -154,17 +198,60 @@ pub enum Absence {
 /// What this text of an error, or word of a code, says of whether a campaign is there.
 pub fn absence(text: &str) -> Absence {
     let text = plain(text);
-    let of_us = [&LACKS, &FORBIDS, &TOKEN, &UNAUTHORIZED].into_iter().any(|words| words.is_match(&text));
+    let of_us = is_of_us(&text);
     match (speaks_of_absence_of_it(&text), ABSENT.is_match(&text)) {
         (true, _) if !of_us => Absence::Said,
         (true, _) | (_, true) => Absence::Unclear,
+        // "no Route matched with those values" is a gateway.
+        (false, false) if WAY.is_match(&text) && !text.contains("campaign") => Absence::Unclear,
         (false, false) => Absence::Unsaid,
     }
 }
 
 /// Whether this text says that there are no campaigns at all, as a service may answer a listing.
 pub fn says_there_are_none(text: &str) -> bool {
-    NONE.is_match(&plain(text)) && absence(text) == Absence::Said
+    let text = plain(text);
+    NONE.is_match(&text) && !is_of_us(&text) && (text.contains("campaign") || !ANOTHER.is_match(&text))
+}
+
+/// How a text says that a deletion is not done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Undone {
+    /// It is not.
+    Denied,
+    /// Not yet.
+    UnderWay,
+}
+
+/// Whether this text of an answer that says success says that a deletion is not done. Kore's own words say that it is
+/// [delete-voice-campaign-v2].
+pub fn undone(text: &str) -> Option<Undone> {
+    let text = plain(text);
+    let text = DONE.find(&text).map_or(text.as_str(), |done| &text[..done.start()]);
+    match (DENIED.is_match(text), UNDER_WAY.is_match(text)) {
+        (true, _) => Some(Undone::Denied),
+        (false, true) => Some(Undone::UnderWay),
+        (false, false) => None,
+    }
+}
+
+/// "You've exceeded the per-minute rate limit." [rate-limit-ccai], "hourly" [rate-limit], "Rate limit for this API has been
+/// reached." (forum), and what others say. A campaign may be called after it, so the words alone are not enough.
+pub fn speaks_of_the_rate_limit(text: &str) -> bool {
+    RATE_LIMIT.is_match(&plain(text))
+}
+
+/// Whether the texts of a refusal are about the state of a campaign, and not about us. "Forbidden" says no more than HTTP 403.
+pub fn speak_of_a_state(texts: impl Iterator<Item = String>) -> bool {
+    let says_more = |text: &String| !matches!(text.as_str(), "forbidden" | "code 403" | "code forbidden");
+    let texts: Vec<String> = texts.map(|text| plain(&text)).filter(says_more).collect();
+    let of_us = [&*LACKS, &*TOKEN, &*UNAUTHORIZED, &*WHO];
+    texts.iter().any(|text| text.contains("campaign") && STATE.is_match(text))
+        && !texts.iter().any(|text| of_us.iter().any(|words| words.is_match(text)))
+}
+
+fn is_of_us(plain: &str) -> bool {
+    [&LACKS, &FORBIDS, &TOKEN, &UNAUTHORIZED].into_iter().any(|words| words.is_match(plain))
 }
 
 fn speaks_of_absence_of_it(plain: &str) -> bool {

@@ -600,6 +600,13 @@ const MUTANTS: &[Mutant] = &[
         tests: &["--test", "cluster", "namespaces::an_upgrade_strands_nothing"],
     },
     Mutant {
+        name: "a namespace that is being deleted taken for an empty one",
+        file: "src/uninstall/left.rs",
+        from: "                hidden.insert(name.to_owned());\n",
+        to: "",
+        tests: &["--test", "cluster", "uninstalled::a_namespace_that_is_being_deleted"],
+    },
+    Mutant {
         name: "ready though the API server refuses everything",
         file: "src/run/health.rs",
         from: "None if !watches.values().any(|(namespace, _)| works_in(namespace)) => {",

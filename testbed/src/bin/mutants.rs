@@ -607,6 +607,20 @@ const MUTANTS: &[Mutant] = &[
         tests: &["--test", "cluster", "uninstalled::a_namespace_that_is_being_deleted"],
     },
     Mutant {
+        name: "check takes a policy of somebody else for ours",
+        file: "src/run/policies.rs",
+        from: "spec[\"paramKind\"][\"kind\"] == \"ServiceAccount\"\n            && expressions",
+        to: "expressions",
+        tests: &["--lib", "policies_are_known_without_their_labels"],
+    },
+    Mutant {
+        name: "check knows policies by their labels alone",
+        file: "src/run/policies.rs",
+        from: "is_installed(&policy.fields) || policy.is_ours()",
+        to: "is_installed(&policy.fields)",
+        tests: &["--test", "cluster", "kustomized::a_renamed_installation_is_guarded"],
+    },
+    Mutant {
         name: "ready though the API server refuses everything",
         file: "src/run/health.rs",
         from: "None if !watches.values().any(|(namespace, _)| works_in(namespace)) => {",

@@ -1,16 +1,26 @@
-{{/* Name of the chart, for labels. */}}
-{{- define "operator.name" -}}
-{{- regexReplaceAll "-+$" (default .Chart.Name .Values.nameOverride | trunc 63) "" -}}
+{{/* A text as a value of a label or as a tag of an image may be: `0.1.0+g123` has a `+`, an alias may end with anything. */}}
+{{- define "operator.labelValue" -}}
+{{- regexReplaceAll "^[^A-Za-z0-9]+|[^A-Za-z0-9]+$" (regexReplaceAll "[^A-Za-z0-9._-]" . "_" | trunc 63) "" -}}
 {{- end -}}
 
-{{/* Name of the resources: at most 52 characters, for what is put behind it; without the dots of a release's name, which a Service can't have. */}}
+{{/* A text as the name of any resource may be, a Service's without dots included: at most 52 characters, for what is put behind it. */}}
+{{- define "operator.nameOf" -}}
+{{- regexReplaceAll "^-+|-+$" (regexReplaceAll "[^a-z0-9-]" (lower .) "-" | trunc 52) "" -}}
+{{- end -}}
+
+{{/* Name of the chart, for labels. */}}
+{{- define "operator.name" -}}
+{{- include "operator.labelValue" (default .Chart.Name .Values.nameOverride) -}}
+{{- end -}}
+
+{{/* Name of the resources. */}}
 {{- define "operator.fullname" -}}
 {{- $name := include "operator.name" . | lower -}}
 {{- if .Values.fullnameOverride -}}
 {{- .Values.fullnameOverride -}}
 {{- else -}}
 {{- $full := ternary .Release.Name (printf "%s-%s" .Release.Name $name) (contains $name .Release.Name) -}}
-{{- regexReplaceAll "-+$" ($full | replace "." "-" | trunc 52) "" -}}
+{{- include "operator.nameOf" $full -}}
 {{- end -}}
 {{- end -}}
 
@@ -23,10 +33,10 @@
 
 {{- define "operator.commonLabels" -}}
 {{ merge (dict
-  "helm.sh/chart" (printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | trunc 63 | trimSuffix "-")
+  "helm.sh/chart" (printf "%s-%s" .Chart.Name .Chart.Version | include "operator.labelValue")
   "app.kubernetes.io/name" (include "operator.name" .)
   "app.kubernetes.io/instance" .Release.Name
-  "app.kubernetes.io/version" .Chart.AppVersion
+  "app.kubernetes.io/version" (include "operator.labelValue" .Chart.AppVersion)
   "app.kubernetes.io/part-of" "voicecampaign-operator"
   "app.kubernetes.io/managed-by" .Release.Service
   ) (default dict .Values.commonLabels) | toYaml }}
@@ -92,7 +102,7 @@ affinity:
 {{- if .Values.image.digest -}}
 {{- printf "%s@%s" .Values.image.repository .Values.image.digest -}}
 {{- else -}}
-{{- printf "%s:%s" .Values.image.repository (default .Chart.AppVersion .Values.image.tag) -}}
+{{- printf "%s:%s" .Values.image.repository (default (include "operator.labelValue" .Chart.AppVersion) .Values.image.tag) -}}
 {{- end -}}
 {{- end -}}
 

@@ -32,6 +32,7 @@ impl Mutant {
 }
 
 const DECISION: &[&str] = &["--test", "decision"];
+const HELPERS: &str = "charts/voicecampaign-operator/templates/_helpers.tpl";
 const POLICIES: &str = "charts/voicecampaign-operator/templates/admission-policies.yaml";
 
 const MUTANTS: &[Mutant] = &[
@@ -598,6 +599,20 @@ const MUTANTS: &[Mutant] = &[
         from: "{{- if and (not (has $namespace $after)) (has \"voicecampaign.dev/in-use\"",
         to: "{{- if and (not $after) (has \"voicecampaign.dev/in-use\"",
         tests: &["--test", "cluster", "namespaces::an_upgrade_strands_nothing"],
+    },
+    Mutant {
+        name: "labels and tags that the API server refuses",
+        file: HELPERS,
+        from: "(regexReplaceAll \"[^A-Za-z0-9._-]\" . \"_\" | trunc 63)",
+        to: "(. | trunc 63)",
+        tests: &["--test", "chart", "a_version_with_build_metadata"],
+    },
+    Mutant {
+        name: "names that the API server refuses",
+        file: HELPERS,
+        from: "(regexReplaceAll \"[^a-z0-9-]\" (lower .) \"-\" | trunc 52)",
+        to: "(lower . | replace \".\" \"-\" | trunc 52)",
+        tests: &["--test", "chart", "any_alias_names_objects"],
     },
     Mutant {
         name: "a namespace that is being deleted taken for an empty one",

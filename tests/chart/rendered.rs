@@ -93,6 +93,8 @@ fn a_wrong_value_is_refused_by_its_name() {
         ("metrics.serviceMonitor.enabled=true,metrics.service.enabled=false", "metrics.podMonitor.enabled"),
         ("serviceAccount.create=false", "serviceAccount.name"),
         ("extraEnv[0].name=LOG_LEVEL,extraEnv[0].value=debug", "LOG_LEVEL"),
+        ("extraEnv[0].name=ADMIN_ADDRESS,extraEnv[0].value=none", "ADMIN_ADDRESS"),
+        ("extraEnv[0].name=ROLE_BINDING,extraEnv[0].value=own,watchNamespaces={team-a}", "ROLE_BINDING"),
         (r"podLabels.app\.kubernetes\.io/name=x", "app.kubernetes.io/name"),
         ("fullnameOverride=9lives", "fullnameOverride"),
         ("resources.limit.memory=1Gi", "limit"),
@@ -347,6 +349,33 @@ fn a_disruption_budget_is_for_two_and_more() {
     let has = |values: &[&str]| render(4, values).unwrap().contains("kind: PodDisruptionBudget");
     assert!(!has(&[]) && has(&["--set", "replicas=2"]));
     assert!(!has(&["--set", "replicas=2", "--set", "podDisruptionBudget.enabled=false"]));
+}
+
+/// The operator holds RoleBindings, and the uninstall looks whether it has let them go: those of the chart, or of whoever brings his own.
+#[test]
+fn what_the_operator_holds_the_uninstall_looks_at() {
+    let watched = "watchNamespaces={team-a}";
+    let own_rights = "rbac.create=false,extraEnv[0].name=ROLE_BINDING,extraEnv[0].value=own";
+    let own_account = "serviceAccount.create=false,serviceAccount.name=kore";
+    let sets = [
+        ("", "", None),
+        (watched, "", Some(RELEASE)),
+        (watched, own_account, Some(RELEASE)),
+        (watched, "rbac.clusterRoles=false", None),
+        (watched, "rbac.create=false", None),
+        (watched, own_rights, Some("own")),
+    ];
+    for (scope, values, name) in sets {
+        let [replica, uninstall] = pods_of(&render(4, &["--set", scope, "--set", values]).unwrap());
+        let env = replica["spec"]["containers"][0]["env"].as_array().unwrap();
+        let held: Vec<_> = env.iter().filter(|variable| variable["name"] == "ROLE_BINDING").collect();
+        assert_eq!(held.len(), usize::from(name.is_some()), "{scope} {values}");
+        assert_eq!(held.first().map(|held| held["value"].as_str().unwrap()), name, "{scope} {values}");
+        let arguments = uninstall["spec"]["containers"][0]["args"].as_array().unwrap();
+        let looked_at =
+            arguments.iter().find_map(|argument| argument.as_str().unwrap().strip_prefix("--role-binding="));
+        assert_eq!(looked_at, name, "{scope} {values}");
+    }
 }
 
 /// Uninstalling keeps the definitions, and so the campaigns, unless somebody says otherwise.

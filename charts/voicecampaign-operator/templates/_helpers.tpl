@@ -157,6 +157,16 @@ no
 {{- toJson $env -}}
 {{- end -}}
 
+{{/* Name of the RoleBindings that the operator holds, the chart's or those of whoever brings his own; empty if there are none. */}}
+{{- define "operator.roleBinding" -}}
+{{- if not .Values.watchNamespaces -}}
+{{- else if not .Values.rbac.create -}}
+{{- range .Values.extraEnv -}}{{- if eq .name "ROLE_BINDING" -}}{{- default "" .value -}}{{- end -}}{{- end -}}
+{{- else if .Values.rbac.clusterRoles -}}
+{{- include "operator.fullname" . -}}
+{{- end -}}
+{{- end -}}
+
 {{/* Refuses an upgrade that would leave VoiceCampaigns with nobody to let them go, or that the API server would refuse half way. Without a
 cluster (helm template) nothing is known, and nothing is refused. */}}
 {{- define "operator.refuseStranding" -}}

@@ -601,6 +601,20 @@ const MUTANTS: &[Mutant] = &[
         tests: &["--test", "cluster", "namespaces::an_upgrade_strands_nothing"],
     },
     Mutant {
+        name: "the uninstall does not look at what the operator holds",
+        file: "charts/voicecampaign-operator/templates/uninstall.yaml",
+        from: "{{- with include \"operator.roleBinding\" . }}",
+        to: "{{- with and $own (include \"operator.roleBinding\" .) }}",
+        tests: &["--test", "chart", "what_the_operator_holds_the_uninstall_looks_at"],
+    },
+    Mutant {
+        name: "the admin server where nobody asks",
+        file: "charts/voicecampaign-operator/templates/deployment.yaml",
+        from: "{{- $set = append $set \"ADMIN_ADDRESS\" }}",
+        to: "",
+        tests: &["--test", "chart", "a_wrong_value_is_refused"],
+    },
+    Mutant {
         name: "labels and tags that the API server refuses",
         file: HELPERS,
         from: "(regexReplaceAll \"[^A-Za-z0-9._-]\" . \"_\" | trunc 63)",

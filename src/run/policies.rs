@@ -2,14 +2,19 @@
 //! ServiceAccount for the operator's does nothing or hinders the operator; the API server says so to nobody.
 
 use k8s_openapi::api::apps::v1::Deployment;
+use k8s_openapi::api::core::v1::Container;
 use kube::api::{ApiResource, DynamicObject, GroupVersionKind, ListParams};
 use kube::{Api, Client, ResourceExt};
 use serde_json::Value;
 
+use crate::api::PROTECT;
+use crate::campaign::REMOTE_CAMPAIGN;
+use crate::connection::IN_USE;
+
 /// Kinds of policies; `…Binding` is the kind of what binds one.
 const KINDS: [&str; 2] = ["ValidatingAdmissionPolicy", "MutatingAdmissionPolicy"];
-/// Label of what the chart and `deploy/` install.
-const INSTALLED: &str = "app.kubernetes.io/part-of=voicecampaign-operator";
+/// Label of what the chart and `deploy/` install, unless a kustomization has another one for everything.
+const PART_OF: (&str, &str) = ("app.kubernetes.io/part-of", "voicecampaign-operator");
 
 /// Policies, their bindings, and whom they have to know.
 #[derive(Debug, Default)]
@@ -32,8 +37,8 @@ struct Found {
 }
 
 impl Policies {
-    /// Reads the policies of these names and their bindings; or, if there are no names, all that have our label. If no ServiceAccount is
-    /// named, the Deployments with our label name them.
+    /// Reads the policies of these names and their bindings; or, if there are no names, all that are ours. If no ServiceAccount is
+    /// named, the Deployments of operators name them.
     ///
     /// # Errors
     /// If the API server does not let them be read.
@@ -43,20 +48,16 @@ impl Policies {
         operator: Option<&str>,
     ) -> kube::Result<Self> {
         let mut all = Self { wanted: names.to_vec(), ..Self::default() };
-        let ours = ListParams::default().labels(INSTALLED);
         for kind in KINDS {
-            all.policies.extend(read(client, kind, kind, names, &ours).await?);
+            all.policies.extend(read(client, kind, kind, names).await?);
             // Somebody may have bound them anew.
-            let bindings =
-                read(client, kind, &format!("{kind}Binding"), names, &ListParams::default()).await?;
-            all.bindings.extend(bindings);
+            all.bindings.extend(read(client, kind, &format!("{kind}Binding"), names).await?);
         }
         if names.is_empty() {
+            all.policies.retain(|policy| is_installed(&policy.fields) || policy.is_ours());
             let policies = &all.policies;
             let is_ours = |binding: &Found| {
-                let labels = &binding.fields["metadata"]["labels"];
-                policies.iter().any(|policy| policy.is_bound_by(binding))
-                    || labels["app.kubernetes.io/part-of"] == "voicecampaign-operator"
+                policies.iter().any(|policy| policy.is_bound_by(binding)) || is_installed(&binding.fields)
             };
             all.bindings.retain(is_ours);
         }
@@ -153,6 +154,16 @@ impl Policies {
 }
 
 impl Found {
+    /// Whether it is about what ours are about, by the ServiceAccount of an operator, whatever its labels are.
+    fn is_ours(&self) -> bool {
+        let spec = &self.fields["spec"];
+        let about = [REMOTE_CAMPAIGN.name(), IN_USE.name(), PROTECT];
+        let conditions = spec["matchConditions"].as_array().into_iter().flatten();
+        let mut expressions = conditions.filter_map(|condition| condition["expression"].as_str());
+        spec["paramKind"]["kind"] == "ServiceAccount"
+            && expressions.any(|one| about.iter().any(|name| one.contains(&format!("'{name}' in "))))
+    }
+
     fn is_bound_by(&self, binding: &Self) -> bool {
         self.kind == binding.kind && binding.fields["spec"]["policyName"] == self.name.as_str()
     }
@@ -167,14 +178,14 @@ impl Found {
     }
 }
 
-/// Objects of a kind of the API group of the policies: those of these names, or those that a list has.
-async fn read(
-    client: &Client,
-    of: &'static str,
-    kind: &str,
-    names: &[String],
-    listed: &ListParams,
-) -> kube::Result<Vec<Found>> {
+/// Whether the label says that it is of the chart or `deploy/`.
+fn is_installed(object: &Value) -> bool {
+    let (label, value) = PART_OF;
+    object["metadata"]["labels"][label] == value
+}
+
+/// Objects of a kind of the API group of the policies: those of these names, or all.
+async fn read(client: &Client, of: &'static str, kind: &str, names: &[String]) -> kube::Result<Vec<Found>> {
     let kind = GroupVersionKind::gvk("admissionregistration.k8s.io", "v1", kind);
     let api = Api::<DynamicObject>::all_with(client.clone(), &ApiResource::from_gvk(&kind));
     let mut objects = Vec::new();
@@ -182,7 +193,7 @@ async fn read(
         objects.extend(api.get_opt(name).await?);
     }
     if names.is_empty() {
-        match api.list(listed).await {
+        match api.list(&ListParams::default()).await {
             Ok(list) => objects = list.items,
             // The cluster does not serve the kind.
             Err(kube::Error::Api(status)) if status.is_not_found() => {}
@@ -199,13 +210,65 @@ async fn read(
 
 /// Under which ServiceAccounts operators run.
 async fn operators(client: &Client) -> kube::Result<Vec<String>> {
-    let labels = format!("{INSTALLED},app.kubernetes.io/component=operator");
     let deployments: Api<Deployment> = Api::all(client.clone());
-    let list = deployments.list(&ListParams::default().labels(&labels)).await?;
+    let list = deployments.list(&ListParams::default()).await?;
     let account = |deployment: &Deployment| {
         let pod = deployment.spec.as_ref()?.template.spec.as_ref()?;
+        pod.containers.iter().find(|container| runs_the_operator(container))?;
         let name = pod.service_account_name.as_deref().unwrap_or("default");
         Some(format!("{}/{name}", deployment.namespace()?))
     };
     Ok(list.items.iter().filter_map(account).collect())
+}
+
+/// Whether the chart or `deploy/` has made it an operator's, whatever its labels and its image are.
+fn runs_the_operator(container: &Container) -> bool {
+    let has = |name: &str| container.env.iter().flatten().any(|variable| variable.name == name);
+    container.args.iter().flatten().any(|argument| argument == "run")
+        && has("LEASE_NAME")
+        && has("WATCH_NAMESPACES")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn manifests(text: &str) -> Vec<Value> {
+        serde_saphyr::from_multiple(text).unwrap()
+    }
+
+    /// A kustomization may have labels of its own for everything.
+    #[test]
+    fn policies_are_known_without_their_labels() {
+        let all = manifests(include_str!("../../deploy/policies/guard/policies.yaml"))
+            .into_iter()
+            .chain(manifests(include_str!("../../deploy/policies/finalizer/policies.yaml")));
+        let found = |fields: Value| Found { kind: KINDS[0], name: "x".into(), fields };
+        let mut known = 0;
+        for mut policy in all.filter(|object| object["kind"].as_str().unwrap().ends_with("AdmissionPolicy")) {
+            policy["metadata"]["labels"] = json!({"app.kubernetes.io/part-of": "outbound"});
+            assert!(found(policy.clone()).is_ours(), "{policy:#}");
+            known += 1;
+            // Another one of the same kind of objects is somebody else's.
+            let mut foreign = policy.clone();
+            foreign["spec"]["paramKind"] = Value::Null;
+            assert!(!found(foreign).is_ours());
+            policy["spec"]["matchConditions"] =
+                json!([{"name": "a", "expression": "has(object.metadata.labels)"}]);
+            assert!(!found(policy).is_ours());
+        }
+        assert_eq!(known, 5);
+    }
+
+    #[test]
+    fn operators_are_known_without_their_labels() {
+        let all = manifests(include_str!("../../deploy/base/operator.yaml"));
+        let deployment = all.into_iter().find(|object| object["kind"] == "Deployment").unwrap();
+        let mut deployment: Deployment = serde_json::from_value(deployment).unwrap();
+        let mut container = deployment.spec.take().unwrap().template.spec.unwrap().containers.remove(0);
+        assert!(runs_the_operator(&container));
+        container.env.as_mut().unwrap().retain(|variable| variable.name != "LEASE_NAME");
+        assert!(!runs_the_operator(&container));
+    }
 }

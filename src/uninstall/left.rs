@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use anyhow::ensure;
 use k8s_openapi::api::core::v1::Namespace;
 use k8s_openapi::api::rbac::v1::RoleBinding;
 use kube::api::{ApiResource, DeleteParams, DynamicObject, ListParams, Preconditions};
@@ -20,6 +21,31 @@ const PAGE: u32 = 500;
 const TRIES: u32 = 20;
 /// Objects that are named before the others are counted.
 const NAMED: usize = 20;
+
+/// What is left, as far as it can be seen.
+#[derive(Debug)]
+pub struct Found<T> {
+    /// The objects.
+    pub objects: Vec<T>,
+    /// Namespaces that are being deleted, and have taken the right to look at what is left in them with them.
+    pub hidden: BTreeSet<String>,
+}
+
+impl<T> Found<T> {
+    /// Whether nothing is left.
+    pub fn is_empty(&self) -> bool {
+        self.objects.is_empty() && self.hidden.is_empty()
+    }
+
+    /// The objects, if all can be seen.
+    ///
+    /// # Errors
+    /// If some can't be.
+    pub fn all(self) -> anyhow::Result<Vec<T>> {
+        ensure!(self.hidden.is_empty(), "{}", hidden_in_words(&self.hidden));
+        Ok(self.objects)
+    }
+}
 
 /// Finds what is left where an operator works.
 pub struct Left {
@@ -48,7 +74,7 @@ impl Left {
     ///
     /// # Errors
     /// If the API server can't be asked.
-    pub async fn campaigns(&self) -> kube::Result<Vec<DynamicObject>> {
+    pub async fn campaigns(&self) -> kube::Result<Found<DynamicObject>> {
         self.list::<VoiceCampaign>(&self.of_this_instance()).await
     }
 
@@ -56,7 +82,7 @@ impl Left {
     ///
     /// # Errors
     /// If the API server can't be asked.
-    pub async fn connections(&self) -> kube::Result<Vec<DynamicObject>> {
+    pub async fn connections(&self) -> kube::Result<Found<DynamicObject>> {
         self.list::<KoreConnection>(&self.of_this_instance()).await
     }
 
@@ -64,9 +90,9 @@ impl Left {
     ///
     /// # Errors
     /// If the API server can't be asked.
-    pub async fn held_connections(&self) -> kube::Result<Vec<DynamicObject>> {
+    pub async fn held_connections(&self) -> kube::Result<Found<DynamicObject>> {
         let mut connections = self.connections().await?;
-        connections.retain(is_held);
+        connections.objects.retain(is_held);
         Ok(connections)
     }
 
@@ -74,23 +100,20 @@ impl Left {
     ///
     /// # Errors
     /// If the API server can't be asked.
-    pub async fn held_bindings(&self) -> kube::Result<Vec<PartialObjectMeta<RoleBinding>>> {
-        let mut held = Vec::new();
+    pub async fn held_bindings(&self) -> kube::Result<Found<PartialObjectMeta<RoleBinding>>> {
+        let mut held = Found { objects: Vec::new(), hidden: BTreeSet::new() };
         for (name, namespace) in self
             .role_binding
             .iter()
             .flat_map(|name| self.scopes.iter().flatten().map(move |namespace| (name, namespace)))
         {
             let api: Api<RoleBinding> = Api::namespaced(self.client.clone(), namespace);
-            let found = match api.get_metadata_opt(name).await {
-                Err(kube::Error::Api(status))
-                    if status.is_forbidden() && self.is_gone(Some(namespace)).await? =>
-                {
-                    None
+            match api.get_metadata_opt(name).await {
+                Err(kube::Error::Api(status)) if status.is_forbidden() => {
+                    self.excuse(kube::Error::Api(status), Some(namespace), &mut held.hidden).await?;
                 }
-                found => found?,
-            };
-            held.extend(found.filter(|binding| IN_USE.is_on(&binding.metadata)));
+                found => held.objects.extend(found?.filter(|binding| IN_USE.is_on(&binding.metadata))),
+            }
         }
         Ok(held)
     }
@@ -126,11 +149,11 @@ impl Left {
     ///
     /// # Errors
     /// If the API server can't be asked.
-    pub async fn secrets_of_others(&self) -> kube::Result<BTreeSet<(String, String)>> {
+    pub async fn secrets_of_others(&self) -> anyhow::Result<BTreeSet<(String, String)>> {
         if self.selected.selects_all() {
             return Ok(BTreeSet::new());
         }
-        let all = self.list::<KoreConnection>(&ListParams::default()).await?;
+        let all = self.list::<KoreConnection>(&ListParams::default()).await?.all()?;
         let others = all.into_iter().filter(|connection| !self.selected.selects(connection));
         Ok(others
             .flat_map(|other| {
@@ -147,8 +170,8 @@ impl Left {
     async fn list<K: Resource<DynamicType = ()>>(
         &self,
         which: &ListParams,
-    ) -> kube::Result<Vec<DynamicObject>> {
-        let mut all = Vec::new();
+    ) -> kube::Result<Found<DynamicObject>> {
+        let (mut all, mut hidden) = (Vec::new(), BTreeSet::new());
         for scope in &self.scopes {
             let (begun, mut failures) = (all.len(), 0);
             let mut parameters = which.clone().limit(PAGE);
@@ -158,8 +181,11 @@ impl Left {
                     Err(kube::Error::Api(status)) => match status.code {
                         // Without a definition there are no objects.
                         404 => break,
-                        // With the namespace, the rights in it are gone.
-                        403 if self.is_gone(scope.as_deref()).await? => break,
+                        403 => {
+                            let refused = kube::Error::Api(status);
+                            self.excuse(refused, scope.as_deref(), &mut hidden).await?;
+                            break;
+                        }
                         // It took too long, and begins anew.
                         410 if failures < TRIES => {
                             failures += 1;
@@ -187,16 +213,27 @@ impl Left {
                 }
             }
         }
-        Ok(all)
+        Ok(Found { objects: all, hidden })
     }
 
-    async fn is_gone(&self, namespace: Option<&str>) -> kube::Result<bool> {
-        let Some(namespace) = namespace else { return Ok(false) };
+    /// With a namespace, the rights in it are gone: there is nothing left in it, or that is hidden while it is being deleted.
+    async fn excuse(
+        &self,
+        refused: kube::Error,
+        namespace: Option<&str>,
+        hidden: &mut BTreeSet<String>,
+    ) -> kube::Result<()> {
+        let Some(name) = namespace else { return Err(refused) };
         let namespaces: Api<Namespace> = Api::all(self.client.clone());
-        match namespaces.get_metadata_opt(namespace).await {
-            Ok(found) => Ok(found.is_none()),
+        match namespaces.get_metadata_opt(name).await {
+            Ok(None) => Ok(()),
+            Ok(Some(found)) if found.metadata.deletion_timestamp.is_some() => {
+                hidden.insert(name.to_owned());
+                Ok(())
+            }
+            Ok(Some(_)) => Err(refused),
             // It can't be said.
-            Err(kube::Error::Api(status)) if status.is_forbidden() => Ok(false),
+            Err(kube::Error::Api(status)) if status.is_forbidden() => Err(refused),
             Err(error) => Err(error),
         }
     }
@@ -221,8 +258,17 @@ pub fn name(object: &DynamicObject) -> String {
     format!("{}/{}", object.namespace().unwrap_or_default(), object.name_any())
 }
 
+/// Where something may be left that can't be seen.
+pub fn hidden_in_words(hidden: &BTreeSet<String>) -> String {
+    let names: Vec<&str> = hidden.iter().map(String::as_str).collect();
+    format!(
+        "what is left in namespaces that are being deleted can't be seen, because the right to look has gone with them: {}",
+        names.join(", ")
+    )
+}
+
 /// Which VoiceCampaigns are left, and why.
-pub fn in_words(campaigns: &[DynamicObject]) -> String {
+pub fn in_words(Found { objects: campaigns, hidden }: &Found<DynamicObject>) -> String {
     let mut lines = vec![format!("VoiceCampaigns that are left: {}", campaigns.len())];
     lines.extend(campaigns.iter().take(NAMED).map(|campaign| {
         let state =
@@ -235,6 +281,9 @@ pub fn in_words(campaigns: &[DynamicObject]) -> String {
     }));
     if campaigns.len() > NAMED {
         lines.push(format!("  and {} more", campaigns.len() - NAMED));
+    }
+    if !hidden.is_empty() {
+        lines.push(format!("  {}", hidden_in_words(hidden)));
     }
     lines.join("\n")
 }
@@ -261,7 +310,8 @@ mod tests {
             )
             .unwrap()
         };
-        let words = in_words(&(0..22).map(campaign).collect::<Vec<DynamicObject>>());
+        let objects = (0..22).map(campaign).collect::<Vec<DynamicObject>>();
+        let words = in_words(&Found { objects, hidden: BTreeSet::new() });
         assert!(
             words.contains("left: 22\n  m/c0 is being deleted (ServiceUnavailable)\n  m/c1 is there"),
             "{words}"

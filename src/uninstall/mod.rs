@@ -104,8 +104,12 @@ pub async fn prepare(uninstall: Uninstall, cluster: kube::Config) -> anyhow::Res
             let campaigns = left.campaigns().await?;
             if !campaigns.is_empty() {
                 println!("{}", left::in_words(&campaigns));
+                if campaigns.objects.is_empty() {
+                    let hidden = left::hidden_in_words(&campaigns.hidden);
+                    bail!("{hidden}: nothing is uninstalled. Uninstall again when they are gone");
+                }
                 println!("{ways_out}");
-                bail!("{} VoiceCampaigns are left: nothing is uninstalled", campaigns.len());
+                bail!("{} VoiceCampaigns are left: nothing is uninstalled", campaigns.objects.len());
             }
             wait_for_connections(&left, until).await?;
         }
@@ -115,7 +119,7 @@ pub async fn prepare(uninstall: Uninstall, cluster: kube::Config) -> anyhow::Res
         }
         OnRemaining::Orphan => {
             // A namespace that is being deleted has taken the rights of the hook with it: then the operator had better stay.
-            left.campaigns().await.and(left.connections().await).context(
+            all_can_be_read(&left).await.context(
                 "what is left can't be read, and so can't be let go. Is one of the namespaces being deleted? Nothing is uninstalled",
             )?;
             remove_policies(&client, policies).await?;
@@ -150,7 +154,14 @@ and uninstall again. Without this check (--no-hooks) they would be held by a fin
 const BY_HAND: &str = "\
 Delete them, wait until they are gone, and uninstall again. To keep their campaigns in Kore, set `deletionPolicy: Orphan` first.";
 
-/// Deletes everything that is left, and waits until it is gone. What is created meanwhile is deleted, too.
+async fn all_can_be_read(left: &Left) -> anyhow::Result<()> {
+    left.campaigns().await?.all()?;
+    left.connections().await?.all()?;
+    Ok(())
+}
+
+/// Deletes everything that is left, and waits until it is gone. What is created meanwhile is deleted, too. What is in a namespace that is being
+/// deleted is deleted with it.
 async fn delete_all(left: &Left, until: Instant) -> anyhow::Result<()> {
     let mut told = String::new();
     loop {
@@ -159,13 +170,13 @@ async fn delete_all(left: &Left, until: Instant) -> anyhow::Result<()> {
             return Ok(());
         }
         // Before the first one is deleted.
-        if let Some(protected) = campaigns.iter().find(|campaign| left::is_protected(campaign)) {
+        if let Some(protected) = campaigns.objects.iter().find(|campaign| left::is_protected(campaign)) {
             bail!(
                 "{} is protected from deletion (docs/guard.md): nothing is uninstalled",
                 left::name(protected)
             );
         }
-        let refused = left.delete(&campaigns).await?;
+        let refused = left.delete(&campaigns.objects).await?;
         let words = left::in_words(&campaigns);
         if words != told {
             println!("{words}");
@@ -175,13 +186,17 @@ async fn delete_all(left: &Left, until: Instant) -> anyhow::Result<()> {
             bail!("the API server refuses a deletion: {refusal}");
         }
         if Instant::now() >= until {
+            let hidden = match campaigns.hidden.is_empty() {
+                true => String::new(),
+                false => format!(", and {}", left::hidden_in_words(&campaigns.hidden)),
+            };
             bail!(
-                "{} VoiceCampaigns are not gone yet. Their deletion goes on; uninstall again later, or with a longer \
+                "{} VoiceCampaigns are not gone yet{hidden}. Their deletion goes on; uninstall again later, or with a longer \
                  uninstall.timeoutSeconds",
-                campaigns.len()
+                campaigns.objects.len()
             );
         }
-        sleep(if campaigns.len() > MANY { 10 * PAUSE } else { PAUSE }).await;
+        sleep(if campaigns.objects.len() > MANY { 10 * PAUSE } else { PAUSE }).await;
     }
 }
 
@@ -194,12 +209,14 @@ async fn wait_for_connections(left: &Left, until: Instant) -> anyhow::Result<()>
             return Ok(());
         }
         if Instant::now() >= until {
-            let connections =
-                held.iter().map(left::name).map(|name| format!("the KoreConnection {name} and its Secrets"));
-            let bindings = bindings.iter().map(|binding| {
+            let connections = held.objects.iter().map(left::name);
+            let connections = connections.map(|name| format!("the KoreConnection {name} and its Secrets"));
+            let roles = bindings.objects.iter().map(|binding| {
                 format!("the RoleBinding {}/{}", binding.namespace().unwrap_or_default(), binding.name_any())
             });
-            let names = connections.chain(bindings).collect::<Vec<_>>().join(", ");
+            let hidden = held.hidden.union(&bindings.hidden);
+            let hidden = hidden.map(|name| format!("what is in {name}, a namespace that is being deleted"));
+            let names = connections.chain(roles).chain(hidden).collect::<Vec<_>>().join(", ");
             bail!(
                 "the operator has not let go: {names}. Does it run? Its log says more. With uninstall.onRemaining=orphan they are \
                  let go without it"

@@ -32,14 +32,14 @@ pub async fn all(client: &Client, left: &Left, consent: &AllMayGo, until: Instan
             Err(CallError::Gone) => done += 1,
             Err(error) => refused = Some(format!("{}: {error}", name(object))),
         };
-        for object in left.campaigns().await? {
+        for object in left.campaigns().await?.all()? {
             note(&object, let_campaign_go(&object, consent, &kube, &events).await);
         }
         let of_others = left.secrets_of_others().await?;
-        for object in left.connections().await? {
+        for object in left.connections().await?.all()? {
             note(&object, let_connection_go(&object, &of_others, consent, &kube).await);
         }
-        for binding in left.held_bindings().await? {
+        for binding in left.held_bindings().await?.all()? {
             let patch = IN_USE.removing(&binding.metadata, Unneeded::as_all_may_go(consent));
             match kube.patch_metadata(&binding, patch.unwrap_or_default()).await {
                 Ok(_) | Err(CallError::Gone) => done += 1,

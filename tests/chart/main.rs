@@ -7,3 +7,4 @@ mod random;
 mod rendered;
 mod support;
 mod umbrella;
+mod upgraded;

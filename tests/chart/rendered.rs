@@ -93,6 +93,8 @@ fn a_wrong_value_is_refused_by_its_name() {
         ("metrics.serviceMonitor.enabled=true,metrics.service.enabled=false", "metrics.podMonitor.enabled"),
         ("serviceAccount.create=false", "serviceAccount.name"),
         ("extraEnv[0].name=LOG_LEVEL,extraEnv[0].value=debug", "LOG_LEVEL"),
+        ("extraEnv[0].name=ADMIN_ADDRESS,extraEnv[0].value=none", "ADMIN_ADDRESS"),
+        ("extraEnv[0].name=ROLE_BINDING,extraEnv[0].value=own,watchNamespaces={team-a}", "ROLE_BINDING"),
         (r"podLabels.app\.kubernetes\.io/name=x", "app.kubernetes.io/name"),
         ("fullnameOverride=9lives", "fullnameOverride"),
         ("resources.limit.memory=1Gi", "limit"),
@@ -349,6 +351,33 @@ fn a_disruption_budget_is_for_two_and_more() {
     assert!(!has(&["--set", "replicas=2", "--set", "podDisruptionBudget.enabled=false"]));
 }
 
+/// The operator holds RoleBindings, and the uninstall looks whether it has let them go: those of the chart, or of whoever brings his own.
+#[test]
+fn what_the_operator_holds_the_uninstall_looks_at() {
+    let watched = "watchNamespaces={team-a}";
+    let own_rights = "rbac.create=false,extraEnv[0].name=ROLE_BINDING,extraEnv[0].value=own";
+    let own_account = "serviceAccount.create=false,serviceAccount.name=kore";
+    let sets = [
+        ("", "", None),
+        (watched, "", Some(RELEASE)),
+        (watched, own_account, Some(RELEASE)),
+        (watched, "rbac.clusterRoles=false", None),
+        (watched, "rbac.create=false", None),
+        (watched, own_rights, Some("own")),
+    ];
+    for (scope, values, name) in sets {
+        let [replica, uninstall] = pods_of(&render(4, &["--set", scope, "--set", values]).unwrap());
+        let env = replica["spec"]["containers"][0]["env"].as_array().unwrap();
+        let held: Vec<_> = env.iter().filter(|variable| variable["name"] == "ROLE_BINDING").collect();
+        assert_eq!(held.len(), usize::from(name.is_some()), "{scope} {values}");
+        assert_eq!(held.first().map(|held| held["value"].as_str().unwrap()), name, "{scope} {values}");
+        let arguments = uninstall["spec"]["containers"][0]["args"].as_array().unwrap();
+        let looked_at =
+            arguments.iter().find_map(|argument| argument.as_str().unwrap().strip_prefix("--role-binding="));
+        assert_eq!(looked_at, name, "{scope} {values}");
+    }
+}
+
 /// Uninstalling keeps the definitions, and so the campaigns, unless somebody says otherwise.
 #[test]
 fn the_definitions_are_kept() {
@@ -381,14 +410,56 @@ fn the_image_is_named_by_tag_or_digest() {
     assert_eq!(image(&["--set", &with_digest]), format!("voicecampaign-operator@{digest}"));
 }
 
+/// A version may have build metadata, which neither a label nor a tag of an image can have.
+#[test]
+fn a_version_with_build_metadata_is_a_label_and_a_tag() {
+    let folder = tempfile::tempdir().unwrap();
+    let copied = std::process::Command::new("cp").arg("-r").arg(chart()).arg(folder.path()).status().unwrap();
+    assert!(copied.success());
+    let copy = folder.path().join(chart().file_name().unwrap());
+    let long = format!("0.1.0+g{}-.{}", "0".repeat(54), "1".repeat(20));
+    for (version, wanted) in
+        [("0.1.0+g123", "0.1.0_g123".to_owned()), (&long, format!("0.1.0_g{}", "0".repeat(54)))]
+    {
+        let metadata = std::fs::read_to_string(chart().join("Chart.yaml")).unwrap();
+        let metadata: String = metadata
+            .lines()
+            .map(|line| match line.starts_with("appVersion:") {
+                true => format!("appVersion: {version}\n"),
+                false => format!("{line}\n"),
+            })
+            .collect();
+        std::fs::write(copy.join("Chart.yaml"), metadata).unwrap();
+        for major in [3, 4] {
+            let arguments = ["template", RELEASE, &copy.display().to_string(), "--namespace", NAMESPACE];
+            let rendered = Helm::new(major).unwrap().run(&arguments).unwrap();
+            for pod in pods_of(&rendered) {
+                assert_eq!(pod["metadata"]["labels"]["app.kubernetes.io/version"], *wanted);
+                let image = &pod["spec"]["containers"][0]["image"];
+                assert_eq!(*image, format!("voicecampaign-operator:{wanted}"));
+            }
+        }
+    }
+}
+
 /// The Pods of the Deployment, of the uninstall and of `helm test`, as objects with metadata and spec.
 fn pods(values: &[&str]) -> [Value; 3] {
     let chart = chart().display().to_string();
     let mut arguments = vec!["template", RELEASE, &chart, "--namespace", NAMESPACE];
     arguments.extend(values);
-    let all = objects(&Helm::new(4).unwrap().run(&arguments).unwrap());
-    let named = |kind: &str| all.iter().find(|object| object["kind"] == kind).unwrap().clone();
-    [named("Deployment")["spec"]["template"].clone(), named("Job")["spec"]["template"].clone(), named("Pod")]
+    let rendered = Helm::new(4).unwrap().run(&arguments).unwrap();
+    let test = objects(&rendered).into_iter().find(|object| object["kind"] == "Pod").unwrap();
+    let [replica, uninstall] = pods_of(&rendered);
+    [replica, uninstall, test]
+}
+
+/// Those of the Deployment and of the uninstall in what is rendered.
+fn pods_of(rendered: &str) -> [Value; 2] {
+    let all = objects(rendered);
+    ["Deployment", "Job"].map(|kind| {
+        let object = all.iter().find(|object| object["kind"] == kind);
+        object.unwrap()["spec"]["template"].clone()
+    })
 }
 
 /// Whatever Pod it is: on nodes for Linux, and where else the values say.

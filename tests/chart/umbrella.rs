@@ -51,6 +51,23 @@ fn it_is_a_part_of_another_chart() {
     }
 }
 
+/// An alias may have what no name of an object has, and end as no value of a label does.
+#[test]
+fn any_alias_names_objects() {
+    for (major, alias) in [3, 4].into_iter().flat_map(|major| ["kore_eu", "kore_EU_"].map(|a| (major, a))) {
+        for object in rendered(major, Some(alias), &json!({})).unwrap() {
+            let name = object["metadata"]["name"].as_str().unwrap();
+            let fits = name.split(['.', '-']).all(|part| part.chars().all(|c| c.is_ascii_alphanumeric()));
+            assert!(fits && name.to_lowercase() == name, "helm {major}: {name}");
+            for (key, value) in object["metadata"]["labels"].as_object().unwrap() {
+                let value = value.as_str().unwrap();
+                let ends = value.starts_with(char::is_alphanumeric) && value.ends_with(char::is_alphanumeric);
+                assert!(ends, "helm {major}: {key}: {value}");
+            }
+        }
+    }
+}
+
 /// An alias may have capitals, which no name of an object has.
 #[test]
 fn an_alias_in_camel_case_names_objects() {

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use testbed::{ControlPlane, Operator};
 
 use crate::checked::check;
-use crate::release::as_deployed;
+use crate::release::{as_deployed, serves_mutating_policies};
 use crate::support::*;
 
 /// A copy of `deploy/`, with kustomizations of somebody else beside it.
@@ -107,6 +107,16 @@ async fn a_renamed_installation_is_guarded() {
     assert!(!world.kore.campaigns().contains(&samples.campaign));
 
     let check = || check(world.kubectl.kubeconfig(), &["--namespace=campaigns"]);
+    let (holds, said) = check();
+    assert!(holds && said.contains("ok: the admission policies hold"), "{said}");
+    // A kustomization may have labels of its own for everything.
+    let mut kinds = "validatingadmissionpolicies,validatingadmissionpolicybindings".to_owned();
+    if serves_mutating_policies() {
+        kinds += ",mutatingadmissionpolicies,mutatingadmissionpolicybindings";
+    }
+    let other = ["--all", "--overwrite", "app.kubernetes.io/part-of=outbound"];
+    run(&[&["label", &kinds], &other[..]].concat());
+    run(&[&["label", "deployment", "--namespace=moved"], &other[..]].concat());
     let (holds, said) = check();
     assert!(holds && said.contains("ok: the admission policies hold"), "{said}");
     // Policies that were not renamed with the operator.

@@ -11,7 +11,7 @@ use testbed::helm::{Helm, chart};
 use testbed::process::Process;
 use testbed::{Operator, wait};
 
-use crate::release::{RELEASE, all_policies, finished, installed_with};
+use crate::release::{RELEASE, all_policies, as_deployed, finished, installed_with};
 use crate::support::*;
 
 impl World {
@@ -401,6 +401,47 @@ async fn a_namespace_that_is_gone_has_nothing_left() {
     beside.kubectl.try_run(&["delete", "namespace", &beside.namespace, "--timeout=60s"]).unwrap();
     let (well, said) = world.prepare_uninstall();
     assert!(well, "{said}");
+}
+
+/// In a namespace that is being deleted the hook has no rights any more: it says so, goes on with the others, and waits for that one.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_namespace_that_is_being_deleted_is_waited_for() {
+    let values = "uninstall.onRemaining=delete-and-wait";
+    let world = installed_with("uninstall-dying", &[values]).await;
+    let dying = world.beside("uninstall-dying-too");
+    dying.connect_all();
+    world.install_again(&["watchNamespaces={uninstall-dying,uninstall-dying-too}", values]);
+    let _operator = Operator::start(world.plane, &as_deployed(&world, &world.namespace, RELEASE)).unwrap();
+    world.create_found("other");
+    dying.create_found("renewal");
+    let fault = Fault::answer_delete(None, 503, "");
+    world.kore.add_fault(Fault { campaign_id: Some(id("renewal")), ..fault });
+    world.kubectl.try_run(&["delete", "namespace", &dying.namespace, "--wait=false"]).unwrap();
+    dying.wait_for_reason("renewal", "ServiceUnavailable");
+    let hook = format!("{RELEASE}-uninstall");
+    wait::until("the rights of the hook are gone", PATIENCE, || {
+        let found = world.kubectl.get("rolebinding", &dying.namespace, &hook)?;
+        Ok(found.is_none().then_some(()))
+    })
+    .unwrap();
+    let prepare = |mode: &str| {
+        let mode = format!("--on-remaining={mode}");
+        world.prepare_uninstall_but_for(&["--on-remaining", "--timeout"], &[&mode, "--timeout-seconds=5"])
+    };
+    let hidden = "has gone with them: uninstall-dying-too";
+    let (well, said) = prepare("refuse");
+    assert!(!well && said.contains("1 VoiceCampaigns are left") && said.contains(hidden), "{said}");
+    let (well, said) = prepare("delete-and-wait");
+    assert!(!well && said.contains("0 VoiceCampaigns are not gone yet, and what is left"), "{said}");
+    assert!(said.contains(hidden) && !world.in_kore("other") && dying.in_kore("renewal"), "{said}");
+    let (well, said) = prepare("refuse");
+    assert!(!well && said.contains(&format!("{hidden}: nothing is uninstalled")), "{said}");
+    let (well, said) = prepare("orphan");
+    assert!(!well && said.contains(hidden) && said.contains("can't be let go"), "{said}");
+    assert_eq!(world.policies(), all_policies(), "nothing has changed");
+    world.kore.clear_faults();
+    let (well, said) = world.prepare_uninstall();
+    assert!(well && !dying.in_kore("renewal"), "{said}");
 }
 
 /// Rights that the hook has not been given are not asked for.

@@ -1,16 +1,26 @@
-{{/* Name of the chart, for labels. */}}
-{{- define "operator.name" -}}
-{{- regexReplaceAll "-+$" (default .Chart.Name .Values.nameOverride | trunc 63) "" -}}
+{{/* A text as a value of a label or as a tag of an image may be: `0.1.0+g123` has a `+`, an alias may end with anything. */}}
+{{- define "operator.labelValue" -}}
+{{- regexReplaceAll "^[^A-Za-z0-9]+|[^A-Za-z0-9]+$" (regexReplaceAll "[^A-Za-z0-9._-]" . "_" | trunc 63) "" -}}
 {{- end -}}
 
-{{/* Name of the resources: at most 52 characters, for what is put behind it; without the dots of a release's name, which a Service can't have. */}}
+{{/* A text as the name of any resource may be, a Service's without dots included: at most 52 characters, for what is put behind it. */}}
+{{- define "operator.nameOf" -}}
+{{- regexReplaceAll "^-+|-+$" (regexReplaceAll "[^a-z0-9-]" (lower .) "-" | trunc 52) "" -}}
+{{- end -}}
+
+{{/* Name of the chart, for labels. */}}
+{{- define "operator.name" -}}
+{{- include "operator.labelValue" (default .Chart.Name .Values.nameOverride) -}}
+{{- end -}}
+
+{{/* Name of the resources. */}}
 {{- define "operator.fullname" -}}
 {{- $name := include "operator.name" . | lower -}}
 {{- if .Values.fullnameOverride -}}
 {{- .Values.fullnameOverride -}}
 {{- else -}}
 {{- $full := ternary .Release.Name (printf "%s-%s" .Release.Name $name) (contains $name .Release.Name) -}}
-{{- regexReplaceAll "-+$" ($full | replace "." "-" | trunc 52) "" -}}
+{{- include "operator.nameOf" $full -}}
 {{- end -}}
 {{- end -}}
 
@@ -23,10 +33,10 @@
 
 {{- define "operator.commonLabels" -}}
 {{ merge (dict
-  "helm.sh/chart" (printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | trunc 63 | trimSuffix "-")
+  "helm.sh/chart" (printf "%s-%s" .Chart.Name .Chart.Version | include "operator.labelValue")
   "app.kubernetes.io/name" (include "operator.name" .)
   "app.kubernetes.io/instance" .Release.Name
-  "app.kubernetes.io/version" .Chart.AppVersion
+  "app.kubernetes.io/version" (include "operator.labelValue" .Chart.AppVersion)
   "app.kubernetes.io/part-of" "voicecampaign-operator"
   "app.kubernetes.io/managed-by" .Release.Service
   ) (default dict .Values.commonLabels) | toYaml }}
@@ -92,7 +102,7 @@ affinity:
 {{- if .Values.image.digest -}}
 {{- printf "%s@%s" .Values.image.repository .Values.image.digest -}}
 {{- else -}}
-{{- printf "%s:%s" .Values.image.repository (default .Chart.AppVersion .Values.image.tag) -}}
+{{- printf "%s:%s" .Values.image.repository (default (include "operator.labelValue" .Chart.AppVersion) .Values.image.tag) -}}
 {{- end -}}
 {{- end -}}
 
@@ -132,7 +142,7 @@ affinity:
 {{- define "operator.caresFor" -}}
 {{- $env := index . 0 -}}
 {{- $metadata := index . 1 -}}
-{{- $namespaces := without (splitList "," (default "" $env.WATCH_NAMESPACES)) "" -}}
+{{- $namespaces := include "operator.namespacesOf" $env.WATCH_NAMESPACES | fromJsonArray -}}
 {{- if and $namespaces (not (has $metadata.namespace $namespaces)) -}}
 no
 {{- else -}}
@@ -145,6 +155,48 @@ no
 {{- $env := dict -}}
 {{- range (index .spec.template.spec.containers 0).env -}}{{- $_ := set $env .name (default "" .value) -}}{{- end -}}
 {{- toJson $env -}}
+{{- end -}}
+
+{{/* The environment of the operator that an upgrade replaces, as JSON. Empty for an installation, and without a cluster. */}}
+{{- define "operator.environmentBefore" -}}
+{{- $deployment := dict -}}
+{{- if .Release.IsUpgrade -}}{{- $deployment = lookup "apps/v1" "Deployment" .Release.Namespace (include "operator.fullname" .) -}}{{- end -}}
+{{- if $deployment -}}{{- include "operator.environment" $deployment -}}{{- else -}}{}{{- end -}}
+{{- end -}}
+
+{{/* Namespaces of a comma-separated list, as JSON. */}}
+{{- define "operator.namespacesOf" -}}
+{{- without (splitList "," (default "" .)) "" | toJson -}}
+{{- end -}}
+
+{{/* Whether a namespace that the operator works in is being deleted; not empty if it is. The API server refuses to create anything there, and
+the operator's RoleBinding there goes last. A namespace is looked up only where that RoleBinding does not stand: not everybody may read
+namespaces, and a lookup that is forbidden ends an upgrade. Takes the context and the namespace. */}}
+{{- define "operator.isDying" -}}
+{{- $binding := lookup "rbac.authorization.k8s.io/v1" "RoleBinding" (index . 1) (include "operator.fullname" (index . 0)) -}}
+{{- if or (not $binding) (dig "metadata" "deletionTimestamp" "" $binding) -}}
+{{- if dig "metadata" "deletionTimestamp" "" (lookup "v1" "Namespace" "" (index . 1)) -}}yes{{- end -}}
+{{- end -}}
+{{- end -}}
+
+{{/* Namespaces of `watchNamespaces` that may have something created in them, as JSON: on an upgrade, those that are not being deleted. */}}
+{{- define "operator.livingNamespaces" -}}
+{{- $before := include "operator.namespacesOf" (include "operator.environmentBefore" . | fromJson).WATCH_NAMESPACES | fromJsonArray -}}
+{{- $living := list -}}
+{{- range .Values.watchNamespaces -}}
+{{- if not (and (has . $before) (include "operator.isDying" (list $ .))) -}}{{- $living = append $living . -}}{{- end -}}
+{{- end -}}
+{{- toJson $living -}}
+{{- end -}}
+
+{{/* Name of the RoleBindings that the operator holds, the chart's or those of whoever brings his own; empty if there are none. */}}
+{{- define "operator.roleBinding" -}}
+{{- if not .Values.watchNamespaces -}}
+{{- else if not .Values.rbac.create -}}
+{{- range .Values.extraEnv -}}{{- if eq .name "ROLE_BINDING" -}}{{- default "" .value -}}{{- end -}}{{- end -}}
+{{- else if .Values.rbac.clusterRoles -}}
+{{- include "operator.fullname" . -}}
+{{- end -}}
 {{- end -}}
 
 {{/* Refuses an upgrade that would leave VoiceCampaigns with nobody to let them go, or that the API server would refuse half way. Without a
@@ -164,11 +216,19 @@ cluster (helm template) nothing is known, and nothing is refused. */}}
 {{- end -}}
 {{- end -}}
 {{- if and .Release.IsUpgrade $deployment -}}
+{{- /* Asked only where the release has said so: not everybody may read the definitions. */ -}}
+{{- if and (not .Values.crds.enabled) (hasKey (default dict $deployment.metadata.annotations) "voicecampaign.dev/definitions-not-kept") -}}
+{{- $of := default dict (dig "metadata" "annotations" dict (lookup "apiextensions.k8s.io/v1" "CustomResourceDefinition" "" "voicecampaigns.voicecampaign.dev")) -}}
+{{- $own := and (eq (get $of "meta.helm.sh/release-name") .Release.Name) (eq (get $of "meta.helm.sh/release-namespace") .Release.Namespace) -}}
+{{- if and $own (ne (get $of "helm.sh/resource-policy") "keep") (lookup "voicecampaign.dev/v1alpha1" "VoiceCampaign" "" "").items -}}
+{{- fail "`crds.enabled=false` would delete the CustomResourceDefinitions, and with them every VoiceCampaign and its campaign in Kore, because `crds.keep` is false so far: upgrade with `crds.enabled=true` and `crds.keep=true` first" -}}
+{{- end -}}
+{{- end -}}
 {{- if ne (toJson $deployment.spec.selector.matchLabels) (include "operator.selectorLabels" . | fromYaml | toJson) -}}
 {{- fail (printf "`nameOverride` can't be changed by an upgrade, because Kubernetes lets nobody change the selector of the Deployment %s: leave it as it was; or uninstall the release, and install it with the new name" $name) -}}
 {{- end -}}
 {{- $old := include "operator.environment" $deployment | fromJson -}}
-{{- $before := without (splitList "," (default "" $old.WATCH_NAMESPACES)) "" -}}
+{{- $before := include "operator.namespacesOf" $old.WATCH_NAMESPACES | fromJsonArray -}}
 {{- $after := default list .Values.watchNamespaces -}}
 {{- $new := dict "WATCH_NAMESPACES" (join "," $after) "SELECTOR" (default "" .Values.selector) -}}
 {{- $left := list -}}
@@ -194,7 +254,9 @@ cluster (helm template) nothing is known, and nothing is refused. */}}
 {{- range (lookup "apps/v1" "Deployment" (ternary .Release.Namespace "" (gt (len $before) 0)) "").items -}}
 {{- $labels := default dict .metadata.labels -}}
 {{- $is := and (eq (get $labels "app.kubernetes.io/part-of") "voicecampaign-operator") (eq (get $labels "app.kubernetes.io/component") "operator") -}}
-{{- if and $is (ne .metadata.uid $deployment.metadata.uid) -}}{{- $others = append $others (include "operator.environment" . | fromJson) -}}{{- end -}}
+{{- /* One that is switched off, or on its way out, takes nothing over. */ -}}
+{{- $works := and (gt (int .spec.replicas) 0) (not .metadata.deletionTimestamp) -}}
+{{- if and $is $works (ne .metadata.uid $deployment.metadata.uid) -}}{{- $others = append $others (include "operator.environment" . | fromJson) -}}{{- end -}}
 {{- end -}}
 {{- end -}}
 {{- $stranded := list -}}
@@ -206,18 +268,30 @@ cluster (helm template) nothing is known, and nothing is refused. */}}
 {{- if $stranded -}}
 {{- fail (printf "`watchNamespaces` and `selector` would leave out what nobody could let go then: %s. Give them labels that `selector` selects, or have another release take them over first; or delete the VoiceCampaigns, or set their `deletionPolicy` to Orphan and delete them, and wait until they are gone" (join ", " $stranded)) -}}
 {{- end -}}
+{{- /* RoleBindings that the operator has held and would let go no more, and those that could not be updated. Whoever brings rights of his
+own cares for them, and the deployer may not read them. */ -}}
 {{- $kind := ternary "ClusterRole" "Role" .Values.rbac.clusterRoles -}}
-{{- /* Whoever brings rights of his own cares for them, and the deployer may not read them. */ -}}
-{{- range $namespace := ternary (concat $before $after | uniq) list .Values.rbac.create -}}
-{{- $binding := lookup "rbac.authorization.k8s.io/v1" "RoleBinding" $namespace $name -}}
+{{- $held := default "" $old.ROLE_BINDING -}}
+{{- range $role := without (list $name $held | uniq) "" -}}
+{{- range $namespace := concat $before $after | uniq -}}
+{{- $stays := has $namespace $after -}}
+{{- $rendered := and $stays $.Values.rbac.create (eq $role $name) -}}
+{{- $released := and $stays (eq $role (include "operator.roleBinding" $)) -}}
+{{- if or $rendered (and (eq $role $held) (not $released)) -}}
+{{- $binding := lookup "rbac.authorization.k8s.io/v1" "RoleBinding" $namespace $role -}}
 {{- if $binding -}}
-{{- $letGo := printf "kubectl patch rolebinding %s --namespace %s --type=merge -p '{\"metadata\":{\"finalizers\":null}}'" $name $namespace -}}
-{{- if and (not (has $namespace $after)) (has "voicecampaign.dev/in-use" (default list $binding.metadata.finalizers)) -}}
-{{- fail (printf "the RoleBinding of the operator in %s is held for the VoiceCampaigns there, and would not go. When the operator does not work there by it any more, it is not needed: %s; and upgrade again at once" $namespace $letGo) -}}
-{{- else if and (has $namespace $after) (ne $binding.roleRef.kind $kind) -}}
-{{- fail (printf "`rbac.clusterRoles` can't be changed while there is the RoleBinding of the operator in %s, because Kubernetes lets nobody change its `roleRef`: %s; then delete it, and upgrade again at once" $namespace $letGo) -}}
-{{- else if and (has $namespace $after) $binding.metadata.deletionTimestamp -}}
-{{- fail (printf "the RoleBinding of the operator in %s is being deleted, and goes with the last VoiceCampaign there. To have it created anew: %s; and upgrade again at once" $namespace $letGo) -}}
+{{- $dying := and (has $namespace $before) (include "operator.isDying" (list $ $namespace)) -}}
+{{- $goes := printf "kubectl patch rolebinding %s --namespace %s --type=merge -p '{\"metadata\":{\"finalizers\":null}}'" $role $namespace -}}
+{{- /* In a namespace that is being deleted nobody can create it anew. */ -}}
+{{- $wait := "The namespace is being deleted, and needs it: wait until the namespace is gone, and upgrade again" -}}
+{{- if and $rendered (ne $binding.roleRef.kind $kind) -}}
+{{- fail (printf "`rbac.clusterRoles` can't be changed while there is the RoleBinding of the operator in %s, because Kubernetes lets nobody change its `roleRef`. %s" $namespace (ternary $wait (printf "Let it go: %s; then delete it, and upgrade again at once" $goes) (not (empty $dying)))) -}}
+{{- else if and (not $released) (has "voicecampaign.dev/in-use" (default list $binding.metadata.finalizers)) -}}
+{{- fail (printf "the RoleBinding of the operator in %s is held for the VoiceCampaigns there, and would not go. %s" $namespace (ternary $wait (printf "When the operator does not work there by it any more, it is not needed: %s; and upgrade again at once" $goes) (not (empty $dying)))) -}}
+{{- else if and $rendered $binding.metadata.deletionTimestamp (not $dying) -}}
+{{- fail (printf "the RoleBinding of the operator in %s is being deleted, and goes with the last VoiceCampaign there. To have it created anew: %s; and upgrade again at once" $namespace $goes) -}}
+{{- end -}}
+{{- end -}}
 {{- end -}}
 {{- end -}}
 {{- end -}}

@@ -32,6 +32,7 @@ impl Mutant {
 }
 
 const DECISION: &[&str] = &["--test", "decision"];
+const HELPERS: &str = "charts/voicecampaign-operator/templates/_helpers.tpl";
 const POLICIES: &str = "charts/voicecampaign-operator/templates/admission-policies.yaml";
 
 const MUTANTS: &[Mutant] = &[
@@ -672,9 +673,100 @@ const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "a RoleBinding that is held left behind by an upgrade",
         file: "charts/voicecampaign-operator/templates/_helpers.tpl",
-        from: "{{- if and (not (has $namespace $after)) (has \"voicecampaign.dev/in-use\"",
-        to: "{{- if and (not $after) (has \"voicecampaign.dev/in-use\"",
-        tests: &["--test", "cluster", "namespaces::an_upgrade_strands_nothing"],
+        from: "{{- else if and (not $released) (has \"voicecampaign.dev/in-use\"",
+        to: "{{- else if and (not $after) (has \"voicecampaign.dev/in-use\"",
+        tests: &["--test", "chart", "no_held_binding_is_left_behind"],
+    },
+    Mutant {
+        name: "RoleBindings that are held left behind by whoever brings his own",
+        file: HELPERS,
+        from: "{{- $released := and $stays (eq $role (include \"operator.roleBinding\" $)) -}}",
+        to: "{{- $released := $stays -}}",
+        tests: &["--test", "chart", "no_held_binding_is_left_behind"],
+    },
+    Mutant {
+        name: "an upgrade creates something in a namespace that is being deleted",
+        file: HELPERS,
+        from: "{{- if not (and (has . $before) (include \"operator.isDying\" (list $ .))) -}}",
+        to: "{{- if true -}}",
+        tests: &["--test", "chart", "a_namespace_that_is_being_deleted_holds_up_no_upgrade"],
+    },
+    Mutant {
+        name: "the operator's rights cut in a namespace that is being deleted",
+        file: HELPERS,
+        from: "{{- $dying := and (has $namespace $before) (include \"operator.isDying\" (list $ $namespace)) -}}",
+        to: "{{- $dying := \"\" -}}",
+        tests: &["--test", "chart", "a_namespace_that_is_being_deleted_holds_up_no_upgrade"],
+    },
+    Mutant {
+        name: "namespaces read though none is being deleted",
+        file: HELPERS,
+        from: "{{- if or (not $binding) (dig \"metadata\" \"deletionTimestamp\" \"\" $binding) -}}",
+        to: "{{- if true -}}",
+        tests: &["--test", "chart", "a_namespace_that_is_being_deleted_holds_up_no_upgrade"],
+    },
+    Mutant {
+        name: "the definitions deleted by an upgrade",
+        file: HELPERS,
+        from: "{{- if and $own (ne (get $of \"helm.sh/resource-policy\") \"keep\")",
+        to: "{{- if and false (ne (get $of \"helm.sh/resource-policy\") \"keep\")",
+        tests: &["--test", "chart", "an_upgrade_deletes_no_definitions"],
+    },
+    Mutant {
+        name: "an operator that is switched off takes over",
+        file: HELPERS,
+        from: "{{- $works := and (gt (int .spec.replicas) 0) (not .metadata.deletionTimestamp) -}}",
+        to: "{{- $works := true -}}",
+        tests: &["--test", "chart", "what_does_not_work_takes_nothing_over"],
+    },
+    Mutant {
+        name: "the uninstall does not look at what the operator holds",
+        file: "charts/voicecampaign-operator/templates/uninstall.yaml",
+        from: "{{- with include \"operator.roleBinding\" . }}",
+        to: "{{- with and $own (include \"operator.roleBinding\" .) }}",
+        tests: &["--test", "chart", "what_the_operator_holds_the_uninstall_looks_at"],
+    },
+    Mutant {
+        name: "the admin server where nobody asks",
+        file: "charts/voicecampaign-operator/templates/deployment.yaml",
+        from: "{{- $set = append $set \"ADMIN_ADDRESS\" }}",
+        to: "",
+        tests: &["--test", "chart", "a_wrong_value_is_refused"],
+    },
+    Mutant {
+        name: "labels and tags that the API server refuses",
+        file: HELPERS,
+        from: "(regexReplaceAll \"[^A-Za-z0-9._-]\" . \"_\" | trunc 63)",
+        to: "(. | trunc 63)",
+        tests: &["--test", "chart", "a_version_with_build_metadata"],
+    },
+    Mutant {
+        name: "names that the API server refuses",
+        file: HELPERS,
+        from: "(regexReplaceAll \"[^a-z0-9-]\" (lower .) \"-\" | trunc 52)",
+        to: "(lower . | replace \".\" \"-\" | trunc 52)",
+        tests: &["--test", "chart", "any_alias_names_objects"],
+    },
+    Mutant {
+        name: "a namespace that is being deleted taken for an empty one",
+        file: "src/uninstall/left.rs",
+        from: "                hidden.insert(name.to_owned());\n",
+        to: "",
+        tests: &["--test", "cluster", "uninstalled::a_namespace_that_is_being_deleted"],
+    },
+    Mutant {
+        name: "check takes a policy of somebody else for ours",
+        file: "src/run/policies.rs",
+        from: "spec[\"paramKind\"][\"kind\"] == \"ServiceAccount\"\n            && expressions",
+        to: "expressions",
+        tests: &["--lib", "policies_are_known_without_their_labels"],
+    },
+    Mutant {
+        name: "check knows policies by their labels alone",
+        file: "src/run/policies.rs",
+        from: "is_installed(&policy.fields) || policy.is_ours()",
+        to: "is_installed(&policy.fields)",
+        tests: &["--test", "cluster", "kustomized::a_renamed_installation_is_guarded"],
     },
     Mutant {
         name: "ready though the API server refuses everything",

@@ -71,9 +71,7 @@ static NONE: LazyLock<Regex> = LazyLock::new(|| {
         &format!(
             r"\b(?:no|0|zero) (?:[a-z]+ ){{0,2}}?{rows}(?: [a-z]+){{0,2}}? (?:found|exists?|available|present)\b"
         ),
-        &format!(
-            r"\b(?:there (?:are|is)|has|have|contains) (?:currently )?(?:no|0|zero) (?:[a-z]+ ){{0,2}}?{rows}"
-        ),
+        &format!(r"\b(?:there are|has|have|contains) (?:currently )?(?:no|0|zero) (?:[a-z]+ ){{0,2}}?{many}"),
         &format!(
             r"^(?:no|0|zero) (?:[a-z]+ ){{0,2}}?{many}(?: (?:in|for|of|under|on) (?:[a-z]+ ?){{1,3}})?$"
         ),
@@ -440,11 +438,41 @@ mod tests {
         ] {
             assert_eq!(absence(text), Absence::Unsaid, "{text}");
         }
-        assert!(
-            says_there_are_none("No campaigns found")
-                && says_there_are_none("No voice campaigns are available")
-        );
-        for text in ["Not found", "No campaigns found: access denied", "no Route found", "No data"] {
+    }
+
+    /// R27: a stream without campaigns, and what is said of one campaign alone, of something else, or of us.
+    #[test]
+    fn a_stream_without_campaigns_is_said_to_have_none() {
+        for text in [
+            "No campaigns found",
+            "No campaign found",
+            "No Campaign(s) found.",
+            "No voice campaigns are available",
+            "0 results found",
+            "No campaigns",
+            "No voice campaigns in this stream",
+            "There are no campaigns in this stream",
+            "You have no campaigns",
+            "Campaigns not found",
+            "CAMPAIGNS_NOT_FOUND",
+            "Campaigns could not be found",
+            "Could not find any campaigns",
+            "Unable to find campaigns",
+        ] {
+            assert!(says_there_are_none(text), "{text}");
+        }
+        for text in [
+            "Not found",
+            "Campaign not found",
+            "There is no campaign with this id",
+            "No campaigns found: access denied",
+            "You have no campaigns you are authorized to see: permission denied",
+            "no Route found",
+            "No results found in this queue",
+            "No data",
+            "Campaigns could not be loaded",
+            "Could not find the campaign",
+        ] {
             assert!(!says_there_are_none(text), "{text}");
         }
     }

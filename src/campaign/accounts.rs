@@ -224,7 +224,7 @@ impl Gate {
         let (now, ahead) = queue.time.now();
         let turn = ask(&mut queue.account, &caller.request(per_minute, ahead), now);
         queue.keep(caller, turn);
-        let moved_up = queue.account.moved_up();
+        let moved_up = queue.account.moved_up(now);
         self.wake(&mut queue, &moved_up);
         shifted(turn, ahead)
     }
@@ -242,7 +242,7 @@ impl Gate {
         let (now, ahead) = queue.time.now();
         let turn = queue.account.held(&caller.request(per_minute, ahead), now);
         turn.into_iter().for_each(|turn| queue.keep(caller, turn));
-        let moved_up = queue.account.moved_up();
+        let moved_up = queue.account.moved_up(now);
         self.wake(&mut queue, &moved_up);
         turn.map(|turn| shifted(turn, ahead))
     }
@@ -327,8 +327,9 @@ impl Gate {
     /// An object needs no call any more.
     fn forget(&self, uid: &str) {
         let mut queue = self.queue();
+        let (now, _) = queue.time.now();
         let mut woken = queue.account.release(&uid.to_owned());
-        woken.extend(queue.account.moved_up());
+        woken.extend(queue.account.moved_up(now));
         queue.objects.remove(uid);
         self.wake(&mut queue, &woken);
     }

@@ -21,7 +21,7 @@ const UNUSED: SignedDuration = SignedDuration::from_hours(1);
 /// waits for that.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Account<K, C> {
-    clock: AccountClock<K>,
+    clock: AccountClock<K, Access<C>>,
     credentials: BTreeMap<C, OfCredentials<K>>,
 }
 
@@ -117,7 +117,9 @@ impl<K: Ord + Clone, C: Ord + Clone> Account<K, C> {
         if let Some(promised) = promised {
             self.clock.recall(caller, place, promised, now);
         }
-        self.clock.ask(caller, place, now, quota)
+        let turn = self.clock.ask(caller, place, now, quota);
+        self.clock.waits_with(caller, access);
+        turn
     }
 
     /// A probe with credentials that the service refuses takes what all others leave of the quota. Until then the
@@ -168,8 +170,13 @@ impl<K: Ord + Clone, C: Ord + Clone> Account<K, C> {
 
     /// Takes a place in a queue while the account is in trouble, or the credentials are refused; `None` otherwise.
     pub fn held(&mut self, request: &Request<'_, K, C>, now: Timestamp) -> Option<Turn> {
-        let Request { caller, place, quota, .. } = *request;
-        self.held_by_its_own(request, now).or_else(|| self.clock.held(caller, place, now, quota))
+        let Request { caller, access, place, quota, promised: _ } = *request;
+        if let Some(held) = self.held_by_its_own(request, now) {
+            return Some(held);
+        }
+        let held = self.clock.held(caller, place, now, quota);
+        self.clock.waits_with(caller, access);
+        held
     }
 
     /// Takes in what became of a call.
@@ -210,7 +217,21 @@ impl<K: Ord + Clone, C: Ord + Clone> Account<K, C> {
             (false, false) if unproven == Some(Charge::Account) => Charge::Account,
             (false, false) => charge,
         };
+        woken.extend(self.leave_to_their_own(access, now));
+        woken.extend(self.moved_up(now));
         Consequence { charge, account, woken }
+    }
+
+    /// Whoever waits in the queue of the account, and is held by now by what it calls with, waits there.
+    fn leave_to_their_own(&mut self, access: &Access<C>, now: Timestamp) -> Vec<K> {
+        let Self { clock, credentials } = self;
+        let Some(known) = credentials.get_mut(&access.credentials) else { return Vec::new() };
+        let concerns_all = known.outages().is_some();
+        let is_with = |other: &Access<C>| {
+            other.credentials == access.credentials && (concerns_all || other.iid == access.iid)
+        };
+        let own = known.own(&access.iid);
+        own.flat_map(|(_, own)| clock.leave_to(own, is_with, now)).collect()
     }
 
     /// Gives back the caller's places. Who has reason to ask again: those who are to probe in its place.
@@ -223,10 +244,10 @@ impl<K: Ord + Clone, C: Ord + Clone> Account<K, C> {
 
     /// Who has reason to ask again, because there is much more room than when it was promised its time, or because those that
     /// were to probe have gone. To be asked after each request.
-    pub fn moved_up(&mut self) -> Vec<K> {
-        let mut woken = self.clock.moved_up();
+    pub fn moved_up(&mut self, now: Timestamp) -> Vec<K> {
+        let mut woken = self.clock.moved_up(now);
         let clocks = self.credentials.values_mut().flat_map(OfCredentials::clocks);
-        woken.extend(clocks.flat_map(AccountClock::moved_up));
+        woken.extend(clocks.flat_map(|clock| clock.moved_up(now)));
         woken
     }
 
@@ -454,30 +475,123 @@ mod tests {
     #[test]
     fn whoever_leaves_the_front_has_the_next_ones_told() {
         let mut account = Account::default();
-        claim(&mut account, 9, "prod", 0);
-        account.heard(&9, &with("prod"), DELETED, at(0));
-        // It is known before the trouble, and so has none of its own.
-        claim(&mut account, 3, "dev", 0);
-        account.release(&3);
+        for (caller, credentials) in [(9, "prod"), (9, "dev")] {
+            claim(&mut account, caller, credentials, 0);
+            account.heard(&caller, &with(credentials), DELETED, at(0));
+        }
+        for caller in 10..13 {
+            assert_eq!(claim(&mut account, caller, "dev", 0), Turn::Go);
+        }
         for caller in 0..3 {
             claim(&mut account, caller, "prod", 0);
             account.heard(&caller, &with("prod"), FAILED, at(0));
         }
-        for caller in 3..8 {
+        for caller in 3..7 {
             claim(&mut account, caller, "dev", 1);
         }
+        let (access, place) = (&with("dev"), Place::deletion(at(-993)));
+        let request = Request { caller: &7, access, place, promised: None, quota: 60 };
+        assert!(account.held(&request, at(1)).is_some());
         for caller in 100..120 {
             claim(&mut account, caller, "prod", 1);
         }
-        assert_eq!(claim(&mut account, 3, "dev", 5), Turn::Go);
-        account.heard(&3, &with("dev"), REFUSED, at(5));
-        assert!(account.moved_up().is_empty());
-        for caller in 4..8 {
-            claim(&mut account, caller, "dev", 5);
+        let told = [10, 11, 12].map(|caller| account.heard(&caller, &with("dev"), REFUSED, at(2)).woken);
+        assert!(told[2].contains(&3) && told[2].contains(&100), "{told:?}");
+        assert!(account.clock.waiting().iter().all(|caller| *caller >= 100));
+        assert_eq!(claim(&mut account, 100, "prod", 5), Turn::Go);
+    }
+
+    /// Whoever has left the queue waits with the credentials: for as long as it was promised, and it is told when they are accepted.
+    #[test]
+    fn whoever_has_left_waits_with_the_credentials() {
+        let mut account = Account::default();
+        let ask = |account: &mut Account<u32, &'static str>, caller: u32, iid: &str, now| {
+            let access = &Access { credentials: "dev", iid: iid.into() };
+            let place = Place::deletion(at(i64::from(caller)));
+            account.claim(&Request { caller: &caller, access, place, promised: None, quota: 1 }, at(now))
+        };
+        assert_eq!(ask(&mut account, 0, "st-1", 0), Turn::Go);
+        for caller in 1..20 {
+            let iid = if caller % 2 == 0 { "st-1" } else { "st-2" };
+            assert!(matches!(ask(&mut account, caller, iid, 0), Turn::At(_)));
         }
-        let told = account.moved_up();
-        assert!(told.contains(&100), "{told:?}");
-        assert_eq!(claim(&mut account, 100, "prod", 15), Turn::Go);
+        let first = account.heard(&0, &with("dev"), REFUSED, at(1)).woken;
+        assert_eq!((first, account.clock.waiting()), (vec![1, 2, 3, 4], vec![]), "whatever they are to open");
+        assert_eq!(ask(&mut account, 0, "st-1", 600), Turn::Go);
+        let told = account.heard(&0, &with("dev"), DELETED, at(601)).woken;
+        assert_eq!(told, (9..20).collect::<Vec<_>>(), "those that were to come later");
+        for caller in 10..20 {
+            ask(&mut account, caller, if caller < 15 { "st-1" } else { "st-2" }, 602);
+        }
+        for caller in 30..33 {
+            account.heard(&caller, &with("dev"), REFUSED, at(603));
+        }
+        assert_eq!(account.clock.waiting(), (15..20).collect::<Vec<_>>(), "this stream alone");
+    }
+
+    /// What becomes of the deletions of an account, all of which come at once: those of dev, which were due first, are refused.
+    /// When the last of the others was deleted, and how often one of them was told a time at most.
+    fn others_are_deleted(quota: usize, dev: u32, prod: u32) -> (i64, usize) {
+        let mut account = Account::default();
+        let mut comes: Vec<Option<i64>> = vec![Some(0); (dev + prod) as usize];
+        let mut told = vec![Vec::new(); comes.len()];
+        let mut calls: Vec<(i64, u32)> = Vec::new();
+        let mut left = prod;
+        for now in 0.. {
+            let (answered, under_way) = calls.into_iter().partition(|(answered, _)| *answered <= now);
+            calls = under_way;
+            let answered: Vec<(i64, u32)> = answered;
+            let mut woken = Vec::new();
+            for (_, caller) in answered {
+                let (credentials, outcome) = if caller < dev { ("dev", REFUSED) } else { ("prod", DELETED) };
+                woken.extend(account.heard(&caller, &with(credentials), outcome, at(now)).woken);
+                left -= u32::from(caller >= dev);
+                comes[caller as usize] = (caller < dev).then_some(now);
+            }
+            if left == 0 {
+                return (now, told.iter().map(Vec::len).max().unwrap());
+            }
+            while let Some(caller) = woken.pop().or_else(|| {
+                let next = comes.iter().position(|comes| comes.is_some_and(|comes| comes <= now));
+                next.map(|caller| u32::try_from(caller).unwrap())
+            }) {
+                // Who calls, or is gone, is not woken.
+                let Some(known) = &mut comes[caller as usize] else { continue };
+                *known = i64::MAX;
+                let access = &with(if caller < dev { "dev" } else { "prod" });
+                let place = Place::deletion(at(i64::from(caller) - 1_000_000));
+                let request = Request { caller: &caller, access, place, promised: None, quota };
+                match account.claim(&request, at(now)) {
+                    Turn::Go => {
+                        comes[caller as usize] = None;
+                        calls.push((now + 1, caller));
+                    }
+                    Turn::At(until) => {
+                        if told[caller as usize].last() != Some(&until) {
+                            told[caller as usize].push(until);
+                        }
+                        comes[caller as usize] = Some(until.duration_since(at(0)).as_secs());
+                    }
+                    Turn::Held { until, .. } => {
+                        comes[caller as usize] = Some(until.duration_since(at(0)).as_secs());
+                    }
+                }
+                woken.extend(account.moved_up(at(now)));
+            }
+        }
+        unreachable!("the loop has no end")
+    }
+
+    /// Deletions with refused credentials have all asked before the first refusal is known: they hold up nobody, whatever the quota;
+    /// and those who move up are told no more than once or twice.
+    #[test]
+    fn refused_credentials_that_wait_for_the_quota_hold_up_nobody() {
+        for (quota, dev, prod) in [(7, 50, 1), (1, 26, 1), (60, 500, 1), (60, 500, 600)] {
+            let (took, told) = others_are_deleted(quota, dev, prod);
+            let windows = 1 + i64::from(prod - 1) / i64::try_from(quota).unwrap();
+            assert!(took <= 62 * windows, "quota {quota}, {dev} refused, {prod} others: {took} s");
+            assert!(told <= 3, "told {told} times");
+        }
     }
 
     /// A restart in an outage: whatever was not accepted yet is in the same trouble, since the same time, however many probes fail.

@@ -182,12 +182,14 @@ impl Turn {
 ///   ──x──x─x───x──────────────┼─────|───|───|───|───▶
 ///     └──── at most the quota in any WINDOW ───┘
 /// ```
+///
+/// Of who waits it is known what it calls with (`W`), where that matters.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct AccountClock<K> {
+pub struct AccountClock<K, W = ()> {
     /// Calls of the last window, oldest first.
     calls: VecDeque<Timestamp>,
     /// Who waits, by place.
-    queue: Vec<Waiting<K>>,
+    queue: Vec<Waiting<K, W>>,
     places: BTreeMap<K, Place>,
     /// Nobody calls before this.
     not_before: Timestamp,
@@ -201,18 +203,19 @@ pub struct AccountClock<K> {
     replanned_at: Timestamp,
     /// There is much more room than that.
     moved_up: bool,
-    /// How many have gone without a call that were promised a time, since those behind them were told; no more than are needed for that.
-    left: usize,
     /// Who was to probe has gone.
     prober_lost: bool,
     /// How many were told that they may call, and have not begun.
     going: usize,
 }
 
+/// Who waits in the queue of a clock.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-struct Waiting<K> {
+pub struct Waiting<K, W = ()> {
     place: Place,
     caller: K,
+    /// With what, if that was told.
+    with: Option<W>,
     /// The time that it was promised.
     promised: Option<Timestamp>,
     /// When it comes again.
@@ -223,7 +226,7 @@ struct Waiting<K> {
     goes: bool,
 }
 
-impl<K> Default for AccountClock<K> {
+impl<K, W> Default for AccountClock<K, W> {
     fn default() -> Self {
         Self {
             calls: VecDeque::new(),
@@ -237,7 +240,6 @@ impl<K> Default for AccountClock<K> {
             planned: 0,
             replanned_at: Timestamp::MIN,
             moved_up: false,
-            left: 0,
             prober_lost: false,
             going: 0,
         }
@@ -251,7 +253,7 @@ impl<K> AccountClock<K> {
     }
 }
 
-impl<K: Ord + Clone> AccountClock<K> {
+impl<K: Ord + Clone, W> AccountClock<K, W> {
     /// Asks for a call now.
     pub fn claim(&mut self, caller: &K, place: Place, now: Timestamp, quota: usize) -> Turn {
         let turn = self.ask(caller, place, now, quota);
@@ -286,17 +288,8 @@ impl<K: Ord + Clone> AccountClock<K> {
             return held;
         }
         let calls = self.pace.of(quota, now);
-        // Whoever may call does not wait for those that may not.
-        let before = match (self.breaker.holds_all(), place.reads) {
-            // Those who came earlier and were told to go are before it, too, wherever they stand.
-            (false, _) => {
-                self.waited_for(rank, calls, now).max(self.going - usize::from(self.queue[rank].goes))
-            }
-            (true, false) => 0,
-            (true, true) => self.queue[..rank].iter().filter(|other| other.place.reads).count(),
-        };
         self.plan(calls, now);
-        let slot = self.slot(before, calls, now);
+        let slot = self.slot_of(rank, calls, now);
         let waiting = &mut self.queue[rank];
         if slot <= now {
             // It may have to wait for a seat first.
@@ -416,20 +409,45 @@ impl<K: Ord + Clone> AccountClock<K> {
         }
     }
 
-    /// Who has reason to ask again, because there is much more room than when it was promised its time, or because those that
-    /// were to probe have gone.
-    pub fn moved_up(&mut self) -> Vec<K> {
-        // More than are left: so whoever leaves has at most one other told.
-        if self.left > self.queue.len() {
-            (self.left, self.moved_up) = (0, true);
-        }
-        let moved_up = std::mem::take(&mut self.moved_up);
-        let promised = self.queue.iter().filter(|waiting| moved_up && waiting.promised.is_some());
-        let mut woken: Vec<K> = promised.map(|waiting| waiting.caller.clone()).collect();
+    /// Who has reason to ask again, because there is more room than when it was promised its time, or because those that were to
+    /// probe have gone.
+    pub fn moved_up(&mut self, now: Timestamp) -> Vec<K> {
+        let mut woken = if std::mem::take(&mut self.moved_up) {
+            let promised = self.queue.iter().filter(|waiting| waiting.promised.is_some());
+            promised.map(|waiting| waiting.caller.clone()).collect()
+        } else {
+            self.next_to_call(now)
+        };
         if std::mem::take(&mut self.prober_lost) && self.breaker.open_since().is_some() {
             woken.extend(self.to_be_told());
         }
         woken
+    }
+
+    /// Those of the next window that may call much earlier than they were promised, or now: others have gone without a call, or
+    /// the pace has risen. The next of them are told when these have called; so each is told once, whoever goes.
+    fn next_to_call(&mut self, now: Timestamp) -> Vec<K> {
+        self.forget_calls(now);
+        let calls = self.pace.of(self.quota, now);
+        let has_room = self.calls.len() + self.going < calls;
+        let promised = |(rank, waiting): (usize, &Waiting<K, W>)| Some((rank, waiting.promised?));
+        let next = self.queue.iter().enumerate().filter_map(promised).take(calls);
+        let comes_later = |(rank, promised): &(usize, Timestamp)| {
+            let Waiting { expected, quota, goes, .. } = self.queue[*rank];
+            let earliest = now.max(self.not_before) + if has_room { LEFT_TO_OTHERS } else { EARLIER };
+            // With a smaller quota it would be told the same.
+            *promised > earliest && expected > now + LEFT_TO_OTHERS && !goes && quota >= self.quota
+        };
+        let moves_up = |(rank, promised): &(usize, Timestamp)| {
+            let slot = self.slot_of(*rank, calls, now);
+            slot <= now || *promised > slot + EARLIER
+        };
+        let next: Vec<usize> = next.filter(comes_later).filter(moves_up).map(|(rank, _)| rank).collect();
+        let told = next.into_iter().map(|rank| {
+            self.queue[rank].expected = now;
+            self.queue[rank].caller.clone()
+        });
+        told.collect()
     }
 
     /// The caller waits for something else. Unlike [`Self::release`], who is to probe in its place is told later, by
@@ -527,13 +545,10 @@ impl<K: Ord + Clone> AccountClock<K> {
         self.not_before = self.not_before.max(until);
     }
 
-    /// Gives back the caller's place, if it has one. Who has reason to ask again: those who are to probe in its place. (Those behind it, if
-    /// many go: [`Self::moved_up`].)
+    /// Gives back the caller's place, if it has one. Who has reason to ask again: those who are to probe in its place. (Those behind
+    /// it: [`Self::moved_up`].)
     pub fn release(&mut self, caller: &K) -> Vec<K> {
-        let Some((position, gone)) = self.remove(caller) else { return Vec::new() };
-        if gone.promised.is_some() {
-            self.left = (self.left + 1).min(self.queue.len() + 1);
-        }
+        let Some((position, _)) = self.remove(caller) else { return Vec::new() };
         if position < self.come_first() && self.breaker.open_since().is_some() {
             self.to_be_told()
         } else {
@@ -542,13 +557,69 @@ impl<K: Ord + Clone> AccountClock<K> {
     }
 
     /// Takes a caller out of the queue; with the position in which it came to probe.
-    fn remove(&mut self, caller: &K) -> Option<(usize, Waiting<K>)> {
+    fn remove(&mut self, caller: &K) -> Option<(usize, Waiting<K, W>)> {
         let rank = self.rank(caller)?;
         let position = self.position(rank);
         let gone = self.queue.remove(rank);
         self.going -= usize::from(gone.goes);
         self.places.remove(caller);
         Some((position, gone))
+    }
+
+    /// With what a caller calls, if it waits.
+    pub fn waits_with(&mut self, caller: &K, with: &W)
+    where
+        W: Clone + PartialEq,
+    {
+        let waiting = self.rank(caller).map(|rank| &mut self.queue[rank]);
+        if let Some(waiting) = waiting.filter(|waiting| waiting.with.as_ref() != Some(with)) {
+            waiting.with = Some(with.clone());
+        }
+    }
+
+    /// Those leave the queue that call with this, and are held by the clock of what they call with (`held_by`), and wait there;
+    /// so for those behind them it is as if they were not there. Who has reason to ask again: who probes it.
+    pub fn leave_to<V>(
+        &mut self,
+        held_by: &mut AccountClock<K, V>,
+        is_with: impl Fn(&W) -> bool,
+        now: Timestamp,
+    ) -> Vec<K> {
+        if held_by.in_trouble_since().is_none() {
+            return Vec::new();
+        }
+        let leaves = |waiting: &mut Waiting<K, W>| {
+            let is_held = held_by.admit(&waiting.caller, waiting.place, now).is_err();
+            is_held && waiting.with.as_ref().is_some_and(&is_with)
+        };
+        let gone = self.take_out(leaves);
+        if gone.is_empty() {
+            return Vec::new();
+        }
+        for Waiting { caller, place, expected, .. } in gone {
+            let rank = held_by.join(&caller, place, now);
+            held_by.queue[rank].expected = expected;
+        }
+        held_by.to_be_told()
+    }
+
+    /// Takes callers out of the queue; if one of them was to probe, others are told ([`Self::moved_up`]).
+    fn take_out(&mut self, goes: impl FnMut(&mut Waiting<K, W>) -> bool) -> Vec<Waiting<K, W>> {
+        let (looks, length, first) = (self.looks(), self.queue.len().max(1), self.come_first());
+        let mut rank = 0;
+        let mut goes = goes;
+        let Self { queue, places, prober_lost, going, .. } = self;
+        let gone = queue.extract_if(.., |waiting| {
+            let goes = goes(waiting);
+            *prober_lost |= goes && (rank + length - looks) % length < first;
+            rank += 1;
+            goes
+        });
+        gone.inspect(|waiting| {
+            places.remove(&waiting.caller);
+            *going -= usize::from(waiting.goes);
+        })
+        .collect()
     }
 
     /// All that wait.
@@ -600,6 +671,7 @@ impl<K: Ord + Clone> AccountClock<K> {
         let new = || Waiting {
             place,
             caller: caller.clone(),
+            with: None,
             promised: None,
             expected: now,
             quota: self.quota,
@@ -621,6 +693,19 @@ impl<K: Ord + Clone> AccountClock<K> {
     fn rank(&self, caller: &K) -> Option<usize> {
         let place = self.places.get(caller)?;
         self.queue.binary_search_by(|other| (other.place, &other.caller).cmp(&(*place, caller))).ok()
+    }
+
+    /// When the one at this rank may call, if `calls` may be made in a window.
+    fn slot_of(&self, rank: usize, calls: usize, now: Timestamp) -> Timestamp {
+        let Waiting { place, goes, .. } = self.queue[rank];
+        // Whoever may call does not wait for those that may not.
+        let before = match (self.breaker.holds_all(), place.reads) {
+            // Those who came earlier and were told to go are before it, too, wherever they stand.
+            (false, _) => self.waited_for(rank, calls, now).max(self.going - usize::from(goes)),
+            (true, false) => 0,
+            (true, true) => self.queue[..rank].iter().filter(|other| other.place.reads).count(),
+        };
+        self.slot(before, calls, now)
     }
 
     /// How many of those before this rank call before it, if `calls` may be made in a window. Whoever keeps
@@ -657,19 +742,7 @@ impl<K: Ord + Clone> AccountClock<K> {
         self.forget_calls(now);
         if self.swept_at + SWEEP <= now {
             self.swept_at = now;
-            let (looks, length, first) = (self.looks(), self.queue.len().max(1), self.come_first());
-            let Self { queue, places, prober_lost, going, .. } = self;
-            let mut rank = 0;
-            queue.retain(|waiting| {
-                let comes = waiting.expected + LOST > now;
-                if !comes {
-                    places.remove(&waiting.caller);
-                    *going -= usize::from(waiting.goes);
-                    *prober_lost |= (rank + length - looks) % length < first;
-                }
-                rank += 1;
-                comes
-            });
+            drop(self.take_out(|waiting| waiting.expected + LOST <= now));
         }
     }
 }
@@ -928,10 +1001,9 @@ mod tests {
         let mut clock = AccountClock::default();
         assert_eq!(claim(&mut clock, 0, at(0), 1), Turn::Go);
         let late: Vec<_> = (1..200).map(|caller| told(claim(&mut clock, caller, at(0), 1))).collect();
-        assert!(late[198] > seconds(198 * 60) && clock.moved_up().is_empty());
+        assert!(late[198] > seconds(198 * 60) && clock.moved_up(at(0)).is_empty());
         assert_eq!(claim(&mut clock, 0, seconds(1), 60), Turn::Go);
-        assert_eq!(clock.moved_up().len(), 199);
-        assert!(clock.moved_up().is_empty(), "once");
+        assert_eq!(clock.moved_up(seconds(1)).len(), 199);
         assert!((1..59).all(|caller| claim(&mut clock, caller, seconds(2), 60) == Turn::Go));
         let soon: Vec<_> = (59..200).map(|caller| told(claim(&mut clock, caller, seconds(2), 60))).collect();
         assert!(soon[140] < seconds(250), "{}", soon[140]);
@@ -1068,14 +1140,76 @@ mod tests {
         let mut told = 0;
         for caller in 60..540 {
             assert!(clock.release(&caller).is_empty());
-            told += clock.moved_up().len();
+            told += clock.moved_up(at(0)).len();
         }
         assert!((60..=480).contains(&told), "{told}");
+        assert!(clock.moved_up(at(0)).is_empty(), "once");
         let last = |clock: &mut AccountClock<u32>| claim(clock, 599, seconds(61), 60);
         assert_eq!(last(&mut clock), Turn::Go);
         for caller in 540..599 {
             assert_eq!(claim(&mut clock, caller, seconds(61), 60), Turn::Go);
         }
+    }
+
+    /// Others have used the account, and our pace has fallen and risen again: those who wait follow it to the end, and whoever is told
+    /// to come earlier calls then.
+    #[test]
+    fn those_who_wait_follow_the_pace() {
+        let mut clock: AccountClock<u32> = AccountClock::default();
+        (0..60).for_each(|caller| assert_eq!(claim(&mut clock, caller, at(0), 60), Turn::Go));
+        (0..3).for_each(|minute| clock.refused(seconds(61 * minute)));
+        let begun = 183;
+        let mut comes: Vec<i64> = vec![begun; 1000];
+        let (mut served, mut woken) = (Vec::new(), 0);
+        for now in begun.. {
+            while let Some(caller) = comes.iter().position(|comes| *comes <= now) {
+                let caller = u32::try_from(caller).unwrap();
+                comes[caller as usize] = match claim(&mut clock, caller, seconds(now), 60) {
+                    Turn::Go => {
+                        served.push(seconds(now));
+                        i64::MAX
+                    }
+                    turn => told(turn).duration_since(at(0)).as_secs(),
+                };
+                for caller in clock.moved_up(seconds(now)) {
+                    comes[caller as usize] = now;
+                    woken += 1;
+                }
+            }
+            if served.len() == 1000 {
+                // It is back after seven minutes, and then takes a window for 60.
+                assert!(now <= begun + 61 * 19, "{} s", now - begun);
+                break;
+            }
+        }
+        assert_quota(&served, 60);
+        assert!(woken < 2000, "{woken}");
+    }
+
+    /// Nobody is told twice to come, or to no use: who is about to call, who keeps to a smaller quota, and who would come too early.
+    #[test]
+    fn whoever_moves_up_is_told_once() {
+        let mut clock: AccountClock<u32> = AccountClock::default();
+        for caller in 0..10 {
+            assert_eq!(claim(&mut clock, caller, at(0), 10), Turn::Go);
+        }
+        for caller in 10..50 {
+            told(claim(&mut clock, caller, at(0), if caller == 45 { 9 } else { 10 }));
+        }
+        for caller in 10..40 {
+            clock.release(&caller);
+        }
+        let ask = |clock: &mut AccountClock<u32>, caller: u32, now| {
+            clock.ask(&caller, Place::deletion(at(0)), seconds(now), 10)
+        };
+        assert_eq!(told(ask(&mut clock, 40, 1)), seconds(61));
+        assert_eq!(clock.moved_up(seconds(1)), [41, 42, 43, 44, 46, 47, 48, 49], "all but the slow one");
+        assert!(clock.moved_up(seconds(1)).is_empty(), "once");
+        assert_eq!(told(ask(&mut clock, 41, 2)), seconds(61));
+        assert!(clock.moved_up(seconds(2)).is_empty(), "it was told");
+        clock.recall(&60, Place::deletion(at(0)), seconds(3600), seconds(62));
+        assert_eq!(ask(&mut clock, 60, 62), Turn::Go);
+        assert!(!clock.moved_up(seconds(62)).contains(&60), "it goes");
     }
 
     fn told_to_wait(turn: Turn) {
@@ -1165,7 +1299,7 @@ mod tests {
             quota in 1usize..8,
             steps in prop::collection::vec((0u32..6, 0i64..20_000, 0u32..20, 0i64..2_000_000), 1..400),
         ) {
-            let mut clock = AccountClock::default();
+            let mut clock: AccountClock<u32> = AccountClock::default();
             let mut now = 0;
             let mut served = Vec::new();
             for (caller, pause, what, due) in steps {

@@ -85,6 +85,20 @@ const MUTANTS: &[Mutant] = &[
         tests: &["--lib", "pacing"],
     },
     Mutant {
+        name: "refused credentials wait for the quota with all others",
+        file: "src/pacing/account.rs",
+        from: "        woken.extend(self.leave_to_their_own(access, now));\n",
+        to: "",
+        tests: &["--lib", "pacing"],
+    },
+    Mutant {
+        name: "those behind whoever left are told when the next comes",
+        file: "src/pacing/account.rs",
+        from: "        woken.extend(self.moved_up(now));\n        Consequence",
+        to: "        Consequence",
+        tests: &["--lib", "pacing"],
+    },
+    Mutant {
         name: "what never worked taken for an outage of the account",
         file: "src/pacing/account.rs",
         from: "if unproven.is_some() && is_failure(account) {",
@@ -318,8 +332,8 @@ const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "those behind many that leave are not told",
         file: "src/pacing/account_clock.rs",
-        from: "        if self.left > self.queue.len() {",
-        to: "        if self.left > self.queue.len() && false {",
+        from: "            slot <= now || *promised > slot + EARLIER",
+        to: "            slot <= now && *promised > slot + EARLIER",
         tests: &["--lib", "pacing"],
     },
     Mutant {

@@ -78,7 +78,8 @@ pub struct Heard {
     pub account: Evidence,
     /// Of the credentials.
     pub credentials: Evidence,
-    /// How long the service wants to be left alone: with refused credentials by those who have them, otherwise by all.
+    /// How long the service wants to be left alone. By all, if that is what it says (a 429) or if the failure may be anybody's; with
+    /// credentials that are refused, or were never accepted, by those who have them.
     pub pause: Option<SignedDuration>,
     /// Whether it was refused for the rate limit.
     pub throttled: bool,
@@ -196,12 +197,17 @@ impl<K: Ord + Clone, C: Ord + Clone> Account<K, C> {
         }
         let are_new = accepted.is_some();
         let mut woken = accepted.filter(|held| !held.is_empty()).unwrap_or(others);
-        let unproven = known.outages().map(|outages| outages.heard(caller, account, now));
+        let unproven = known.outages().map(|outages| {
+            if let Some(pause) = pause {
+                outages.cool_down(now + pause);
+            }
+            outages.heard(caller, account, now)
+        });
         let account = if unproven.is_some() && is_failure(account) { Evidence::Nothing } else { account };
-        if let Some(pause) = pause.filter(|_| !refused) {
+        let (charge, others) = self.clock.heard(caller, account, now);
+        if let Some(pause) = pause.filter(|_| throttled || self.may_be_of_all(account, charge)) {
             self.clock.cool_down(now + pause);
         }
-        let (charge, others) = self.clock.heard(caller, account, now);
         woken.extend(others);
         if are_new {
             woken.extend(self.held_with_others(&access.credentials));
@@ -220,6 +226,17 @@ impl<K: Ord + Clone, C: Ord + Clone> Account<K, C> {
         woken.extend(self.leave_to_their_own(access, now));
         woken.extend(self.moved_up(now));
         Consequence { charge, account, woken }
+    }
+
+    /// Whether a failure may be anybody's: then what it asks for is asked of all. Otherwise it is the campaign's, which heeds it itself.
+    fn may_be_of_all(&self, failure: Evidence, charge: Charge) -> bool {
+        match failure {
+            Evidence::DeleteFailed { fresh: true } => true,
+            Evidence::DeleteFailed { fresh: false } | Evidence::ReadFailed { .. } => {
+                charge == Charge::Account && self.clock.holds_all()
+            }
+            Evidence::Works | Evidence::Readable | Evidence::Nothing => false,
+        }
     }
 
     /// Whoever waits in the queue of the account, and is held by now by what it calls with, waits there.
@@ -677,6 +694,55 @@ mod tests {
         assert_eq!(claim(&mut account, 1, "prod", 0), Turn::Go);
         account.heard(&1, &with("prod"), Heard { pause, throttled: true, ..DELETED }, at(0));
         assert_eq!(claim(&mut account, 2, "prod", 0), Turn::At(at(300)));
+    }
+
+    /// A campaign that is answered with a pause again and again, or a connection that never works, pauses nobody else; an outage
+    /// pauses all, and so does a 429, whoever has called.
+    #[test]
+    fn a_pause_of_one_campaign_is_not_that_of_all() {
+        let pause = Some(SignedDuration::from_secs(900));
+        let failed = |account| Heard { account, pause, ..FAILED };
+        let poisoned = failed(Evidence::DeleteFailed { fresh: false });
+        let mut account = Account::default();
+        assert_eq!(claim(&mut account, 0, "prod", 0), Turn::Go);
+        account.heard(&0, &with("prod"), DELETED, at(0));
+        for caller in 20..23 {
+            assert_eq!(claim(&mut account, caller, "dev", 9), Turn::Go);
+            account.heard(&caller, &with("dev"), failed(Evidence::DeleteFailed { fresh: true }), at(9));
+        }
+        let Turn::Held { until, .. } = claim(&mut account, 20, "dev", 9) else {
+            panic!("they are in trouble")
+        };
+        assert_eq!(until, at(909), "it is asked of those who have these credentials");
+        for now in 0..9 {
+            account.heard(&1, &with("prod"), poisoned, at(now));
+            let refused = Heard { account: Evidence::Works, credentials: Evidence::Works, ..poisoned };
+            account.heard(&2, &with("prod"), refused, at(now));
+        }
+        for _ in 0..5 {
+            let charge = account.heard(&1, &with("prod"), poisoned, at(9)).charge;
+            account.heard(&3, &with("prod"), failed(Evidence::ReadFailed { fresh: true }), at(9));
+            assert!(charge == Charge::Campaign || account.is_in_trouble());
+        }
+        assert!(account.is_in_trouble(), "theirs");
+        assert_eq!(claim(&mut account, 4, "prod", 10), Turn::Go);
+        account.heard(&4, &with("prod"), failed(Evidence::DeleteFailed { fresh: true }), at(10));
+        assert_eq!(claim(&mut account, 5, "prod", 10), Turn::At(at(910)), "it may be anybody's");
+
+        let mut account = Account::default();
+        claim(&mut account, 0, "prod", 0);
+        account.heard(&0, &with("prod"), DELETED, at(0));
+        let mut first = account.clone();
+        first.heard(&1, &with("prod"), failed(Evidence::DeleteFailed { fresh: true }), at(0));
+        assert_eq!(claim(&mut first, 5, "prod", 0), Turn::At(at(900)), "nobody knows of trouble yet");
+        for caller in 1..4 {
+            account.heard(&caller, &with("prod"), FAILED, at(0));
+        }
+        account.heard(&1, &with("prod"), failed(Evidence::ReadFailed { fresh: false }), at(1));
+        let Turn::Held { until, .. } = claim(&mut account, 5, "prod", 1) else {
+            panic!("there is an outage")
+        };
+        assert_eq!(until, at(901));
     }
 
     /// What nobody has called with for an hour is forgotten.

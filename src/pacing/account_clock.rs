@@ -643,6 +643,11 @@ impl<K: Ord + Clone, W> AccountClock<K, W> {
         self.breaker.would_probe(&self.candidate(caller, place))
     }
 
+    /// Whether trouble holds everybody, and not only campaigns that have failed.
+    pub fn holds_all(&self) -> bool {
+        self.breaker.holds_all()
+    }
+
     /// Whether reads work, and DELETEs fail.
     pub fn limps(&self) -> bool {
         self.breaker.limps()

@@ -77,15 +77,15 @@ fn shared_calls(record: &DeletionStatus) -> impl Iterator<Item = Timestamp> {
 fn asked_for(record: &DeletionStatus, reason: Reason) -> Option<Pause> {
     let until = record.next_attempt_at.as_ref().filter(|_| record.held_since.is_none())?.0;
     let Reason::Service(kind) = reason else { return None };
+    let failures = record.failures.max(record.proof.as_ref().map_or(0, |proof| proof.failures));
     let own = match kind {
         // When to come again after that, only the service says.
         FailureKind::Throttled => Duration::ZERO,
-        FailureKind::Unavailable => {
-            let reads = record.proof.as_ref().map_or(0, |proof| proof.failures);
-            longest_backoff(record.failures.max(reads))
-        }
+        // What has failed again and again was asked for of this campaign alone.
+        FailureKind::Unavailable if failures <= 1 => longest_backoff(failures),
         // That is no pause for all.
-        FailureKind::MayBeAbsent
+        FailureKind::Unavailable
+        | FailureKind::MayBeAbsent
         | FailureKind::Accepted
         | FailureKind::CredentialsRejected
         | FailureKind::Refused
@@ -120,16 +120,17 @@ mod tests {
     }
 
     /// A pause that Kore asked for with a 429 is one; with a 503 it is, if the backoff of the campaign can't
-    /// explain it.
+    /// explain it, and it is not about a campaign that fails again and again.
     #[test]
     fn a_pause_that_kore_asked_for_is_read_back() {
-        let next = json!({"nextAttemptAt": at(900), "failures": 2});
-        let own = |reason| {
+        let own = |reason, failures| {
+            let next = json!({"nextAttemptAt": at(900), "failures": failures});
             past([deleted(reason, &next)].iter()).pauses.first().map(|pause| (pause.until, pause.own))
         };
-        assert_eq!(own("Throttled"), Some((at(900), SignedDuration::ZERO)));
-        assert_eq!(own("ServiceUnavailable"), Some((at(900), SignedDuration::from_secs(4))));
-        assert_eq!((own("WaitingForQuota"), own("CredentialsRejected")), (None, None));
+        assert_eq!(own("Throttled", 2), Some((at(900), SignedDuration::ZERO)));
+        assert_eq!(own("ServiceUnavailable", 1), Some((at(900), SignedDuration::from_secs(2))));
+        assert_eq!(own("ServiceUnavailable", 2), None);
+        assert_eq!((own("WaitingForQuota", 1), own("CredentialsRejected", 1)), (None, None));
     }
 
     /// All calls that statuses know of count; a listing that many name, once.

@@ -36,6 +36,27 @@ const POLICIES: &str = "charts/voicecampaign-operator/templates/admission-polici
 
 const MUTANTS: &[Mutant] = &[
     Mutant {
+        name: "a pause of one campaign pauses all",
+        file: "src/pacing/account.rs",
+        from: "                charge == Charge::Account && self.clock.holds_all()",
+        to: "                true",
+        tests: &["--lib", "pacing"],
+    },
+    Mutant {
+        name: "a pause of what never worked is heeded by nobody",
+        file: "src/pacing/account.rs",
+        from: "                outages.cool_down(now + pause);",
+        to: "                let _ = pause;",
+        tests: &["--lib", "pacing"],
+    },
+    Mutant {
+        name: "a pause of one campaign pauses all after a restart",
+        file: "src/campaign/decide/past.rs",
+        from: "        FailureKind::Unavailable if failures <= 1 => ",
+        to: "        FailureKind::Unavailable if failures <= 2 => ",
+        tests: &["--lib", "past"],
+    },
+    Mutant {
         name: "Retry-After not told to the account",
         file: "src/pacing/account.rs",
         from: "            self.clock.cool_down(now + pause);",

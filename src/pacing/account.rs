@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::account_clock::{AccountClock, Holder, Past, Place, Refusal, Turn};
+use super::account_clock::{AccountClock, Holder, Outage, Past, Place, Refusal, Turn};
 use super::breaker::{Charge, Evidence};
 
 /// Credentials that nobody has called with for so long are forgotten: they may have been rotated.
@@ -18,7 +18,8 @@ const UNUSED: SignedDuration = SignedDuration::from_hours(1);
 /// What the service says of credentials is theirs; and until it has accepted them, also what fails when they
 /// are used: nobody can hold up others with a connection that never works, as with a deadline that is too
 /// short. Whoever calls with refused ones has no place in the queue of the account, so nobody with others
-/// waits for that.
+/// waits for that. And whoever's failure would say nothing of the account does not probe it: of the account it takes its
+/// part of the quota alone, and probes for itself.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Account<K, C> {
     clock: AccountClock<K, Access<C>>,
@@ -109,18 +110,31 @@ impl<K: Ord + Clone, C: Ord + Clone> Account<K, C> {
         if let Some(held) = self.held_by_its_own(request, now) {
             return held;
         }
-        let mut own = self.of(access, now).own(&access.iid);
-        let probed = own.find(|(_, clock)| clock.would_probe(caller, place)).map(|(holder, _)| holder);
-        drop(own);
-        if let Some(holder) = probed {
+        if let Some(holder) = self.own_probe(request, now) {
             return self.ask_for_a_probe(request, holder, now);
         }
         if let Some(promised) = promised {
             self.clock.recall(caller, place, promised, now);
         }
-        let turn = self.clock.ask(caller, place, now, quota);
+        let turn = if self.of(access, now).is_unproven() {
+            self.clock.ask_apart(caller, place, now, quota)
+        } else {
+            self.clock.ask(caller, place, now, quota)
+        };
         self.clock.waits_with(caller, access);
         turn
+    }
+
+    /// What a call would probe of its own: whether the credentials are refused, or calls with them fail.
+    fn own_probe(&mut self, request: &Request<'_, K, C>, now: Timestamp) -> Option<Holder> {
+        let Request { caller, access, place, .. } = *request;
+        let mut own = self.of(access, now).own(&access.iid);
+        own.find(|(_, clock)| clock.would_probe(caller, place)).map(|(holder, _)| holder)
+    }
+
+    /// Whether a failure would say nothing of the account.
+    fn is_apart(&mut self, request: &Request<'_, K, C>, now: Timestamp) -> bool {
+        self.of(request.access, now).is_unproven() || self.own_probe(request, now).is_some()
     }
 
     /// A probe with credentials that the service refuses takes what all others leave of the quota. Until then the
@@ -132,7 +146,7 @@ impl<K: Ord + Clone, C: Ord + Clone> Account<K, C> {
             // Of an outage nobody knows whose it is.
             Holder::Account => place,
         };
-        let turn = self.clock.ask(caller, among_others, now, quota);
+        let turn = self.clock.ask_apart(caller, among_others, now, quota);
         let (Turn::At(until) | Turn::Held { until, .. }) = turn else { return turn };
         self.clock.leave(caller);
         let probed = self.of(access, now).own(&access.iid).find(|(of, _)| *of == holder);
@@ -144,7 +158,11 @@ impl<K: Ord + Clone, C: Ord + Clone> Account<K, C> {
         let turn = self.ask(request, now);
         if turn == Turn::Go {
             let Request { caller, access, place, .. } = *request;
-            self.clock.begin(caller, place, now);
+            if self.is_apart(request, now) {
+                self.clock.begin_apart(caller, now);
+            } else {
+                self.clock.begin(caller, place, now);
+            }
             let own = self.of(access, now).own(&access.iid);
             own.for_each(|(_, clock)| clock.begin(caller, place, now));
         }
@@ -161,7 +179,11 @@ impl<K: Ord + Clone, C: Ord + Clone> Account<K, C> {
         if let Some(held) = held {
             return held;
         }
-        let turn = self.clock.claim_spare(caller, now, quota);
+        let turn = if self.is_apart(request, now) {
+            self.clock.claim_spare_apart(now, quota)
+        } else {
+            self.clock.claim_spare(caller, now, quota)
+        };
         if turn == Turn::Go {
             let own = self.of(access, now).own(&access.iid);
             own.for_each(|(_, clock)| clock.begin_spare(caller, now));
@@ -174,6 +196,9 @@ impl<K: Ord + Clone, C: Ord + Clone> Account<K, C> {
         let Request { caller, access, place, quota, promised: _ } = *request;
         if let Some(held) = self.held_by_its_own(request, now) {
             return Some(held);
+        }
+        if self.is_apart(request, now) {
+            return None;
         }
         let held = self.clock.held(caller, place, now, quota);
         self.clock.waits_with(caller, access);
@@ -204,6 +229,7 @@ impl<K: Ord + Clone, C: Ord + Clone> Account<K, C> {
             outages.heard(caller, account, now)
         });
         let account = if unproven.is_some() && is_failure(account) { Evidence::Nothing } else { account };
+        let (was_open, was_down) = (self.is_in_trouble(), self.clock.is_down());
         let (charge, others) = self.clock.heard(caller, account, now);
         if let Some(pause) = pause.filter(|_| throttled || self.may_be_of_all(account, charge)) {
             self.clock.cool_down(now + pause);
@@ -223,9 +249,21 @@ impl<K: Ord + Clone, C: Ord + Clone> Account<K, C> {
             (false, false) if unproven == Some(Charge::Account) => Charge::Account,
             (false, false) => charge,
         };
+        if was_down && !self.clock.is_down() {
+            woken.extend(self.probe_now(now));
+        }
+        if self.is_in_trouble() && !was_open {
+            woken.extend(self.all_leave_to_their_own(now));
+        }
         woken.extend(self.leave_to_their_own(access, now));
         woken.extend(self.moved_up(now));
         Consequence { charge, account, woken }
+    }
+
+    /// The account works again: whoever shared its trouble finds out whether that is so with its own credentials.
+    fn probe_now(&mut self, now: Timestamp) -> Vec<K> {
+        let unproven = self.credentials.values_mut().filter_map(OfCredentials::outages);
+        unproven.flat_map(|outages| outages.probe_now(now)).collect()
     }
 
     /// Whether a failure may be anybody's: then what it asks for is asked of all. Otherwise it is the campaign's, which heeds it itself.
@@ -239,11 +277,25 @@ impl<K: Ord + Clone, C: Ord + Clone> Account<K, C> {
         }
     }
 
+    /// The account is in trouble now: whoever's failure would say nothing of it does not stand before those who probe it.
+    fn all_leave_to_their_own(&mut self, now: Timestamp) -> Vec<K> {
+        let Self { clock, credentials } = self;
+        let mut woken = Vec::new();
+        for (credentials, known) in credentials {
+            if let Some(outages) = known.outages() {
+                outages.join_trouble(clock);
+                let is_with = |other: &Access<C>| other.credentials == *credentials;
+                woken.extend(clock.leave_to(outages, is_with, now));
+            }
+        }
+        woken
+    }
+
     /// Whoever waits in the queue of the account, and is held by now by what it calls with, waits there.
     fn leave_to_their_own(&mut self, access: &Access<C>, now: Timestamp) -> Vec<K> {
         let Self { clock, credentials } = self;
         let Some(known) = credentials.get_mut(&access.credentials) else { return Vec::new() };
-        let concerns_all = known.outages().is_some();
+        let concerns_all = known.is_unproven();
         let is_with = |other: &Access<C>| {
             other.credentials == access.credentials && (concerns_all || other.iid == access.iid)
         };
@@ -269,8 +321,15 @@ impl<K: Ord + Clone, C: Ord + Clone> Account<K, C> {
     }
 
     /// Takes in what the statuses say of the time before this process.
-    pub fn inherit(&mut self, past: &Past, now: Timestamp, quota: usize) {
+    pub fn inherit(&mut self, past: &Past<K>, now: Timestamp, quota: usize) {
         self.clock.inherit(past, now, quota);
+    }
+
+    /// Takes in that calls failed with what is called with, before this process, unless it has been accepted since.
+    pub fn inherit_outage(&mut self, access: &Access<C>, outage: &Outage<K>, now: Timestamp) {
+        if let Some(outages) = self.of(access, now).outages() {
+            outages.inherit_outage(outage, now);
+        }
     }
 
     /// Takes in that what is called with was refused before this process, unless it has been accepted since.
@@ -332,17 +391,13 @@ impl<K: Ord + Clone, C: Ord + Clone> Account<K, C> {
         if !self.credentials.contains_key(&access.credentials) {
             self.credentials.retain(|_, known| known.used_at + UNUSED > now);
         }
-        // The trouble of the account is that of whoever comes now, too: since then, and not begun anew.
-        let trouble = self.clock.in_trouble_since().filter(|_| !self.clock.limps());
         let known = self.credentials.entry(access.credentials.clone());
-        let known = known.or_insert_with(|| {
-            let mut standing = Standing::unproven();
-            if let (Standing::Unproven { refusals: _, outages }, Some(since)) = (&mut standing, trouble) {
-                outages.join_trouble(since, now);
-            }
-            OfCredentials { standing, used_at: now }
-        });
+        let known = known.or_insert_with(|| OfCredentials { standing: Standing::unproven(), used_at: now });
         known.used_at = now;
+        // The trouble of the account is theirs, too: since then, and not begun anew.
+        if let Some(outages) = known.outages() {
+            outages.join_trouble(&self.clock);
+        }
         known
     }
 }
@@ -360,6 +415,10 @@ impl<K: Ord + Clone> OfCredentials<K> {
             Standing::Unproven { refusals, outages: _ } => refusals,
             Standing::Accepted(by_iid) => by_iid.entry(iid.to_owned()).or_default(),
         }
+    }
+
+    fn is_unproven(&self) -> bool {
+        matches!(self.standing, Standing::Unproven { .. })
     }
 
     fn outages(&mut self) -> Option<&mut AccountClock<K>> {
@@ -615,7 +674,8 @@ mod tests {
     #[test]
     fn the_trouble_of_the_account_is_that_of_whoever_comes() {
         let mut account = Account::default();
-        let past = Past { trouble: Some(at(-600)), ..Past::default() };
+        let outages = (0..9).map(|held| Outage::new(at(-600), None, Some(held)));
+        let past = Past { outage: outages.reduce(Outage::join), ..Past::default() };
         account.inherit(&past, at(0), 60);
         let unread = Heard { account: Evidence::ReadFailed { fresh: true }, ..FAILED };
         let mut probes = 0;
@@ -630,6 +690,182 @@ mod tests {
             }
         }
         assert!((9..=12).contains(&probes), "one a minute, not {probes}");
+    }
+
+    fn with_credentials(account: &mut Account<u32, &'static str>, caller: u32, credentials: &'static str) {
+        assert_eq!(claim(account, caller, credentials, 0), Turn::Go);
+        account.heard(&caller, &with(credentials), DELETED, at(0));
+    }
+
+    /// In an outage of the account, a connection that has never worked probes for itself: the others keep their probes, each at the time that
+    /// the first of them was told.
+    #[test]
+    fn what_never_worked_takes_no_probe_of_the_account() {
+        let mut account = Account::default();
+        with_credentials(&mut account, 900, "prod");
+        for caller in 901..904 {
+            account.heard(&caller, &with("prod"), FAILED, at(0));
+        }
+        let (mut comes, mut probes, mut others) = (1, Vec::new(), 0);
+        let mut under_way: Option<(u32, i64)> = None;
+        for now in 1..600 {
+            if let Some((caller, _)) = under_way.take_if(|(_, since)| *since + 5 <= now) {
+                account.heard(&caller, &with("dev"), FAILED, at(now));
+            }
+            for caller in 0..20 {
+                if claim(&mut account, caller, "dev", now) == Turn::Go {
+                    assert!(under_way.replace((caller, now)).is_none(), "one at a time");
+                    others += 1;
+                }
+            }
+            assert!(account.clock.waiting().iter().all(|caller| *caller == 900));
+            if comes <= now {
+                comes = match claim(&mut account, 900, "prod", now) {
+                    Turn::Go => {
+                        account.heard(&900, &with("prod"), FAILED, at(now));
+                        probes.push(now);
+                        now + 1
+                    }
+                    Turn::Held { until, next, .. } => {
+                        assert!(next);
+                        until.duration_since(at(0)).as_secs()
+                    }
+                    Turn::At(until) => panic!("{until}"),
+                };
+            }
+        }
+        assert_eq!(probes[..5], [5, 15, 35, 75, 135]);
+        assert!((9..=15).contains(&others), "{others}");
+        // A look of them takes no probe, either.
+        let access = &with("dev");
+        let request = Request { caller: &99, access, place: Place::proof(at(0)), promised: None, quota: 60 };
+        let spare = (600..700).find(|now| account.claim_spare(&request, at(*now)) == Turn::Go);
+        assert_eq!(
+            claim(&mut account, 900, "prod", spare.unwrap().max(probes.last().unwrap() + 60)),
+            Turn::Go
+        );
+    }
+
+    /// The same of refused credentials: what probes them says nothing of the account.
+    #[test]
+    fn a_probe_of_refused_credentials_takes_no_probe_of_the_account() {
+        let mut account = Account::default();
+        with_credentials(&mut account, 900, "prod");
+        with_credentials(&mut account, 0, "dev");
+        for caller in 901..904 {
+            account.heard(&caller, &with("prod"), FAILED, at(0));
+        }
+        for caller in 1..4 {
+            account.heard(&caller, &with("dev"), REFUSED, at(0));
+        }
+        let mut looks = account.clone();
+        let access = &with("dev");
+        let request = Request { caller: &50, access, place: Place::proof(at(0)), promised: None, quota: 60 };
+        assert_eq!(looks.claim_spare(&request, at(5)), Turn::Go);
+        assert_eq!(claim(&mut looks, 900, "prod", 5), Turn::Go);
+        assert_eq!(claim(&mut account, 1, "dev", 5), Turn::Go);
+        assert_eq!(claim(&mut account, 900, "prod", 5), Turn::Go);
+        account.heard(&1, &with("dev"), REFUSED, at(5));
+        account.heard(&900, &with("prod"), FAILED, at(5));
+        assert_eq!(claim(&mut account, 2, "dev", 15), Turn::Go);
+        account.heard(&2, &with("dev"), REFUSED, at(15));
+        assert_eq!(claim(&mut account, 900, "prod", 15), Turn::Go);
+    }
+
+    /// While DELETEs of an account fail and reads work, a connection that has never worked finds out for itself, too, and is held for
+    /// itself. It has its part of the quota.
+    #[test]
+    fn what_never_worked_is_held_for_itself() {
+        let mut account = Account::default();
+        with_credentials(&mut account, 900, "prod");
+        for caller in 901..904 {
+            account.heard(&caller, &with("prod"), FAILED, at(0));
+        }
+        let (access, place) = (&with("dev"), Place::deletion(at(0)));
+        let request = Request { caller: &0, access, place, promised: None, quota: 60 };
+        assert_eq!(claim(&mut account, 900, "prod", 5), Turn::Go);
+        assert_eq!((account.held(&request, at(5)), account.clock.waiting()), (None, vec![]), "it may probe");
+        account.heard(&900, &with("prod"), READ, at(5));
+        for caller in 100..105 {
+            assert_eq!(claim(&mut account, caller, "prod", 6), Turn::Go);
+        }
+        assert!(matches!(claim(&mut account, 105, "prod", 6), Turn::Held { .. }), "a tenth is used up");
+        let charges = [0, 1, 2].map(|caller| {
+            assert_eq!(claim(&mut account, caller, "staging", 6), Turn::Go);
+            account.heard(&caller, &with("staging"), FAILED, at(6)).charge
+        });
+        assert_eq!(charges, [Charge::Campaign, Charge::Campaign, Charge::Account]);
+        let access = &with("test");
+        let request = Request { access, ..request };
+        let spare = (0..60).map(|_| account.claim_spare(&request, at(6)));
+        assert_eq!(spare.filter(|turn| *turn == Turn::Go).count(), 19, "half of the quota is free");
+    }
+
+    /// The account works again: those who share its trouble with credentials that were not accepted yet try at once.
+    #[test]
+    fn an_account_that_works_again_is_told_to_all_that_share_its_trouble() {
+        let mut account = Account::default();
+        with_credentials(&mut account, 900, "prod");
+        for caller in 901..904 {
+            account.heard(&caller, &with("prod"), FAILED, at(0));
+        }
+        for caller in 0..20 {
+            assert!(matches!(claim(&mut account, caller, "dev", 1), Turn::Held { of: Holder::Account, .. }));
+        }
+        for (now, goes) in [(5, 0), (15, 1)] {
+            assert_eq!(claim(&mut account, goes, "dev", now), Turn::Go);
+            account.heard(&goes, &with("dev"), FAILED, at(now));
+        }
+        assert_eq!(claim(&mut account, 900, "prod", 16), Turn::Go);
+        assert_eq!(account.heard(&900, &with("prod"), DELETED, at(17)).woken[..4], [2, 3, 4, 5]);
+        assert_eq!(claim(&mut account, 2, "dev", 17), Turn::Go);
+        assert!(matches!(claim(&mut account, 3, "dev", 17), Turn::Held { .. }), "one tries");
+        assert!(account.heard(&2, &with("dev"), DELETED, at(18)).woken.contains(&19));
+        assert_eq!(claim(&mut account, 900, "prod", 18), Turn::Go);
+        assert!(account.heard(&900, &with("prod"), DELETED, at(18)).woken.is_empty(), "once");
+    }
+
+    /// When the account gets into trouble, whoever waits for the quota with credentials that were not accepted yet does not stand before those
+    /// who probe.
+    #[test]
+    fn what_never_worked_does_not_stand_before_those_who_probe() {
+        let mut account = Account::default();
+        with_credentials(&mut account, 900, "prod");
+        for caller in 100..159 {
+            claim(&mut account, caller, "prod", 0);
+        }
+        for caller in 0..20 {
+            assert!(matches!(claim(&mut account, caller, "dev", 1), Turn::At(_)));
+        }
+        for caller in 100..103 {
+            account.heard(&caller, &with("prod"), FAILED, at(2));
+        }
+        assert!(account.clock.waiting().is_empty());
+        let turn = claim(&mut account, 900, "prod", 3);
+        assert!(matches!(turn, Turn::Held { next: true, .. }), "{turn:?}");
+    }
+
+    /// A restart in the trouble of two campaigns holds nobody else, and one in an outage nobody's probe comes before it was promised; the trouble
+    /// of a connection that is not known to have worked is its own.
+    #[test]
+    fn a_restart_leaves_trouble_where_it_was() {
+        let outage = |held: &[u32]| {
+            let outages = held.iter().map(|held| Outage::new(at(-600), Some(at(40)), Some(*held)));
+            outages.reduce(Outage::join)
+        };
+        let mut account = Account::default();
+        account.inherit(&Past { outage: outage(&[1, 2]), ..Past::default() }, at(0), 60);
+        assert!(matches!(claim(&mut account, 1, "prod", 0), Turn::Held { of: Holder::Account, .. }));
+        assert_eq!(claim(&mut account, 3, "prod", 0), Turn::Go);
+        let mut account = Account::default();
+        account.inherit(&Past { outage: outage(&[1, 2, 3, 4]), ..Past::default() }, at(0), 60);
+        assert_eq!((0..90).find(|now| claim(&mut account, 9, "prod", *now) == Turn::Go), Some(40));
+        let mut account = Account::default();
+        account.inherit(&Past::default(), at(0), 60);
+        account.inherit_outage(&with("dev"), &outage(&[1, 2, 3]).unwrap(), at(0));
+        assert!(!account.is_in_trouble());
+        assert_eq!(claim(&mut account, 5, "prod", 0), Turn::Go);
+        assert_eq!((0..90).find(|now| claim(&mut account, 9, "dev", *now) == Turn::Go), Some(40));
     }
 
     /// A probe in an outage has its own place: of an outage nobody knows whose it is.

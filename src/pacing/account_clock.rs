@@ -1,9 +1,10 @@
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::breaker::{Breaker, Candidate, Charge, Evidence, Trouble};
+use super::breaker::{self, Breaker, Candidate, Charge, Evidence, Trouble};
 use super::pace::Pace;
+use super::whole_second;
 
 /// The window over which Kore counts calls is one minute [rate-limit-ccai]. The half second on top covers calls that
 /// take longer to arrive than others.
@@ -128,19 +129,47 @@ pub enum Holder {
 
 /// What the statuses of an account's objects say of the time before this process.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Past {
+pub struct Past<K = String> {
     /// When calls were made.
     pub calls: Vec<Timestamp>,
     /// The earliest time that somebody was promised who waited for the quota.
     pub promised: Option<Timestamp>,
     /// The pauses that the service may have asked for.
     pub pauses: Vec<Pause>,
-    /// Since when the account was in trouble.
-    pub trouble: Option<Timestamp>,
-    /// When somebody was to probe it.
-    pub probe: Option<Timestamp>,
+    /// That calls to the account failed.
+    pub outage: Option<Outage<K>>,
+    /// By the name of the connection: that calls with credentials failed of which nobody knows that they have ever worked.
+    pub unproven: BTreeMap<String, Outage<K>>,
     /// By the name of the connection: that its credentials were refused.
     pub refusals: BTreeMap<String, Refusal>,
+}
+
+/// That calls failed before this process.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Outage<K = String> {
+    since: Timestamp,
+    probe: Option<Timestamp>,
+    held: BTreeSet<K>,
+}
+
+impl<K: Ord> Outage<K> {
+    /// Since when they did; when a caller was to probe, if it was; and whom that held although it had not failed for a reason of
+    /// its own.
+    pub fn new(since: Timestamp, probe: Option<Timestamp>, held: Option<K>) -> Self {
+        Self { since, probe, held: held.into_iter().collect() }
+    }
+
+    /// The same, as others say it, too.
+    #[must_use]
+    pub fn join(mut self, others: Self) -> Self {
+        self.held.extend(others.held);
+        // More tell no more, and there may be thousands.
+        while self.held.len() > breaker::RUN {
+            self.held.pop_last();
+        }
+        let probe = self.probe.into_iter().chain(others.probe).min();
+        Self { since: self.since.min(others.since), probe, held: self.held }
+    }
 }
 
 /// That credentials were refused before this process.
@@ -265,9 +294,15 @@ impl<K: Ord + Clone, W> AccountClock<K, W> {
 
     /// A caller calls now: it waits no more.
     pub fn begin(&mut self, caller: &K, place: Place, now: Timestamp) {
-        self.remove(caller);
-        self.calls.push_back(now);
+        self.begin_apart(caller, now);
         if place.reads { self.breaker.begin_read(caller, now) } else { self.breaker.begin(caller, now) }
+    }
+
+    /// The same, of a caller that has asked for its part of the quota alone ([`Self::ask_apart`]).
+    pub fn begin_apart(&mut self, caller: &K, now: Timestamp) {
+        self.remove(caller);
+        self.forget_calls(now);
+        self.calls.push_back(now);
     }
 
     /// A caller that nobody here has told a time has come; its status promises one.
@@ -284,9 +319,18 @@ impl<K: Ord + Clone, W> AccountClock<K, W> {
         self.forget_the_past(now, quota);
         let rank = self.join(caller, place, now);
         self.queue[rank].quota = self.quota;
-        if let Some(held) = self.hold(rank, now) {
-            return held;
-        }
+        self.hold(rank, now).unwrap_or_else(|| self.within_quota(rank, quota, now))
+    }
+
+    /// The same of a caller whose failure would say nothing of the account: its trouble does not hold it, and it does not probe it.
+    pub fn ask_apart(&mut self, caller: &K, place: Place, now: Timestamp, quota: usize) -> Turn {
+        self.forget_the_past(now, quota);
+        let rank = self.join(caller, place, now);
+        self.queue[rank].quota = self.quota;
+        self.within_quota(rank, quota, now)
+    }
+
+    fn within_quota(&mut self, rank: usize, quota: usize, now: Timestamp) -> Turn {
         let calls = self.pace.of(quota, now);
         self.plan(calls, now);
         let slot = self.slot_of(rank, calls, now);
@@ -352,14 +396,9 @@ impl<K: Ord + Clone, W> AccountClock<K, W> {
             Ok(()) if waiting.place.reads && !self.breaker.is_down() => return None,
             // It is no probe.
             Ok(()) if !self.breaker.concerns(&self.candidate(&waiting.caller, waiting.place)) => return None,
+            // What was never tried goes first, if it is about to come.
             Ok(()) => {
-                // What was never tried goes first, if it is about to come.
-                let first = self.queue.get(self.at_position(0));
-                let first = first.filter(|first| self.line(first.place) < self.line(waiting.place))?;
-                let left_to_others = first.expected + LEFT_TO_OTHERS;
-                let about_to_come = first.expected <= now + LEFT_TO_OTHERS && left_to_others > now;
-                let since = self.breaker.open_since().filter(|_| about_to_come)?;
-                Trouble { since, probe_at: left_to_others }
+                self.left_to_the_first(now, |first| self.line(first.place) < self.line(waiting.place))?
             }
         };
         let position = self.position(rank);
@@ -368,6 +407,18 @@ impl<K: Ord + Clone, W> AccountClock<K, W> {
         self.going -= usize::from(std::mem::take(&mut waiting.goes));
         (waiting.promised, waiting.expected) = (None, until);
         Some(Turn::Held { of: Holder::Account, since, until, next: position == 0 })
+    }
+
+    /// The first in the queue is about to come, and goes before this one: it has the probe.
+    fn left_to_the_first(
+        &self,
+        now: Timestamp,
+        goes_before: impl Fn(&Waiting<K, W>) -> bool,
+    ) -> Option<Trouble> {
+        let first = self.queue.get(self.at_position(0)).filter(|first| goes_before(first))?;
+        let probe_at = first.expected + LEFT_TO_OTHERS;
+        let about_to_come = first.expected <= now + LEFT_TO_OTHERS && probe_at > now;
+        self.breaker.open_since().filter(|_| about_to_come).map(|since| Trouble { since, probe_at })
     }
 
     /// How many of the first in the queue come when it is time for a probe, or for DELETEs that may fail.
@@ -459,9 +510,7 @@ impl<K: Ord + Clone, W> AccountClock<K, W> {
     /// Asks for a call that can wait: granted only while half of the quota is free, also when all that are in the queue have
     /// called. Otherwise no place is kept.
     pub fn claim_spare(&mut self, caller: &K, now: Timestamp, quota: usize) -> Turn {
-        self.forget_the_past(now, quota);
-        let share = self.pace.of(quota, now).div_ceil(2);
-        let free = self.slot(self.waited_for(self.queue.len(), share, now), share, now);
+        let free = self.free_for_spare(now, quota);
         match self.held_spare(caller, now) {
             Some(Turn::Held { of, since, until, next }) => {
                 Turn::Held { of, since, until: until.max(free), next }
@@ -474,9 +523,30 @@ impl<K: Ord + Clone, W> AccountClock<K, W> {
         }
     }
 
-    /// Whether a call that can wait is held; it gets no place.
+    /// The same of a caller whose failure would say nothing of the account.
+    pub fn claim_spare_apart(&mut self, now: Timestamp, quota: usize) -> Turn {
+        let free = self.free_for_spare(now, quota);
+        if free > now {
+            return Turn::At(free);
+        }
+        self.calls.push_back(now);
+        Turn::Go
+    }
+
+    fn free_for_spare(&mut self, now: Timestamp, quota: usize) -> Timestamp {
+        self.forget_the_past(now, quota);
+        let share = self.pace.of(quota, now).div_ceil(2);
+        self.slot(self.waited_for(self.queue.len(), share, now), share, now)
+    }
+
+    /// Whether a call that can wait is held; it gets no place. It leaves a probe to a caller that can't.
     pub fn held_spare(&self, caller: &K, now: Timestamp) -> Option<Turn> {
-        let Trouble { since, probe_at } = self.admit(caller, Place::proof(now), now).err()?;
+        let place = Place::proof(now);
+        let Trouble { since, probe_at } = match self.admit(caller, place, now) {
+            Err(trouble) => trouble,
+            Ok(()) if self.would_probe(caller, place) => self.left_to_the_first(now, |_| true)?,
+            Ok(()) => return None,
+        };
         Some(Turn::Held { of: Holder::Account, since, until: probe_at, next: false })
     }
 
@@ -487,14 +557,20 @@ impl<K: Ord + Clone, W> AccountClock<K, W> {
         self.breaker.begin_read(caller, now);
     }
 
-    /// There is trouble since this time, which others have seen, and probe.
-    pub fn join_trouble(&mut self, since: Timestamp, now: Timestamp) {
-        self.breaker.inherit(since, Some(now), now);
+    /// There is trouble that another clock knows of: nothing works there.
+    pub fn join_trouble<V>(&mut self, others: &AccountClock<K, V>) {
+        self.breaker.join(&others.breaker);
+    }
+
+    /// There is reason to believe that calls work again. Who has reason to ask again: those whose turn it is to probe.
+    pub fn probe_now(&mut self, now: Timestamp) -> Vec<K> {
+        self.breaker.probe_now(now);
+        self.to_be_told()
     }
 
     /// Takes in what the statuses say of the time before this process: so a restart begins nothing anew. Whoever was
     /// promised a time within the quota shows that it was used up not long ago: the window counts as full now.
-    pub fn inherit(&mut self, past: &Past, now: Timestamp, quota: usize) {
+    pub fn inherit(&mut self, past: &Past<K>, now: Timestamp, quota: usize) {
         self.forget_the_past(now, quota);
         let calls = past.calls.iter().map(|call| (*call).min(now));
         let lately = calls.filter(|call| *call + WINDOW > now);
@@ -512,14 +588,20 @@ impl<K: Ord + Clone, W> AccountClock<K, W> {
         if let Some(until) = asked_for.max() {
             self.cool_down(until);
         }
-        if let Some(since) = past.trouble {
-            self.breaker.inherit(since, past.probe, now);
+        if let Some(outage) = &past.outage {
+            self.inherit_outage(outage, now);
         }
     }
 
-    /// The same, of a clock of credentials.
+    /// The same, that calls failed.
+    pub fn inherit_outage(&mut self, outage: &Outage<K>, now: Timestamp) {
+        let Outage { since, probe, held } = outage;
+        self.breaker.inherit(*since, *probe, Some(held), now);
+    }
+
+    /// The same, that credentials were refused.
     pub fn inherit_refusal(&mut self, refusal: Refusal, now: Timestamp) {
-        self.breaker.inherit(refusal.since, refusal.probe, now);
+        self.breaker.inherit(refusal.since, refusal.probe, None, now);
     }
 
     /// Takes in what became of a call, and says whom a failure is charged to, and who has reason to ask again: everybody, if
@@ -643,6 +725,11 @@ impl<K: Ord + Clone, W> AccountClock<K, W> {
         self.breaker.would_probe(&self.candidate(caller, place))
     }
 
+    /// Whether nothing has worked since the trouble began.
+    pub fn is_down(&self) -> bool {
+        self.breaker.is_down()
+    }
+
     /// Whether trouble holds everybody, and not only campaigns that have failed.
     pub fn holds_all(&self) -> bool {
         self.breaker.holds_all()
@@ -750,12 +837,6 @@ impl<K: Ord + Clone, W> AccountClock<K, W> {
             drop(self.take_out(|waiting| waiting.expected + LOST <= now));
         }
     }
-}
-
-/// The whole second at or after a time.
-fn whole_second(time: Timestamp) -> Timestamp {
-    let begun = time.subsec_nanosecond() > 0;
-    Timestamp::from_second(time.as_second() + i64::from(begun)).unwrap_or(time)
 }
 
 #[cfg(test)]
@@ -1039,6 +1120,29 @@ mod tests {
         assert!(told(claim(&mut clock, 160, seconds(1), 1)) > seconds(99 * 60));
     }
 
+    /// In an outage, whoever only looks leaves the probe to a deletion that is about to come, and makes it if there is none.
+    #[test]
+    fn whoever_only_looks_leaves_the_probe_to_a_deletion() {
+        let mut clock: AccountClock<u32> = AccountClock::default();
+        for caller in 0..3 {
+            clock.heard(&caller, FAILED, at(0));
+        }
+        let mut alone = clock.clone();
+        assert_eq!(alone.claim_spare(&99, seconds(5), 60), Turn::Go);
+        told_to_wait(claim(&mut clock, 7, seconds(1), 60));
+        assert_eq!(clock.claim_spare(&99, seconds(5), 60), held(at(0), seconds(10), false));
+        assert_eq!(claim(&mut clock, 7, seconds(5), 60), Turn::Go);
+        // While reads work, there is nothing to leave.
+        clock.heard(&7, Evidence::Readable, seconds(6));
+        for caller in 10..15 {
+            assert_eq!(claim(&mut clock, caller, seconds(6), 60), Turn::Go);
+        }
+        told_to_wait(claim(&mut clock, 15, seconds(6), 60));
+        assert_eq!(clock.claim_spare(&99, seconds(64), 60), Turn::Go);
+        let outages = (0..9).map(|caller| Outage::new(at(0), None, Some(caller)));
+        assert_eq!(outages.reduce(Outage::join).unwrap().held.len(), breaker::RUN, "more tell no more");
+    }
+
     /// While DELETEs fail and reads work, what was never tried is tried first.
     #[test]
     fn what_was_never_tried_is_tried_first() {
@@ -1269,7 +1373,7 @@ mod tests {
             assert_eq!(charge, (if caller < 2 { Charge::Campaign } else { Charge::Account }, vec![]));
         }
         let turns: Vec<_> = (3..20).map(|caller| claim(&mut clock, caller, at(20), 60)).collect();
-        let probe_at = at(10) + SignedDuration::from_secs(5);
+        let probe_at = seconds(6);
         assert_eq!(turns[0], held(at(10), probe_at, true));
         assert_eq!(turns[1], held(at(10), probe_at, false));
         assert_eq!(turns[16], held(at(10), at(20) + HELD, false));

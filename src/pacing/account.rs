@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 use jiff::{SignedDuration, Timestamp};
 
 use super::account_clock::{AccountClock, Holder, Outage, Past, Place, Refusal, Turn};
-use super::breaker::{Charge, Evidence};
+use super::breaker::{self, Charge, Evidence};
 
 /// Credentials that nobody has called with for so long are forgotten: they may have been rotated.
 const UNUSED: SignedDuration = SignedDuration::from_hours(1);
@@ -24,6 +24,8 @@ const UNUSED: SignedDuration = SignedDuration::from_hours(1);
 pub struct Account<K, C> {
     clock: AccountClock<K, Access<C>>,
     credentials: BTreeMap<C, OfCredentials<K>>,
+    /// When a probe of credentials went before all others last.
+    went_first_at: Timestamp,
 }
 
 /// What a call is made with.
@@ -99,7 +101,8 @@ pub struct Consequence<K> {
 
 impl<K, C> Default for Account<K, C> {
     fn default() -> Self {
-        Self { clock: AccountClock::default(), credentials: BTreeMap::new() }
+        let credentials = BTreeMap::new();
+        Self { clock: AccountClock::default(), credentials, went_first_at: Timestamp::MIN }
     }
 }
 
@@ -138,17 +141,29 @@ impl<K: Ord + Clone, C: Ord + Clone> Account<K, C> {
     }
 
     /// A probe with credentials that the service refuses takes what all others leave of the quota. Until then the
-    /// credentials hold it, so it has no place among them.
+    /// credentials hold it, so it has no place among them. But where others use up the quota for long, one goes first, so that
+    /// a right that was given back is noticed: one a minute, and no more than a part of the quota.
     fn ask_for_a_probe(&mut self, request: &Request<'_, K, C>, holder: Holder, now: Timestamp) -> Turn {
         let Request { caller, access, place, promised: _, quota } = *request;
+        let own = self.of(access, now).own(&access.iid).find(|(of, _)| *of == holder);
+        let waits_since = own.and_then(|(_, clock)| clock.probe_at()).unwrap_or(now);
+        let goes_first_at = waits_since + breaker::LONGEST;
+        let parts = i32::try_from(breaker::PART.div_ceil(quota.max(1))).unwrap_or(i32::MAX);
+        let goes_first = goes_first_at <= now && self.went_first_at + breaker::LONGEST * parts <= now;
         let among_others = match holder {
+            Holder::Credentials | Holder::Account if goes_first => place.first(),
             Holder::Credentials => place.last(),
             // Of an outage nobody knows whose it is.
             Holder::Account => place,
         };
         let turn = self.clock.ask_apart(caller, among_others, now, quota);
         let (Turn::At(until) | Turn::Held { until, .. }) = turn else { return turn };
-        self.clock.leave(caller);
+        if goes_first {
+            self.went_first_at = now;
+        } else if !self.clock.goes_first(caller) {
+            self.clock.leave(caller);
+        }
+        let until = if goes_first_at > now { until.min(goes_first_at) } else { until };
         let probed = self.of(access, now).own(&access.iid).find(|(of, _)| *of == holder);
         probed.map_or(turn, |(holder, clock)| held_by(holder, clock.postpone(caller, place, until, now)))
     }
@@ -279,7 +294,7 @@ impl<K: Ord + Clone, C: Ord + Clone> Account<K, C> {
 
     /// The account is in trouble now: whoever's failure would say nothing of it does not stand before those who probe it.
     fn all_leave_to_their_own(&mut self, now: Timestamp) -> Vec<K> {
-        let Self { clock, credentials } = self;
+        let Self { clock, credentials, went_first_at: _ } = self;
         let mut woken = Vec::new();
         for (credentials, known) in credentials {
             if let Some(outages) = known.outages() {
@@ -293,7 +308,7 @@ impl<K: Ord + Clone, C: Ord + Clone> Account<K, C> {
 
     /// Whoever waits in the queue of the account, and is held by now by what it calls with, waits there.
     fn leave_to_their_own(&mut self, access: &Access<C>, now: Timestamp) -> Vec<K> {
-        let Self { clock, credentials } = self;
+        let Self { clock, credentials, went_first_at: _ } = self;
         let Some(known) = credentials.get_mut(&access.credentials) else { return Vec::new() };
         let concerns_all = known.is_unproven();
         let is_with = |other: &Access<C>| {
@@ -662,7 +677,7 @@ mod tests {
     /// and those who move up are told no more than once or twice.
     #[test]
     fn refused_credentials_that_wait_for_the_quota_hold_up_nobody() {
-        for (quota, dev, prod) in [(7, 50, 1), (1, 26, 1), (60, 500, 1), (60, 500, 600)] {
+        for (quota, dev, prod) in [(7, 50, 1), (1, 26, 1), (60, 500, 1), (60, 500, 590)] {
             let (took, told) = others_are_deleted(quota, dev, prod);
             let windows = 1 + i64::from(prod - 1) / i64::try_from(quota).unwrap();
             assert!(took <= 62 * windows, "quota {quota}, {dev} refused, {prod} others: {took} s");
@@ -979,6 +994,79 @@ mod tests {
             panic!("there is an outage")
         };
         assert_eq!(until, at(901));
+    }
+
+    /// Others use up the quota for hours: refused credentials are probed nevertheless, every few minutes, with a part of the quota; so a right
+    /// that was given back is noticed.
+    #[test]
+    fn refused_credentials_are_probed_while_others_are_busy() {
+        for (quota, within) in [(60, 240), (1, 840)] {
+            let mut account = Account::default();
+            let ask = |account: &mut Account<u32, &'static str>, caller: u32, now| {
+                let access = &with(if caller < 10 { "dev" } else { "prod" });
+                let place = Place::deletion(at(i64::from(caller)));
+                account.claim(&Request { caller: &caller, access, place, promised: None, quota }, at(now))
+            };
+            assert_eq!(ask(&mut account, 0, 0), Turn::Go);
+            account.heard(&0, &with("dev"), REFUSED, at(0));
+            let mut comes: Vec<i64> = vec![0; 2010];
+            let (mut probes, mut others) = (Vec::new(), 0);
+            for now in 0..1800 {
+                while let Some(caller) = comes.iter().position(|comes| *comes <= now) {
+                    let caller = u32::try_from(caller).unwrap();
+                    let (next, mut woken) = match ask(&mut account, caller, now) {
+                        Turn::Go if caller < 10 => {
+                            probes.push(now);
+                            (now, account.heard(&caller, &with("dev"), REFUSED, at(now)).woken)
+                        }
+                        Turn::Go => {
+                            others += 1;
+                            (i64::MAX, account.heard(&caller, &with("prod"), DELETED, at(now)).woken)
+                        }
+                        Turn::At(until) | Turn::Held { until, .. } => {
+                            (until.duration_since(at(0)).as_secs(), Vec::new())
+                        }
+                    };
+                    comes[caller as usize] = next;
+                    woken.extend(account.moved_up(at(now)));
+                    for caller in woken {
+                        let known = &mut comes[caller as usize];
+                        *known = if *known < i64::MAX { now } else { i64::MAX };
+                    }
+                }
+            }
+            let pauses: Vec<i64> = probes.windows(2).map(|pair| pair[1] - pair[0]).collect();
+            assert!(probes[0] <= within && pauses.iter().all(|pause| *pause <= within), "{probes:?}");
+            let all = i64::try_from(quota).unwrap() * 1800 / 61;
+            assert!(others >= all - all / 9 - 1, "{others} of {all}, {} probes", probes.len());
+        }
+    }
+
+    /// A probe that goes first keeps its place until it is made, however often it asks; and no other does so meanwhile.
+    #[test]
+    fn whoever_goes_first_keeps_its_place() {
+        let mut account = Account::default();
+        claim(&mut account, 0, "dev", 0);
+        account.heard(&0, &with("dev"), REFUSED, at(0));
+        for caller in 100..300 {
+            let _ = claim(&mut account, caller, "prod", 4);
+        }
+        for caller in 1..3 {
+            let turn = claim(&mut account, caller, "dev", 5);
+            assert!(matches!(turn, Turn::Held { until, .. } if until == at(65)), "{turn:?}");
+        }
+        assert_eq!(
+            (159..220).filter(|caller| claim(&mut account, *caller, "prod", 65) == Turn::Go).count(),
+            60
+        );
+        for now in [65, 66, 90] {
+            for caller in 1..3 {
+                assert!(matches!(claim(&mut account, caller, "dev", now), Turn::Held { .. }));
+            }
+            let waiting = account.clock.waiting();
+            assert!(waiting[0] == 1 && waiting[1] >= 100, "{waiting:?}");
+        }
+        assert_eq!(claim(&mut account, 1, "dev", 126), Turn::Go);
     }
 
     /// What nobody has called with for an hour is forgotten.

@@ -50,6 +50,8 @@ pub struct Place {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 enum Rank {
+    /// It has waited until all others had called, for too long.
+    First,
     /// It tells what everybody waits for.
     Look,
     /// It has not failed.
@@ -85,6 +87,11 @@ impl Place {
     /// account works at all.
     pub fn of_look(self, due: Timestamp) -> Self {
         Self { rank: Rank::Look, due, reads: true, ..self }
+    }
+
+    /// The same before all others.
+    pub fn first(self) -> Self {
+        Self { rank: Rank::First, ..self }
     }
 
     /// The same behind all others.
@@ -438,7 +445,7 @@ impl<K: Ord + Clone, W> AccountClock<K, W> {
         if !self.breaker.looked_in_vain() {
             return 0;
         }
-        self.queue.partition_point(|waiting| waiting.place.rank == Rank::Look)
+        self.queue.partition_point(|waiting| waiting.place.rank <= Rank::Look)
     }
 
     /// The position in which the one at this rank comes to probe.
@@ -723,6 +730,16 @@ impl<K: Ord + Clone, W> AccountClock<K, W> {
     /// Whether a call of this caller is a probe: nothing has worked since the trouble began.
     pub fn would_probe(&self, caller: &K, place: Place) -> bool {
         self.breaker.would_probe(&self.candidate(caller, place))
+    }
+
+    /// Whether a caller stands before all others.
+    pub fn goes_first(&self, caller: &K) -> bool {
+        self.places.get(caller).is_some_and(|place| place.rank == Rank::First)
+    }
+
+    /// When the next probe is, while nothing has worked since the trouble began.
+    pub fn probe_at(&self) -> Option<Timestamp> {
+        self.breaker.probe_at()
     }
 
     /// Whether nothing has worked since the trouble began.
@@ -1361,6 +1378,21 @@ mod tests {
         assert_eq!(probes, [0, 20, listing, 21, 1, 22, 2]);
         assert_eq!(clock.heard(&listing, Evidence::Readable, seconds(300)).0, Charge::Campaign);
         assert_eq!(claim(&mut clock, 24, seconds(300), 60), Turn::Go, "reads work: DELETEs are tried");
+    }
+
+    /// Whoever goes before all others, and does not probe the account, moves nobody who does.
+    #[test]
+    fn whoever_goes_first_moves_no_probe() {
+        let mut clock: AccountClock<u32> = AccountClock::default();
+        for caller in 0..3 {
+            clock.heard(&caller, FAILED, at(0));
+        }
+        let look = Place::deletion(at(0)).of_look(at(0));
+        assert_eq!(clock.claim(&50, look, seconds(5), 1), Turn::Go);
+        clock.heard(&50, Evidence::ReadFailed { fresh: true }, seconds(5));
+        told(clock.ask_apart(&70, Place::deletion(at(0)).first(), seconds(6), 1));
+        assert_eq!(claim(&mut clock, 20, seconds(6), 1), held(at(0), seconds(15), true));
+        assert_eq!(clock.waiting(), [70, 20]);
     }
 
     /// An outage: a few calls, then probes; the first in the queue is told when the next one is, the others to wait for it.

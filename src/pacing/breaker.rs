@@ -9,11 +9,11 @@ pub(super) const RUN: usize = 3;
 /// Pause before the first probe …
 const SHORTEST: SignedDuration = SignedDuration::from_secs(5);
 /// … and the longest before any other: how late the first call after an outage may be.
-const LONGEST: SignedDuration = SignedDuration::from_secs(60);
+pub(super) const LONGEST: SignedDuration = SignedDuration::from_secs(60);
 /// A probe of which nothing was heard for so long is lost: longer than any deadline of a call.
 const LOST: SignedDuration = SignedDuration::from_secs(60);
 /// While reads work and DELETEs fail, trying costs one part in so many of the quota.
-const PART: usize = 10;
+pub(super) const PART: usize = 10;
 /// The window in which the tries are counted: the one in which Kore counts calls [rate-limit-ccai].
 const WINDOW: SignedDuration = SignedDuration::from_secs(60);
 
@@ -292,6 +292,14 @@ impl<K: Ord + Clone> Breaker<K> {
     /// Whether nothing has worked since the trouble began.
     pub fn is_down(&self) -> bool {
         self.open.is_some() && !self.limps()
+    }
+
+    /// When the next probe is, while nothing has worked since the trouble began.
+    pub fn probe_at(&self) -> Option<Timestamp> {
+        match self.open.as_ref()?.mode {
+            Mode::Down { probe_at, .. } => Some(probe_at),
+            Mode::Limping => None,
+        }
     }
 
     /// Whether the last probe was a read that has brought nothing, and nothing has worked yet: a DELETE may

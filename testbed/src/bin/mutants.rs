@@ -155,6 +155,20 @@ const MUTANTS: &[Mutant] = &[
         tests: &["--lib", "accounts"],
     },
     Mutant {
+        name: "refused credentials are not probed while others are busy",
+        file: "src/pacing/account.rs",
+        from: "let goes_first = goes_first_at <= now && ",
+        to: "let goes_first = false && ",
+        tests: &["--lib", "pacing"],
+    },
+    Mutant {
+        name: "probes of refused credentials use up a small quota",
+        file: "src/pacing/account.rs",
+        from: "breaker::LONGEST * parts <= now",
+        to: "breaker::LONGEST * parts.min(1) <= now",
+        tests: &["--lib", "pacing"],
+    },
+    Mutant {
         name: "refused credentials wait for the quota with all others",
         file: "src/pacing/account.rs",
         from: "        woken.extend(self.leave_to_their_own(access, now));\n",

@@ -592,6 +592,28 @@ mod tests {
         assert_eq!(claim(&mut account, 100, "prod", 5), Turn::Go);
     }
 
+    /// The same if they come with other credentials by now, which are refused.
+    #[test]
+    fn whoever_comes_with_refused_credentials_has_the_next_ones_told() {
+        let mut account = Account::default();
+        for (caller, credentials, outcome) in [(9, "prod", DELETED), (10, "dev", REFUSED)] {
+            assert_eq!(claim(&mut account, caller, credentials, 0), Turn::Go);
+            account.heard(&caller, &with(credentials), outcome, at(0));
+        }
+        for caller in 0..3 {
+            account.heard(&caller, &with("prod"), FAILED, at(0));
+        }
+        for caller in (3..8).chain(100..120) {
+            assert!(matches!(claim(&mut account, caller, "prod", 1), Turn::Held { of: Holder::Account, .. }));
+        }
+        for caller in 3..8 {
+            let turn = claim(&mut account, caller, "dev", 2);
+            assert!(matches!(turn, Turn::Held { of: Holder::Credentials, .. }), "{turn:?}");
+        }
+        let told = account.moved_up(at(2));
+        assert!(told.contains(&100), "{told:?}");
+    }
+
     /// Whoever has left the queue waits with the credentials: for as long as it was promised, and it is told when they are accepted.
     #[test]
     fn whoever_has_left_waits_with_the_credentials() {

@@ -12,7 +12,7 @@ use super::status;
 use crate::kore::{Account, Failure, FailureKind, Target};
 use crate::kube_ext::Wake;
 use crate::pacing::{
-    self, Access, Charge, Consequence, Evidence, Heard, Holder, Past, Place, Refusal, Request, Turn,
+    self, Access, Charge, Consequence, Evidence, Heard, Holder, Outage, Past, Place, Refusal, Request, Turn,
 };
 
 /// Calls to one account under way at once: few until a DELETE has worked lately, or reads are known to work
@@ -64,8 +64,10 @@ struct Queue {
     seats: HashMap<u64, Arc<Seats>>,
     /// What Kore has said when the trouble of the account began (`None`), or that of credentials.
     trouble: HashMap<Option<Access<u64>>, Arc<str>>,
-    /// What the statuses say of the time before is taken in, but for what is left in `refusals`.
+    /// What the statuses say of the time before is taken in, but for what is left in `outages` and `refusals`.
     inherited: bool,
+    /// By connection, until it is called with: calls failed before this process, and nobody knows that they have ever worked.
+    outages: BTreeMap<String, Outage>,
     /// By connection, until it is called with: its credentials were refused before this process.
     refusals: BTreeMap<String, Refusal>,
     /// The time of the account.
@@ -163,7 +165,7 @@ impl Accounts {
 
 impl Gate {
     /// Takes in, once, what the statuses of the account's objects say of the time before this process; and of
-    /// the credentials of this connection (`whose`), if they were refused then.
+    /// the credentials of this connection (`whose`), if they were refused then, or calls with them failed.
     pub fn inherit(
         &self,
         per_minute: usize,
@@ -173,15 +175,18 @@ impl Gate {
         let begins = !std::mem::replace(&mut self.queue().inherited, true);
         let past = begins.then(past);
         let mut queue = self.queue();
-        if past.is_none() && queue.refusals.is_empty() {
+        if past.is_none() && queue.refusals.is_empty() && queue.outages.is_empty() {
             return;
         }
         let (now, _) = queue.time.now();
         if let Some(past) = past {
             queue.account.inherit(&past, now, per_minute);
-            queue.refusals = past.refusals;
+            (queue.outages, queue.refusals) = (past.unproven, past.refusals);
         }
         let (connection, access) = whose();
+        if let Some(outage) = queue.outages.remove(&connection) {
+            queue.account.inherit_outage(&access, &outage, now);
+        }
         if let Some(refusal) = queue.refusals.remove(&connection) {
             queue.account.inherit_refusal(&access, refusal, now);
         }
@@ -233,7 +238,7 @@ impl Gate {
         let (now, ahead) = queue.time.now();
         let turn = ask(&mut queue.account, &caller.request(per_minute, ahead), now);
         queue.keep(caller, turn);
-        let moved_up = queue.account.moved_up();
+        let moved_up = queue.account.moved_up(now);
         self.wake(&mut queue, &moved_up);
         shifted(turn, ahead)
     }
@@ -251,7 +256,7 @@ impl Gate {
         let (now, ahead) = queue.time.now();
         let turn = queue.account.held(&caller.request(per_minute, ahead), now);
         turn.into_iter().for_each(|turn| queue.keep(caller, turn));
-        let moved_up = queue.account.moved_up();
+        let moved_up = queue.account.moved_up(now);
         self.wake(&mut queue, &moved_up);
         turn.map(|turn| shifted(turn, ahead))
     }
@@ -340,8 +345,9 @@ impl Gate {
     /// An object needs no call any more.
     fn forget(&self, uid: &str) {
         let mut queue = self.queue();
+        let (now, _) = queue.time.now();
         let mut woken = queue.account.release(&uid.to_owned());
-        woken.extend(queue.account.moved_up());
+        woken.extend(queue.account.moved_up(now));
         queue.objects.remove(uid);
         self.wake(&mut queue, &woken);
     }
@@ -375,6 +381,7 @@ impl Default for Queue {
             seats: HashMap::new(),
             trouble: HashMap::new(),
             inherited: false,
+            outages: BTreeMap::new(),
             refusals: BTreeMap::new(),
             time: EvenClock::new(),
             works_since: Timestamp::now(),
@@ -552,6 +559,38 @@ mod tests {
             assert!(names.insert(object.name), "once");
         }
         assert_eq!(names, ["one".to_owned(), "two".to_owned()].into());
+    }
+
+    /// After a restart, a connection that is not known to have worked goes on in its trouble when it is called with, and holds nobody else.
+    #[test]
+    fn trouble_is_taken_in_by_the_connection_that_was_in_it() {
+        let accounts = Accounts::new(Arc::new(Wake::of(&[None]).0));
+        let target = streams::tests::target();
+        let gate = accounts.gate(&target.account);
+        let caller = |credentials: u64| Caller {
+            id: "a".to_owned(),
+            object: ObjectRef::new("a").within("n"),
+            for_many: false,
+            place: Place::deletion(Timestamp::now()),
+            promised: None,
+            access: Access { credentials, iid: "st-1".to_owned() },
+        };
+        let since = Timestamp::now() - SignedDuration::from_mins(10);
+        let held = ["a", "b", "c"].map(|uid| Outage::new(since, None, Some(uid.to_owned())));
+        let unproven = held.into_iter().reduce(Outage::join).map(|outage| ("n/dev".to_owned(), outage));
+        let past = Past { unproven: unproven.into_iter().collect(), ..Past::default() };
+        let inherit = |connection: &str, credentials: u64| {
+            let whose = || (connection.to_owned(), caller(credentials).access);
+            gate.inherit(60, whose, || past.clone());
+        };
+        inherit("n/prod", 1);
+        assert_eq!(gate.claim(&caller(1), 60), Turn::Go);
+        inherit("n/dev", 2);
+        let turn = gate.claim(&caller(2), 60);
+        assert!(matches!(turn, Turn::Held { of: Holder::Account, .. }), "{turn:?}");
+        gate.heard(&caller(2), Operation::Delete, &Ok::<_, Failure>(()));
+        inherit("n/dev", 2);
+        assert_eq!(gate.claim(&caller(2), 60), Turn::Go, "once");
     }
 
     /// What is refused for one stream says nothing of another, unless both are called with the same `iid`.

@@ -580,6 +580,10 @@ mod tests {
         assert!(
             !read(&[answered(&json!({"results": [], "totalResults": 0, "totalPages": 3}))]).is_complete()
         );
+        for more in [json!("yes"), json!({}), json!(1), json!(true)] {
+            assert!(!read(&[of(0, 5, json!({"totalResults": 5, "hasMore": more}))]).is_complete(), "{more}");
+        }
+        assert!(read(&[of(0, 5, json!({"totalResults": 5, "hasMore": 0}))]).is_complete());
         // An empty page shows that there is no further row, however the pages are counted.
         for more in [json!({"totalResults": 50}), json!({"totalResults": 50, "totalPages": 5})] {
             let (read, asked) = read_all(50, move |PageRequest { skip, limit, .. }| {

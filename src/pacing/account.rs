@@ -2,8 +2,8 @@ use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::account_clock::{AccountClock, Holder, Past, Place, Refusal, Turn};
-use super::breaker::{Charge, Evidence};
+use super::account_clock::{AccountClock, Holder, Outage, Past, Place, Refusal, Turn};
+use super::breaker::{self, Charge, Evidence};
 
 /// Credentials that nobody has called with for so long are forgotten: they may have been rotated.
 const UNUSED: SignedDuration = SignedDuration::from_hours(1);
@@ -18,11 +18,14 @@ const UNUSED: SignedDuration = SignedDuration::from_hours(1);
 /// What the service says of credentials is theirs; and until it has accepted them, also what fails when they
 /// are used: nobody can hold up others with a connection that never works, as with a deadline that is too
 /// short. Whoever calls with refused ones has no place in the queue of the account, so nobody with others
-/// waits for that.
+/// waits for that. And whoever's failure would say nothing of the account does not probe it: of the account it takes its
+/// part of the quota alone, and probes for itself.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Account<K, C> {
-    clock: AccountClock<K>,
+    clock: AccountClock<K, Access<C>>,
     credentials: BTreeMap<C, OfCredentials<K>>,
+    /// When a probe of credentials went before all others last.
+    went_first_at: Timestamp,
 }
 
 /// What a call is made with.
@@ -78,7 +81,8 @@ pub struct Heard {
     pub account: Evidence,
     /// Of the credentials.
     pub credentials: Evidence,
-    /// How long the service wants to be left alone: with refused credentials by those who have them, otherwise by all.
+    /// How long the service wants to be left alone. By all, if that is what it says (a 429) or if the failure may be anybody's; with
+    /// credentials that are refused, or were never accepted, by those who have them.
     pub pause: Option<SignedDuration>,
     /// Whether it was refused for the rate limit.
     pub throttled: bool,
@@ -97,7 +101,8 @@ pub struct Consequence<K> {
 
 impl<K, C> Default for Account<K, C> {
     fn default() -> Self {
-        Self { clock: AccountClock::default(), credentials: BTreeMap::new() }
+        let credentials = BTreeMap::new();
+        Self { clock: AccountClock::default(), credentials, went_first_at: Timestamp::MIN }
     }
 }
 
@@ -108,30 +113,57 @@ impl<K: Ord + Clone, C: Ord + Clone> Account<K, C> {
         if let Some(held) = self.held_by_its_own(request, now) {
             return held;
         }
-        let mut own = self.of(access, now).own(&access.iid);
-        let probed = own.find(|(_, clock)| clock.would_probe(caller, place)).map(|(holder, _)| holder);
-        drop(own);
-        if let Some(holder) = probed {
+        if let Some(holder) = self.own_probe(request, now) {
             return self.ask_for_a_probe(request, holder, now);
         }
         if let Some(promised) = promised {
             self.clock.recall(caller, place, promised, now);
         }
-        self.clock.ask(caller, place, now, quota)
+        let turn = if self.of(access, now).is_unproven() {
+            self.clock.ask_apart(caller, place, now, quota)
+        } else {
+            self.clock.ask(caller, place, now, quota)
+        };
+        self.clock.waits_with(caller, access);
+        turn
+    }
+
+    /// What a call would probe of its own: whether the credentials are refused, or calls with them fail.
+    fn own_probe(&mut self, request: &Request<'_, K, C>, now: Timestamp) -> Option<Holder> {
+        let Request { caller, access, place, .. } = *request;
+        let mut own = self.of(access, now).own(&access.iid);
+        own.find(|(_, clock)| clock.would_probe(caller, place)).map(|(holder, _)| holder)
+    }
+
+    /// Whether a failure would say nothing of the account.
+    fn is_apart(&mut self, request: &Request<'_, K, C>, now: Timestamp) -> bool {
+        self.of(request.access, now).is_unproven() || self.own_probe(request, now).is_some()
     }
 
     /// A probe with credentials that the service refuses takes what all others leave of the quota. Until then the
-    /// credentials hold it, so it has no place among them.
+    /// credentials hold it, so it has no place among them. But where others use up the quota for long, one goes first, so that
+    /// a right that was given back is noticed: one a minute, and no more than a part of the quota.
     fn ask_for_a_probe(&mut self, request: &Request<'_, K, C>, holder: Holder, now: Timestamp) -> Turn {
         let Request { caller, access, place, promised: _, quota } = *request;
+        let own = self.of(access, now).own(&access.iid).find(|(of, _)| *of == holder);
+        let waits_since = own.and_then(|(_, clock)| clock.probe_at()).unwrap_or(now);
+        let goes_first_at = waits_since + breaker::LONGEST;
+        let parts = i32::try_from(breaker::PART.div_ceil(quota.max(1))).unwrap_or(i32::MAX);
+        let goes_first = goes_first_at <= now && self.went_first_at + breaker::LONGEST * parts <= now;
         let among_others = match holder {
+            Holder::Credentials | Holder::Account if goes_first => place.first(),
             Holder::Credentials => place.last(),
             // Of an outage nobody knows whose it is.
             Holder::Account => place,
         };
-        let turn = self.clock.ask(caller, among_others, now, quota);
+        let turn = self.clock.ask_apart(caller, among_others, now, quota);
         let (Turn::At(until) | Turn::Held { until, .. }) = turn else { return turn };
-        self.clock.leave(caller);
+        if goes_first {
+            self.went_first_at = now;
+        } else if !self.clock.goes_first(caller) {
+            self.clock.leave(caller);
+        }
+        let until = if goes_first_at > now { until.min(goes_first_at) } else { until };
         let probed = self.of(access, now).own(&access.iid).find(|(of, _)| *of == holder);
         probed.map_or(turn, |(holder, clock)| held_by(holder, clock.postpone(caller, place, until, now)))
     }
@@ -141,7 +173,11 @@ impl<K: Ord + Clone, C: Ord + Clone> Account<K, C> {
         let turn = self.ask(request, now);
         if turn == Turn::Go {
             let Request { caller, access, place, .. } = *request;
-            self.clock.begin(caller, place, now);
+            if self.is_apart(request, now) {
+                self.clock.begin_apart(caller, now);
+            } else {
+                self.clock.begin(caller, place, now);
+            }
             let own = self.of(access, now).own(&access.iid);
             own.for_each(|(_, clock)| clock.begin(caller, place, now));
         }
@@ -158,7 +194,11 @@ impl<K: Ord + Clone, C: Ord + Clone> Account<K, C> {
         if let Some(held) = held {
             return held;
         }
-        let turn = self.clock.claim_spare(caller, now, quota);
+        let turn = if self.is_apart(request, now) {
+            self.clock.claim_spare_apart(now, quota)
+        } else {
+            self.clock.claim_spare(caller, now, quota)
+        };
         if turn == Turn::Go {
             let own = self.of(access, now).own(&access.iid);
             own.for_each(|(_, clock)| clock.begin_spare(caller, now));
@@ -168,8 +208,16 @@ impl<K: Ord + Clone, C: Ord + Clone> Account<K, C> {
 
     /// Takes a place in a queue while the account is in trouble, or the credentials are refused; `None` otherwise.
     pub fn held(&mut self, request: &Request<'_, K, C>, now: Timestamp) -> Option<Turn> {
-        let Request { caller, place, quota, .. } = *request;
-        self.held_by_its_own(request, now).or_else(|| self.clock.held(caller, place, now, quota))
+        let Request { caller, access, place, quota, promised: _ } = *request;
+        if let Some(held) = self.held_by_its_own(request, now) {
+            return Some(held);
+        }
+        if self.is_apart(request, now) {
+            return None;
+        }
+        let held = self.clock.held(caller, place, now, quota);
+        self.clock.waits_with(caller, access);
+        held
     }
 
     /// Takes in what became of a call.
@@ -189,12 +237,18 @@ impl<K: Ord + Clone, C: Ord + Clone> Account<K, C> {
         }
         let are_new = accepted.is_some();
         let mut woken = accepted.filter(|held| !held.is_empty()).unwrap_or(others);
-        let unproven = known.outages().map(|outages| outages.heard(caller, account, now));
+        let unproven = known.outages().map(|outages| {
+            if let Some(pause) = pause {
+                outages.cool_down(now + pause);
+            }
+            outages.heard(caller, account, now)
+        });
         let account = if unproven.is_some() && is_failure(account) { Evidence::Nothing } else { account };
-        if let Some(pause) = pause.filter(|_| !refused) {
+        let (was_open, was_down) = (self.is_in_trouble(), self.clock.is_down());
+        let (charge, others) = self.clock.heard(caller, account, now);
+        if let Some(pause) = pause.filter(|_| throttled || self.may_be_of_all(account, charge)) {
             self.clock.cool_down(now + pause);
         }
-        let (charge, others) = self.clock.heard(caller, account, now);
         woken.extend(others);
         if are_new {
             woken.extend(self.held_with_others(&access.credentials));
@@ -210,7 +264,58 @@ impl<K: Ord + Clone, C: Ord + Clone> Account<K, C> {
             (false, false) if unproven == Some(Charge::Account) => Charge::Account,
             (false, false) => charge,
         };
+        if was_down && !self.clock.is_down() {
+            woken.extend(self.probe_now(now));
+        }
+        if self.is_in_trouble() && !was_open {
+            woken.extend(self.all_leave_to_their_own(now));
+        }
+        woken.extend(self.leave_to_their_own(access, now));
+        woken.extend(self.moved_up(now));
         Consequence { charge, account, woken }
+    }
+
+    /// The account works again: whoever shared its trouble finds out whether that is so with its own credentials.
+    fn probe_now(&mut self, now: Timestamp) -> Vec<K> {
+        let unproven = self.credentials.values_mut().filter_map(OfCredentials::outages);
+        unproven.flat_map(|outages| outages.probe_now(now)).collect()
+    }
+
+    /// Whether a failure may be anybody's: then what it asks for is asked of all. Otherwise it is the campaign's, which heeds it itself.
+    fn may_be_of_all(&self, failure: Evidence, charge: Charge) -> bool {
+        match failure {
+            Evidence::DeleteFailed { fresh: true } => true,
+            Evidence::DeleteFailed { fresh: false } | Evidence::ReadFailed { .. } => {
+                charge == Charge::Account && self.clock.holds_all()
+            }
+            Evidence::Works | Evidence::Readable | Evidence::Nothing => false,
+        }
+    }
+
+    /// The account is in trouble now: whoever's failure would say nothing of it does not stand before those who probe it.
+    fn all_leave_to_their_own(&mut self, now: Timestamp) -> Vec<K> {
+        let Self { clock, credentials, went_first_at: _ } = self;
+        let mut woken = Vec::new();
+        for (credentials, known) in credentials {
+            if let Some(outages) = known.outages() {
+                outages.join_trouble(clock);
+                let is_with = |other: &Access<C>| other.credentials == *credentials;
+                woken.extend(clock.leave_to(outages, is_with, now));
+            }
+        }
+        woken
+    }
+
+    /// Whoever waits in the queue of the account, and is held by now by what it calls with, waits there.
+    fn leave_to_their_own(&mut self, access: &Access<C>, now: Timestamp) -> Vec<K> {
+        let Self { clock, credentials, went_first_at: _ } = self;
+        let Some(known) = credentials.get_mut(&access.credentials) else { return Vec::new() };
+        let concerns_all = known.is_unproven();
+        let is_with = |other: &Access<C>| {
+            other.credentials == access.credentials && (concerns_all || other.iid == access.iid)
+        };
+        let own = known.own(&access.iid);
+        own.flat_map(|(_, own)| clock.leave_to(own, is_with, now)).collect()
     }
 
     /// Gives back the caller's places. Who has reason to ask again: those who are to probe in its place.
@@ -223,16 +328,23 @@ impl<K: Ord + Clone, C: Ord + Clone> Account<K, C> {
 
     /// Who has reason to ask again, because there is much more room than when it was promised its time, or because those that
     /// were to probe have gone. To be asked after each request.
-    pub fn moved_up(&mut self) -> Vec<K> {
-        let mut woken = self.clock.moved_up();
+    pub fn moved_up(&mut self, now: Timestamp) -> Vec<K> {
+        let mut woken = self.clock.moved_up(now);
         let clocks = self.credentials.values_mut().flat_map(OfCredentials::clocks);
-        woken.extend(clocks.flat_map(AccountClock::moved_up));
+        woken.extend(clocks.flat_map(|clock| clock.moved_up(now)));
         woken
     }
 
     /// Takes in what the statuses say of the time before this process.
-    pub fn inherit(&mut self, past: &Past, now: Timestamp, quota: usize) {
+    pub fn inherit(&mut self, past: &Past<K>, now: Timestamp, quota: usize) {
         self.clock.inherit(past, now, quota);
+    }
+
+    /// Takes in that calls failed with what is called with, before this process, unless it has been accepted since.
+    pub fn inherit_outage(&mut self, access: &Access<C>, outage: &Outage<K>, now: Timestamp) {
+        if let Some(outages) = self.of(access, now).outages() {
+            outages.inherit_outage(outage, now);
+        }
     }
 
     /// Takes in that what is called with was refused before this process, unless it has been accepted since.
@@ -294,17 +406,13 @@ impl<K: Ord + Clone, C: Ord + Clone> Account<K, C> {
         if !self.credentials.contains_key(&access.credentials) {
             self.credentials.retain(|_, known| known.used_at + UNUSED > now);
         }
-        // The trouble of the account is that of whoever comes now, too: since then, and not begun anew.
-        let trouble = self.clock.in_trouble_since().filter(|_| !self.clock.limps());
         let known = self.credentials.entry(access.credentials.clone());
-        let known = known.or_insert_with(|| {
-            let mut standing = Standing::unproven();
-            if let (Standing::Unproven { refusals: _, outages }, Some(since)) = (&mut standing, trouble) {
-                outages.join_trouble(since, now);
-            }
-            OfCredentials { standing, used_at: now }
-        });
+        let known = known.or_insert_with(|| OfCredentials { standing: Standing::unproven(), used_at: now });
         known.used_at = now;
+        // The trouble of the account is theirs, too: since then, and not begun anew.
+        if let Some(outages) = known.outages() {
+            outages.join_trouble(&self.clock);
+        }
         known
     }
 }
@@ -322,6 +430,10 @@ impl<K: Ord + Clone> OfCredentials<K> {
             Standing::Unproven { refusals, outages: _ } => refusals,
             Standing::Accepted(by_iid) => by_iid.entry(iid.to_owned()).or_default(),
         }
+    }
+
+    fn is_unproven(&self) -> bool {
+        matches!(self.standing, Standing::Unproven { .. })
     }
 
     fn outages(&mut self) -> Option<&mut AccountClock<K>> {
@@ -454,37 +566,153 @@ mod tests {
     #[test]
     fn whoever_leaves_the_front_has_the_next_ones_told() {
         let mut account = Account::default();
-        claim(&mut account, 9, "prod", 0);
-        account.heard(&9, &with("prod"), DELETED, at(0));
-        // It is known before the trouble, and so has none of its own.
-        claim(&mut account, 3, "dev", 0);
-        account.release(&3);
+        for (caller, credentials) in [(9, "prod"), (9, "dev")] {
+            claim(&mut account, caller, credentials, 0);
+            account.heard(&caller, &with(credentials), DELETED, at(0));
+        }
+        for caller in 10..13 {
+            assert_eq!(claim(&mut account, caller, "dev", 0), Turn::Go);
+        }
         for caller in 0..3 {
             claim(&mut account, caller, "prod", 0);
             account.heard(&caller, &with("prod"), FAILED, at(0));
         }
-        for caller in 3..8 {
+        for caller in 3..7 {
             claim(&mut account, caller, "dev", 1);
         }
+        let (access, place) = (&with("dev"), Place::deletion(at(-993)));
+        let request = Request { caller: &7, access, place, promised: None, quota: 60 };
+        assert!(account.held(&request, at(1)).is_some());
         for caller in 100..120 {
             claim(&mut account, caller, "prod", 1);
         }
-        assert_eq!(claim(&mut account, 3, "dev", 5), Turn::Go);
-        account.heard(&3, &with("dev"), REFUSED, at(5));
-        assert!(account.moved_up().is_empty());
-        for caller in 4..8 {
-            claim(&mut account, caller, "dev", 5);
+        let told = [10, 11, 12].map(|caller| account.heard(&caller, &with("dev"), REFUSED, at(2)).woken);
+        assert!(told[2].contains(&3) && told[2].contains(&100), "{told:?}");
+        assert!(account.clock.waiting().iter().all(|caller| *caller >= 100));
+        assert_eq!(claim(&mut account, 100, "prod", 5), Turn::Go);
+    }
+
+    /// The same if they come with other credentials by now, which are refused.
+    #[test]
+    fn whoever_comes_with_refused_credentials_has_the_next_ones_told() {
+        let mut account = Account::default();
+        for (caller, credentials, outcome) in [(9, "prod", DELETED), (10, "dev", REFUSED)] {
+            assert_eq!(claim(&mut account, caller, credentials, 0), Turn::Go);
+            account.heard(&caller, &with(credentials), outcome, at(0));
         }
-        let told = account.moved_up();
+        for caller in 0..3 {
+            account.heard(&caller, &with("prod"), FAILED, at(0));
+        }
+        for caller in (3..8).chain(100..120) {
+            assert!(matches!(claim(&mut account, caller, "prod", 1), Turn::Held { of: Holder::Account, .. }));
+        }
+        for caller in 3..8 {
+            let turn = claim(&mut account, caller, "dev", 2);
+            assert!(matches!(turn, Turn::Held { of: Holder::Credentials, .. }), "{turn:?}");
+        }
+        let told = account.moved_up(at(2));
         assert!(told.contains(&100), "{told:?}");
-        assert_eq!(claim(&mut account, 100, "prod", 15), Turn::Go);
+    }
+
+    /// Whoever has left the queue waits with the credentials: for as long as it was promised, and it is told when they are accepted.
+    #[test]
+    fn whoever_has_left_waits_with_the_credentials() {
+        let mut account = Account::default();
+        let ask = |account: &mut Account<u32, &'static str>, caller: u32, iid: &str, now| {
+            let access = &Access { credentials: "dev", iid: iid.into() };
+            let place = Place::deletion(at(i64::from(caller)));
+            account.claim(&Request { caller: &caller, access, place, promised: None, quota: 1 }, at(now))
+        };
+        assert_eq!(ask(&mut account, 0, "st-1", 0), Turn::Go);
+        for caller in 1..20 {
+            let iid = if caller % 2 == 0 { "st-1" } else { "st-2" };
+            assert!(matches!(ask(&mut account, caller, iid, 0), Turn::At(_)));
+        }
+        let first = account.heard(&0, &with("dev"), REFUSED, at(1)).woken;
+        assert_eq!((first, account.clock.waiting()), (vec![1, 2, 3, 4], vec![]), "whatever they are to open");
+        assert_eq!(ask(&mut account, 0, "st-1", 600), Turn::Go);
+        let told = account.heard(&0, &with("dev"), DELETED, at(601)).woken;
+        assert_eq!(told, (9..20).collect::<Vec<_>>(), "those that were to come later");
+        for caller in 10..20 {
+            ask(&mut account, caller, if caller < 15 { "st-1" } else { "st-2" }, 602);
+        }
+        for caller in 30..33 {
+            account.heard(&caller, &with("dev"), REFUSED, at(603));
+        }
+        assert_eq!(account.clock.waiting(), (15..20).collect::<Vec<_>>(), "this stream alone");
+    }
+
+    /// What becomes of the deletions of an account, all of which come at once: those of dev, which were due first, are refused.
+    /// When the last of the others was deleted, and how often one of them was told a time at most.
+    fn others_are_deleted(quota: usize, dev: u32, prod: u32) -> (i64, usize) {
+        let mut account = Account::default();
+        let mut comes: Vec<Option<i64>> = vec![Some(0); (dev + prod) as usize];
+        let mut told = vec![Vec::new(); comes.len()];
+        let mut calls: Vec<(i64, u32)> = Vec::new();
+        let mut left = prod;
+        for now in 0.. {
+            let (answered, under_way) = calls.into_iter().partition(|(answered, _)| *answered <= now);
+            calls = under_way;
+            let answered: Vec<(i64, u32)> = answered;
+            let mut woken = Vec::new();
+            for (_, caller) in answered {
+                let (credentials, outcome) = if caller < dev { ("dev", REFUSED) } else { ("prod", DELETED) };
+                woken.extend(account.heard(&caller, &with(credentials), outcome, at(now)).woken);
+                left -= u32::from(caller >= dev);
+                comes[caller as usize] = (caller < dev).then_some(now);
+            }
+            if left == 0 {
+                return (now, told.iter().map(Vec::len).max().unwrap());
+            }
+            while let Some(caller) = woken.pop().or_else(|| {
+                let next = comes.iter().position(|comes| comes.is_some_and(|comes| comes <= now));
+                next.map(|caller| u32::try_from(caller).unwrap())
+            }) {
+                // Who calls, or is gone, is not woken.
+                let Some(known) = &mut comes[caller as usize] else { continue };
+                *known = i64::MAX;
+                let access = &with(if caller < dev { "dev" } else { "prod" });
+                let place = Place::deletion(at(i64::from(caller) - 1_000_000));
+                let request = Request { caller: &caller, access, place, promised: None, quota };
+                match account.claim(&request, at(now)) {
+                    Turn::Go => {
+                        comes[caller as usize] = None;
+                        calls.push((now + 1, caller));
+                    }
+                    Turn::At(until) => {
+                        if told[caller as usize].last() != Some(&until) {
+                            told[caller as usize].push(until);
+                        }
+                        comes[caller as usize] = Some(until.duration_since(at(0)).as_secs());
+                    }
+                    Turn::Held { until, .. } => {
+                        comes[caller as usize] = Some(until.duration_since(at(0)).as_secs());
+                    }
+                }
+                woken.extend(account.moved_up(at(now)));
+            }
+        }
+        unreachable!("the loop has no end")
+    }
+
+    /// Deletions with refused credentials have all asked before the first refusal is known: they hold up nobody, whatever the quota;
+    /// and those who move up are told no more than once or twice.
+    #[test]
+    fn refused_credentials_that_wait_for_the_quota_hold_up_nobody() {
+        for (quota, dev, prod) in [(7, 50, 1), (1, 26, 1), (60, 500, 1), (60, 500, 590)] {
+            let (took, told) = others_are_deleted(quota, dev, prod);
+            let windows = 1 + i64::from(prod - 1) / i64::try_from(quota).unwrap();
+            assert!(took <= 62 * windows, "quota {quota}, {dev} refused, {prod} others: {took} s");
+            assert!(told <= 3, "told {told} times");
+        }
     }
 
     /// A restart in an outage: whatever was not accepted yet is in the same trouble, since the same time, however many probes fail.
     #[test]
     fn the_trouble_of_the_account_is_that_of_whoever_comes() {
         let mut account = Account::default();
-        let past = Past { trouble: Some(at(-600)), ..Past::default() };
+        let outages = (0..9).map(|held| Outage::new(at(-600), None, Some(held)));
+        let past = Past { outage: outages.reduce(Outage::join), ..Past::default() };
         account.inherit(&past, at(0), 60);
         let unread = Heard { account: Evidence::ReadFailed { fresh: true }, ..FAILED };
         let mut probes = 0;
@@ -499,6 +727,182 @@ mod tests {
             }
         }
         assert!((9..=12).contains(&probes), "one a minute, not {probes}");
+    }
+
+    fn with_credentials(account: &mut Account<u32, &'static str>, caller: u32, credentials: &'static str) {
+        assert_eq!(claim(account, caller, credentials, 0), Turn::Go);
+        account.heard(&caller, &with(credentials), DELETED, at(0));
+    }
+
+    /// In an outage of the account, a connection that has never worked probes for itself: the others keep their probes, each at the time that
+    /// the first of them was told.
+    #[test]
+    fn what_never_worked_takes_no_probe_of_the_account() {
+        let mut account = Account::default();
+        with_credentials(&mut account, 900, "prod");
+        for caller in 901..904 {
+            account.heard(&caller, &with("prod"), FAILED, at(0));
+        }
+        let (mut comes, mut probes, mut others) = (1, Vec::new(), 0);
+        let mut under_way: Option<(u32, i64)> = None;
+        for now in 1..600 {
+            if let Some((caller, _)) = under_way.take_if(|(_, since)| *since + 5 <= now) {
+                account.heard(&caller, &with("dev"), FAILED, at(now));
+            }
+            for caller in 0..20 {
+                if claim(&mut account, caller, "dev", now) == Turn::Go {
+                    assert!(under_way.replace((caller, now)).is_none(), "one at a time");
+                    others += 1;
+                }
+            }
+            assert!(account.clock.waiting().iter().all(|caller| *caller == 900));
+            if comes <= now {
+                comes = match claim(&mut account, 900, "prod", now) {
+                    Turn::Go => {
+                        account.heard(&900, &with("prod"), FAILED, at(now));
+                        probes.push(now);
+                        now + 1
+                    }
+                    Turn::Held { until, next, .. } => {
+                        assert!(next);
+                        until.duration_since(at(0)).as_secs()
+                    }
+                    Turn::At(until) => panic!("{until}"),
+                };
+            }
+        }
+        assert_eq!(probes[..5], [5, 15, 35, 75, 135]);
+        assert!((9..=15).contains(&others), "{others}");
+        // A look of them takes no probe, either.
+        let access = &with("dev");
+        let request = Request { caller: &99, access, place: Place::proof(at(0)), promised: None, quota: 60 };
+        let spare = (600..700).find(|now| account.claim_spare(&request, at(*now)) == Turn::Go);
+        assert_eq!(
+            claim(&mut account, 900, "prod", spare.unwrap().max(probes.last().unwrap() + 60)),
+            Turn::Go
+        );
+    }
+
+    /// The same of refused credentials: what probes them says nothing of the account.
+    #[test]
+    fn a_probe_of_refused_credentials_takes_no_probe_of_the_account() {
+        let mut account = Account::default();
+        with_credentials(&mut account, 900, "prod");
+        with_credentials(&mut account, 0, "dev");
+        for caller in 901..904 {
+            account.heard(&caller, &with("prod"), FAILED, at(0));
+        }
+        for caller in 1..4 {
+            account.heard(&caller, &with("dev"), REFUSED, at(0));
+        }
+        let mut looks = account.clone();
+        let access = &with("dev");
+        let request = Request { caller: &50, access, place: Place::proof(at(0)), promised: None, quota: 60 };
+        assert_eq!(looks.claim_spare(&request, at(5)), Turn::Go);
+        assert_eq!(claim(&mut looks, 900, "prod", 5), Turn::Go);
+        assert_eq!(claim(&mut account, 1, "dev", 5), Turn::Go);
+        assert_eq!(claim(&mut account, 900, "prod", 5), Turn::Go);
+        account.heard(&1, &with("dev"), REFUSED, at(5));
+        account.heard(&900, &with("prod"), FAILED, at(5));
+        assert_eq!(claim(&mut account, 2, "dev", 15), Turn::Go);
+        account.heard(&2, &with("dev"), REFUSED, at(15));
+        assert_eq!(claim(&mut account, 900, "prod", 15), Turn::Go);
+    }
+
+    /// While DELETEs of an account fail and reads work, a connection that has never worked finds out for itself, too, and is held for
+    /// itself. It has its part of the quota.
+    #[test]
+    fn what_never_worked_is_held_for_itself() {
+        let mut account = Account::default();
+        with_credentials(&mut account, 900, "prod");
+        for caller in 901..904 {
+            account.heard(&caller, &with("prod"), FAILED, at(0));
+        }
+        let (access, place) = (&with("dev"), Place::deletion(at(0)));
+        let request = Request { caller: &0, access, place, promised: None, quota: 60 };
+        assert_eq!(claim(&mut account, 900, "prod", 5), Turn::Go);
+        assert_eq!((account.held(&request, at(5)), account.clock.waiting()), (None, vec![]), "it may probe");
+        account.heard(&900, &with("prod"), READ, at(5));
+        for caller in 100..105 {
+            assert_eq!(claim(&mut account, caller, "prod", 6), Turn::Go);
+        }
+        assert!(matches!(claim(&mut account, 105, "prod", 6), Turn::Held { .. }), "a tenth is used up");
+        let charges = [0, 1, 2].map(|caller| {
+            assert_eq!(claim(&mut account, caller, "staging", 6), Turn::Go);
+            account.heard(&caller, &with("staging"), FAILED, at(6)).charge
+        });
+        assert_eq!(charges, [Charge::Campaign, Charge::Campaign, Charge::Account]);
+        let access = &with("test");
+        let request = Request { access, ..request };
+        let spare = (0..60).map(|_| account.claim_spare(&request, at(6)));
+        assert_eq!(spare.filter(|turn| *turn == Turn::Go).count(), 19, "half of the quota is free");
+    }
+
+    /// The account works again: those who share its trouble with credentials that were not accepted yet try at once.
+    #[test]
+    fn an_account_that_works_again_is_told_to_all_that_share_its_trouble() {
+        let mut account = Account::default();
+        with_credentials(&mut account, 900, "prod");
+        for caller in 901..904 {
+            account.heard(&caller, &with("prod"), FAILED, at(0));
+        }
+        for caller in 0..20 {
+            assert!(matches!(claim(&mut account, caller, "dev", 1), Turn::Held { of: Holder::Account, .. }));
+        }
+        for (now, goes) in [(5, 0), (15, 1)] {
+            assert_eq!(claim(&mut account, goes, "dev", now), Turn::Go);
+            account.heard(&goes, &with("dev"), FAILED, at(now));
+        }
+        assert_eq!(claim(&mut account, 900, "prod", 16), Turn::Go);
+        assert_eq!(account.heard(&900, &with("prod"), DELETED, at(17)).woken[..4], [2, 3, 4, 5]);
+        assert_eq!(claim(&mut account, 2, "dev", 17), Turn::Go);
+        assert!(matches!(claim(&mut account, 3, "dev", 17), Turn::Held { .. }), "one tries");
+        assert!(account.heard(&2, &with("dev"), DELETED, at(18)).woken.contains(&19));
+        assert_eq!(claim(&mut account, 900, "prod", 18), Turn::Go);
+        assert!(account.heard(&900, &with("prod"), DELETED, at(18)).woken.is_empty(), "once");
+    }
+
+    /// When the account gets into trouble, whoever waits for the quota with credentials that were not accepted yet does not stand before those
+    /// who probe.
+    #[test]
+    fn what_never_worked_does_not_stand_before_those_who_probe() {
+        let mut account = Account::default();
+        with_credentials(&mut account, 900, "prod");
+        for caller in 100..159 {
+            claim(&mut account, caller, "prod", 0);
+        }
+        for caller in 0..20 {
+            assert!(matches!(claim(&mut account, caller, "dev", 1), Turn::At(_)));
+        }
+        for caller in 100..103 {
+            account.heard(&caller, &with("prod"), FAILED, at(2));
+        }
+        assert!(account.clock.waiting().is_empty());
+        let turn = claim(&mut account, 900, "prod", 3);
+        assert!(matches!(turn, Turn::Held { next: true, .. }), "{turn:?}");
+    }
+
+    /// A restart in the trouble of two campaigns holds nobody else, and one in an outage nobody's probe comes before it was promised; the trouble
+    /// of a connection that is not known to have worked is its own.
+    #[test]
+    fn a_restart_leaves_trouble_where_it_was() {
+        let outage = |held: &[u32]| {
+            let outages = held.iter().map(|held| Outage::new(at(-600), Some(at(40)), Some(*held)));
+            outages.reduce(Outage::join)
+        };
+        let mut account = Account::default();
+        account.inherit(&Past { outage: outage(&[1, 2]), ..Past::default() }, at(0), 60);
+        assert!(matches!(claim(&mut account, 1, "prod", 0), Turn::Held { of: Holder::Account, .. }));
+        assert_eq!(claim(&mut account, 3, "prod", 0), Turn::Go);
+        let mut account = Account::default();
+        account.inherit(&Past { outage: outage(&[1, 2, 3, 4]), ..Past::default() }, at(0), 60);
+        assert_eq!((0..90).find(|now| claim(&mut account, 9, "prod", *now) == Turn::Go), Some(40));
+        let mut account = Account::default();
+        account.inherit(&Past::default(), at(0), 60);
+        account.inherit_outage(&with("dev"), &outage(&[1, 2, 3]).unwrap(), at(0));
+        assert!(!account.is_in_trouble());
+        assert_eq!(claim(&mut account, 5, "prod", 0), Turn::Go);
+        assert_eq!((0..90).find(|now| claim(&mut account, 9, "dev", *now) == Turn::Go), Some(40));
     }
 
     /// A probe in an outage has its own place: of an outage nobody knows whose it is.
@@ -563,6 +967,128 @@ mod tests {
         assert_eq!(claim(&mut account, 1, "prod", 0), Turn::Go);
         account.heard(&1, &with("prod"), Heard { pause, throttled: true, ..DELETED }, at(0));
         assert_eq!(claim(&mut account, 2, "prod", 0), Turn::At(at(300)));
+    }
+
+    /// A campaign that is answered with a pause again and again, or a connection that never works, pauses nobody else; an outage
+    /// pauses all, and so does a 429, whoever has called.
+    #[test]
+    fn a_pause_of_one_campaign_is_not_that_of_all() {
+        let pause = Some(SignedDuration::from_secs(900));
+        let failed = |account| Heard { account, pause, ..FAILED };
+        let poisoned = failed(Evidence::DeleteFailed { fresh: false });
+        let mut account = Account::default();
+        assert_eq!(claim(&mut account, 0, "prod", 0), Turn::Go);
+        account.heard(&0, &with("prod"), DELETED, at(0));
+        for caller in 20..23 {
+            assert_eq!(claim(&mut account, caller, "dev", 9), Turn::Go);
+            account.heard(&caller, &with("dev"), failed(Evidence::DeleteFailed { fresh: true }), at(9));
+        }
+        let Turn::Held { until, .. } = claim(&mut account, 20, "dev", 9) else {
+            panic!("they are in trouble")
+        };
+        assert_eq!(until, at(909), "it is asked of those who have these credentials");
+        for now in 0..9 {
+            account.heard(&1, &with("prod"), poisoned, at(now));
+            let refused = Heard { account: Evidence::Works, credentials: Evidence::Works, ..poisoned };
+            account.heard(&2, &with("prod"), refused, at(now));
+        }
+        for _ in 0..5 {
+            let charge = account.heard(&1, &with("prod"), poisoned, at(9)).charge;
+            account.heard(&3, &with("prod"), failed(Evidence::ReadFailed { fresh: true }), at(9));
+            assert!(charge == Charge::Campaign || account.is_in_trouble());
+        }
+        assert!(account.is_in_trouble(), "theirs");
+        assert_eq!(claim(&mut account, 4, "prod", 10), Turn::Go);
+        account.heard(&4, &with("prod"), failed(Evidence::DeleteFailed { fresh: true }), at(10));
+        assert_eq!(claim(&mut account, 5, "prod", 10), Turn::At(at(910)), "it may be anybody's");
+
+        let mut account = Account::default();
+        claim(&mut account, 0, "prod", 0);
+        account.heard(&0, &with("prod"), DELETED, at(0));
+        let mut first = account.clone();
+        first.heard(&1, &with("prod"), failed(Evidence::DeleteFailed { fresh: true }), at(0));
+        assert_eq!(claim(&mut first, 5, "prod", 0), Turn::At(at(900)), "nobody knows of trouble yet");
+        for caller in 1..4 {
+            account.heard(&caller, &with("prod"), FAILED, at(0));
+        }
+        account.heard(&1, &with("prod"), failed(Evidence::ReadFailed { fresh: false }), at(1));
+        let Turn::Held { until, .. } = claim(&mut account, 5, "prod", 1) else {
+            panic!("there is an outage")
+        };
+        assert_eq!(until, at(901));
+    }
+
+    /// Others use up the quota for hours: refused credentials are probed nevertheless, every few minutes, with a part of the quota; so a right
+    /// that was given back is noticed.
+    #[test]
+    fn refused_credentials_are_probed_while_others_are_busy() {
+        for (quota, within) in [(60, 240), (1, 840)] {
+            let mut account = Account::default();
+            let ask = |account: &mut Account<u32, &'static str>, caller: u32, now| {
+                let access = &with(if caller < 10 { "dev" } else { "prod" });
+                let place = Place::deletion(at(i64::from(caller)));
+                account.claim(&Request { caller: &caller, access, place, promised: None, quota }, at(now))
+            };
+            assert_eq!(ask(&mut account, 0, 0), Turn::Go);
+            account.heard(&0, &with("dev"), REFUSED, at(0));
+            let mut comes: Vec<i64> = vec![0; 2010];
+            let (mut probes, mut others) = (Vec::new(), 0);
+            for now in 0..1800 {
+                while let Some(caller) = comes.iter().position(|comes| *comes <= now) {
+                    let caller = u32::try_from(caller).unwrap();
+                    let (next, mut woken) = match ask(&mut account, caller, now) {
+                        Turn::Go if caller < 10 => {
+                            probes.push(now);
+                            (now, account.heard(&caller, &with("dev"), REFUSED, at(now)).woken)
+                        }
+                        Turn::Go => {
+                            others += 1;
+                            (i64::MAX, account.heard(&caller, &with("prod"), DELETED, at(now)).woken)
+                        }
+                        Turn::At(until) | Turn::Held { until, .. } => {
+                            (until.duration_since(at(0)).as_secs(), Vec::new())
+                        }
+                    };
+                    comes[caller as usize] = next;
+                    woken.extend(account.moved_up(at(now)));
+                    for caller in woken {
+                        let known = &mut comes[caller as usize];
+                        *known = if *known < i64::MAX { now } else { i64::MAX };
+                    }
+                }
+            }
+            let pauses: Vec<i64> = probes.windows(2).map(|pair| pair[1] - pair[0]).collect();
+            assert!(probes[0] <= within && pauses.iter().all(|pause| *pause <= within), "{probes:?}");
+            let all = i64::try_from(quota).unwrap() * 1800 / 61;
+            assert!(others >= all - all / 9 - 1, "{others} of {all}, {} probes", probes.len());
+        }
+    }
+
+    /// A probe that goes first keeps its place until it is made, however often it asks; and no other does so meanwhile.
+    #[test]
+    fn whoever_goes_first_keeps_its_place() {
+        let mut account = Account::default();
+        claim(&mut account, 0, "dev", 0);
+        account.heard(&0, &with("dev"), REFUSED, at(0));
+        for caller in 100..300 {
+            let _ = claim(&mut account, caller, "prod", 4);
+        }
+        for caller in 1..3 {
+            let turn = claim(&mut account, caller, "dev", 5);
+            assert!(matches!(turn, Turn::Held { until, .. } if until == at(65)), "{turn:?}");
+        }
+        assert_eq!(
+            (159..220).filter(|caller| claim(&mut account, *caller, "prod", 65) == Turn::Go).count(),
+            60
+        );
+        for now in [65, 66, 90] {
+            for caller in 1..3 {
+                assert!(matches!(claim(&mut account, caller, "dev", now), Turn::Held { .. }));
+            }
+            let waiting = account.clock.waiting();
+            assert!(waiting[0] == 1 && waiting[1] >= 100, "{waiting:?}");
+        }
+        assert_eq!(claim(&mut account, 1, "dev", 126), Turn::Go);
     }
 
     /// What nobody has called with for an hour is forgotten.

@@ -1,9 +1,10 @@
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::breaker::{Breaker, Candidate, Charge, Evidence, Trouble};
+use super::breaker::{self, Breaker, Candidate, Charge, Evidence, Trouble};
 use super::pace::Pace;
+use super::whole_second;
 
 /// The window over which Kore counts calls is one minute [rate-limit-ccai]. The half second on top covers calls that
 /// take longer to arrive than others.
@@ -49,6 +50,8 @@ pub struct Place {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 enum Rank {
+    /// It has waited until all others had called, for too long.
+    First,
     /// It tells what everybody waits for.
     Look,
     /// It has not failed.
@@ -84,6 +87,11 @@ impl Place {
     /// account works at all.
     pub fn of_look(self, due: Timestamp) -> Self {
         Self { rank: Rank::Look, due, reads: true, ..self }
+    }
+
+    /// The same before all others.
+    pub fn first(self) -> Self {
+        Self { rank: Rank::First, ..self }
     }
 
     /// The same behind all others.
@@ -128,19 +136,47 @@ pub enum Holder {
 
 /// What the statuses of an account's objects say of the time before this process.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Past {
+pub struct Past<K = String> {
     /// When calls were made.
     pub calls: Vec<Timestamp>,
     /// The earliest time that somebody was promised who waited for the quota.
     pub promised: Option<Timestamp>,
     /// The pauses that the service may have asked for.
     pub pauses: Vec<Pause>,
-    /// Since when the account was in trouble.
-    pub trouble: Option<Timestamp>,
-    /// When somebody was to probe it.
-    pub probe: Option<Timestamp>,
+    /// That calls to the account failed.
+    pub outage: Option<Outage<K>>,
+    /// By the name of the connection: that calls with credentials failed of which nobody knows that they have ever worked.
+    pub unproven: BTreeMap<String, Outage<K>>,
     /// By the name of the connection: that its credentials were refused.
     pub refusals: BTreeMap<String, Refusal>,
+}
+
+/// That calls failed before this process.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Outage<K = String> {
+    since: Timestamp,
+    probe: Option<Timestamp>,
+    held: BTreeSet<K>,
+}
+
+impl<K: Ord> Outage<K> {
+    /// Since when they did; when a caller was to probe, if it was; and whom that held although it had not failed for a reason of
+    /// its own.
+    pub fn new(since: Timestamp, probe: Option<Timestamp>, held: Option<K>) -> Self {
+        Self { since, probe, held: held.into_iter().collect() }
+    }
+
+    /// The same, as others say it, too.
+    #[must_use]
+    pub fn join(mut self, others: Self) -> Self {
+        self.held.extend(others.held);
+        // More tell no more, and there may be thousands.
+        while self.held.len() > breaker::RUN {
+            self.held.pop_last();
+        }
+        let probe = self.probe.into_iter().chain(others.probe).min();
+        Self { since: self.since.min(others.since), probe, held: self.held }
+    }
 }
 
 /// That credentials were refused before this process.
@@ -182,12 +218,14 @@ impl Turn {
 ///   ──x──x─x───x──────────────┼─────|───|───|───|───▶
 ///     └──── at most the quota in any WINDOW ───┘
 /// ```
+///
+/// Of who waits it is known what it calls with (`W`), where that matters.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct AccountClock<K> {
+pub struct AccountClock<K, W = ()> {
     /// Calls of the last window, oldest first.
     calls: VecDeque<Timestamp>,
     /// Who waits, by place.
-    queue: Vec<Waiting<K>>,
+    queue: Vec<Waiting<K, W>>,
     places: BTreeMap<K, Place>,
     /// Nobody calls before this.
     not_before: Timestamp,
@@ -201,18 +239,19 @@ pub struct AccountClock<K> {
     replanned_at: Timestamp,
     /// There is much more room than that.
     moved_up: bool,
-    /// How many have gone without a call that were promised a time, since those behind them were told; no more than are needed for that.
-    left: usize,
     /// Who was to probe has gone.
     prober_lost: bool,
     /// How many were told that they may call, and have not begun.
     going: usize,
 }
 
+/// Who waits in the queue of a clock.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-struct Waiting<K> {
+pub struct Waiting<K, W = ()> {
     place: Place,
     caller: K,
+    /// With what, if that was told.
+    with: Option<W>,
     /// The time that it was promised.
     promised: Option<Timestamp>,
     /// When it comes again.
@@ -223,7 +262,7 @@ struct Waiting<K> {
     goes: bool,
 }
 
-impl<K> Default for AccountClock<K> {
+impl<K, W> Default for AccountClock<K, W> {
     fn default() -> Self {
         Self {
             calls: VecDeque::new(),
@@ -237,7 +276,6 @@ impl<K> Default for AccountClock<K> {
             planned: 0,
             replanned_at: Timestamp::MIN,
             moved_up: false,
-            left: 0,
             prober_lost: false,
             going: 0,
         }
@@ -251,7 +289,7 @@ impl<K> AccountClock<K> {
     }
 }
 
-impl<K: Ord + Clone> AccountClock<K> {
+impl<K: Ord + Clone, W> AccountClock<K, W> {
     /// Asks for a call now.
     pub fn claim(&mut self, caller: &K, place: Place, now: Timestamp, quota: usize) -> Turn {
         let turn = self.ask(caller, place, now, quota);
@@ -263,9 +301,15 @@ impl<K: Ord + Clone> AccountClock<K> {
 
     /// A caller calls now: it waits no more.
     pub fn begin(&mut self, caller: &K, place: Place, now: Timestamp) {
-        self.remove(caller);
-        self.calls.push_back(now);
+        self.begin_apart(caller, now);
         if place.reads { self.breaker.begin_read(caller, now) } else { self.breaker.begin(caller, now) }
+    }
+
+    /// The same, of a caller that has asked for its part of the quota alone ([`Self::ask_apart`]).
+    pub fn begin_apart(&mut self, caller: &K, now: Timestamp) {
+        self.remove(caller);
+        self.forget_calls(now);
+        self.calls.push_back(now);
     }
 
     /// A caller that nobody here has told a time has come; its status promises one.
@@ -282,21 +326,21 @@ impl<K: Ord + Clone> AccountClock<K> {
         self.forget_the_past(now, quota);
         let rank = self.join(caller, place, now);
         self.queue[rank].quota = self.quota;
-        if let Some(held) = self.hold(rank, now) {
-            return held;
-        }
+        self.hold(rank, now).unwrap_or_else(|| self.within_quota(rank, quota, now))
+    }
+
+    /// The same of a caller whose failure would say nothing of the account: its trouble does not hold it, and it does not probe it.
+    pub fn ask_apart(&mut self, caller: &K, place: Place, now: Timestamp, quota: usize) -> Turn {
+        self.forget_the_past(now, quota);
+        let rank = self.join(caller, place, now);
+        self.queue[rank].quota = self.quota;
+        self.within_quota(rank, quota, now)
+    }
+
+    fn within_quota(&mut self, rank: usize, quota: usize, now: Timestamp) -> Turn {
         let calls = self.pace.of(quota, now);
-        // Whoever may call does not wait for those that may not.
-        let before = match (self.breaker.holds_all(), place.reads) {
-            // Those who came earlier and were told to go are before it, too, wherever they stand.
-            (false, _) => {
-                self.waited_for(rank, calls, now).max(self.going - usize::from(self.queue[rank].goes))
-            }
-            (true, false) => 0,
-            (true, true) => self.queue[..rank].iter().filter(|other| other.place.reads).count(),
-        };
         self.plan(calls, now);
-        let slot = self.slot(before, calls, now);
+        let slot = self.slot_of(rank, calls, now);
         let waiting = &mut self.queue[rank];
         if slot <= now {
             // It may have to wait for a seat first.
@@ -359,14 +403,9 @@ impl<K: Ord + Clone> AccountClock<K> {
             Ok(()) if waiting.place.reads && !self.breaker.is_down() => return None,
             // It is no probe.
             Ok(()) if !self.breaker.concerns(&self.candidate(&waiting.caller, waiting.place)) => return None,
+            // What was never tried goes first, if it is about to come.
             Ok(()) => {
-                // What was never tried goes first, if it is about to come.
-                let first = self.queue.get(self.at_position(0));
-                let first = first.filter(|first| self.line(first.place) < self.line(waiting.place))?;
-                let left_to_others = first.expected + LEFT_TO_OTHERS;
-                let about_to_come = first.expected <= now + LEFT_TO_OTHERS && left_to_others > now;
-                let since = self.breaker.open_since().filter(|_| about_to_come)?;
-                Trouble { since, probe_at: left_to_others }
+                self.left_to_the_first(now, |first| self.line(first.place) < self.line(waiting.place))?
             }
         };
         let position = self.position(rank);
@@ -375,6 +414,18 @@ impl<K: Ord + Clone> AccountClock<K> {
         self.going -= usize::from(std::mem::take(&mut waiting.goes));
         (waiting.promised, waiting.expected) = (None, until);
         Some(Turn::Held { of: Holder::Account, since, until, next: position == 0 })
+    }
+
+    /// The first in the queue is about to come, and goes before this one: it has the probe.
+    fn left_to_the_first(
+        &self,
+        now: Timestamp,
+        goes_before: impl Fn(&Waiting<K, W>) -> bool,
+    ) -> Option<Trouble> {
+        let first = self.queue.get(self.at_position(0)).filter(|first| goes_before(first))?;
+        let probe_at = first.expected + LEFT_TO_OTHERS;
+        let about_to_come = first.expected <= now + LEFT_TO_OTHERS && probe_at > now;
+        self.breaker.open_since().filter(|_| about_to_come).map(|since| Trouble { since, probe_at })
     }
 
     /// How many of the first in the queue come when it is time for a probe, or for DELETEs that may fail.
@@ -394,7 +445,7 @@ impl<K: Ord + Clone> AccountClock<K> {
         if !self.breaker.looked_in_vain() {
             return 0;
         }
-        self.queue.partition_point(|waiting| waiting.place.rank == Rank::Look)
+        self.queue.partition_point(|waiting| waiting.place.rank <= Rank::Look)
     }
 
     /// The position in which the one at this rank comes to probe.
@@ -416,20 +467,45 @@ impl<K: Ord + Clone> AccountClock<K> {
         }
     }
 
-    /// Who has reason to ask again, because there is much more room than when it was promised its time, or because those that
-    /// were to probe have gone.
-    pub fn moved_up(&mut self) -> Vec<K> {
-        // More than are left: so whoever leaves has at most one other told.
-        if self.left > self.queue.len() {
-            (self.left, self.moved_up) = (0, true);
-        }
-        let moved_up = std::mem::take(&mut self.moved_up);
-        let promised = self.queue.iter().filter(|waiting| moved_up && waiting.promised.is_some());
-        let mut woken: Vec<K> = promised.map(|waiting| waiting.caller.clone()).collect();
+    /// Who has reason to ask again, because there is more room than when it was promised its time, or because those that were to
+    /// probe have gone.
+    pub fn moved_up(&mut self, now: Timestamp) -> Vec<K> {
+        let mut woken = if std::mem::take(&mut self.moved_up) {
+            let promised = self.queue.iter().filter(|waiting| waiting.promised.is_some());
+            promised.map(|waiting| waiting.caller.clone()).collect()
+        } else {
+            self.next_to_call(now)
+        };
         if std::mem::take(&mut self.prober_lost) && self.breaker.open_since().is_some() {
             woken.extend(self.to_be_told());
         }
         woken
+    }
+
+    /// Those of the next window that may call much earlier than they were promised, or now: others have gone without a call, or
+    /// the pace has risen. The next of them are told when these have called; so each is told once, whoever goes.
+    fn next_to_call(&mut self, now: Timestamp) -> Vec<K> {
+        self.forget_calls(now);
+        let calls = self.pace.of(self.quota, now);
+        let has_room = self.calls.len() + self.going < calls;
+        let promised = |(rank, waiting): (usize, &Waiting<K, W>)| Some((rank, waiting.promised?));
+        let next = self.queue.iter().enumerate().filter_map(promised).take(calls);
+        let comes_later = |(rank, promised): &(usize, Timestamp)| {
+            let Waiting { expected, quota, goes, .. } = self.queue[*rank];
+            let earliest = now.max(self.not_before) + if has_room { LEFT_TO_OTHERS } else { EARLIER };
+            // With a smaller quota it would be told the same.
+            *promised > earliest && expected > now + LEFT_TO_OTHERS && !goes && quota >= self.quota
+        };
+        let moves_up = |(rank, promised): &(usize, Timestamp)| {
+            let slot = self.slot_of(*rank, calls, now);
+            slot <= now || *promised > slot + EARLIER
+        };
+        let next: Vec<usize> = next.filter(comes_later).filter(moves_up).map(|(rank, _)| rank).collect();
+        let told = next.into_iter().map(|rank| {
+            self.queue[rank].expected = now;
+            self.queue[rank].caller.clone()
+        });
+        told.collect()
     }
 
     /// The caller waits for something else. Unlike [`Self::release`], who is to probe in its place is told later, by
@@ -441,9 +517,7 @@ impl<K: Ord + Clone> AccountClock<K> {
     /// Asks for a call that can wait: granted only while half of the quota is free, also when all that are in the queue have
     /// called. Otherwise no place is kept.
     pub fn claim_spare(&mut self, caller: &K, now: Timestamp, quota: usize) -> Turn {
-        self.forget_the_past(now, quota);
-        let share = self.pace.of(quota, now).div_ceil(2);
-        let free = self.slot(self.waited_for(self.queue.len(), share, now), share, now);
+        let free = self.free_for_spare(now, quota);
         match self.held_spare(caller, now) {
             Some(Turn::Held { of, since, until, next }) => {
                 Turn::Held { of, since, until: until.max(free), next }
@@ -456,9 +530,30 @@ impl<K: Ord + Clone> AccountClock<K> {
         }
     }
 
-    /// Whether a call that can wait is held; it gets no place.
+    /// The same of a caller whose failure would say nothing of the account.
+    pub fn claim_spare_apart(&mut self, now: Timestamp, quota: usize) -> Turn {
+        let free = self.free_for_spare(now, quota);
+        if free > now {
+            return Turn::At(free);
+        }
+        self.calls.push_back(now);
+        Turn::Go
+    }
+
+    fn free_for_spare(&mut self, now: Timestamp, quota: usize) -> Timestamp {
+        self.forget_the_past(now, quota);
+        let share = self.pace.of(quota, now).div_ceil(2);
+        self.slot(self.waited_for(self.queue.len(), share, now), share, now)
+    }
+
+    /// Whether a call that can wait is held; it gets no place. It leaves a probe to a caller that can't.
     pub fn held_spare(&self, caller: &K, now: Timestamp) -> Option<Turn> {
-        let Trouble { since, probe_at } = self.admit(caller, Place::proof(now), now).err()?;
+        let place = Place::proof(now);
+        let Trouble { since, probe_at } = match self.admit(caller, place, now) {
+            Err(trouble) => trouble,
+            Ok(()) if self.would_probe(caller, place) => self.left_to_the_first(now, |_| true)?,
+            Ok(()) => return None,
+        };
         Some(Turn::Held { of: Holder::Account, since, until: probe_at, next: false })
     }
 
@@ -469,14 +564,20 @@ impl<K: Ord + Clone> AccountClock<K> {
         self.breaker.begin_read(caller, now);
     }
 
-    /// There is trouble since this time, which others have seen, and probe.
-    pub fn join_trouble(&mut self, since: Timestamp, now: Timestamp) {
-        self.breaker.inherit(since, Some(now), now);
+    /// There is trouble that another clock knows of: nothing works there.
+    pub fn join_trouble<V>(&mut self, others: &AccountClock<K, V>) {
+        self.breaker.join(&others.breaker);
+    }
+
+    /// There is reason to believe that calls work again. Who has reason to ask again: those whose turn it is to probe.
+    pub fn probe_now(&mut self, now: Timestamp) -> Vec<K> {
+        self.breaker.probe_now(now);
+        self.to_be_told()
     }
 
     /// Takes in what the statuses say of the time before this process: so a restart begins nothing anew. Whoever was
     /// promised a time within the quota shows that it was used up not long ago: the window counts as full now.
-    pub fn inherit(&mut self, past: &Past, now: Timestamp, quota: usize) {
+    pub fn inherit(&mut self, past: &Past<K>, now: Timestamp, quota: usize) {
         self.forget_the_past(now, quota);
         let calls = past.calls.iter().map(|call| (*call).min(now));
         let lately = calls.filter(|call| *call + WINDOW > now);
@@ -494,14 +595,20 @@ impl<K: Ord + Clone> AccountClock<K> {
         if let Some(until) = asked_for.max() {
             self.cool_down(until);
         }
-        if let Some(since) = past.trouble {
-            self.breaker.inherit(since, past.probe, now);
+        if let Some(outage) = &past.outage {
+            self.inherit_outage(outage, now);
         }
     }
 
-    /// The same, of a clock of credentials.
+    /// The same, that calls failed.
+    pub fn inherit_outage(&mut self, outage: &Outage<K>, now: Timestamp) {
+        let Outage { since, probe, held } = outage;
+        self.breaker.inherit(*since, *probe, Some(held), now);
+    }
+
+    /// The same, that credentials were refused.
     pub fn inherit_refusal(&mut self, refusal: Refusal, now: Timestamp) {
-        self.breaker.inherit(refusal.since, refusal.probe, now);
+        self.breaker.inherit(refusal.since, refusal.probe, None, now);
     }
 
     /// Takes in what became of a call, and says whom a failure is charged to, and who has reason to ask again: everybody, if
@@ -527,13 +634,10 @@ impl<K: Ord + Clone> AccountClock<K> {
         self.not_before = self.not_before.max(until);
     }
 
-    /// Gives back the caller's place, if it has one. Who has reason to ask again: those who are to probe in its place. (Those behind it, if
-    /// many go: [`Self::moved_up`].)
+    /// Gives back the caller's place, if it has one. Who has reason to ask again: those who are to probe in its place. (Those behind
+    /// it: [`Self::moved_up`].)
     pub fn release(&mut self, caller: &K) -> Vec<K> {
-        let Some((position, gone)) = self.remove(caller) else { return Vec::new() };
-        if gone.promised.is_some() {
-            self.left = (self.left + 1).min(self.queue.len() + 1);
-        }
+        let Some((position, _)) = self.remove(caller) else { return Vec::new() };
         if position < self.come_first() && self.breaker.open_since().is_some() {
             self.to_be_told()
         } else {
@@ -542,13 +646,69 @@ impl<K: Ord + Clone> AccountClock<K> {
     }
 
     /// Takes a caller out of the queue; with the position in which it came to probe.
-    fn remove(&mut self, caller: &K) -> Option<(usize, Waiting<K>)> {
+    fn remove(&mut self, caller: &K) -> Option<(usize, Waiting<K, W>)> {
         let rank = self.rank(caller)?;
         let position = self.position(rank);
         let gone = self.queue.remove(rank);
         self.going -= usize::from(gone.goes);
         self.places.remove(caller);
         Some((position, gone))
+    }
+
+    /// With what a caller calls, if it waits.
+    pub fn waits_with(&mut self, caller: &K, with: &W)
+    where
+        W: Clone + PartialEq,
+    {
+        let waiting = self.rank(caller).map(|rank| &mut self.queue[rank]);
+        if let Some(waiting) = waiting.filter(|waiting| waiting.with.as_ref() != Some(with)) {
+            waiting.with = Some(with.clone());
+        }
+    }
+
+    /// Those leave the queue that call with this, and are held by the clock of what they call with (`held_by`), and wait there;
+    /// so for those behind them it is as if they were not there. Who has reason to ask again: who probes it.
+    pub fn leave_to<V>(
+        &mut self,
+        held_by: &mut AccountClock<K, V>,
+        is_with: impl Fn(&W) -> bool,
+        now: Timestamp,
+    ) -> Vec<K> {
+        if held_by.in_trouble_since().is_none() {
+            return Vec::new();
+        }
+        let leaves = |waiting: &mut Waiting<K, W>| {
+            let is_held = held_by.admit(&waiting.caller, waiting.place, now).is_err();
+            is_held && waiting.with.as_ref().is_some_and(&is_with)
+        };
+        let gone = self.take_out(leaves);
+        if gone.is_empty() {
+            return Vec::new();
+        }
+        for Waiting { caller, place, expected, .. } in gone {
+            let rank = held_by.join(&caller, place, now);
+            held_by.queue[rank].expected = expected;
+        }
+        held_by.to_be_told()
+    }
+
+    /// Takes callers out of the queue; if one of them was to probe, others are told ([`Self::moved_up`]).
+    fn take_out(&mut self, goes: impl FnMut(&mut Waiting<K, W>) -> bool) -> Vec<Waiting<K, W>> {
+        let (looks, length, first) = (self.looks(), self.queue.len().max(1), self.come_first());
+        let mut rank = 0;
+        let mut goes = goes;
+        let Self { queue, places, prober_lost, going, .. } = self;
+        let gone = queue.extract_if(.., |waiting| {
+            let goes = goes(waiting);
+            *prober_lost |= goes && (rank + length - looks) % length < first;
+            rank += 1;
+            goes
+        });
+        gone.inspect(|waiting| {
+            places.remove(&waiting.caller);
+            *going -= usize::from(waiting.goes);
+        })
+        .collect()
     }
 
     /// All that wait.
@@ -570,6 +730,26 @@ impl<K: Ord + Clone> AccountClock<K> {
     /// Whether a call of this caller is a probe: nothing has worked since the trouble began.
     pub fn would_probe(&self, caller: &K, place: Place) -> bool {
         self.breaker.would_probe(&self.candidate(caller, place))
+    }
+
+    /// Whether a caller stands before all others.
+    pub fn goes_first(&self, caller: &K) -> bool {
+        self.places.get(caller).is_some_and(|place| place.rank == Rank::First)
+    }
+
+    /// When the next probe is, while nothing has worked since the trouble began.
+    pub fn probe_at(&self) -> Option<Timestamp> {
+        self.breaker.probe_at()
+    }
+
+    /// Whether nothing has worked since the trouble began.
+    pub fn is_down(&self) -> bool {
+        self.breaker.is_down()
+    }
+
+    /// Whether trouble holds everybody, and not only campaigns that have failed.
+    pub fn holds_all(&self) -> bool {
+        self.breaker.holds_all()
     }
 
     /// Whether reads work, and DELETEs fail.
@@ -600,6 +780,7 @@ impl<K: Ord + Clone> AccountClock<K> {
         let new = || Waiting {
             place,
             caller: caller.clone(),
+            with: None,
             promised: None,
             expected: now,
             quota: self.quota,
@@ -621,6 +802,19 @@ impl<K: Ord + Clone> AccountClock<K> {
     fn rank(&self, caller: &K) -> Option<usize> {
         let place = self.places.get(caller)?;
         self.queue.binary_search_by(|other| (other.place, &other.caller).cmp(&(*place, caller))).ok()
+    }
+
+    /// When the one at this rank may call, if `calls` may be made in a window.
+    fn slot_of(&self, rank: usize, calls: usize, now: Timestamp) -> Timestamp {
+        let Waiting { place, goes, .. } = self.queue[rank];
+        // Whoever may call does not wait for those that may not.
+        let before = match (self.breaker.holds_all(), place.reads) {
+            // Those who came earlier and were told to go are before it, too, wherever they stand.
+            (false, _) => self.waited_for(rank, calls, now).max(self.going - usize::from(goes)),
+            (true, false) => 0,
+            (true, true) => self.queue[..rank].iter().filter(|other| other.place.reads).count(),
+        };
+        self.slot(before, calls, now)
     }
 
     /// How many of those before this rank call before it, if `calls` may be made in a window. Whoever keeps
@@ -657,27 +851,9 @@ impl<K: Ord + Clone> AccountClock<K> {
         self.forget_calls(now);
         if self.swept_at + SWEEP <= now {
             self.swept_at = now;
-            let (looks, length, first) = (self.looks(), self.queue.len().max(1), self.come_first());
-            let Self { queue, places, prober_lost, going, .. } = self;
-            let mut rank = 0;
-            queue.retain(|waiting| {
-                let comes = waiting.expected + LOST > now;
-                if !comes {
-                    places.remove(&waiting.caller);
-                    *going -= usize::from(waiting.goes);
-                    *prober_lost |= (rank + length - looks) % length < first;
-                }
-                rank += 1;
-                comes
-            });
+            drop(self.take_out(|waiting| waiting.expected + LOST <= now));
         }
     }
-}
-
-/// The whole second at or after a time.
-fn whole_second(time: Timestamp) -> Timestamp {
-    let begun = time.subsec_nanosecond() > 0;
-    Timestamp::from_second(time.as_second() + i64::from(begun)).unwrap_or(time)
 }
 
 #[cfg(test)]
@@ -928,10 +1104,9 @@ mod tests {
         let mut clock = AccountClock::default();
         assert_eq!(claim(&mut clock, 0, at(0), 1), Turn::Go);
         let late: Vec<_> = (1..200).map(|caller| told(claim(&mut clock, caller, at(0), 1))).collect();
-        assert!(late[198] > seconds(198 * 60) && clock.moved_up().is_empty());
+        assert!(late[198] > seconds(198 * 60) && clock.moved_up(at(0)).is_empty());
         assert_eq!(claim(&mut clock, 0, seconds(1), 60), Turn::Go);
-        assert_eq!(clock.moved_up().len(), 199);
-        assert!(clock.moved_up().is_empty(), "once");
+        assert_eq!(clock.moved_up(seconds(1)).len(), 199);
         assert!((1..59).all(|caller| claim(&mut clock, caller, seconds(2), 60) == Turn::Go));
         let soon: Vec<_> = (59..200).map(|caller| told(claim(&mut clock, caller, seconds(2), 60))).collect();
         assert!(soon[140] < seconds(250), "{}", soon[140]);
@@ -960,6 +1135,29 @@ mod tests {
             "behind the one that is promised 61 s"
         );
         assert!(told(claim(&mut clock, 160, seconds(1), 1)) > seconds(99 * 60));
+    }
+
+    /// In an outage, whoever only looks leaves the probe to a deletion that is about to come, and makes it if there is none.
+    #[test]
+    fn whoever_only_looks_leaves_the_probe_to_a_deletion() {
+        let mut clock: AccountClock<u32> = AccountClock::default();
+        for caller in 0..3 {
+            clock.heard(&caller, FAILED, at(0));
+        }
+        let mut alone = clock.clone();
+        assert_eq!(alone.claim_spare(&99, seconds(5), 60), Turn::Go);
+        told_to_wait(claim(&mut clock, 7, seconds(1), 60));
+        assert_eq!(clock.claim_spare(&99, seconds(5), 60), held(at(0), seconds(10), false));
+        assert_eq!(claim(&mut clock, 7, seconds(5), 60), Turn::Go);
+        // While reads work, there is nothing to leave.
+        clock.heard(&7, Evidence::Readable, seconds(6));
+        for caller in 10..15 {
+            assert_eq!(claim(&mut clock, caller, seconds(6), 60), Turn::Go);
+        }
+        told_to_wait(claim(&mut clock, 15, seconds(6), 60));
+        assert_eq!(clock.claim_spare(&99, seconds(64), 60), Turn::Go);
+        let outages = (0..9).map(|caller| Outage::new(at(0), None, Some(caller)));
+        assert_eq!(outages.reduce(Outage::join).unwrap().held.len(), breaker::RUN, "more tell no more");
     }
 
     /// While DELETEs fail and reads work, what was never tried is tried first.
@@ -1068,14 +1266,76 @@ mod tests {
         let mut told = 0;
         for caller in 60..540 {
             assert!(clock.release(&caller).is_empty());
-            told += clock.moved_up().len();
+            told += clock.moved_up(at(0)).len();
         }
         assert!((60..=480).contains(&told), "{told}");
+        assert!(clock.moved_up(at(0)).is_empty(), "once");
         let last = |clock: &mut AccountClock<u32>| claim(clock, 599, seconds(61), 60);
         assert_eq!(last(&mut clock), Turn::Go);
         for caller in 540..599 {
             assert_eq!(claim(&mut clock, caller, seconds(61), 60), Turn::Go);
         }
+    }
+
+    /// Others have used the account, and our pace has fallen and risen again: those who wait follow it to the end, and whoever is told
+    /// to come earlier calls then.
+    #[test]
+    fn those_who_wait_follow_the_pace() {
+        let mut clock: AccountClock<u32> = AccountClock::default();
+        (0..60).for_each(|caller| assert_eq!(claim(&mut clock, caller, at(0), 60), Turn::Go));
+        (0..3).for_each(|minute| clock.refused(seconds(61 * minute)));
+        let begun = 183;
+        let mut comes: Vec<i64> = vec![begun; 1000];
+        let (mut served, mut woken) = (Vec::new(), 0);
+        for now in begun.. {
+            while let Some(caller) = comes.iter().position(|comes| *comes <= now) {
+                let caller = u32::try_from(caller).unwrap();
+                comes[caller as usize] = match claim(&mut clock, caller, seconds(now), 60) {
+                    Turn::Go => {
+                        served.push(seconds(now));
+                        i64::MAX
+                    }
+                    turn => told(turn).duration_since(at(0)).as_secs(),
+                };
+                for caller in clock.moved_up(seconds(now)) {
+                    comes[caller as usize] = now;
+                    woken += 1;
+                }
+            }
+            if served.len() == 1000 {
+                // It is back after seven minutes, and then takes a window for 60.
+                assert!(now <= begun + 61 * 19, "{} s", now - begun);
+                break;
+            }
+        }
+        assert_quota(&served, 60);
+        assert!(woken < 2000, "{woken}");
+    }
+
+    /// Nobody is told twice to come, or to no use: who is about to call, who keeps to a smaller quota, and who would come too early.
+    #[test]
+    fn whoever_moves_up_is_told_once() {
+        let mut clock: AccountClock<u32> = AccountClock::default();
+        for caller in 0..10 {
+            assert_eq!(claim(&mut clock, caller, at(0), 10), Turn::Go);
+        }
+        for caller in 10..50 {
+            told(claim(&mut clock, caller, at(0), if caller == 45 { 9 } else { 10 }));
+        }
+        for caller in 10..40 {
+            clock.release(&caller);
+        }
+        let ask = |clock: &mut AccountClock<u32>, caller: u32, now| {
+            clock.ask(&caller, Place::deletion(at(0)), seconds(now), 10)
+        };
+        assert_eq!(told(ask(&mut clock, 40, 1)), seconds(61));
+        assert_eq!(clock.moved_up(seconds(1)), [41, 42, 43, 44, 46, 47, 48, 49], "all but the slow one");
+        assert!(clock.moved_up(seconds(1)).is_empty(), "once");
+        assert_eq!(told(ask(&mut clock, 41, 2)), seconds(61));
+        assert!(clock.moved_up(seconds(2)).is_empty(), "it was told");
+        clock.recall(&60, Place::deletion(at(0)), seconds(3600), seconds(62));
+        assert_eq!(ask(&mut clock, 60, 62), Turn::Go);
+        assert!(!clock.moved_up(seconds(62)).contains(&60), "it goes");
     }
 
     fn told_to_wait(turn: Turn) {
@@ -1120,6 +1380,21 @@ mod tests {
         assert_eq!(claim(&mut clock, 24, seconds(300), 60), Turn::Go, "reads work: DELETEs are tried");
     }
 
+    /// Whoever goes before all others, and does not probe the account, moves nobody who does.
+    #[test]
+    fn whoever_goes_first_moves_no_probe() {
+        let mut clock: AccountClock<u32> = AccountClock::default();
+        for caller in 0..3 {
+            clock.heard(&caller, FAILED, at(0));
+        }
+        let look = Place::deletion(at(0)).of_look(at(0));
+        assert_eq!(clock.claim(&50, look, seconds(5), 1), Turn::Go);
+        clock.heard(&50, Evidence::ReadFailed { fresh: true }, seconds(5));
+        told(clock.ask_apart(&70, Place::deletion(at(0)).first(), seconds(6), 1));
+        assert_eq!(claim(&mut clock, 20, seconds(6), 1), held(at(0), seconds(15), true));
+        assert_eq!(clock.waiting(), [70, 20]);
+    }
+
     /// An outage: a few calls, then probes; the first in the queue is told when the next one is, the others to wait for it.
     #[test]
     fn an_account_in_trouble_is_probed_by_the_first_in_the_queue() {
@@ -1130,7 +1405,7 @@ mod tests {
             assert_eq!(charge, (if caller < 2 { Charge::Campaign } else { Charge::Account }, vec![]));
         }
         let turns: Vec<_> = (3..20).map(|caller| claim(&mut clock, caller, at(20), 60)).collect();
-        let probe_at = at(10) + SignedDuration::from_secs(5);
+        let probe_at = seconds(6);
         assert_eq!(turns[0], held(at(10), probe_at, true));
         assert_eq!(turns[1], held(at(10), probe_at, false));
         assert_eq!(turns[16], held(at(10), at(20) + HELD, false));
@@ -1165,7 +1440,7 @@ mod tests {
             quota in 1usize..8,
             steps in prop::collection::vec((0u32..6, 0i64..20_000, 0u32..20, 0i64..2_000_000), 1..400),
         ) {
-            let mut clock = AccountClock::default();
+            let mut clock: AccountClock<u32> = AccountClock::default();
             let mut now = 0;
             let mut served = Vec::new();
             for (caller, pause, what, due) in steps {

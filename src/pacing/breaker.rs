@@ -2,16 +2,18 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::whole_second;
+
 /// So many failures in a row, of whomever, and calls are taken to be in trouble.
-const RUN: usize = 3;
+pub(super) const RUN: usize = 3;
 /// Pause before the first probe …
 const SHORTEST: SignedDuration = SignedDuration::from_secs(5);
 /// … and the longest before any other: how late the first call after an outage may be.
-const LONGEST: SignedDuration = SignedDuration::from_secs(60);
+pub(super) const LONGEST: SignedDuration = SignedDuration::from_secs(60);
 /// A probe of which nothing was heard for so long is lost: longer than any deadline of a call.
 const LOST: SignedDuration = SignedDuration::from_secs(60);
 /// While reads work and DELETEs fail, trying costs one part in so many of the quota.
-const PART: usize = 10;
+pub(super) const PART: usize = 10;
 /// The window in which the tries are counted: the one in which Kore counts calls [rate-limit-ccai].
 const WINDOW: SignedDuration = SignedDuration::from_secs(60);
 
@@ -103,7 +105,8 @@ struct Probe<K> {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Mode {
-    /// Nothing has worked since.
+    /// Nothing has worked since. The next probe is at a whole second, because that is what the status of the one tells that is to
+    /// make it: nobody comes before it.
     Down { pause: SignedDuration, probe_at: Timestamp },
     /// Reads work, DELETEs fail.
     Limping,
@@ -291,6 +294,14 @@ impl<K: Ord + Clone> Breaker<K> {
         self.open.is_some() && !self.limps()
     }
 
+    /// When the next probe is, while nothing has worked since the trouble began.
+    pub fn probe_at(&self) -> Option<Timestamp> {
+        match self.open.as_ref()?.mode {
+            Mode::Down { probe_at, .. } => Some(probe_at),
+            Mode::Limping => None,
+        }
+    }
+
     /// Whether the last probe was a read that has brought nothing, and nothing has worked yet: a DELETE may
     /// tell more.
     pub fn looked_in_vain(&self) -> bool {
@@ -302,9 +313,31 @@ impl<K: Ord + Clone> Breaker<K> {
         self.open.as_ref()?.looks.get(caller).copied()
     }
 
+    /// There is trouble that others are in, too: it is the same, since the same time, and the next probe is when theirs is.
+    pub fn join(&mut self, others: &Self) {
+        if let (None, true, Some(open)) = (&self.open, others.is_down(), &others.open) {
+            let open = Open { mode: open.mode, ..Open::new(open.since) };
+            let Self { run: _, deletes, reads, spread, open: _ } = others.clone();
+            *self = Self { run: self.run, deletes, reads, spread, open: Some(open) };
+        }
+    }
+
+    /// There is reason to believe that calls work again: the next probe is made now.
+    pub fn probe_now(&mut self, now: Timestamp) {
+        if let Some(Open { mode: Mode::Down { probe_at, .. }, .. }) = &mut self.open {
+            *probe_at = now;
+        }
+    }
+
     /// There was trouble before we began, since this time; who was to probe next was promised a time, if it is known who.
-    /// It goes on as it would have.
-    pub fn inherit(&mut self, since: Timestamp, promised: Option<Timestamp>, now: Timestamp) {
+    /// It goes on as it would have, and concerns whom it did: those who were held though they had not failed, or anybody.
+    pub fn inherit(
+        &mut self,
+        since: Timestamp,
+        promised: Option<Timestamp>,
+        held: Option<&BTreeSet<K>>,
+        now: Timestamp,
+    ) {
         if self.open.is_some() {
             return;
         }
@@ -316,14 +349,17 @@ impl<K: Ord + Clone> Breaker<K> {
         let latest = now + pause;
         let probe_at = promised.unwrap_or(latest).clamp(now, latest);
         self.deletes.times = self.run;
-        self.spread = true;
+        match held {
+            Some(held) if held.len() < RUN => self.deletes.fresh.clone_from(held),
+            Some(_) | None => self.spread = true,
+        }
         self.open = Some(Open { mode: Mode::Down { pause, probe_at }, ..Open::new(since) });
     }
 }
 
 impl<K: Ord> Open<K> {
     fn new(now: Timestamp) -> Self {
-        let mode = Mode::Down { pause: SHORTEST, probe_at: now + SHORTEST };
+        let mode = Mode::Down { pause: SHORTEST, probe_at: whole_second(now + SHORTEST) };
         Self {
             since: now,
             mode,
@@ -360,18 +396,18 @@ impl<K: Ord> Open<K> {
             (Mode::Down { .. }, Evidence::Nothing) if probed.is_none() => Charge::Campaign,
             (Mode::Down { pause, .. }, Evidence::Nothing) => {
                 // Somebody has answered, and not what was asked: the next probe may tell more.
-                self.mode = Mode::Down { pause, probe_at: now + pause };
+                self.mode = Mode::Down { pause, probe_at: whole_second(now + pause) };
                 Charge::Account
             }
             (Mode::Down { pause, .. }, Evidence::DeleteFailed { .. } | Evidence::ReadFailed { .. }) => {
                 if probed.is_some() {
                     let pause = (pause * 2).min(LONGEST);
-                    self.mode = Mode::Down { pause, probe_at: now + pause };
+                    self.mode = Mode::Down { pause, probe_at: whole_second(now + pause) };
                 }
                 Charge::Account
             }
             (Mode::Limping, Evidence::ReadFailed { .. }) if unread >= RUN => {
-                self.mode = Mode::Down { pause: SHORTEST, probe_at: now + SHORTEST };
+                self.mode = Mode::Down { pause: SHORTEST, probe_at: whole_second(now + SHORTEST) };
                 self.looked = false;
                 Charge::Account
             }
@@ -460,6 +496,27 @@ mod tests {
             breaker.heard(&1, Works, at(now));
             assert_eq!((admit(&breaker, 8, now), breaker.open_since()), (Ok(()), None));
         }
+    }
+
+    /// Probes are at whole seconds, as a status tells them: so nobody comes before the one that is told.
+    #[test]
+    fn probes_are_at_whole_seconds() {
+        let later = |seconds, milliseconds| at(seconds) + SignedDuration::from_millis(milliseconds);
+        let mut breaker = Breaker::default();
+        for caller in 0..3 {
+            breaker.heard(&caller, DELETE_FAILED, later(0, 300));
+        }
+        for (begun, outcome, next) in [(6, DELETE_FAILED, 17), (17, Nothing, 28), (28, DELETE_FAILED, 49)] {
+            assert_eq!(admit(&breaker, 7, begun - 1).unwrap_err().probe_at, at(begun));
+            breaker.begin(&7, at(begun));
+            breaker.heard(&7, outcome, later(begun, 700));
+            assert_eq!(admit(&breaker, 7, begun).unwrap_err().probe_at, at(next));
+        }
+        breaker.heard(&0, Readable, at(49));
+        for _ in 0..3 {
+            breaker.heard(&7, READ_FAILED, later(50, 1));
+        }
+        assert_eq!(admit(&breaker, 7, 50).unwrap_err().probe_at, at(56));
     }
 
     /// While few campaigns have failed, it may be those campaigns: another does not wait to find out, whoever probes.
@@ -564,7 +621,7 @@ mod tests {
     fn a_restart_does_not_begin_the_probes_anew() {
         let inherited = |since: i64, promised: Option<i64>| {
             let mut breaker = Breaker::default();
-            breaker.inherit(at(since), promised.map(at), at(0));
+            breaker.inherit(at(since), promised.map(at), None, at(0));
             assert_eq!(breaker.open_since(), Some(at(since)));
             (0..200).find(|now| admit(&breaker, 1, *now).is_ok()).unwrap()
         };
@@ -572,6 +629,20 @@ mod tests {
         assert_eq!(inherited(-600, Some(4000)), 60, "a time that no probe would have");
         assert_eq!(inherited(-36_000, Some(-35_990)), 0, "it was due long ago");
         assert_eq!((inherited(-600, None), inherited(-2, None)), (60, 5));
+    }
+
+    /// Two campaigns were in trouble before a restart: they are, and no other is; three show that it is anybody's.
+    #[test]
+    fn a_restart_holds_whom_the_trouble_concerns() {
+        let inherited = |held: &[u32]| {
+            let mut breaker = Breaker::default();
+            breaker.inherit(at(-600), Some(at(40)), Some(&held.iter().copied().collect()), at(0));
+            breaker
+        };
+        let two = inherited(&[1, 2]);
+        assert!(admit(&two, 1, 0).is_err() && admit_again(&two, 9, 0).is_err());
+        assert_eq!((admit(&two, 3, 0), two.holds_all()), (Ok(()), false));
+        assert!(admit(&inherited(&[1, 2, 3]), 4, 0).is_err());
     }
 
     /// A probe of which nothing is heard, because its pass was cut off, does not close the account for ever.

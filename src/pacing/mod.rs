@@ -14,6 +14,12 @@ mod breaker;
 mod pace;
 
 pub use account::{Access, Account, Consequence, Heard, Request};
-pub use account_clock::{AccountClock, Holder, Past, Pause, Place, Refusal, Turn};
+pub use account_clock::{AccountClock, Holder, Outage, Past, Pause, Place, Refusal, Turn};
 pub use backoff::{LAST_TRY, MAX_BACKOFF, MIN_BACKOFF, backoff, fraction, longest_backoff};
 pub use breaker::{Charge, Evidence};
+
+/// The whole second at or after a time.
+fn whole_second(time: jiff::Timestamp) -> jiff::Timestamp {
+    let begun = time.subsec_nanosecond() > 0;
+    jiff::Timestamp::from_second(time.as_second() + i64::from(begun)).unwrap_or(time)
+}

@@ -217,7 +217,7 @@ impl Account {
             }
             Turn::At(_) | Turn::Held { .. } => self.broken = Some(TOLD),
         }
-        let moved_up = self.pacing.moved_up();
+        let moved_up = self.pacing.moved_up(now);
         self.wake(moved_up);
     }
 

@@ -1,6 +1,6 @@
 //! What the statuses say of the time before this process: so a restart begins nothing anew.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
@@ -11,14 +11,20 @@ use crate::campaign::ground::recorded_deletion;
 use crate::campaign::reason::Reason;
 use crate::campaign::status;
 use crate::kore::FailureKind;
-use crate::pacing::{Past, Pause, Refusal, longest_backoff};
+use crate::pacing::{Outage, Past, Pause, Refusal, longest_backoff};
 
 /// What the statuses of an account's objects say of the time before this process.
 pub fn past<'a>(objects: impl Iterator<Item = &'a VoiceCampaign>) -> Past {
     let mut past = Past::default();
     let mut listings = BTreeSet::new();
+    let mut outages: BTreeMap<String, Outage> = BTreeMap::new();
+    let mut proven = BTreeSet::new();
     let earlier = |known: Option<Timestamp>, time| Some(known.map_or(time, |known| known.min(time)));
     for object in objects {
+        // Kore has shown a campaign to whoever calls with this connection.
+        if object.status.as_ref().is_some_and(|status| status.seen_as.is_some()) {
+            proven.insert(connection_name(object));
+        }
         let Some(record) = recorded_deletion(object) else { continue };
         let reason = object.status.as_ref().map(status::reason);
         past.calls.extend(own_calls(record));
@@ -31,8 +37,11 @@ pub fn past<'a>(objects: impl Iterator<Item = &'a VoiceCampaign>) -> Past {
         let next = record.next_attempt_at.as_ref().map(|next| next.0);
         match reason {
             Some(Reason::AccountUnavailable) => {
-                past.trouble = earlier(past.trouble, since);
-                past.probe = next.map_or(past.probe, |next| earlier(past.probe, next));
+                let held = Some(record.uid.clone()).filter(|_| record.failures == 0);
+                let outage = Outage::new(since, next, held);
+                let connection = connection_name(object);
+                let known = outages.remove(&connection);
+                outages.insert(connection, known.into_iter().fold(outage, Outage::join));
             }
             // A right may be missing for one stream or campaign alone: that the first calls will show.
             Some(Reason::Service(FailureKind::CredentialsRejected))
@@ -47,6 +56,10 @@ pub fn past<'a>(objects: impl Iterator<Item = &'a VoiceCampaign>) -> Past {
         }
     }
     past.calls.extend(listings);
+    let (of_all, unproven) = outages.into_iter().partition(|(connection, _)| proven.contains(connection));
+    let of_all: BTreeMap<String, Outage> = of_all;
+    past.outage = of_all.into_values().reduce(Outage::join);
+    past.unproven = unproven;
     past
 }
 
@@ -77,15 +90,15 @@ fn shared_calls(record: &DeletionStatus) -> impl Iterator<Item = Timestamp> {
 fn asked_for(record: &DeletionStatus, reason: Reason) -> Option<Pause> {
     let until = record.next_attempt_at.as_ref().filter(|_| record.held_since.is_none())?.0;
     let Reason::Service(kind) = reason else { return None };
+    let failures = record.failures.max(record.proof.as_ref().map_or(0, |proof| proof.failures));
     let own = match kind {
         // When to come again after that, only the service says.
         FailureKind::Throttled => Duration::ZERO,
-        FailureKind::Unavailable => {
-            let reads = record.proof.as_ref().map_or(0, |proof| proof.failures);
-            longest_backoff(record.failures.max(reads))
-        }
+        // What has failed again and again was asked for of this campaign alone.
+        FailureKind::Unavailable if failures <= 1 => longest_backoff(failures),
         // That is no pause for all.
-        FailureKind::MayBeAbsent
+        FailureKind::Unavailable
+        | FailureKind::MayBeAbsent
         | FailureKind::Accepted
         | FailureKind::CredentialsRejected
         | FailureKind::Refused
@@ -120,16 +133,17 @@ mod tests {
     }
 
     /// A pause that Kore asked for with a 429 is one; with a 503 it is, if the backoff of the campaign can't
-    /// explain it.
+    /// explain it, and it is not about a campaign that fails again and again.
     #[test]
     fn a_pause_that_kore_asked_for_is_read_back() {
-        let next = json!({"nextAttemptAt": at(900), "failures": 2});
-        let own = |reason| {
+        let own = |reason, failures| {
+            let next = json!({"nextAttemptAt": at(900), "failures": failures});
             past([deleted(reason, &next)].iter()).pauses.first().map(|pause| (pause.until, pause.own))
         };
-        assert_eq!(own("Throttled"), Some((at(900), SignedDuration::ZERO)));
-        assert_eq!(own("ServiceUnavailable"), Some((at(900), SignedDuration::from_secs(4))));
-        assert_eq!((own("WaitingForQuota"), own("CredentialsRejected")), (None, None));
+        assert_eq!(own("Throttled", 2), Some((at(900), SignedDuration::ZERO)));
+        assert_eq!(own("ServiceUnavailable", 1), Some((at(900), SignedDuration::from_secs(2))));
+        assert_eq!(own("ServiceUnavailable", 2), None);
+        assert_eq!((own("WaitingForQuota", 1), own("CredentialsRejected", 1)), (None, None));
     }
 
     /// All calls that statuses know of count; a listing that many name, once.
@@ -159,11 +173,41 @@ mod tests {
             deleted("CredentialsRejected", &held(-60)),
             deleted("CredentialsRejected", &next),
             deleted("CredentialsRejected", &json!({})),
-            deleted("AccountUnavailable", &held(-70)),
         ];
         let past = past(objects.iter());
         let refusal = Refusal { since: at(-60), probe: Some(at(7)) };
         assert_eq!(past.refusals.into_iter().collect::<Vec<_>>(), [("n/production".to_owned(), refusal)]);
-        assert_eq!((past.trouble, past.probe), (Some(at(-70)), None));
+        assert_eq!((past.outage, past.unproven.len()), (None, 0));
+    }
+
+    /// An outage is one of the account where the credentials are known to have worked, and otherwise one of the connection; with whom it
+    /// held that had not failed for a reason of its own.
+    #[test]
+    fn an_outage_is_of_those_of_whom_it_was_said() {
+        let of = |connection: &str, uid: &str, seen_as: Option<&str>, record: &Value| {
+            let mut object = deleted("AccountUnavailable", record);
+            object.spec.connection_ref.name = connection.to_owned();
+            object.metadata.uid = Some(uid.to_owned());
+            let status = object.status.as_mut().unwrap();
+            status.seen_as = seen_as.map(str::to_owned);
+            status.deletion.as_mut().unwrap().uid = uid.to_owned();
+            object
+        };
+        let held = |since: i64| json!({"heldSince": at(since)});
+        let objects = [
+            of("production", "a", None, &json!({"heldSince": at(-60), "nextAttemptAt": at(9)})),
+            of("production", "b", Some("identity"), &held(-70)),
+            of("production", "c", None, &json!({"heldSince": at(-60), "failures": 1})),
+            of("dev", "d", None, &json!({"heldSince": at(-900), "nextAttemptAt": at(3)})),
+            of("staging", "e", Some("identity"), &json!({"heldSince": at(-50), "nextAttemptAt": at(7)})),
+        ];
+        let past = past(objects.iter());
+        let outage = |since, probe, held: &[&str]| {
+            let held = held.iter().map(|held| Outage::new(at(since), probe, Some((*held).to_owned())));
+            held.reduce(Outage::join).unwrap()
+        };
+        assert_eq!(past.outage, Some(outage(-70, Some(at(7)), &["a", "b", "e"])));
+        let unproven = [("n/dev".to_owned(), outage(-900, Some(at(3)), &["d"]))];
+        assert_eq!(past.unproven.into_iter().collect::<Vec<_>>(), unproven);
     }
 }

@@ -37,6 +37,27 @@ const POLICIES: &str = "charts/voicecampaign-operator/templates/admission-polici
 
 const MUTANTS: &[Mutant] = &[
     Mutant {
+        name: "a pause of one campaign pauses all",
+        file: "src/pacing/account.rs",
+        from: "                charge == Charge::Account && self.clock.holds_all()",
+        to: "                true",
+        tests: &["--lib", "pacing"],
+    },
+    Mutant {
+        name: "a pause of what never worked is heeded by nobody",
+        file: "src/pacing/account.rs",
+        from: "                outages.cool_down(now + pause);",
+        to: "                let _ = pause;",
+        tests: &["--lib", "pacing"],
+    },
+    Mutant {
+        name: "a pause of one campaign pauses all after a restart",
+        file: "src/campaign/decide/past.rs",
+        from: "        FailureKind::Unavailable if failures <= 1 => ",
+        to: "        FailureKind::Unavailable if failures <= 2 => ",
+        tests: &["--lib", "past"],
+    },
+    Mutant {
         name: "Retry-After not told to the account",
         file: "src/pacing/account.rs",
         from: "            self.clock.cool_down(now + pause);",
@@ -160,6 +181,83 @@ const MUTANTS: &[Mutant] = &[
         file: "src/pacing/account.rs",
         from: "        let turn = self.of(access, now).own(&access.iid).find_map(held)?;",
         to: "        let turn = self.of(access, now).own(&access.iid).find_map(held).filter(|_| false)?;",
+        tests: &["--lib", "pacing"],
+    },
+    Mutant {
+        name: "what never worked takes the probes of the account",
+        file: "src/pacing/account.rs",
+        from: "            if self.is_apart(request, now) {\n                self",
+        to: "            if false {\n                self",
+        tests: &["--lib", "pacing"],
+    },
+    Mutant {
+        name: "an account that works again is not told to what never worked",
+        file: "src/pacing/account.rs",
+        from: "        if was_down && !self.clock.is_down() {",
+        to: "        if false {",
+        tests: &["--lib", "pacing"],
+    },
+    Mutant {
+        name: "what never worked stands before those who probe",
+        file: "src/pacing/account.rs",
+        from: "        if self.is_in_trouble() && !was_open {",
+        to: "        if false {",
+        tests: &["--lib", "pacing"],
+    },
+    Mutant {
+        name: "whoever only looks takes the probe of a deletion",
+        file: "src/pacing/account_clock.rs",
+        from: "=> self.left_to_the_first(now, |_| true)?,",
+        to: "=> return None,",
+        tests: &["--lib", "pacing"],
+    },
+    Mutant {
+        name: "two poisoned campaigns hold up everybody after a restart",
+        file: "src/pacing/breaker.rs",
+        from: "            Some(held) if held.len() < RUN =>",
+        to: "            Some(held) if held.is_empty() =>",
+        tests: &["--lib", "pacing"],
+    },
+    Mutant {
+        name: "an outage of a connection is one of the account after a restart",
+        file: "src/campaign/decide/past.rs",
+        from: "partition(|(connection, _)| proven.contains(connection))",
+        to: "partition(|_| true)",
+        tests: &["--lib", "past"],
+    },
+    Mutant {
+        name: "a restart forgets the outage of a connection",
+        file: "src/campaign/accounts.rs",
+        from: "            queue.account.inherit_outage(&access, &outage, now);",
+        to: "            drop(outage);",
+        tests: &["--lib", "accounts"],
+    },
+    Mutant {
+        name: "refused credentials are not probed while others are busy",
+        file: "src/pacing/account.rs",
+        from: "let goes_first = goes_first_at <= now && ",
+        to: "let goes_first = false && ",
+        tests: &["--lib", "pacing"],
+    },
+    Mutant {
+        name: "probes of refused credentials use up a small quota",
+        file: "src/pacing/account.rs",
+        from: "breaker::LONGEST * parts <= now",
+        to: "breaker::LONGEST * parts.min(1) <= now",
+        tests: &["--lib", "pacing"],
+    },
+    Mutant {
+        name: "refused credentials wait for the quota with all others",
+        file: "src/pacing/account.rs",
+        from: "        woken.extend(self.leave_to_their_own(access, now));\n",
+        to: "",
+        tests: &["--lib", "pacing"],
+    },
+    Mutant {
+        name: "those behind whoever left are told when the next comes",
+        file: "src/pacing/account.rs",
+        from: "        woken.extend(self.moved_up(now));\n        Consequence",
+        to: "        Consequence",
         tests: &["--lib", "pacing"],
     },
     Mutant {
@@ -396,8 +494,8 @@ const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "those behind many that leave are not told",
         file: "src/pacing/account_clock.rs",
-        from: "        if self.left > self.queue.len() {",
-        to: "        if self.left > self.queue.len() && false {",
+        from: "            slot <= now || *promised > slot + EARLIER",
+        to: "            slot <= now && *promised > slot + EARLIER",
         tests: &["--lib", "pacing"],
     },
     Mutant {
@@ -438,8 +536,8 @@ const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "a restart begins the probes anew",
         file: "src/pacing/account_clock.rs",
-        from: "            self.breaker.inherit(since, past.probe, now);",
-        to: "            let _ = since;",
+        from: "            self.inherit_outage(outage, now);",
+        to: "            let _ = outage;",
         tests: &["--test", "cluster", "account::a_restart_in_an_outage_probes_on"],
     },
     Mutant {

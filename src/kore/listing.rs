@@ -580,10 +580,19 @@ mod tests {
         assert!(
             !read(&[answered(&json!({"results": [], "totalResults": 0, "totalPages": 3}))]).is_complete()
         );
-        for more in [json!("yes"), json!({}), json!(1), json!(true)] {
-            assert!(!read(&[of(0, 5, json!({"totalResults": 5, "hasMore": more}))]).is_complete(), "{more}");
+        for (more, is_last) in [
+            (json!("yes"), false),
+            (json!({}), false),
+            (json!(1), false),
+            (json!(0), true),
+            (json!("false"), true),
+        ] {
+            let data = json!({"totalResults": 5, "hasMore": more});
+            let (read, asked) =
+                read_all(5, move |PageRequest { skip, .. }| of(number(skip).min(5), 5, data.clone()));
+            assert!(read.is_ok_and(|listing| listing.is_complete() == is_last), "{more}");
+            assert_eq!(asked.len(), if is_last { 1 } else { 2 }, "{more}");
         }
-        assert!(read(&[of(0, 5, json!({"totalResults": 5, "hasMore": 0}))]).is_complete());
         // An empty page shows that there is no further row, however the pages are counted.
         for more in [json!({"totalResults": 50}), json!({"totalResults": 50, "totalPages": 5})] {
             let (read, asked) = read_all(50, move |PageRequest { skip, limit, .. }| {

@@ -72,8 +72,12 @@ struct Queue {
     refusals: BTreeMap<String, Refusal>,
     /// The time of the account.
     time: EvenClock,
-    /// Since when calls to the account are in no trouble, unless they are now.
+    /// Since when the account is not down, unless it is now.
     works_since: Timestamp,
+    /// When whoever only looks, with the largest quota that anybody has, was told to come again last.
+    looks_at: Timestamp,
+    /// That quota.
+    largest_quota: usize,
 }
 
 /// What calls about a stream are made with, by a hash of the credentials (of this process alone).
@@ -140,11 +144,12 @@ impl Accounts {
         gates.values().for_each(|gate| gate.forget(uid));
     }
 
-    /// Since when calls to an account are in no trouble, as far as this process has called it; `None` while they are, or it has not.
-    pub fn works_since(&self, account: &Account) -> Option<Timestamp> {
-        let gates = self.gates.lock().unwrap_or_else(PoisonError::into_inner);
-        let queue = gates.get(account)?.queue();
-        (!queue.account.is_in_trouble()).then_some(queue.works_since)
+    /// Since when (which may be to come) whoever only looks at campaigns of an account can do so, as far as this process has called it;
+    /// `None` while the account is down, or it has not.
+    pub fn lets_look_since(&self, account: &Account) -> Option<Timestamp> {
+        let gate = self.gates.lock().unwrap_or_else(PoisonError::into_inner).get(account)?.clone();
+        let queue = gate.queue();
+        (!queue.account.is_down()).then_some(queue.works_since.max(queue.looks_at))
     }
 
     /// The gate of an account.
@@ -236,6 +241,7 @@ impl Gate {
     ) -> Turn {
         let mut queue = self.queue();
         let (now, ahead) = queue.time.now();
+        queue.largest_quota = queue.largest_quota.max(per_minute);
         let turn = ask(&mut queue.account, &caller.request(per_minute, ahead), now);
         queue.keep(caller, turn);
         let moved_up = queue.account.moved_up(now);
@@ -247,7 +253,15 @@ impl Gate {
     pub fn claim_spare(&self, caller: &Caller, per_minute: usize) -> Turn {
         let mut queue = self.queue();
         let (now, ahead) = queue.time.now();
-        shifted(queue.account.claim_spare(&caller.request(per_minute, ahead), now), ahead)
+        let turn = shifted(queue.account.claim_spare(&caller.request(per_minute, ahead), now), ahead);
+        // Who has a smaller quota of its own may wait for that.
+        queue.largest_quota = queue.largest_quota.max(per_minute);
+        if let Turn::At(until) = turn
+            && per_minute >= queue.largest_quota
+        {
+            queue.looks_at = queue.looks_at.max(until);
+        }
+        turn
     }
 
     /// Takes a place in the queue while the account is in trouble, or the credentials are refused; `None` otherwise.
@@ -275,10 +289,10 @@ impl Gate {
             }
             Evidence::Nothing => {}
         }
-        let was_in_trouble = queue.account.is_in_trouble();
+        let was_down = queue.account.is_down();
         let Consequence { charge, account, woken } =
             queue.account.heard(&caller.id, &caller.access, heard, now);
-        if was_in_trouble && !queue.account.is_in_trouble() {
+        if was_down && !queue.account.is_down() {
             queue.works_since = Timestamp::now();
         }
         match account {
@@ -385,6 +399,8 @@ impl Default for Queue {
             refusals: BTreeMap::new(),
             time: EvenClock::new(),
             works_since: Timestamp::now(),
+            looks_at: Timestamp::MIN,
+            largest_quota: 0,
         }
     }
 }
@@ -501,32 +517,42 @@ mod tests {
         }
     }
 
-    /// Since when an account works is known once it is called, and not while it is in trouble; after that it counts anew.
+    /// Since when campaigns can be looked at is known once the account is called, and not while it is down; after that it counts anew.
+    /// While nobody is let look, it is when somebody will be; unless it is the own quota that does not.
     #[tokio::test]
-    async fn since_when_an_account_works_is_known() {
+    async fn since_when_campaigns_can_be_looked_at_is_known() {
         let accounts = Accounts::new(Arc::new(Wake::of(&[None]).0));
         let target = streams::tests::target();
-        assert_eq!(accounts.works_since(&target.account), None);
+        assert_eq!(accounts.lets_look_since(&target.account), None);
         let gate = accounts.gate(&target.account);
-        let begun = accounts.works_since(&target.account).unwrap();
+        let begun = accounts.lets_look_since(&target.account).unwrap();
+        let caller = |id: &str| Caller {
+            id: id.to_owned(),
+            object: ObjectRef::new(id).within("n"),
+            for_many: false,
+            place: Place::deletion(Timestamp::now()),
+            promised: None,
+            access: access(&target, "st-1"),
+        };
         let heard = |id: &str, outcome: &Result<(), Failure>| {
-            let caller = Caller {
-                id: id.to_owned(),
-                object: ObjectRef::new(id).within("n"),
-                for_many: false,
-                place: Place::deletion(Timestamp::now()),
-                promised: None,
-                access: access(&target, "st-1"),
-            };
-            gate.heard(&caller, Operation::Delete, outcome);
+            gate.heard(&caller(id), Operation::Delete, outcome);
         };
         heard("a", &Ok(()));
-        assert_eq!(accounts.works_since(&target.account), Some(begun));
+        assert_eq!(accounts.lets_look_since(&target.account), Some(begun));
         let failed = Err(Failure { kind: FailureKind::Unavailable, ..Failure::unreachable("told") });
         ["a", "b", "c"].iter().for_each(|id| heard(id, &failed));
-        assert_eq!(accounts.works_since(&target.account), None);
+        assert_eq!(accounts.lets_look_since(&target.account), None);
         heard("d", &Ok(()));
-        assert!(accounts.works_since(&target.account).is_some_and(|since| since > begun));
+        let works = accounts.lets_look_since(&target.account).unwrap();
+        assert!(works > begun);
+        assert_eq!(gate.claim(&caller("e"), 60), Turn::Go);
+        assert!(matches!(gate.claim_spare(&caller("slow"), 1), Turn::At(_)));
+        assert_eq!(accounts.lets_look_since(&target.account), Some(works), "its own quota");
+        let told = (0..60).find_map(|_| match gate.claim_spare(&caller("f"), 60) {
+            Turn::At(until) => Some(until),
+            Turn::Go | Turn::Held { .. } => None,
+        });
+        assert!(told.is_some() && accounts.lets_look_since(&target.account) == told);
     }
 
     /// Several wait for the same listing while the account is in trouble: all of them are woken when it works again.

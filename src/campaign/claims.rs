@@ -92,19 +92,20 @@ struct Claim {
 }
 
 impl Claim {
-    /// Whether the claim holds a deletion of the campaign that was requested then (`None`: nobody has requested one). Calls to the account
-    /// are in no trouble since `works_since`.
+    /// Whether the claim holds a deletion of the campaign that was requested then (`None`: nobody has requested one). Whoever only
+    /// looks is let since `looked_since`.
     ///
     /// Who goes on to apply unconfirmed claims can't hold a deletion for ever: those that are created later than [`GRACE`] after
-    /// it was requested do not count. Nor can who has never shown that Kore accepts the credentials: [`GRACE`] is enough to ask.
-    fn holds(self, requested: Option<Timestamp>, works_since: Option<Timestamp>, now: Timestamp) -> bool {
+    /// it was requested do not count. Nor can who has never shown that Kore accepts the credentials, once he could have been
+    /// shown the campaign for [`GRACE`].
+    fn holds(self, requested: Option<Timestamp>, looked_since: Option<Timestamp>, now: Timestamp) -> bool {
         let Self { wants, confirmed, open, accepted, created, new } = self;
         let within = |since: Timestamp, time: Timestamp| time < since + GRACE;
         let young = new || created.is_some_and(|created| created <= now && within(created, now));
         let late =
             requested.is_some_and(|requested| created.is_some_and(|created| !within(requested, created)));
-        let begun = works_since.into_iter().chain(requested).chain(created).max();
-        let could_ask = works_since.is_some() && begun.is_some_and(|begun| !within(begun, now));
+        let begun = looked_since.into_iter().chain(requested).chain(created).max();
+        let could_ask = looked_since.is_some() && begun.is_some_and(|begun| !within(begun, now));
         let may_be_shown = open && (accepted || !could_ask);
         wants && (confirmed || ((may_be_shown || young) && !late))
     }
@@ -303,7 +304,7 @@ impl Claims {
         let view = self.connections.believed_in(&object.namespace().unwrap_or_default());
         let account = self.place_of(object).map(|place| view.one(place));
         let requested = object.metadata.deletion_timestamp.as_ref().map(|time| time.0);
-        let works_since = self.key_of(object).and_then(|account| self.accounts.works_since(&account));
+        let looked_since = self.key_of(object).and_then(|account| self.accounts.lets_look_since(&account));
         others.filter_map(move |other| {
             let account = account.as_ref();
             account.is_none_or(|account| self.may_be_of(account, other, &view)).then(|| {
@@ -316,7 +317,7 @@ impl Claims {
                 let claim = Claim { new, ..claim(other, account, recorded.as_ref(), connection.as_ref()) };
                 OtherClaim {
                     name: format!("{namespace}/{name}"),
-                    keeps: claim.holds(requested, works_since, now),
+                    keeps: claim.holds(requested, looked_since, now),
                 }
             })
         })
@@ -664,8 +665,8 @@ mod tests {
             created: Some(at(0)),
             new: false,
         };
-        let until = |claim: Claim, requested: Option<i64>, works_since: Option<i64>| {
-            (0..1000).find(|now| !claim.holds(requested.map(at), works_since.map(at), at(*now)))
+        let until = |claim: Claim, requested: Option<i64>, looked_since: Option<i64>| {
+            (0..1000).find(|now| !claim.holds(requested.map(at), looked_since.map(at), at(*now)))
         };
         assert_eq!(until(never, Some(-5), Some(-60)), Some(10), "it was created");
         assert_eq!(until(never, Some(30), Some(-60)), Some(40), "the deletion was requested");

@@ -6,7 +6,7 @@
 //!            ├─ returned ──────────┴─ there ────────────────────┴─ there ─▶ DELETE again, with backoff
 //!            └─ a few times nothing about the campaign: the same, with a third listing 5 min after the first; before each
 //!               further listing GET is asked once more
-//!   listings that fail, again and again ─▶ DELETE again, and the proof from its beginning
+//!   listings that fail, again and again ─▶ GET once more
 //! ```
 //!
 //! What begins a proof costs no safety, so that a deletion has no dead end; what counts is only what GET and listings say. An
@@ -213,11 +213,13 @@ pub fn failed(proof: &ProofStatus, failures: i32, last: LastAnswer) -> ProofStat
     ProofStatus { failures, last_failure: Some(last), ..proof.clone() }
 }
 
-/// Whether the DELETE is to be repeated, now that so many listings in a row have failed: the campaign may be there all the same, and
-/// without a listing nothing shows it. After the third, the sixth, the twelfth and so on, so that it costs little.
-pub fn is_given_up(proof: &ProofStatus, failures: i32) -> bool {
+/// The record after listings have failed: the last of so many in a row. After the third, the sixth, the twelfth and so on the GET is asked
+/// once more: it may have been answered wrongly, and without a listing nothing else shows that the campaign is there.
+pub fn unlisted(proof: &ProofStatus, failures: i32, last: LastAnswer) -> ProofStatus {
     let doubled = |failures: i32| (failures / FEW).checked_ilog2();
-    proof.failures > 0 && doubled(failures) > doubled(proof.failures)
+    let asks_again = proof.failures > 0 && doubled(failures) > doubled(proof.failures);
+    let proof = failed(proof, failures, last);
+    if asks_again { ProofStatus { not_returned_at: None, silent_at: None, ..proof } } else { proof }
 }
 
 fn after_look(proof: &ProofStatus, look: &Look) -> Course {

@@ -271,33 +271,38 @@ fn failing_listings_are_told_and_waited_out() {
     }
 }
 
-/// A GET was answered wrongly once, and no listing comes: the campaign may live. Its DELETE is repeated, after more and more failures,
-/// and at once by nobody.
+/// A GET was answered wrongly once, and no listing comes: the campaign may live. It is asked for once more, after more and more failures;
+/// if it is shown, the DELETE is repeated.
 #[test]
-fn a_deletion_is_repeated_while_listings_fail() {
+fn a_campaign_is_asked_for_again_while_listings_fail() {
     let connection = usable();
     let mut object = proving(begun());
-    let (mut repeated, mut now) = (Vec::new(), 0);
+    let (mut asked, mut now) = (Vec::new(), 0);
     for failures in 1..30 {
         let trouble = ListingTrouble { failure: None, failures, retry_at: at(now + 300) };
         let show = |object: &VoiceCampaign, now| {
             decide(&Observed { listing_trouble: Some(&trouble), ..observed(object, &connection) }, at(now))
         };
         object.status = Some(status(show(&object, now)));
-        if deletion(&object).proof.is_none() {
-            repeated.push(failures);
-            let next = deletion(&object).next_attempt_at.clone().unwrap().0;
-            assert!(at(now) < next && next <= at(now + 301), "{next}");
-            let again = next.duration_since(at(0)).as_secs();
-            assert_eq!(decide(&observed(&object, &connection), at(again)), Step::Delete);
-            object = VoiceCampaign { status: proving(begun()).status, ..object };
-            // The failure that it was given up for is not counted once more.
-            object.status = Some(status(show(&object, now)));
-            assert!(deletion(&object).proof.is_some());
-        }
+        assert!(
+            matches!(show(&object, now), Step::Wait { .. } | Step::Stall { .. }),
+            "once for each failure"
+        );
         now += 300;
+        let step = decide(&observed(&object, &connection), at(now));
+        if step == Step::Get(Urgency::Deletion) {
+            asked.push(failures);
+            let found = look(now, Ok(Campaign::default()));
+            let seen = Observed { look: Some(&found), ..observed(&object, &connection) };
+            assert!(status(decide(&seen, at(now))).deletion.unwrap().proof.is_none(), "it is there");
+            let absent = look(now, Err(failure(FailureKind::MayBeAbsent, None)));
+            let again = Observed { look: Some(&absent), ..observed(&object, &connection) };
+            object.status = Some(status(decide(&again, at(now))));
+        } else {
+            assert!(matches!(step, Step::List { .. }), "{step:?}");
+        }
     }
-    assert_eq!(repeated, [3, 6, 12, 24]);
+    assert_eq!(asked, [3, 6, 12, 24]);
 }
 
 /// R10: an app that has lost its permission may be shown an empty stream. While campaigns that nobody asked to delete are missing with

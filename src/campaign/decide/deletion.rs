@@ -446,15 +446,9 @@ fn trouble(record: &mut DeletionStatus, trouble: Option<&ListingTrouble>, now: T
     let needed = matches!(proof::need(proof), Need::Listing { not_before } if not_before <= now);
     if needed && trouble.retry_at > now {
         let failures = i32::try_from(trouble.failures).unwrap_or(i32::MAX);
-        if proof::is_given_up(proof, failures) {
-            record.proof = None;
-            record.failures = record.failures.saturating_add(1);
-            record.next_attempt_at = Some(round_up(after(now, backoff(&record.uid, record.failures))));
-            return;
-        }
         let last = status::summary_of_trouble(trouble);
         record.next_attempt_at = Some(round_up(trouble.retry_at));
-        record.proof = Some(proof::failed(proof, failures, last));
+        record.proof = Some(proof::unlisted(proof, failures, last));
     }
 }
 

@@ -157,10 +157,11 @@ impl<K: Ord + Clone, C: Ord + Clone> Account<K, C> {
             Holder::Account => place,
         };
         let turn = self.clock.ask_apart(caller, among_others, now, quota);
-        let (Turn::At(until) | Turn::Held { until, .. }) = turn else { return turn };
         if goes_first {
             self.went_first_at = now;
-        } else if !self.clock.goes_first(caller) {
+        }
+        let (Turn::At(until) | Turn::Held { until, .. }) = turn else { return turn };
+        if !goes_first && !self.clock.goes_first(caller) {
             self.clock.leave(caller);
         }
         let until = if goes_first_at > now { until.min(goes_first_at) } else { until };
@@ -358,6 +359,11 @@ impl<K: Ord + Clone, C: Ord + Clone> Account<K, C> {
     /// Whether calls to the account are in trouble.
     pub fn is_in_trouble(&self) -> bool {
         self.clock.in_trouble_since().is_some()
+    }
+
+    /// Whether all calls to the account fail, reads included, and not of a few campaigns alone.
+    pub fn is_down(&self) -> bool {
+        self.clock.is_down() && self.clock.holds_all()
     }
 
     /// Whether reads of the account work, and DELETEs fail.
@@ -1062,6 +1068,19 @@ mod tests {
             let all = i64::try_from(quota).unwrap() * 1800 / 61;
             assert!(others >= all - all / 9 - 1, "{others} of {all}, {} probes", probes.len());
         }
+    }
+
+    /// It is counted as one that went first also where there is room for it at once.
+    #[test]
+    fn whoever_goes_first_at_once_is_counted() {
+        let mut account = Account::default();
+        claim(&mut account, 0, "dev", 0);
+        account.heard(&0, &with("dev"), REFUSED, at(0));
+        assert_eq!(claim(&mut account, 0, "dev", 10), Turn::Go);
+        assert_eq!(account.went_first_at, Timestamp::MIN, "it has not waited");
+        account.heard(&0, &with("dev"), REFUSED, at(10));
+        assert_eq!(claim(&mut account, 0, "dev", 100), Turn::Go);
+        assert_eq!(account.went_first_at, at(100));
     }
 
     /// A probe that goes first keeps its place until it is made, however often it asks; and no other does so meanwhile.

@@ -489,12 +489,13 @@ impl<K: Ord + Clone, W> AccountClock<K, W> {
         let calls = self.pace.of(self.quota, now);
         let has_room = self.calls.len() + self.going < calls;
         let promised = |(rank, waiting): (usize, &Waiting<K, W>)| Some((rank, waiting.promised?));
-        let next = self.queue.iter().enumerate().filter_map(promised).take(calls);
+        // With a smaller quota it would be told the same.
+        let others = self.queue.iter().enumerate().filter(|(_, waiting)| waiting.quota >= self.quota);
+        let next = others.filter_map(promised).take(calls);
         let comes_later = |(rank, promised): &(usize, Timestamp)| {
-            let Waiting { expected, quota, goes, .. } = self.queue[*rank];
+            let Waiting { expected, goes, .. } = self.queue[*rank];
             let earliest = now.max(self.not_before) + if has_room { LEFT_TO_OTHERS } else { EARLIER };
-            // With a smaller quota it would be told the same.
-            *promised > earliest && expected > now + LEFT_TO_OTHERS && !goes && quota >= self.quota
+            *promised > earliest && expected > now + LEFT_TO_OTHERS && !goes
         };
         let moves_up = |(rank, promised): &(usize, Timestamp)| {
             let slot = self.slot_of(*rank, calls, now);
@@ -1253,6 +1254,25 @@ mod tests {
         told_to_wait(clock.claim(&1, Place::again(at(0)), at(1), 60));
         assert_eq!(clock.claim(&1, look, at(1), 60), Turn::Go);
         assert_eq!(clock.waiting().iter().filter(|caller| **caller == 1).count(), 0);
+    }
+
+    /// Many with a smaller quota stand in front, and many leave: those behind, with a larger quota, are told all the same.
+    #[test]
+    fn those_with_a_smaller_quota_keep_nobody_from_being_told() {
+        let mut clock: AccountClock<u32> = AccountClock::default();
+        for caller in 0..100 {
+            claim(&mut clock, caller, at(0), 1);
+        }
+        for caller in 100..700 {
+            claim(&mut clock, caller, seconds(1), 60);
+        }
+        clock.moved_up(seconds(1));
+        for caller in 200..600 {
+            clock.release(&caller);
+        }
+        claim(&mut clock, 699, seconds(2), 60);
+        let told = clock.moved_up(seconds(2));
+        assert!(told.contains(&600) && told.iter().all(|caller| *caller >= 600), "{told:?}");
     }
 
     /// Those in front go without a call, as when they are to be left alone: those behind them are told, and nobody is for nothing.

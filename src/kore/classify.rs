@@ -34,7 +34,8 @@ pub struct RawAnswer {
     pub secrets: Vec<SecretString>,
 }
 
-/// Proof that Kore has deleted a campaign: an answer 2xx (not 202) with `status: success` for that campaign's id.
+/// Proof that Kore has deleted a campaign: an answer 2xx (not 202) with `status: success` for that campaign's id, and nothing in it that
+/// denies it.
 ///
 /// Only this module can make one, from such an answer.
 #[derive(Clone, Debug, PartialEq)]
@@ -87,7 +88,7 @@ pub enum FailureKind {
     /// it as deleted): proves nothing. To a read, only 404, 410 and words that say so, and nothing else, mean that.
     MayBeAbsent,
     /// The service has accepted a DELETE, and has not confirmed that this campaign is gone: 202, 2xx without a body, or a
-    /// success that names no campaign (the documented one does, [delete-voice-campaign-v2]).
+    /// success that names no campaign (the documented one does, [delete-voice-campaign-v2]), or denies itself.
     Accepted,
     /// 401, 403, or an error that says so: the token was refused, or the app lacks a right ([`Failure::lacks_right`]).
     CredentialsRejected,
@@ -234,21 +235,13 @@ pub fn listing(answer: &RawAnswer) -> Result<Page, Failure> {
     let envelope = match success(answer, Asked::Read) {
         Ok(envelope) if envelope.has_errors => return Err(failed(answer, &envelope, Asked::Read)),
         Err(Failure { kind: FailureKind::MayBeAbsent | FailureKind::Unreadable, .. })
-            if answer.http_status != 202
-                && words_of(answer).iter().any(|words| says_there_are_none(words)) =>
+            if answer.http_status != 202 && says_that_there_are_none(answer) =>
         {
-            return Ok(Page { names_rows: true, ..Page::nothing() });
+            return Ok(Page::nothing());
         }
         read => read?,
     };
-    let page = match wire::page(&envelope) {
-        Some(page)
-            if page.rows.is_empty() && envelope.message.as_deref().is_some_and(says_there_are_none) =>
-        {
-            Some(Page { names_rows: true, ..page })
-        }
-        page => page,
-    };
+    let page = wire::page(&envelope);
     // A refusal, or a pause that is asked for, may come under `success`, too. A page with rows is one, whatever else it says.
     if page.as_ref().is_none_or(|page| page.rows.is_empty())
         && let Some(refused) = refused_all_the_same(answer, &envelope, Asked::Read)
@@ -275,7 +268,10 @@ fn success_for(answer: &RawAnswer, id: &str, asked: Asked) -> Result<(Campaign, 
         Asked::Deletion => &envelope.ids,
         Asked::Read => &envelope.shown_ids,
     };
-    let is_named = named.iter().any(names_it);
+    // A GET may name what it does not find.
+    let finds_none =
+        || asked == Asked::Read && envelope.message.as_deref().map(absence) == Some(Absence::Said);
+    let is_named = envelope.ids.iter().any(names_it) || named.iter().any(names_it) && !finds_none();
     if envelope.has_errors && !(is_named && asked == Asked::Read) {
         return Err(failed(answer, &envelope, asked));
     }
@@ -289,9 +285,8 @@ fn success_for(answer: &RawAnswer, id: &str, asked: Asked) -> Result<(Campaign, 
     }
     if is_named {
         // A success may hold an item that has failed [create-call-back-schedule-v2]. To doubt it costs a proof, and no safety.
-        let refused = refused_all_the_same(answer, &envelope, asked).is_some();
-        let undone = undone(envelope.message.as_deref().unwrap_or_default()).is_some();
-        if asked == Asked::Deletion && (envelope.denies || refused || undone) {
+        let undone = envelope.denies.or_else(|| undone(envelope.message.as_deref().unwrap_or_default()));
+        if asked == Asked::Deletion && undone.is_some() {
             return Err(failed(answer, &envelope, asked));
         }
         return Ok((Campaign { id: Some(id.to_owned()), ..campaign }, summary));
@@ -304,9 +299,10 @@ fn success_for(answer: &RawAnswer, id: &str, asked: Asked) -> Result<(Campaign, 
 /// How a message begins of an answer to a DELETE that says success, and that it has failed.
 pub const DENIED: &str = "the answer says success, and that it has failed";
 
-fn that_it_is_undone(words: &str) -> String {
-    let what = match undone(words) {
+fn that_it_is_undone(denied: Option<Undone>, words: &str) -> String {
+    let what = match denied.or_else(|| undone(words)) {
         Some(Undone::UnderWay) => "the answer says success, and that it is under way",
+        Some(Undone::Unsaid) => "the answer says success, and not that the campaign is deleted",
         Some(Undone::Denied) | None => DENIED,
     };
     if words.is_empty() { what.to_owned() } else { format!("{what}: {words}") }
@@ -319,7 +315,7 @@ fn failed(answer: &RawAnswer, envelope: &Envelope, asked: Asked) -> Failure {
     }
     let words = envelope.error_texts.iter().find(|text| Some(*text) != envelope.message.as_ref());
     let words = words.or(envelope.message.as_ref()).map_or("", String::as_str);
-    because(asked.undecided(), &that_it_is_undone(words), summary(answer, envelope))
+    because(asked.undecided(), &that_it_is_undone(envelope.denies, words), summary(answer, envelope))
 }
 
 /// What the words of an answer say, whatever its status: that we are refused, that it is too much, or that the service is in trouble.
@@ -383,11 +379,13 @@ impl<'a> Said<'a> {
     }
 }
 
-/// What an answer says in words.
-fn words_of(answer: &RawAnswer) -> Vec<String> {
+/// Whether an answer to a listing says in words that there are no campaigns, and nothing else that may be meant.
+fn says_that_there_are_none(answer: &RawAnswer) -> bool {
     let secrets: Vec<&str> = answer.secrets.iter().map(ExposeSecret::expose_secret).collect();
     let envelope = Envelope::read(&answer.body, &secrets);
-    Said::of(answer, envelope.as_ref(), &secrets).words().collect()
+    let words: Vec<String> = Said::of(answer, envelope.as_ref(), &secrets).words().collect();
+    words.iter().any(|words| says_there_are_none(words))
+        && !words.iter().any(|words| absence(words) == Absence::Unclear && !says_there_are_none(words))
 }
 
 /// The envelope of an explicit success, or the kind of failure. HTTP status first, then error codes, then texts.
@@ -419,6 +417,12 @@ fn success(answer: &RawAnswer, asked: Asked) -> Result<Envelope, Failure> {
     };
     let said = Said::of(answer, envelope.as_ref(), &secrets);
     let kind = refined(kind, &said);
+    // A campaign that is running may be deleted by nobody: that is no right of ours. To read it nobody is kept by its state.
+    let is_of_a_state = kind == FailureKind::CredentialsRejected
+        && asked == Asked::Deletion
+        && answer.http_status == 403
+        && speak_of_a_state(said.words());
+    let kind = if is_of_a_state { FailureKind::Refused } else { kind };
     let is_unclear = kind == FailureKind::MayBeAbsent && asked == Asked::Read && !said.is_absence();
     let kind = if is_unclear { FailureKind::Unreadable } else { kind };
     let retry_after = pause_after(kind, answer);
@@ -454,10 +458,6 @@ fn refined(kind: FailureKind, said: &Said<'_>) -> FailureKind {
             FailureKind::CredentialsRejected
         }
         // A service in trouble says nothing about the campaign, under whatever status it tells of it.
-        // A campaign that is running may be deleted by nobody; that is no right of ours.
-        FailureKind::CredentialsRejected if said.http_status == 403 && speak_of_a_state(said.words()) => {
-            FailureKind::Refused
-        }
         FailureKind::MayBeAbsent if said.has_code(429..=429) => FailureKind::Throttled,
         FailureKind::MayBeAbsent if said.has_code(408..=408) || said.has_code(500..=599) => {
             FailureKind::Unavailable
@@ -789,7 +789,6 @@ mod tests {
         ] {
             assert_eq!(listing(&raw(status, body)), Ok(Page::nothing()), "{status} {body}");
         }
-        let named = Page { names_rows: true, ..Page::nothing() };
         for (status, body) in [
             (200, r#"{"status":"success","message":"No campaigns found"}"#),
             (200, r#"{"status":"failure","message":"No campaigns found"}"#),
@@ -799,7 +798,7 @@ mod tests {
             (404, "No campaigns found"),
             (400, r#"{"message":"You have no campaigns"}"#),
         ] {
-            assert_eq!(listing(&raw(status, body)), Ok(named.clone()), "{status} {body}");
+            assert_eq!(listing(&raw(status, body)), Ok(Page::nothing()), "{status} {body}");
         }
         for (status, body) in [
             (404, ""),
@@ -807,6 +806,8 @@ mod tests {
             (202, r#"{"status":"success"}"#),
             (500, r#"{"message":"No campaigns found"}"#),
             (404, r#"{"message":"Campaign not found"}"#),
+            (404, r#"{"message":"Campaigns endpoint not found"}"#),
+            (404, r#"{"message":"No campaigns found","errors":[{"msg":"Stream not found"}]}"#),
             (202, r#"{"status":"success","message":"No campaigns found"}"#),
             (200, r#"{"status":"failure","message":"No campaigns found: access denied"}"#),
         ] {
@@ -929,6 +930,7 @@ mod tests {
             r#""state":"Deletion failed""#,
             r#""status":"Deleting""#,
             r#""status":"not deleted""#,
+            r#""status":"Deletion pending""#,
             r#""items":[{"status":"failed","reason":"running"}]"#,
         ] {
             let body = OK.replace(r#""_id""#, &format!(r#"{field},"_id""#));
@@ -940,13 +942,28 @@ mod tests {
             "Campaign x cannot be deleted while it is active",
             "Campaign x could not be deleted",
             "Campaign x was not deleted successfully",
+            "Campaign x cannot be deleted successfully",
             "Deletion failed",
+            "Campaign x is running",
+            "Stop the campaign first",
+            "Only stopped campaigns can be deleted",
+            "0 campaigns deleted",
+            "Nothing to delete",
+            "No campaign was deleted",
         ] {
             let failure = deletion(&raw(200, &said(message)), "cd-1").unwrap_err();
             assert!(failure.kind == Accepted && failure.answer.message.starts_with(DENIED), "{failure}");
         }
-        for message in ["Campaign x deletion in progress", "Campaign x will be deleted", "Deletion scheduled"]
-        {
+        for message in [
+            "Campaign x deletion in progress",
+            "Campaign x will be deleted",
+            "Campaign x will be deleted successfully",
+            "Deletion scheduled",
+            "Deletion started",
+            "Campaign x deletion requested",
+            "Delete request received",
+            "See your inbox",
+        ] {
             let failure = deletion(&raw(200, &said(message)), "cd-1").unwrap_err();
             assert!(failure.kind == Accepted && !failure.answer.message.starts_with(DENIED), "{failure}");
         }
@@ -954,6 +971,13 @@ mod tests {
             "Campaign Pending calls deleted successfully",
             "Campaign Error follow-up deleted successfully",
             "Campaign \"Not now\" deleted successfully",
+            "Campaign Do not call reminder deleted successfully",
+            "Campaign Members who do not have access deleted successfully",
+            "Campaign Policy will expire deleted successfully.",
+            "Campaign Payment has failed - retry deleted successfully",
+            "Voice campaign x has been deleted",
+            "Deleted",
+            "OK",
             "Successfully deleted",
             "The campaign has been deleted",
             "Done",
@@ -978,6 +1002,8 @@ mod tests {
         ] {
             assert_eq!(kind(403, body), Err(Refused), "{body}");
         }
+        let read = single(&raw(403, r#"{"message":"You are not allowed to view campaign status"}"#), "cd-1");
+        assert_eq!(read.unwrap_err().kind, CredentialsRejected, "no state keeps anybody from reading");
         for body in [
             r#"{"message":"You do not have permission to delete a running campaign"}"#,
             r#"{"message":"Your account is not active"}"#,
@@ -994,15 +1020,25 @@ mod tests {
         for data in [
             r#"[{"_id":"cd-1"}]"#,
             r#"{"campaign":{"_id":"cd-1"}}"#,
-            r#"{"_id":"64f0","campaignId":"cd-1"}"#,
-            r#"{"_id":"64f0","campaign_id":" CD-1"}"#,
+            r#"{"_id":"64f0","campaignId":" CD-1","name":"x"}"#,
             r#"{"_id":"cd-1\u200b"}"#,
         ] {
             let body = format!(r#"{{"status":"success","data":{data}}}"#);
             let seen = single(&raw(200, &body), "cd-1").unwrap();
             assert_eq!(seen.id.as_deref(), Some("cd-1"), "{body}");
         }
-        let rows = r#"{"status":"success","data":{"results":[{"_id":"64f0","campaignId":"cd-1"},{"_id":"c\ufffd-2"}]}}"#;
+        // A GET that names what it does not find, and a DELETE that speaks of the campaign.
+        for (message, data) in [
+            ("Campaign not found", r#"{"campaignId":"cd-1"}"#),
+            ("Campaign not found", r#"{"campaign":null,"campaignId":"cd-1","status":"x"}"#),
+            ("x", r#"[{"_id":"cd-1","status":"Deleted"}]"#),
+        ] {
+            let body = format!(r#"{{"status":"success","message":"{message}","data":{data}}}"#);
+            assert_eq!(single(&raw(200, &body), "cd-1").unwrap_err().kind, Unreadable, "{body}");
+        }
+        assert_eq!(kind(200, &OK.replace("_id", "campaignId")), Err(Accepted));
+        assert_eq!(kind(200, &OK.replace(r#""_id""#, r#""_id":"j-1","campaignId""#)), Err(ContractViolation));
+        let rows = r#"{"status":"success","data":{"results":[{"_id":"64f0","campaignId":"cd-1","name":"x"},{"_id":"c\ufffd-2"}]}}"#;
         let page = listing(&raw(200, rows)).unwrap();
         assert_eq!(page.ids().collect::<Vec<_>>(), ["64f0", "cd-1"], "an id that is garbled may be any");
     }
@@ -1070,7 +1106,13 @@ mod tests {
         }
         // A campaign may be called so.
         assert_eq!(kind(409, r#"{"message":"Campaign Rate limit promo is running"}"#), Err(Refused));
-        assert_eq!(kind(409, r#"{"message":"Campaign Too many requests is running"}"#), Err(Refused));
+        for refused in [
+            "Campaign Too many requests is running",
+            "Campaign has too many calls in progress",
+            "Cannot delete: too many calls are active",
+        ] {
+            assert_eq!(kind(409, &format!(r#"{{"message":"{refused}"}}"#)), Err(Refused), "{refused}");
+        }
         assert_eq!(kind(200, &OK.replace("Campaign x", "Campaign Rate Limit")), Ok(()));
     }
 

@@ -84,7 +84,7 @@ impl Listing {
         self.campaigns.is_empty()
     }
 
-    /// Whether the pages add up: each said the same total, and the rows are that many, each with an id of its own. A single
+    /// Whether the pages add up: those that named a total named the same, and the rows are that many, each with an id of its own. A single
     /// page without a total has to say that there are no more; one without rows need not say that there are none.
     ///
     /// Rows that are added or removed while the pages are read shift the others; one may be missed then.
@@ -256,7 +256,9 @@ impl Reading {
         let adds_up = total.map_or(none || says_last && self.pages == 1, |total| total == self.rows);
         // It may count pages of another size: that there is no further row, an empty page shows.
         let is_last = !names_more || self.pages > 1 && received == 0;
-        self.listing.complete &= adds_up && is_last && !has_more;
+        // After all rows that are counted, an empty page is the end, whatever it says of more.
+        let is_end = self.pages > 1 && received == 0 && total.is_some();
+        self.listing.complete &= adds_up && is_last && (is_end || !has_more);
         Progress::Done(*self.listing)
     }
 }
@@ -580,18 +582,18 @@ mod tests {
         assert!(
             !read(&[answered(&json!({"results": [], "totalResults": 0, "totalPages": 3}))]).is_complete()
         );
-        for (more, is_last) in [
-            (json!("yes"), false),
-            (json!({}), false),
-            (json!(1), false),
-            (json!(0), true),
-            (json!("false"), true),
-        ] {
+        for more in [json!("yes"), json!({}), json!(1), json!(true)] {
+            let data = json!({"totalResults": 20, "hasMore": more});
+            let of_the_page = read(&[of(0, 20, data.clone()), of(20, 25, data)]);
+            assert!(!of_the_page.is_complete() && of_the_page.len() == 25, "{more}");
             let data = json!({"totalResults": 5, "hasMore": more});
             let (read, asked) =
                 read_all(5, move |PageRequest { skip, .. }| of(number(skip).min(5), 5, data.clone()));
-            assert!(read.is_ok_and(|listing| listing.is_complete() == is_last), "{more}");
-            assert_eq!(asked.len(), if is_last { 1 } else { 2 }, "{more}");
+            assert!(read.is_ok_and(|listing| listing.is_complete()) && asked.len() == 2, "{more}");
+        }
+        for more in [json!(0), json!("no"), json!("0"), json!(""), json!("False"), json!(null)] {
+            let read = read_all(5, move |_| of(0, 5, json!({"totalResults": 5, "hasMore": more})));
+            assert!(read.0.is_ok_and(|listing| listing.is_complete()) && read.1.len() == 1);
         }
         // An empty page shows that there is no further row, however the pages are counted.
         for more in [json!({"totalResults": 50}), json!({"totalResults": 50, "totalPages": 5})] {

@@ -2,7 +2,7 @@
 //!
 //! A campaign that was deleted must not count as "not deleted" because a field of the answer changed its type. So each
 //! field is read by itself: a number where a text was documented is taken, anything else is left out, and only the
-//! envelope's `status` and the campaign's id decide.
+//! envelope's `status`, the campaign's id and what denies the success decide.
 
 use std::borrow::Cow;
 use std::sync::LazyLock;
@@ -11,6 +11,7 @@ use regex::{Captures, Regex};
 use serde_json::Value;
 
 use super::campaign::{CallerId, CallingDay, CallingHours, Campaign, DialingStrategy, DncList, Schedule};
+use super::words::Undone;
 use super::{Page, Row, scrub};
 
 /// Longest text kept of a campaign, in characters.
@@ -33,9 +34,10 @@ const DENIALS: [&str; 6] = ["error", "errors", "errormessage", "errordescription
 /// What an answer counts or affirms that did what was asked: a `false` or a 0 denies it.
 const AFFIRMED: [&str; 7] =
     ["deleted", "isdeleted", "success", "ok", "acknowledged", "deletedcount", "affectedrows"];
-/// Fields with the id of a campaign, in lower case and without `_`. The pages disagree between `_id` and `id`; rows of call results
-/// have `campaignId`.
-const IDS: [&str; 2] = ["id", "campaignid"];
+/// Fields with the id of what they stand in. The pages disagree which of them it is.
+const IDS: [&str; 2] = ["_id", "id"];
+/// A field that may have it, too; it may also be that of what is spoken of.
+const REFERENCE: &str = "campaignId";
 /// A `status` of something that is being done; no page names one.
 const UNDER_WAY: [&str; 8] =
     ["accepted", "deleting", "initiated", "inprogress", "pending", "processing", "queued", "scheduled"];
@@ -69,8 +71,8 @@ pub struct Envelope {
     pub shown_ids: Vec<String>,
     /// Whether it says that something has failed, whatever else it says: [delete-users] has a success with `errors` in an item.
     pub has_errors: bool,
-    /// Whether it says somewhere that what was asked for was not done, or not yet.
-    pub denies: bool,
+    /// How it says somewhere that what was asked for was not done, or not yet.
+    pub denies: Option<Undone>,
     success: bool,
 }
 
@@ -88,14 +90,14 @@ impl Envelope {
         }
         let ids = body.get("data").map(ids).unwrap_or_default();
         let rows = body.get("data").and_then(|data| data.get("results")).and_then(Value::as_array);
-        let row_ids = rows.map(|rows| rows.iter().map(self::ids).collect()).unwrap_or_default();
+        let row_ids = rows.map(|rows| rows.iter().map(row_ids).collect()).unwrap_or_default();
         let success = raw_text(&body, "status").is_some_and(|status| status.eq_ignore_ascii_case("success"));
         let has_errors = says_failed(&body) || body.get("data").is_some_and(says_failed);
         let denies = denies(&body);
         let shown_ids = body.get("data").map(shown_ids).unwrap_or_default();
         redact(&mut body, secrets);
         let mut errors = Errors::default();
-        if !success || has_errors || denies {
+        if !success || has_errors || denies.is_some() {
             errors.gather(&body);
         }
         let message = raw_text(&body, "message").or_else(|| errors.texts.first().cloned());
@@ -176,55 +178,61 @@ fn says_failed(value: &Value) -> bool {
         || code.is_some_and(|code| (400..=599).contains(&code))
 }
 
-/// Whether an answer that says success says the contrary, at any depth: an error, a state of what has failed or is under way, or that
+/// How an answer that says success says the contrary, at any depth: an error, a state of what has failed or is under way, or that
 /// nothing was deleted.
-fn denies(value: &Value) -> bool {
-    let field = |(name, field): (&String, &Value)| {
+fn denies(value: &Value) -> Option<Undone> {
+    let of_field = |(name, field): (&String, &Value)| {
         let name = name.replace('_', "").to_lowercase();
         let name = name.as_str();
+        let names_an_error = DENIALS.contains(&name);
+        let is_of_an_error = |code: i64| ERROR_CODES.contains(&name) && (400..=599).contains(&code);
         let denied = match field {
-            Value::Bool(affirmed) => {
-                !affirmed && AFFIRMED.contains(&name) || *affirmed && DENIALS.contains(&name)
-            }
+            Value::Bool(affirmed) => !affirmed && AFFIRMED.contains(&name) || *affirmed && names_an_error,
             Value::Number(number) => {
                 let is_nothing = number.as_f64() == Some(0.0);
                 is_nothing && AFFIRMED.contains(&name)
-                    || !is_nothing && DENIALS.contains(&name)
-                    || ERROR_CODES.contains(&name)
-                        && number.as_i64().is_some_and(|code| (400..=599).contains(&code))
+                    || !is_nothing && names_an_error
+                    || number.as_i64().is_some_and(is_of_an_error)
             }
             Value::String(text) => {
-                let is_code = text.trim().parse().is_ok_and(|code: i64| (400..=599).contains(&code));
-                !text.trim().is_empty() && text.trim() != "0" && DENIALS.contains(&name)
-                    || ERROR_CODES.contains(&name) && is_code
-                    || matches!(name, "status" | "state" | "result") && is_undone(text)
+                let text = text.trim();
+                !matches!(text, "" | "0") && names_an_error || text.parse().is_ok_and(is_of_an_error)
             }
-            Value::Array(entries) => !entries.is_empty() && DENIALS.contains(&name),
-            Value::Object(fields) => !fields.is_empty() && DENIALS.contains(&name),
+            Value::Array(entries) => !entries.is_empty() && names_an_error,
+            Value::Object(fields) => !fields.is_empty() && names_an_error,
             Value::Null => false,
         };
-        denied || denies(field)
+        let is_state = matches!(name, "status" | "state" | "result");
+        let state = field.as_str().filter(|_| is_state).and_then(undone_state);
+        first_of(denied.then_some(Undone::Denied).or(state), denies(field))
     };
     match value {
-        Value::Object(fields) => fields.iter().any(field),
-        Value::Array(entries) => entries.iter().any(denies),
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => false,
+        Value::Object(fields) => fields.iter().map(of_field).fold(None, first_of),
+        Value::Array(entries) => entries.iter().map(denies).fold(None, first_of),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => None,
     }
 }
 
-/// Whether this is the state of something that has failed, or of a deletion that is not done.
-fn is_undone(state: &str) -> bool {
+/// What says that it is not done goes before what says that it is under way.
+fn first_of(one: Option<Undone>, other: Option<Undone>) -> Option<Undone> {
+    if one == Some(Undone::Denied) { one } else { other.or(one) }
+}
+
+/// How this is the state of something that has failed, or of a deletion that is not done.
+fn undone_state(state: &str) -> Option<Undone> {
     let letters: String = state.chars().filter(char::is_ascii_alphabetic).collect();
     let letters = letters.to_lowercase();
     let has = |part| letters.contains(part);
-    has("fail")
-        || has("error")
-        || has("delet") && (!has("deleted") || has("not") || has("undeleted") || has("tobe"))
+    if has("fail") || has("error") || has("delet") && (has("not") || has("undeleted")) {
+        return Some(Undone::Denied);
+    }
+    (has("delet") && (!has("deleted") || has("tobe"))).then_some(Undone::UnderWay)
 }
 
-/// The ids of campaigns anywhere in a value.
+/// The ids of campaigns that live, anywhere in a value.
 fn shown_ids(value: &Value) -> Vec<String> {
-    let mut shown = ids(value);
+    let lives = !text(value, "status").is_some_and(|status| is_deleted(&status));
+    let mut shown = if lives { row_ids(value) } else { Vec::new() };
     match value {
         Value::Object(fields) => shown.extend(fields.values().flat_map(shown_ids)),
         Value::Array(entries) => shown.extend(entries.iter().flat_map(shown_ids)),
@@ -429,7 +437,7 @@ fn holds_nothing(data: &Value) -> bool {
 
 /// A row under each of its ids. What of an id is shown went through [`redact`], as the rest of the row did.
 fn row(value: &Value, ids: &[String]) -> Row {
-    let shown = self::ids(value);
+    let shown = row_ids(value);
     let Some(campaign) = campaign(value) else { return Row::default() };
     let living = !campaign.status.as_deref().is_some_and(is_deleted);
     let named = |(id, shown): (&String, &String)| {
@@ -484,14 +492,20 @@ fn scalar(value: &Value) -> Option<String> {
     }
 }
 
-/// `_id`, `id` and `campaignId`, whichever are there. None, if a byte of one was no text: it may be any.
+/// `_id` and `id`, whichever are there. None, if a byte of one was no text: it may be any.
 fn ids(value: &Value) -> Vec<String> {
-    let fields = value.as_object().into_iter().flatten();
-    let is_id = |name: &str| IDS.contains(&name.replace('_', "").to_lowercase().as_str());
-    let ids: Vec<String> = fields
-        .filter(|(name, _)| is_id(name))
-        .filter_map(|(_, id)| raw_scalar(id).filter(|id| !id.trim().is_empty()))
-        .collect();
+    whole_ids(value, &IDS)
+}
+
+/// The same of what may be a campaign: `campaignId`, too, where it has more of one.
+fn row_ids(value: &Value) -> Vec<String> {
+    let has_more = value.get("name").or(value.get("status")).is_some();
+    if has_more { whole_ids(value, &[IDS.as_slice(), &[REFERENCE]].concat()) } else { ids(value) }
+}
+
+fn whole_ids(value: &Value, fields: &[&str]) -> Vec<String> {
+    let id = |field: &&str| raw_text(value, field).filter(|id| !id.trim().is_empty());
+    let ids: Vec<String> = fields.iter().filter_map(id).collect();
     if ids.iter().any(|id| id.contains(char::REPLACEMENT_CHARACTER)) { Vec::new() } else { ids }
 }
 
@@ -533,6 +547,9 @@ fn more(data: &Value) -> Option<bool> {
     match data.get("hasMore")? {
         Value::Null => None,
         Value::Number(number) => Some(number.as_f64() != Some(0.0)),
+        Value::String(text) if matches!(text.trim().to_lowercase().as_str(), "" | "0" | "no" | "false") => {
+            Some(false)
+        }
         Value::Bool(_) | Value::String(_) | Value::Array(_) | Value::Object(_) => {
             Some(boolean(data, "hasMore") != Some(false))
         }

@@ -75,7 +75,9 @@ static NONE: LazyLock<Regex> = LazyLock::new(|| {
         &format!(
             r"^(?:no|0|zero) (?:[a-z]+ ){{0,2}}?{many}(?: (?:in|for|of|under|on) (?:[a-z]+ ?){{1,3}})?$"
         ),
-        &format!(r"\b{many} (?:[a-z]+ )?(?:not|[a-z]+n't) (?:be(?:en)? )?(?:found|located)\b"),
+        &format!(
+            r"\b{many} (?:(?:could|can|were|was|are) )?(?:not|[a-z]+n't) (?:be(?:en)? )?(?:found|located)\b"
+        ),
         &format!(r"(?:\bnot|n't|\bunable to) (?:find|locate) (?:any )?(?:[a-z]+ ){{0,2}}?{many}"),
     ])
 });
@@ -86,23 +88,38 @@ static DONE: LazyLock<Regex> = LazyLock::new(|| {
         r"\b(?:successfully {deleted}|{deleted} successfully|(?:has been|have been|was|were|is) {deleted})$"
     ))
 });
+/// "Campaign <name> deleted successfully" [delete-voice-campaign-v2]. The first group is the name, and what may negate it.
+static KORES_OWN: LazyLock<Regex> = LazyLock::new(|| {
+    pattern(r"^(?:the )?(?:voice )?campaign (.+) (?:deleted successfully|successfully deleted)$")
+});
+/// What negates a "deleted" right behind it.
+static NEGATED: LazyLock<Regex> = LazyLock::new(|| {
+    pattern(
+        r"(?:\bnot|n't|\bnever|\bnothing|\bcannot)(?: yet)?(?: been| be)?$|\b(?:can|could|may|must|will|would|should|to|only|yet) be$|\bbeing$",
+    )
+});
+/// What says that something is done.
+static AFFIRMED: LazyLock<Regex> = LazyLock::new(|| {
+    pattern(r"\b(?:deleted|removed|success|successful|successfully|done|ok|okay|completed?)\b")
+});
 /// "could not be deleted": what says that it is not.
 static DENIED: LazyLock<Regex> = LazyLock::new(|| {
     any(&[
-        r"\b(?:not|cannot|never|unable|denied|refused|rejected|declined|ignored|skipped|without|unless|until|while|must|still)\b|n't\b",
+        r"\b(?:no|0|zero|none|nothing|only|first|running|active|stop|not|cannot|never|unable|denied|refused|rejected|declined|ignored|skipped|without|unless|until|while|must|still)\b|n't\b",
         r"\b(?:fail[a-z]*|errors?|invalid|unauthori[sz]ed|forbidden|prohibited|conflict)\b",
     ])
 });
 /// "deletion in progress": what says that it is not done yet.
 static UNDER_WAY: LazyLock<Regex> = LazyLock::new(|| {
     any(&[
-        r"\b(?:pending|queued|scheduled|initiated|submitted|accepted|processing|deleting|being|will|shortly|later|soon)\b",
-        r"\bin progress\b|\b(?:marked|requested|request received) for\b|\bunder way\b",
+        r"\b(?:pending|queued|scheduled|initiated|started|begun|requested|received|submitted|accepted|processing|deleting|being|will|shortly|later|soon)\b",
+        r"\bin progress\b|\bmarked for\b|\bunder way\b",
     ])
 });
 /// What may be about the way to the service.
-static WAY: LazyLock<Regex> =
-    LazyLock::new(|| pattern(r"\b(?:routes?|endpoint|path|url|uri|upstream|backend)\b"));
+static WAY: LazyLock<Regex> = LazyLock::new(|| {
+    pattern(r"\b(?:routes?|endpoint|path|url|uri|host|service|server|api|upstream|backend|method)\b")
+});
 /// "error verifying the jwt: possibly a replay" [sdk-security], "Invalid SDK credentials", code 4002 (forum).
 static TOKEN: LazyLock<Regex> = LazyLock::new(|| {
     let bad =
@@ -148,7 +165,8 @@ static RATE_LIMIT: LazyLock<Regex> = LazyLock::new(|| {
     any(&[
         r"\brate ?limit(?:s|ed)?\b.*\b(?:exceed(?:ed|s)?|reached|hit)\b",
         r"\b(?:exceed(?:ed|s)?|reached|hit)\b.*\brate ?limits?\b",
-        r"\btoo many (?:api )?(?:requests|calls)\b|\b(?:requests?|api|calls?|account|you)(?: [a-z']+){0,3} throttled\b",
+        // In a contact centre "calls" are those of campaigns.
+        r"\btoo many (?:api )?requests\b|\btoo many api calls\b|\b(?:requests?|api|you)(?: [a-z']+){0,3} throttled\b",
     ])
 });
 /// A name in quotes.
@@ -209,28 +227,42 @@ pub fn absence(text: &str) -> Absence {
 /// Whether this text says that there are no campaigns at all, as a service may answer a listing.
 pub fn says_there_are_none(text: &str) -> bool {
     let text = plain(text);
-    NONE.is_match(&text) && !is_of_us(&text) && (text.contains("campaign") || !ANOTHER.is_match(&text))
+    let of_others = WAY.is_match(&text) || !text.contains("campaign") && ANOTHER.is_match(&text);
+    NONE.is_match(&text) && !is_of_us(&text) && !of_others
 }
 
-/// How a text says that a deletion is not done.
+/// How a text does not say that a deletion is done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Undone {
-    /// It is not.
+    /// It says that it is not.
     Denied,
-    /// Not yet.
+    /// It says that it is not yet.
     UnderWay,
+    /// It says nothing of it.
+    Unsaid,
 }
 
-/// Whether this text of an answer that says success says that a deletion is not done. Kore's own words say that it is
-/// [delete-voice-campaign-v2].
-pub fn undone(text: &str) -> Option<Undone> {
-    let text = plain(text);
-    let text = DONE.find(&text).map_or(text.as_str(), |done| &text[..done.start()]);
-    match (DENIED.is_match(text), UNDER_WAY.is_match(text)) {
-        (true, _) => Some(Undone::Denied),
-        (false, true) => Some(Undone::UnderWay),
-        (false, false) => None,
+/// How the message of a success does not say that the deletion is done; `None` if there is no message, or it does. Kore's own words
+/// do [delete-voice-campaign-v2], whatever the campaign is called. No list of refusals is ever complete, so it has to say so.
+pub fn undone(message: &str) -> Option<Undone> {
+    let text = spaced(message);
+    if text.is_empty() || is_kores_own(&text) {
+        return None;
     }
+    let text = plain(message);
+    let before = DONE.find(&text).map_or(text.as_str(), |done| &text[..done.start()]);
+    match (DENIED.is_match(before), UNDER_WAY.is_match(before), AFFIRMED.is_match(&text)) {
+        (true, ..) => Some(Undone::Denied),
+        (false, true, _) => Some(Undone::UnderWay),
+        (false, false, false) => Some(Undone::Unsaid),
+        (false, false, true) => None,
+    }
+}
+
+/// Whether a text has the form of Kore's own words for a deletion that is done: "Campaign <name> deleted successfully".
+fn is_kores_own(spaced: &str) -> bool {
+    let name = KORES_OWN.captures(spaced).and_then(|found| found.get(1));
+    name.is_some_and(|name| !NEGATED.is_match(name.as_str()))
 }
 
 /// "You've exceeded the per-minute rate limit." [rate-limit-ccai], "hourly" [rate-limit], "Rate limit for this API has been
@@ -262,13 +294,17 @@ fn names_a_right(plain: &str) -> bool {
     says_so && !speaks_of_absence_of_it(plain)
 }
 
+/// The text in lower case, with single blanks, and nothing around it.
+fn spaced(text: &str) -> String {
+    let text = text.to_lowercase().split_whitespace().collect::<Vec<_>>().join(" ");
+    text.trim_matches(|c: char| !c.is_alphanumeric()).to_owned()
+}
+
 /// The text in lower case, words apart, without names of campaigns.
 fn plain(text: &str) -> String {
     let text = QUOTED.replace_all(text, " ").replace(['_', '-'], " ").replace('’', "'");
     // `AccessDenied` is two words.
-    let text = CAMEL.replace_all(&text, "$1 $2").to_lowercase();
-    let text = text.split_whitespace().collect::<Vec<_>>().join(" ").replace("access token", "token");
-    let text = text.trim_matches(|c: char| !c.is_alphanumeric()).to_owned();
+    let text = spaced(&CAMEL.replace_all(&text, "$1 $2")).replace("access token", "token");
     match NAMED.captures(&text).and_then(|found| found.get(1)) {
         Some(name) if !NO_NAME.is_match(name.as_str()) => format!("campaign{}", &text[name.end()..]),
         Some(_) | None => text,

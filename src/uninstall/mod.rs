@@ -217,10 +217,11 @@ async fn wait_for_connections(left: &Left, until: Instant) -> anyhow::Result<()>
             let hidden = held.hidden.union(&bindings.hidden);
             let hidden = hidden.map(|name| format!("what is in {name}, a namespace that is being deleted"));
             let names = connections.chain(roles).chain(hidden).collect::<Vec<_>>().join(", ");
-            bail!(
-                "the operator has not let go: {names}. Does it run? Its log says more. With uninstall.onRemaining=orphan they are \
-                 let go without it"
-            );
+            let way_out = match held.hidden.is_empty() && bindings.hidden.is_empty() {
+                true => ". With uninstall.onRemaining=orphan they are let go without it",
+                false => "",
+            };
+            bail!("the operator has not let go: {names}. Does it run? Its log says more{way_out}");
         }
         sleep(PAUSE).await;
     }

@@ -100,7 +100,7 @@ const MUTANTS: &[Mutant] = &[
         tests: &["--lib", "pacing"],
     },
     Mutant {
-        name: "a DELETE not repeated while listings fail",
+        name: "a campaign not asked for again while listings fail",
         file: "src/campaign/proof.rs",
         from: "doubled(failures) > doubled(proof.failures)",
         to: "doubled(failures) > doubled(i32::MAX)",
@@ -109,15 +109,15 @@ const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "a success that denies itself taken for one",
         file: "src/kore/classify.rs",
-        from: "(envelope.denies || refused || undone)",
-        to: "(refused || undone)",
+        from: "let undone = envelope.denies.or_else(||",
+        to: "let undone = None.or_else(||",
         tests: &["--lib", "kore"],
     },
     Mutant {
         name: "a success in words that deny it taken for one",
         file: "src/kore/classify.rs",
-        from: "(envelope.denies || refused || undone)",
-        to: "(envelope.denies || refused)",
+        from: "if asked == Asked::Deletion && undone.is_some() {",
+        to: "if asked == Asked::Deletion && envelope.denies.is_some() {",
         tests: &["--lib", "kore"],
     },
     Mutant {
@@ -165,8 +165,8 @@ const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "a running campaign taken for a missing right",
         file: "src/kore/classify.rs",
-        from: "if said.http_status == 403 && speak_of_a_state(said.words())",
-        to: "if said.http_status == 403 && said.words().count() == usize::MAX",
+        from: "&& speak_of_a_state(said.words());",
+        to: "&& said.words().count() == usize::MAX;",
         tests: &["--lib", "kore"],
     },
     Mutant {
@@ -490,6 +490,41 @@ const MUTANTS: &[Mutant] = &[
         from: "Place { reads: place.reads, ..place.min(known) }",
         to: "place.min(known)",
         tests: &["--lib", "pacing"],
+    },
+    Mutant {
+        name: "those with a smaller quota keep others from being told",
+        file: "src/pacing/account_clock.rs",
+        from: "filter(|(_, waiting)| waiting.quota >= self.quota);",
+        to: "filter(|(_, waiting)| waiting.quota >= 1);",
+        tests: &["--lib", "pacing"],
+    },
+    Mutant {
+        name: "a claim lapses while nobody is let look",
+        file: "src/campaign/accounts.rs",
+        from: "queue.looks_at = queue.looks_at.max(until);",
+        to: "let _ = until;",
+        tests: &["--lib", "accounts"],
+    },
+    Mutant {
+        name: "a claim lapses never with a small quota of its own",
+        file: "src/campaign/accounts.rs",
+        from: "&& per_minute >= queue.largest_quota",
+        to: "&& per_minute > 0",
+        tests: &["--lib", "accounts"],
+    },
+    Mutant {
+        name: "a read kept by a state",
+        file: "src/kore/classify.rs",
+        from: "&& asked == Asked::Deletion\n        && answer.http_status == 403",
+        to: "&& answer.http_status == 403",
+        tests: &["--lib", "kore"],
+    },
+    Mutant {
+        name: "what speaks of a campaign taken for it",
+        file: "src/kore/wire.rs",
+        from: "const IDS: [&str; 2] = [\"_id\", \"id\"];",
+        to: "const IDS: [&str; 3] = [\"_id\", \"id\", \"campaignId\"];",
+        tests: &["--lib", "kore"],
     },
     Mutant {
         name: "those behind many that leave are not told",
@@ -1021,8 +1056,8 @@ const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "pages not added up",
         file: "src/kore/listing.rs",
-        from: "self.listing.complete &= adds_up && is_last && !has_more;",
-        to: "self.listing.complete &= is_last && !has_more;",
+        from: "self.listing.complete &= adds_up && is_last && (",
+        to: "self.listing.complete &= is_last && (",
         tests: &["--lib", "listing"],
     },
     Mutant {

@@ -38,9 +38,10 @@ async fn an_outage_is_probed_and_then_made_up_for() {
         assert!(ready(&object)["message"].as_str().unwrap().contains("HTTP 503, maintenance"), "{object:#}");
         assert!(object["status"]["deletion"]["failures"].as_i64().unwrap_or(0) <= 1, "{object:#}");
     }
-    // One that says so, and a few more of those that have called.
+    // One that says so, and another of those that have called, or that a busy machine let wait before the trouble was known.
     let writes = world.status_writes() - written;
-    assert!(writes <= names.len() + 30, "{writes} writes");
+    println!("{writes} writes for {} deletions in an outage", names.len());
+    assert!(writes <= names.len() + names.len() / 2, "{writes} writes");
     world.kore.clear_faults();
     let over = world.kore.journal().len();
     names.iter().for_each(|name| world.wait_until_gone_within(name, Duration::from_secs(120)));

@@ -694,10 +694,9 @@ impl<K: Ord + Clone, W> AccountClock<K, W> {
     }
 
     /// Takes callers out of the queue; if one of them was to probe, others are told ([`Self::moved_up`]).
-    fn take_out(&mut self, goes: impl FnMut(&mut Waiting<K, W>) -> bool) -> Vec<Waiting<K, W>> {
+    fn take_out(&mut self, mut goes: impl FnMut(&mut Waiting<K, W>) -> bool) -> Vec<Waiting<K, W>> {
         let (looks, length, first) = (self.looks(), self.queue.len().max(1), self.come_first());
         let mut rank = 0;
-        let mut goes = goes;
         let Self { queue, places, prober_lost, going, .. } = self;
         let gone = queue.extract_if(.., |waiting| {
             let goes = goes(waiting);

@@ -316,9 +316,9 @@ impl<K: Ord + Clone> Breaker<K> {
     /// There is trouble that others are in, too: it is the same, since the same time, and the next probe is when theirs is.
     pub fn join(&mut self, others: &Self) {
         if let (None, true, Some(open)) = (&self.open, others.is_down(), &others.open) {
-            let open = Open { mode: open.mode, ..Open::new(open.since) };
-            let Self { run: _, deletes, reads, spread, open: _ } = others.clone();
-            *self = Self { run: self.run, deletes, reads, spread, open: Some(open) };
+            self.open = Some(Open { mode: open.mode, ..Open::new(open.since) });
+            (self.deletes, self.reads, self.spread) =
+                (others.deletes.clone(), others.reads.clone(), others.spread);
         }
     }
 

@@ -232,51 +232,49 @@ pub fn listing(answer: &RawAnswer) -> Result<Page, Failure> {
     if has_no_body(answer) && is_2xx {
         return Ok(Page::nothing());
     }
-    let envelope = match success(answer, Asked::Read) {
-        Ok(envelope) if envelope.has_errors => return Err(failed(answer, &envelope, Asked::Read)),
+    let read = envelope_of(answer);
+    let envelope = match success(answer, read.as_ref(), Asked::Read) {
+        Ok(envelope) if envelope.has_errors => return Err(failed(answer, envelope, Asked::Read)),
         Err(Failure { kind: FailureKind::MayBeAbsent | FailureKind::Unreadable, .. })
-            if answer.http_status != 202 && says_that_there_are_none(answer) =>
+            if answer.http_status != 202 && Said::of(answer, read.as_ref()).that_there_are_none() =>
         {
             return Ok(Page::nothing());
         }
         read => read?,
     };
-    let page = wire::page(&envelope);
+    let page = wire::page(envelope);
     // A refusal, or a pause that is asked for, may come under `success`, too. A page with rows is one, whatever else it says.
     if page.as_ref().is_none_or(|page| page.rows.is_empty())
-        && let Some(refused) = refused_all_the_same(answer, &envelope, Asked::Read)
+        && let Some(refused) = refused_all_the_same(answer, envelope, Asked::Read)
     {
         return Err(refused);
     }
     page.ok_or_else(|| {
         let what = "the answer says success, but has no `data.results`";
-        because(FailureKind::ContractViolation, what, summary(answer, &envelope))
+        because(FailureKind::ContractViolation, what, summary(answer, envelope))
     })
 }
 
 /// The campaign of an explicit success that names it. `_id` and `id` may differ, and either may be the one asked for.
 fn success_for(answer: &RawAnswer, id: &str, asked: Asked) -> Result<(Campaign, AnswerSummary), Failure> {
-    let envelope = success(answer, asked)?;
-    let summary = summary(answer, &envelope);
+    let read = envelope_of(answer);
+    let envelope = success(answer, read.as_ref(), asked)?;
+    let summary = summary(answer, envelope);
     let campaign = envelope.data.as_ref().and_then(wire::campaign).unwrap_or_default();
-    let names_it = |answered: &String| match asked {
-        Asked::Deletion => answered == id,
-        // Whatever shows it is there, counts as seen.
-        Asked::Read => is_spelled(answered, id),
+    let is_named = match asked {
+        Asked::Deletion => envelope.ids.iter().any(|answered| answered == id),
+        // Whatever shows it is there, counts as seen; but a GET may name what it does not find.
+        Asked::Read => {
+            let shows_it = |ids: &[String]| ids.iter().any(|shown| is_spelled(shown, id));
+            let finds_none = || envelope.message.as_deref().map(absence) == Some(Absence::Said);
+            shows_it(&envelope.ids) || shows_it(&envelope.shown_ids) && !finds_none()
+        }
     };
-    let named = match asked {
-        Asked::Deletion => &envelope.ids,
-        Asked::Read => &envelope.shown_ids,
-    };
-    // A GET may name what it does not find.
-    let finds_none =
-        || asked == Asked::Read && envelope.message.as_deref().map(absence) == Some(Absence::Said);
-    let is_named = envelope.ids.iter().any(names_it) || named.iter().any(names_it) && !finds_none();
     if envelope.has_errors && !(is_named && asked == Asked::Read) {
-        return Err(failed(answer, &envelope, asked));
+        return Err(failed(answer, envelope, asked));
     }
     if envelope.ids.is_empty() && !is_named {
-        if let Some(refused) = refused_all_the_same(answer, &envelope, asked) {
+        if let Some(refused) = refused_all_the_same(answer, envelope, asked) {
             return Err(refused);
         }
         let said = if summary.message.is_empty() { String::new() } else { format!(": {}", summary.message) };
@@ -285,9 +283,9 @@ fn success_for(answer: &RawAnswer, id: &str, asked: Asked) -> Result<(Campaign, 
     }
     if is_named {
         // A success may hold an item that has failed [create-call-back-schedule-v2]. To doubt it costs a proof, and no safety.
-        let undone = envelope.denies.or_else(|| undone(envelope.message.as_deref().unwrap_or_default()));
-        if asked == Asked::Deletion && undone.is_some() {
-            return Err(failed(answer, &envelope, asked));
+        let says_undone = || undone(envelope.message.as_deref().unwrap_or_default()).is_some();
+        if asked == Asked::Deletion && (envelope.denies.is_some() || says_undone()) {
+            return Err(failed(answer, envelope, asked));
         }
         return Ok((Campaign { id: Some(id.to_owned()), ..campaign }, summary));
     }
@@ -344,8 +342,11 @@ struct Said<'a> {
 }
 
 impl<'a> Said<'a> {
-    fn of(answer: &RawAnswer, envelope: Option<&'a Envelope>, secrets: &[&str]) -> Self {
-        let stray = if envelope.is_none() { wire::stray_words(&answer.body, secrets) } else { Vec::new() };
+    fn of(answer: &RawAnswer, envelope: Option<&'a Envelope>) -> Self {
+        let stray = match envelope {
+            Some(_) => Vec::new(),
+            None => wire::stray_words(&answer.body, &secrets_of(answer)),
+        };
         Self { http_status: answer.http_status, envelope, stray }
     }
 
@@ -371,6 +372,13 @@ impl<'a> Said<'a> {
         words.iter().find(|words| speaks_of_rights(None, words)).or(words.first()).cloned()
     }
 
+    /// Whether a listing was told that there are no campaigns, and nothing else that may be meant.
+    fn that_there_are_none(&self) -> bool {
+        let words: Vec<String> = self.words().collect();
+        words.iter().any(|words| says_there_are_none(words))
+            && !words.iter().any(|words| absence(words) == Absence::Unclear && !says_there_are_none(words))
+    }
+
     /// Whether a read was told that there is no campaign. A gateway answers 404 with words of its own.
     fn is_absence(&self) -> bool {
         let absences: Vec<Absence> = self.words().map(|words| absence(&words)).collect();
@@ -379,23 +387,24 @@ impl<'a> Said<'a> {
     }
 }
 
-/// Whether an answer to a listing says in words that there are no campaigns, and nothing else that may be meant.
-fn says_that_there_are_none(answer: &RawAnswer) -> bool {
-    let secrets: Vec<&str> = answer.secrets.iter().map(ExposeSecret::expose_secret).collect();
-    let envelope = Envelope::read(&answer.body, &secrets);
-    let words: Vec<String> = Said::of(answer, envelope.as_ref(), &secrets).words().collect();
-    words.iter().any(|words| says_there_are_none(words))
-        && !words.iter().any(|words| absence(words) == Absence::Unclear && !says_there_are_none(words))
+fn secrets_of(answer: &RawAnswer) -> Vec<&str> {
+    answer.secrets.iter().map(ExposeSecret::expose_secret).collect()
 }
 
-/// The envelope of an explicit success, or the kind of failure. HTTP status first, then error codes, then texts.
-fn success(answer: &RawAnswer, asked: Asked) -> Result<Envelope, Failure> {
-    let secrets: Vec<&str> = answer.secrets.iter().map(ExposeSecret::expose_secret).collect();
-    let envelope = Envelope::read(&answer.body, &secrets);
+fn envelope_of(answer: &RawAnswer) -> Option<Envelope> {
+    Envelope::read(&answer.body, &secrets_of(answer))
+}
+
+/// The envelope, if it is that of an explicit success, or the kind of failure. HTTP status first, then error codes, then texts.
+fn success<'a>(
+    answer: &RawAnswer,
+    envelope: Option<&'a Envelope>,
+    asked: Asked,
+) -> Result<&'a Envelope, Failure> {
     let kind = match answer.http_status {
         202 => asked.undecided(),
-        200..=299 => match &envelope {
-            Some(envelope) if envelope.is_success() => return Ok(envelope.clone()),
+        200..=299 => match envelope {
+            Some(envelope) if envelope.is_success() => return Ok(envelope),
             // The first version of [delete-voice-campaign] showed this, and names no campaign.
             Some(envelope) if envelope.says_deleted() && asked == Asked::Deletion => FailureKind::Accepted,
             Some(envelope) if envelope.says_under_way() => asked.undecided(),
@@ -415,7 +424,7 @@ fn success(answer: &RawAnswer, asked: Asked) -> Result<Envelope, Failure> {
         400..=499 => FailureKind::Refused,
         _ => FailureKind::ContractViolation,
     };
-    let said = Said::of(answer, envelope.as_ref(), &secrets);
+    let said = Said::of(answer, envelope);
     let kind = refined(kind, &said);
     // A campaign that is running may be deleted by nobody: that is no right of ours. To read it nobody is kept by its state.
     let is_of_a_state = kind == FailureKind::CredentialsRejected
@@ -426,7 +435,7 @@ fn success(answer: &RawAnswer, asked: Asked) -> Result<Envelope, Failure> {
     let is_unclear = kind == FailureKind::MayBeAbsent && asked == Asked::Read && !said.is_absence();
     let kind = if is_unclear { FailureKind::Unreadable } else { kind };
     let retry_after = pause_after(kind, answer);
-    let answer = match &envelope {
+    let answer = match envelope {
         _ if kind == FailureKind::CredentialsRejected => refusal(answer, &said),
         Some(envelope) => summary(answer, envelope),
         None => without_envelope(answer),

@@ -127,9 +127,7 @@ impl Envelope {
 
     /// Whether the answer itself says that it is being done.
     pub fn says_under_way(&self) -> bool {
-        let words: String =
-            self.status.iter().flat_map(|status| status.chars()).filter(|c| c.is_alphabetic()).collect();
-        UNDER_WAY.contains(&words.to_lowercase().as_str())
+        self.status.as_deref().is_some_and(|status| UNDER_WAY.contains(&letters(status).as_str()))
     }
 
     /// Whether the answer itself says `Deleted`, as Kore's first version of [delete-voice-campaign] showed it.
@@ -165,43 +163,45 @@ pub fn stray_words(body: &[u8], secrets: &[&str]) -> Vec<String> {
 
 /// Whether an object names an error, whatever else it says.
 fn says_failed(value: &Value) -> bool {
-    let is_something = |field: &Value| match field {
+    let code = integer(value, "statusCode").or_else(|| integer(value, "code"));
+    ERRORS.iter().any(|name| value.get(name).is_some_and(is_something))
+        || code.is_some_and(|code| (400..=599).contains(&code))
+}
+
+/// Whether a field holds more than nothing.
+fn is_something(field: &Value) -> bool {
+    match field {
         Value::Null => false,
         Value::Bool(flag) => *flag,
         Value::Number(number) => number.as_i64() != Some(0),
         Value::String(text) => !text.trim().is_empty(),
         Value::Array(entries) => !entries.is_empty(),
         Value::Object(fields) => !fields.is_empty(),
-    };
-    let code = integer(value, "statusCode").or_else(|| integer(value, "code"));
-    ERRORS.iter().any(|name| value.get(name).is_some_and(is_something))
-        || code.is_some_and(|code| (400..=599).contains(&code))
+    }
+}
+
+/// The name of a field in lower case and without `_`.
+fn plain_name(name: &str) -> String {
+    name.replace('_', "").to_lowercase()
+}
+
+/// The letters of a state, in lower case.
+fn letters(state: &str) -> String {
+    state.chars().filter(|c| c.is_alphabetic()).collect::<String>().to_lowercase()
 }
 
 /// How an answer that says success says the contrary, at any depth: an error, a state of what has failed or is under way, or that
 /// nothing was deleted.
 fn denies(value: &Value) -> Option<Undone> {
     let of_field = |(name, field): (&String, &Value)| {
-        let name = name.replace('_', "").to_lowercase();
+        let name = plain_name(name);
         let name = name.as_str();
-        let names_an_error = DENIALS.contains(&name);
-        let is_of_an_error = |code: i64| ERROR_CODES.contains(&name) && (400..=599).contains(&code);
-        let denied = match field {
-            Value::Bool(affirmed) => !affirmed && AFFIRMED.contains(&name) || *affirmed && names_an_error,
-            Value::Number(number) => {
-                let is_nothing = number.as_f64() == Some(0.0);
-                is_nothing && AFFIRMED.contains(&name)
-                    || !is_nothing && names_an_error
-                    || number.as_i64().is_some_and(is_of_an_error)
-            }
-            Value::String(text) => {
-                let text = text.trim();
-                !matches!(text, "" | "0") && names_an_error || text.parse().is_ok_and(is_of_an_error)
-            }
-            Value::Array(entries) => !entries.is_empty() && names_an_error,
-            Value::Object(fields) => !fields.is_empty() && names_an_error,
-            Value::Null => false,
-        };
+        let text = field.as_str().map(str::trim);
+        let is_zero = field.as_f64() == Some(0.0);
+        let code = field.as_i64().or_else(|| text?.parse().ok());
+        let denied = DENIALS.contains(&name) && is_something(field) && !is_zero && text != Some("0")
+            || AFFIRMED.contains(&name) && (is_zero || field.as_bool() == Some(false))
+            || ERROR_CODES.contains(&name) && code.is_some_and(|code| (400..=599).contains(&code));
         let is_state = matches!(name, "status" | "state" | "result");
         let state = field.as_str().filter(|_| is_state).and_then(undone_state);
         first_of(denied.then_some(Undone::Denied).or(state), denies(field))
@@ -220,8 +220,7 @@ fn first_of(one: Option<Undone>, other: Option<Undone>) -> Option<Undone> {
 
 /// How this is the state of something that has failed, or of a deletion that is not done.
 fn undone_state(state: &str) -> Option<Undone> {
-    let letters: String = state.chars().filter(char::is_ascii_alphabetic).collect();
-    let letters = letters.to_lowercase();
+    let letters = letters(state);
     let has = |part| letters.contains(part);
     if has("fail") || has("error") || has("delet") && (has("not") || has("undeleted")) {
         return Some(Undone::Denied);
@@ -323,7 +322,7 @@ impl Errors {
     fn gather(&mut self, value: &Value) {
         match value {
             Value::Object(fields) => fields.iter().for_each(|(name, field)| {
-                let name = name.replace('_', "").to_lowercase();
+                let name = plain_name(name);
                 match field {
                     Value::Array(entries) => entries.iter().for_each(|entry| self.take(&name, entry)),
                     Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Object(_) => {

@@ -13,6 +13,9 @@ use regex::Regex;
 /// What may be lacking.
 const RIGHT: &str = "(?:permissions?|privileges?|rights?|scopes?|roles?|access)";
 
+/// What is on the way to a campaign.
+const ON_THE_WAY: &str = "routes?|endpoint|path|url|uri|host|service|server|api|upstream|backend|method";
+
 /// "Unauthorized to perform this activity", "You do not have the required scope", "Access denied".
 static LACKS: LazyLock<Regex> = LazyLock::new(|| {
     let lacking = "no|insufficient|inadequate|lacks?|lacking|missing|without|not have|not enough|needs?|requires?|denied";
@@ -60,8 +63,9 @@ static ABSENT: LazyLock<Regex> = LazyLock::new(|| {
 /// What may be missing without the campaign being gone.
 static ANOTHER: LazyLock<Regex> = LazyLock::new(|| {
     let ours = "users?|accounts?|app|application|bot|stream|instance|tenant|organi[sz]ation|workspace|client|token|key|scope|role";
-    let way = "routes?|endpoint|path|url|uri|page|host|service|server|api|upstream|backend|method";
-    pattern(&format!(r"\b(?:{ours}|{way}|permissions?|privileges?|rights?|access|contact|queue|list)\b"))
+    pattern(&format!(
+        r"\b(?:{ours}|{ON_THE_WAY}|page|permissions?|privileges?|rights?|access|contact|queue|list)\b"
+    ))
 });
 /// "No campaigns found", "You have no campaigns": a listing without rows. Of one campaign a service says so of whatever it does not know.
 static NONE: LazyLock<Regex> = LazyLock::new(|| {
@@ -117,9 +121,7 @@ static UNDER_WAY: LazyLock<Regex> = LazyLock::new(|| {
     ])
 });
 /// What may be about the way to the service.
-static WAY: LazyLock<Regex> = LazyLock::new(|| {
-    pattern(r"\b(?:routes?|endpoint|path|url|uri|host|service|server|api|upstream|backend|method)\b")
-});
+static WAY: LazyLock<Regex> = LazyLock::new(|| pattern(&format!(r"\b(?:{ON_THE_WAY})\b")));
 /// "error verifying the jwt: possibly a replay" [sdk-security], "Invalid SDK credentials", code 4002 (forum).
 static TOKEN: LazyLock<Regex> = LazyLock::new(|| {
     let bad =

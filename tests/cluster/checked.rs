@@ -71,7 +71,8 @@ async fn policies_that_do_not_hold_are_told() {
             "without its finalizer",
         ),
     ];
-    for (object, patch, words) in broken {
+    let served = |object: &str| serves_mutating_policies() || !object.starts_with(mutating);
+    for (object, patch, words) in broken.into_iter().filter(|(object, ..)| served(object)) {
         let object = format!("{object}.{RELEASE}.checked");
         let before = world.run(&["get", &object, "--output=json"]);
         let subresource = if patch["status"].is_null() { "" } else { "status" };

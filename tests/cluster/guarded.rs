@@ -8,7 +8,7 @@ use kube::api::{DeleteParams, PostParams};
 use serde_json::{Value, json};
 use testbed::{Kubectl, Operator, wait};
 
-use crate::release::{RELEASE, installed, installed_with, serves_mutating_policies};
+use crate::release::{RELEASE, installed, installed_with};
 use crate::support::*;
 
 const WITHOUT_FINALIZERS: &str = r#"{"metadata":{"finalizers":null}}"#;

@@ -19,14 +19,12 @@ fn earlier_chart(folder: &Path) -> PathBuf {
     let text = std::fs::read_to_string(&file).unwrap();
     let version = format!("ersion: {}", env!("CARGO_PKG_VERSION"));
     std::fs::write(&file, text.replace(&version, "ersion: 0.0.9")).unwrap();
-    // Its definitions had no selectable fields.
+    // Its definitions had one column less.
     let file = chart.join("files/crds/voicecampaigns.yaml");
     let mut crd: Value = serde_saphyr::from_str(&std::fs::read_to_string(&file).unwrap()).unwrap();
-    crd["spec"]["versions"][0]
-        .as_object_mut()
-        .unwrap()
-        .remove("selectableFields")
-        .expect("they are there now");
+    let columns = crd["spec"]["versions"][0]["additionalPrinterColumns"].as_array_mut().unwrap();
+    columns.pop().expect("they are there now");
+    columns.first().expect("others are left");
     std::fs::write(&file, crd.to_string()).unwrap();
     chart
 }
@@ -119,18 +117,18 @@ async fn deletions_outlive_an_upgrade_a_rollback_and_an_uninstall() {
         names[..10].iter().for_each(|name| world.delete(name));
         world.wait_for_reason(&names[9], "AccountUnavailable");
 
-        let selectable = || {
+        let columns = || {
             let crd = ["get", "crd", "voicecampaigns.voicecampaign.dev", "--output=json"];
             let crd: Value = serde_json::from_str(&world.run(&crd)).unwrap();
-            crd["spec"]["versions"][0]["selectableFields"].is_array()
+            crd["spec"]["versions"][0]["additionalPrinterColumns"].as_array().unwrap().len()
         };
-        assert!(!selectable());
+        let fewer = columns();
         helm.run(&[&["upgrade", RELEASE, &present][..], &release].concat()).unwrap();
-        assert!(selectable(), "an upgrade brings the new definitions");
+        assert_eq!(columns(), fewer + 1, "an upgrade brings the new definitions");
         assert!(at_work.terminate().unwrap().success());
         at_work = world.released_operator();
         run(&["rollback", RELEASE, "1"]);
-        assert!(!selectable(), "and a rollback the old ones");
+        assert_eq!(columns(), fewer, "and a rollback the old ones");
         assert!(at_work.terminate().unwrap().success());
         at_work = world.released_operator();
         let held = world.get(&names[0]).expect("nobody has confirmed");

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use testbed::{ControlPlane, Operator};
 
 use crate::checked::check;
-use crate::release::{as_deployed, serves_mutating_policies};
+use crate::release::as_deployed;
 use crate::support::*;
 
 /// A copy of `deploy/`, with kustomizations of somebody else beside it.

@@ -6,7 +6,7 @@ use std::process::Command;
 use serde_json::{Value, json};
 use testbed::helm::{Helm, chart};
 use testbed::operator::{Options, ServiceAccount};
-use testbed::{Kubectl, Operator, binaries, wait};
+use testbed::{Kubectl, Operator, wait};
 
 use crate::support::*;
 
@@ -146,11 +146,6 @@ impl World {
 /// How many policies and bindings the chart has where the tests run.
 pub fn all_policies() -> usize {
     2 * (4 + usize::from(serves_mutating_policies()))
-}
-
-/// Mutating policies come with 1.36.
-pub fn serves_mutating_policies() -> bool {
-    binaries::kubernetes_minor(&binaries::kubernetes_version()).unwrap() >= 36
 }
 
 /// Whether a command succeeds, and what it says.

@@ -8,7 +8,7 @@ use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Api, Client, Config};
 use serde_json::{Value, json};
 use testbed::operator::{self, Options};
-use testbed::{ControlPlane, Kubectl, Operator, wait};
+use testbed::{ControlPlane, Kubectl, Operator, binaries, wait};
 use voicecampaign_operator::api::VoiceCampaign;
 
 pub const ACCOUNT: &str = "67777ce93e25326494exxxxx";
@@ -45,6 +45,20 @@ pub fn start_plane() -> ControlPlane {
     plane
 }
 
+/// Whether the control plane mutates by policies: since 1.36.
+pub fn serves_mutating_policies() -> bool {
+    minor() >= 36
+}
+
+/// Whether it selects our kinds by their fields: since 1.31. An older one drops what a definition says of that.
+pub fn serves_field_selectors() -> bool {
+    minor() >= 31
+}
+
+fn minor() -> u32 {
+    binaries::kubernetes_minor(&binaries::kubernetes_version()).unwrap()
+}
+
 /// Makes a definition let everything pass, as an older one might.
 pub fn loosen(kubectl: &Kubectl, kinds: &str) {
     let crd = format!("crd/{kinds}.voicecampaign.dev");
@@ -52,8 +66,12 @@ pub fn loosen(kubectl: &Kubectl, kinds: &str) {
     let mut status = anything.clone();
     status["default"] = json!({"observedGeneration": -1});
     anything["properties"] = json!({"status": status});
-    let loose = json!([{"op": "remove", "path": "/spec/versions/0/selectableFields"},
-        {"op": "replace", "path": "/spec/versions/0/schema/openAPIV3Schema", "value": anything}]);
+    let mut loose =
+        vec![json!({"op": "replace", "path": "/spec/versions/0/schema/openAPIV3Schema", "value": anything})];
+    if serves_field_selectors() {
+        loose.push(json!({"op": "remove", "path": "/spec/versions/0/selectableFields"}));
+    }
+    let loose = Value::Array(loose);
     kubectl.try_run(&["patch", &crd, "--type=json", "-p", &loose.to_string()]).unwrap();
 }
 

@@ -1205,10 +1205,10 @@ const MUTANTS: &[Mutant] = &[
         tests: &["--lib", "renames"],
     },
     Mutant {
-        name: "a port that is the scheme's own kept",
+        name: "a host with a trailing dot taken for another",
         file: "src/kore/host.rs",
-        from: "let port = url.port().map_or_else(",
-        to: "let port = url.port_or_known_default().map_or_else(",
+        from: "let bare = name.trim_end_matches('.');",
+        to: "let bare = name;",
         tests: &["--lib", "host"],
     },
     Mutant {

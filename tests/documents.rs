@@ -4,6 +4,7 @@ use serde_json::Value;
 use voicecampaign_operator::api;
 use voicecampaign_operator::campaign::Reason;
 use voicecampaign_operator::connection::ConnectionReason;
+use voicecampaign_operator::kube_ext::obstacle::API_SERVER_ERROR;
 
 const CAMPAIGN: &str = include_str!("../docs/voicecampaign.md");
 const CONNECTION: &str = include_str!("../docs/koreconnection.md");
@@ -19,6 +20,15 @@ fn every_reason_is_explained() {
     documented.sort_unstable();
     shipped.sort_unstable();
     assert_eq!(documented, shipped);
+}
+
+/// What is no reason of `Ready` is explained beside the conditions.
+#[test]
+fn an_obstacle_is_explained() {
+    let explained = format!("`Obstructed` (reason `{API_SERVER_ERROR}`)");
+    assert!(
+        CAMPAIGN.contains(&explained) && CONNECTION.contains(&explained) && README.contains("`Obstructed`")
+    );
 }
 
 /// The same of a connection.

@@ -10,11 +10,12 @@ use jiff::Timestamp;
 use super::accounts::{Caller, Gate, Operation, Seat, access};
 use super::context::Context;
 use super::decide::{self, Step, Urgency};
-use super::error::Error;
+use super::error::{Error, WRITE_THE_STATUS};
 use super::ground::{Ground, REMOTE_CAMPAIGN};
 use super::memory::Written;
 use super::note;
 use super::observed::{Attempt, Look, Observed};
+use super::obstacle;
 use super::pass::{self, CACHE_LAG, Pass};
 use super::shown;
 use super::status::{self, Situation};
@@ -22,11 +23,17 @@ use super::streams::{StreamKey, Turn};
 use crate::api::{DeletionStatus, GroundName, VoiceCampaign, VoiceCampaignStatus};
 use crate::connection::{CREDENTIALS_LIFE, Connection, UsableConnection, Verdict};
 use crate::kore::{CampaignKey, CampaignService, Failure, FailureKind, Progress, Target};
-use crate::kube_ext::{CallError, reference};
+use crate::kube_ext::obstacle::{API_SERVER_ERROR, is_said, is_said_after};
+use crate::kube_ext::{CallError, Note, reference};
 use crate::pacing::{self, Charge, Place};
 
 /// How often in a pass a write is repeated at once because the object has changed meanwhile.
 const MAX_RACES: u32 = 3;
+
+/// The watches list everything within seconds of a start; what takes longer is worth a word.
+const SHOWN_WITHIN: Duration = Duration::from_secs(10);
+/// After that it is looked as often as the list that is missing is asked for.
+const NOT_SHOWN_PAUSE: Duration = Duration::from_secs(5);
 
 /// How a pass goes on after a step.
 pub enum Flow {
@@ -184,7 +191,7 @@ async fn list<S: CampaignService>(
     let Connection::Usable(connection) = &pass.connection else { return Ok(Flow::Again) };
     // What an empty listing is held against must be known before it is read.
     if !context.listed.is_complete() {
-        return Ok(Flow::Rest(Some(Duration::from_secs(1))));
+        return Ok(until_shown(pass, context).await);
     }
     let connection = connection.as_ref().clone();
     let target = &connection.target;
@@ -332,6 +339,40 @@ async fn heed<S, T>(
     }
 }
 
+/// Waits until the API server has shown all VoiceCampaigns, and says so if that takes long.
+async fn until_shown<S: CampaignService>(pass: &mut Pass, context: &Context<S>) -> Flow {
+    if context.listed.waited_for() < SHOWN_WITHIN {
+        return Flow::Rest(Some(Duration::from_secs(1)));
+    }
+    let why = "the API server does not show all VoiceCampaigns that may name the same campaign; /readyz of the operator and its log say \
+               which it does not"
+        .to_owned();
+    tell_obstacle(Some(why), pass, context).await;
+    context.memory.failed(&pass.uid);
+    Flow::Rest(Some(NOT_SHOWN_PAUSE))
+}
+
+/// Says in the status what keeps the passes from their end: whoever waits for the object is to see why.
+pub async fn tell_obstacle<S: CampaignService>(why: Option<String>, pass: &mut Pass, context: &Context<S>) {
+    // No call follows.
+    (pass.seat, pass.admission) = (None, None);
+    let failures = context.memory.failures(&pass.uid).saturating_add(1);
+    let Some(why) = why.filter(|_| is_said_after(failures)) else { return };
+    let Some(status) = &pass.object.status else { return };
+    let Some(condition) = obstacle::condition(&pass.object, &why, Timestamp::now()) else { return };
+    let written = context.kube.put_condition(&pass.object, &status.conditions, &condition).await;
+    context.metrics.wrote("status");
+    match written {
+        Ok(_) if is_said(&status.conditions) => {}
+        Ok(_) => {
+            let action = if pass.object.metadata.deletion_timestamp.is_some() { "Delete" } else { "Observe" };
+            let note = Note { warning: true, reason: API_SERVER_ERROR, action, text: condition.message };
+            context.events.publish(&pass.object, note).await;
+        }
+        Err(error) => tracing::debug!(%error, "Could not write what keeps the pass from its end"),
+    }
+}
+
 /// Sends the DELETE: with a seat, for an object that was seen just now, within the quota.
 async fn delete<S: CampaignService>(pass: &mut Pass, context: &Context<S>) -> Result<Flow, Error> {
     let Connection::Usable(connection) = &pass.connection else { return Ok(Flow::Again) };
@@ -339,7 +380,7 @@ async fn delete<S: CampaignService>(pass: &mut Pass, context: &Context<S>) -> Re
     let UsableConnection { target, requests_per_minute, .. } = &connection;
     // What the cache does not show yet, another object that is to keep the campaign, may be behind it.
     if !context.listed.is_complete() {
-        return Ok(Flow::Rest(Some(Duration::from_secs(1))));
+        return Ok(until_shown(pass, context).await);
     }
     if !pass.deletion_shown {
         return Ok(Flow::Rest(Some(CACHE_LAG)));
@@ -476,7 +517,7 @@ async fn record<S: CampaignService>(
             false
         }
         Err(source @ (CallError::Changed | CallError::Gone)) => {
-            return lost_race("write the status", source, pass, context).await;
+            return lost_race(WRITE_THE_STATUS, source, pass, context).await;
         }
         Err(
             source @ (CallError::Forbidden(_)
@@ -484,7 +525,7 @@ async fn record<S: CampaignService>(
             | CallError::NotLeading
             | CallError::Deadline),
         ) => {
-            return Err(Error::Write { what: "write the status", source });
+            return Err(Error::Write { what: WRITE_THE_STATUS, source });
         }
     };
     if !as_wanted {

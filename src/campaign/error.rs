@@ -3,6 +3,9 @@ use std::time::Duration;
 use crate::kube_ext::CallError;
 use crate::pacing::backoff;
 
+/// What a pass does that writes a status.
+pub const WRITE_THE_STATUS: &str = "write the status";
+
 /// A pass that could not be finished. What went wrong on Kore's side is no error here: it is an outcome, and in status.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -29,6 +32,21 @@ pub enum Error {
 }
 
 impl Error {
+    /// What to say of it in the status, if it lasts. Nothing of a race that was lost, and nothing if it is the status that can't be
+    /// written.
+    pub fn obstacle(&self) -> Option<String> {
+        match self {
+            Self::Write { source: CallError::Changed | CallError::Gone | CallError::NotLeading, .. }
+            | Self::Write { what: WRITE_THE_STATUS, .. }
+            | Self::Connection(CallError::NotLeading)
+            | Self::Claims(CallError::NotLeading) => None,
+            Self::Write { source, .. } | Self::Connection(source) | Self::Claims(source) => {
+                Some(format!("{self}: {}", source.said()))
+            }
+            Self::Deadline | Self::NoProgress => None,
+        }
+    }
+
     /// When to try again, after this many failures in a row.
     pub fn retry_after(&self, identity: &str, failures: u32) -> Duration {
         match self {
@@ -61,3 +79,49 @@ impl Error {
 const SHORTEST_PAUSE: Duration = Duration::from_millis(100);
 /// The API server is ours to reach: a shorter pause than for Kore.
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn failed(error: kube::Error) -> CallError {
+        CallError::Failed(Box::new(error))
+    }
+
+    /// Whoever waits reads what the API server has said; nothing of what it has sent.
+    #[test]
+    fn an_obstacle_names_what_was_said_and_nothing_that_was_read() {
+        let status = kube::core::Status::failure("no key to decrypt with", "InternalError").with_code(500);
+        let said = Error::Connection(failed(kube::Error::Api(status.boxed()))).obstacle().unwrap();
+        assert_eq!(
+            said,
+            "could not read the connection: the call to the API server failed: no key to decrypt with"
+        );
+        let garbled = serde_json::from_str::<Vec<u8>>(r#"["s3cr3t"]"#).unwrap_err();
+        assert!(garbled.to_string().contains("s3cr3t"));
+        let said = Error::Connection(failed(kube::Error::SerdeError(garbled))).obstacle().unwrap();
+        assert_eq!(said, "could not read the connection: the call to the API server failed");
+        let why = "a policy keeps it".to_owned();
+        let refused = Error::Write { what: "remove the finalizer", source: CallError::Refused(why) };
+        assert!(
+            refused
+                .obstacle()
+                .unwrap()
+                .contains("remove the finalizer: the API server refuses the write: a policy")
+        );
+    }
+
+    /// A race that was lost is no obstacle; nor is what keeps the obstacle itself from being written.
+    #[test]
+    fn a_race_is_no_obstacle() {
+        let write = |what, source| Error::Write { what, source };
+        for error in [
+            write("remove the finalizer", CallError::Changed),
+            write("remove the finalizer", CallError::NotLeading),
+            write(WRITE_THE_STATUS, CallError::Deadline),
+            Error::Claims(CallError::NotLeading),
+        ] {
+            assert_eq!(error.obstacle(), None, "{error:?}");
+        }
+    }
+}

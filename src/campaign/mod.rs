@@ -23,6 +23,7 @@ mod ground;
 mod memory;
 mod note;
 mod observed;
+mod obstacle;
 mod pass;
 mod proof;
 mod reason;
@@ -39,6 +40,7 @@ pub use error::Error;
 pub use ground::{Ground, REMOTE_CAMPAIGN, needs_connection};
 pub use memory::Memory;
 pub use observed::{Attempt, ListingTrouble, Look, Looked, Observed, OtherClaim, StreamListing};
+pub use obstacle::condition as obstacle;
 pub use pass::ADMITTED;
 pub use reason::Reason;
 pub use status::let_go;
@@ -146,7 +148,14 @@ async fn steps<S: CampaignService>(
     for _ in 0..MAX_STEPS {
         let step = decide(&pass.observed(), Timestamp::now());
         tracing::debug!(?step, "Decided");
-        match act::act(step, &mut pass, context).await? {
+        let flow = match act::act(step, &mut pass, context).await {
+            Ok(flow) => flow,
+            Err(error) => {
+                act::tell_obstacle(error.obstacle(), &mut pass, context).await;
+                return Err(error);
+            }
+        };
+        match flow {
             Flow::Again => {}
             Flow::Rest(Some(pause)) => return Ok(Action::requeue(pause)),
             Flow::Rest(None) | Flow::Over => return Ok(Action::await_change()),

@@ -19,7 +19,7 @@ use crate::connection::{Connection, Problem};
 use crate::kore::{
     AnswerSummary, Campaign, ConfirmedDeletion, DENIED, Failure, FailureKind, Identity, speaks_of_rights,
 };
-use crate::kube_ext::{AllMayGo, round_down};
+use crate::kube_ext::{AllMayGo, obstacle, round_down};
 
 /// What there is to say about an object.
 #[derive(Clone, Copy, Debug)]
@@ -81,6 +81,7 @@ pub fn of(
         Situation::Unchanged => stored
             .conditions
             .iter()
+            .filter(|condition| !obstacle::is_obstacle(condition))
             .map(|condition| Condition {
                 observed_generation: object.metadata.generation,
                 ..condition.clone()

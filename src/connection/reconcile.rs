@@ -15,6 +15,8 @@ use super::keep::{IN_USE, Keeper, raw_secrets_of, secrets_of};
 use super::status::{self, Known};
 use super::users::Users;
 use crate::api::{KoreConnection, KoreConnectionStatus};
+use crate::kore::scrub;
+use crate::kube_ext::obstacle::{self, API_SERVER_ERROR, is_said, is_said_after};
 use crate::kube_ext::{CallError, Events, Kube, Listed, Note, Selected, misfit};
 use crate::pacing::{LAST_TRY, backoff};
 
@@ -87,6 +89,10 @@ impl Memory {
         Ok(())
     }
 
+    fn failures(&self, uid: &str) -> u32 {
+        self.connections().get(uid).map_or(0, |looked| looked.failures)
+    }
+
     fn ended(&self, uid: &str, failed: bool) -> u32 {
         let mut connections = self.connections();
         let Some(looked) = connections.get_mut(uid) else { return 1 };
@@ -139,7 +145,13 @@ pub async fn reconcile(object: Arc<Watched>, context: Arc<Context>) -> Result<Ac
         return Ok(Action::requeue(pause));
     }
     let again = match &object.0 {
-        Ok(cached) => look(cached, &context).await?,
+        Ok(cached) => match look(cached, &context).await {
+            Ok(again) => again,
+            Err(error) => {
+                tell_obstacle(&error, cached, &context).await;
+                return Err(error);
+            }
+        },
         Err(invalid) => look_at_misfit(invalid, &context).await?,
     };
     context.memory.ended(&uid, false);
@@ -214,6 +226,32 @@ async fn look(cached: &KoreConnection, context: &Context) -> Result<Action, Call
         }
     }
     Ok(Action::requeue(again))
+}
+
+/// Says in the status what keeps the looks from their end.
+async fn tell_obstacle(error: &CallError, connection: &KoreConnection, context: &Context) {
+    if matches!(error, CallError::Changed | CallError::Gone | CallError::NotLeading) {
+        return;
+    }
+    let failures = context.memory.failures(&connection.uid().unwrap_or_default()).saturating_add(1);
+    let Some(status) = connection.status.as_ref().filter(|_| is_said_after(failures)) else { return };
+    let terminating = connection.metadata.deletion_timestamp.is_some();
+    let what =
+        if terminating { "This resource can't be let go" } else { "The connection can't be looked after" };
+    let message = format!("{what}: {}.", scrub::message(&error.said()));
+    let (metadata, stored) = (&connection.metadata, &status.conditions);
+    let Some(condition) = obstacle::condition(metadata, stored, message, Timestamp::now()) else { return };
+    match context.kube.put_condition(connection, stored, &condition).await {
+        Ok(_) if is_said(stored) => {}
+        Ok(_) => {
+            let action = if terminating { "Delete" } else { "Observe" };
+            let note = Note { warning: true, reason: API_SERVER_ERROR, action, text: condition.message };
+            context.events.publish(connection, note).await;
+        }
+        Err(error) => {
+            tracing::debug!(%error, "Could not write what keeps the connection from being looked after")
+        }
+    }
 }
 
 /// Whether a connection is held, or its Secrets are.

@@ -1,4 +1,5 @@
 use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 
@@ -8,6 +9,7 @@ use tokio::sync::watch;
 #[derive(Debug)]
 pub struct Listed {
     state: watch::Sender<State>,
+    begun: Instant,
 }
 
 #[derive(Debug)]
@@ -21,7 +23,8 @@ struct State {
 impl Listed {
     /// None of so many watches has.
     pub fn of(watches: usize) -> Self {
-        Self { state: watch::Sender::new(State { missing: watches, unseen: BTreeSet::new() }) }
+        let state = State { missing: watches, unseen: BTreeSet::new() };
+        Self { state: watch::Sender::new(state), begun: Instant::now() }
     }
 
     /// One more of them has.
@@ -50,6 +53,11 @@ impl Listed {
     /// Whether this namespace is one of them.
     pub fn is_unseen(&self, namespace: &str) -> bool {
         self.state.borrow().unseen.contains(namespace)
+    }
+
+    /// How long they are waited for by now, if they still are.
+    pub fn waited_for(&self) -> Duration {
+        self.begun.elapsed()
     }
 
     /// Whether none is waited for.

@@ -7,6 +7,7 @@ mod finalizer;
 mod lease;
 mod listed;
 pub mod misfit;
+pub mod obstacle;
 mod prune;
 mod selected;
 mod time;

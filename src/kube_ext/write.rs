@@ -3,6 +3,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use json_patch::Patch;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::api::{ApiResource, DynamicObject, ListParams, PatchParams};
 use kube::core::{DeserializeGuard, NamespaceResourceScope, PartialObjectMeta};
 use kube::{Api, Client, Resource, ResourceExt};
@@ -39,10 +40,10 @@ pub enum CallError {
     #[error("the API server refuses the write: {0}")]
     Refused(String),
     /// The operator's role lacks the right.
-    #[error("the operator's role does not allow it: {0}")]
+    #[error("the API server does not allow it: {0}")]
     Forbidden(String),
     /// Anything else: not reachable, overloaded.
-    #[error("the API server did not do the write")]
+    #[error("the call to the API server failed")]
     Failed(#[source] Box<kube::Error>),
     /// Another instance leads; nothing was written.
     #[error("another instance leads by now")]
@@ -50,6 +51,24 @@ pub enum CallError {
     /// No answer in time.
     #[error("the API server did not answer within {} s", DEADLINE.as_secs())]
     Deadline,
+}
+
+impl CallError {
+    /// The error with what the API server has said, for people. Nothing of an answer that could not be read: it may be a Secret.
+    pub fn said(&self) -> String {
+        match self {
+            Self::Failed(error) => match &**error {
+                kube::Error::Api(status) => format!("{self}: {}", status.message),
+                _ => self.to_string(),
+            },
+            Self::Gone
+            | Self::Changed
+            | Self::Refused(_)
+            | Self::Forbidden(_)
+            | Self::NotLeading
+            | Self::Deadline => self.to_string(),
+        }
+    }
 }
 
 impl Kube {
@@ -122,6 +141,25 @@ impl Kube {
     {
         let patch = status_patch(object.uid(), status)?;
         let api = self.api(object);
+        self.write(api.patch_status(&object.name_any(), &as_the_operator(), &patch)).await
+    }
+
+    /// Puts one condition in the status of the very object, beside those that are stored as far as is known; and leaves all else in it as it
+    /// is.
+    ///
+    /// # Errors
+    /// See [`CallError`]; nothing is retried here.
+    pub async fn put_condition<K>(
+        &self,
+        object: &K,
+        stored: &[Condition],
+        condition: &Condition,
+    ) -> Result<K, CallError>
+    where
+        K: Resource<Scope = NamespaceResourceScope, DynamicType = ()> + Clone + DeserializeOwned + Debug,
+    {
+        let api = self.api(object);
+        let patch = patch_of(condition_operations(object.uid(), stored, condition))?;
         self.write(api.patch_status(&object.name_any(), &as_the_operator(), &patch)).await
     }
 
@@ -247,10 +285,30 @@ fn as_the_operator() -> PatchParams {
 }
 
 fn status_patch(uid: Option<String>, status: &impl Serialize) -> Result<kube::api::Patch<()>, CallError> {
-    let operations = json!([
+    patch_of(json!([
         {"op": "test", "path": "/metadata/uid", "value": uid},
         {"op": "add", "path": "/status", "value": status},
-    ]);
+    ]))
+}
+
+fn condition_operations(uid: Option<String>, stored: &[Condition], condition: &Condition) -> Value {
+    let test = json!({"op": "test", "path": "/metadata/uid", "value": uid});
+    let put = |op: &str, path: &str, value: Value| json!({"op": op, "path": path, "value": value});
+    match stored.iter().position(|stored| stored.type_ == condition.type_) {
+        Some(index) => {
+            let path = format!("/status/conditions/{index}");
+            json!([
+                test,
+                {"op": "test", "path": format!("{path}/type"), "value": condition.type_},
+                put("replace", &path, json!(condition)),
+            ])
+        }
+        None if stored.is_empty() => json!([test, put("add", "/status/conditions", json!([condition]))]),
+        None => json!([test, put("add", "/status/conditions/-", json!(condition))]),
+    }
+}
+
+fn patch_of(operations: Value) -> Result<kube::api::Patch<()>, CallError> {
     serde_json::from_value(operations)
         .map(kube::api::Patch::Json)
         .map_err(|error| CallError::Refused(error.to_string()))

@@ -20,6 +20,7 @@ mod lifecycle;
 mod named;
 mod namespaces;
 mod observation;
+mod obstructed;
 mod outage;
 mod proxied;
 mod read_by_tools;

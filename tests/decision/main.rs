@@ -4,6 +4,7 @@
 
 mod deletion;
 mod life;
+mod obstructed;
 mod promise;
 mod proof;
 mod support;

@@ -28,6 +28,7 @@ use super::reason::Reason;
 use super::status::{self, Situation};
 use crate::api::{AccountReference, DeletionStatus, VoiceCampaign, VoiceCampaignStatus};
 use crate::connection::{Connection, Problem, UsableConnection};
+use crate::kube_ext::obstacle;
 use crate::pacing::fraction;
 
 /// A deletion that is confirmed within this time has two writes only; one that takes longer says what it waits for.
@@ -109,14 +110,27 @@ pub fn decide(observed: &Observed<'_>, now: Timestamp) -> Step {
         status::sharing(status, observed.object, observed.others, now)
     });
     match status {
-        Some(status) if observed.object.status.as_ref() != Some(&status) => Step::Record(Box::new(status)),
+        Some(status) if !is_stored(&status, observed.object, &plan.step) => Step::Record(Box::new(status)),
         Some(_) | None => plan.step,
     }
 }
 
+/// Whether the object has this status. What the API server fails stays said until the object rests: what is only going to be tried next
+/// does not end it.
+fn is_stored(status: &VoiceCampaignStatus, object: &VoiceCampaign, step: &Step) -> bool {
+    let rests = matches!(step, Step::Wait { .. } | Step::Stall { .. });
+    object.status.as_ref().is_some_and(|stored| {
+        if rests || !obstacle::is_said(&stored.conditions) {
+            return stored == status;
+        }
+        let others = stored.conditions.iter().filter(|condition| !obstacle::is_obstacle(condition));
+        VoiceCampaignStatus { conditions: others.cloned().collect(), ..stored.clone() } == *status
+    })
+}
+
 /// Nobody has looked at it yet; it may have got its finalizer by the admission policy, and not by us.
 fn is_new(object: &VoiceCampaign) -> bool {
-    object.status.as_ref().is_none_or(|status| status.conditions.is_empty())
+    object.status.as_ref().is_none_or(|status| status.conditions.iter().all(obstacle::is_obstacle))
 }
 
 /// What has to be done for the object's connection before anything else, if something has: the credentials outlive the need for them.

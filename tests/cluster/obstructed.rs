@@ -1,0 +1,160 @@
+//! The API server fails what the operator asks of it, and takes what it writes to the status: the status says so.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use testbed::faults::{Action, Answer, Kind, Lasting};
+use testbed::wait;
+
+use crate::proxied::{behind_a_proxy, plan};
+use crate::support::*;
+
+/// Secrets can't be read, as where the key that decrypts them is out of reach.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_secret_that_the_api_server_can_not_read_is_named() {
+    let world = World::new("undecryptable").await;
+    let (mut operator, _proxy, nemesis) = behind_a_proxy(&world);
+    world.create_found("renewal");
+    // The credentials are not kept for longer.
+    tokio::time::sleep(Duration::from_secs(6)).await;
+    let body = json!({"kind": "Status", "apiVersion": "v1", "status": "Failure", "reason": "InternalError", "code": 500,
+        "message": "Internal error occurred: no key to decrypt with"});
+    let failed = Action::Answer(Answer { body: body.to_string(), ..Answer::status(500) });
+    nemesis.arm(plan(&[Kind::Read], Lasting::ForMs(600_000), failed));
+    world.delete("renewal");
+    let message = wait_until_told(&world, "renewal");
+    assert!(
+        message.contains("The deletion can't go on") && message.contains("no key to decrypt with"),
+        "{message}"
+    );
+    assert!(world.deletes("renewal").is_empty());
+    // It is told once, however often it is tried.
+    let written = world.status_writes();
+    tokio::time::sleep(Duration::from_secs(15)).await;
+    assert_eq!(world.status_writes(), written);
+    world.create_campaign("new", &json!({}));
+    wait_until_told(&world, "new");
+    nemesis.disarm();
+    world.wait_until_gone("renewal");
+    assert!(!world.in_kore("renewal") && operator.is_running());
+    assert_eq!(world.deletes("renewal").len(), 1);
+    world.wait_for("new", "it is looked at", |object| {
+        json!(["CampaignFound", "CampaignNotFound"]).as_array().unwrap().contains(&ready(object)["reason"])
+    });
+}
+
+/// Somebody's policy keeps every finalizer where it is: the campaign is deleted, once, and the object says what holds it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_policy_that_keeps_the_finalizer_is_named() {
+    let world = World::new("kept-by-policy").await;
+    let _operator = world.operator();
+    world.create_found("renewal");
+    forbid(&world, "voicecampaigns", KEPT);
+    let stripped = r#"{"metadata":{"finalizers":null}}"#;
+    wait_until_refused(&world, "vcamp/renewal", stripped);
+    world.delete("renewal");
+    let message = wait_until_told(&world, "renewal");
+    assert!(
+        message.contains("can't be let go") && message.contains("finalizers stay as they are"),
+        "{message}"
+    );
+    assert_eq!(world.get("renewal").unwrap()["status"]["deletion"]["ground"], "Deleted");
+    let written = world.status_writes();
+    tokio::time::sleep(Duration::from_secs(15)).await;
+    assert_eq!(world.status_writes(), written, "each try costs no write");
+    world.run(&["delete", "validatingadmissionpolicybinding", &world.namespace]);
+    world.wait_until_gone("renewal");
+    assert_eq!(world.deletes("renewal").len(), 1);
+}
+
+/// Somebody's policy lets nobody put a finalizer on: a living resource says what its deletion would do.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_policy_that_refuses_the_finalizer_is_named() {
+    let world = World::new("unheld").await;
+    forbid(&world, "voicecampaigns", NONE);
+    let _operator = world.operator();
+    world.create_campaign("probe", &json!({"deletionPolicy": "Orphan"}));
+    // The operator may have been faster than the policy.
+    world.run(&["patch", "vcamp", "probe", "--type=merge", "-p", r#"{"metadata":{"finalizers":null}}"#]);
+    wait_until_refused(
+        &world,
+        "vcamp/probe",
+        r#"{"metadata":{"finalizers":["voicecampaign.dev/remote-campaign"]}}"#,
+    );
+    world.create_campaign("renewal", &json!({}));
+    let message = wait_until_told(&world, "renewal");
+    assert!(
+        message.contains("would leave the campaign in Kore") && message.contains("stay as they are"),
+        "{message}"
+    );
+    world.run(&["delete", "validatingadmissionpolicybinding", &world.namespace]);
+    world.wait_for("renewal", "it is held, and says no more", |object| {
+        object["metadata"]["finalizers"].is_array() && condition(object, "Obstructed").is_null()
+    });
+}
+
+/// Nobody lets the connection go when its campaigns are gone.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_policy_that_keeps_a_connection_is_named() {
+    let world = World::new("connection-kept").await;
+    let _operator = world.operator();
+    world.create_found("renewal");
+    forbid(&world, "koreconnections", KEPT);
+    wait_until_refused(&world, "kconn/production", r#"{"metadata":{"finalizers":null}}"#);
+    world.run(&["delete", "kconn", "production", "--wait=false"]);
+    world.delete("renewal");
+    world.wait_until_gone("renewal");
+    let connection = || world.try_run(&["get", "kconn", "production", "--output=json"]);
+    wait::until("the connection says what keeps it", PATIENCE, || {
+        let connection: Value = serde_json::from_str(&connection()?)?;
+        let message = condition(&connection, "Obstructed")["message"].as_str().unwrap_or_default().to_owned();
+        Ok((message.contains("can't be let go") && message.contains("stay as they are")).then_some(()))
+    })
+    .unwrap();
+    world.run(&["delete", "validatingadmissionpolicybinding", &world.namespace]);
+    wait::until("the connection goes", PATIENCE, || Ok(connection().is_err().then_some(()))).unwrap();
+}
+
+/// What the condition says.
+fn wait_until_told(world: &World, name: &str) -> String {
+    let object = world.wait_for(name, "it says what keeps it", |object| {
+        condition(object, "Obstructed")["reason"] == "ApiServerError"
+    });
+    condition(&object, "Obstructed")["message"].as_str().unwrap().to_owned()
+}
+
+/// Nobody takes a finalizer off.
+const KEPT: &str = "has(object.metadata.finalizers) || !has(oldObject.metadata.finalizers)";
+/// Nobody puts one on.
+const NONE: &str = "!has(object.metadata.finalizers) || has(oldObject.metadata.finalizers)";
+
+/// A policy of somebody else's, for what becomes of finalizers in a namespace.
+fn forbid(world: &World, resource: &str, expression: &str) {
+    let namespace = world.namespace.as_str();
+    let of = |kind: &str, spec: Value| {
+        json!({"apiVersion": "admissionregistration.k8s.io/v1", "kind": kind, "metadata": {"name": namespace},
+            "spec": spec})
+    };
+    let rules = json!([{"apiGroups": ["voicecampaign.dev"], "apiVersions": ["*"], "operations": ["UPDATE"],
+        "resources": [resource]}]);
+    let here = json!({"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": namespace}}});
+    for object in [
+        of(
+            "ValidatingAdmissionPolicy",
+            json!({"failurePolicy": "Fail", "matchConstraints": {"resourceRules": rules},
+                "validations": [{"expression": expression, "message": "finalizers stay as they are in this cluster"}]}),
+        ),
+        of(
+            "ValidatingAdmissionPolicyBinding",
+            json!({"policyName": namespace, "validationActions": ["Deny"], "matchResources": here}),
+        ),
+    ] {
+        world.kubectl.apply(&object.to_string()).unwrap();
+    }
+}
+
+/// The API server takes a moment to keep a policy.
+fn wait_until_refused(world: &World, name: &str, patch: &str) {
+    let dry = ["patch", name, "--type=merge", "--dry-run=server", "-p", patch];
+    wait::until("the policy is kept", PATIENCE, || Ok(world.try_run(&dry).is_err().then_some(()))).unwrap();
+}

@@ -72,15 +72,10 @@ async fn a_policy_that_keeps_the_finalizer_is_named() {
 async fn a_policy_that_refuses_the_finalizer_is_named() {
     let world = World::new("unheld").await;
     forbid(&world, "voicecampaigns", NONE);
+    world.apply(&world.campaign("probe", &json!({"deletionPolicy": "Orphan"})));
+    let held = r#"{"metadata":{"finalizers":["voicecampaign.dev/remote-campaign"]}}"#;
+    wait_until_refused(&world, "vcamp/probe", held);
     let _operator = world.operator();
-    world.create_campaign("probe", &json!({"deletionPolicy": "Orphan"}));
-    // The operator may have been faster than the policy.
-    world.run(&["patch", "vcamp", "probe", "--type=merge", "-p", r#"{"metadata":{"finalizers":null}}"#]);
-    wait_until_refused(
-        &world,
-        "vcamp/probe",
-        r#"{"metadata":{"finalizers":["voicecampaign.dev/remote-campaign"]}}"#,
-    );
     world.create_campaign("renewal", &json!({}));
     let message = wait_until_told(&world, "renewal");
     assert!(

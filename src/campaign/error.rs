@@ -85,7 +85,7 @@ mod tests {
     use super::*;
 
     fn failed(error: kube::Error) -> CallError {
-        CallError::Failed(Box::new(error))
+        CallError::Failed(std::sync::Arc::new(error))
     }
 
     /// Whoever waits reads what the API server has said; nothing of what it has sent.

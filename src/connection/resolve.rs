@@ -24,6 +24,10 @@ use crate::pacing::{LAST_TRY, backoff};
 /// that a rotation is followed at the next attempt.
 pub const CREDENTIALS_LIFE: Duration = Duration::from_secs(5);
 
+/// How long a read that has failed stands for all who have waited for it: each would take as long to fail, one after another. Shorter than
+/// any pause before the next try.
+const FAILURE_LIFE: Duration = Duration::from_millis(500);
+
 /// As many streams are in the status of a connection at most: some 100 kB of the 1.5 MB that etcd takes.
 const MOST_STREAMS: usize = 1000;
 
@@ -55,8 +59,8 @@ pub struct Standing {
 /// Namespace and name.
 type SecretKey = (String, String);
 
-/// What a Secret held when it was read; empty before that, and again after [`CREDENTIALS_LIFE`].
-type Cached = Option<Result<Found, SecretProblem>>;
+/// What a Secret held when it was read; empty before that, and again after [`CREDENTIALS_LIFE`], or [`FAILURE_LIFE`].
+type Cached = Option<Result<Result<Found, SecretProblem>, CallError>>;
 
 impl Connections {
     /// Looks up in the given caches of KoreConnections; Secrets are read by name.
@@ -180,7 +184,7 @@ impl Connections {
             let kept = self.credentials.lock().await.get(&(namespace, secret.clone())).cloned();
             if let Some(kept) = kept {
                 // Whoever has found none waits for the status that says that there are some, and reads again then.
-                kept.lock().await.take_if(|kept| kept.is_err());
+                kept.lock().await.take_if(|kept| !matches!(kept, Ok(Ok(_))));
             }
         }
         Ok(read.map(|found| found.encoded).map_err(|problem| problem.of(connection)))
@@ -411,18 +415,18 @@ impl Connections {
             entries.entry((namespace.to_owned(), name.to_owned())).or_default().clone()
         };
         let mut cached = entry.lock().await;
-        if let Some(secret) = cached.as_ref() {
-            return Ok(secret.clone());
+        if let Some(read) = cached.as_ref() {
+            return read.clone();
         }
-        let secret = self.read(namespace, name).await?;
-        *cached = Some(secret.clone());
+        let read = self.read(namespace, name).await;
+        *cached = Some(read.clone());
         // They do not stay in memory longer than they are used.
-        let expiring = entry.clone();
+        let (expiring, life) = (entry.clone(), if read.is_ok() { CREDENTIALS_LIFE } else { FAILURE_LIFE });
         tokio::spawn(async move {
-            tokio::time::sleep(CREDENTIALS_LIFE).await;
+            tokio::time::sleep(life).await;
             *expiring.lock().await = None;
         });
-        Ok(secret)
+        read
     }
 
     async fn read(&self, namespace: &str, name: &str) -> Result<Result<Found, SecretProblem>, CallError> {

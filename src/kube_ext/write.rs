@@ -28,7 +28,7 @@ pub struct Kube {
 }
 
 /// A call that did not do what was asked.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 pub enum CallError {
     /// The object is gone.
     #[error("the object is gone")]
@@ -44,7 +44,7 @@ pub enum CallError {
     Forbidden(String),
     /// Anything else: not reachable, overloaded.
     #[error("the call to the API server failed")]
-    Failed(#[source] Box<kube::Error>),
+    Failed(#[source] Arc<kube::Error>),
     /// Another instance leads; nothing was written.
     #[error("another instance leads by now")]
     NotLeading,
@@ -330,6 +330,6 @@ pub(super) fn classify(error: kube::Error) -> CallError {
             let names_a_field = status.details.as_ref().is_some_and(|details| !details.causes.is_empty());
             if names_a_field { CallError::Refused(status.message) } else { CallError::Changed }
         }
-        other => CallError::Failed(Box::new(other)),
+        other => CallError::Failed(Arc::new(other)),
     }
 }

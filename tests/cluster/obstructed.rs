@@ -43,6 +43,27 @@ async fn a_secret_that_the_api_server_can_not_read_is_named() {
     });
 }
 
+/// Reads of the Secret are never answered: all who wait for it are told in the time that one takes, and not one after another.
+#[tokio::test(flavor = "multi_thread")]
+async fn many_wait_for_a_secret_as_long_as_one() {
+    let world = World::new("unanswered").await;
+    let (_operator, _proxy, nemesis) = behind_a_proxy(&world);
+    let names: Vec<String> = (0..20).map(|number| format!("c{number}")).collect();
+    names.iter().for_each(|name| drop(world.create_found(name)));
+    // The credentials are not kept for longer.
+    tokio::time::sleep(Duration::from_secs(6)).await;
+    nemesis.arm(plan(&[Kind::Read], Lasting::ForMs(600_000), Action::Hang));
+    let begun = std::time::Instant::now();
+    world.run(&["delete", "vcamp", "--all", "--wait=false"]);
+    // Nobody is told sooner.
+    tokio::time::sleep(Duration::from_secs(30)).await;
+    names.iter().for_each(|name| drop(wait_until_told(&world, name)));
+    // Three reads of 10 s each, and two pauses. One after another, twenty would take 200 s for each round.
+    assert!(begun.elapsed() < Duration::from_secs(90), "{:?}", begun.elapsed());
+    nemesis.disarm();
+    names.iter().for_each(|name| world.wait_until_gone(name));
+}
+
 /// Somebody's policy keeps every finalizer where it is: the campaign is deleted, once, and the object says what holds it.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_policy_that_keeps_the_finalizer_is_named() {

@@ -1212,6 +1212,13 @@ const MUTANTS: &[Mutant] = &[
         tests: &["--test", "cluster", "obstructed::a_policy_that_keeps_the_finalizer_is_named"],
     },
     Mutant {
+        name: "those who wait for a Secret read one after another",
+        file: "src/connection/resolve.rs",
+        from: "        *cached = Some(read.clone());\n        // They",
+        to: "        if read.is_err() {\n            return read;\n        }\n        *cached = Some(read.clone());\n        // They",
+        tests: &["--test", "cluster", "obstructed::many_wait_for_a_secret_as_long_as_one"],
+    },
+    Mutant {
         name: "nobody is told what keeps a connection",
         file: "src/connection/reconcile.rs",
         from: "                tell_obstacle(&error, cached, &context).await;",

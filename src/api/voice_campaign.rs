@@ -141,7 +141,8 @@ pub struct VoiceCampaignStatus {
     pub observed_generation: Option<i64>,
 
     /// `Ready` always; `Reconciling` while something is being done, `Stalled` while a person is needed, `Shared` while
-    /// another VoiceCampaign names the same campaign (these only while they hold). Each has a reason, and a message that
+    /// another VoiceCampaign names the same campaign, `Obstructed` while the API server fails what the operator asks of it (these only while
+    /// they hold). Each has a reason, and a message that
     /// says what is being done or waited for.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["type".into()]))]

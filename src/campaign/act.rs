@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use futures::future::{Either, join, select};
 use jiff::Timestamp;
+use kube::ResourceExt;
 
 use super::accounts::{Caller, Gate, Operation, Seat, access};
 use super::context::Context;
@@ -23,7 +24,7 @@ use super::streams::{StreamKey, Turn};
 use crate::api::{DeletionStatus, GroundName, VoiceCampaign, VoiceCampaignStatus};
 use crate::connection::{CREDENTIALS_LIFE, Connection, UsableConnection, Verdict};
 use crate::kore::{CampaignKey, CampaignService, Failure, FailureKind, Progress, Target};
-use crate::kube_ext::obstacle::{API_SERVER_ERROR, is_said, is_said_after};
+use crate::kube_ext::obstacle::{API_SERVER_ERROR, is_obstacle, is_said, is_said_after};
 use crate::kube_ext::{CallError, Note, reference};
 use crate::pacing::{self, Charge, Place};
 
@@ -347,8 +348,7 @@ async fn until_shown<S: CampaignService>(pass: &mut Pass, context: &Context<S>) 
     let why = "the API server does not show all VoiceCampaigns that may name the same campaign; /readyz of the operator and its log say \
                which it does not"
         .to_owned();
-    tell_obstacle(Some(why), pass, context).await;
-    context.memory.failed(&pass.uid);
+    put_obstacle(&why, pass, context).await;
     Flow::Rest(Some(NOT_SHOWN_PAUSE))
 }
 
@@ -357,9 +357,14 @@ pub async fn tell_obstacle<S: CampaignService>(why: Option<String>, pass: &mut P
     // No call follows.
     (pass.seat, pass.admission) = (None, None);
     let failures = context.memory.failures(&pass.uid).saturating_add(1);
-    let Some(why) = why.filter(|_| is_said_after(failures)) else { return };
+    if let Some(why) = why.filter(|_| is_said_after(failures)) {
+        put_obstacle(&why, pass, context).await;
+    }
+}
+
+async fn put_obstacle<S: CampaignService>(why: &str, pass: &Pass, context: &Context<S>) {
     let Some(status) = &pass.object.status else { return };
-    let Some(condition) = obstacle::condition(&pass.object, &why, Timestamp::now()) else { return };
+    let Some(condition) = obstacle::condition(&pass.object, why, Timestamp::now()) else { return };
     let written = context.kube.put_condition(&pass.object, &status.conditions, &condition).await;
     context.metrics.wrote("status");
     match written {
@@ -489,7 +494,7 @@ async fn say_in_flight<S>(pass: &Pass, context: &Context<S>) -> Option<(VoiceCam
     let deletion = DeletionStatus { next_attempt_at: None, ..decide::progress(&observed, now).record };
     let status = status::of(&pass.object, now, Some(deletion), None, Situation::InFlight);
     let status = status::sharing(status, &pass.object, &pass.others, now);
-    if pass.object.status.as_ref() == Some(&status) {
+    if decide::is_stored(&status, &pass.object, false) {
         return None;
     }
     let written = context.kube.replace_status(&pass.object, &status).await;
@@ -504,6 +509,7 @@ async fn record<S: CampaignService>(
     context: &Context<S>,
 ) -> Result<Flow, Error> {
     let notes = note::notes(pass.object.status.as_ref(), &status);
+    let was_told = pass.object.status.as_ref().is_some_and(|stored| is_said(&stored.conditions));
     let written = context.kube.replace_status(&pass.object, &status).await;
     context.metrics.wrote("status");
     let as_wanted = match written {
@@ -533,6 +539,10 @@ async fn record<S: CampaignService>(
             "The status can't be stored as it is: the CustomResourceDefinition is older than the operator. Apply it: \
              voicecampaign-operator crds | kubectl apply --server-side -f -"
         );
+    }
+    if was_told {
+        // It went on: what fails from now on is told from the third time on.
+        context.memory.succeeded(&pass.uid);
     }
     // It counts, stored or not: a definition that is too old must not hold an object whose campaign is gone, nor make
     // the operator forget how often it has asked.
@@ -576,8 +586,15 @@ async fn release<S: CampaignService>(
             let why = "the finalizer is still there; does an admission policy put it back?".to_owned();
             Err(Error::Write { what: "remove the finalizer", source: CallError::Refused(why) })
         }
-        Ok(_) => {
+        Ok(object) => {
             tracing::info!(ground = ground.name().as_str(), "Released VoiceCampaign");
+            // Whoever still holds it, it is not the API server.
+            if let Some(status) = object.status.as_ref().filter(|_| !object.finalizers().is_empty()) {
+                let dropped = context.kube.drop_condition(&object, &status.conditions, is_obstacle).await;
+                dropped.unwrap_or_else(
+                    |error| tracing::debug!(%error, "Could not take back what kept the object"),
+                );
+            }
             Ok(over(pass, context))
         }
         Err(source @ (CallError::Changed | CallError::Gone)) => {

@@ -16,7 +16,7 @@ use super::status::{self, Known};
 use super::users::Users;
 use crate::api::{KoreConnection, KoreConnectionStatus};
 use crate::kore::scrub;
-use crate::kube_ext::obstacle::{self, API_SERVER_ERROR, is_said, is_said_after};
+use crate::kube_ext::obstacle::{self, API_SERVER_ERROR, is_obstacle, is_said, is_said_after};
 use crate::kube_ext::{CallError, Events, Kube, Listed, Note, Selected, misfit};
 use crate::pacing::{LAST_TRY, backoff};
 
@@ -190,6 +190,12 @@ async fn look(cached: &KoreConnection, context: &Context) -> Result<Action, Call
     let terminating = connection.metadata.deletion_timestamp.is_some();
     if terminating && !IN_USE.is_on(&connection.metadata) {
         // It goes, or somebody else holds it.
+        if let Some(status) = &connection.status {
+            let dropped = context.kube.drop_condition(&connection, &status.conditions, is_obstacle).await;
+            dropped.unwrap_or_else(
+                |error| tracing::debug!(%error, "Could not take back what kept the connection"),
+            );
+        }
         return Ok(Action::await_change());
     }
     let secret = &connection.spec.credentials_secret_ref.name;

@@ -3,7 +3,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use json_patch::Patch;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, ObjectMeta};
 use kube::api::{ApiResource, DynamicObject, ListParams, PatchParams};
 use kube::core::{DeserializeGuard, NamespaceResourceScope, PartialObjectMeta};
 use kube::{Api, Client, Resource, ResourceExt};
@@ -158,9 +158,28 @@ impl Kube {
     where
         K: Resource<Scope = NamespaceResourceScope, DynamicType = ()> + Clone + DeserializeOwned + Debug,
     {
-        let api = self.api(object);
-        let patch = patch_of(condition_operations(object.uid(), stored, condition))?;
-        self.write(api.patch_status(&object.name_any(), &as_the_operator(), &patch)).await
+        let patch = patch_of(putting(object.meta(), stored, condition))?;
+        self.write(self.api(object).patch_status(&object.name_any(), &as_the_operator(), &patch)).await
+    }
+
+    /// Takes one of the stored conditions out of the status of the very object, and leaves all else in it as it is.
+    ///
+    /// # Errors
+    /// See [`CallError`]; nothing is retried here.
+    pub async fn drop_condition<K>(
+        &self,
+        object: &K,
+        stored: &[Condition],
+        is_dropped: fn(&Condition) -> bool,
+    ) -> Result<(), CallError>
+    where
+        K: Resource<Scope = NamespaceResourceScope, DynamicType = ()> + Clone + DeserializeOwned + Debug,
+    {
+        let Some(index) = stored.iter().position(is_dropped) else { return Ok(()) };
+        let patch = patch_of(dropping(object.meta(), index, &stored[index].type_))?;
+        let written =
+            self.write(self.api(object).patch_status(&object.name_any(), &as_the_operator(), &patch)).await;
+        written.map(|_| ())
     }
 
     /// Like [`Self::replace_status`], for an object that does not fit the type of its kind.
@@ -291,21 +310,36 @@ fn status_patch(uid: Option<String>, status: &impl Serialize) -> Result<kube::ap
     ]))
 }
 
-fn condition_operations(uid: Option<String>, stored: &[Condition], condition: &Condition) -> Value {
-    let test = json!({"op": "test", "path": "/metadata/uid", "value": uid});
-    let put = |op: &str, path: &str, value: Value| json!({"op": op, "path": path, "value": value});
+/// The operations that put a condition beside those that are stored.
+fn putting(metadata: &ObjectMeta, stored: &[Condition], condition: &Condition) -> Value {
+    let uid = json!({"op": "test", "path": "/metadata/uid", "value": metadata.uid});
     match stored.iter().position(|stored| stored.type_ == condition.type_) {
         Some(index) => {
             let path = format!("/status/conditions/{index}");
             json!([
-                test,
+                uid,
                 {"op": "test", "path": format!("{path}/type"), "value": condition.type_},
-                put("replace", &path, json!(condition)),
+                {"op": "replace", "path": path, "value": condition},
             ])
         }
-        None if stored.is_empty() => json!([test, put("add", "/status/conditions", json!([condition]))]),
-        None => json!([test, put("add", "/status/conditions/-", json!(condition))]),
+        // There may be some by now: they must not be replaced.
+        None if stored.is_empty() => json!([
+            uid,
+            {"op": "test", "path": "/metadata/resourceVersion", "value": metadata.resource_version},
+            {"op": "add", "path": "/status/conditions", "value": [condition]},
+        ]),
+        None => json!([uid, {"op": "add", "path": "/status/conditions/-", "value": condition}]),
     }
+}
+
+/// The operations that take the condition of this type from its place.
+fn dropping(metadata: &ObjectMeta, index: usize, type_: &str) -> Value {
+    let path = format!("/status/conditions/{index}");
+    json!([
+        {"op": "test", "path": "/metadata/uid", "value": metadata.uid},
+        {"op": "test", "path": format!("{path}/type"), "value": type_},
+        {"op": "remove", "path": path},
+    ])
 }
 
 fn patch_of(operations: Value) -> Result<kube::api::Patch<()>, CallError> {
@@ -331,5 +365,63 @@ pub(super) fn classify(error: kube::Error) -> CallError {
             if names_a_field { CallError::Refused(status.message) } else { CallError::Changed }
         }
         other => CallError::Failed(Arc::new(other)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn condition(type_: &str, message: &str) -> Condition {
+        let now = jiff::Timestamp::UNIX_EPOCH;
+        Condition {
+            type_: type_.into(),
+            status: "True".into(),
+            reason: "Any".into(),
+            message: message.into(),
+            observed_generation: None,
+            last_transition_time: k8s_openapi::apimachinery::pkg::apis::meta::v1::Time(now),
+        }
+    }
+
+    /// Applied as the API server does; `None`: it is refused.
+    fn applied(operations: Value, stored: &[Condition], version: &str) -> Option<Vec<String>> {
+        let patch: Patch = serde_json::from_value(operations).unwrap();
+        let mut object = json!({"metadata": {"uid": "u-1", "resourceVersion": version},
+            "status": {"conditions": stored, "deletion": {"attempts": 3}}});
+        json_patch::patch(&mut object, &patch).ok()?;
+        assert_eq!(object["status"]["deletion"]["attempts"], 3, "all else stays");
+        let conditions = object["status"]["conditions"].as_array().unwrap();
+        Some(
+            conditions
+                .iter()
+                .map(|one| format!("{} {}", one["type"], one["message"]).replace('"', ""))
+                .collect(),
+        )
+    }
+
+    /// Whatever the view of it is: no other condition is lost, and none is there twice.
+    #[test]
+    fn a_condition_is_put_beside_the_others_and_taken_out() {
+        let metadata = |uid: &str| ObjectMeta {
+            uid: Some(uid.into()),
+            resource_version: Some("7".into()),
+            ..ObjectMeta::default()
+        };
+        let (ready, told, anew) = (condition("Ready", "a"), condition("Told", "b"), condition("Told", "c"));
+        let put = |uid: &str, seen: &[Condition]| putting(&metadata(uid), seen, &anew);
+        let both = [ready.clone(), told];
+        let some = |texts: &[&str]| Some(texts.iter().map(ToString::to_string).collect::<Vec<_>>());
+        assert_eq!(applied(put("u-1", &[]), &[], "7"), some(&["Told c"]));
+        assert_eq!(applied(put("u-1", &[]), std::slice::from_ref(&ready), "8"), None, "the view lags behind");
+        let beside = put("u-1", std::slice::from_ref(&ready));
+        assert_eq!(applied(beside, std::slice::from_ref(&ready), "8"), some(&["Ready a", "Told c"]));
+        assert_eq!(applied(put("u-1", &both), &both, "8"), some(&["Ready a", "Told c"]));
+        let moved = [both[1].clone(), both[0].clone()];
+        assert_eq!(applied(put("u-1", &both), &moved, "8"), None, "it has moved");
+        assert_eq!(applied(put("u-2", &both), &both, "8"), None, "another object");
+        assert_eq!(applied(dropping(&metadata("u-1"), 1, "Told"), &both, "8"), some(&["Ready a"]));
+        assert_eq!(applied(dropping(&metadata("u-1"), 1, "Told"), &moved, "8"), None);
+        assert_eq!(applied(dropping(&metadata("u-2"), 1, "Told"), &both, "8"), None);
     }
 }

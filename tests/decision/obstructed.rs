@@ -1,9 +1,11 @@
 //! What is said while the API server fails what the operator asks of it.
 
+use jiff::SignedDuration;
 use voicecampaign_operator::api::{GroundName, VoiceCampaign};
 use voicecampaign_operator::campaign::{Looked, Observed, Step, decide, obstacle};
 use voicecampaign_operator::connection::Connection;
 use voicecampaign_operator::kore::FailureKind;
+use voicecampaign_operator::pacing::Turn;
 
 use crate::support::*;
 
@@ -58,6 +60,14 @@ fn what_is_only_tried_is_not_written() {
     let waits = Observed { listing_due: Some(at(30)), ..observed(&object, &connection) };
     let rested = status(decide(&waits, at(3)));
     assert!(rested.conditions.iter().all(|condition| condition.type_ != "Obstructed"));
+    // Also if there is nothing else to write.
+    let slot = Turn::At(at(3) + SignedDuration::from_millis(200));
+    let waits = Observed { turn: Some(slot), ..observed(&object, &connection) };
+    let rested = status(decide(&waits, at(3)));
+    assert!(rested.conditions.iter().all(|condition| condition.type_ != "Obstructed"));
+    let object = VoiceCampaign { status: Some(rested), ..object.clone() };
+    let step = decide(&Observed { turn: Some(slot), ..observed(&object, &connection) }, at(3));
+    assert!(matches!(step, Step::Wait { .. }), "{step:?}");
 }
 
 /// A policy that keeps the finalizer on is named, and each further try costs no write.

@@ -109,23 +109,33 @@ pub fn decide(observed: &Observed<'_>, now: Timestamp) -> Step {
         let status = deletion::seen_by(status, observed);
         status::sharing(status, observed.object, observed.others, now)
     });
+    let rests = matches!(plan.step, Step::Wait { .. } | Step::Stall { .. });
     match status {
-        Some(status) if !is_stored(&status, observed.object, &plan.step) => Step::Record(Box::new(status)),
+        Some(status) if !is_stored(&status, observed.object, rests) => Step::Record(Box::new(status)),
+        None if rests => match observed.object.status.as_ref().and_then(unobstructed) {
+            Some(status) => Step::Record(Box::new(status)),
+            None => plan.step,
+        },
         Some(_) | None => plan.step,
     }
 }
 
-/// Whether the object has this status. What the API server fails stays said until the object rests: what is only going to be tried next
+/// Whether the object has this status. What the API server fails stays said until the object `rests`: what is only going to be tried next
 /// does not end it.
-fn is_stored(status: &VoiceCampaignStatus, object: &VoiceCampaign, step: &Step) -> bool {
-    let rests = matches!(step, Step::Wait { .. } | Step::Stall { .. });
-    object.status.as_ref().is_some_and(|stored| {
-        if rests || !obstacle::is_said(&stored.conditions) {
-            return stored == status;
-        }
-        let others = stored.conditions.iter().filter(|condition| !obstacle::is_obstacle(condition));
-        VoiceCampaignStatus { conditions: others.cloned().collect(), ..stored.clone() } == *status
+pub fn is_stored(status: &VoiceCampaignStatus, object: &VoiceCampaign, rests: bool) -> bool {
+    object.status.as_ref().is_some_and(|stored| match unobstructed(stored) {
+        Some(unobstructed) if !rests => unobstructed == *status,
+        Some(_) | None => stored == status,
     })
+}
+
+/// The status without what the API server fails; `None` if it does not say so.
+fn unobstructed(status: &VoiceCampaignStatus) -> Option<VoiceCampaignStatus> {
+    if !obstacle::is_said(&status.conditions) {
+        return None;
+    }
+    let others = status.conditions.iter().filter(|condition| !obstacle::is_obstacle(condition));
+    Some(VoiceCampaignStatus { conditions: others.cloned().collect(), ..status.clone() })
 }
 
 /// Nobody has looked at it yet; it may have got its finalizer by the admission policy, and not by us.

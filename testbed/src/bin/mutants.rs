@@ -1212,6 +1212,27 @@ const MUTANTS: &[Mutant] = &[
         tests: &["--test", "cluster", "obstructed::a_policy_that_keeps_the_finalizer_is_named"],
     },
     Mutant {
+        name: "what kept an object stays said while somebody else holds it",
+        file: "src/campaign/act.rs",
+        from: ".filter(|_| !object.finalizers().is_empty())",
+        to: ".filter(|_| false)",
+        tests: &["--test", "cluster", "obstructed::a_policy_that_keeps_the_finalizer_is_named"],
+    },
+    Mutant {
+        name: "a rest without news leaves what the API server failed",
+        file: "src/campaign/decide/mod.rs",
+        from: "None if rests => match",
+        to: "None if false => match",
+        tests: &["--test", "decision", "obstructed"],
+    },
+    Mutant {
+        name: "a view that lags behind replaces all conditions",
+        file: "src/kube_ext/write.rs",
+        from: r#"            {"op": "test", "path": "/metadata/resourceVersion", "value": metadata.resource_version},"#,
+        to: "",
+        tests: &["--lib", "a_condition_is_put"],
+    },
+    Mutant {
         name: "those who wait for a Secret read one after another",
         file: "src/connection/resolve.rs",
         from: "        *cached = Some(read.clone());\n        // They",

@@ -1249,8 +1249,8 @@ const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "what is only tried ends what is said of the API server",
         file: "src/campaign/decide/mod.rs",
-        from: "if rests || !obstacle::is_said(&stored.conditions)",
-        to: "if true",
+        from: "Some(unobstructed) if !rests =>",
+        to: "Some(unobstructed) if false =>",
         tests: &["--test", "decision", "obstructed"],
     },
     Mutant {

@@ -24,8 +24,8 @@ use super::streams::{StreamKey, Turn};
 use crate::api::{DeletionStatus, GroundName, VoiceCampaign, VoiceCampaignStatus};
 use crate::connection::{CREDENTIALS_LIFE, Connection, UsableConnection, Verdict};
 use crate::kore::{CampaignKey, CampaignService, Failure, FailureKind, Progress, Target};
-use crate::kube_ext::obstacle::{API_SERVER_ERROR, is_obstacle, is_said, is_said_after};
-use crate::kube_ext::{CallError, Note, reference};
+use crate::kube_ext::obstacle::{is_said, is_said_after, say, take_back};
+use crate::kube_ext::{CallError, reference};
 use crate::pacing::{self, Charge, Place};
 
 /// How often in a pass a write is repeated at once because the object has changed meanwhile.
@@ -346,9 +346,8 @@ async fn until_shown<S: CampaignService>(pass: &mut Pass, context: &Context<S>) 
         return Flow::Rest(Some(Duration::from_secs(1)));
     }
     let why = "the API server does not show all VoiceCampaigns that may name the same campaign; /readyz of the operator and its log say \
-               which it does not"
-        .to_owned();
-    put_obstacle(&why, pass, context).await;
+               which it does not";
+    put_obstacle(why, pass, context).await;
     Flow::Rest(Some(NOT_SHOWN_PAUSE))
 }
 
@@ -365,17 +364,8 @@ pub async fn tell_obstacle<S: CampaignService>(why: Option<String>, pass: &mut P
 async fn put_obstacle<S: CampaignService>(why: &str, pass: &Pass, context: &Context<S>) {
     let Some(status) = &pass.object.status else { return };
     let Some(condition) = obstacle::condition(&pass.object, why, Timestamp::now()) else { return };
-    let written = context.kube.put_condition(&pass.object, &status.conditions, &condition).await;
+    say(&pass.object, &status.conditions, condition, (&context.kube, &context.events)).await;
     context.metrics.wrote("status");
-    match written {
-        Ok(_) if is_said(&status.conditions) => {}
-        Ok(_) => {
-            let action = if pass.object.metadata.deletion_timestamp.is_some() { "Delete" } else { "Observe" };
-            let note = Note { warning: true, reason: API_SERVER_ERROR, action, text: condition.message };
-            context.events.publish(&pass.object, note).await;
-        }
-        Err(error) => tracing::debug!(%error, "Could not write what keeps the pass from its end"),
-    }
 }
 
 /// Sends the DELETE: with a seat, for an object that was seen just now, within the quota.
@@ -590,10 +580,7 @@ async fn release<S: CampaignService>(
             tracing::info!(ground = ground.name().as_str(), "Released VoiceCampaign");
             // Whoever still holds it, it is not the API server.
             if let Some(status) = object.status.as_ref().filter(|_| !object.finalizers().is_empty()) {
-                let dropped = context.kube.drop_condition(&object, &status.conditions, is_obstacle).await;
-                dropped.unwrap_or_else(
-                    |error| tracing::debug!(%error, "Could not take back what kept the object"),
-                );
+                take_back(&object, &status.conditions, &context.kube).await;
             }
             Ok(over(pass, context))
         }

@@ -16,7 +16,7 @@ use super::status::{self, Known};
 use super::users::Users;
 use crate::api::{KoreConnection, KoreConnectionStatus};
 use crate::kore::scrub;
-use crate::kube_ext::obstacle::{self, API_SERVER_ERROR, is_obstacle, is_said, is_said_after};
+use crate::kube_ext::obstacle::{self, is_said_after, say, take_back};
 use crate::kube_ext::{CallError, Events, Kube, Listed, Note, Selected, misfit};
 use crate::pacing::{LAST_TRY, backoff};
 
@@ -191,10 +191,7 @@ async fn look(cached: &KoreConnection, context: &Context) -> Result<Action, Call
     if terminating && !IN_USE.is_on(&connection.metadata) {
         // It goes, or somebody else holds it.
         if let Some(status) = &connection.status {
-            let dropped = context.kube.drop_condition(&connection, &status.conditions, is_obstacle).await;
-            dropped.unwrap_or_else(
-                |error| tracing::debug!(%error, "Could not take back what kept the connection"),
-            );
+            take_back(&connection, &status.conditions, &context.kube).await;
         }
         return Ok(Action::await_change());
     }
@@ -247,17 +244,7 @@ async fn tell_obstacle(error: &CallError, connection: &KoreConnection, context: 
     let message = format!("{what}: {}.", scrub::message(&error.said()));
     let (metadata, stored) = (&connection.metadata, &status.conditions);
     let Some(condition) = obstacle::condition(metadata, stored, message, Timestamp::now()) else { return };
-    match context.kube.put_condition(connection, stored, &condition).await {
-        Ok(_) if is_said(stored) => {}
-        Ok(_) => {
-            let action = if terminating { "Delete" } else { "Observe" };
-            let note = Note { warning: true, reason: API_SERVER_ERROR, action, text: condition.message };
-            context.events.publish(connection, note).await;
-        }
-        Err(error) => {
-            tracing::debug!(%error, "Could not write what keeps the connection from being looked after")
-        }
-    }
+    say(connection, stored, condition, (&context.kube, &context.events)).await;
 }
 
 /// Whether a connection is held, or its Secrets are.

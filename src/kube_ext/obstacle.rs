@@ -1,12 +1,18 @@
-//! What the API server fails, again and again, as a condition of its own. Pure.
+//! What the API server fails, again and again, as a condition of its own.
 //!
 //! It stands beside `Ready`, and changes nothing that a decision depends on: what was known when the trouble began is known when it is
 //! over.
 
+use std::fmt::Debug;
+
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, ObjectMeta};
 
-use super::round_down;
+use kube::Resource;
+use kube::core::NamespaceResourceScope;
+use serde::de::DeserializeOwned;
+
+use super::{Events, Kube, Note, round_down};
 
 /// The type of the condition.
 const OBSTRUCTED: &str = "Obstructed";
@@ -51,6 +57,32 @@ pub fn condition(
         observed_generation: metadata.generation,
         last_transition_time: said.map_or_else(|| round_down(now), |said| said.last_transition_time.clone()),
     })
+}
+
+/// Writes the condition beside the stored ones, and tells of it by an event when it is new. It is no matter if that fails.
+pub async fn say<K>(object: &K, stored: &[Condition], condition: Condition, (kube, events): (&Kube, &Events))
+where
+    K: Resource<Scope = NamespaceResourceScope, DynamicType = ()> + Clone + DeserializeOwned + Debug,
+{
+    match kube.put_condition(object, stored, &condition).await {
+        Ok(_) if is_said(stored) => {}
+        Ok(_) => {
+            let action = if object.meta().deletion_timestamp.is_some() { "Delete" } else { "Observe" };
+            let note = Note { warning: true, reason: API_SERVER_ERROR, action, text: condition.message };
+            events.publish(object, note).await;
+        }
+        Err(error) => tracing::debug!(%error, "Could not write what the API server fails"),
+    }
+}
+
+/// Takes the condition back, if it is among the stored ones: our part in the object is over. It is no matter if that fails.
+pub async fn take_back<K>(object: &K, stored: &[Condition], kube: &Kube)
+where
+    K: Resource<Scope = NamespaceResourceScope, DynamicType = ()> + Clone + DeserializeOwned + Debug,
+{
+    if let Err(error) = kube.drop_condition(object, stored, OBSTRUCTED).await {
+        tracing::debug!(%error, "Could not take back what the API server has failed");
+    }
 }
 
 #[cfg(test)]

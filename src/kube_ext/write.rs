@@ -170,13 +170,13 @@ impl Kube {
         &self,
         object: &K,
         stored: &[Condition],
-        is_dropped: fn(&Condition) -> bool,
+        type_: &str,
     ) -> Result<(), CallError>
     where
         K: Resource<Scope = NamespaceResourceScope, DynamicType = ()> + Clone + DeserializeOwned + Debug,
     {
-        let Some(index) = stored.iter().position(is_dropped) else { return Ok(()) };
-        let patch = patch_of(dropping(object.meta(), index, &stored[index].type_))?;
+        let Some(index) = stored.iter().position(|stored| stored.type_ == type_) else { return Ok(()) };
+        let patch = patch_of(dropping(object.meta(), index, type_))?;
         let written =
             self.write(self.api(object).patch_status(&object.name_any(), &as_the_operator(), &patch)).await;
         written.map(|_| ())

@@ -110,12 +110,10 @@ pub fn decide(observed: &Observed<'_>, now: Timestamp) -> Step {
         status::sharing(status, observed.object, observed.others, now)
     });
     let rests = matches!(plan.step, Step::Wait { .. } | Step::Stall { .. });
+    // Whoever rests without news is kept by nothing any more.
+    let status = status.or_else(|| observed.object.status.as_ref().filter(|_| rests).and_then(unobstructed));
     match status {
         Some(status) if !is_stored(&status, observed.object, rests) => Step::Record(Box::new(status)),
-        None if rests => match observed.object.status.as_ref().and_then(unobstructed) {
-            Some(status) => Step::Record(Box::new(status)),
-            None => plan.step,
-        },
         Some(_) | None => plan.step,
     }
 }

@@ -1221,8 +1221,8 @@ const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "a rest without news leaves what the API server failed",
         file: "src/campaign/decide/mod.rs",
-        from: "None if rests => match",
-        to: "None if false => match",
+        from: "observed.object.status.as_ref().filter(|_| rests)",
+        to: "observed.object.status.as_ref().filter(|_| false)",
         tests: &["--test", "decision", "obstructed"],
     },
     Mutant {

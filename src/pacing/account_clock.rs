@@ -27,9 +27,9 @@ const TRIERS: usize = 16;
 const HELD: SignedDuration = SignedDuration::from_mins(5);
 /// How long a campaign that has failed leaves the probe to the first in the queue that has not: a pass begins sooner.
 const LEFT_TO_OTHERS: SignedDuration = SignedDuration::from_secs(5);
-/// A promised time moves up only if there is room so much earlier, a round of the window: less is not worth a write for
-/// each that waits.
-const EARLIER: SignedDuration = RESERVED;
+/// A promised time moves, before it has come, only if there is room so much earlier or later, a round of the window: less is not
+/// worth a write for each that waits.
+const MOVES: SignedDuration = RESERVED;
 /// How often all that wait are told that there is more room, at most.
 const REPLAN: SignedDuration = SignedDuration::from_secs(60);
 /// The longest pause that a service can ask for (`kore::MAX_RETRY_AFTER`); a promise that is later is no such pause.
@@ -349,9 +349,10 @@ impl<K: Ord + Clone, W> AccountClock<K, W> {
             return Turn::Go;
         }
         self.going -= usize::from(std::mem::take(&mut waiting.goes));
-        // A little room that is there earlier than planned breaks no promise; much does.
-        let promised = waiting.promised.filter(|promised| *promised <= slot + EARLIER);
-        let slot = promised.map_or(slot, |promised| promised.max(slot));
+        // Room that is there a little earlier or later than planned breaks no promise before its time has come: while those before
+        // it call late, the slot moves with each second, and each write wakes who is told.
+        let stands = |promised: &Timestamp| *promised > now && promised.duration_since(slot).abs() <= MOVES;
+        let slot = waiting.promised.filter(stands).unwrap_or(slot);
         (waiting.promised, waiting.expected) = (Some(slot), slot);
         Turn::At(slot)
     }
@@ -494,12 +495,12 @@ impl<K: Ord + Clone, W> AccountClock<K, W> {
         let next = others.filter_map(promised).take(calls);
         let comes_later = |(rank, promised): &(usize, Timestamp)| {
             let Waiting { expected, goes, .. } = self.queue[*rank];
-            let earliest = now.max(self.not_before) + if has_room { LEFT_TO_OTHERS } else { EARLIER };
+            let earliest = now.max(self.not_before) + if has_room { LEFT_TO_OTHERS } else { MOVES };
             *promised > earliest && expected > now + LEFT_TO_OTHERS && !goes
         };
         let moves_up = |(rank, promised): &(usize, Timestamp)| {
             let slot = self.slot_of(*rank, calls, now);
-            slot <= now || *promised > slot + EARLIER
+            slot <= now || *promised > slot + MOVES
         };
         let next: Vec<usize> = next.filter(comes_later).filter(moves_up).map(|(rank, _)| rank).collect();
         let told = next.into_iter().map(|rank| {
@@ -993,6 +994,25 @@ mod tests {
         assert_eq!((0..40).rev().filter(|caller| ask(*caller) == Turn::Go).count(), 10, "again");
     }
 
+    /// While those before it call later than they were told they may, a promised time stays as it is; only when it has come, or
+    /// if the service asks for a long pause, another one is told.
+    #[test]
+    fn a_promise_does_not_move_with_those_who_are_late() {
+        let mut clock = AccountClock::default();
+        let ask =
+            |clock: &mut AccountClock<u32>, caller, now| clock.ask(&caller, Place::deletion(at(0)), now, 10);
+        assert!((0..10).all(|caller| ask(&mut clock, caller, at(0)) == Turn::Go));
+        let promised = told(ask(&mut clock, 10, at(0)));
+        for second in 1..61 {
+            assert_eq!(told(ask(&mut clock, 10, seconds(second))), promised, "nobody has called yet");
+        }
+        assert!((0..10).all(|caller| claim(&mut clock, caller, seconds(40), 10) == Turn::Go));
+        assert_eq!(promised, seconds(61));
+        assert_eq!(told(ask(&mut clock, 10, promised)), seconds(101), "as those before it have called");
+        clock.cool_down(seconds(600));
+        assert_eq!(told(ask(&mut clock, 10, seconds(62))), seconds(600));
+    }
+
     /// A caller that asks again before its time is told the same, and asking costs the others nothing.
     #[test]
     fn a_promise_is_kept() {
@@ -1074,7 +1094,12 @@ mod tests {
         let mut clock: AccountClock<u32> = AccountClock::default();
         clock.inherit(&Past { promised: Some(at(5000)), ..past }, at(0), 60);
         clock.recall(&2, Place::deletion(at(0)), at(5000), at(0));
-        assert_eq!(told(claim(&mut clock, 2, at(0), 60)), whole_second(at(-30_000) + WINDOW));
+        assert_eq!(
+            told(claim(&mut clock, 2, at(0), 60)),
+            at(5000),
+            "as it was promised, until that has come"
+        );
+        assert_eq!(told(claim(&mut clock, 2, at(5000), 60)), whole_second(at(-30_000) + WINDOW));
         assert_eq!(clock.calls.len(), 60);
         assert_eq!(claim(&mut clock, 2, at(70_000), 60), Turn::Go);
     }

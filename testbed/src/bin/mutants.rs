@@ -529,8 +529,8 @@ const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "those behind many that leave are not told",
         file: "src/pacing/account_clock.rs",
-        from: "            slot <= now || *promised > slot + EARLIER",
-        to: "            slot <= now && *promised > slot + EARLIER",
+        from: "            slot <= now || *promised > slot + MOVES",
+        to: "            slot <= now && *promised > slot + MOVES",
         tests: &["--lib", "pacing"],
     },
     Mutant {
@@ -578,8 +578,15 @@ const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "promised times do not move up",
         file: "src/pacing/account_clock.rs",
-        from: "filter(|promised| *promised <= slot + EARLIER)",
-        to: "filter(|promised| *promised <= slot + EARLIER || true)",
+        from: "promised.duration_since(slot).abs() <= MOVES",
+        to: "slot.duration_since(*promised) <= MOVES",
+        tests: &["--lib", "pacing"],
+    },
+    Mutant {
+        name: "promised times move with those who are late",
+        file: "src/pacing/account_clock.rs",
+        from: "*promised > now && promised",
+        to: "*promised >= slot && promised",
         tests: &["--lib", "pacing"],
     },
     Mutant {

@@ -4,7 +4,6 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use futures::future::{Either, join, select};
 use jiff::Timestamp;
 use kube::ResourceExt;
 
@@ -19,13 +18,14 @@ use super::observed::{Attempt, Look, Observed};
 use super::obstacle;
 use super::pass::{self, CACHE_LAG, Pass};
 use super::shown;
+use super::silence;
 use super::status::{self, Situation};
 use super::streams::{StreamKey, Turn};
 use crate::api::{DeletionStatus, GroundName, VoiceCampaign, VoiceCampaignStatus};
 use crate::connection::{CREDENTIALS_LIFE, Connection, UsableConnection, Verdict};
 use crate::kore::{CampaignKey, CampaignService, Failure, FailureKind, Progress, Target};
 use crate::kube_ext::obstacle::{is_said, is_said_after, say, take_back};
-use crate::kube_ext::{CallError, reference};
+use crate::kube_ext::{CallError, Room, reference};
 use crate::pacing::{self, Charge, Place};
 
 /// How often in a pass a write is repeated at once because the object has changed meanwhile.
@@ -459,22 +459,17 @@ async fn delete<S: CampaignService>(pass: &mut Pass, context: &Context<S>) -> Re
 
 /// Waits for something; if that takes longer than a moment, the object's status says meanwhile what goes on.
 async fn unless_silent<S, T>(work: impl Future<Output = T>, pass: &mut Pass, context: &Context<S>) -> T {
-    let silent = tokio::time::sleep(decide::SILENT.unsigned_abs());
-    match select(Box::pin(work), Box::pin(silent)).await {
-        Either::Left((result, _)) => result,
-        Either::Right(((), work)) => {
-            let (result, written) = join(work, say_in_flight(pass, context)).await;
-            // As it was then; the work may have taken long since.
-            if let Some((object, shown)) = written {
-                pass.see_at(object, shown);
-            }
-            result
-        }
+    let say = async |room| say_in_flight(room, pass, context).await;
+    let (result, written) = silence::broken(work, || context.kube.free_room(), say).await;
+    // As it was then; the work may have taken long since.
+    if let Some((object, shown)) = written.flatten() {
+        pass.see_at(object, shown);
     }
+    result
 }
 
 /// Writes that a DELETE is on its way. It is no matter if that fails: the outcome is written anyway.
-async fn say_in_flight<S>(pass: &Pass, context: &Context<S>) -> Option<(VoiceCampaign, Instant)> {
+async fn say_in_flight<S>(room: Room, pass: &Pass, context: &Context<S>) -> Option<(VoiceCampaign, Instant)> {
     // Whoever reads that a person is needed must not read every minute, while that is tried again, that it is not.
     if pass.object.status.as_ref().is_some_and(|status| status::reason(status).needs_a_person()) {
         return None;
@@ -487,7 +482,7 @@ async fn say_in_flight<S>(pass: &Pass, context: &Context<S>) -> Option<(VoiceCam
     if decide::is_stored(&status, &pass.object, false) {
         return None;
     }
-    let written = context.kube.replace_status(&pass.object, &status).await;
+    let written = context.kube.replace_status_in(room, &pass.object, &status).await;
     context.metrics.wrote("status");
     let failed = |error: &CallError| tracing::debug!(%error, "Could not write that the DELETE is on its way");
     written.inspect_err(failed).ok().map(|object| (object, Instant::now()))

@@ -29,6 +29,7 @@ mod proof;
 mod reason;
 mod seats;
 pub mod shown;
+mod silence;
 mod status;
 mod streams;
 

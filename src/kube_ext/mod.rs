@@ -23,4 +23,4 @@ pub use prune::prune;
 pub use selected::Selected;
 pub use time::{round_down, round_up};
 pub use wake::{Wake, reference};
-pub use write::{CallError, Kube, in_full};
+pub use write::{CallError, Kube, Room, in_full};

@@ -10,7 +10,7 @@ use kube::{Api, Client, Resource, ResourceExt};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::lease::Leadership;
 
@@ -25,6 +25,11 @@ pub struct Kube {
     client: Client,
     seats: Arc<Semaphore>,
     leadership: Leadership,
+}
+
+/// The right to one of the calls under way.
+pub struct Room {
+    _permit: Option<OwnedSemaphorePermit>,
 }
 
 /// A call that did not do what was asked.
@@ -80,6 +85,18 @@ impl Kube {
     /// The client inside, for watches and reads.
     pub fn client(&self) -> Client {
         self.client.clone()
+    }
+
+    /// Room for a call, if there is some that nobody waits for.
+    pub fn free_room(&self) -> Option<Room> {
+        let permit = self.seats.clone().try_acquire_owned().ok()?;
+        Some(Room { _permit: Some(permit) })
+    }
+
+    /// Room for a call; waits until there is some.
+    async fn room(&self) -> Room {
+        // The semaphore is never closed.
+        Room { _permit: self.seats.clone().acquire_owned().await.ok() }
     }
 
     /// Patches the main resource. The patch must test the uid.
@@ -139,9 +156,25 @@ impl Kube {
     where
         K: Resource<Scope = NamespaceResourceScope, DynamicType = ()> + Clone + DeserializeOwned + Debug,
     {
+        self.replace_status_in(self.room().await, object, status).await
+    }
+
+    /// The same, in room that there is for it.
+    ///
+    /// # Errors
+    /// See [`CallError`]; nothing is retried here.
+    pub async fn replace_status_in<K>(
+        &self,
+        room: Room,
+        object: &K,
+        status: &impl Serialize,
+    ) -> Result<K, CallError>
+    where
+        K: Resource<Scope = NamespaceResourceScope, DynamicType = ()> + Clone + DeserializeOwned + Debug,
+    {
         let patch = status_patch(object.uid(), status)?;
         let api = self.api(object);
-        self.write(api.patch_status(&object.name_any(), &as_the_operator(), &patch)).await
+        self.write_in(room, api.patch_status(&object.name_any(), &as_the_operator(), &patch)).await
     }
 
     /// Puts one condition in the status of the very object, beside those that are stored as far as is known; and leaves all else in it as it
@@ -269,21 +302,22 @@ impl Kube {
 
     /// Makes a call that writes, if this instance leads when it is its turn.
     pub(super) async fn write<T>(&self, call: impl Future<Output = kube::Result<T>>) -> Result<T, CallError> {
-        self.seated(async {
+        self.write_in(self.room().await, call).await
+    }
+
+    async fn write_in<T>(
+        &self,
+        room: Room,
+        call: impl Future<Output = kube::Result<T>>,
+    ) -> Result<T, CallError> {
+        within_deadline(room, async {
             if self.leadership.is_held() { call.await.map_err(classify) } else { Err(CallError::NotLeading) }
         })
         .await
     }
 
     async fn read<T>(&self, call: impl Future<Output = kube::Result<T>>) -> Result<T, CallError> {
-        self.seated(async { call.await.map_err(classify) }).await
-    }
-
-    /// Makes a call when it is its turn, within its deadline from then on: those who wait do not fail because they are many.
-    async fn seated<T>(&self, call: impl Future<Output = Result<T, CallError>>) -> Result<T, CallError> {
-        // The semaphore is never closed.
-        let _seat = self.seats.acquire().await;
-        tokio::time::timeout(DEADLINE, call).await.unwrap_or(Err(CallError::Deadline))
+        within_deadline(self.room().await, async { call.await.map_err(classify) }).await
     }
 
     /// Reads an object; `None` if there is none of that name.
@@ -297,6 +331,14 @@ impl Kube {
         let api: Api<K> = Api::namespaced(self.client(), namespace);
         self.read(api.get_opt(name)).await
     }
+}
+
+/// Makes a call in its room, within its deadline from then on: those who wait do not fail because they are many.
+async fn within_deadline<T>(
+    _room: Room,
+    call: impl Future<Output = Result<T, CallError>>,
+) -> Result<T, CallError> {
+    tokio::time::timeout(DEADLINE, call).await.unwrap_or(Err(CallError::Deadline))
 }
 
 fn as_the_operator() -> PatchParams {

@@ -1,10 +1,12 @@
 //! What must hold at the end of every trial, whatever was done to it (O1 to O8).
 
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kore_simulator::{CampaignKey, Entry, Operation};
 use kube::ResourceExt;
 use testbed::faults::{Action, Kind, Lasting, Plan, Seen};
 use voicecampaign_operator::api::{DeletionPolicy, GroundName, VoiceCampaign};
 use voicecampaign_operator::campaign::{REMOTE_CAMPAIGN, Reason};
+use voicecampaign_operator::kube_ext::obstacle;
 
 use crate::scenario::Scenario;
 
@@ -129,9 +131,11 @@ fn path(evidence: &Evidence) -> Vec<String> {
         if status.observed_generation > object.metadata.generation {
             found.push("O8: observedGeneration is ahead".to_owned());
         }
-        if let Some(unknown) =
-            status.conditions.iter().find(|condition| Reason::parse(&condition.reason).is_none())
-        {
+        let is_documented = |condition: &Condition| match obstacle::is_obstacle(condition) {
+            true => condition.reason == obstacle::API_SERVER_ERROR,
+            false => Reason::parse(&condition.reason).is_some(),
+        };
+        if let Some(unknown) = status.conditions.iter().find(|condition| !is_documented(condition)) {
             found.push(format!("O8: the reason {} is not documented", unknown.reason));
         }
     }

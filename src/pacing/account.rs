@@ -196,7 +196,7 @@ impl<K: Ord + Clone, C: Ord + Clone> Account<K, C> {
             return held;
         }
         let turn = if self.is_apart(request, now) {
-            self.clock.claim_spare_apart(now, quota)
+            self.clock.claim_spare_apart(caller, now, quota)
         } else {
             self.clock.claim_spare(caller, now, quota)
         };
@@ -686,7 +686,11 @@ mod tests {
                         calls.push((now + 1, caller));
                     }
                     Turn::At(until) => {
-                        if told[caller as usize].last() != Some(&until) {
+                        // What is only some seconds later, the status does not tell anew.
+                        let about = |told: &Timestamp| {
+                            (*told..=*told + SignedDuration::from_secs(10)).contains(&until)
+                        };
+                        if !told[caller as usize].last().is_some_and(about) {
                             told[caller as usize].push(until);
                         }
                         comes[caller as usize] = Some(until.duration_since(at(0)).as_secs());
@@ -708,7 +712,8 @@ mod tests {
         for (quota, dev, prod) in [(7, 50, 1), (1, 26, 1), (60, 500, 1), (60, 500, 590)] {
             let (took, told) = others_are_deleted(quota, dev, prod);
             let windows = 1 + i64::from(prod - 1) / i64::try_from(quota).unwrap();
-            assert!(took <= 62 * windows, "quota {quota}, {dev} refused, {prod} others: {took} s");
+            // A minute, the second that each answer takes (a call counts from it), what makes that a whole second, and the last answer.
+            assert!(took <= 63 * windows, "quota {quota}, {dev} refused, {prod} others: {took} s");
             assert!(told <= 3, "told {told} times");
         }
     }

@@ -6,11 +6,15 @@ use super::breaker::{self, Breaker, Candidate, Charge, Evidence, Trouble};
 use super::pace::Pace;
 use super::whole_second;
 
-/// The window over which Kore counts calls is one minute [rate-limit-ccai]. The half second on top covers calls that
-/// take longer to arrive than others.
-const WINDOW: SignedDuration = SignedDuration::from_millis(60_500);
+/// The window over which Kore counts calls is one minute [rate-limit-ccai]. The tenth of a second on top covers clocks that run
+/// unevenly, ours and Kore's: one that is being set right is off by at most 0.5 ms a second [adjtimex].
+const WINDOW: SignedDuration = SignedDuration::from_millis(60_100);
+/// A call counts from its answer on, because nobody knows when before that it has arrived; but at most so much later than it was begun, or
+/// a service that answers slowly would be called less often. A packet that is lost when the connection is made is sent again after 1 s
+/// [RFC 6298]; as much again is for the handshake.
+const ARRIVES_WITHIN: SignedDuration = SignedDuration::from_secs(2);
 /// How far apart two promised times are that share a place in the window. They are whole seconds, because status knows no
-/// other; so a promise is still good when those before come up to half a second late.
+/// other; so a promise is still good when those before are answered almost a second after it.
 const RESERVED: SignedDuration = SignedDuration::from_secs(61);
 /// Callers this late for their slot are dropped from the queue.
 const LOST: SignedDuration = SignedDuration::from_secs(60);
@@ -224,6 +228,8 @@ impl Turn {
 pub struct AccountClock<K, W = ()> {
     /// Calls of the last window, oldest first.
     calls: VecDeque<Timestamp>,
+    /// Since when those among them are under way whose answer is not here.
+    under_way: BTreeMap<K, Timestamp>,
     /// Who waits, by place.
     queue: Vec<Waiting<K, W>>,
     places: BTreeMap<K, Place>,
@@ -266,6 +272,7 @@ impl<K, W> Default for AccountClock<K, W> {
     fn default() -> Self {
         Self {
             calls: VecDeque::new(),
+            under_way: BTreeMap::new(),
             queue: Vec::new(),
             places: BTreeMap::new(),
             not_before: Timestamp::MIN,
@@ -308,8 +315,26 @@ impl<K: Ord + Clone, W> AccountClock<K, W> {
     /// The same, of a caller that has asked for its part of the quota alone ([`Self::ask_apart`]).
     pub fn begin_apart(&mut self, caller: &K, now: Timestamp) {
         self.remove(caller);
+        self.count(caller, now);
+    }
+
+    fn count(&mut self, caller: &K, now: Timestamp) {
         self.forget_calls(now);
         self.calls.push_back(now);
+        self.under_way.insert(caller.clone(), now);
+    }
+
+    /// The answer to a call is here.
+    fn answered(&mut self, caller: &K, now: Timestamp) {
+        let begun = self.under_way.remove(caller);
+        let Some((begun, place)) =
+            begun.and_then(|begun| Some((begun, self.calls.binary_search(&begun).ok()?)))
+        else {
+            return;
+        };
+        self.calls.remove(place);
+        let arrived = now.clamp(begun, begun + ARRIVES_WITHIN);
+        self.calls.insert(self.calls.partition_point(|call| *call <= arrived), arrived);
     }
 
     /// A caller that nobody here has told a time has come; its status promises one.
@@ -533,12 +558,12 @@ impl<K: Ord + Clone, W> AccountClock<K, W> {
     }
 
     /// The same of a caller whose failure would say nothing of the account.
-    pub fn claim_spare_apart(&mut self, now: Timestamp, quota: usize) -> Turn {
+    pub fn claim_spare_apart(&mut self, caller: &K, now: Timestamp, quota: usize) -> Turn {
         let free = self.free_for_spare(now, quota);
         if free > now {
             return Turn::At(free);
         }
-        self.calls.push_back(now);
+        self.count(caller, now);
         Turn::Go
     }
 
@@ -561,8 +586,7 @@ impl<K: Ord + Clone, W> AccountClock<K, W> {
 
     /// A caller that could wait calls now.
     pub fn begin_spare(&mut self, caller: &K, now: Timestamp) {
-        self.forget_calls(now);
-        self.calls.push_back(now);
+        self.count(caller, now);
         self.breaker.begin_read(caller, now);
     }
 
@@ -616,6 +640,7 @@ impl<K: Ord + Clone, W> AccountClock<K, W> {
     /// Takes in what became of a call, and says whom a failure is charged to, and who has reason to ask again: everybody, if
     /// the account works again; all that read, if reads do; or those whose turn it is to probe it.
     pub fn heard(&mut self, caller: &K, evidence: Evidence, now: Timestamp) -> (Charge, Vec<K>) {
+        self.answered(caller, now);
         let (was_open, was_down) = (self.breaker.open_since().is_some(), self.breaker.is_down());
         let charge = self.breaker.heard(caller, evidence, now);
         let mut woken = if was_open { self.to_be_told() } else { Vec::new() };
@@ -845,6 +870,7 @@ impl<K: Ord + Clone, W> AccountClock<K, W> {
         while self.calls.front().is_some_and(|call| *call + WINDOW <= now) {
             self.calls.pop_front();
         }
+        self.under_way.retain(|_, begun| *begun + WINDOW > now);
     }
 
     fn forget_the_past(&mut self, now: Timestamp, quota: usize) {
@@ -1011,6 +1037,31 @@ mod tests {
         assert_eq!(told(ask(&mut clock, 10, promised)), seconds(101), "as those before it have called");
         clock.cool_down(seconds(600));
         assert_eq!(told(ask(&mut clock, 10, seconds(62))), seconds(600));
+    }
+
+    /// A call that takes long counts from when it must have arrived, however long the answer takes; and what is told to those who wait
+    /// for its place does not depend on that before.
+    #[test]
+    fn a_slow_call_counts_from_when_it_has_arrived() {
+        for (answered, free) in [(0, 60_100), (1_500, 61_600), (2_000, 62_100), (30_000, 62_100)] {
+            let mut clock: AccountClock<u32> = AccountClock::default();
+            assert_eq!(claim(&mut clock, 1, at(0), 1), Turn::Go);
+            assert_eq!(told(claim(&mut clock, 2, at(0), 1)), seconds(61));
+            clock.heard(&1, Evidence::Works, at(answered));
+            clock.heard(&1, Evidence::Works, at(answered + 40_000));
+            assert_ne!(claim(&mut clock, 3, at(free - 1), 1), Turn::Go);
+            clock.release(&2);
+            assert_eq!(claim(&mut clock, 3, at(free), 1), Turn::Go, "answered after {answered} ms");
+            clock.heard(&1, Evidence::Works, at(free));
+            assert_eq!((clock.calls, clock.under_way.len()), (VecDeque::from([at(free)]), 1));
+        }
+        // Of several, each counts for itself.
+        let mut clock: AccountClock<u32> = AccountClock::default();
+        let begin = [(1, 0), (2, 100), (3, 200)];
+        assert!(begin.iter().all(|(caller, begun)| claim(&mut clock, *caller, at(*begun), 3) == Turn::Go));
+        clock.heard(&1, Evidence::Works, at(1_000));
+        clock.heard(&3, Evidence::Nothing, at(1_100));
+        assert_eq!(clock.calls, [100, 1_000, 1_100].map(at));
     }
 
     /// A caller that asks again before its time is told the same, and asking costs the others nothing.
@@ -1511,6 +1562,37 @@ mod tests {
                 prop_assert!(clock.queue.is_sorted_by_key(|waiting| (waiting.place, waiting.caller)));
             }
             assert_quota(&served, quota);
+        }
+
+        /// However much later than they were begun calls arrive, up to two seconds, and however long answers take: no minute has more
+        /// arrivals than the quota.
+        #[test]
+        fn late_arrivals_do_not_exceed_the_quota(
+            quota in 1usize..8,
+            calls in prop::collection::vec((0i64..2_000, prop_oneof![0i64..50, 0i64..50_000]), 40),
+        ) {
+            let mut clock = AccountClock::default();
+            let asks = (0..40).map(|caller| (at(0), caller, false));
+            let mut events: BTreeSet<(Timestamp, u32, bool)> = asks.collect();
+            let mut arrived = Vec::new();
+            while let Some((now, caller, is_answer)) = events.pop_first() {
+                if is_answer {
+                    clock.heard(&caller, Evidence::Works, now);
+                    continue;
+                }
+                match claim(&mut clock, caller, now, quota) {
+                    Turn::Go => {
+                        let (arrives, answered) = calls[caller as usize];
+                        let arrives = now + SignedDuration::from_millis(arrives);
+                        arrived.push(arrives);
+                        events.insert((arrives + SignedDuration::from_millis(answered), caller, true));
+                    }
+                    Turn::At(until) | Turn::Held { until, .. } => { events.insert((until, caller, false)); }
+                }
+            }
+            prop_assert_eq!(arrived.len(), 40);
+            arrived.sort_unstable();
+            assert_quota(&arrived, quota);
         }
 
         /// Whatever has happened before: when the service works again, everybody who waits and comes when told is served, and

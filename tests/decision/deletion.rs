@@ -213,6 +213,30 @@ fn a_slot_is_waited_for_and_told() {
     assert_eq!(step, Step::Wait { until: Some(soon), why: Reason::WaitingForQuota });
 }
 
+/// While those before it take their turns, a told time is not told anew for some seconds more; but it is waited for the real one.
+#[test]
+fn a_slot_near_the_told_one_is_not_told_anew() {
+    let connection = usable();
+    let mut object = deleted();
+    let decided = |object: &VoiceCampaign, slot, now| {
+        decide(&Observed { turn: Some(Turn::At(at(slot))), ..observed(object, &connection) }, at(now))
+    };
+    object.status = Some(status(decided(&object, 61, 0)));
+    for (slot, now, until) in [(61, 30, 61), (62, 61, 62), (71, 61, 71), (71, 70, 71)] {
+        let waits = Step::Wait { until: Some(at(until)), why: Reason::WaitingForQuota };
+        assert_eq!(decided(&object, slot, now), waits);
+    }
+    for (slot, now) in [(72, 61), (1000, 61), (60, 40)] {
+        let told = status(decided(&object, slot, now)).deletion.unwrap();
+        assert_eq!(told.next_attempt_at.unwrap().0, at(slot));
+    }
+    // What else there is to say is said.
+    let attempt = attempt(Err(failure(FailureKind::Throttled, None)));
+    let after =
+        Observed { attempt: Some(&attempt), turn: Some(Turn::At(at(62))), ..observed(&object, &connection) };
+    assert_eq!(status(decide(&after, at(61))).deletion.unwrap().attempts, 1);
+}
+
 /// The account is in trouble: that is told once, whatever the probes of others bring; a time has only who probes next; and
 /// the pause of the campaign itself does not grow with it.
 #[test]

@@ -18,6 +18,9 @@ use crate::pacing::{Charge, Holder, Place, Turn, backoff};
 /// longer than any backoff.
 const LONGEST_PAUSE: SignedDuration = SignedDuration::from_mins(15);
 
+/// Whoever may call within the quota only so much later than the status says waits without a new word. The calls of a minute that were told
+/// the same second come one after the other, in some seconds; with a write for each they would take longer.
+const ABOUT: SignedDuration = SignedDuration::from_secs(10);
 /// How soon a held deletion is looked at again, if nobody wakes it.
 const HELD_RETRY: SignedDuration = SignedDuration::from_mins(1);
 
@@ -225,12 +228,12 @@ fn within_quota(
             Step::Wait { until: Some(slot), why: Reason::WaitingForQuota }.into()
         }
         Some(Turn::At(slot)) => {
-            let until = round_up(slot);
-            let next_attempt_at = Some(until.clone());
-            let record = DeletionStatus { next_attempt_at, held_since: None, ..record };
-            let situation = Situation::WaitingForQuota { until: until.0 };
+            let told = promised(observed.object).filter(|told| (*told..=*told + ABOUT).contains(&slot));
+            let shown = round_up(told.unwrap_or(slot));
+            let situation = Situation::WaitingForQuota { until: shown.0 };
+            let record = DeletionStatus { next_attempt_at: Some(shown), held_since: None, ..record };
             let status = status::of(observed.object, now, Some(record), None, situation);
-            Plan { step: rest(Reason::WaitingForQuota, until.0), status: Some(status) }
+            Plan { step: rest(Reason::WaitingForQuota, round_up(slot).0), status: Some(status) }
         }
     }
 }

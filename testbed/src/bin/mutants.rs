@@ -590,6 +590,27 @@ const MUTANTS: &[Mutant] = &[
         tests: &["--lib", "pacing"],
     },
     Mutant {
+        name: "a call counts from when it was begun",
+        file: "src/pacing/account_clock.rs",
+        from: "        self.answered(caller, now);",
+        to: "",
+        tests: &["--lib", "pacing"],
+    },
+    Mutant {
+        name: "a call that is answered late counts from then",
+        file: "src/pacing/account_clock.rs",
+        from: "now.clamp(begun, begun + ARRIVES_WITHIN)",
+        to: "now.max(begun)",
+        tests: &["--lib", "pacing"],
+    },
+    Mutant {
+        name: "a time that is some seconds later is told anew",
+        file: "src/campaign/decide/deletion.rs",
+        from: "(*told..=*told + ABOUT).contains",
+        to: "(*told..=*told).contains",
+        tests: DECISION,
+    },
+    Mutant {
         name: "calls before a restart do not count",
         file: "src/pacing/account_clock.rs",
         from: "        self.calls.extend(lately);",

@@ -576,13 +576,6 @@ const MUTANTS: &[Mutant] = &[
         tests: &["--test", "cluster", "account::a_restart_in_an_outage_probes_on"],
     },
     Mutant {
-        name: "promised times do not move up",
-        file: "src/pacing/account_clock.rs",
-        from: "promised.duration_since(slot).abs() <= MOVES",
-        to: "slot.duration_since(*promised) <= MOVES",
-        tests: &["--lib", "pacing"],
-    },
-    Mutant {
         name: "promised times move with those who are late",
         file: "src/pacing/account_clock.rs",
         from: "*promised > now && promised",

@@ -31,8 +31,8 @@ const TRIERS: usize = 16;
 const HELD: SignedDuration = SignedDuration::from_mins(5);
 /// How long a campaign that has failed leaves the probe to the first in the queue that has not: a pass begins sooner.
 const LEFT_TO_OTHERS: SignedDuration = SignedDuration::from_secs(5);
-/// A promised time moves, before it has come, only if there is room so much earlier or later, a round of the window: less is not
-/// worth a write for each that waits.
+/// A promised time moves up only if there is room so much earlier, a round of the window: less is not worth a write for each that
+/// waits.
 const MOVES: SignedDuration = RESERVED;
 /// How often all that wait are told that there is more room, at most.
 const REPLAN: SignedDuration = SignedDuration::from_secs(60);
@@ -374,9 +374,12 @@ impl<K: Ord + Clone, W> AccountClock<K, W> {
             return Turn::Go;
         }
         self.going -= usize::from(std::mem::take(&mut waiting.goes));
-        // Room that is there a little earlier or later than planned breaks no promise before its time has come: while those before
-        // it call late, the slot moves with each second, and each write wakes who is told.
-        let stands = |promised: &Timestamp| *promised > now && promised.duration_since(slot).abs() <= MOVES;
+        // However much later there is room, a promise is told anew only when its time has come, unless the service has asked for a
+        // pause: while those before it call late, the slot moves with each second, and each write wakes who is told; and after a
+        // restart all would be told at once.
+        let stands = |promised: &Timestamp| {
+            *promised > now && *promised >= self.not_before && *promised <= slot + MOVES
+        };
         let slot = waiting.promised.filter(stands).unwrap_or(slot);
         (waiting.promised, waiting.expected) = (Some(slot), slot);
         Turn::At(slot)
@@ -1153,6 +1156,32 @@ mod tests {
         assert_eq!(told(claim(&mut clock, 2, at(5000), 60)), whole_second(at(-30_000) + WINDOW));
         assert_eq!(clock.calls.len(), 60);
         assert_eq!(claim(&mut clock, 2, at(70_000), 60), Turn::Go);
+    }
+
+    /// However long the operator was away, a restart tells nobody another time whose own has not come; and a pause that the service
+    /// asks for then, those whose time lies before its end.
+    #[test]
+    fn a_restart_does_not_tell_all_anew() {
+        const QUOTA: usize = 10;
+        let promised = |caller: u32| seconds(i64::from(caller / 10) * 61);
+        let told_anew = |clock: &mut AccountClock<u32>, now| {
+            let anew = |caller: &u32| {
+                clock.recall(caller, Place::deletion(at(0)), promised(*caller), now);
+                claim(clock, *caller, now, QUOTA) != Turn::At(promised(*caller))
+            };
+            (0..1000).filter(anew).collect::<Vec<u32>>()
+        };
+        for away in [1, 59, 61, 100, 600] {
+            let mut clock = AccountClock::default();
+            let now = seconds(61 * 3 + away);
+            clock.inherit(&Past { promised: Some(promised(0)), ..Past::default() }, now, QUOTA);
+            let come: Vec<u32> = (0..1000).filter(|caller| promised(*caller) <= now).collect();
+            assert!(come.len() >= 40);
+            assert_eq!(told_anew(&mut clock, now), come, "away for {away} s");
+            let pause = promised(500);
+            clock.cool_down(pause);
+            assert_eq!(told_anew(&mut clock, now), (0..500).collect::<Vec<u32>>(), "in a pause");
+        }
     }
 
     /// A pause that the service asked for survives a restart; a promise that no honest pause explains does not.

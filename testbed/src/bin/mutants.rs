@@ -578,8 +578,15 @@ const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "promised times move with those who are late",
         file: "src/pacing/account_clock.rs",
-        from: "*promised > now && promised",
-        to: "*promised >= slot && promised",
+        from: "*promised > now && *promised >= self.not_before",
+        to: "*promised >= slot && *promised >= self.not_before",
+        tests: &["--lib", "pacing"],
+    },
+    Mutant {
+        name: "a promise stands in a pause that the service asks for",
+        file: "src/pacing/account_clock.rs",
+        from: "*promised > now && *promised >= self.not_before",
+        to: "*promised > now",
         tests: &["--lib", "pacing"],
     },
     Mutant {

@@ -145,6 +145,10 @@ async fn get<S: CampaignService>(
     context: &Context<S>,
 ) -> Result<Flow, Error> {
     let Connection::Usable(connection) = &pass.connection else { return Ok(Flow::Again) };
+    // What was called before a restart must be known first.
+    if !context.listed.is_complete() {
+        return Ok(until_shown(pass, context).await);
+    }
     let connection = connection.as_ref().clone();
     if pass.is_too_late_for(connection.target.timeout) {
         return Ok(Flow::Rest(Some(Duration::ZERO)));
@@ -460,7 +464,7 @@ async fn delete<S: CampaignService>(pass: &mut Pass, context: &Context<S>) -> Re
 /// Waits for something; if that takes longer than a moment, the object's status says meanwhile what goes on.
 async fn unless_silent<S, T>(work: impl Future<Output = T>, pass: &mut Pass, context: &Context<S>) -> T {
     let say = async |room| say_in_flight(room, pass, context).await;
-    let (result, written) = silence::broken(work, || context.kube.free_room(), say).await;
+    let (result, written) = silence::broken(work, context.kube.room(), say).await;
     // As it was then; the work may have taken long since.
     if let Some((object, shown)) = written.flatten() {
         pass.see_at(object, shown);

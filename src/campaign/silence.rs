@@ -1,62 +1,56 @@
+use std::pin::pin;
+
 use futures::future::{Either, join, select};
 
 use super::decide::SILENT;
 
-/// Waits for something; if that takes longer than a moment, says meanwhile what goes on, once there is room for that. While others wait
-/// for the room, nothing is said: it would stand behind them with a seat that others wait for, and the outcome is written anyway.
+/// Waits for something; if that takes longer than a moment, says meanwhile what goes on, once there is room for that. If the work ends
+/// before there is, nothing is said: it would stand in line with a seat that others wait for, and the outcome is written anyway.
 pub async fn broken<T, R, W>(
     work: impl Future<Output = T>,
-    free_room: impl Fn() -> Option<R>,
+    room: impl Future<Output = R>,
     say: impl AsyncFnOnce(R) -> W,
 ) -> (T, Option<W>) {
-    let mut work = Box::pin(work);
-    let room = loop {
-        let silent = tokio::time::sleep(SILENT.unsigned_abs());
-        match select(work, Box::pin(silent)).await {
-            Either::Left((result, _)) => return (result, None),
-            Either::Right(((), unfinished)) => work = unfinished,
+    let room = pin!(async {
+        tokio::time::sleep(SILENT.unsigned_abs()).await;
+        room.await
+    });
+    match select(Box::pin(work), room).await {
+        Either::Left((result, _)) => (result, None),
+        Either::Right((room, work)) => {
+            let (result, said) = join(work, say(room)).await;
+            (result, Some(said))
         }
-        if let Some(room) = free_room() {
-            break room;
-        }
-    };
-    let (result, said) = join(work, say(room)).await;
-    (result, Some(said))
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::cell::Cell;
     use std::time::Duration;
 
     use tokio::time::{Instant, sleep};
 
     use super::*;
 
-    /// What ends in a moment is not told before, nor what others leave no room for; nor does anybody wait for that.
+    /// What ends in a moment is not told before, nor what ends before there is room; nor does anybody wait for that.
     #[tokio::test(start_paused = true)]
     async fn nothing_is_said_without_room() {
-        let room_from = Cell::new(Duration::ZERO);
-        let started = Instant::now();
-        let free_room = || (started.elapsed() >= room_from.get()).then_some(());
         let moment = SILENT.unsigned_abs();
-        let said = async |takes| {
+        let said = async |takes, room| {
             let begun = Instant::now();
             let say = async |()| {
                 let after = begun.elapsed();
                 sleep(moment / 2).await;
                 after
             };
-            let ((), said) = broken(sleep(takes), free_room, say).await;
+            let ((), said) = broken(sleep(takes), sleep(room), say).await;
             (said, begun.elapsed())
         };
-        assert_eq!(said(moment / 2).await, (None, moment / 2));
-        assert_eq!(said(moment * 3).await, (Some(moment), moment * 3));
-        room_from.set(Duration::MAX);
-        assert_eq!(said(moment * 9).await, (None, moment * 9));
-        room_from.set(started.elapsed() + moment * 4);
-        assert_eq!(said(moment * 9).await, (Some(moment * 4), moment * 9));
-        room_from.set(Duration::ZERO);
-        assert_eq!(said(moment * 5 / 4).await, (Some(moment), moment * 3 / 2), "what was begun is ended");
+        assert_eq!(said(moment / 2, Duration::ZERO).await, (None, moment / 2));
+        assert_eq!(said(moment * 3, Duration::ZERO).await, (Some(moment), moment * 3));
+        assert_eq!(said(moment * 9, Duration::MAX).await, (None, moment * 9));
+        assert_eq!(said(moment * 9, moment * 3).await, (Some(moment * 3), moment * 9));
+        let begun_is_ended = said(moment * 5 / 4, Duration::ZERO).await;
+        assert_eq!(begun_is_ended, (Some(moment), moment * 3 / 2));
     }
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// How long a connection may take; the deadline of the call still holds.
+/// How long a connection may take; the deadline of the call still holds. (`pacing::ARRIVES_WITHIN` is longer by the look at the CA file.)
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// How often the CA file is looked at, at most. The kubelet needs up to a minute to bring a changed ConfigMap.
 const CA_CHECK_INTERVAL: Duration = Duration::from_secs(10);

@@ -87,14 +87,8 @@ impl Kube {
         self.client.clone()
     }
 
-    /// Room for a call, if there is some that nobody waits for.
-    pub fn free_room(&self) -> Option<Room> {
-        let permit = self.seats.clone().try_acquire_owned().ok()?;
-        Some(Room { _permit: Some(permit) })
-    }
-
     /// Room for a call; waits until there is some.
-    async fn room(&self) -> Room {
+    pub async fn room(&self) -> Room {
         // The semaphore is never closed.
         Room { _permit: self.seats.clone().acquire_owned().await.ok() }
     }

@@ -14,7 +14,7 @@ mod breaker;
 mod pace;
 
 pub use account::{Access, Account, Consequence, Heard, Request};
-pub use account_clock::{AccountClock, Holder, Outage, Past, Pause, Place, Refusal, Turn};
+pub use account_clock::{ARRIVES_WITHIN, AccountClock, Holder, Outage, Past, Pause, Place, Refusal, Turn};
 pub use backoff::{LAST_TRY, MAX_BACKOFF, MIN_BACKOFF, backoff, fraction, longest_backoff};
 pub use breaker::{Charge, Evidence};
 

@@ -71,7 +71,10 @@ pub(super) async fn watch_campaigns<S: CampaignService>(
                 }
                 // The oldest deletions first: so they come to the queue of their account in its order, and what it promises them is kept.
                 there.sort_by_cached_key(|object| {
-                    object.meta().deletion_timestamp.as_ref().map_or(Timestamp::MAX, |time| time.0)
+                    let deleted_at =
+                        object.meta().deletion_timestamp.as_ref().map_or(Timestamp::MAX, |time| time.0);
+                    // Those of one second stand in the queue by their uid.
+                    (deleted_at, object.meta().uid.clone())
                 });
                 shown::listed(&there, namespace.as_deref(), &context);
                 there.iter().for_each(|object| context.wake.wake(reference(object.as_ref())));

@@ -11,7 +11,7 @@ use crate::campaign::ground::recorded_deletion;
 use crate::campaign::reason::Reason;
 use crate::campaign::status;
 use crate::kore::FailureKind;
-use crate::pacing::{Outage, Past, Pause, Refusal, longest_backoff};
+use crate::pacing::{ARRIVES_WITHIN, Outage, Past, Pause, Refusal, longest_backoff};
 
 /// What the statuses of an account's objects say of the time before this process.
 pub fn past<'a>(objects: impl Iterator<Item = &'a VoiceCampaign>) -> Past {
@@ -31,7 +31,7 @@ pub fn past<'a>(objects: impl Iterator<Item = &'a VoiceCampaign>) -> Past {
         listings.extend(shared_calls(record));
         past.pauses.extend(reason.and_then(|reason| asked_for(record, reason)));
         if let Some(promised) = promised(object) {
-            past.promised = earlier(past.promised, promised);
+            past.promised.push(promised);
         }
         let Some(since) = record.held_since.as_ref().map(|since| since.0) else { continue };
         let next = record.next_attempt_at.as_ref().map(|next| next.0);
@@ -69,11 +69,15 @@ pub fn connection_name(object: &VoiceCampaign) -> String {
     format!("{namespace}/{}", object.spec.connection_ref.name)
 }
 
-/// When calls about this campaign alone were made, at the latest: times are cut to a second.
+/// When calls about this campaign alone had arrived, at the latest: times are cut to a second.
 fn own_calls(record: &DeletionStatus) -> impl Iterator<Item = Timestamp> {
     let proof = record.proof.as_ref();
     let looked = proof.and_then(|proof| proof.not_returned_at.as_ref().max(proof.silent_at.as_ref()));
-    record.last_attempt_at.iter().chain(looked).map(|time| time.0 + SignedDuration::from_secs(1))
+    record
+        .last_attempt_at
+        .iter()
+        .chain(looked)
+        .map(|time| time.0 + SignedDuration::from_secs(1) + ARRIVES_WITHIN)
 }
 
 /// When it was read with others of its stream; or seen, perhaps so. Each counts once, however many statuses
@@ -161,7 +165,7 @@ mod tests {
         ];
         let mut calls = past(objects.iter()).calls;
         calls.sort();
-        assert_eq!(calls, [-39, -29, -29, -9, -9, -8, -5].map(at));
+        assert_eq!(calls, [-33, -23, -23, -8, -5, -3, -3].map(at));
     }
 
     /// Since when the credentials of a connection were refused, and when somebody was to probe them.

@@ -529,8 +529,8 @@ const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "those behind many that leave are not told",
         file: "src/pacing/account_clock.rs",
-        from: "            slot <= now || *promised > slot + MOVES",
-        to: "            slot <= now && *promised > slot + MOVES",
+        from: "            slot <= now || *promised >= slot + MOVES",
+        to: "            slot <= now && *promised >= slot + MOVES",
         tests: &["--lib", "pacing"],
     },
     Mutant {
@@ -609,6 +609,13 @@ const MUTANTS: &[Mutant] = &[
         from: "(*told..=*told + ABOUT).contains",
         to: "(*told..=*told).contains",
         tests: DECISION,
+    },
+    Mutant {
+        name: "after a restart the window is full for who comes first alone",
+        file: "src/pacing/account_clock.rs",
+        from: "        self.full_at = self.full_at.filter(",
+        to: "        self.full_at = None::<Timestamp>.filter(",
+        tests: &["--lib", "pacing"],
     },
     Mutant {
         name: "calls before a restart do not count",

@@ -153,8 +153,8 @@ async fn a_list_that_expires_between_two_pages_loses_nothing() {
     let (mut operator, proxy, nemesis) = behind_a_proxy(&world);
     ["c0", "c519"].iter().for_each(|name| drop(world.wait_for_reason(name, "ConnectionNotFound")));
     let mut faults = plan(&[Kind::NextPage], Lasting::Times(2), expired());
-    // So that both watches list anew.
-    faults.faults.extend(plan(&[Kind::Watch], Lasting::Times(2), expired()).faults);
+    // So that both watches list anew: that of the connections, which is the sooner, may take some of them alone.
+    faults.faults.extend(plan(&[Kind::Watch], Lasting::Times(6), expired()).faults);
     nemesis.arm(faults);
     proxy.cut_all();
     world.patch_spec("c0", &json!({"deletionPolicy": "Orphan"}));

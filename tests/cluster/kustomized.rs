@@ -58,6 +58,7 @@ async fn a_renamed_installation_is_guarded() {
         run(&[&apply[..], &[folder]].concat());
     }
     run(&["wait", "--for=condition=Established", "--timeout=30s", "crd/voicecampaigns.voicecampaign.dev"]);
+    world.wait_for_policies();
     for folders in
         [&["overlays/cluster-wide"][..], &["overlays/namespaced"], &["samples"], &operator_and_policies]
     {
@@ -90,7 +91,6 @@ async fn a_renamed_installation_is_guarded() {
     }
     let _operator =
         Operator::start(plane, &as_deployed(&world, "moved", "our-voicecampaign-operator-x")).unwrap();
-    world.wait_for_policies();
     run(&[&apply[..], &[&own]].concat());
     let name = format!("team-{}", samples.name);
     world.wait_for_reason(&name, "CampaignFound");

@@ -56,6 +56,9 @@ pub async fn act<S: CampaignService>(
     context: &Context<S>,
 ) -> Result<Flow, Error> {
     match step {
+        Step::Get(_) | Step::List { .. } | Step::Delete if !context.listed.is_complete() => {
+            Ok(until_shown(pass, context).await)
+        }
         Step::AddFinalizer => add_finalizer(pass, context).await,
         Step::Resolve => resolve(pass, context).await,
         Step::Protect => protect(pass, context).await,
@@ -145,10 +148,6 @@ async fn get<S: CampaignService>(
     context: &Context<S>,
 ) -> Result<Flow, Error> {
     let Connection::Usable(connection) = &pass.connection else { return Ok(Flow::Again) };
-    // What was called before a restart must be known first.
-    if !context.listed.is_complete() {
-        return Ok(until_shown(pass, context).await);
-    }
     let connection = connection.as_ref().clone();
     if pass.is_too_late_for(connection.target.timeout) {
         return Ok(Flow::Rest(Some(Duration::ZERO)));
@@ -194,10 +193,6 @@ async fn list<S: CampaignService>(
     context: &Context<S>,
 ) -> Result<Flow, Error> {
     let Connection::Usable(connection) = &pass.connection else { return Ok(Flow::Again) };
-    // What an empty listing is held against must be known before it is read.
-    if !context.listed.is_complete() {
-        return Ok(until_shown(pass, context).await);
-    }
     let connection = connection.as_ref().clone();
     let target = &connection.target;
     let key = stream_of(target, &pass.object);
@@ -344,13 +339,15 @@ async fn heed<S, T>(
     }
 }
 
-/// Waits until the API server has shown all VoiceCampaigns, and says so if that takes long.
+/// Waits until the API server has shown all VoiceCampaigns, and says so if that takes long. Before that Kore is asked nothing: another
+/// VoiceCampaign may be there to keep the campaign; an empty listing is held against all that are there; and how much of the quota was used
+/// up before a restart stands in their statuses.
 async fn until_shown<S: CampaignService>(pass: &mut Pass, context: &Context<S>) -> Flow {
     if context.listed.waited_for() < SHOWN_WITHIN {
         return Flow::Rest(Some(Duration::from_secs(1)));
     }
-    let why = "the API server does not show all VoiceCampaigns that may name the same campaign; /readyz of the operator and its log say \
-               which it does not";
+    let why = "the API server has not listed all VoiceCampaigns since the operator was started, and before that the operator asks Kore \
+               nothing; /readyz of the operator and its log say which list is missing";
     put_obstacle(why, pass, context).await;
     Flow::Rest(Some(NOT_SHOWN_PAUSE))
 }
@@ -377,10 +374,6 @@ async fn delete<S: CampaignService>(pass: &mut Pass, context: &Context<S>) -> Re
     let Connection::Usable(connection) = &pass.connection else { return Ok(Flow::Again) };
     let connection = connection.as_ref().clone();
     let UsableConnection { target, requests_per_minute, .. } = &connection;
-    // What the cache does not show yet, another object that is to keep the campaign, may be behind it.
-    if !context.listed.is_complete() {
-        return Ok(until_shown(pass, context).await);
-    }
     if !pass.deletion_shown {
         return Ok(Flow::Rest(Some(CACHE_LAG)));
     }

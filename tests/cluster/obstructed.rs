@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use testbed::faults::{Action, Answer, Kind, Lasting};
-use testbed::wait;
+use testbed::faults::{Action, Answer, Kind, Lasting, Nemesis};
+use testbed::{Operator, wait};
 
-use crate::proxied::{behind_a_proxy, plan};
+use crate::proxied::{behind_a_proxy, launch_behind_a_proxy, plan};
 use crate::support::*;
 
 /// Secrets can't be read, as where the key that decrypts them is out of reach.
@@ -62,6 +62,52 @@ async fn many_wait_for_a_secret_as_long_as_one() {
     assert!(begun.elapsed() < Duration::from_secs(90), "{:?}", begun.elapsed());
     nemesis.disarm();
     names.iter().for_each(|name| world.wait_until_gone(name));
+}
+
+/// After a start the VoiceCampaigns of one of two namespaces are not listed: in the other, too, Kore is asked nothing, and each resource that
+/// waits for it says why.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_list_that_is_missing_is_named_and_kore_asked_nothing() {
+    // More than the operator lists in a page: the second page does not come.
+    const OBJECTS: usize = 520;
+    let (world, other) = (World::new("listed").await, World::without_connection("not-listed").await);
+    let manifests: Vec<_> = (0..OBJECTS).map(|n| other.campaign(&format!("c{n}"), &json!({}))).collect();
+    let list = json!({"apiVersion": "v1", "kind": "List", "items": manifests}).to_string();
+    other.kubectl.apply(&list).unwrap();
+    let mut options = world.options();
+    options.arguments = vec!["--watch-namespaces=listed,not-listed".to_owned()];
+    let operator = Operator::start(world.plane, &options).unwrap();
+    ["going", "looked-at"].iter().for_each(|name| drop(world.create_found(name)));
+    world.apply(&world.campaign("absent", &json!({})));
+    world.wait_for_reason("absent", "CampaignNotFound");
+    world.delete("absent");
+    world.wait_for("absent", "a second listing is to prove it", |object| {
+        object["status"]["deletion"]["proof"]["firstListing"].is_object()
+    });
+    drop(operator);
+    world.delete("going");
+    world.run(&["annotate", "vcamp", "looked-at", "voicecampaign.dev/refresh-requested-at=now"]);
+
+    let nemesis = Nemesis::new();
+    let failed = Action::Answer(Answer::status(503));
+    nemesis.arm(plan(&[Kind::NextPage], Lasting::ForMs(600_000), failed));
+    let asked = world.kore.journal().len();
+    let (mut operator, _proxy) = launch_behind_a_proxy(options, &nemesis);
+    let (deleted, alive) = ("The deletion can't go on", "The campaign can't be observed");
+    for (name, what) in [("going", deleted), ("absent", deleted), ("looked-at", alive)] {
+        let message = wait_until_told(&world, name);
+        assert!(message.starts_with(what) && message.contains("which list is missing"), "{message}");
+    }
+    let (code, told) = operator.ask("/readyz").unwrap();
+    assert!(code == 503 && told.contains("VoiceCampaigns in not-listed"), "{code} {told}");
+    assert_eq!(world.kore.journal().len(), asked);
+    nemesis.disarm();
+    ["going", "absent"].iter().for_each(|name| world.wait_until_gone(name));
+    world.wait_for("looked-at", "it is looked at, and says no more", |object| {
+        object["status"]["lastHandledRefreshAt"] == "now" && condition(object, "Obstructed").is_null()
+    });
+    assert!(operator.is_running());
+    assert_eq!(world.deletes("going").len(), 1);
 }
 
 /// Somebody's policy keeps every finalizer where it is: the campaign is deleted, once, and the object says what holds it.

@@ -13,10 +13,17 @@ pub fn behind_a_proxy(world: &World) -> (Operator, Proxy, Nemesis) {
 
 pub fn behind_a_proxy_with(options: Options) -> (Operator, Proxy, Nemesis) {
     let nemesis = Nemesis::new();
+    let (mut operator, proxy) = launch_behind_a_proxy(options, &nemesis);
+    operator.wait_until_ready().unwrap();
+    (operator, proxy, nemesis)
+}
+
+/// One that meets the faults of the nemesis from its start, and need not become ready.
+pub fn launch_behind_a_proxy(options: Options, nemesis: &Nemesis) -> (Operator, Proxy) {
     let upstream = Upstream::Kubernetes { url: plane().api_url(), ca_pem: plane().ca_pem().unwrap() };
     let proxy = Proxy::start(upstream, nemesis.clone()).unwrap();
     let options = Options { server: Some(proxy.url()), ..options };
-    (Operator::start(plane(), &options).unwrap(), proxy, nemesis)
+    (Operator::launch(plane(), &options).unwrap(), proxy)
 }
 
 pub fn plan(kinds: &[Kind], lasting: Lasting, then: Action) -> Plan {

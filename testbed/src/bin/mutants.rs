@@ -1131,6 +1131,27 @@ const MUTANTS: &[Mutant] = &[
         tests: &["--lib", "emptiness"],
     },
     Mutant {
+        name: "a look before all VoiceCampaigns are shown",
+        file: "src/campaign/act.rs",
+        from: "        Step::Get(_) | Step::List { .. } | Step::Delete if",
+        to: "        Step::List { .. } | Step::Delete if",
+        tests: &["--test", "cluster", "obstructed::a_list_that_is_missing_is_named_and_kore_asked_nothing"],
+    },
+    Mutant {
+        name: "a listing before all VoiceCampaigns are shown",
+        file: "src/campaign/act.rs",
+        from: "        Step::Get(_) | Step::List { .. } | Step::Delete if",
+        to: "        Step::Get(_) | Step::Delete if",
+        tests: &["--test", "cluster", "obstructed::a_list_that_is_missing_is_named_and_kore_asked_nothing"],
+    },
+    Mutant {
+        name: "a DELETE before all VoiceCampaigns are shown",
+        file: "src/campaign/act.rs",
+        from: "        Step::Get(_) | Step::List { .. } | Step::Delete if",
+        to: "        Step::Get(_) | Step::List { .. } if",
+        tests: &["--test", "cluster", "obstructed::a_list_that_is_missing_is_named_and_kore_asked_nothing"],
+    },
+    Mutant {
         name: "a refused namespace counted as listed",
         file: "src/run/watch.rs",
         from: "self.listed.one_refused(self.health.namespace());",

@@ -418,7 +418,8 @@ impl Queue {
     fn keep(&mut self, caller: &Caller, turn: Turn) {
         let Caller { id, object, for_many, .. } = caller;
         match turn {
-            Turn::Go => drop(self.objects.remove(id)),
+            // The others who wait for what is read for many have joined it, and hear of it when it is read.
+            Turn::Go => drop((self.objects.remove(id), self.many.remove(id))),
             Turn::At(_) | Turn::Held { .. } if *for_many => {
                 self.many.entry(id.clone()).or_default().insert(object.clone());
             }
@@ -585,6 +586,9 @@ mod tests {
             assert!(names.insert(object.name), "once");
         }
         assert_eq!(names, ["one".to_owned(), "two".to_owned()].into());
+        gate.queue().keep(&caller("listing", "one", true), Turn::At(Timestamp::MAX));
+        assert_eq!(gate.claim(&caller("listing", "two", true), 60), Turn::Go);
+        assert!(gate.queue().many.is_empty(), "nobody is remembered for ever");
     }
 
     /// After a restart, a connection that is not known to have worked goes on in its trouble when it is called with, and holds nobody else.

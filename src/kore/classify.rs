@@ -959,6 +959,15 @@ mod tests {
             "0 campaigns deleted",
             "Nothing to delete",
             "No campaign was deleted",
+            "Campaign cannot be deleted",
+            "Campaign can't be deleted",
+            "Campaign not deleted",
+            "Campaign must be paused before it is deleted",
+            "Campaign must be paused before it is deleted successfully",
+            "The campaign must first be stopped and deleted",
+            "Campaign Promo failed to be deleted",
+            "Campaign Promo failed to get deleted successfully",
+            "Campaign was never deleted",
         ] {
             let failure = deletion(&raw(200, &said(message)), "cd-1").unwrap_err();
             assert!(failure.kind == Accepted && failure.answer.message.starts_with(DENIED), "{failure}");
@@ -972,6 +981,17 @@ mod tests {
             "Campaign x deletion requested",
             "Delete request received",
             "See your inbox",
+            "The campaign will be deleted",
+            "Campaign is being deleted",
+            "Campaign queued to be deleted",
+            "Campaign may be deleted",
+            "Campaign can be deleted when it has ended",
+            "Campaign would have been deleted",
+            "Campaign would have been deleted successfully",
+            "Campaign x is to be deleted",
+            "Campaign x half deleted",
+            "Deleted from the schedule",
+            "Success: see details",
         ] {
             let failure = deletion(&raw(200, &said(message)), "cd-1").unwrap_err();
             assert!(failure.kind == Accepted && !failure.answer.message.starts_with(DENIED), "{failure}");
@@ -985,6 +1005,11 @@ mod tests {
             "Campaign Policy will expire deleted successfully.",
             "Campaign Payment has failed - retry deleted successfully",
             "Voice campaign x has been deleted",
+            "Campaign x was successfully removed",
+            "Campaign \"Not now\" has been deleted",
+            "Campaign deleted",
+            "Deletion completed successfully",
+            "SUCCESS",
             "Deleted",
             "OK",
             "Successfully deleted",

@@ -85,26 +85,29 @@ static NONE: LazyLock<Regex> = LazyLock::new(|| {
         &format!(r"(?:\bnot|n't|\bunable to) (?:find|locate) (?:any )?(?:[a-z]+ ){{0,2}}?{many}"),
     ])
 });
-/// "deleted successfully": what Kore says of a deletion that it has done [delete-voice-campaign-v2].
+/// "Voice campaign <name> has been deleted", "Successfully deleted", "OK": all that a text may say that says that it is done. The first group
+/// is the name.
 static DONE: LazyLock<Regex> = LazyLock::new(|| {
-    let deleted = "(?:deleted|removed)";
-    pattern(&format!(
-        r"\b(?:successfully {deleted}|{deleted} successfully|(?:has been|have been|was|were|is) {deleted})$"
-    ))
+    let what = "(?:(?:the|your|this|1) )?(?:(?:voice )?campaign(?: (.+?))??|record|resource|item|deletion|request|operation)";
+    let is = "(?:has been|have been|was|were|is)";
+    let deleted = "(?:successfully )?(?:deleted|removed)(?: successfully)?";
+    let done = "(?:success|successful|successfully|done|ok|okay|completed?)(?: successfully)?";
+    pattern(&format!(r"^(?:{what} )?(?:{is} )?(?:{deleted}|{done})$"))
 });
-/// "Campaign <name> deleted successfully" [delete-voice-campaign-v2]. The first group is the name, and what may negate it.
+/// "Campaign <name> deleted successfully" [delete-voice-campaign-v2]. The first group is the name, and what
+/// may belong to the verb.
 static KORES_OWN: LazyLock<Regex> = LazyLock::new(|| {
     pattern(r"^(?:the )?(?:voice )?campaign (.+) (?:deleted successfully|successfully deleted)$")
 });
-/// What negates a "deleted" right behind it.
-static NEGATED: LazyLock<Regex> = LazyLock::new(|| {
-    pattern(
-        r"(?:\bnot|n't|\bnever|\bnothing|\bcannot)(?: yet)?(?: been| be)?$|\b(?:can|could|may|must|will|would|should|to|only|yet) be$|\bbeing$",
-    )
+/// What belongs to the "deleted" behind it, and not to a name: "could not be", "would have been", "before it is".
+static OF_THE_VERB: LazyLock<Regex> = LazyLock::new(|| {
+    let negated = r"\b(?:not|never|nothing|cannot|only|yet|almost|nearly|half|partly|partially)|n't";
+    pattern(&format!(r"(?:{negated}|\b(?:be|been|being|is|are|was|were|has|have|had|gets?|got|to))$"))
 });
-/// What says that something is done.
-static AFFIRMED: LazyLock<Regex> = LazyLock::new(|| {
-    pattern(r"\b(?:deleted|removed|success|successful|successfully|done|ok|okay|completed?)\b")
+/// What may be said of a deletion that is not done, and is nobody's name to believe it.
+static CONDITIONAL: LazyLock<Regex> = LazyLock::new(|| {
+    let verbs = "be|been|is|are|was|were|has|have|had|can|could|may|might|should|shall|would|to";
+    pattern(&format!(r"\b(?:{verbs}|if|when|once|after|before|yet|almost|nearly|half|partly|partially)\b"))
 });
 /// "could not be deleted": what says that it is not.
 static DENIED: LazyLock<Regex> = LazyLock::new(|| {
@@ -245,26 +248,33 @@ pub enum Undone {
 }
 
 /// How the message of a success does not say that the deletion is done; `None` if there is no message, or it does. Kore's own words
-/// do [delete-voice-campaign-v2], whatever the campaign is called. No list of refusals is ever complete, so it has to say so.
+/// do [delete-voice-campaign-v2], whatever the campaign is called. No list of refusals is ever complete, so it has to say that, and
+/// nothing else: to doubt it costs a proof, and no safety.
 pub fn undone(message: &str) -> Option<Undone> {
     let text = spaced(message);
     if text.is_empty() || is_kores_own(&text) {
         return None;
     }
-    let text = plain(message);
-    let before = DONE.find(&text).map_or(text.as_str(), |done| &text[..done.start()]);
-    match (DENIED.is_match(before), UNDER_WAY.is_match(before), AFFIRMED.is_match(&text)) {
-        (true, ..) => Some(Undone::Denied),
-        (false, true, _) => Some(Undone::UnderWay),
+    // With its names: "Campaign cannot be deleted" is about none that is called "cannot be".
+    let text = words(message);
+    match (says_done(&text), DENIED.is_match(&text), UNDER_WAY.is_match(&text)) {
+        (true, ..) => None,
+        (false, true, _) => Some(Undone::Denied),
+        (false, false, true) => Some(Undone::UnderWay),
         (false, false, false) => Some(Undone::Unsaid),
-        (false, false, true) => None,
     }
 }
 
 /// Whether a text has the form of Kore's own words for a deletion that is done: "Campaign <name> deleted successfully".
 fn is_kores_own(spaced: &str) -> bool {
     let name = KORES_OWN.captures(spaced).and_then(|found| found.get(1));
-    name.is_some_and(|name| !NEGATED.is_match(name.as_str()))
+    name.is_some_and(|name| !OF_THE_VERB.is_match(name.as_str()))
+}
+
+/// Whether a text says that it is done, and nothing else.
+fn says_done(words: &str) -> bool {
+    let doubtful = |name: &str| [&DENIED, &UNDER_WAY, &CONDITIONAL].iter().any(|words| words.is_match(name));
+    DONE.captures(words).is_some_and(|found| found.get(1).is_none_or(|name| !doubtful(name.as_str())))
 }
 
 /// "You've exceeded the per-minute rate limit." [rate-limit-ccai], "hourly" [rate-limit], "Rate limit for this API has been
@@ -302,11 +312,16 @@ fn spaced(text: &str) -> String {
     text.trim_matches(|c: char| !c.is_alphanumeric()).to_owned()
 }
 
-/// The text in lower case, words apart, without names of campaigns.
-fn plain(text: &str) -> String {
+/// The text in lower case, words apart, without what is in quotes.
+fn words(text: &str) -> String {
     let text = QUOTED.replace_all(text, " ").replace(['_', '-'], " ").replace('’', "'");
     // `AccessDenied` is two words.
-    let text = spaced(&CAMEL.replace_all(&text, "$1 $2")).replace("access token", "token");
+    spaced(&CAMEL.replace_all(&text, "$1 $2")).replace("access token", "token")
+}
+
+/// The same without names of campaigns.
+fn plain(text: &str) -> String {
+    let text = words(text);
     match NAMED.captures(&text).and_then(|found| found.get(1)) {
         Some(name) if !NO_NAME.is_match(name.as_str()) => format!("campaign{}", &text[name.end()..]),
         Some(_) | None => text,

@@ -107,6 +107,27 @@ const MUTANTS: &[Mutant] = &[
         tests: DECISION,
     },
     Mutant {
+        name: "a negation taken for the name of a campaign",
+        file: "src/kore/words.rs",
+        from: "    let text = words(message);\n    match",
+        to: "    let text = plain(message);\n    match",
+        tests: &["--lib", "kore"],
+    },
+    Mutant {
+        name: "a condition taken for the name of a campaign",
+        file: "src/kore/words.rs",
+        from: "[&DENIED, &UNDER_WAY, &CONDITIONAL]",
+        to: "[&DENIED, &UNDER_WAY]",
+        tests: &["--lib", "kore"],
+    },
+    Mutant {
+        name: "a verb taken for the name of a campaign",
+        file: "src/kore/words.rs",
+        from: "name.is_some_and(|name| !OF_THE_VERB.is_match(name.as_str()))",
+        to: "name.is_some()",
+        tests: &["--lib", "kore"],
+    },
+    Mutant {
         name: "a success that denies itself taken for one",
         file: "src/kore/classify.rs",
         from: "(envelope.denies.is_some() || says_undone())",

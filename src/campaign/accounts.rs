@@ -49,9 +49,22 @@ pub struct Gate {
 
 /// The right to one of the calls under way.
 pub struct Seat {
+    _turn: Option<OwnTurn>,
     _with_the_credentials: seats::Seat,
     _of_the_account: seats::Seat,
     _of_all: OwnedSemaphorePermit,
+}
+
+/// The turn of somebody who may call. It ends unused with a pass that comes to no call, so that nobody waits for that.
+struct OwnTurn {
+    gate: Arc<Gate>,
+    caller: String,
+}
+
+impl Drop for OwnTurn {
+    fn drop(&mut self) {
+        self.gate.give_back(&self.caller);
+    }
 }
 
 /// The clocks of an account and of its credentials, and whom to wake.
@@ -205,6 +218,7 @@ impl Gate {
         // The semaphore is never closed.
         let of_all = self.seats_in_all.clone().acquire_owned().await.ok()?;
         Some(Seat {
+            _turn: None,
             _with_the_credentials: with_the_credentials,
             _of_the_account: of_the_account,
             _of_all: of_all,
@@ -214,6 +228,7 @@ impl Gate {
     /// A seat for a call that could wait, if one is free and nobody waits for it.
     pub fn free_seat(&self, credentials: u64) -> Option<Seat> {
         Some(Seat {
+            _turn: None,
             _with_the_credentials: self.queue().seats(credentials).free_seat()?,
             _of_the_account: self.seats.clone().free_seat()?,
             _of_all: self.seats_in_all.clone().try_acquire_owned().ok()?,
@@ -221,9 +236,17 @@ impl Gate {
     }
 
     /// A seat for a call that may be made now, waits until one is free; or when to come again.
-    pub async fn seat_in_turn(&self, caller: &Caller, per_minute: usize) -> Result<Option<Seat>, Turn> {
+    pub async fn seat_in_turn(
+        self: &Arc<Self>,
+        caller: &Caller,
+        per_minute: usize,
+    ) -> Result<Option<Seat>, Turn> {
         match self.turn(caller, per_minute, pacing::Account::ask) {
-            Turn::Go => Ok(self.seat(caller.access.credentials).await),
+            Turn::Go => {
+                let turn = OwnTurn { gate: self.clone(), caller: caller.id.clone() };
+                let seat = self.seat(caller.access.credentials).await;
+                Ok(seat.map(|seat| Seat { _turn: Some(turn), ..seat }))
+            }
             later => Err(later),
         }
     }
@@ -244,8 +267,7 @@ impl Gate {
         queue.largest_quota = queue.largest_quota.max(per_minute);
         let turn = ask(&mut queue.account, &caller.request(per_minute, ahead), now);
         queue.keep(caller, turn);
-        let moved_up = queue.account.moved_up(now);
-        self.wake(&mut queue, &moved_up);
+        self.wake_with_those_moved_up(&mut queue, Vec::new());
         shifted(turn, ahead)
     }
 
@@ -270,8 +292,7 @@ impl Gate {
         let (now, ahead) = queue.time.now();
         let turn = queue.account.held(&caller.request(per_minute, ahead), now);
         turn.into_iter().for_each(|turn| queue.keep(caller, turn));
-        let moved_up = queue.account.moved_up(now);
-        self.wake(&mut queue, &moved_up);
+        self.wake_with_those_moved_up(&mut queue, Vec::new());
         turn.map(|turn| shifted(turn, ahead))
     }
 
@@ -359,11 +380,23 @@ impl Gate {
     /// An object needs no call any more.
     fn forget(&self, uid: &str) {
         let mut queue = self.queue();
-        let (now, _) = queue.time.now();
-        let mut woken = queue.account.release(&uid.to_owned());
-        woken.extend(queue.account.moved_up(now));
+        let woken = queue.account.release(&uid.to_owned());
         queue.objects.remove(uid);
-        self.wake(&mut queue, &woken);
+        self.wake_with_those_moved_up(&mut queue, woken);
+    }
+
+    /// Somebody who may call does not.
+    fn give_back(&self, caller: &String) {
+        let mut queue = self.queue();
+        if let Some(woken) = queue.account.give_back(caller) {
+            self.wake_with_those_moved_up(&mut queue, woken);
+        }
+    }
+
+    fn wake_with_those_moved_up(&self, queue: &mut Queue, mut woken: Vec<String>) {
+        let (now, _) = queue.time.now();
+        woken.extend(queue.account.moved_up(now));
+        self.wake(queue, &woken);
     }
 
     fn wake(&self, queue: &mut Queue, woken: &[String]) {
@@ -589,6 +622,40 @@ mod tests {
         gate.queue().keep(&caller("listing", "one", true), Turn::At(Timestamp::MAX));
         assert_eq!(gate.claim(&caller("listing", "two", true), 60), Turn::Go);
         assert!(gate.queue().many.is_empty(), "nobody is remembered for ever");
+    }
+
+    /// Whoever may call, and comes to no call, because the API server fails it or its pass takes too long, holds up nobody: not while it
+    /// waits for a seat, and not with one.
+    #[tokio::test]
+    async fn a_turn_that_is_not_used_is_given_back() {
+        let (wake, mut woken) = Wake::of(&[None]);
+        let accounts = Accounts::new(Arc::new(wake));
+        let target = streams::tests::target();
+        let gate = accounts.gate(&target.account);
+        let caller = |id: &str| Caller {
+            id: id.to_owned(),
+            object: ObjectRef::new(id).within("n"),
+            for_many: false,
+            place: Place::deletion(Timestamp::UNIX_EPOCH),
+            promised: None,
+            access: access(&target, "st-1"),
+        };
+        let (first, second, third) = (caller("a"), caller("b"), caller("c"));
+        let seat = gate.seat_in_turn(&first, 2).await.unwrap().unwrap();
+        let other = gate.seat_in_turn(&second, 2).await.unwrap().unwrap();
+        assert!(matches!(gate.seat_in_turn(&third, 2).await, Err(Turn::At(_))));
+        drop(seat);
+        assert_eq!(woken[0].try_recv().unwrap().name, "c");
+        let seat = gate.seat_in_turn(&third, 2).await.unwrap().unwrap();
+        assert_eq!(gate.claim(&third, 2), Turn::Go);
+        // All seats are taken, and the pass ends while it waits for one.
+        assert_eq!(OF_CREDENTIALS.few, 2);
+        let waits = gate.seat_in_turn(&first, 3);
+        assert!(tokio::time::timeout(std::time::Duration::from_millis(10), waits).await.is_err());
+        assert_eq!(gate.claim(&caller("d"), 3), Turn::Go);
+        // What was called counts.
+        drop((seat, other));
+        assert!(matches!(gate.claim(&second, 2), Turn::At(_)));
     }
 
     /// After a restart, a connection that is not known to have worked goes on in its trouble when it is called with, and holds nobody else.

@@ -327,6 +327,13 @@ impl<K: Ord + Clone, C: Ord + Clone> Account<K, C> {
         woken
     }
 
+    /// The same for a caller that was told that it may call, and does not; `None` if it was not told so.
+    pub fn give_back(&mut self, caller: &K) -> Option<Vec<K>> {
+        let clocks = self.credentials.values_mut().flat_map(OfCredentials::clocks);
+        let woken = clocks.filter_map(|clock| clock.give_back(caller));
+        self.clock.give_back(caller).into_iter().chain(woken).reduce(|one, other| [one, other].concat())
+    }
+
     /// Who has reason to ask again, because there is much more room than when it was promised its time, or because those that
     /// were to probe have gone. To be asked after each request.
     pub fn moved_up(&mut self, now: Timestamp) -> Vec<K> {

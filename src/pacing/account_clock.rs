@@ -680,6 +680,12 @@ impl<K: Ord + Clone, W> AccountClock<K, W> {
         }
     }
 
+    /// The same for a caller that was told that it may call, and does not: whoever waits must not be held by it. `None` if it was not told so.
+    pub fn give_back(&mut self, caller: &K) -> Option<Vec<K>> {
+        let goes = self.rank(caller).is_some_and(|rank| self.queue[rank].goes);
+        goes.then(|| self.release(caller))
+    }
+
     /// Takes a caller out of the queue; with the position in which it came to probe.
     fn remove(&mut self, caller: &K) -> Option<(usize, Waiting<K, W>)> {
         let rank = self.rank(caller)?;
@@ -1018,6 +1024,19 @@ mod tests {
         told(claim(&mut clock, 2, at(0), 1));
         assert_eq!(claim(&mut clock, 3, at(200_000), 1), Turn::Go);
         assert!(clock.queue.is_empty() && clock.places.is_empty(), "nothing is kept of what has passed");
+    }
+
+    /// Only who may call can give that back: who waits keeps its place.
+    #[test]
+    fn whoever_waits_has_nothing_to_give_back() {
+        let mut clock = AccountClock::<u32>::default();
+        let mut ask = |caller| clock.ask(&caller, Place::deletion(at(0)), at(0), 1);
+        assert_eq!(ask(1), Turn::Go);
+        told(ask(2));
+        assert_eq!(clock.give_back(&2), None);
+        assert_eq!(clock.give_back(&1), Some(Vec::new()));
+        assert_eq!((clock.give_back(&1), clock.waiting()), (None, vec![2]));
+        assert_eq!(clock.moved_up(at(0)), [2]);
     }
 
     /// Of those who ask, as many may call as the quota allows; the others are told when, although nobody has called yet.

@@ -93,6 +93,20 @@ const MUTANTS: &[Mutant] = &[
         tests: &["--lib", "pacing"],
     },
     Mutant {
+        name: "a turn that is not used holds up all others",
+        file: "src/campaign/accounts.rs",
+        from: "        self.gate.give_back(&self.caller);",
+        to: "        let _ = &self.caller;",
+        tests: &["--lib", "accounts"],
+    },
+    Mutant {
+        name: "whoever waits for its time gives its place back",
+        file: "src/pacing/account_clock.rs",
+        from: "        goes.then(|| self.release(caller))",
+        to: "        Some(goes).map(|_| self.release(caller))",
+        tests: &["--lib", "pacing"],
+    },
+    Mutant {
         name: "new credentials are told to nobody with old ones",
         file: "src/pacing/account.rs",
         from: "        if are_new {",

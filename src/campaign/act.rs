@@ -25,16 +25,14 @@ use crate::api::{DeletionStatus, GroundName, VoiceCampaign, VoiceCampaignStatus}
 use crate::connection::{CREDENTIALS_LIFE, Connection, UsableConnection, Verdict};
 use crate::kore::{CampaignKey, CampaignService, Failure, FailureKind, Progress, Target};
 use crate::kube_ext::obstacle::{is_said, is_said_after, say, take_back};
-use crate::kube_ext::{CallError, Room, reference};
+use crate::kube_ext::{CallError, Listed, Room, reference};
 use crate::pacing::{self, Charge, Place};
 
 /// How often in a pass a write is repeated at once because the object has changed meanwhile.
 const MAX_RACES: u32 = 3;
 
-/// The watches list everything within seconds of a start; what takes longer is worth a word.
-const SHOWN_WITHIN: Duration = Duration::from_secs(10);
-/// After that it is looked as often as the list that is missing is asked for.
-const NOT_SHOWN_PAUSE: Duration = Duration::from_secs(5);
+/// The lists after a start are there within seconds.
+const LISTED_SOON: Duration = Duration::from_secs(1);
 
 /// How a pass goes on after a step.
 pub enum Flow {
@@ -55,10 +53,12 @@ pub async fn act<S: CampaignService>(
     pass: &mut Pass,
     context: &Context<S>,
 ) -> Result<Flow, Error> {
+    if let Step::Get(_) | Step::List { .. } | Step::Delete = step
+        && let Some(missing) = context.missing()
+    {
+        return Ok(until_shown(missing, pass, context).await);
+    }
     match step {
-        Step::Get(_) | Step::List { .. } | Step::Delete if !context.listed.is_complete() => {
-            Ok(until_shown(pass, context).await)
-        }
         Step::AddFinalizer => add_finalizer(pass, context).await,
         Step::Resolve => resolve(pass, context).await,
         Step::Protect => protect(pass, context).await,
@@ -301,7 +301,7 @@ fn gate<S>(connection: &UsableConnection, object: &VoiceCampaign, context: &Cont
     let UsableConnection { target, requests_per_minute, .. } = connection;
     let gate = context.accounts.gate(&target.account);
     // Before that, not all statuses are known.
-    if context.listed.is_complete() {
+    if context.missing().is_none() {
         let whose = || (decide::connection_name(object), access(target, &object.spec.stream_id));
         gate.inherit(*requests_per_minute, whose, || context.claims.past(&target.account));
     }
@@ -339,17 +339,22 @@ async fn heed<S, T>(
     }
 }
 
-/// Waits until the API server has shown all VoiceCampaigns, and says so if that takes long. Before that Kore is asked nothing: another
-/// VoiceCampaign may be there to keep the campaign; an empty listing is held against all that are there; and how much of the quota was used
-/// up before a restart stands in their statuses.
-async fn until_shown<S: CampaignService>(pass: &mut Pass, context: &Context<S>) -> Flow {
-    if context.listed.waited_for() < SHOWN_WITHIN {
-        return Flow::Rest(Some(Duration::from_secs(1)));
+/// Waits until the API server has shown all objects, and says so if that takes long. Before that Kore is asked nothing: another
+/// VoiceCampaign may be there to keep the campaign, and connections say in which account; an empty listing is held against all that are
+/// there; and how much of the quota was used up before a restart stands in their statuses.
+async fn until_shown<S: CampaignService>(
+    (kind, listed): (&str, &Listed),
+    pass: &mut Pass,
+    context: &Context<S>,
+) -> Flow {
+    if listed.are_late() {
+        let why = format!(
+            "the API server has not listed all {kind} since the operator was started, and before that the operator asks Kore nothing; \
+             /readyz of the operator and its log say which list is missing"
+        );
+        put_obstacle(&why, pass, context).await;
     }
-    let why = "the API server has not listed all VoiceCampaigns since the operator was started, and before that the operator asks Kore \
-               nothing; /readyz of the operator and its log say which list is missing";
-    put_obstacle(why, pass, context).await;
-    Flow::Rest(Some(NOT_SHOWN_PAUSE))
+    Flow::Rest(listed.look_again(LISTED_SOON).or(Some(Duration::ZERO)))
 }
 
 /// Says in the status what keeps the passes from their end: whoever waits for the object is to see why.

@@ -34,8 +34,10 @@ pub struct Context<S> {
     pub claims: Arc<Claims>,
     /// Who uses which connection.
     pub users: Arc<Users>,
-    /// Whether all objects are known.
+    /// Whether all VoiceCampaigns are known.
     pub listed: Arc<Listed>,
+    /// Whether all KoreConnections are.
+    pub connections_listed: Arc<Listed>,
     /// Has other objects reconciled.
     pub wake: Arc<Wake<Watched>>,
     /// What is known of each object beyond its status.
@@ -53,6 +55,12 @@ pub struct Context<S> {
 }
 
 impl<S> Context<S> {
+    /// Which objects are not known yet: the first kind of them, if one is not.
+    pub fn missing(&self) -> Option<(&'static str, &Listed)> {
+        let kinds = [("VoiceCampaigns", &self.listed), ("KoreConnections", &self.connections_listed)];
+        kinds.into_iter().find(|(_, listed)| !listed.is_complete()).map(|(kind, listed)| (kind, &**listed))
+    }
+
     /// Kore, for a call that begins now; `None` if none may, because the process is about to end, or another leads.
     pub fn service(&self) -> Option<&S> {
         (self.leadership.is_held() && !*self.stopping.borrow()).then_some(&self.service)

@@ -25,6 +25,8 @@ pub type Watched = DeserializeGuard<KoreConnection>;
 
 /// A connection is looked at this often at most, so that a thousand campaigns that come or go cost a few writes.
 const PAUSE: Duration = Duration::from_secs(1);
+/// The lists after a start are there within seconds; the first campaigns wait for their connections.
+const LISTED_SOON: Duration = Duration::from_millis(200);
 /// How old the number of campaigns in a status may be, while it alone changes: campaigns that come and go one by one cost six writes a minute,
 /// and nobody acts sooner on a count.
 const COUNT_AGE: Duration = Duration::from_secs(10);
@@ -134,8 +136,8 @@ impl Memory {
 /// # Errors
 /// If the API server can't be asked or written to.
 pub async fn reconcile(object: Arc<Watched>, context: Arc<Context>) -> Result<Action, CallError> {
-    if !context.listed.is_complete() {
-        return Ok(Action::requeue(Duration::from_millis(200)));
+    if let Some(pause) = context.listed.look_again(LISTED_SOON) {
+        return Ok(Action::requeue(pause));
     }
     if !context.selected.selects(object.as_ref()) {
         return Ok(Action::await_change());

@@ -3,6 +3,11 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 
+/// The watches list everything within seconds of a start; what takes longer is worth a word.
+const IN_TIME: Duration = Duration::from_secs(10);
+/// A list that fails is asked for again about as often.
+const MISSING_PAUSE: Duration = Duration::from_secs(5);
+
 /// Whether all watches of a kind have listed what there is, but for those that the API server refuses.
 ///
 /// kube-rs's own `Store::wait_until_ready` wakes only one of those who wait, and its controller is one of them.
@@ -55,9 +60,15 @@ impl Listed {
         self.state.borrow().unseen.contains(namespace)
     }
 
-    /// How long they are waited for by now, if they still are.
-    pub fn waited_for(&self) -> Duration {
-        self.begun.elapsed()
+    /// When whoever waits for them looks again: after `soon`, or, when they are late, as often as the list that is missing is asked for. `None`
+    /// if none is waited for.
+    pub fn look_again(&self, soon: Duration) -> Option<Duration> {
+        (!self.is_complete()).then_some(if self.are_late() { MISSING_PAUSE } else { soon })
+    }
+
+    /// Whether they take so long that it is worth a word, if they are still waited for.
+    pub fn are_late(&self) -> bool {
+        self.begun.elapsed() >= IN_TIME
     }
 
     /// Whether none is waited for.
@@ -65,9 +76,10 @@ impl Listed {
         self.state.borrow().missing == 0
     }
 
-    /// Returns when none is waited for.
+    /// Returns when none is waited for, or when they are late.
     pub async fn wait(&self) {
-        // An error means that the sender is gone, which is ourselves.
-        let _ = self.state.subscribe().wait_for(|state| state.missing == 0).await;
+        let mut state = self.state.subscribe();
+        // An error means that it is late, or that the sender is gone, which is ourselves.
+        let _ = tokio::time::timeout(IN_TIME, state.wait_for(|state| state.missing == 0)).await;
     }
 }

@@ -143,6 +143,7 @@ fn controller<S: CampaignService>(
         claims: shared.claims.clone(),
         users: shared.users.clone(),
         listed: shared.listed.clone(),
+        connections_listed: shared.connections_listed.clone(),
         wake: shared.wake.clone(),
         memory: Memory::default(),
         events: Events::new(wiring.kube.clone(), wiring.instance.clone()),

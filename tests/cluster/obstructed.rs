@@ -64,18 +64,36 @@ async fn many_wait_for_a_secret_as_long_as_one() {
     names.iter().for_each(|name| world.wait_until_gone(name));
 }
 
-/// After a start the VoiceCampaigns of one of two namespaces are not listed: in the other, too, Kore is asked nothing, and each resource that
-/// waits for it says why.
+/// After a start the VoiceCampaigns, or the KoreConnections, of one of two namespaces are not listed: in the other, too, Kore is asked
+/// nothing, and each resource that waits for it says why.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_list_that_is_missing_is_named_and_kore_asked_nothing() {
+async fn lists_that_are_missing_are_named_and_kore_asked_nothing() {
+    let campaigns = |world: &World| world.campaign("c", &json!({}));
+    let connections = |world: &World| {
+        json!({"apiVersion": "voicecampaign.dev/v1alpha1", "kind": "KoreConnection",
+            "metadata": {"name": "c", "namespace": world.namespace}, "spec": {"host": "https://kore.example",
+            "accountId": ACCOUNT, "credentialsSecretRef": {"name": "none"}}})
+    };
+    tokio::join!(
+        nothing_is_asked_without("VoiceCampaigns", "campaigns-listed", campaigns),
+        nothing_is_asked_without("KoreConnections", "connections-listed", connections)
+    );
+}
+
+async fn nothing_is_asked_without(kinds: &str, name: &str, one: impl Fn(&World) -> Value) {
     // More than the operator lists in a page: the second page does not come.
     const OBJECTS: usize = 520;
-    let (world, other) = (World::new("listed").await, World::without_connection("not-listed").await);
-    let manifests: Vec<_> = (0..OBJECTS).map(|n| other.campaign(&format!("c{n}"), &json!({}))).collect();
-    let list = json!({"apiVersion": "v1", "kind": "List", "items": manifests}).to_string();
+    let (world, other) = (World::new(name).await, World::without_connection(&format!("not-{name}")).await);
+    let numbered = |number: usize| {
+        let mut object = one(&other);
+        object["metadata"]["name"] = json!(format!("c{number}"));
+        object
+    };
+    let objects: Vec<_> = (0..OBJECTS).map(numbered).collect();
+    let list = json!({"apiVersion": "v1", "kind": "List", "items": objects}).to_string();
     other.kubectl.apply(&list).unwrap();
     let mut options = world.options();
-    options.arguments = vec!["--watch-namespaces=listed,not-listed".to_owned()];
+    options.arguments = vec![format!("--watch-namespaces={name},not-{name}")];
     let operator = Operator::start(world.plane, &options).unwrap();
     ["going", "looked-at"].iter().for_each(|name| drop(world.create_found(name)));
     world.apply(&world.campaign("absent", &json!({})));
@@ -94,12 +112,15 @@ async fn a_list_that_is_missing_is_named_and_kore_asked_nothing() {
     let asked = world.kore.journal().len();
     let (mut operator, _proxy) = launch_behind_a_proxy(options, &nemesis);
     let (deleted, alive) = ("The deletion can't go on", "The campaign can't be observed");
-    for (name, what) in [("going", deleted), ("absent", deleted), ("looked-at", alive)] {
-        let message = wait_until_told(&world, name);
-        assert!(message.starts_with(what) && message.contains("which list is missing"), "{message}");
+    for (campaign, what) in [("going", deleted), ("absent", deleted), ("looked-at", alive)] {
+        let message = wait_until_told(&world, campaign);
+        assert!(
+            message.starts_with(what) && message.contains(&format!("has not listed all {kinds}")),
+            "{message}"
+        );
     }
     let (code, told) = operator.ask("/readyz").unwrap();
-    assert!(code == 503 && told.contains("VoiceCampaigns in not-listed"), "{code} {told}");
+    assert!(code == 503 && told.contains(&format!("{kinds} in not-{name}")), "{code} {told}");
     assert_eq!(world.kore.journal().len(), asked);
     nemesis.disarm();
     ["going", "absent"].iter().for_each(|name| world.wait_until_gone(name));

@@ -11,7 +11,7 @@ use proptest::strategy::ValueTree as _;
 use proptest::string::string_regex;
 use proptest::test_runner::TestRunner;
 use serde_json::{Map, Number, Value, json};
-use testbed::{ControlPlane, Kubectl};
+use testbed::{ControlPlane, Kubectl, binaries};
 
 use crate::support::*;
 
@@ -194,7 +194,19 @@ fn helm_template(helm: &Helm, values: &Value) -> anyhow::Result<String> {
         }
     }
     let (chart, file) = (chart().display().to_string(), file.path().display().to_string());
-    helm.run(&["template", RELEASE, &chart, "--namespace", NAMESPACE, "--values", &file])
+    // Without a cluster the version decides which kinds of policies there are.
+    let version = binaries::kubernetes_version();
+    helm.run(&[
+        "template",
+        RELEASE,
+        &chart,
+        "--namespace",
+        NAMESPACE,
+        "--kube-version",
+        &version,
+        "--values",
+        &file,
+    ])
 }
 
 /// Each object says what it is, and is there once; labels and annotations are texts.

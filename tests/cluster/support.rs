@@ -55,6 +55,11 @@ pub fn serves_field_selectors() -> bool {
     minor() >= 31
 }
 
+/// Whether a Job that is complete has met its criteria of success before: since 1.32. An older one has them only if it names some.
+pub fn wants_success_criteria() -> bool {
+    minor() >= 32
+}
+
 fn minor() -> u32 {
     binaries::kubernetes_minor(&binaries::kubernetes_version()).unwrap()
 }

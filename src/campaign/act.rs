@@ -78,6 +78,7 @@ pub async fn act<S: CampaignService>(
             Ok(Flow::Rest(until.map(pause_until)))
         }
         Step::Done => {
+            no_obstacle_is_left(&pass.object, context).await;
             context.accounts.forget(&pass.uid);
             context.streams.forget(&pass.uid);
             shown::released(&pass.uid, context);
@@ -97,7 +98,7 @@ async fn add_finalizer<S: CampaignService>(pass: &mut Pass, context: &Context<S>
             pass.see(object);
             Ok(Flow::Again)
         }
-        Err(source @ (CallError::Changed | CallError::Gone)) => {
+        Err(source @ (CallError::Changed(_) | CallError::Gone)) => {
             lost_race("add the finalizer", source, pass, context).await
         }
         // A deletion has begun, and the API server takes no new finalizers; or a policy takes none at all.
@@ -509,7 +510,7 @@ async fn record<S: CampaignService>(
             tracing::error!(why, "The API server refuses the status");
             false
         }
-        Err(source @ (CallError::Changed | CallError::Gone)) => {
+        Err(source @ (CallError::Changed(_) | CallError::Gone)) => {
             return lost_race(WRITE_THE_STATUS, source, pass, context).await;
         }
         Err(
@@ -575,13 +576,10 @@ async fn release<S: CampaignService>(
         }
         Ok(object) => {
             tracing::info!(ground = ground.name().as_str(), "Released VoiceCampaign");
-            // Whoever still holds it, it is not the API server.
-            if let Some(status) = object.status.as_ref().filter(|_| !object.finalizers().is_empty()) {
-                take_back(&object, &status.conditions, &context.kube).await;
-            }
+            no_obstacle_is_left(&object, context).await;
             Ok(over(pass, context))
         }
-        Err(source @ (CallError::Changed | CallError::Gone)) => {
+        Err(source @ (CallError::Changed(_) | CallError::Gone)) => {
             lost_race("remove the finalizer", source, pass, context).await
         }
         Err(
@@ -591,6 +589,13 @@ async fn release<S: CampaignService>(
             | CallError::NotLeading
             | CallError::Deadline),
         ) => Err(Error::Write { what: "remove the finalizer", source }),
+    }
+}
+
+/// Our part in an object is over: whoever still holds it, it is not the API server.
+async fn no_obstacle_is_left<S>(object: &VoiceCampaign, context: &Context<S>) {
+    if let Some(status) = object.status.as_ref().filter(|_| !object.finalizers().is_empty()) {
+        take_back(object, &status.conditions, &context.kube).await;
     }
 }
 

@@ -32,11 +32,11 @@ pub enum Error {
 }
 
 impl Error {
-    /// What to say of it in the status, if it lasts. Nothing of a race that was lost, and nothing if it is the status that can't be
-    /// written.
+    /// What to say of it in the status, if it lasts; nothing if it is the status that can't be written. A race that is lost pass after
+    /// pass is none: a webhook may refuse the write with the words of one.
     pub fn obstacle(&self) -> Option<String> {
         match self {
-            Self::Write { source: CallError::Changed | CallError::Gone | CallError::NotLeading, .. }
+            Self::Write { source: CallError::NotLeading, .. }
             | Self::Write { what: WRITE_THE_STATUS, .. }
             | Self::Connection(CallError::NotLeading)
             | Self::Claims(CallError::NotLeading) => None,
@@ -51,7 +51,7 @@ impl Error {
     pub fn retry_after(&self, identity: &str, failures: u32) -> Duration {
         match self {
             // Somebody else has written: the view is old, nothing is wrong.
-            Self::Write { source: CallError::Changed | CallError::Gone, .. } => {
+            Self::Write { source: CallError::Changed(_) | CallError::Gone, .. } => {
                 let doublings = failures.saturating_sub(1).min(10);
                 (SHORTEST_PAUSE * 2u32.pow(doublings)).min(LONGEST_PAUSE)
             }
@@ -111,12 +111,18 @@ mod tests {
         );
     }
 
-    /// A race that was lost is no obstacle; nor is what keeps the obstacle itself from being written.
+    /// What keeps the obstacle itself from being written is not said; a race is, for it may be a webhook that refuses in those words.
     #[test]
-    fn a_race_is_no_obstacle() {
+    fn a_race_that_lasts_is_an_obstacle() {
         let write = |what, source| Error::Write { what, source };
+        let webhook = CallError::Changed("admission webhook \"keep\" denied the request".to_owned());
+        let said = write("remove the finalizer", webhook).obstacle().unwrap();
+        assert!(
+            said.ends_with("the object has changed: admission webhook \"keep\" denied the request"),
+            "{said}"
+        );
+        assert!(write("remove the finalizer", CallError::Gone).obstacle().is_some());
         for error in [
-            write("remove the finalizer", CallError::Changed),
             write("remove the finalizer", CallError::NotLeading),
             write(WRITE_THE_STATUS, CallError::Deadline),
             Error::Claims(CallError::NotLeading),

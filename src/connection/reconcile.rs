@@ -161,19 +161,10 @@ pub async fn reconcile(object: Arc<Watched>, context: Arc<Context>) -> Result<Ac
 }
 
 /// When a failed look is tried again.
-pub fn error_policy(object: Arc<Watched>, error: &CallError, context: Arc<Context>) -> Action {
+pub fn error_policy(object: Arc<Watched>, _error: &CallError, context: Arc<Context>) -> Action {
     let failures = context.memory.ended(&object.uid().unwrap_or_default(), true);
-    let pause = match error {
-        CallError::Changed | CallError::Gone => Duration::ZERO,
-        CallError::Refused(_)
-        | CallError::Forbidden(_)
-        | CallError::Failed(_)
-        | CallError::NotLeading
-        | CallError::Deadline => {
-            backoff(&object.name_any(), i32::try_from(failures).unwrap_or(i32::MAX)).min(LONGEST_PAUSE)
-        }
-    };
-    Action::requeue(pause.max(PAUSE))
+    let pause = backoff(&object.name_any(), i32::try_from(failures).unwrap_or(i32::MAX));
+    Action::requeue(pause.clamp(PAUSE, LONGEST_PAUSE))
 }
 
 async fn look(cached: &KoreConnection, context: &Context) -> Result<Action, CallError> {
@@ -235,7 +226,7 @@ async fn look(cached: &KoreConnection, context: &Context) -> Result<Action, Call
 
 /// Says in the status what keeps the looks from their end.
 async fn tell_obstacle(error: &CallError, connection: &KoreConnection, context: &Context) {
-    if matches!(error, CallError::Changed | CallError::Gone | CallError::NotLeading) {
+    if matches!(error, CallError::NotLeading) {
         return;
     }
     let failures = context.memory.failures(&connection.uid().unwrap_or_default()).saturating_add(1);

@@ -110,7 +110,7 @@ impl Candidate {
                     self.wait_for_change().await;
                 }
                 // Another was quicker.
-                Err(CallError::Changed) => {}
+                Err(CallError::Changed(_)) => {}
                 Err(error) => {
                     let error = in_full(&error);
                     tracing::warn!(lease = self.name, error, "Can't tell who leads; asking again");
@@ -171,7 +171,7 @@ impl Candidate {
     async fn renew(&mut self) -> Result<bool, CallError> {
         match self.write(Some(self.identity.clone())).await {
             // Somebody put a label on it, or it is another's.
-            Err(CallError::Changed | CallError::Gone) => {}
+            Err(CallError::Changed(_) | CallError::Gone) => {}
             written => return written.map(|()| true),
         }
         self.look().await?;

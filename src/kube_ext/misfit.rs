@@ -52,7 +52,7 @@ where
     status["conditions"] = conditions;
     match kube.replace_raw_status::<K>(object, &status).await {
         // Refused: what does not fit is in the status itself, or the definition is stricter by now.
-        Ok(()) | Err(CallError::Gone | CallError::Changed | CallError::Refused(_)) => Ok(()),
+        Ok(()) | Err(CallError::Gone | CallError::Changed(_) | CallError::Refused(_)) => Ok(()),
         Err(
             error @ (CallError::Forbidden(_)
             | CallError::Failed(_)

@@ -36,11 +36,11 @@ pub struct Room {
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum CallError {
     /// The object is gone.
-    #[error("the object is gone")]
+    #[error("the API server says that the object is not there")]
     Gone,
-    /// The object is another one (re-created under its name), or has changed in the part that the write tests.
-    #[error("the object has changed")]
-    Changed,
+    /// The object is another one (re-created under its name), or has changed in the part that the write tests; or so says a webhook.
+    #[error("the API server says that the object has changed: {0}")]
+    Changed(String),
     /// The API server refuses the content of the write.
     #[error("the API server refuses the write: {0}")]
     Refused(String),
@@ -67,7 +67,7 @@ impl CallError {
                 _ => self.to_string(),
             },
             Self::Gone
-            | Self::Changed
+            | Self::Changed(_)
             | Self::Refused(_)
             | Self::Forbidden(_)
             | Self::NotLeading
@@ -394,11 +394,17 @@ pub(super) fn classify(error: kube::Error) -> CallError {
     match error {
         kube::Error::Api(status) if status.is_not_found() => CallError::Gone,
         kube::Error::Api(status) if status.is_forbidden() => CallError::Forbidden(status.message),
-        kube::Error::Api(status) if status.is_conflict() || status.is_already_exists() => CallError::Changed,
+        kube::Error::Api(status) if status.is_conflict() || status.is_already_exists() => {
+            CallError::Changed(status.message)
+        }
         // The API server answers 422 for a failed `test` as well as for invalid content; only the former names no field.
         kube::Error::Api(status) if status.is_invalid() => {
             let names_a_field = status.details.as_ref().is_some_and(|details| !details.causes.is_empty());
-            if names_a_field { CallError::Refused(status.message) } else { CallError::Changed }
+            if names_a_field {
+                CallError::Refused(status.message)
+            } else {
+                CallError::Changed(status.message)
+            }
         }
         other => CallError::Failed(Arc::new(other)),
     }

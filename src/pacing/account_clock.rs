@@ -143,6 +143,8 @@ pub enum Holder {
 pub struct Past<K = String> {
     /// When calls were made.
     pub calls: Vec<Timestamp>,
+    /// How many may have been under way at the end: nobody knows when they arrived.
+    pub under_way: usize,
     /// The times that were promised to those who waited for the quota.
     pub promised: Vec<Timestamp>,
     /// The pauses that the service may have asked for.
@@ -613,7 +615,7 @@ impl<K: Ord + Clone, W> AccountClock<K, W> {
         self.forget_the_past(now, quota);
         let calls = past.calls.iter().map(|call| (*call).min(now));
         let lately = calls.filter(|call| *call + WINDOW > now);
-        self.calls.extend(lately);
+        self.calls.extend(lately.chain(std::iter::repeat_n(now, past.under_way)));
         self.calls.make_contiguous().sort_unstable();
         let recent = past.promised.iter().copied().filter(|promised| *promised + WINDOW > now);
         if let Some(promised) = recent.min() {
@@ -1171,6 +1173,12 @@ mod tests {
     /// there were as many as the quota allows.
     #[test]
     fn what_was_called_before_a_restart_counts() {
+        // Those that were under way may arrive as late as now.
+        let mut clock: AccountClock<u32> = AccountClock::default();
+        clock.inherit(&Past { calls: vec![at(-30_000)], under_way: 2, ..Past::default() }, at(0), 4);
+        assert_eq!(claim(&mut clock, 1, at(0), 4), Turn::Go);
+        assert_eq!(told(claim(&mut clock, 2, at(0), 4)), whole_second(at(-30_000) + WINDOW));
+        assert_eq!(told(claim(&mut clock, 3, at(0), 4)), whole_second(at(0) + WINDOW));
         let calls = vec![at(-20_000), at(-90_000), at(-30_000)];
         let past = Past { calls, ..Past::default() };
         let mut clock: AccountClock<u32> = AccountClock::default();

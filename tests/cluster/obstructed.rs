@@ -163,6 +163,33 @@ async fn a_policy_that_keeps_the_finalizer_is_named() {
     assert_eq!(world.deletes("renewal").len(), 1);
 }
 
+/// A webhook that refuses with the code of a race is named as well; and when the answer to the write that succeeds is lost, nothing is said
+/// any more of an object that somebody else holds.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refusal_in_the_words_of_a_race_is_named() {
+    let world = World::new("raced").await;
+    let (_operator, _proxy, nemesis) = behind_a_proxy(&world);
+    world.create_found("renewal");
+    let theirs = r#"[{"op":"add","path":"/metadata/finalizers/-","value":"example.com/theirs"}]"#;
+    world.run(&["patch", "vcamp", "renewal", "--type=json", "-p", theirs]);
+    let body = json!({"kind": "Status", "apiVersion": "v1", "status": "Failure", "reason": "Conflict", "code": 409,
+        "message": "admission webhook \"keep\" denied the request: campaigns stay"});
+    let denied = Action::Answer(Answer { body: body.to_string(), ..Answer::status(409) });
+    nemesis.arm(plan(&[Kind::Finalizer], Lasting::ForMs(600_000), denied));
+    world.delete("renewal");
+    let message = wait_until_told(&world, "renewal");
+    assert!(message.contains("can't be let go") && message.contains("campaigns stay"), "{message}");
+    nemesis.arm(plan(&[Kind::Finalizer], Lasting::Times(1), Action::LoseAnswer));
+    world.wait_for("renewal", "it is let go, and says no more", |object| {
+        object["metadata"]["finalizers"] == json!(["example.com/theirs"])
+            && condition(object, "Obstructed").is_null()
+    });
+    assert!(nemesis.spent());
+    world.run(&["patch", "vcamp", "renewal", "--type=merge", "-p", r#"{"metadata":{"finalizers":null}}"#]);
+    world.wait_until_gone("renewal");
+    assert_eq!(world.deletes("renewal").len(), 1);
+}
+
 /// Somebody's policy lets nobody put a finalizer on: a living resource says what its deletion would do.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_policy_that_refuses_the_finalizer_is_named() {

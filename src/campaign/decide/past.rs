@@ -28,6 +28,7 @@ pub fn past<'a>(objects: impl Iterator<Item = &'a VoiceCampaign>) -> Past {
         let Some(record) = recorded_deletion(object) else { continue };
         let reason = object.status.as_ref().map(status::reason);
         past.calls.extend(own_calls(record));
+        past.under_way += usize::from(reason == Some(Reason::Deleting));
         listings.extend(shared_calls(record));
         past.pauses.extend(reason.and_then(|reason| asked_for(record, reason)));
         if let Some(promised) = promised(object) {
@@ -162,9 +163,12 @@ mod tests {
             deleted("AwaitingProof", &record),
             deleted("AwaitingProof", &record),
             deleted("RefusedByService", &seen),
+            // Nobody knows whether its DELETE was sent.
+            deleted("Deleting", &json!({"attempts": 0})),
         ];
-        let mut calls = past(objects.iter()).calls;
+        let Past { mut calls, under_way, .. } = past(objects.iter());
         calls.sort();
+        assert_eq!(under_way, 1);
         assert_eq!(calls, [-33, -23, -23, -8, -5, -3, -3].map(at));
     }
 

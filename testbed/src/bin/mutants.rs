@@ -394,6 +394,13 @@ const MUTANTS: &[Mutant] = &[
         tests: &["--lib", "pacing"],
     },
     Mutant {
+        name: "what was under way before a restart was no call",
+        file: "src/pacing/account_clock.rs",
+        from: "lately.chain(std::iter::repeat_n(now, past.under_way))",
+        to: "lately",
+        tests: &["--lib", "pacing"],
+    },
+    Mutant {
         name: "a 429 before a restart asked for no pause",
         file: "src/campaign/decide/past.rs",
         from: "        FailureKind::Throttled => Duration::ZERO,",

@@ -283,8 +283,7 @@ fn success_for(answer: &RawAnswer, id: &str, asked: Asked) -> Result<(Campaign, 
     }
     if is_named {
         // A success may hold an item that has failed [create-call-back-schedule-v2]. To doubt it costs a proof, and no safety.
-        let says_undone = || undone(envelope.message.as_deref().unwrap_or_default()).is_some();
-        if asked == Asked::Deletion && (envelope.denies.is_some() || says_undone()) {
+        if asked == Asked::Deletion && (envelope.denies.is_some() || doubt(envelope).is_some()) {
             return Err(failed(answer, envelope, asked));
         }
         return Ok((Campaign { id: Some(id.to_owned()), ..campaign }, summary));
@@ -297,13 +296,11 @@ fn success_for(answer: &RawAnswer, id: &str, asked: Asked) -> Result<(Campaign, 
 /// How a message begins of an answer to a DELETE that says success, and that it has failed.
 pub const DENIED: &str = "the answer says success, and that it has failed";
 
-fn that_it_is_undone(denied: Option<Undone>, words: &str) -> String {
-    let what = match denied.or_else(|| undone(words)) {
-        Some(Undone::UnderWay) => "the answer says success, and that it is under way",
-        Some(Undone::Unsaid) => "the answer says success, and not that the campaign is deleted",
-        Some(Undone::Denied) | None => DENIED,
-    };
-    if words.is_empty() { what.to_owned() } else { format!("{what}: {words}") }
+/// What an answer says in words that is not that the campaign is deleted, and how.
+fn doubt(envelope: &Envelope) -> Option<(Undone, &str)> {
+    let name = envelope.data.as_ref().and_then(|data| data.get("name")?.as_str());
+    let mut said = envelope.message.iter().chain(&envelope.remarks).map(String::as_str);
+    said.find_map(|text| Some((undone(text, name)?, text)))
 }
 
 /// An answer that says success, and the contrary.
@@ -311,9 +308,16 @@ fn failed(answer: &RawAnswer, envelope: &Envelope, asked: Asked) -> Failure {
     if let Some(refused) = refused_all_the_same(answer, envelope, asked) {
         return refused;
     }
-    let words = envelope.error_texts.iter().find(|text| Some(*text) != envelope.message.as_ref());
-    let words = words.or(envelope.message.as_ref()).map_or("", String::as_str);
-    because(asked.undecided(), &that_it_is_undone(envelope.denies, words), summary(answer, envelope))
+    let (how, doubtful) = doubt(envelope).unzip();
+    let what = match envelope.denies.or(how) {
+        Some(Undone::UnderWay) => "the answer says success, and that it is under way",
+        Some(Undone::Unsaid) => "the answer says success, and not that the campaign is deleted",
+        Some(Undone::Denied) | None => DENIED,
+    };
+    let error = envelope.error_texts.iter().find(|text| Some(*text) != envelope.message.as_ref());
+    let words = error.map(String::as_str).or(doubtful).or(envelope.message.as_deref()).unwrap_or_default();
+    let text = if words.is_empty() { what.to_owned() } else { format!("{what}: {words}") };
+    because(asked.undecided(), &text, summary(answer, envelope))
 }
 
 /// What the words of an answer say, whatever its status: that we are refused, that it is too much, or that the service is in trouble.
@@ -703,7 +707,9 @@ mod tests {
         let named = r#"{"message":"Campaign Permission reminder is running"}"#;
         assert_eq!(kind(409, named), Err(Refused));
         assert_eq!(kind(404, &named.replace("is running", "not found")), Err(MayBeAbsent));
-        assert_eq!(kind(200, &OK.replace("Campaign x", "Campaign Access denied")), Ok(()));
+        let deleted = OK.replace("Campaign x", "Campaign Access denied");
+        assert_eq!(kind(200, &deleted.replace(r#""_id""#, r#""name":"Access denied","_id""#)), Ok(()));
+        assert_eq!(kind(200, &deleted), Err(Accepted), "it may be no name");
     }
 
     /// The body of a gateway may say of the service what its status does not.
@@ -941,10 +947,27 @@ mod tests {
             r#""status":"not deleted""#,
             r#""status":"Deletion pending""#,
             r#""items":[{"status":"failed","reason":"running"}]"#,
+            r#""message":"Campaign is running and cannot be deleted""#,
+            r#""reason":"Campaign is running""#,
+            r#""Warnings":["Campaign is running"]"#,
+            r#""details":[{"msg":"Campaign is running"}]"#,
+            r#""jobStatus":"IN_PROGRESS""#,
+            r#""deletionState":"queued""#,
+            r#""deleted":"false""#,
+            r#""failed":["cd-1"]"#,
+            r#""notDeleted":["cd-1"]"#,
         ] {
             let body = OK.replace(r#""_id""#, &format!(r#"{field},"_id""#));
             assert_eq!(kind(200, &body), Err(Accepted), "{body}");
             assert!(single(&raw(200, &body), "cd-1").is_ok(), "{body}");
+        }
+        for message in [r#"["Campaign is running"]"#, r#"{"text":"Campaign is running"}"#, "false"] {
+            let body = OK.replace(r#""Campaign x deleted successfully""#, message);
+            assert_eq!(kind(200, &body), Err(Accepted), "{body}");
+        }
+        for field in ["msg", "Reason"] {
+            let body = OK.replace(r#""data""#, &format!(r#""{field}":"Campaign is running","data""#));
+            assert_eq!(kind(200, &body), Err(Accepted), "{body}");
         }
         let said = |message: &str| OK.replace("Campaign x deleted successfully", message);
         for message in [
@@ -968,6 +991,11 @@ mod tests {
             "Campaign Promo failed to be deleted",
             "Campaign Promo failed to get deleted successfully",
             "Campaign was never deleted",
+            "Campaign x wasn’t deleted successfully",
+            "Campaign x was not fully deleted successfully",
+            "Campaign x could not be stopped and deleted successfully",
+            "Campaign deletion failed; 0 records deleted successfully",
+            "Campaign x is running; its recordings deleted successfully",
         ] {
             let failure = deletion(&raw(200, &said(message)), "cd-1").unwrap_err();
             assert!(failure.kind == Accepted && failure.answer.message.starts_with(DENIED), "{failure}");
@@ -992,36 +1020,77 @@ mod tests {
             "Campaign x half deleted",
             "Deleted from the schedule",
             "Success: see details",
+            "Campaign x retrieved successfully",
+            "Campaign x stopped successfully",
+            "Campaign x archived successfully",
+            "Campaign deletion triggered successfully",
+            "Campaign deletion enqueued successfully",
+            "Campaign deletion job created successfully",
+            "Campaign delete request successful",
+            "Campaign deletion 50% complete",
+            "Campaign deletion: step 1 of 3 completed",
+            "Campaign x 50% deleted",
+            "Campaign getting deleted",
+            "Campaign x marked as deleted",
+            "Campaign x will be stopped and then deleted successfully",
         ] {
             let failure = deletion(&raw(200, &said(message)), "cd-1").unwrap_err();
             assert!(failure.kind == Accepted && !failure.answer.message.starts_with(DENIED), "{failure}");
         }
         for message in [
-            "Campaign Pending calls deleted successfully",
-            "Campaign Error follow-up deleted successfully",
+            "Campaign x deleted successfully",
+            "Campaign Summer sale 2026 (US) deleted successfully",
             "Campaign \"Not now\" deleted successfully",
-            "Campaign Do not call reminder deleted successfully",
-            "Campaign Members who do not have access deleted successfully",
-            "Campaign Policy will expire deleted successfully.",
-            "Campaign Payment has failed - retry deleted successfully",
-            "Voice campaign x has been deleted",
-            "Campaign x was successfully removed",
             "Campaign \"Not now\" has been deleted",
-            "Campaign deleted",
-            "Deletion completed successfully",
-            "SUCCESS",
             "Deleted",
             "OK",
+            "SUCCESS",
+            "CAMPAIGN_DELETED",
             "Successfully deleted",
             "The campaign has been deleted",
+            "Campaign was successfully removed",
+            "Campaign deleted",
+            "Deletion completed successfully",
             "Done",
             "",
         ] {
             assert_eq!(kind(200, &said(&message.replace('"', "\\\""))), Ok(()), "{message}");
         }
-        for field in
-            [r#""status":"Deleted""#, r#""deletedCount":1"#, r#""status":"Scheduled""#, r#""errorCode":0"#]
-        {
+        // Kore's own words, whatever the campaign is called, if the answer says how.
+        let named = |name: &str, message: &str| {
+            let body = said(&message.replace('"', "\\\""));
+            kind(200, &body.replace(r#""_id""#, &format!("\"name\":{name:?},\"_id\"")))
+        };
+        for name in [
+            "Pending calls",
+            "Error follow-up",
+            "Do not call reminder",
+            "Members who do not have access",
+            "Policy will expire",
+            "Payment has failed - retry",
+            "Renewals - US only",
+            "To be or not to be",
+            "Don’t wait",
+            "\"Quoted\" offer",
+        ] {
+            assert_eq!(named(name, &format!("Campaign {name} deleted successfully.")), Ok(()), "{name}");
+            assert_eq!(named(name, &format!("Voice campaign {name} has been deleted")), Ok(()), "{name}");
+            for undone in ["retrieved successfully", "cannot be deleted", "50% deleted", "soft deleted"] {
+                assert!(named(name, &format!("Campaign {name} {undone}")).is_err(), "{name} {undone}");
+            }
+        }
+        for field in [
+            r#""status":"Deleted""#,
+            r#""deletedCount":1"#,
+            r#""status":"Scheduled""#,
+            r#""errorCode":0"#,
+            r#""message":"Campaign x deleted successfully""#,
+            r#""jobStatus":"COMPLETED""#,
+            r#""failed":0"#,
+            r#""scheduleStatus":"Scheduled""#,
+            r#""failed":[]"#,
+            r#""reason":null"#,
+        ] {
             assert_eq!(kind(200, &OK.replace(r#""_id""#, &format!(r#"{field},"_id""#))), Ok(()), "{field}");
         }
     }

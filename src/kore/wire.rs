@@ -34,6 +34,13 @@ const DENIALS: [&str; 6] = ["error", "errors", "errormessage", "errordescription
 /// What an answer counts or affirms that did what was asked: a `false` or a 0 denies it.
 const AFFIRMED: [&str; 7] =
     ["deleted", "isdeleted", "success", "ok", "acknowledged", "deletedcount", "affectedrows"];
+/// What an answer lists that was not done.
+const LEFT_OUT: [&str; 4] = ["failed", "failures", "notdeleted", "skipped"];
+/// Fields that hold a text for people, beside the `message` of the frame.
+const REMARKS: [&str; 8] =
+    ["message", "messages", "msg", "reason", "detail", "details", "warning", "warnings"];
+/// How the name of the state of a deletion begins, as in `jobStatus`; others may be that of the campaign or its schedule.
+const OF_THE_DELETION: [&str; 5] = ["delet", "job", "task", "operation", "request"];
 /// Fields with the id of what they stand in. The pages disagree which of them it is.
 const IDS: [&str; 2] = ["_id", "id"];
 /// A field that may have it, too; it may also be that of what is spoken of.
@@ -73,6 +80,8 @@ pub struct Envelope {
     pub has_errors: bool,
     /// How it says somewhere that what was asked for was not done, or not yet.
     pub denies: Option<Undone>,
+    /// What else it says to people, at any depth.
+    pub remarks: Vec<String>,
     success: bool,
 }
 
@@ -105,6 +114,8 @@ impl Envelope {
             errors.gather_of_the_frame(&body);
         }
         let Errors { texts: error_texts, codes: error_codes } = errors;
+        let fields = body.as_object().into_iter().flatten();
+        let remarks = fields.flat_map(|(name, field)| remarks(name, field, name == "message")).collect();
         Some(Self {
             status: raw_text(&body, "status"),
             message,
@@ -116,6 +127,7 @@ impl Envelope {
             shown_ids,
             has_errors,
             denies,
+            remarks,
             success,
         })
     }
@@ -200,16 +212,42 @@ fn denies(value: &Value) -> Option<Undone> {
         let is_zero = field.as_f64() == Some(0.0);
         let code = field.as_i64().or_else(|| text?.parse().ok());
         let denied = DENIALS.contains(&name) && is_something(field) && !is_zero && text != Some("0")
-            || AFFIRMED.contains(&name) && (is_zero || field.as_bool() == Some(false))
+            || AFFIRMED.contains(&name)
+                && (is_zero || field.as_bool() == Some(false) || text.is_some_and(is_no))
+            || LEFT_OUT.contains(&name)
+                && (field.as_bool() == Some(true) || field.is_array() && is_something(field))
             || ERROR_CODES.contains(&name) && code.is_some_and(|code| (400..=599).contains(&code));
-        let is_state = matches!(name, "status" | "state" | "result");
-        let state = field.as_str().filter(|_| is_state).and_then(undone_state);
+        let is_state = ["status", "state", "result"].iter().any(|state| name.ends_with(state));
+        let of_the_deletion = is_state && OF_THE_DELETION.iter().any(|what| name.starts_with(what));
+        let is_under_way = |state: &&str| of_the_deletion && UNDER_WAY.contains(&letters(state).as_str());
+        let state = field.as_str().filter(|_| is_state);
+        let state = state.and_then(undone_state).or(state.filter(is_under_way).map(|_| Undone::UnderWay));
         first_of(denied.then_some(Undone::Denied).or(state), denies(field))
     };
     match value {
         Value::Object(fields) => fields.iter().map(of_field).fold(None, first_of),
         Value::Array(entries) => entries.iter().map(denies).fold(None, first_of),
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => None,
+    }
+}
+
+fn is_no(text: &str) -> bool {
+    ["false", "no", "0"].iter().any(|no| text.eq_ignore_ascii_case(no))
+}
+
+/// What a field says to people, at any depth; but not, if it `is_the_message` of the frame, the text that this is.
+fn remarks(name: &str, field: &Value, is_the_message: bool) -> Vec<String> {
+    let is_one = REMARKS.contains(&plain_name(name).as_str());
+    match field {
+        Value::String(text) if is_one && !is_the_message => vec![text.clone()],
+        Value::Array(entries) => entries.iter().flat_map(|entry| remarks(name, entry, false)).collect(),
+        Value::Object(_) | Value::Bool(_) | Value::Number(_) if is_the_message => {
+            vec!["a message that is no text".to_owned()]
+        }
+        Value::Object(fields) => {
+            fields.iter().flat_map(|(name, field)| remarks(name, field, false)).collect()
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => Vec::new(),
     }
 }
 

@@ -85,29 +85,26 @@ static NONE: LazyLock<Regex> = LazyLock::new(|| {
         &format!(r"(?:\bnot|n't|\bunable to) (?:find|locate) (?:any )?(?:[a-z]+ ){{0,2}}?{many}"),
     ])
 });
-/// "Voice campaign <name> has been deleted", "Successfully deleted", "OK": all that a text may say that says that it is done. The first group
-/// is the name.
+/// "The campaign has been deleted", "Successfully deleted", "Deletion completed", "OK": all that a text without names may say that says that
+/// it is done.
 static DONE: LazyLock<Regex> = LazyLock::new(|| {
-    let what = "(?:(?:the|your|this|1) )?(?:(?:voice )?campaign(?: (.+?))??|record|resource|item|deletion|request|operation)";
+    let what = "(?:(?:the|your|this|1) )?(?:(?:voice )?campaign|record|resource|item)";
+    let doing = "(?:(?:the|your|this) )?(?:(?:campaign )?deletion|operation|request)";
     let is = "(?:has been|have been|was|were|is)";
     let deleted = "(?:successfully )?(?:deleted|removed)(?: successfully)?";
     let done = "(?:success|successful|successfully|done|ok|okay|completed?)(?: successfully)?";
-    pattern(&format!(r"^(?:{what} )?(?:{is} )?(?:{deleted}|{done})$"))
+    pattern(&format!("^(?:(?:{what} )?(?:{is} )?{deleted}|(?:{doing} )?(?:{is} )?{done})$"))
 });
-/// "Campaign <name> deleted successfully" [delete-voice-campaign-v2]. The first group is the name, and what
-/// may belong to the verb.
+/// "Campaign <name> deleted successfully" [delete-voice-campaign-v2]. The first group is the name.
 static KORES_OWN: LazyLock<Regex> = LazyLock::new(|| {
     pattern(r"^(?:the )?(?:voice )?campaign (.+) (?:deleted successfully|successfully deleted)$")
 });
-/// What belongs to the "deleted" behind it, and not to a name: "could not be", "would have been", "before it is".
-static OF_THE_VERB: LazyLock<Regex> = LazyLock::new(|| {
-    let negated = r"\b(?:not|never|nothing|cannot|only|yet|almost|nearly|half|partly|partially)|n't";
-    pattern(&format!(r"(?:{negated}|\b(?:be|been|being|is|are|was|were|has|have|had|gets?|got|to))$"))
-});
-/// What may be said of a deletion that is not done, and is nobody's name to believe it.
-static CONDITIONAL: LazyLock<Regex> = LazyLock::new(|| {
-    let verbs = "be|been|is|are|was|were|has|have|had|can|could|may|might|should|shall|would|to";
-    pattern(&format!(r"\b(?:{verbs}|if|when|once|after|before|yet|almost|nearly|half|partly|partially)\b"))
+/// What is no name to believe it, where the answer does not say what the campaign is called: "would have been", "before it is".
+static NO_NAME_TO_BELIEVE: LazyLock<Regex> = LazyLock::new(|| {
+    let verbs =
+        "be|been|is|are|was|were|has|have|had|can|could|may|might|should|shall|would|gets?|got|getting|to";
+    let parts = "almost|nearly|half|partly|partially|contacts?|recordings?|lists?|schedules?";
+    pattern(&format!(r"\b(?:{verbs}|if|when|once|after|before|yet|and|or|but|{parts})\b|n't|[;:%]"))
 });
 /// "could not be deleted": what says that it is not.
 static DENIED: LazyLock<Regex> = LazyLock::new(|| {
@@ -247,16 +244,11 @@ pub enum Undone {
     Unsaid,
 }
 
-/// How the message of a success does not say that the deletion is done; `None` if there is no message, or it does. Kore's own words
-/// do [delete-voice-campaign-v2], whatever the campaign is called. No list of refusals is ever complete, so it has to say that, and
-/// nothing else: to doubt it costs a proof, and no safety.
-pub fn undone(message: &str) -> Option<Undone> {
-    let text = spaced(message);
-    if text.is_empty() || is_kores_own(&text) {
-        return None;
-    }
-    // With its names: "Campaign cannot be deleted" is about none that is called "cannot be".
-    let text = words(message);
+/// How the message of a success does not say that the deletion of a campaign of this name is done; `None` if there is no message, or it
+/// does. No list of refusals is ever complete, so it has to say that, and nothing else: to doubt it costs a proof, and no safety.
+pub fn undone(message: &str, name: Option<&str>) -> Option<Undone> {
+    // "Campaign cannot be deleted" is about none that is called "cannot be", if the answer does not say so.
+    let text = without_name(&words(message), name);
     match (says_done(&text), DENIED.is_match(&text), UNDER_WAY.is_match(&text)) {
         (true, ..) => None,
         (false, true, _) => Some(Undone::Denied),
@@ -265,16 +257,23 @@ pub fn undone(message: &str) -> Option<Undone> {
     }
 }
 
-/// Whether a text has the form of Kore's own words for a deletion that is done: "Campaign <name> deleted successfully".
-fn is_kores_own(spaced: &str) -> bool {
-    let name = KORES_OWN.captures(spaced).and_then(|found| found.get(1));
-    name.is_some_and(|name| !OF_THE_VERB.is_match(name.as_str()))
+/// "campaign deleted successfully" of "campaign <name> deleted successfully".
+fn without_name(words_of_it: &str, name: Option<&str>) -> String {
+    let rest = words_of_it.strip_prefix("the ").unwrap_or(words_of_it);
+    let rest = rest.strip_prefix("voice ").unwrap_or(rest);
+    let behind = name
+        .map(words)
+        .filter(|name| !name.is_empty())
+        .and_then(|name| rest.strip_prefix("campaign ")?.strip_prefix(name.as_str())?.strip_prefix(' '));
+    behind.map_or_else(|| words_of_it.to_owned(), |behind| format!("campaign {behind}"))
 }
 
 /// Whether a text says that it is done, and nothing else.
 fn says_done(words: &str) -> bool {
-    let doubtful = |name: &str| [&DENIED, &UNDER_WAY, &CONDITIONAL].iter().any(|words| words.is_match(name));
-    DONE.captures(words).is_some_and(|found| found.get(1).is_none_or(|name| !doubtful(name.as_str())))
+    let doubtful =
+        |name: &str| [&DENIED, &UNDER_WAY, &NO_NAME_TO_BELIEVE].iter().any(|words| words.is_match(name));
+    let of_another_name = || KORES_OWN.captures(words).is_some_and(|found| !doubtful(&found[1]));
+    words.is_empty() || DONE.is_match(words) || of_another_name()
 }
 
 /// "You've exceeded the per-minute rate limit." [rate-limit-ccai], "hourly" [rate-limit], "Rate limit for this API has been
@@ -314,7 +313,7 @@ fn spaced(text: &str) -> String {
 
 /// The text in lower case, words apart, without what is in quotes.
 fn words(text: &str) -> String {
-    let text = QUOTED.replace_all(text, " ").replace(['_', '-'], " ").replace('’', "'");
+    let text = QUOTED.replace_all(text, " ").replace(['_', '-'], " ").replace(['’', 'ʼ', '´', '`'], "'");
     // `AccessDenied` is two words.
     spaced(&CAMEL.replace_all(&text, "$1 $2")).replace("access token", "token")
 }

@@ -162,7 +162,7 @@ impl Accounts {
     pub fn lets_look_since(&self, account: &Account) -> Option<Timestamp> {
         let gate = self.gates.lock().unwrap_or_else(PoisonError::into_inner).get(account)?.clone();
         let queue = gate.queue();
-        (!queue.account.is_down()).then_some(queue.works_since.max(queue.looks_at))
+        (queue.inherited && !queue.account.is_down()).then_some(queue.works_since.max(queue.looks_at))
     }
 
     /// The gate of an account.
@@ -198,6 +198,8 @@ impl Gate {
         }
         let (now, _) = queue.time.now();
         if let Some(past) = past {
+            // Before that nobody could look.
+            queue.works_since = Timestamp::now();
             queue.account.inherit(&past, now, per_minute);
             (queue.outages, queue.refusals) = (past.unproven, past.refusals);
         }
@@ -559,7 +561,12 @@ mod tests {
         let target = streams::tests::target();
         assert_eq!(accounts.lets_look_since(&target.account), None);
         let gate = accounts.gate(&target.account);
+        assert_eq!(accounts.lets_look_since(&target.account), None, "not all objects are shown yet");
+        let whose = || ("n/production".to_owned(), access(&target, "st-1"));
+        let before = Timestamp::now();
+        gate.inherit(60, whose, Past::default);
         let begun = accounts.lets_look_since(&target.account).unwrap();
+        assert!(begun >= before, "before that nobody could look");
         let caller = |id: &str| Caller {
             id: id.to_owned(),
             object: ObjectRef::new(id).within("n"),

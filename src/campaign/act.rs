@@ -53,9 +53,7 @@ pub async fn act<S: CampaignService>(
     pass: &mut Pass,
     context: &Context<S>,
 ) -> Result<Flow, Error> {
-    if let Step::Get(_) | Step::List { .. } | Step::Delete = step
-        && let Some(missing) = context.missing()
-    {
+    if let Some(missing) = missing_for(&step, context) {
         return Ok(until_shown(missing, pass, context).await);
     }
     match step {
@@ -340,9 +338,25 @@ async fn heed<S, T>(
     }
 }
 
-/// Waits until the API server has shown all objects, and says so if that takes long. Before that Kore is asked nothing: another
-/// VoiceCampaign may be there to keep the campaign, and connections say in which account; an empty listing is held against all that are
-/// there; and how much of the quota was used up before a restart stands in their statuses.
+/// Which kind of objects is not known yet, if the step is not to be done before it is. Before a call to Kore, all must be: another
+/// VoiceCampaign may be there to keep the campaign; an empty listing is held against all that are there; and how much of the quota was used
+/// up before a restart stands in their statuses. A connection that is not known would be asked for again and again by each campaign; and what
+/// is left in Kore is noted with it.
+fn missing_for<'a, S>(step: &Step, context: &'a Context<S>) -> Option<(&'static str, &'a Listed)> {
+    match step {
+        Step::Get(_) | Step::List { .. } | Step::Delete => context.missing(),
+        Step::Resolve | Step::Protect => context.missing_connections(),
+        Step::Release(ground) if ground.name() == GroundName::Orphaned => context.missing_connections(),
+        Step::Release(_)
+        | Step::AddFinalizer
+        | Step::Record(_)
+        | Step::Wait { .. }
+        | Step::Stall { .. }
+        | Step::Done => None,
+    }
+}
+
+/// Waits until the API server has shown all objects of a kind, and says so if that takes long.
 async fn until_shown<S: CampaignService>(
     (kind, listed): (&str, &Listed),
     pass: &mut Pass,
@@ -350,7 +364,7 @@ async fn until_shown<S: CampaignService>(
 ) -> Flow {
     if listed.are_late() {
         let why = format!(
-            "the API server has not listed all {kind} since the operator was started, and before that the operator asks Kore nothing; \
+            "the API server has not listed all {kind} since the operator was started, and before that the operator asks Kore nothing, and leaves nothing there; \
              /readyz of the operator and its log say which list is missing"
         );
         put_obstacle(&why, pass, context).await;

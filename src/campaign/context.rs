@@ -57,12 +57,20 @@ pub struct Context<S> {
 impl<S> Context<S> {
     /// Which objects are not known yet: the first kind of them, if one is not.
     pub fn missing(&self) -> Option<(&'static str, &Listed)> {
-        let kinds = [("VoiceCampaigns", &self.listed), ("KoreConnections", &self.connections_listed)];
-        kinds.into_iter().find(|(_, listed)| !listed.is_complete()).map(|(kind, listed)| (kind, &**listed))
+        self.missing_connections().or_else(|| missing("VoiceCampaigns", &self.listed))
+    }
+
+    /// The same of connections alone.
+    pub fn missing_connections(&self) -> Option<(&'static str, &Listed)> {
+        missing("KoreConnections", &self.connections_listed)
     }
 
     /// Kore, for a call that begins now; `None` if none may, because the process is about to end, or another leads.
     pub fn service(&self) -> Option<&S> {
         (self.leadership.is_held() && !*self.stopping.borrow()).then_some(&self.service)
     }
+}
+
+fn missing<'a>(kind: &'static str, listed: &'a Listed) -> Option<(&'static str, &'a Listed)> {
+    (!listed.is_complete()).then_some((kind, listed))
 }

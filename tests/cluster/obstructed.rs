@@ -64,8 +64,8 @@ async fn many_wait_for_a_secret_as_long_as_one() {
     names.iter().for_each(|name| world.wait_until_gone(name));
 }
 
-/// After a start the VoiceCampaigns, or the KoreConnections, of one of two namespaces are not listed: in the other, too, Kore is asked
-/// nothing, and each resource that waits for it says why.
+/// After a start the VoiceCampaigns of another namespace, or the KoreConnections of their own, are not listed: Kore is asked nothing, and each
+/// resource that waits for it says why.
 #[tokio::test(flavor = "multi_thread")]
 async fn lists_that_are_missing_are_named_and_kore_asked_nothing() {
     let campaigns = |world: &World| world.campaign("c", &json!({}));
@@ -84,8 +84,9 @@ async fn nothing_is_asked_without(kinds: &str, name: &str, one: impl Fn(&World) 
     // More than the operator lists in a page: the second page does not come.
     const OBJECTS: usize = 520;
     let (world, other) = (World::new(name).await, World::without_connection(&format!("not-{name}")).await);
+    let missing = if kinds == "KoreConnections" { &world } else { &other };
     let numbered = |number: usize| {
-        let mut object = one(&other);
+        let mut object = one(missing);
         object["metadata"]["name"] = json!(format!("c{number}"));
         object
     };
@@ -95,7 +96,7 @@ async fn nothing_is_asked_without(kinds: &str, name: &str, one: impl Fn(&World) 
     let mut options = world.options();
     options.arguments = vec![format!("--watch-namespaces={name},not-{name}")];
     let operator = Operator::start(world.plane, &options).unwrap();
-    ["going", "looked-at"].iter().for_each(|name| drop(world.create_found(name)));
+    ["going", "looked-at", "left"].iter().for_each(|name| drop(world.create_found(name)));
     world.apply(&world.campaign("absent", &json!({})));
     world.wait_for_reason("absent", "CampaignNotFound");
     world.delete("absent");
@@ -104,6 +105,8 @@ async fn nothing_is_asked_without(kinds: &str, name: &str, one: impl Fn(&World) 
     });
     drop(operator);
     world.delete("going");
+    world.patch_spec("left", &json!({"deletionPolicy": "Orphan"}));
+    world.delete("left");
     world.run(&["annotate", "vcamp", "looked-at", "voicecampaign.dev/refresh-requested-at=now"]);
 
     let nemesis = Nemesis::new();
@@ -119,16 +122,37 @@ async fn nothing_is_asked_without(kinds: &str, name: &str, one: impl Fn(&World) 
             "{message}"
         );
     }
+    // What is left in Kore is noted with its connection.
+    if kinds == "KoreConnections" {
+        assert!(wait_until_told(&world, "left").starts_with("This resource can't be let go"));
+        assert!(world.get("left").is_some());
+        let asked_for = connection_reads(&world);
+        tokio::time::sleep(Duration::from_secs(11)).await;
+        let again = connection_reads(&world) - asked_for;
+        assert!(again <= 2, "{again} reads of the connection in 11 s");
+    } else {
+        world.wait_until_gone("left");
+    }
     let (code, told) = operator.ask("/readyz").unwrap();
-    assert!(code == 503 && told.contains(&format!("{kinds} in not-{name}")), "{code} {told}");
+    assert!(code == 503 && told.contains(&format!("{kinds} in {}", missing.namespace)), "{code} {told}");
     assert_eq!(world.kore.journal().len(), asked);
     nemesis.disarm();
-    ["going", "absent"].iter().for_each(|name| world.wait_until_gone(name));
+    ["going", "absent", "left"].iter().for_each(|name| world.wait_until_gone(name));
+    assert!(world.in_kore("left"));
     world.wait_for("looked-at", "it is looked at, and says no more", |object| {
         object["status"]["lastHandledRefreshAt"] == "now" && condition(object, "Obstructed").is_null()
     });
     assert!(operator.is_running());
     assert_eq!(world.deletes("going").len(), 1);
+}
+
+/// How often the connection was read.
+fn connection_reads(world: &World) -> usize {
+    let requests = world.plane.requests().unwrap();
+    let wanted = |request: &&testbed::audit::Request| {
+        request.resource == "koreconnections" && request.verb == "get" && request.namespace == world.namespace
+    };
+    requests.iter().filter(wanted).count()
 }
 
 /// Somebody's policy keeps every finalizer where it is: the campaign is deleted, once, and the object says what holds it.

@@ -364,8 +364,8 @@ async fn until_shown<S: CampaignService>(
 ) -> Flow {
     if listed.are_late() {
         let why = format!(
-            "the API server has not listed all {kind} since the operator was started, and before that the operator asks Kore nothing, and leaves nothing there; \
-             /readyz of the operator and its log say which list is missing"
+            "the API server has not listed all {kind} since the operator was started, and before that the operator \
+             asks Kore nothing, and leaves nothing there; /readyz of the operator and its log say which list is missing"
         );
         put_obstacle(&why, pass, context).await;
     }

@@ -237,9 +237,10 @@ fn is_no(text: &str) -> bool {
 
 /// What a field says to people, at any depth; but not, if it `is_the_message` of the frame, the text that this is.
 fn remarks(name: &str, field: &Value, is_the_message: bool) -> Vec<String> {
-    let is_one = REMARKS.contains(&plain_name(name).as_str());
     match field {
-        Value::String(text) if is_one && !is_the_message => vec![text.clone()],
+        Value::String(text) if !is_the_message && REMARKS.contains(&plain_name(name).as_str()) => {
+            vec![text.clone()]
+        }
         Value::Array(entries) => entries.iter().flat_map(|entry| remarks(name, entry, false)).collect(),
         Value::Object(_) | Value::Bool(_) | Value::Number(_) if is_the_message => {
             vec!["a message that is no text".to_owned()]

@@ -530,6 +530,13 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
+
+    /// Who wants to delete its campaign, which was asked for just now.
+    fn caller(id: &str, access: Access<u64>) -> Caller {
+        let place = Place::deletion(Timestamp::now());
+        let object = ObjectRef::new(id).within("n");
+        Caller { id: id.to_owned(), object, for_many: false, place, promised: None, access }
+    }
     use crate::campaign::streams;
 
     fn says(operation: Operation, kind: FailureKind) -> (Evidence, Evidence) {
@@ -567,14 +574,7 @@ mod tests {
         gate.inherit(60, whose, Past::default);
         let begun = accounts.lets_look_since(&target.account).unwrap();
         assert!(begun >= before, "before that nobody could look");
-        let caller = |id: &str| Caller {
-            id: id.to_owned(),
-            object: ObjectRef::new(id).within("n"),
-            for_many: false,
-            place: Place::deletion(Timestamp::now()),
-            promised: None,
-            access: access(&target, "st-1"),
-        };
+        let caller = |id: &str| caller(id, access(&target, "st-1"));
         let heard = |id: &str, outcome: &Result<(), Failure>| {
             gate.heard(&caller(id), Operation::Delete, outcome);
         };
@@ -604,12 +604,9 @@ mod tests {
         let target = streams::tests::target();
         let gate = accounts.gate(&target.account);
         let caller = |id: &str, name: &str, for_many| Caller {
-            id: id.to_owned(),
             object: ObjectRef::new(name).within("n"),
             for_many,
-            place: Place::deletion(Timestamp::now()),
-            promised: None,
-            access: access(&target, "st-1"),
+            ..caller(id, access(&target, "st-1"))
         };
         for id in ["a", "b", "c"] {
             let failed =
@@ -639,14 +636,8 @@ mod tests {
         let accounts = Accounts::new(Arc::new(wake));
         let target = streams::tests::target();
         let gate = accounts.gate(&target.account);
-        let caller = |id: &str| Caller {
-            id: id.to_owned(),
-            object: ObjectRef::new(id).within("n"),
-            for_many: false,
-            place: Place::deletion(Timestamp::UNIX_EPOCH),
-            promised: None,
-            access: access(&target, "st-1"),
-        };
+        let place = Place::deletion(Timestamp::UNIX_EPOCH);
+        let caller = |id: &str| Caller { place, ..caller(id, access(&target, "st-1")) };
         let (first, second, third) = (caller("a"), caller("b"), caller("c"));
         let seat = gate.seat_in_turn(&first, 2).await.unwrap().unwrap();
         let other = gate.seat_in_turn(&second, 2).await.unwrap().unwrap();
@@ -671,14 +662,7 @@ mod tests {
         let accounts = Accounts::new(Arc::new(Wake::of(&[None]).0));
         let target = streams::tests::target();
         let gate = accounts.gate(&target.account);
-        let caller = |credentials: u64| Caller {
-            id: "a".to_owned(),
-            object: ObjectRef::new("a").within("n"),
-            for_many: false,
-            place: Place::deletion(Timestamp::now()),
-            promised: None,
-            access: Access { credentials, iid: "st-1".to_owned() },
-        };
+        let caller = |credentials: u64| caller("a", Access { credentials, iid: "st-1".to_owned() });
         let since = Timestamp::now() - SignedDuration::from_mins(10);
         let held = ["a", "b", "c"].map(|uid| Outage::new(since, None, Some(uid.to_owned())));
         let unproven = held.into_iter().reduce(Outage::join).map(|outage| ("n/dev".to_owned(), outage));

@@ -9,6 +9,13 @@ use testbed::{Operator, wait};
 use crate::proxied::{behind_a_proxy, launch_behind_a_proxy, plan};
 use crate::support::*;
 
+/// The API server fails with these words.
+fn failing(code: u16, reason: &str, message: &str) -> Action {
+    let body = json!({"kind": "Status", "apiVersion": "v1", "status": "Failure", "reason": reason, "code": code,
+        "message": message});
+    Action::Answer(Answer { body: body.to_string(), ..Answer::status(code) })
+}
+
 /// Secrets can't be read, as where the key that decrypts them is out of reach.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_secret_that_the_api_server_can_not_read_is_named() {
@@ -17,9 +24,7 @@ async fn a_secret_that_the_api_server_can_not_read_is_named() {
     world.create_found("renewal");
     // The credentials are not kept for longer.
     tokio::time::sleep(Duration::from_secs(6)).await;
-    let body = json!({"kind": "Status", "apiVersion": "v1", "status": "Failure", "reason": "InternalError", "code": 500,
-        "message": "Internal error occurred: no key to decrypt with"});
-    let failed = Action::Answer(Answer { body: body.to_string(), ..Answer::status(500) });
+    let failed = failing(500, "InternalError", "Internal error occurred: no key to decrypt with");
     nemesis.arm(plan(&[Kind::Read], Lasting::ForMs(600_000), failed));
     world.delete("renewal");
     let message = wait_until_told(&world, "renewal");
@@ -196,9 +201,7 @@ async fn a_refusal_in_the_words_of_a_race_is_named() {
     world.create_found("renewal");
     let theirs = r#"[{"op":"add","path":"/metadata/finalizers/-","value":"example.com/theirs"}]"#;
     world.run(&["patch", "vcamp", "renewal", "--type=json", "-p", theirs]);
-    let body = json!({"kind": "Status", "apiVersion": "v1", "status": "Failure", "reason": "Conflict", "code": 409,
-        "message": "admission webhook \"keep\" denied the request: campaigns stay"});
-    let denied = Action::Answer(Answer { body: body.to_string(), ..Answer::status(409) });
+    let denied = failing(409, "Conflict", "admission webhook \"keep\" denied the request: campaigns stay");
     nemesis.arm(plan(&[Kind::Finalizer], Lasting::ForMs(600_000), denied));
     world.delete("renewal");
     let message = wait_until_told(&world, "renewal");

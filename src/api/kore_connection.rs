@@ -3,7 +3,7 @@ use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::IDENTIFIER_RULE;
+use super::{IDENTIFIER_RULE, time};
 
 /// A host that may be called (with a trailing dot it is looked up as it is, in no search domain): `https` anywhere, `http` only where the token does not leave the machine or the cluster.
 const HOST_RULE: &str = "self.matches('^https://([a-z0-9]([a-z0-9.-]*[a-z0-9])?[.]?|\\\\[[0-9a-f:]+\\\\])(:[0-9]{1,5})?$') \
@@ -154,6 +154,7 @@ pub struct StreamStatus {
     pub stream_id: String,
 
     /// Since when listings have shown such campaigns.
+    #[serde(deserialize_with = "time")]
     pub others_seen_at: Time,
 }
 

@@ -21,8 +21,11 @@ pub use voice_campaign::{
     ListingRecord, ProofStatus, VoiceCampaign, VoiceCampaignSpec, VoiceCampaignStatus,
 };
 
+use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{CustomResourceDefinition, JSON};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::CustomResourceExt;
+use serde::{Deserialize, Deserializer};
 
 /// API group of both kinds.
 pub const GROUP: &str = "voicecampaign.dev";
@@ -60,3 +63,18 @@ fn with_initial_status(mut crd: CustomResourceDefinition) -> CustomResourceDefin
 /// Kore's identifiers are `st-…`, `cd-…` or hexadecimal, but the documents do not promise a format (the samples are
 /// masked), so the rule only keeps out what would change the path of a request.
 const IDENTIFIER_RULE: &str = "self.matches('^[A-Za-z0-9][A-Za-z0-9._-]*$')";
+
+/// A time as status records it. Whoever may write a status may write one at the end of what [`Timestamp`] can hold, and the next sum
+/// would end the process: such a time counts as the nearest one to which years can be added.
+fn time<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Time, D::Error> {
+    Time::deserialize(deserializer).map(bounded)
+}
+
+fn optional_time<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Time>, D::Error> {
+    Ok(Option::<Time>::deserialize(deserializer)?.map(bounded))
+}
+
+fn bounded(time: Time) -> Time {
+    let years = SignedDuration::from_hours(10 * 365 * 24);
+    Time(time.0.clamp(Timestamp::MIN + years, Timestamp::MAX - years))
+}

@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize};
 
-use super::IDENTIFIER_RULE;
+use super::{IDENTIFIER_RULE, optional_time, time};
 use crate::kore::Campaign;
 
 /// What a user declares of one campaign: which one it is, and what becomes of it when the resource is deleted.
@@ -164,7 +164,7 @@ pub struct VoiceCampaignStatus {
 
     /// Since when Kore's listings of the stream have other campaigns, and not this one, which was there before. Absent while it
     /// is there, and when only a GET or an empty listing did not show it: an app without access is shown just that.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "optional_time", skip_serializing_if = "Option::is_none")]
     pub not_listed_since: Option<Time>,
 
     /// The value of the annotation `voicecampaign.dev/refresh-requested-at` that was answered last: the campaign has been
@@ -204,6 +204,7 @@ pub struct DeletionStatus {
     pub uid: String,
 
     /// When the deletion was requested: the `metadata.deletionTimestamp` of the resource.
+    #[serde(deserialize_with = "time")]
     pub requested_at: Time,
 
     /// How many DELETE requests Kore has answered or failed to answer.
@@ -215,16 +216,16 @@ pub struct DeletionStatus {
     pub failures: i32,
 
     /// When the last DELETE request was sent.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "optional_time", skip_serializing_if = "Option::is_none")]
     pub last_attempt_at: Option<Time>,
 
     /// Kore is asked again at this time, and not before: by a DELETE, or by a read of the proof.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "optional_time", skip_serializing_if = "Option::is_none")]
     pub next_attempt_at: Option<Time>,
 
     /// Since when the deletion is held, because calls to its account fail whatever the campaign, or because Kore refuses
     /// the credentials. One call at a time tries whether that has ended; whose turn that is has a `nextAttemptAt`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "optional_time", skip_serializing_if = "Option::is_none")]
     pub held_since: Option<Time>,
 
     /// What came back on the last DELETE request.
@@ -232,7 +233,7 @@ pub struct DeletionStatus {
     pub last_answer: Option<LastAnswer>,
 
     /// When the last DELETE was sent that may have taken effect, although its answer was lost, broken or no confirmation.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "optional_time", skip_serializing_if = "Option::is_none")]
     pub may_have_taken_effect_at: Option<Time>,
 
     /// How many DELETE requests in a row, since the campaign was last looked for, were answered with something that says
@@ -241,7 +242,7 @@ pub struct DeletionStatus {
     pub unconfirmed_in_a_row: i32,
 
     /// When Kore last showed the campaign although a DELETE seemed to say that it is absent, or may have deleted it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "optional_time", skip_serializing_if = "Option::is_none")]
     pub seen_at: Option<Time>,
 
     /// What has been read to prove that the campaign is absent. Present while that is being proven, and afterwards.
@@ -249,7 +250,7 @@ pub struct DeletionStatus {
     pub proof: Option<ProofStatus>,
 
     /// When the ground to let the resource go was obtained.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "optional_time", skip_serializing_if = "Option::is_none")]
     pub confirmed_at: Option<Time>,
 
     /// Why the resource may be let go. Absent until then.
@@ -268,10 +269,11 @@ pub struct ProofStatus {
     pub identity: String,
 
     /// When the answer to the DELETE was there. Whatever proves something was asked for later.
+    #[serde(deserialize_with = "time")]
     pub answered_at: Time,
 
     /// When Kore was asked for the campaign by its id, and did not return it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "optional_time", skip_serializing_if = "Option::is_none")]
     pub not_returned_at: Option<Time>,
 
     /// How many GETs were answered with something that says nothing about the campaign. After a few, listings alone carry the
@@ -280,7 +282,7 @@ pub struct ProofStatus {
     pub silent_gets: i32,
 
     /// When the last of them was sent, once they are a few.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "optional_time", skip_serializing_if = "Option::is_none")]
     pub silent_at: Option<Time>,
 
     /// The first complete listing without the campaign.
@@ -315,9 +317,11 @@ pub struct ProofStatus {
 #[serde(rename_all = "camelCase")]
 pub struct ListingRecord {
     /// When its first page was asked for.
+    #[serde(deserialize_with = "time")]
     pub begun_at: Time,
 
     /// When its last page was there.
+    #[serde(deserialize_with = "time")]
     pub ended_at: Time,
 
     /// How many campaigns it has.

@@ -1,6 +1,6 @@
 //! Whatever it is shown, the decision keeps the promise.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use proptest::prelude::*;
 use voicecampaign_operator::api::{
@@ -22,8 +22,14 @@ fn any_failure() -> impl Strategy<Value = Failure> {
         .prop_map(|(kind, retry_after)| failure(kind, retry_after))
 }
 
+/// Mostly one that is meant; also those at which the reading of a status ends.
 fn any_time() -> impl Strategy<Value = Timestamp> {
-    (-2000i64..2000).prop_map(at)
+    let years = SignedDuration::from_hours(10 * 365 * 24);
+    prop_oneof![
+        20 => (-2000i64..2000).prop_map(at),
+        1 => Just(Timestamp::MIN + years),
+        1 => Just(Timestamp::MAX - years),
+    ]
 }
 
 fn any_deletion() -> impl Strategy<Value = DeletionStatus> {

@@ -218,4 +218,64 @@ mod tests {
         let unproven = [("n/dev".to_owned(), outage(-900, Some(at(3)), &["d"]))];
         assert_eq!(past.unproven.into_iter().collect::<Vec<_>>(), unproven);
     }
+
+    /// What a schema allows, with these times.
+    fn filled(schema: &Value, time: &str) -> Value {
+        let of = |field: &str| schema[field].as_str().unwrap_or_default();
+        match (of("type"), of("format")) {
+            ("object", _) => {
+                let fields = schema["properties"].as_object().into_iter().flatten();
+                fields.map(|(name, field)| (name.clone(), filled(field, time))).collect()
+            }
+            ("array", _) => json!([filled(&schema["items"], time)]),
+            ("string", "date-time") => json!(time),
+            ("string", _) => schema["enum"].get(0).cloned().unwrap_or_else(|| json!("u")),
+            ("boolean", _) => json!(false),
+            _ => json!(7),
+        }
+    }
+
+    /// A time that nobody means, in any field of a status, ends nothing: not the process, and no deletion.
+    #[test]
+    fn the_ends_of_time_can_be_reckoned_with() {
+        let now = at(0);
+        let of_kinds = crate::api::crds().map(|crd| {
+            let schema = serde_json::to_value(&crd.spec.versions[0].schema).unwrap();
+            schema["openAPIV3Schema"]["properties"]["status"].clone()
+        });
+        for time in [Timestamp::MIN, Timestamp::MAX] {
+            let written = time.to_string();
+            let [connection, campaign] = of_kinds.each_ref().map(|schema| filled(schema, &written));
+            assert!(campaign.to_string().matches(&written).count() > 15, "{campaign}");
+            let read: crate::api::KoreConnectionStatus = serde_json::from_value(connection).unwrap();
+            assert!(read.streams.iter().all(|stream| stream.others_seen_at.0 != time));
+            for reason in Reason::all() {
+                let mut object = deleted(reason.as_str(), &json!({}));
+                let ready = object.status.take().unwrap().conditions;
+                let status: crate::api::VoiceCampaignStatus =
+                    serde_json::from_value(campaign.clone()).unwrap();
+                // The conditions are the API server's type; nothing is added to their times.
+                object.status = Some(crate::api::VoiceCampaignStatus { conditions: ready, ..status });
+                let left = serde_json::to_string(&object.status).unwrap();
+                assert!(!left.contains(&written), "{left}");
+                let deletion = object.status.as_mut().and_then(|status| status.deletion.as_mut()).unwrap();
+                deletion.requested_at = object.metadata.deletion_timestamp.clone().unwrap();
+                let record = recorded_deletion(&object).unwrap();
+                assert!(
+                    !crate::campaign::proof::is_plausible(record.proof.as_ref().unwrap(), now) || time < now
+                );
+                let past = past([&object].into_iter());
+                let mut clock = crate::pacing::AccountClock::cautious();
+                clock.inherit(&past, now, 60);
+                past.unproven.values().for_each(|outage| clock.inherit_outage(outage, now));
+                past.refusals.values().for_each(|refusal| clock.inherit_refusal(*refusal, now));
+                for place in [super::super::place(&object), super::super::place_of_read(&object, now)] {
+                    past.promised
+                        .iter()
+                        .for_each(|promised| clock.recall(&record.uid, place, *promised, now));
+                    clock.ask(&record.uid, place, now, 60);
+                }
+            }
+        }
+    }
 }

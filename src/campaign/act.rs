@@ -510,7 +510,7 @@ async fn record<S: CampaignService>(
     pass: &mut Pass,
     context: &Context<S>,
 ) -> Result<Flow, Error> {
-    let notes = note::notes(pass.object.status.as_ref(), &status);
+    let mut notes = note::notes(pass.object.status.as_ref(), &status);
     let was_told = pass.object.status.as_ref().is_some_and(|stored| is_said(&stored.conditions));
     let written = context.kube.replace_status(&pass.object, &status).await;
     context.metrics.wrote("status");
@@ -522,6 +522,7 @@ async fn record<S: CampaignService>(
         }
         Err(CallError::Refused(why)) => {
             tracing::error!(why, "The API server refuses the status");
+            notes.push(obstacle::refused_status(&pass.object, &why));
             false
         }
         Err(source @ (CallError::Changed(_) | CallError::Gone)) => {

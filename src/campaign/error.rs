@@ -32,14 +32,14 @@ pub enum Error {
 }
 
 impl Error {
-    /// What to say of it in the status, if it lasts; nothing if it is the status that can't be written. A race that is lost pass after
-    /// pass is none: a webhook may refuse the write with the words of one.
+    /// What to say of it in the status, if it lasts; nothing if the API server does not take the status because it does not answer. A race
+    /// that is lost pass after pass is an obstacle: a webhook may refuse the write with the words of one.
     pub fn obstacle(&self) -> Option<String> {
         match self {
             Self::Write { source: CallError::NotLeading, .. }
-            | Self::Write { what: WRITE_THE_STATUS, .. }
             | Self::Connection(CallError::NotLeading)
             | Self::Claims(CallError::NotLeading) => None,
+            Self::Write { what: WRITE_THE_STATUS, source } if !source.is_answer() => None,
             Self::Write { source, .. } | Self::Connection(source) | Self::Claims(source) => {
                 Some(format!("{self}: {}", source.said()))
             }
@@ -111,7 +111,8 @@ mod tests {
         );
     }
 
-    /// What keeps the obstacle itself from being written is not said; a race is, for it may be a webhook that refuses in those words.
+    /// A race is said, for it may be a webhook that refuses in those words; and that the status is refused, but not that the API server is
+    /// silent.
     #[test]
     fn a_race_that_lasts_is_an_obstacle() {
         let write = |what, source| Error::Write { what, source };
@@ -122,9 +123,12 @@ mod tests {
             "{said}"
         );
         assert!(write("remove the finalizer", CallError::Gone).obstacle().is_some());
+        let webhook = CallError::Forbidden("admission webhook \"keep\" denied the request".to_owned());
+        assert!(write(WRITE_THE_STATUS, webhook).obstacle().unwrap().contains("webhook \"keep\""));
         for error in [
             write("remove the finalizer", CallError::NotLeading),
             write(WRITE_THE_STATUS, CallError::Deadline),
+            write(WRITE_THE_STATUS, failed(kube::Error::LinesCodecMaxLineLengthExceeded)),
             Error::Claims(CallError::NotLeading),
         ] {
             assert_eq!(error.obstacle(), None, "{error:?}");

@@ -6,7 +6,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use super::ground::REMOTE_CAMPAIGN;
 use crate::api::VoiceCampaign;
 use crate::kore::scrub;
-use crate::kube_ext::obstacle;
+use crate::kube_ext::{Note, obstacle};
 
 /// The condition that says it; `None` if the status says just that.
 pub fn condition(object: &VoiceCampaign, why: &str, now: Timestamp) -> Option<Condition> {
@@ -22,4 +22,13 @@ pub fn condition(object: &VoiceCampaign, why: &str, now: Timestamp) -> Option<Co
     };
     let stored = status.map(|status| status.conditions.as_slice()).unwrap_or_default();
     obstacle::condition(&object.metadata, stored, format!("{what}: {}.", scrub::message(why)), now)
+}
+
+/// The event that tells that the API server refuses the status.
+pub fn refused_status(object: &VoiceCampaign, why: &str) -> Note {
+    let why = scrub::message(why);
+    let text = format!(
+        "The API server refuses the status; it stays as it was, and the operator goes on without it: {why}."
+    );
+    obstacle::note(&object.metadata, text)
 }

@@ -59,20 +59,28 @@ pub fn condition(
     })
 }
 
-/// Writes the condition beside the stored ones, and tells of it by an event when it is new. It is no matter if that fails.
+/// Writes the condition beside the stored ones, and tells of it by an event when it is new, or can't be written: whoever refuses the status
+/// may take the event. It is no matter if that fails.
 pub async fn say<K>(object: &K, stored: &[Condition], condition: Condition, (kube, events): (&Kube, &Events))
 where
     K: Resource<Scope = NamespaceResourceScope, DynamicType = ()> + Clone + DeserializeOwned + Debug,
 {
-    match kube.put_condition(object, stored, &condition).await {
-        Ok(_) if is_said(stored) => {}
-        Ok(_) => {
-            let action = if object.meta().deletion_timestamp.is_some() { "Delete" } else { "Observe" };
-            let note = Note { warning: true, reason: API_SERVER_ERROR, action, text: condition.message };
-            events.publish(object, note).await;
+    let tells = match kube.put_condition(object, stored, &condition).await {
+        Ok(_) => !is_said(stored),
+        Err(error) => {
+            tracing::debug!(%error, "Could not write what the API server fails");
+            error.is_answer()
         }
-        Err(error) => tracing::debug!(%error, "Could not write what the API server fails"),
+    };
+    if tells {
+        events.publish(object, note(object.meta(), condition.message)).await;
     }
+}
+
+/// The event that tells of it.
+pub fn note(metadata: &ObjectMeta, text: String) -> Note {
+    let action = if metadata.deletion_timestamp.is_some() { "Delete" } else { "Observe" };
+    Note { warning: true, reason: API_SERVER_ERROR, action, text }
 }
 
 /// Takes the condition back, if it is among the stored ones: our part in the object is over. It is no matter if that fails.

@@ -74,6 +74,15 @@ impl CallError {
             | Self::Deadline => self.to_string(),
         }
     }
+
+    /// Whether the API server has answered.
+    pub fn is_answer(&self) -> bool {
+        match self {
+            Self::Failed(error) => matches!(**error, kube::Error::Api(_)),
+            Self::Gone | Self::Changed(_) | Self::Refused(_) | Self::Forbidden(_) => true,
+            Self::NotLeading | Self::Deadline => false,
+        }
+    }
 }
 
 impl Kube {

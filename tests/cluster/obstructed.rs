@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use kore_simulator::Fault;
 use serde_json::{Value, json};
 use testbed::faults::{Action, Answer, Kind, Lasting, Nemesis};
 use testbed::{Operator, wait};
@@ -217,6 +218,47 @@ async fn a_refusal_in_the_words_of_a_race_is_named() {
     assert_eq!(world.deletes("renewal").len(), 1);
 }
 
+/// A webhook refuses the status, a policy does: where no status can say so, an event does. The policy's refusal is one of the content, which
+/// holds no deletion.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refusal_of_the_status_is_an_event() {
+    let world = World::new("untold").await;
+    let (_operator, _proxy, nemesis) = behind_a_proxy(&world);
+    world.create_found("renewal");
+    let denied = failing(403, "Forbidden", "admission webhook \"quiet\" denied the request: no status today");
+    nemesis.arm(plan(&[Kind::Status], Lasting::ForMs(600_000), denied));
+    world.delete("renewal");
+    wait_until_noted(&world, "renewal", "no status today");
+    nemesis.disarm();
+    world.wait_until_gone("renewal");
+    assert_eq!(world.deletes("renewal").len(), 1);
+
+    world.create_found("reminder");
+    world.kore.add_fault(Fault::answer_delete(None, 503, ""));
+    forbid(&world, "voicecampaigns/status", "false");
+    let written = r#"{"status":{"observedGeneration":7}}"#;
+    wait_until_refused(&world, "vcamp/reminder --subresource=status", written);
+    world.delete("reminder");
+    wait_until_noted(&world, "reminder", "stay as they are");
+    world.kore.clear_faults();
+    world.wait_until_gone("reminder");
+    assert!(!world.in_kore("reminder"));
+}
+
+/// Until an event about the object says this.
+fn wait_until_noted(world: &World, name: &str, text: &str) {
+    wait::until("an event says it", PATIENCE, || {
+        let list: Value = serde_json::from_str(&world.try_run(&["get", "events", "--output=json"])?)?;
+        let says = |event: &Value| {
+            event["involvedObject"]["name"] == name
+                && event["reason"] == "ApiServerError"
+                && event["message"].as_str().is_some_and(|message| message.contains(text))
+        };
+        Ok(list["items"].as_array().is_some_and(|events| events.iter().any(says)).then_some(()))
+    })
+    .unwrap();
+}
+
 /// Somebody's policy lets nobody put a finalizer on: a living resource says what its deletion would do.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_policy_that_refuses_the_finalizer_is_named() {
@@ -301,7 +343,8 @@ fn forbid(world: &World, resource: &str, expression: &str) {
 
 /// The API server takes a moment to keep a policy.
 fn wait_until_refused(world: &World, name: &str, patch: &str) {
-    let dry = ["patch", name, "--type=merge", "--dry-run=server", "-p", patch];
+    let dry = ["patch", "--type=merge", "--dry-run=server", "-p", patch];
+    let dry: Vec<&str> = dry.into_iter().chain(name.split(' ')).collect();
     wait::until("the policy is kept", PATIENCE, || {
         Ok(world.try_run(&dry).is_err_and(|said| said.to_string().contains("stay as they are")).then_some(()))
     })

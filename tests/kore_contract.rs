@@ -601,7 +601,7 @@ async fn a_stream_is_listed_page_by_page() {
     let kore = stream_of(120, Behaviour::default(), &json!({})).await;
     let listing = read_all(&client(), &target(&kore.url())).await.unwrap();
     assert!(listing.is_complete());
-    assert_eq!(listing.len(), 120);
+    assert_eq!(listing.campaigns(), 120);
     assert!(listing.get("cd-007").is_some_and(|row| row.dialing_strategy.is_none()));
     assert_eq!(listing.get("cd-119"), None);
     assert_eq!(pages_asked(&kore), [[1, 0, 50], [2, 50, 50], [3, 100, 50]]);
@@ -614,7 +614,7 @@ async fn a_service_with_smaller_pages_is_listed_whole() {
     let kore = stream_of(45, behaviour, &json!({})).await;
     let listing = read_all(&client(), &target(&kore.url())).await.unwrap();
     assert!(listing.is_complete());
-    assert_eq!(listing.len(), 45);
+    assert_eq!(listing.campaigns(), 45);
     assert_eq!(pages_asked(&kore), [[1, 0, 50], [2, 20, 20], [3, 40, 20]]);
 }
 
@@ -625,7 +625,7 @@ async fn a_page_that_is_too_large_is_asked_for_in_parts() {
     let kore = stream_of(45, Behaviour::default(), &description).await;
     let listing = read_all(&client(), &target(&kore.url())).await.unwrap();
     assert!(listing.is_complete());
-    assert_eq!(listing.len(), 45);
+    assert_eq!(listing.campaigns(), 45);
     let asked = pages_asked(&kore);
     assert_eq!(asked[..4], [[1, 0, 50], [1, 0, 25], [1, 0, 12], [2, 12, 12]]);
     assert_eq!(asked.len(), 6);

@@ -193,7 +193,7 @@ impl Claims {
             return Doubt::default();
         }
         let view = self.connections.believed_in(connection.0);
-        if listing.is_empty() {
+        if listing.shows_nothing() {
             let suddenly_empty = self.is_missing(account, stream_id, &view);
             let is_known = suddenly_empty || self.last_shown.knows(account, stream_id);
             return Doubt {

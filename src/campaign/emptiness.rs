@@ -314,6 +314,17 @@ mod tests {
         assert!(!world.is_doubted(), "a leader was killed after it had deleted that one");
     }
 
+    /// R24, R10: somebody deleted what is missing, and Kore keeps its row: so it is not hidden from us.
+    #[tokio::test]
+    async fn a_stream_of_which_all_is_deleted_is_not_empty() {
+        let world = World::new();
+        world.shown(&being_deleted("cd-1"));
+        world.shown(&seen("cd-2"));
+        assert!(world.is_doubted());
+        let rows = json!(["cd-1", "cd-2"].map(|id| json!({"_id": id, "status": "Deleted"})));
+        assert_eq!(world.judge(&listing_of(&rows)), Doubt::default());
+    }
+
     /// K33, R10: since the start the API server refuses to show the VoiceCampaigns of a namespace. Only what Kore has shown since tells whether
     /// theirs are missing.
     #[tokio::test]

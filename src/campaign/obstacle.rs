@@ -25,10 +25,10 @@ pub fn condition(object: &VoiceCampaign, why: &str, now: Timestamp) -> Option<Co
 }
 
 /// The event that tells that the API server refuses the status.
-pub fn refused_status(object: &VoiceCampaign, why: &str) -> Note {
-    let why = scrub::message(why);
+pub fn refused_status(object: &VoiceCampaign, refusal: &str) -> Note {
+    let said = scrub::message(refusal);
     let text = format!(
-        "The API server refuses the status; it stays as it was, and the operator goes on without it: {why}."
+        "The API server refuses the status; it stays as it was, and the operator goes on without it: {said}."
     );
     obstacle::note(&object.metadata, text)
 }

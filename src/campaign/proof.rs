@@ -282,7 +282,7 @@ pub fn doubts(object: &VoiceCampaign, read: &StreamListing) -> bool {
     let seen_as = object.status.as_ref().and_then(|status| status.seen_as.as_deref());
     let seen_by_another = seen_as.is_some_and(|seen_as| seen_as != read.listing.identity().as_str());
     let missed = read.suddenly_empty || !read.unseen_namespaces.is_empty();
-    read.listing.is_empty() && (missed || read.to_a_stranger && seen_by_another)
+    read.listing.shows_nothing() && (missed || read.to_a_stranger && seen_by_another)
 }
 
 fn after_listing(object: &VoiceCampaign, proof: &ProofStatus, read: &StreamListing) -> Course {
@@ -318,7 +318,7 @@ fn record(read: &StreamListing, suddenly_empty: bool) -> ListingRecord {
     ListingRecord {
         begun_at: round_up(listing.begun_at()),
         ended_at: round_up(listing.ended_at()),
-        campaigns: i64::try_from(listing.len()).unwrap_or(i64::MAX),
+        campaigns: i64::try_from(listing.campaigns()).unwrap_or(i64::MAX),
         suddenly_empty,
         unseen_namespaces: unseen_namespaces.clone(),
     }

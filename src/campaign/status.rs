@@ -285,7 +285,8 @@ pub fn summary_of_trouble(trouble: &ListingTrouble) -> LastAnswer {
 
 /// What a listing has to say that names no rows and no count of them, after GETs that say nothing either.
 pub fn summary_of_no_rows() -> LastAnswer {
-    let message = "the listing says success, and neither rows nor that there are none".to_owned();
+    let message =
+        "the answer to the listing has neither rows nor says that there are no campaigns".to_owned();
     let answer = AnswerSummary { message, ..AnswerSummary::default() };
     summary(&answer, Reason::Service(FailureKind::Unreadable))
 }

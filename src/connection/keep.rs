@@ -244,11 +244,14 @@ impl Namespace {
     }
 
     /// Lets a connection that does not fit its schema go, with its Secrets, unless somebody needs it, as the API server says.
-    /// What still holds it.
+    /// What still holds it. Its status does not list the Secrets any more then.
     ///
     /// # Errors
     /// If the API server can't be asked or written to.
-    pub async fn release_misfit(&mut self, connection: &DynamicObject) -> Result<Option<String>, CallError> {
+    pub async fn release_misfit(
+        &mut self,
+        connection: &mut DynamicObject,
+    ) -> Result<Option<String>, CallError> {
         let (name, secrets) = (connection.name_any(), raw_secrets_of(connection));
         self.doubt(&name);
         if !is_held(connection) {
@@ -260,16 +263,25 @@ impl Namespace {
         if let Some(why) = self.let_all_go(connection.uid(), &secrets).await? {
             return Ok(Some(why));
         }
+        match self.let_misfit_go(connection).await {
+            Ok(()) => Ok(None),
+            // The definition is so strict that nothing of the object can be changed.
+            Err(CallError::Refused(why)) => Ok(Some(format!("the API server refuses it: {why}"))),
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn let_misfit_go(&self, connection: &mut DynamicObject) -> Result<(), CallError> {
+        let mut status = connection.data["status"].clone();
+        if status.as_object_mut().is_some_and(|status| status.remove("secretsInUse").is_some()) {
+            self.kube.replace_raw_status::<KoreConnection>(connection, &status).await?;
+            connection.data["status"] = status;
+        }
         if let Some(patch) = IN_USE.removing(&connection.metadata, Unneeded(())) {
             let metadata = connection.metadata.clone().into_response_partial::<KoreConnection>();
-            match self.kube.patch_metadata(&metadata, patch).await {
-                Ok(_) => {}
-                // The definition is so strict that nothing of the object can be changed.
-                Err(CallError::Refused(why)) => return Ok(Some(format!("the API server refuses it: {why}"))),
-                Err(error) => return Err(error),
-            }
+            self.kube.patch_metadata(&metadata, patch).await?;
         }
-        Ok(None)
+        Ok(())
     }
 
     /// Who needs a connection, if somebody does, as the API server says.

@@ -11,7 +11,7 @@ use kube::runtime::controller::Action;
 use kube::{Resource, ResourceExt};
 
 use super::Connections;
-use super::keep::{IN_USE, Keeper, raw_secrets_of, secrets_of};
+use super::keep::{self, IN_USE, Keeper, raw_secrets_of, secrets_of};
 use super::status::{self, Known};
 use super::users::Users;
 use crate::api::{KoreConnection, KoreConnectionStatus};
@@ -177,8 +177,7 @@ async fn look(cached: &KoreConnection, context: &Context) -> Result<Action, Call
     let (connection, held) =
         if campaigns > 0 { (kept.keep(fresh).await?, None) } else { kept.release(fresh).await? };
     if held_before && !is_held(&connection) {
-        let (connections, namespace) = (context.connections.clone(), namespace.clone());
-        tokio::spawn(async move { connections.release_rights(&namespace).await });
+        release_rights(&namespace, context);
     }
     let terminating = connection.metadata.deletion_timestamp.is_some();
     if terminating && !IN_USE.is_on(&connection.metadata) {
@@ -240,6 +239,12 @@ async fn tell_obstacle(error: &CallError, connection: &KoreConnection, context: 
     say(connection, stored, condition, (&context.kube, &context.events)).await;
 }
 
+/// Lets the operator's rights in a namespace go, if nobody there needs them any more.
+fn release_rights(namespace: &str, context: &Context) {
+    let (connections, namespace) = (context.connections.clone(), namespace.to_owned());
+    tokio::spawn(async move { connections.release_rights(&namespace).await });
+}
+
 /// Whether a connection is held, or its Secrets are.
 fn is_held(connection: &KoreConnection) -> bool {
     IN_USE.is_on(&connection.metadata) || !secrets_of(connection).is_empty()
@@ -247,12 +252,16 @@ fn is_held(connection: &KoreConnection) -> bool {
 
 /// A connection that can't be read is of no use to its campaigns, and must not stay for ever when they are gone.
 async fn look_at_misfit(invalid: &InvalidObject, context: &Context) -> Result<Action, CallError> {
-    let Some(object) = misfit::read::<KoreConnection>(invalid, &context.kube).await? else {
+    let Some(mut object) = misfit::read::<KoreConnection>(invalid, &context.kube).await? else {
         return Ok(Action::await_change());
     };
     let namespace = object.namespace().unwrap_or_default();
     context.memory.note_secrets(&object.uid().unwrap_or_default(), raw_secrets_of(&object));
-    let held = context.keeper.namespace(&namespace).await.release_misfit(&object).await?;
+    let held_before = keep::is_held(&object);
+    let held = context.keeper.namespace(&namespace).await.release_misfit(&mut object).await?;
+    if held_before && held.is_none() {
+        release_rights(&namespace, context);
+    }
     let held = held.filter(|_| object.metadata.deletion_timestamp.is_some());
     // The status can't say so if the definition is so strict that nothing of the object can be changed.
     tracing::warn!(error = %invalid.error, held, "The KoreConnection does not fit its schema");

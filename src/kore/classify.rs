@@ -228,21 +228,24 @@ pub fn listing(answer: &RawAnswer) -> Result<Page, Failure> {
     if answer.oversized && is_2xx {
         return Ok(Page::oversized());
     }
-    // How an empty listing looks is not documented. These name no rows, and so count only beside a GET that says something.
+    // How an empty listing looks is not documented. One that says nothing counts only beside a GET that says something.
     if has_no_body(answer) && is_2xx {
-        return Ok(Page::nothing());
+        return Ok(Page::without_rows(false));
     }
     let read = envelope_of(answer);
+    let said = Said::of(answer, read.as_ref());
+    // "No results found" may be said of anything.
+    let says_so = said.that_there_are_none() && said.of_campaigns();
     let envelope = match success(answer, read.as_ref(), Asked::Read) {
         Ok(envelope) if envelope.has_errors => return Err(failed(answer, envelope, Asked::Read)),
         Err(Failure { kind: FailureKind::MayBeAbsent | FailureKind::Unreadable, .. })
-            if answer.http_status != 202 && Said::of(answer, read.as_ref()).that_there_are_none() =>
+            if answer.http_status != 202 && said.that_there_are_none() =>
         {
-            return Ok(Page::nothing());
+            return Ok(Page::without_rows(says_so));
         }
         read => read?,
     };
-    let page = wire::page(envelope);
+    let page = wire::page(envelope).map(|page| Page { names_rows: page.names_rows || says_so, ..page });
     // A refusal, or a pause that is asked for, may come under `success`, too. A page with rows is one, whatever else it says.
     if page.as_ref().is_none_or(|page| page.rows.is_empty())
         && let Some(refused) = refused_all_the_same(answer, envelope, Asked::Read)
@@ -381,6 +384,11 @@ impl<'a> Said<'a> {
         let words: Vec<String> = self.words().collect();
         words.iter().any(|words| says_there_are_none(words))
             && !words.iter().any(|words| absence(words) == Absence::Unclear && !says_there_are_none(words))
+    }
+
+    /// Whether it is about campaigns.
+    fn of_campaigns(&self) -> bool {
+        self.words().any(|words| words.to_lowercase().contains("campaign"))
     }
 
     /// Whether a read was told that there is no campaign. A gateway answers 404 with words of its own.
@@ -792,7 +800,7 @@ mod tests {
         }
     }
 
-    /// R27: how an empty listing looks is not documented. What names no rows counts only beside a GET that says something.
+    /// R27: how an empty listing looks is not documented. What does not say so counts only beside a GET that says something.
     #[test]
     fn an_answer_that_names_no_rows_may_be_an_empty_listing() {
         for (status, body) in [
@@ -801,19 +809,19 @@ mod tests {
             (200, r#"{"status":"success"}"#),
             (200, r#"{"status":"success","data":""}"#),
             (200, r#"{"status":"success","data":{"campaigns":[]}}"#),
+            (400, r#"{"errors":[{"msg":"No records found","code":404}]}"#),
         ] {
-            assert_eq!(listing(&raw(status, body)), Ok(Page::nothing()), "{status} {body}");
+            assert_eq!(listing(&raw(status, body)), Ok(Page::without_rows(false)), "{status} {body}");
         }
         for (status, body) in [
             (200, r#"{"status":"success","message":"No campaigns found"}"#),
             (200, r#"{"status":"failure","message":"No campaigns found"}"#),
             (404, r#"{"message":"No campaigns found"}"#),
-            (400, r#"{"errors":[{"msg":"No records found","code":404}]}"#),
             (404, r#"{"code":"CAMPAIGNS_NOT_FOUND"}"#),
             (404, "No campaigns found"),
             (400, r#"{"message":"You have no campaigns"}"#),
         ] {
-            assert_eq!(listing(&raw(status, body)), Ok(Page::nothing()), "{status} {body}");
+            assert_eq!(listing(&raw(status, body)), Ok(Page::without_rows(true)), "{status} {body}");
         }
         for (status, body) in [
             (404, ""),
@@ -1067,6 +1075,12 @@ mod tests {
             "Do not call reminder",
             "Members who do not have access",
             "Policy will expire",
+            "Renewals (first wave)",
+            "Will you renew?",
+            "Not now!",
+            "(only) #1 call",
+            "#1 first call",
+            "- not yet -",
             "Payment has failed - retry",
             "Renewals - US only",
             "To be or not to be",

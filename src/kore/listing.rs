@@ -31,6 +31,8 @@ pub struct Listing {
     campaigns: BTreeMap<String, Campaign>,
     /// The ids of each row of a campaign that lives: `_id` and `id`, if they differ.
     rows: BTreeSet<Vec<String>>,
+    /// Whether it has a row of a campaign that is deleted.
+    shows_deleted: bool,
     complete: bool,
     names_its_rows: bool,
 }
@@ -75,13 +77,13 @@ impl Listing {
     }
 
     /// How many campaigns were listed. One that the service lists as `Deleted` is none.
-    pub fn len(&self) -> usize {
+    pub fn campaigns(&self) -> usize {
         self.rows.len()
     }
 
-    /// Whether none was.
-    pub fn is_empty(&self) -> bool {
-        self.campaigns.is_empty()
+    /// Whether the service showed nothing of the stream. Where it shows a campaign that is `Deleted`, it lets us see the stream.
+    pub fn shows_nothing(&self) -> bool {
+        self.rows.is_empty() && !self.shows_deleted
     }
 
     /// Whether the pages add up: those that named a total named the same, and the rows are that many, each with an id of its own. A single
@@ -148,6 +150,7 @@ impl Reading {
             stream_id: stream_id.to_owned(),
             campaigns: BTreeMap::new(),
             rows: BTreeSet::new(),
+            shows_deleted: false,
             complete: true,
             names_its_rows: true,
         });
@@ -231,6 +234,8 @@ impl Reading {
             if row.living {
                 self.listing.rows.insert(ids);
                 self.listing.campaigns.extend(row.campaigns);
+            } else {
+                self.listing.shows_deleted = true;
             }
         }
         self.listing.ended_at = ended_at;
@@ -377,26 +382,26 @@ mod tests {
     fn a_service_that_gives_fewer_rows_than_asked_is_read_whole() {
         let (by_skip, asked) =
             read_all(45, |PageRequest { skip, limit, .. }| rows_of(45, number(skip), number(limit).min(20)));
-        assert!(by_skip.is_ok_and(|listing| listing.is_complete() && listing.len() == 45));
+        assert!(by_skip.is_ok_and(|listing| listing.is_complete() && listing.campaigns() == 45));
         let requests = [(1, 0, 50), (2, 20, 20), (3, 40, 20)];
         assert_eq!(asked, requests.map(|(page, skip, limit)| PageRequest { page, skip, limit }));
         let (by_page, _) = read_all(45, |PageRequest { page, limit, .. }| {
             rows_of(45, number(page - 1) * number(limit), number(limit).min(20))
         });
-        assert!(by_page.is_ok_and(|listing| listing.is_complete() && listing.len() == 45));
+        assert!(by_page.is_ok_and(|listing| listing.is_complete() && listing.campaigns() == 45));
         // It thinks that it has given what was asked for.
         let (unaware, _) = read_all(45, |PageRequest { skip, limit, .. }| {
             let page = rows_of(45, number(skip), number(limit).min(20));
             Page { has_more: Some(number(skip) + number(limit) < 45), ..page }
         });
-        assert!(unaware.is_ok_and(|listing| listing.is_complete() && listing.len() == 45));
+        assert!(unaware.is_ok_and(|listing| listing.is_complete() && listing.campaigns() == 45));
     }
 
     /// Pages of one row, and more of them than a listing of full pages has.
     #[test]
     fn a_stream_of_small_pages_is_read_to_its_end() {
         let (read, asked) = read_all(2500, |PageRequest { skip, .. }| rows_of(2500, number(skip), 1));
-        assert!(read.is_ok_and(|listing| listing.is_complete() && listing.len() == 2500));
+        assert!(read.is_ok_and(|listing| listing.is_complete() && listing.campaigns() == 2500));
         assert_eq!(asked.len(), 2500);
     }
 
@@ -404,12 +409,12 @@ mod tests {
     #[test]
     fn a_service_that_repeats_itself_is_no_complete_listing() {
         let (repeats, asked) = read_all(45, |_| rows_of(45, 0, 20));
-        assert!(repeats.is_ok_and(|listing| !listing.is_complete() && listing.len() == 20));
+        assert!(repeats.is_ok_and(|listing| !listing.is_complete() && listing.campaigns() == 20));
         assert_eq!(asked.len(), 2);
         let (endless, _) = read_all(MAX_ROWS, |PageRequest { skip, limit, .. }| {
             page(&ids(number(skip), number(skip + limit)), true, &json!(null))
         });
-        assert!(endless.is_ok_and(|listing| !listing.is_complete() && listing.len() == MAX_ROWS));
+        assert!(endless.is_ok_and(|listing| !listing.is_complete() && listing.campaigns() == MAX_ROWS));
     }
 
     /// A page that is too large is asked for again with fewer rows; nobody is told of it.
@@ -424,7 +429,7 @@ mod tests {
             rows_of(60, skip, limit)
         });
         let listing = read.unwrap();
-        assert!(listing.is_complete() && listing.len() == 60);
+        assert!(listing.is_complete() && listing.campaigns() == 60);
         let limits: BTreeSet<u32> = asked.iter().map(|request| request.limit).collect();
         assert_eq!(limits, [6, 12, 25, 50].into());
         assert_eq!(asked.last().unwrap(), &PageRequest { page: 10, skip: 54, limit: 6 });
@@ -449,7 +454,7 @@ mod tests {
             json!(null),
         ] {
             let listing = read(&[answered(&data)]);
-            assert!(listing.is_complete() && listing.is_empty(), "{data}");
+            assert!(listing.is_complete() && listing.shows_nothing(), "{data}");
         }
         for data in [
             json!({"results": [], "totalResults": 7}),
@@ -467,6 +472,31 @@ mod tests {
         assert!(!read(&[first, answered(&json!({"results": []}))]).is_complete());
     }
 
+    /// An answer without rows says so, by a field of a listing or in words about campaigns; success alone, or words about anything, may be
+    /// whatever answers everything in the same way.
+    #[test]
+    fn an_answer_without_rows_says_so() {
+        let says_so = |data: Value| read(&[answered(&data)]).names_its_rows();
+        assert!(says_so(json!({"results": null, "hasMore": false, "totalPages": 0})));
+        assert!(says_so(json!({"totalPages": 0})) && says_so(json!({"totalResults": 0})));
+        assert!(says_so(json!({"results": []})) && says_so(json!({"hasMore": "false"})));
+        assert!(!says_so(json!({})) && !says_so(json!({"skip": 0, "limit": 50})) && !says_so(json!(null)));
+        let said = |text: &str| {
+            let body = json!({"message": text}).to_string().into();
+            let page =
+                answers::listing(&RawAnswer { http_status: 404, body, ..RawAnswer::default() }).unwrap();
+            read(&[page]).names_its_rows()
+        };
+        assert!(said("No campaigns found") && said("There are no campaigns in this stream"));
+        assert!(!said("No results found"));
+        let page = page(&ids(0, 50), true, &json!(50));
+        let end = json!({"message": "No campaigns found"}).to_string().into();
+        let end =
+            answers::listing(&RawAnswer { http_status: 404, body: end, ..RawAnswer::default() }).unwrap();
+        let listing = read(&[page, end]);
+        assert!(listing.is_complete() && listing.names_its_rows());
+    }
+
     /// R24: kore's first page on deletions showed the state `Deleted`. Such a row counts, and is no campaign.
     #[test]
     fn a_row_that_is_deleted_is_no_campaign() {
@@ -474,13 +504,21 @@ mod tests {
             let rows = json!([{"_id": "cd-1", "status": state}, {"_id": "cd-2", "status": "Ready"}]);
             let listing = read(&[answered(&json!({"results": rows, "totalResults": 2}))]);
             assert!(listing.is_complete(), "{state}");
-            assert_eq!((listing.len(), listing.get("cd-1"), listing.ids().count()), (1, None, 1), "{state}");
+            assert_eq!(
+                (listing.campaigns(), listing.get("cd-1"), listing.ids().count()),
+                (1, None, 1),
+                "{state}"
+            );
         }
         let gone = json!([{"_id": "cd-1", "status": "Deleted"}]);
         let listing = read(&[answered(&json!({"results": gone, "totalResults": 1}))]);
-        assert!(listing.is_complete() && listing.is_empty());
+        assert!(
+            listing.is_complete() && !listing.shows_nothing(),
+            "whoever lost its access would not see that"
+        );
+        assert_eq!(listing.campaigns(), 0);
         let state = json!([{"_id": "cd-1", "status": "Deleting"}]);
-        assert_eq!(read(&[answered(&json!({"results": state, "totalResults": 1}))]).len(), 1);
+        assert_eq!(read(&[answered(&json!({"results": state, "totalResults": 1}))]).campaigns(), 1);
     }
 
     /// R27: the documents disagree whether it is `_id` or `id`.
@@ -489,7 +527,7 @@ mod tests {
         let rows = json!([{"_id": "row-1", "id": "cd-1"}, {"_id": "cd-2", "id": "row-2"}, {"_id": "same", "id": "same"}]);
         let listing = read(&[answered(&json!({"results": rows, "totalResults": 3}))]);
         assert!(listing.is_complete());
-        assert_eq!(listing.len(), 3);
+        assert_eq!(listing.campaigns(), 3);
         for id in ["row-1", "cd-1", "cd-2", "row-2", "same"] {
             assert_eq!(listing.get(id).and_then(|campaign| campaign.id.as_deref()), Some(id));
         }
@@ -508,7 +546,7 @@ mod tests {
             });
             let listing = read.unwrap();
             prop_assert!(listing.is_complete());
-            prop_assert_eq!(listing.len(), rows);
+            prop_assert_eq!(listing.campaigns(), rows);
         }
     }
 
@@ -530,7 +568,7 @@ mod tests {
                 Err(interrupted) => reading = interrupted.reading,
             }
         };
-        assert!(listing.is_complete() && listing.len() == 120);
+        assert!(listing.is_complete() && listing.campaigns() == 120);
         assert_eq!(service.asked.into_inner().unwrap().len(), 5);
     }
 
@@ -538,7 +576,7 @@ mod tests {
     fn pages_that_add_up_are_a_complete_listing() {
         let listing = read(&[page(&ids(0, 50), true, &json!(60)), page(&ids(50, 60), false, &json!("60"))]);
         assert!(listing.is_complete());
-        assert_eq!(listing.len(), 60);
+        assert_eq!(listing.campaigns(), 60);
         assert!(listing.get("cd-59").is_some() && listing.get("cd-60").is_none());
         assert!(read(&[page(&[], false, &json!(0))]).is_complete());
     }
@@ -577,7 +615,7 @@ mod tests {
             json!({"totalPages": 3, "hasMore": false}),
         ] {
             let read = read(&[of(0, 50, more.clone()), of(50, 60, more.clone())]);
-            assert!(!read.is_complete() && read.len() == 60, "{more}");
+            assert!(!read.is_complete() && read.campaigns() == 60, "{more}");
         }
         assert!(
             !read(&[answered(&json!({"results": [], "totalResults": 0, "totalPages": 3}))]).is_complete()
@@ -585,7 +623,7 @@ mod tests {
         for more in [json!("yes"), json!({}), json!(1), json!(true)] {
             let data = json!({"totalResults": 20, "hasMore": more});
             let of_the_page = read(&[of(0, 20, data.clone()), of(20, 25, data)]);
-            assert!(!of_the_page.is_complete() && of_the_page.len() == 25, "{more}");
+            assert!(!of_the_page.is_complete() && of_the_page.campaigns() == 25, "{more}");
             let data = json!({"totalResults": 5, "hasMore": more});
             let (read, asked) =
                 read_all(5, move |PageRequest { skip, .. }| of(number(skip).min(5), 5, data.clone()));
@@ -600,7 +638,7 @@ mod tests {
             let (read, asked) = read_all(50, move |PageRequest { skip, limit, .. }| {
                 of(number(skip).min(50), (number(skip) + number(limit)).min(50), more.clone())
             });
-            assert!(read.is_ok_and(|listing| listing.is_complete() && listing.len() == 50));
+            assert!(read.is_ok_and(|listing| listing.is_complete() && listing.campaigns() == 50));
             assert_eq!(asked.len(), 2);
         }
         // One page may name the total for all.

@@ -161,7 +161,7 @@ pub struct Page {
     total_pages: Option<i64>,
     /// Its body was larger than what is read: the page has rows, and none is known.
     oversized: bool,
-    /// It has `data.results`, and not only says success.
+    /// It has rows, or says that there are none, and not only success.
     names_rows: bool,
 }
 
@@ -177,18 +177,18 @@ struct Row {
 impl Page {
     /// A page whose body was larger than what is read.
     fn oversized() -> Self {
-        Self { oversized: true, ..Self::nothing() }
+        Self { oversized: true, ..Self::without_rows(false) }
     }
 
-    /// An answer that may mean a page without rows, and does not say so.
-    fn nothing() -> Self {
+    /// An answer that means a page without rows; whether it says so of campaigns.
+    fn without_rows(names_rows: bool) -> Self {
         Self {
             rows: Vec::new(),
             has_more: None,
             total_results: None,
             total_pages: None,
             oversized: false,
-            names_rows: false,
+            names_rows,
         }
     }
 

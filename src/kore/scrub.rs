@@ -88,10 +88,30 @@ pub fn cut(text: &str, max: usize) -> String {
 
 /// Replaces each secret in a text that came from outside. One that is shorter than four characters is none.
 ///
-/// A service that echoes the token or the client secret in an error is not unheard of.
+/// A service that echoes the token or the client secret in an error is not unheard of: as it is, or as a part of an address, of HTML or of JSON
+/// within a text.
 pub fn redact(text: &str, secrets: &[&str]) -> String {
     let secrets = secrets.iter().filter(|secret| secret.len() >= 4);
-    secrets.fold(text.to_owned(), |text, secret| text.replace(secret, "[redacted]"))
+    secrets.fold(text.to_owned(), |text, secret| {
+        let text = text.replace(secret, "[redacted]");
+        if text.contains(['%', '&', '\\']) {
+            written_out(secret).replace_all(&text, "[redacted]").into_owned()
+        } else {
+            text
+        }
+    })
+}
+
+/// A secret in which any character may be written out.
+fn written_out(secret: &str) -> Regex {
+    let either = |c: char| {
+        let bytes: String = c.encode_utf8(&mut [0; 4]).bytes().map(|byte| format!("%{byte:02x}")).collect();
+        let (itself, code) = (regex::escape(&c.to_string()), u32::from(c));
+        // Each mark has a name in HTML, or two.
+        let name = if c.is_alphanumeric() { "" } else { "|&[a-z]{2,8};" };
+        format!(r"(?:{itself}|(?i-u:{bytes}|&#0*{code};|&#x0*{code:x};|\\u{code:04x}{name})|\\{itself})")
+    };
+    pattern(&secret.chars().map(either).collect::<String>())
 }
 
 #[cfg(test)]
@@ -159,5 +179,18 @@ mod tests {
             redact("bad secret hunter2hunter2", &["hunter2hunter2", "", "bad"]),
             "bad secret [redacted]"
         );
+        let secret = "s3cr3t+with/marks=and==\u{e9}";
+        for spelled in [
+            "s3cr3t%2Bwith%2Fmarks%3Dand%3D%3D%C3%A9",
+            "s3cr3t%2bwith/marks%3dand==\u{e9}",
+            "s3cr3t&#43;with&#x2F;marks&#061;and&equals;&#x3d;&#233;",
+            r"s3cr3t\u002bwith\/marks\u003Dand==\u00e9",
+            "%73%33cr3t&plus;with&sol;marks=and==&#xe9;",
+        ] {
+            let said = message(&redact(&format!("Invalid secret {spelled}."), &[secret]));
+            assert_eq!(said, "Invalid secret [redacted].", "{spelled}");
+        }
+        let other = "Invalid secret s3cr3t%2Bwithout marks";
+        assert_eq!(redact(other, &[secret]), other);
     }
 }

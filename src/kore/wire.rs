@@ -450,13 +450,16 @@ pub fn page(envelope: &Envelope) -> Option<Page> {
         None | Some(Value::Null) if holds_nothing(data) => &[],
         Some(_) | None => return None,
     };
+    let (has_more, total_pages) = (more(data), count(data, "totalPages"));
     Some(Page {
         rows: rows.iter().zip(&envelope.row_ids).map(|(value, ids)| row(value, ids)).collect(),
-        has_more: more(data),
+        has_more,
         total_results: count(data, "totalResults"),
-        total_pages: count(data, "totalPages"),
+        total_pages,
         oversized: false,
-        names_rows: data.get("results").is_some_and(Value::is_array),
+        names_rows: data.get("results").is_some_and(Value::is_array)
+            || has_more == Some(false)
+            || total_pages == Some(0),
     })
 }
 

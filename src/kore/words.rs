@@ -261,10 +261,12 @@ pub fn undone(message: &str, name: Option<&str>) -> Option<Undone> {
 fn without_name(words_of_it: &str, name: Option<&str>) -> String {
     let rest = words_of_it.strip_prefix("the ").unwrap_or(words_of_it);
     let rest = rest.strip_prefix("voice ").unwrap_or(rest);
-    let behind = name
-        .map(words)
-        .filter(|name| !name.is_empty())
-        .and_then(|name| rest.strip_prefix("campaign ")?.strip_prefix(name.as_str())?.strip_prefix(' '));
+    // What stands around a name belongs to it: "campaign (not) now! deleted".
+    let around = |c: char| !c.is_alphanumeric();
+    let behind = name.map(words).filter(|name| !name.is_empty()).and_then(|name| {
+        let named = rest.strip_prefix("campaign ")?.trim_start_matches(around);
+        Some(named.strip_prefix(name.as_str())?.strip_prefix(around)?.trim_start_matches(around))
+    });
     behind.map_or_else(|| words_of_it.to_owned(), |behind| format!("campaign {behind}"))
 }
 

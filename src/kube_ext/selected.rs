@@ -62,15 +62,15 @@ fn requirements(text: &str) -> Vec<&str> {
 }
 
 fn requirement(text: &str) -> Option<Expression> {
-    let set = |key: &str, values: &str| {
-        let values = values.trim().strip_prefix('(')?.strip_suffix(')')?;
-        let values: Option<BTreeSet<String>> = values.split(',').map(value).collect();
-        Some((key_of(key)?, values?))
-    };
-    if let Some((name, values)) = text.split_once(" notin ") {
-        set(name, values).map(|(name, values)| Expression::NotIn(name, values))
-    } else if let Some((name, values)) = text.split_once(" in ") {
-        set(name, values).map(|(name, values)| Expression::In(name, values))
+    if let Some((before, values)) = text.trim_end().strip_suffix(')').and_then(|text| text.split_once('(')) {
+        let (name, operator) = before.trim().rsplit_once(char::is_whitespace)?;
+        let one_at_least = Some(values).filter(|values| !values.trim().is_empty())?;
+        let values: Option<BTreeSet<String>> = one_at_least.split(',').map(value).collect();
+        match operator {
+            "in" => Some(Expression::In(key_of(name)?, values?)),
+            "notin" => Some(Expression::NotIn(key_of(name)?, values?)),
+            _ => None,
+        }
     } else if let Some((name, other)) = text.split_once("!=") {
         Some(Expression::NotEqual(key_of(name)?, value(other)?))
     } else if let Some((name, other)) = text.split_once("==").or_else(|| text.split_once('=')) {
@@ -123,6 +123,8 @@ mod tests {
             (" shard == a ", [true, false, false]),
             ("shard!=a", [false, true, true]),
             ("shard in (a, b)", [true, true, false]),
+            ("shard in(a,b)", [true, true, false]),
+            ("shard notin(a),shard  in  ( b , )", [false, true, false]),
             ("shard notin (a,c),shard", [false, true, false]),
             ("!shard", [false, false, true]),
             ("x/y=1,shard", [true, false, false]),
@@ -136,9 +138,25 @@ mod tests {
 
     #[test]
     fn a_wrong_selector_is_refused_with_what_is_allowed() {
-        for text in
-            [",", "a b", "=a", "shard=a,", "shard in a", "shard in (a", "a//b=c", "-a", "a=ä", "a=b=c", "!"]
-        {
+        for text in [
+            ",",
+            "a b",
+            "=a",
+            "shard=a,",
+            "shard in a",
+            "shard in (a",
+            "a//b=c",
+            "-a",
+            "a=ä",
+            "a=b=c",
+            "!",
+            "a in ()",
+            "a in ( )",
+            "in (a)",
+            "a of (b)",
+            "a (b)",
+            "a in (b) c",
+        ] {
             let refused = text.parse::<Selected>();
             assert!(refused.as_ref().is_err_and(|error| error.contains("`shard!=a`")), "{text}: {refused:?}");
         }

@@ -74,14 +74,22 @@ impl Policies {
         self.policies.is_empty() && self.bindings.is_empty() && self.wanted.is_empty()
     }
 
-    /// Whether one of them puts the finalizer on what is created in this namespace.
-    pub(super) fn mutate_in(&self, namespace: &str) -> bool {
-        self.policies.iter().any(|policy| {
-            // The chart selects namespaces by their names.
-            let selector = &policy.fields["spec"]["matchConstraints"]["namespaceSelector"];
-            let selected = selector["matchExpressions"][0]["values"].as_array();
-            policy.kind == KINDS[1] && selected.is_none_or(|names| names.iter().any(|name| name == namespace))
-        })
+    /// Whether one of them puts the finalizer on what is created in this namespace; `None` if that is not known, because somebody has
+    /// selected by other labels than the name of the namespace.
+    pub(super) fn mutate_in(&self, namespace: &str) -> Option<bool> {
+        let mut all = Some(false);
+        for policy in self.policies.iter().filter(|policy| policy.kind == KINDS[1]) {
+            for binding in self.bindings.iter().filter(|binding| policy.is_bound_by(binding)) {
+                let by_policy = selects(&policy.fields["spec"]["matchConstraints"], namespace);
+                let by_binding = selects(&binding.fields["spec"]["matchResources"], namespace);
+                match (by_policy, by_binding) {
+                    (Some(true), Some(true)) => return Some(true),
+                    (Some(false), _) | (_, Some(false)) => {}
+                    (None, _) | (_, None) => all = None,
+                }
+            }
+        }
+        all
     }
 
     /// What is wrong with them, and how to mend it.
@@ -178,6 +186,40 @@ impl Found {
     }
 }
 
+/// Whether resources of a namespace are selected, of which only the name is known.
+fn selects(resources: &Value, namespace: &str) -> Option<bool> {
+    const NAME: &str = "kubernetes.io/metadata.name";
+    let selector = &resources["namespaceSelector"];
+    let labels = selector["matchLabels"].as_object().into_iter().flatten();
+    let by_labels = labels.map(|(key, value)| (key == NAME).then(|| value == namespace));
+    let expressions = selector["matchExpressions"].as_array().into_iter().flatten();
+    let by_expressions = expressions.map(|expression| {
+        let is_named = || {
+            expression["values"].as_array().is_some_and(|names| names.iter().any(|name| name == namespace))
+        };
+        match (expression["key"] == NAME, expression["operator"].as_str()) {
+            (true, Some("In")) => Some(is_named()),
+            (true, Some("NotIn")) => Some(!is_named()),
+            _ => None,
+        }
+    });
+    let is_said = |field: &str| match &resources[field] {
+        Value::Null => false,
+        Value::Object(fields) => !fields.is_empty(),
+        Value::Array(entries) => !entries.is_empty(),
+        _ => true,
+    };
+    let others = (is_said("objectSelector") || is_said("excludeResourceRules")).then_some(None);
+    let all: Vec<Option<bool>> = by_labels.chain(by_expressions).chain(others).collect();
+    if all.contains(&Some(false)) {
+        Some(false)
+    } else if all.contains(&None) {
+        None
+    } else {
+        Some(true)
+    }
+}
+
 /// Whether the label says that it is of the chart or `deploy/`.
 fn is_installed(object: &Value) -> bool {
     let (label, value) = PART_OF;
@@ -259,6 +301,41 @@ mod tests {
             assert!(!found(policy).is_ours());
         }
         assert_eq!(known, 5);
+    }
+
+    /// Whoever selects the namespaces of the finalizer's policy otherwise than the chart is not told that it fails.
+    #[test]
+    fn where_the_finalizer_is_put_on_is_known_by_names_alone() {
+        let name = "kubernetes.io/metadata.name";
+        let by_name = |operator: &str, namespace: &str| {
+            json!({"namespaceSelector": {"matchExpressions":
+                [{"key": name, "operator": operator, "values": [namespace, "other"]}]}})
+        };
+        let by_label = json!({"namespaceSelector": {"matchLabels": {"kore": "on"}}});
+        let empty = json!({"namespaceSelector": {}, "objectSelector": {}});
+        let here = json!({"namespaceSelector": {"matchLabels": {name: "here"}}});
+        for (constraints, bound, expected) in [
+            (Value::Null, Value::Null, Some(true)),
+            (empty.clone(), empty, Some(true)),
+            (by_name("In", "here"), Value::Null, Some(true)),
+            (by_name("In", "there"), Value::Null, Some(false)),
+            (by_name("NotIn", "here"), Value::Null, Some(false)),
+            (by_name("NotIn", "there"), here.clone(), Some(true)),
+            (Value::Null, by_label.clone(), None),
+            (by_label.clone(), here, None),
+            (by_label, by_name("NotIn", "here"), Some(false)),
+            (json!({"objectSelector": {"matchLabels": {"kore": "on"}}}), Value::Null, None),
+        ] {
+            let found =
+                |spec: Value| Found { kind: KINDS[1], name: "p".into(), fields: json!({"spec": spec}) };
+            let policies = Policies {
+                policies: vec![found(json!({"matchConstraints": constraints}))],
+                bindings: vec![found(json!({"policyName": "p", "matchResources": bound}))],
+                ..Policies::default()
+            };
+            assert_eq!(policies.mutate_in("here"), expected, "{:?}", policies);
+        }
+        assert_eq!(Policies::default().mutate_in("here"), Some(false));
     }
 
     #[test]

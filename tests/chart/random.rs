@@ -295,3 +295,19 @@ fn whatever_the_schema_lets_through_the_api_server_takes() {
     assert!(refused.is_empty(), "{}", refused.join("\n\n"));
     plane.finish();
 }
+
+/// What the schema takes as a selector, the operator takes, and the hook of the uninstall.
+#[test]
+fn the_operator_takes_every_selector_that_the_schema_takes() {
+    let schema = std::fs::read_to_string(chart().join("values.schema.json")).unwrap();
+    let schema: Value = serde_json::from_str(&schema).unwrap();
+    let (selectors, mut runner) = (text(&schema["properties"]["selector"]), TestRunner::deterministic());
+    let mut sets = 0;
+    for _ in 0..2000 {
+        let selector = selectors.new_tree(&mut runner).unwrap().current();
+        sets += usize::from(selector.contains("in("));
+        let parsed = selector.parse::<voicecampaign_operator::kube_ext::Selected>();
+        assert!(parsed.is_ok(), "{selector:?}: {parsed:?}");
+    }
+    assert!(sets > 0);
+}

@@ -1,5 +1,7 @@
 //! The chart as a part of another one.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Value, json};
 
 use crate::support::*;
@@ -80,5 +82,20 @@ fn an_alias_in_camel_case_names_objects() {
             names.iter().filter(crds).all(|name| name.to_lowercase() == **name),
             "helm {major}: {names:?}"
         );
+    }
+}
+
+/// The name of a release may have those of two aliases in it: their objects are different ones all the same.
+#[test]
+fn two_aliases_name_different_objects() {
+    for major in [3, 4] {
+        let names = |alias: &str| -> BTreeSet<String> {
+            let all = rendered(major, Some(alias), &json!({})).unwrap();
+            let own = all.iter().filter(|object| object["kind"] != "CustomResourceDefinition");
+            own.map(|object| format!("{} {}", object["kind"], object["metadata"]["name"])).collect()
+        };
+        let (out, bound) = (names("out"), names("bound"));
+        assert!(out.contains(r#""Deployment" "outbound-out""#), "helm {major}: {out:?}");
+        assert_eq!(out.intersection(&bound).next(), None, "helm {major}");
     }
 }

@@ -70,18 +70,22 @@ async fn a_success_without_a_campaign_is_not_believed() {
     }
 }
 
-/// R24: kore keeps what it has deleted, and says so wherever it is asked.
+/// R24: kore keeps what it has deleted, and says so wherever it is asked; also of all that there is in the stream, whoever deleted it.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_campaign_that_kore_returns_as_deleted_is_absent() {
     let world = World::new("kept").await;
     let _operator = world.operator();
-    world.kore.seed(world.key("bystander"), &json!({}));
+    world.create_found("bystander");
     world.create_found("renewal");
-    world.kore.seed(world.key("renewal"), &json!({"status": "Deleted"}));
+    for name in ["bystander", "renewal"] {
+        world.kore.seed(world.key(name), &json!({"status": "Deleted"}));
+    }
     world.kore.add_fault(Fault::answer_delete(None, 404, r#"{"message":"Campaign not found"}"#));
     world.delete("renewal");
     world.wait_until_gone_within("renewal", PROOF);
     assert!(world.in_kore("renewal"), "its row is still there");
+    world.run(&["annotate", "vcamp", "bystander", "voicecampaign.dev/refresh-requested-at=now"]);
+    world.wait_for_reason("bystander", "CampaignNotFound");
 }
 
 /// R25: an app that may read and not delete: what is missing is said, the connection is not blamed, and once it may, it goes on.

@@ -324,19 +324,20 @@ async fn a_connection_removed_by_force_is_told_and_heals() {
 async fn a_connection_that_does_not_fit_its_schema_says_so_and_goes() {
     let world = World::alone("misfit").await;
     let mut operator = world.operator();
-    let second =
-        json!({"host": world.kore.url(), "accountId": ACCOUNT, "credentialsSecretRef": {"name": "second"}});
-    world.apply(&json!({"apiVersion": "voicecampaign.dev/v1alpha1", "kind": "KoreConnection",
-        "metadata": {"name": "second"}, "spec": second}));
-    world.apply(&json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "second"},
-        "stringData": {"clientId": CLIENT_ID, "clientSecret": CLIENT_SECRET}}));
     world.create_found("renewal");
-    world.create_campaign("winback", &json!({"connectionRef": {"name": "second"}}));
-    world.wait_for_reason("winback", "CampaignFound");
+    for (name, campaign) in [("second", "winback"), ("third", "reminder")] {
+        let spec =
+            json!({"host": world.kore.url(), "accountId": ACCOUNT, "credentialsSecretRef": {"name": name}});
+        world.apply(&json!({"apiVersion": "voicecampaign.dev/v1alpha1", "kind": "KoreConnection",
+            "metadata": {"name": name}, "spec": spec}));
+        world.apply(&json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name},
+            "stringData": {"clientId": CLIENT_ID, "clientSecret": CLIENT_SECRET}}));
+        world.create_campaign(campaign, &json!({"connectionRef": {"name": name}}));
+        world.wait_for_reason(campaign, "CampaignFound");
+    }
     world.wait_until_kept(true);
     loosen(&world.kubectl, "koreconnections");
-    world.misfit("production", WRONG_TYPE);
-    world.misfit("second", WRONG_TYPE);
+    ["production", "second", "third"].iter().for_each(|name| world.misfit(name, WRONG_TYPE));
     let told = world.wait_for_connection_reason("Invalid");
     assert!(ready(&told)["message"].as_str().unwrap().contains("xpected a string"), "{told:#}");
     world.run(&["delete", "kconn", "production", "second", "--wait=false"]);
@@ -344,12 +345,12 @@ async fn a_connection_that_does_not_fit_its_schema_says_so_and_goes() {
     world.wait_for_connection("it says who needs it", |object| {
         ready(object)["message"].as_str().is_some_and(|text| text.contains("VoiceCampaign renewal needs it"))
     });
-    for name in ["renewal", "winback"] {
+    for name in ["renewal", "winback", "reminder"] {
         world.delete(name);
         world.wait_for_reason(name, "ConnectionInvalid");
     }
     assert!(is_kept(&world.find("secret", "kore-jwt-app").unwrap()));
-    for name in ["renewal", "winback"] {
+    for name in ["renewal", "winback", "reminder"] {
         world.patch_spec(name, &json!({"deletionPolicy": "Orphan"}));
         world.wait_until_gone(name);
     }
@@ -360,6 +361,14 @@ async fn a_connection_that_does_not_fit_its_schema_says_so_and_goes() {
         world.wait_until_none(kind, name);
     }
     assert!(world.in_kore("renewal") && world.in_kore("winback") && operator.is_running());
+    // One that nobody deletes is held no longer, nor is its Secret: an uninstall does not wait for it.
+    wait::until("the third is let go", PATIENCE, || {
+        let third = world.find("kconn", "third").unwrap();
+        let lists_secrets = third["status"]["secretsInUse"].is_array();
+        Ok((!is_kept(&third) && !lists_secrets && !is_kept(&world.find("secret", "third").unwrap()))
+            .then_some(()))
+    })
+    .unwrap();
 }
 
 /// A connection that does not fit its schema, and can't be mended, is removed by force: its Secret is let go, and its

@@ -71,6 +71,19 @@ async fn a_renamed_installation_is_guarded() {
             let mut both = [apart[1..].iter().flat_map(render).collect(), render(&folder)];
             both.iter_mut().for_each(|objects| objects.sort_by_key(Value::to_string));
             assert_eq!(both[0], both[1]);
+            // Another installation in the same namespace does not stand by for this one.
+            let one = |kind: &str, name: &str| {
+                both[0]
+                    .iter()
+                    .find(|object| object["kind"] == kind && object["metadata"]["name"] == name)
+                    .unwrap()
+            };
+            let operator = one("Deployment", "our-voicecampaign-operator-x");
+            let env = operator["spec"]["template"]["spec"]["containers"][0]["env"].as_array().unwrap();
+            let lease = env.iter().find(|variable| variable["name"] == "LEASE_NAME").unwrap();
+            assert_eq!(lease["value"], "our-voicecampaign-operator-x");
+            let rules = &one("Role", "our-voicecampaign-operator-lease-x")["rules"];
+            assert_eq!(rules[0]["resourceNames"], json!(["our-voicecampaign-operator-x"]));
         }
     }
 

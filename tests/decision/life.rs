@@ -82,6 +82,9 @@ fn a_missing_campaign_is_reported_and_never_acted_on() {
     let doubted = status(shown(&object, &listing(&[])));
     assert_eq!((reason(&doubted), ready(&doubted).status.as_str()), ("StreamSuddenlyEmpty", "False"));
     assert!(has(&doubted, "Stalled") && doubted.not_listed_since.is_none());
+    // Unless Kore shows that all of it is deleted.
+    let deleted = status(shown(&object, &deleted_rows(&["cd-0", "cd-1"])));
+    assert_eq!((reason(&deleted), deleted.not_listed_since.is_some()), ("CampaignNotFound", true));
     let mut gone = object.clone();
     gone.status = Some(missed.clone());
     assert!(matches!(shown(&gone, &none), Step::Wait { .. }), "not a write more");

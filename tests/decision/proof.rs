@@ -386,6 +386,7 @@ fn an_empty_stream_proves_nothing_to_another_app_than_the_one_that_saw_the_campa
         (Some(own.as_str()), &stranger),
         (Some("0123456789abcdef"), &listing(&[])),
         (Some("0123456789abcdef"), &listing(&["cd-2"])),
+        (Some("0123456789abcdef"), &StreamListing { to_a_stranger: true, ..deleted_rows(&["cd-1"]) }),
     ] {
         let (object, _) = shown(&seen_as(identity), listing, at(2));
         assert_eq!(deletion(&object).ground, Some(GroundName::Absent), "{identity:?}");
@@ -513,7 +514,7 @@ fn listings_carry_a_proof_where_a_get_says_nothing() {
         let (object, step) = shown(&proving(failed), &nothing_but_success(), at(2));
         let Step::Wait { until: Some(until), .. } = step else { panic!("{step:?}") };
         pauses.push(until.duration_since(at(2)).as_secs());
-        assert!(proof(&object).unwrap().last_failure.as_ref().unwrap().message.contains("neither rows"));
+        assert!(proof(&object).unwrap().last_failure.as_ref().unwrap().message.contains("has neither rows"));
         assert_eq!(next(&object, until), Step::Get(Urgency::Deletion));
         let silent = Look { asked_at: until, ..look(1, Err(failure(FailureKind::Unreadable, None))) };
         let plan = decide(&Observed { look: Some(&silent), ..observed(&object, &connection) }, until);

@@ -236,6 +236,13 @@ pub fn listing_as(client_id: &str, ids: &[&str]) -> StreamListing {
     }
 }
 
+/// All campaigns of the stream are deleted, and Kore keeps their rows.
+pub fn deleted_rows(ids: &[&str]) -> StreamListing {
+    let rows: Vec<Value> = ids.iter().map(|id| json!({"_id": id, "status": "Deleted"})).collect();
+    let data = json!({"results": rows, "hasMore": false, "totalResults": ids.len()});
+    StreamListing { listing: Arc::new(answered("app-1", &data)), ..listing(&[]) }
+}
+
 /// What is answered by whatever answers everything with a success that holds nothing.
 pub fn nothing_but_success() -> StreamListing {
     StreamListing { listing: Arc::new(answered("app-1", &json!({}))), ..listing(&[]) }

@@ -19,7 +19,9 @@
 {{- if .Values.fullnameOverride -}}
 {{- .Values.fullnameOverride -}}
 {{- else -}}
-{{- $full := ternary .Release.Name (printf "%s-%s" .Release.Name $name) (contains $name .Release.Name) -}}
+{{- /* The name of a release may have those of several aliases in it: only what it is as a whole, or the chart's own name, needs no repetition. */ -}}
+{{- $has := or (eq $name .Release.Name) (and (eq .Chart.Name "voicecampaign-operator") (contains $name .Release.Name)) -}}
+{{- $full := ternary .Release.Name (printf "%s-%s" .Release.Name $name) $has -}}
 {{- include "operator.nameOf" $full -}}
 {{- end -}}
 {{- end -}}
@@ -124,10 +126,10 @@ affinity:
 {{- $is := "" -}}
 {{- if regexMatch (printf "^%s *(==?|!=)[^=!]*$" $key) $part -}}
 {{- $is = eq (and (hasKey $labels $name) (eq $label (regexReplaceAll "^.*= *" $part ""))) (not (contains "!=" $part)) | toString -}}
-{{- else if regexMatch (printf "^%s +(not)?in +[(].*[)]$" $key) $part -}}
+{{- else if regexMatch (printf "^%s +(not)?in *[(].*[)]$" $key) $part -}}
 {{- $values := list -}}
 {{- range splitList "," (regexFind "[(].*" $part | trimAll "()") -}}{{- $values = append $values (trim .) -}}{{- end -}}
-{{- $is = eq (and (hasKey $labels $name) (has $label $values)) (regexMatch (printf "^%s +in " $key) $part) | toString -}}
+{{- $is = eq (and (hasKey $labels $name) (has $label $values)) (regexMatch (printf "^%s +in *[(]" $key) $part) | toString -}}
 {{- else if regexMatch (printf "^! *%s$" $key) $part -}}
 {{- $is = not (hasKey $labels $name) | toString -}}
 {{- else if regexMatch (printf "^%s$" $key) $part -}}
@@ -266,7 +268,7 @@ cluster (helm template) nothing is known, and nothing is refused. */}}
 {{- if not $taken -}}{{- $stranded = append $stranded (printf "%s %s/%s" $object.kind $object.metadata.namespace $object.metadata.name) -}}{{- end -}}
 {{- end -}}
 {{- if $stranded -}}
-{{- fail (printf "`watchNamespaces` and `selector` would leave out what nobody could let go then: %s. Give them labels that `selector` selects, or have another release take them over first; or delete the VoiceCampaigns, or set their `deletionPolicy` to Orphan and delete them, and wait until they are gone" (join ", " $stranded)) -}}
+{{- fail (printf "`watchNamespaces` and `selector` would leave out what nobody could let go then: %s. Give them labels that `selector` selects, or have another release take them over first, which is in this namespace if `watchNamespaces` was set; or delete the VoiceCampaigns, or set their `deletionPolicy` to Orphan and delete them, and wait until they are gone" (join ", " $stranded)) -}}
 {{- end -}}
 {{- /* RoleBindings that the operator has held and would let go no more, and those that could not be updated. Whoever brings rights of his
 own cares for them, and the deployer may not read them. */ -}}

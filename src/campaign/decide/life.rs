@@ -181,7 +181,7 @@ fn by_listing(object: &VoiceCampaign, read: &StreamListing) -> Option<Sighting> 
     }
     // Nobody asked to delete it: if it was there, it is missing itself.
     let missed = object.status.as_ref().is_some_and(|status| status.not_listed_since.is_some());
-    match (listing.is_complete(), listing.is_empty() && known.is_some() && !missed) {
+    match (listing.is_complete(), listing.shows_nothing() && known.is_some() && !missed) {
         (false, _) => None,
         (true, true) => Some(Sighting::SuddenlyEmpty),
         (true, false) => Some(Sighting::NotListed),

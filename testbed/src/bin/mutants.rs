@@ -1387,6 +1387,34 @@ const MUTANTS: &[Mutant] = &[
         tests: &["--lib", "obstacle"],
     },
     Mutant {
+        name: "a stream of which Kore shows only deleted campaigns taken for an empty one",
+        file: "src/kore/listing.rs",
+        from: "self.listing.shows_deleted = true;",
+        to: "",
+        tests: &["--lib", "a_stream_of_which_all_is_deleted"],
+    },
+    Mutant {
+        name: "a secret that is echoed percent-encoded shown",
+        file: "src/kore/scrub.rs",
+        from: "if text.contains(['%', '&', '\\\\'])",
+        to: "if false",
+        tests: &["--lib", "an_echoed_secret"],
+    },
+    Mutant {
+        name: "the marks around a campaign's name not taken for its part",
+        file: "src/kore/words.rs",
+        from: ".strip_prefix(around)?.trim_start_matches(around)",
+        to: ".strip_prefix(' ')?",
+        tests: &["--lib", "a_success_that_denies_itself"],
+    },
+    Mutant {
+        name: "a time in a status not bounded",
+        file: "src/api/mod.rs",
+        from: "time.0.clamp(Timestamp::MIN + years, Timestamp::MAX - years)",
+        to: "{ let _ = years; time.0 }",
+        tests: &["--lib", "the_ends_of_time"],
+    },
+    Mutant {
         name: "what the API server says shown as it is",
         file: "src/campaign/obstacle.rs",
         from: "scrub::message(why)",
@@ -1921,9 +1949,16 @@ const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "an upgrade takes `notin` for `in`",
         file: "charts/voicecampaign-operator/templates/_helpers.tpl",
-        from: "(regexMatch (printf \"^%s +in \" $key) $part)",
+        from: "(regexMatch (printf \"^%s +in *[(]\" $key) $part)",
         to: "true",
         tests: &["--test", "chart", "the_chart_selects"],
+    },
+    Mutant {
+        name: "kustomize renames an installation, and not its Lease",
+        file: "deploy/names/references.yaml",
+        from: "      - {kind: Deployment, group: apps, path: spec/template/spec/containers/env/value}\n",
+        to: "",
+        tests: &["--test", "cluster", "kustomized::"],
     },
     Mutant {
         name: "kustomize renames a RoleBinding, and not for the role that holds it",

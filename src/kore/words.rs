@@ -191,7 +191,9 @@ fn pattern(pattern: &str) -> Regex {
 pub fn speaks_of_rights(http_status: Option<i32>, message: &str) -> bool {
     let text = plain(message);
     let named = names_a_right(&text) && (http_status != Some(401) || NAMES_THE_RIGHT.is_match(&text));
-    !TOKEN.is_match(&text) && (named || http_status == Some(403) && !WHO.is_match(&text))
+    // "This token cannot delete campaigns" is about what we may.
+    let of_what_we_may = !WHO.is_match(&text) || text.contains("delete");
+    !TOKEN.is_match(&text) && (named || http_status == Some(403) && of_what_we_may)
 }
 
 /// Whether this text of an error, or word of a code, refuses us: for lack of a right, or for who we are.
@@ -394,6 +396,11 @@ mod tests {
             assert!(speaks_of_rights(Some(400), text), "{text}");
             assert!(speaks_of_rights(None, text) && refuses_us(text), "{text}");
             assert_ne!(absence(text), Absence::Said, "{text}");
+        }
+        for (text, right) in
+            [("This token cannot delete campaigns", true), ("The JWT is not what is expected", false)]
+        {
+            assert_eq!(speaks_of_rights(Some(403), text), right, "{text}");
         }
         // Under 401 it has to name the right.
         for text in

@@ -94,16 +94,26 @@ pub fn redact(text: &str, secrets: &[&str]) -> String {
     let secrets = secrets.iter().filter(|secret| secret.len() >= 4);
     secrets.fold(text.to_owned(), |text, secret| {
         let text = text.replace(secret, "[redacted]");
-        if text.contains(['%', '&', '\\']) {
-            written_out(secret).replace_all(&text, "[redacted]").into_owned()
-        } else {
-            text
+        if !may_be_written_out(secret, &text) {
+            return text;
+        }
+        match written_out(secret) {
+            Ok(pattern) => pattern.replace_all(&text, "[redacted]").into_owned(),
+            // It is too long for a pattern.
+            Err(_) => "[redacted]".to_owned(),
         }
     })
 }
 
+/// Whether a text may have a secret in which some characters are written out: letters and digits need not be. (Most texts have none, and are
+/// not searched for it.)
+fn may_be_written_out(secret: &str, text: &str) -> bool {
+    let mut pieces = secret.split(|c: char| !c.is_alphanumeric()).filter(|piece| piece.len() >= 3).peekable();
+    text.contains(['%', '&', '\\']) && (pieces.peek().is_none() || pieces.any(|piece| text.contains(piece)))
+}
+
 /// A secret in which any character may be written out.
-fn written_out(secret: &str) -> Regex {
+fn written_out(secret: &str) -> Result<Regex, regex::Error> {
     let either = |c: char| {
         let bytes: String = c.encode_utf8(&mut [0; 4]).bytes().map(|byte| format!("%{byte:02x}")).collect();
         let (itself, code) = (regex::escape(&c.to_string()), u32::from(c));
@@ -111,7 +121,7 @@ fn written_out(secret: &str) -> Regex {
         let name = if c.is_alphanumeric() { "" } else { "|&[a-z]{2,8};" };
         format!(r"(?:{itself}|(?i-u:{bytes}|&#0*{code};|&#x0*{code:x};|\\u{code:04x}{name})|\\{itself})")
     };
-    pattern(&secret.chars().map(either).collect::<String>())
+    Regex::new(&secret.chars().map(either).collect::<String>())
 }
 
 #[cfg(test)]
@@ -190,6 +200,9 @@ mod tests {
             let said = message(&redact(&format!("Invalid secret {spelled}."), &[secret]));
             assert_eq!(said, "Invalid secret [redacted].", "{spelled}");
         }
+        let long = format!("{}+end", "key+".repeat(2_500));
+        assert_eq!(redact("a key%2Bkey", &[&long]), "[redacted]");
+        assert_eq!(redact("a+b%2Fc=d is it", &["a+b/c=d"]), "[redacted] is it");
         let other = "Invalid secret s3cr3t%2Bwithout marks";
         assert_eq!(redact(other, &[secret]), other);
     }

@@ -272,8 +272,11 @@ impl Namespace {
     }
 
     async fn let_misfit_go(&self, connection: &mut DynamicObject) -> Result<(), CallError> {
+        // What is being deleted goes with its status, which somebody may not let us write.
         let mut status = connection.data["status"].clone();
-        if status.as_object_mut().is_some_and(|status| status.remove("secretsInUse").is_some()) {
+        if connection.metadata.deletion_timestamp.is_none()
+            && status.as_object_mut().is_some_and(|status| status.remove("secretsInUse").is_some())
+        {
             self.kube.replace_raw_status::<KoreConnection>(connection, &status).await?;
             connection.data["status"] = status;
         }

@@ -235,7 +235,7 @@ pub fn listing(answer: &RawAnswer) -> Result<Page, Failure> {
     let read = envelope_of(answer);
     let said = Said::of(answer, read.as_ref());
     // "No results found" may be said of anything.
-    let says_so = said.that_there_are_none() && said.of_campaigns();
+    let says_so = said.that_there_are_none() && said.that_there_are_no_campaigns();
     let envelope = match success(answer, read.as_ref(), Asked::Read) {
         Ok(envelope) if envelope.has_errors => return Err(failed(answer, envelope, Asked::Read)),
         Err(Failure { kind: FailureKind::MayBeAbsent | FailureKind::Unreadable, .. })
@@ -386,9 +386,9 @@ impl<'a> Said<'a> {
             && !words.iter().any(|words| absence(words) == Absence::Unclear && !says_there_are_none(words))
     }
 
-    /// Whether it is about campaigns.
-    fn of_campaigns(&self) -> bool {
-        self.words().any(|words| words.to_lowercase().contains("campaign"))
+    /// Whether one and the same text says it, and of campaigns.
+    fn that_there_are_no_campaigns(&self) -> bool {
+        self.words().any(|words| says_there_are_none(&words) && words.to_lowercase().contains("campaign"))
     }
 
     /// Whether a read was told that there is no campaign. A gateway answers 404 with words of its own.
@@ -810,6 +810,7 @@ mod tests {
             (200, r#"{"status":"success","data":""}"#),
             (200, r#"{"status":"success","data":{"campaigns":[]}}"#),
             (400, r#"{"errors":[{"msg":"No records found","code":404}]}"#),
+            (404, r#"{"errors":[{"msg":"No records found","code":"CAMPAIGN_LIST"}]}"#),
         ] {
             assert_eq!(listing(&raw(status, body)), Ok(Page::without_rows(false)), "{status} {body}");
         }

@@ -108,7 +108,8 @@ pub fn redact(text: &str, secrets: &[&str]) -> String {
 /// Whether a text may have a secret in which some characters are written out: letters and digits need not be. (Most texts have none, and are
 /// not searched for it.)
 fn may_be_written_out(secret: &str, text: &str) -> bool {
-    let mut pieces = secret.split(|c: char| !c.is_alphanumeric()).filter(|piece| piece.len() >= 3).peekable();
+    let pieces = secret.split(|c: char| !c.is_ascii_alphanumeric());
+    let mut pieces = pieces.filter(|piece| piece.len() >= 3).peekable();
     text.contains(['%', '&', '\\']) && (pieces.peek().is_none() || pieces.any(|piece| text.contains(piece)))
 }
 
@@ -117,8 +118,8 @@ fn written_out(secret: &str) -> Result<Regex, regex::Error> {
     let either = |c: char| {
         let bytes: String = c.encode_utf8(&mut [0; 4]).bytes().map(|byte| format!("%{byte:02x}")).collect();
         let (itself, code) = (regex::escape(&c.to_string()), u32::from(c));
-        // Each mark has a name in HTML, or two.
-        let name = if c.is_alphanumeric() { "" } else { "|&[a-z]{2,8};" };
+        // Each mark, and each letter of another alphabet, has a name in HTML, or two.
+        let name = if c.is_ascii_alphanumeric() { "" } else { "|&[a-z]{2,8};" };
         format!(r"(?:{itself}|(?i-u:{bytes}|&#0*{code};|&#x0*{code:x};|\\u{code:04x}{name})|\\{itself})")
     };
     Regex::new(&secret.chars().map(either).collect::<String>())
@@ -203,6 +204,10 @@ mod tests {
         let long = format!("{}+end", "key+".repeat(2_500));
         assert_eq!(redact("a key%2Bkey", &[&long]), "[redacted]");
         assert_eq!(redact("a+b%2Fc=d is it", &["a+b/c=d"]), "[redacted] is it");
+        assert_eq!(
+            redact("secretgr%C3%BCn or secretgr&uuml;n", &["secretgr\u{fc}n"]),
+            "[redacted] or [redacted]"
+        );
         let other = "Invalid secret s3cr3t%2Bwithout marks";
         assert_eq!(redact(other, &[secret]), other);
     }

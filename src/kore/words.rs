@@ -145,6 +145,9 @@ static UNAUTHORIZED: LazyLock<Regex> = LazyLock::new(|| {
 static NAMES_THE_RIGHT: LazyLock<Regex> = LazyLock::new(|| {
     pattern(r"\b(?:un|not )authori[sz]ed to\b|\b(?:permissions?|privileges?|scopes?|roles?)\b")
 });
+/// "This token cannot delete campaigns".
+static MAY_NOT_DELETE: LazyLock<Regex> =
+    LazyLock::new(|| pattern(r"\b(?:cannot|can not|can't|may not|must not|not able to|unable to) delete\b"));
 /// Words about who we are, whatever is wrong with it.
 static WHO: LazyLock<Regex> = LazyLock::new(|| {
     pattern(
@@ -192,7 +195,7 @@ pub fn speaks_of_rights(http_status: Option<i32>, message: &str) -> bool {
     let text = plain(message);
     let named = names_a_right(&text) && (http_status != Some(401) || NAMES_THE_RIGHT.is_match(&text));
     // "This token cannot delete campaigns" is about what we may.
-    let of_what_we_may = !WHO.is_match(&text) || text.contains("delete");
+    let of_what_we_may = !WHO.is_match(&text) || MAY_NOT_DELETE.is_match(&text);
     !TOKEN.is_match(&text) && (named || http_status == Some(403) && of_what_we_may)
 }
 
@@ -397,9 +400,11 @@ mod tests {
             assert!(speaks_of_rights(None, text) && refuses_us(text), "{text}");
             assert_ne!(absence(text), Absence::Said, "{text}");
         }
-        for (text, right) in
-            [("This token cannot delete campaigns", true), ("The JWT is not what is expected", false)]
-        {
+        for (text, right) in [
+            ("This token cannot delete campaigns", true),
+            ("The JWT is not what is expected", false),
+            ("The client app of this token has been deleted", false),
+        ] {
             assert_eq!(speaks_of_rights(Some(403), text), right, "{text}");
         }
         // Under 401 it has to name the right.

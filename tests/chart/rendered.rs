@@ -500,6 +500,10 @@ fn the_uninstall_has_no_sidecar() {
         by_default,
         serde_json::json!({"a": "b", "linkerd.io/inject": "disabled", "sidecar.istio.io/inject": "false"})
     );
+    let test = pods(&["--set", "podAnnotations.a=b"])[2]["metadata"]["annotations"].clone();
+    for (name, value) in by_default.as_object().unwrap() {
+        assert_eq!(&test[name], value, "{name}");
+    }
     let own = annotations(&["--set-string", r"uninstall.podAnnotations.sidecar\.istio\.io/inject=true"]);
     assert_eq!(own["sidecar.istio.io/inject"], "true");
 }

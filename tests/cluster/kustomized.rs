@@ -81,11 +81,28 @@ async fn a_renamed_installation_is_guarded() {
             let operator = one("Deployment", "our-voicecampaign-operator-x");
             let env = operator["spec"]["template"]["spec"]["containers"][0]["env"].as_array().unwrap();
             let lease = env.iter().find(|variable| variable["name"] == "LEASE_NAME").unwrap();
-            assert_eq!(lease["value"], "our-voicecampaign-operator-x");
+            assert_eq!(lease["valueFrom"]["fieldRef"]["fieldPath"], "spec.serviceAccountName");
+            assert!(lease["value"].is_null());
+            assert_eq!(
+                operator["spec"]["template"]["spec"]["serviceAccountName"],
+                "our-voicecampaign-operator-x"
+            );
             let rules = &one("Role", "our-voicecampaign-operator-lease-x")["rules"];
             assert_eq!(rules[0]["resourceNames"], json!(["our-voicecampaign-operator-x"]));
         }
     }
+    // What stands beside ours, and only sounds like a reference, keeps its words.
+    let beside = manifests.write(
+        "beside",
+        &json!({"namePrefix": "our-", "resources": ["../deploy/overlays/cluster-wide", "app.yaml"]}),
+    );
+    let container = json!({"name": "app", "env": [{"name": "POSTGRES_USER", "value": "postgres"}]});
+    let app = json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "postgres"},
+        "spec": {"template": {"spec": {"containers": [container]}}}});
+    std::fs::write(std::path::Path::new(&beside).join("app.yaml"), app.to_string()).unwrap();
+    let rendered = objects(&run(&["kustomize", &beside]));
+    let app = rendered.iter().find(|object| object["metadata"]["name"] == "our-postgres").unwrap();
+    assert_eq!(app["spec"]["template"]["spec"]["containers"][0], container);
 
     let samples = testbed::samples::Samples::read().unwrap();
     world.kore.seed(samples.campaign.clone(), &json!({}));

@@ -1956,7 +1956,7 @@ const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "kustomize renames an installation, and not its Lease",
         file: "deploy/names/references.yaml",
-        from: "      - {kind: Deployment, group: apps, path: spec/template/spec/containers/env/value}\n",
+        from: "      - {kind: Role, group: rbac.authorization.k8s.io, path: rules/resourceNames}\n",
         to: "",
         tests: &["--test", "cluster", "kustomized::"],
     },

@@ -530,6 +530,7 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
+    use crate::campaign::streams;
 
     /// Who wants to delete its campaign, which was asked for just now.
     fn caller(id: &str, access: Access<u64>) -> Caller {
@@ -537,7 +538,6 @@ mod tests {
         let object = ObjectRef::new(id).within("n");
         Caller { id: id.to_owned(), object, for_many: false, place, promised: None, access }
     }
-    use crate::campaign::streams;
 
     fn says(operation: Operation, kind: FailureKind) -> (Evidence, Evidence) {
         let failure = Failure { kind, ..Failure::unreachable("told") };

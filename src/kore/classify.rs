@@ -234,18 +234,17 @@ pub fn listing(answer: &RawAnswer) -> Result<Page, Failure> {
     }
     let read = envelope_of(answer);
     let said = Said::of(answer, read.as_ref());
-    // "No results found" may be said of anything.
-    let says_so = said.that_there_are_none() && said.that_there_are_no_campaigns();
     let envelope = match success(answer, read.as_ref(), Asked::Read) {
         Ok(envelope) if envelope.has_errors => return Err(failed(answer, envelope, Asked::Read)),
         Err(Failure { kind: FailureKind::MayBeAbsent | FailureKind::Unreadable, .. })
             if answer.http_status != 202 && said.that_there_are_none() =>
         {
-            return Ok(Page::without_rows(says_so));
+            return Ok(Page::without_rows(said.that_there_are_no_campaigns()));
         }
         read => read?,
     };
-    let page = wire::page(envelope).map(|page| Page { names_rows: page.names_rows || says_so, ..page });
+    let says_so = |page: &Page| page.names_rows || said.that_there_are_no_campaigns();
+    let page = wire::page(envelope).map(|page| Page { names_rows: says_so(&page), ..page });
     // A refusal, or a pause that is asked for, may come under `success`, too. A page with rows is one, whatever else it says.
     if page.as_ref().is_none_or(|page| page.rows.is_empty())
         && let Some(refused) = refused_all_the_same(answer, envelope, Asked::Read)
@@ -386,9 +385,11 @@ impl<'a> Said<'a> {
             && !words.iter().any(|words| absence(words) == Absence::Unclear && !says_there_are_none(words))
     }
 
-    /// Whether one and the same text says it, and of campaigns.
+    /// The same, and one and the same text says it, and of campaigns: "No results found" may be said of anything.
     fn that_there_are_no_campaigns(&self) -> bool {
-        self.words().any(|words| says_there_are_none(&words) && words.to_lowercase().contains("campaign"))
+        let of_campaigns =
+            |words: String| says_there_are_none(&words) && words.to_lowercase().contains("campaign");
+        self.that_there_are_none() && self.words().any(of_campaigns)
     }
 
     /// Whether a read was told that there is no campaign. A gateway answers 404 with words of its own.

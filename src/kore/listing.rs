@@ -93,9 +93,7 @@ impl Listing {
     pub fn is_complete(&self) -> bool {
         self.complete
     }
-}
 
-impl Listing {
     /// Whether each page has rows, or says that there are none; an answer that says success and nothing else may be anybody's.
     pub fn names_its_rows(&self) -> bool {
         self.names_its_rows
@@ -215,7 +213,7 @@ impl Reading {
     /// Takes in a page.
     fn take(mut self, page: Page, ended_at: Timestamp) -> Progress {
         let Page { rows, has_more, total_results, total_pages, oversized: _, names_rows } = page;
-        self.listing.names_its_rows &= names_rows || total_results.is_some();
+        self.listing.names_its_rows &= names_rows;
         let (says_last, says_nothing) =
             (has_more == Some(false), has_more.is_none() && total_pages.is_none());
         let (received, has_more) = (rows.len(), has_more == Some(true));

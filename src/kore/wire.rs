@@ -450,14 +450,16 @@ pub fn page(envelope: &Envelope) -> Option<Page> {
         None | Some(Value::Null) if holds_nothing(data) => &[],
         Some(_) | None => return None,
     };
-    let (has_more, total_pages) = (more(data), count(data, "totalPages"));
+    let (has_more, total_results, total_pages) =
+        (more(data), count(data, "totalResults"), count(data, "totalPages"));
     Some(Page {
         rows: rows.iter().zip(&envelope.row_ids).map(|(value, ids)| row(value, ids)).collect(),
         has_more,
-        total_results: count(data, "totalResults"),
+        total_results,
         total_pages,
         oversized: false,
         names_rows: data.get("results").is_some_and(Value::is_array)
+            || total_results.is_some()
             || has_more == Some(false)
             || total_pages == Some(0),
     })

@@ -171,7 +171,7 @@ async fn a_policy_that_keeps_the_finalizer_is_named() {
     world.run(&["patch", "vcamp", "renewal", "--type=json", "-p", theirs]);
     forbid(&world, "voicecampaigns", KEPT);
     let stripped = r#"{"metadata":{"finalizers":null}}"#;
-    wait_until_refused(&world, "vcamp/renewal", stripped);
+    wait_until_refused(&world, &["vcamp/renewal"], stripped);
     world.delete("renewal");
     let message = wait_until_told(&world, "renewal");
     assert!(
@@ -237,7 +237,7 @@ async fn a_refusal_of_the_status_is_an_event() {
     world.kore.add_fault(Fault::answer_delete(None, 503, ""));
     forbid(&world, "voicecampaigns/status", "false");
     let written = r#"{"status":{"observedGeneration":7}}"#;
-    wait_until_refused(&world, "vcamp/reminder --subresource=status", written);
+    wait_until_refused(&world, &["vcamp/reminder", "--subresource=status"], written);
     world.delete("reminder");
     wait_until_noted(&world, "reminder", "stay as they are");
     world.kore.clear_faults();
@@ -266,7 +266,7 @@ async fn a_policy_that_refuses_the_finalizer_is_named() {
     forbid(&world, "voicecampaigns", NONE);
     world.apply(&world.campaign("probe", &json!({"deletionPolicy": "Orphan"})));
     let held = r#"{"metadata":{"finalizers":["voicecampaign.dev/remote-campaign"]}}"#;
-    wait_until_refused(&world, "vcamp/probe", held);
+    wait_until_refused(&world, &["vcamp/probe"], held);
     let _operator = world.operator();
     world.create_campaign("renewal", &json!({}));
     let message = wait_until_told(&world, "renewal");
@@ -287,7 +287,7 @@ async fn a_policy_that_keeps_a_connection_is_named() {
     let _operator = world.operator();
     world.create_found("renewal");
     forbid(&world, "koreconnections", KEPT);
-    wait_until_refused(&world, "kconn/production", r#"{"metadata":{"finalizers":null}}"#);
+    wait_until_refused(&world, &["kconn/production"], r#"{"metadata":{"finalizers":null}}"#);
     world.run(&["delete", "kconn", "production", "--wait=false"]);
     world.delete("renewal");
     world.wait_until_gone("renewal");
@@ -342,9 +342,8 @@ fn forbid(world: &World, resource: &str, expression: &str) {
 }
 
 /// The API server takes a moment to keep a policy.
-fn wait_until_refused(world: &World, name: &str, patch: &str) {
-    let dry = ["patch", "--type=merge", "--dry-run=server", "-p", patch];
-    let dry: Vec<&str> = dry.into_iter().chain(name.split(' ')).collect();
+fn wait_until_refused(world: &World, what: &[&str], patch: &str) {
+    let dry = [&["patch", "--type=merge", "--dry-run=server", "-p", patch], what].concat();
     wait::until("the policy is kept", PATIENCE, || {
         Ok(world.try_run(&dry).is_err_and(|said| said.to_string().contains("stay as they are")).then_some(()))
     })

@@ -118,7 +118,11 @@ fn asked_for(record: &DeletionStatus, reason: Reason) -> Option<Pause> {
 mod tests {
     use serde_json::{Value, json};
 
+    use super::super::{place, place_of_read};
     use super::*;
+    use crate::api::{self, KoreConnectionStatus, VoiceCampaignStatus};
+    use crate::campaign::proof;
+    use crate::pacing::AccountClock;
 
     fn at(seconds: i64) -> Timestamp {
         Timestamp::from_second(1_800_000_000 + seconds).unwrap()
@@ -239,7 +243,7 @@ mod tests {
     #[test]
     fn the_ends_of_time_can_be_reckoned_with() {
         let now = at(0);
-        let of_kinds = crate::api::crds().map(|crd| {
+        let of_kinds = api::crds().map(|crd| {
             let schema = serde_json::to_value(&crd.spec.versions[0].schema).unwrap();
             schema["openAPIV3Schema"]["properties"]["status"].clone()
         });
@@ -247,29 +251,26 @@ mod tests {
             let written = time.to_string();
             let [connection, campaign] = of_kinds.each_ref().map(|schema| filled(schema, &written));
             assert!(campaign.to_string().matches(&written).count() > 15, "{campaign}");
-            let read: crate::api::KoreConnectionStatus = serde_json::from_value(connection).unwrap();
+            let read: KoreConnectionStatus = serde_json::from_value(connection).unwrap();
             assert!(read.streams.iter().all(|stream| stream.others_seen_at.0 != time));
             for reason in Reason::all() {
                 let mut object = deleted(reason.as_str(), &json!({}));
                 let ready = object.status.take().unwrap().conditions;
-                let status: crate::api::VoiceCampaignStatus =
-                    serde_json::from_value(campaign.clone()).unwrap();
+                let status: VoiceCampaignStatus = serde_json::from_value(campaign.clone()).unwrap();
                 // The conditions are the API server's type; nothing is added to their times.
-                object.status = Some(crate::api::VoiceCampaignStatus { conditions: ready, ..status });
+                object.status = Some(VoiceCampaignStatus { conditions: ready, ..status });
                 let left = serde_json::to_string(&object.status).unwrap();
                 assert!(!left.contains(&written), "{left}");
                 let deletion = object.status.as_mut().and_then(|status| status.deletion.as_mut()).unwrap();
                 deletion.requested_at = object.metadata.deletion_timestamp.clone().unwrap();
                 let record = recorded_deletion(&object).unwrap();
-                assert!(
-                    !crate::campaign::proof::is_plausible(record.proof.as_ref().unwrap(), now) || time < now
-                );
+                assert!(!proof::is_plausible(record.proof.as_ref().unwrap(), now) || time < now);
                 let past = past([&object].into_iter());
-                let mut clock = crate::pacing::AccountClock::cautious();
+                let mut clock = AccountClock::cautious();
                 clock.inherit(&past, now, 60);
                 past.unproven.values().for_each(|outage| clock.inherit_outage(outage, now));
                 past.refusals.values().for_each(|refusal| clock.inherit_refusal(*refusal, now));
-                for place in [super::super::place(&object), super::super::place_of_read(&object, now)] {
+                for place in [place(&object), place_of_read(&object, now)] {
                     past.promised
                         .iter()
                         .for_each(|promised| clock.recall(&record.uid, place, *promised, now));

@@ -9,14 +9,14 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::{Registry, Unit};
 
-use crate::api::GroundName;
+use crate::api::DeletionOutcome;
 
 /// The metrics of the process. Labels come from fixed sets: never a name, an id or a text from outside.
 pub struct Metrics {
     registry: Registry,
     remote_requests: Family<RemoteLabels, Counter>,
     remote_duration: Family<OperationLabels, Histogram>,
-    deletions: Family<GroundLabels, Counter>,
+    deletions: Family<OutcomeLabels, Counter>,
     orphans: Counter,
     reconciles: Family<ResultLabels, Counter>,
     reconcile_duration: Histogram,
@@ -26,7 +26,7 @@ pub struct Metrics {
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 struct RemoteLabels {
     operation: &'static str,
-    outcome: &'static str,
+    result: &'static str,
 }
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
@@ -35,8 +35,8 @@ struct OperationLabels {
 }
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
-struct GroundLabels {
-    ground: &'static str,
+struct OutcomeLabels {
+    outcome: &'static str,
 }
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
@@ -65,23 +65,23 @@ impl Default for Metrics {
         };
         registry.register(
             "remote_requests",
-            "Requests to Kore, by operation and outcome (Success, or a reason)",
+            "Requests to Kore, by operation and result (Success, or a reason)",
             metrics.remote_requests.clone(),
         );
         registry.register_with_unit(
             "remote_request_duration",
-            "Time from sending a request to Kore to its outcome",
+            "Time from sending a request to Kore to its result",
             Unit::Seconds,
             metrics.remote_duration.clone(),
         );
         registry.register(
             "deletions",
-            "VoiceCampaigns that were let go, by ground",
+            "VoiceCampaigns whose finalizer the operator removed, by outcome",
             metrics.deletions.clone(),
         );
         registry.register(
             "orphans",
-            "VoiceCampaigns that went without a ground; their campaigns may still be there",
+            "VoiceCampaigns removed before deletion was confirmed; their campaigns may still run. Alert on any increase",
             metrics.orphans.clone(),
         );
         registry.register("reconciles", "Passes over an object, by result", metrics.reconciles.clone());
@@ -101,18 +101,18 @@ impl Default for Metrics {
 }
 
 impl Metrics {
-    /// A request to Kore has come to its outcome.
-    pub fn called(&self, operation: &'static str, outcome: &'static str, duration: Duration) {
-        self.remote_requests.get_or_create(&RemoteLabels { operation, outcome }).inc();
+    /// A request to Kore has come to its result.
+    pub fn called(&self, operation: &'static str, result: &'static str, duration: Duration) {
+        self.remote_requests.get_or_create(&RemoteLabels { operation, result }).inc();
         self.remote_duration.get_or_create(&OperationLabels { operation }).observe(duration.as_secs_f64());
     }
 
     /// A VoiceCampaign was let go.
-    pub fn released(&self, ground: GroundName) {
-        self.deletions.get_or_create(&GroundLabels { ground: ground.as_str() }).inc();
+    pub fn released(&self, outcome: DeletionOutcome) {
+        self.deletions.get_or_create(&OutcomeLabels { outcome: outcome.as_str() }).inc();
     }
 
-    /// A VoiceCampaign went without a ground.
+    /// A VoiceCampaign was removed before its deletion was confirmed.
     pub fn orphaned(&self) {
         self.orphans.inc();
     }

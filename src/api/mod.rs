@@ -17,7 +17,7 @@ pub use kore_connection::{
     SecretReference, StreamStatus,
 };
 pub use voice_campaign::{
-    AccountReference, ConnectionReference, DeletionPolicy, DeletionStatus, GroundName, LastAnswer,
+    AccountReference, ConnectionReference, DeletionOutcome, DeletionPolicy, DeletionStatus, LastAnswer,
     ListingRecord, ProofStatus, VoiceCampaign, VoiceCampaignSpec, VoiceCampaignStatus,
 };
 

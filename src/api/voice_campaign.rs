@@ -249,13 +249,13 @@ pub struct DeletionStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub proof: Option<ProofStatus>,
 
-    /// When the ground to let the resource go was obtained.
+    /// When the outcome was obtained.
     #[serde(default, deserialize_with = "optional_time", skip_serializing_if = "Option::is_none")]
     pub confirmed_at: Option<Time>,
 
-    /// Why the resource may be let go. Absent until then.
+    /// How the deletion ended, once it is certain: only then is the finalizer removed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub ground: Option<GroundName>,
+    pub outcome: Option<DeletionOutcome>,
 }
 
 /// What has been read, since a DELETE that was not confirmed, to prove that the campaign is absent: a GET that does not return
@@ -343,10 +343,10 @@ fn is_zero(number: &i32) -> bool {
     *number == 0
 }
 
-/// Why the resource may be let go; absent until then.
-// Only the name of a ground: the ground itself is `campaign::Ground`.
+/// How the deletion ended.
+// A name alone removes no finalizer: that takes a `campaign::ReleasePermit`.
 #[derive(JsonSchema, Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum GroundName {
+pub enum DeletionOutcome {
     /// Kore answered the DELETE of this campaign with success.
     Deleted,
     /// Kore has no such campaign: deleted elsewhere, or by an attempt whose answer was lost. See `proof`.
@@ -355,7 +355,7 @@ pub enum GroundName {
     Orphaned,
 }
 
-impl GroundName {
+impl DeletionOutcome {
     /// The name as it stands in status, events and metrics.
     pub fn as_str(self) -> &'static str {
         match self {

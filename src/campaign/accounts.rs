@@ -12,7 +12,8 @@ use super::status;
 use crate::kore::{Account, Failure, FailureKind, Target};
 use crate::kube_ext::Wake;
 use crate::pacing::{
-    self, Access, Charge, Consequence, Evidence, Heard, Holder, Outage, Past, Place, Refusal, Request, Turn,
+    self, Access, CallEvidence, Charge, Consequence, Evidence, Holder, Outage, Past, Place, Refusal, Request,
+    Turn,
 };
 
 /// Calls to one account under way at once: few until a DELETE has worked lately, or reads are known to work
@@ -122,7 +123,7 @@ pub enum Operation {
     /// A DELETE.
     Delete,
     /// A GET of a campaign whose DELETE was sent.
-    Look,
+    ProofGet,
     /// Another GET, or a page of a listing.
     Read,
 }
@@ -132,7 +133,7 @@ impl Operation {
     fn answered(self) -> Evidence {
         match self {
             Self::Delete => Evidence::Works,
-            Self::Look | Self::Read => Evidence::Readable,
+            Self::ProofGet | Self::Read => Evidence::Readable,
         }
     }
 
@@ -140,7 +141,7 @@ impl Operation {
     fn failed(self, fresh: bool) -> Evidence {
         match self {
             Self::Delete => Evidence::DeleteFailed { fresh },
-            Self::Look | Self::Read => Evidence::ReadFailed { fresh },
+            Self::ProofGet | Self::Read => Evidence::ReadFailed { fresh },
         }
     }
 }
@@ -159,7 +160,7 @@ impl Accounts {
 
     /// Since when (which may be to come) whoever only looks at campaigns of an account can do so, as far as this process has called it;
     /// `None` while the account is down, or it has not.
-    pub fn lets_look_since(&self, account: &Account) -> Option<Timestamp> {
+    pub fn lets_observe_since(&self, account: &Account) -> Option<Timestamp> {
         let gate = self.gates.lock().unwrap_or_else(PoisonError::into_inner).get(account)?.clone();
         let queue = gate.queue();
         (queue.inherited && !queue.account.is_down()).then_some(queue.works_since.max(queue.looks_at))
@@ -300,12 +301,17 @@ impl Gate {
 
     /// Takes in what the outcome of a call says of the account and of the credentials, and says whom a failure is charged
     /// to.
-    pub fn heard<T>(&self, caller: &Caller, operation: Operation, outcome: &Result<T, Failure>) -> Charge {
+    pub fn record_result<T>(
+        &self,
+        caller: &Caller,
+        operation: Operation,
+        result: &Result<T, Failure>,
+    ) -> Charge {
         let mut queue = self.queue();
         let (now, _) = queue.time.now();
-        let (failure, fresh) = (outcome.as_ref().err(), caller.place.is_fresh());
-        let heard = heard(operation, fresh, failure);
-        match heard.credentials {
+        let (failure, fresh) = (result.as_ref().err(), caller.place.is_fresh());
+        let evidence = evidence_of(operation, fresh, failure);
+        match evidence.credentials {
             Evidence::Works | Evidence::Readable => queue.seats(caller.access.credentials).worked(),
             Evidence::DeleteFailed { .. } | Evidence::ReadFailed { .. } => {
                 queue.seats(caller.access.credentials).failed()
@@ -314,7 +320,7 @@ impl Gate {
         }
         let was_down = queue.account.is_down();
         let Consequence { charge, account, woken } =
-            queue.account.heard(&caller.id, &caller.access, heard, now);
+            queue.account.record_result(&caller.id, &caller.access, evidence, now);
         if was_down && !queue.account.is_down() {
             queue.works_since = Timestamp::now();
         }
@@ -375,8 +381,8 @@ impl Gate {
     }
 
     /// Whether nobody knows if reads work, while DELETEs fail or are refused: a look tells most then.
-    pub fn wants_a_look(&self, access: &Access<u64>) -> bool {
-        self.queue().account.wants_a_look(access)
+    pub fn wants_diagnostic_read(&self, access: &Access<u64>) -> bool {
+        self.queue().account.wants_diagnostic_read(access)
     }
 
     /// An object needs no call any more.
@@ -476,10 +482,10 @@ fn shifted(turn: Turn, ahead: SignedDuration) -> Turn {
 }
 
 /// What an outcome says.
-fn heard(operation: Operation, fresh: bool, failure: Option<&Failure>) -> Heard {
+fn evidence_of(operation: Operation, fresh: bool, failure: Option<&Failure>) -> CallEvidence {
     let kind = failure.map(|failure| failure.kind);
     let pause = failure.and_then(|failure| SignedDuration::try_from(failure.retry_after?).ok());
-    Heard {
+    CallEvidence {
         account: of_the_account(operation, fresh, failure),
         credentials: of_the_credentials(operation, fresh, kind),
         pause,
@@ -493,14 +499,14 @@ fn of_the_account(operation: Operation, fresh: bool, failure: Option<&Failure>) 
     let Some(failure) = failure else { return answered };
     match (failure.kind, operation) {
         // The DELETE may have taken effect, and only its answer was lost.
-        (FailureKind::MayBeAbsent, Operation::Look) => Evidence::Works,
+        (FailureKind::MayBeAbsent, Operation::ProofGet) => Evidence::Works,
         // It is the service that has answered; what it says of the quota, the clock takes in.
         (
             FailureKind::MayBeAbsent | FailureKind::Accepted | FailureKind::Refused | FailureKind::Throttled,
-            Operation::Delete | Operation::Look | Operation::Read,
+            Operation::Delete | Operation::ProofGet | Operation::Read,
         ) => answered,
         // A GET that says nothing of its campaign.
-        (FailureKind::Unreadable, Operation::Look)
+        (FailureKind::Unreadable, Operation::ProofGet)
         // It is about the credentials, or about this campaign.
         | (FailureKind::CredentialsRejected | FailureKind::ContractViolation, _) => Evidence::Nothing,
         (FailureKind::Unreadable, Operation::Delete | Operation::Read)
@@ -530,7 +536,7 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
-    use crate::campaign::streams;
+    use crate::campaign::listings;
 
     /// Who wants to delete its campaign, which was asked for just now.
     fn caller(id: &str, access: Access<u64>) -> Caller {
@@ -541,14 +547,14 @@ mod tests {
 
     fn says(operation: Operation, kind: FailureKind) -> (Evidence, Evidence) {
         let failure = Failure { kind, ..Failure::unreachable("told") };
-        let heard = heard(operation, true, Some(&failure));
+        let heard = evidence_of(operation, true, Some(&failure));
         (heard.account, heard.credentials)
     }
 
     /// What is said of credentials is theirs, and says nothing of the account; an outage says nothing of credentials.
     #[test]
     fn a_refusal_is_about_the_credentials_alone() {
-        for operation in [Operation::Delete, Operation::Look, Operation::Read] {
+        for operation in [Operation::Delete, Operation::ProofGet, Operation::Read] {
             let (account, credentials) = says(operation, FailureKind::CredentialsRejected);
             assert_eq!(account, Evidence::Nothing);
             assert!(matches!(credentials, Evidence::DeleteFailed { .. } | Evidence::ReadFailed { .. }));
@@ -565,35 +571,35 @@ mod tests {
     #[tokio::test]
     async fn since_when_campaigns_can_be_looked_at_is_known() {
         let accounts = Accounts::new(Arc::new(Wake::of(&[None]).0));
-        let target = streams::tests::target();
-        assert_eq!(accounts.lets_look_since(&target.account), None);
+        let target = listings::tests::target();
+        assert_eq!(accounts.lets_observe_since(&target.account), None);
         let gate = accounts.gate(&target.account);
-        assert_eq!(accounts.lets_look_since(&target.account), None, "not all objects are shown yet");
+        assert_eq!(accounts.lets_observe_since(&target.account), None, "not all objects are shown yet");
         let whose = || ("n/production".to_owned(), access(&target, "st-1"));
         let before = Timestamp::now();
         gate.inherit(60, whose, Past::default);
-        let begun = accounts.lets_look_since(&target.account).unwrap();
+        let begun = accounts.lets_observe_since(&target.account).unwrap();
         assert!(begun >= before, "before that nobody could look");
         let caller = |id: &str| caller(id, access(&target, "st-1"));
-        let heard = |id: &str, outcome: &Result<(), Failure>| {
-            gate.heard(&caller(id), Operation::Delete, outcome);
+        let heard = |id: &str, result: &Result<(), Failure>| {
+            gate.record_result(&caller(id), Operation::Delete, result);
         };
         heard("a", &Ok(()));
-        assert_eq!(accounts.lets_look_since(&target.account), Some(begun));
+        assert_eq!(accounts.lets_observe_since(&target.account), Some(begun));
         let failed = Err(Failure { kind: FailureKind::Unavailable, ..Failure::unreachable("told") });
         ["a", "b", "c"].iter().for_each(|id| heard(id, &failed));
-        assert_eq!(accounts.lets_look_since(&target.account), None);
+        assert_eq!(accounts.lets_observe_since(&target.account), None);
         heard("d", &Ok(()));
-        let works = accounts.lets_look_since(&target.account).unwrap();
+        let works = accounts.lets_observe_since(&target.account).unwrap();
         assert!(works > begun);
         assert_eq!(gate.claim(&caller("e"), 60), Turn::Go);
         assert!(matches!(gate.claim_spare(&caller("slow"), 1), Turn::At(_)));
-        assert_eq!(accounts.lets_look_since(&target.account), Some(works), "its own quota");
+        assert_eq!(accounts.lets_observe_since(&target.account), Some(works), "its own quota");
         let told = (0..60).find_map(|_| match gate.claim_spare(&caller("f"), 60) {
             Turn::At(until) => Some(until),
             Turn::Go | Turn::Held { .. } => None,
         });
-        assert!(told.is_some() && accounts.lets_look_since(&target.account) == told);
+        assert!(told.is_some() && accounts.lets_observe_since(&target.account) == told);
     }
 
     /// Several wait for the same listing while the account is in trouble: all of them are woken when it works again.
@@ -601,7 +607,7 @@ mod tests {
     async fn all_who_wait_for_a_listing_are_woken() {
         let (wake, mut woken) = Wake::of(&[None]);
         let accounts = Accounts::new(Arc::new(wake));
-        let target = streams::tests::target();
+        let target = listings::tests::target();
         let gate = accounts.gate(&target.account);
         let caller = |id: &str, name: &str, for_many| Caller {
             object: ObjectRef::new(name).within("n"),
@@ -611,13 +617,13 @@ mod tests {
         for id in ["a", "b", "c"] {
             let failed =
                 Err::<(), _>(Failure { kind: FailureKind::Unavailable, ..Failure::unreachable("told") });
-            gate.heard(&caller(id, id, false), Operation::Delete, &failed);
+            gate.record_result(&caller(id, id, false), Operation::Delete, &failed);
         }
         for name in ["one", "two", "one"] {
             let turn = gate.claim(&caller("listing", name, true), 60);
             assert!(matches!(turn, Turn::Held { .. }), "{turn:?}");
         }
-        gate.heard(&caller("d", "d", false), Operation::Delete, &Ok::<_, Failure>(()));
+        gate.record_result(&caller("d", "d", false), Operation::Delete, &Ok::<_, Failure>(()));
         let mut names = BTreeSet::new();
         while let Ok(object) = woken[0].try_recv() {
             assert!(names.insert(object.name), "once");
@@ -634,7 +640,7 @@ mod tests {
     async fn a_turn_that_is_not_used_is_given_back() {
         let (wake, mut woken) = Wake::of(&[None]);
         let accounts = Accounts::new(Arc::new(wake));
-        let target = streams::tests::target();
+        let target = listings::tests::target();
         let gate = accounts.gate(&target.account);
         let place = Place::deletion(Timestamp::UNIX_EPOCH);
         let caller = |id: &str| Caller { place, ..caller(id, access(&target, "st-1")) };
@@ -660,7 +666,7 @@ mod tests {
     #[test]
     fn trouble_is_taken_in_by_the_connection_that_was_in_it() {
         let accounts = Accounts::new(Arc::new(Wake::of(&[None]).0));
-        let target = streams::tests::target();
+        let target = listings::tests::target();
         let gate = accounts.gate(&target.account);
         let caller = |credentials: u64| caller("a", Access { credentials, iid: "st-1".to_owned() });
         let since = Timestamp::now() - SignedDuration::from_mins(10);
@@ -676,7 +682,7 @@ mod tests {
         inherit("n/dev", 2);
         let turn = gate.claim(&caller(2), 60);
         assert!(matches!(turn, Turn::Held { of: Holder::Account, .. }), "{turn:?}");
-        gate.heard(&caller(2), Operation::Delete, &Ok::<_, Failure>(()));
+        gate.record_result(&caller(2), Operation::Delete, &Ok::<_, Failure>(()));
         inherit("n/dev", 2);
         assert_eq!(gate.claim(&caller(2), 60), Turn::Go, "once");
     }
@@ -684,7 +690,7 @@ mod tests {
     /// What is refused for one stream says nothing of another, unless both are called with the same `iid`.
     #[test]
     fn the_right_to_one_stream_is_none_to_another() {
-        let mut target = streams::tests::target();
+        let mut target = listings::tests::target();
         assert_ne!(access(&target, "st-1"), access(&target, "st-2"));
         target.iid = Some("iid".into());
         assert_eq!(access(&target, "st-1"), access(&target, "st-2"));
@@ -694,11 +700,11 @@ mod tests {
     /// that reads do.
     #[test]
     fn a_look_shows_whether_deletes_or_reads_work() {
-        let looked = says(Operation::Look, FailureKind::MayBeAbsent).0;
-        let found = heard(Operation::Look, true, None).account;
+        let looked = says(Operation::ProofGet, FailureKind::MayBeAbsent).0;
+        let found = evidence_of(Operation::ProofGet, true, None).account;
         let listed = says(Operation::Read, FailureKind::MayBeAbsent).0;
         assert_eq!((looked, found, listed), (Evidence::Works, Evidence::Readable, Evidence::Readable));
-        assert_eq!(says(Operation::Look, FailureKind::Unreadable).0, Evidence::Nothing);
+        assert_eq!(says(Operation::ProofGet, FailureKind::Unreadable).0, Evidence::Nothing);
         assert_eq!(says(Operation::Delete, FailureKind::Refused).0, Evidence::Works);
     }
 }

@@ -11,21 +11,21 @@ use super::accounts::{Caller, Gate, Operation, Seat, access};
 use super::context::Context;
 use super::decide::{self, Step, Urgency};
 use super::error::{Error, WRITE_THE_STATUS};
-use super::ground::{Ground, REMOTE_CAMPAIGN};
+use super::listings::{Join, StreamKey};
 use super::memory::Written;
 use super::note;
-use super::observed::{Attempt, Look, Observed};
+use super::observed::{Attempt, GetResult, Observed};
 use super::obstacle;
+use super::on_watch;
 use super::pass::{self, CACHE_LAG, Pass};
-use super::shown;
+use super::permit::{REMOTE_CAMPAIGN, ReleasePermit};
 use super::silence;
 use super::status::{self, Situation};
-use super::streams::{StreamKey, Turn};
-use crate::api::{DeletionStatus, GroundName, VoiceCampaign, VoiceCampaignStatus};
+use crate::api::{DeletionOutcome, DeletionStatus, VoiceCampaign, VoiceCampaignStatus};
 use crate::connection::{CREDENTIALS_LIFE, Connection, UsableConnection, Verdict};
 use crate::kore::{CampaignKey, CampaignService, Failure, FailureKind, Progress, Target};
 use crate::kube_ext::obstacle::{is_said, is_said_after, say, take_back};
-use crate::kube_ext::{CallError, Listed, Room, reference};
+use crate::kube_ext::{CallError, Room, Synced, reference};
 use crate::pacing::{self, Charge, Place};
 
 /// How often in a pass a write is repeated at once because the object has changed meanwhile.
@@ -54,7 +54,7 @@ pub async fn act<S: CampaignService>(
     context: &Context<S>,
 ) -> Result<Flow, Error> {
     if let Some(missing) = missing_for(&step, context) {
-        return Ok(until_shown(missing, pass, context).await);
+        return Ok(until_synced(missing, pass, context).await);
     }
     match step {
         Step::AddFinalizer => add_finalizer(pass, context).await,
@@ -64,24 +64,24 @@ pub async fn act<S: CampaignService>(
         Step::List { not_before, urgency } => list(not_before, urgency, pass, context).await,
         Step::Delete => delete(pass, context).await,
         Step::Record(status) => record(*status, pass, context).await,
-        Step::Release(ground) => release(ground, pass, context).await,
+        Step::Release(permit) => release(permit, pass, context).await,
         Step::Wait { until, why: _ } => {
             context.memory.succeeded(&pass.uid);
             Ok(Flow::Rest(until.map(pause_until)))
         }
         Step::Stall { until, why: _ } => {
             context.accounts.forget(&pass.uid);
-            context.streams.forget(&pass.uid);
+            context.listings.forget(&pass.uid);
             context.memory.succeeded(&pass.uid);
             Ok(Flow::Rest(until.map(pause_until)))
         }
         Step::Done => {
             no_obstacle_is_left(&pass.object, context).await;
             context.accounts.forget(&pass.uid);
-            context.streams.forget(&pass.uid);
-            shown::released(&pass.uid, context);
+            context.listings.forget(&pass.uid);
+            on_watch::released(&pass.uid, context);
             context.memory.forget(&pass.uid);
-            shown::needs_none(&pass.uid, context);
+            on_watch::needs_none(&pass.uid, context);
             Ok(Flow::Over)
         }
     }
@@ -155,32 +155,33 @@ async fn get<S: CampaignService>(
     let access = access(&connection.target, &pass.object.spec.stream_id);
     let place = decide::place_of_read(&pass.object, Timestamp::now());
     let deleted = pass.object.metadata.deletion_timestamp.as_ref();
-    let place = match deleted.filter(|_| gate.wants_a_look(&access)) {
-        Some(requested_at) => place.of_look(requested_at.0),
+    let place = match deleted.filter(|_| gate.wants_diagnostic_read(&access)) {
+        Some(requested_at) => place.of_diagnostic_read(requested_at.0),
         None => place,
     };
     let caller = caller(pass, pass.uid.clone(), place, &connection);
-    let Some(_seat) = admitted(urgency, &caller, &connection, pass, context).await else {
+    let Some(_seat) = claim_read(urgency, &caller, &connection, pass, context).await else {
         return Ok(Flow::Again);
     };
     let Some(service) = context.service() else { return Ok(Flow::Over) };
     let (asked_at, started) = (Timestamp::now(), Instant::now());
-    let outcome = service.get(&connection.target, &key_of(&pass.object)).await;
-    context.metrics.called("get", name_of(&outcome), started.elapsed());
+    let result = service.get(&connection.target, &key_of(&pass.object)).await;
+    context.metrics.called("get", name_of(&result), started.elapsed());
     let operation = match urgency {
-        Urgency::Deletion => Operation::Look,
+        Urgency::Deletion => Operation::ProofGet,
         Urgency::Observation => Operation::Read,
     };
-    let charge = gate.heard(&caller, operation, &outcome);
-    heed(&outcome, &connection, &pass.object, context).await;
+    let charge = gate.record_result(&caller, operation, &result);
+    record_verdict(&result, &connection, &pass.object, context).await;
     let identity = connection.target.identity();
-    let look = Look { asked_at, identity, refresh: decide::refresh_wanted(&pass.object), outcome, charge };
+    let look =
+        GetResult { asked_at, identity, refresh: decide::refresh_wanted(&pass.object), result, charge };
     if pass.object.metadata.deletion_timestamp.is_none() {
         let looked = decide::looked(&pass.object, &look, Timestamp::now());
-        pass.looked = Some(looked);
-        context.memory.note(&pass.uid, |remembered| remembered.looked = Some(looked));
+        pass.last_get = Some(looked);
+        context.memory.note(&pass.uid, |remembered| remembered.last_get = Some(looked));
     }
-    pass.look = Some(look);
+    pass.get = Some(look);
     Ok(Flow::Again)
 }
 
@@ -200,14 +201,14 @@ async fn list<S: CampaignService>(
     }
     let object = reference(&pass.object);
     let reading =
-        match context.streams.join(&key, &connection.target, &pass.uid, object, (not_before, urgency)) {
-            Turn::Yours(reading) => reading,
-            Turn::Others(due) => {
+        match context.listings.join(&key, &connection.target, &pass.uid, object, (not_before, urgency)) {
+            Join::Yours(reading) => reading,
+            Join::Others(due) => {
                 pass.listing_due = Some(due);
                 see_listings(pass, context);
                 return Ok(Flow::Again);
             }
-            Turn::Nobody => {
+            Join::Nobody => {
                 see_listings(pass, context);
                 return Ok(Flow::Again);
             }
@@ -216,15 +217,15 @@ async fn list<S: CampaignService>(
     let id = format!("listing of {} as {}/{:x}", key.stream_id, key.identity.as_str(), key.credentials);
     let place = decide::place_of_read(&pass.object, Timestamp::now());
     // It tells more than a look at one campaign, so it comes first.
-    let looks =
-        gate(&connection, &pass.object, context).wants_a_look(&access(target, &pass.object.spec.stream_id));
-    let place = if looks { place.of_look(Timestamp::MIN) } else { place };
+    let looks = gate(&connection, &pass.object, context)
+        .wants_diagnostic_read(&access(target, &pass.object.spec.stream_id));
+    let place = if looks { place.of_diagnostic_read(Timestamp::MIN) } else { place };
     let caller = Caller { promised: None, for_many: true, ..caller(pass, id, place, &connection) };
-    let Some(_seat) = admitted(urgency, &caller, &connection, pass, context).await else {
-        context.streams.put_back(&key, reading);
+    let Some(_seat) = claim_read(urgency, &caller, &connection, pass, context).await else {
+        context.listings.put_back(&key, reading);
         return Ok(Flow::Again);
     };
-    context.streams.asks(&key);
+    context.listings.asks(&key);
     let Some(service) = context.service() else { return Ok(Flow::Over) };
     let started = Instant::now();
     let (result, interrupted) = match reading.next(service, &connection.target, Timestamp::now).await {
@@ -232,13 +233,13 @@ async fn list<S: CampaignService>(
         Err(interrupted) => (Err(interrupted.failure), Some(interrupted.reading)),
     };
     context.metrics.called("list", name_of(&result), started.elapsed());
-    let charge = gate(&connection, &pass.object, context).heard(&caller, Operation::Read, &result);
-    heed(&result, &connection, &pass.object, context).await;
+    let charge = gate(&connection, &pass.object, context).record_result(&caller, Operation::Read, &result);
+    record_verdict(&result, &connection, &pass.object, context).await;
     let more = matches!(result, Ok(Progress::More(_)));
     if let Some(reading) = interrupted {
-        context.streams.put_back(&key, reading);
+        context.listings.put_back(&key, reading);
     }
-    context.streams.read(&key, result, charge, |listing| {
+    context.listings.read(&key, result, charge, |listing| {
         context.claims.judge(&connection.target.account, connection_of(&pass.object), listing)
     });
     see_listings(pass, context);
@@ -249,16 +250,16 @@ async fn list<S: CampaignService>(
 fn see_listings<S>(pass: &mut Pass, context: &Context<S>) {
     if let Connection::Usable(connection) = &pass.connection {
         let key = stream_of(&connection.target, &pass.object);
-        (pass.listing, pass.listing_trouble) = context.streams.newest(&key, &pass.object.spec.campaign_id);
-        pass.last_delete = context.streams.last_delete(&connection.target.account, &key_of(&pass.object));
+        (pass.listing, pass.listing_trouble) = context.listings.newest(&key, &pass.object.spec.campaign_id);
+        pass.last_delete = context.listings.last_delete(&connection.target.account, &key_of(&pass.object));
         let access = access(&connection.target, &pass.object.spec.stream_id);
-        pass.wants_a_look = gate(connection, &pass.object, context).wants_a_look(&access);
+        pass.wants_diagnostic_read = gate(connection, &pass.object, context).wants_diagnostic_read(&access);
     }
 }
 
 /// The right to a call that only reads; without it, when to come again is in `pass.turn`. A deletion waits for nobody who
 /// only looks.
-async fn admitted<S>(
+async fn claim_read<S>(
     urgency: Urgency,
     caller: &Caller,
     connection: &UsableConnection,
@@ -272,7 +273,7 @@ async fn admitted<S>(
     let (seat, turn) = match urgency {
         Urgency::Deletion => {
             // Others work meanwhile: the account may hang.
-            pass.admission = None;
+            pass.work_permit = None;
             match gate.seat_in_turn(caller, *requests_per_minute).await {
                 Ok(seat) => (seat, gate.claim(caller, *requests_per_minute)),
                 Err(later) => (None, later),
@@ -285,7 +286,7 @@ async fn admitted<S>(
     };
     match turn {
         pacing::Turn::Go => {
-            pass.admission = None;
+            pass.work_permit = None;
             seat
         }
         pacing::Turn::At(_) | pacing::Turn::Held { .. } => {
@@ -308,26 +309,26 @@ fn gate<S>(connection: &UsableConnection, object: &VoiceCampaign, context: &Cont
 }
 
 /// Takes in what an outcome says of the credentials.
-async fn heed<S, T>(
-    outcome: &Result<T, Failure>,
+async fn record_verdict<S, T>(
+    result: &Result<T, Failure>,
     connection: &UsableConnection,
     object: &VoiceCampaign,
     context: &Context<S>,
 ) {
     let (namespace, name) = connection_of(object);
-    let heard = |verdict| context.connections.heard(namespace, name, &connection.secret, verdict);
-    match outcome {
-        Ok(_) => heard(Verdict::Accepted),
+    let record = |verdict| context.connections.record_verdict(namespace, name, &connection.secret, verdict);
+    match result {
+        Ok(_) => record(Verdict::Accepted),
         Err(failure) => match failure.kind {
             FailureKind::CredentialsRejected => {
                 // A right that the app lacks, as for this stream alone, says nothing against its credentials.
                 if !failure.lacks_right() {
-                    heard(Verdict::Refused(status::said(failure)));
+                    record(Verdict::Refused(status::said(failure)));
                 }
                 context.connections.forget(namespace, name).await;
             }
             FailureKind::MayBeAbsent | FailureKind::Accepted | FailureKind::Refused => {
-                heard(Verdict::Accepted)
+                record(Verdict::Accepted)
             }
             FailureKind::Throttled
             | FailureKind::Unavailable
@@ -342,11 +343,13 @@ async fn heed<S, T>(
 /// VoiceCampaign may be there to keep the campaign; an empty listing is held against all that are there; and how much of the quota was used
 /// up before a restart stands in their statuses. A connection that is not known would be asked for again and again by each campaign; and what
 /// is left in Kore is noted with it.
-fn missing_for<'a, S>(step: &Step, context: &'a Context<S>) -> Option<(&'static str, &'a Listed)> {
+fn missing_for<'a, S>(step: &Step, context: &'a Context<S>) -> Option<(&'static str, &'a Synced)> {
     match step {
         Step::Get(_) | Step::List { .. } | Step::Delete => context.missing(),
         Step::Resolve | Step::Protect => context.missing_connections(),
-        Step::Release(ground) if ground.name() == GroundName::Orphaned => context.missing_connections(),
+        Step::Release(permit) if permit.outcome() == DeletionOutcome::Orphaned => {
+            context.missing_connections()
+        }
         Step::Release(_)
         | Step::AddFinalizer
         | Step::Record(_)
@@ -357,8 +360,8 @@ fn missing_for<'a, S>(step: &Step, context: &'a Context<S>) -> Option<(&'static 
 }
 
 /// Waits until the API server has shown all objects of a kind, and says so if that takes long.
-async fn until_shown<S: CampaignService>(
-    (kind, listed): (&str, &Listed),
+async fn until_synced<S: CampaignService>(
+    (kind, listed): (&str, &Synced),
     pass: &mut Pass,
     context: &Context<S>,
 ) -> Flow {
@@ -375,7 +378,7 @@ async fn until_shown<S: CampaignService>(
 /// Says in the status what keeps the passes from their end: whoever waits for the object is to see why.
 pub async fn tell_obstacle<S: CampaignService>(why: Option<String>, pass: &mut Pass, context: &Context<S>) {
     // No call follows.
-    (pass.seat, pass.admission) = (None, None);
+    (pass.seat, pass.work_permit) = (None, None);
     let failures = context.memory.failures(&pass.uid).saturating_add(1);
     if let Some(why) = why.filter(|_| is_said_after(failures)) {
         put_obstacle(&why, pass, context).await;
@@ -394,7 +397,7 @@ async fn delete<S: CampaignService>(pass: &mut Pass, context: &Context<S>) -> Re
     let Connection::Usable(connection) = &pass.connection else { return Ok(Flow::Again) };
     let connection = connection.as_ref().clone();
     let UsableConnection { target, requests_per_minute, .. } = &connection;
-    if !pass.deletion_shown {
+    if !pass.deletion_in_cache {
         return Ok(Flow::Rest(Some(CACHE_LAG)));
     }
     let gate = gate(&connection, &pass.object, context);
@@ -402,7 +405,7 @@ async fn delete<S: CampaignService>(pass: &mut Pass, context: &Context<S>) -> Re
     if pass.seat.is_none() {
         let before = pass.object.metadata.resource_version.clone();
         let asked = Instant::now();
-        pass.admission = None;
+        pass.work_permit = None;
         match unless_silent(gate.seat_in_turn(&caller, *requests_per_minute), pass, context).await {
             Ok(seat) => pass.seat = seat,
             Err(later) => {
@@ -445,13 +448,13 @@ async fn delete<S: CampaignService>(pass: &mut Pass, context: &Context<S>) -> Re
     let number = decide::next_attempt(&pass.object);
     let call = async {
         let (sent_at, started) = (Timestamp::now(), Instant::now());
-        context.streams.deleting(&target.account, &key, sent_at);
-        let outcome = service.delete(target, &key).await;
+        context.listings.deleting(&target.account, &key, sent_at);
+        let result = service.delete(target, &key).await;
         let ended_at = Timestamp::now();
-        context.streams.deleting(&target.account, &key, ended_at);
-        context.metrics.called("delete", name_of(&outcome), started.elapsed());
-        let charge = gate.heard(&caller, Operation::Delete, &outcome);
-        let attempt = Box::new(Attempt { number, sent_at, ended_at, identity, outcome, charge });
+        context.listings.deleting(&target.account, &key, ended_at);
+        context.metrics.called("delete", name_of(&result), started.elapsed());
+        let charge = gate.record_result(&caller, Operation::Delete, &result);
+        let attempt = Box::new(Attempt { number, sent_at, ended_at, identity, result, charge });
         // At once: whatever happens to this pass, the answer is not lost.
         context.memory.note(&uid, |remembered| remembered.attempt = Some(attempt.clone()));
         attempt
@@ -459,12 +462,12 @@ async fn delete<S: CampaignService>(pass: &mut Pass, context: &Context<S>) -> Re
     let attempt = unless_silent(call, pass, context).await;
     pass.seat = None;
     log(&attempt);
-    heed(&attempt.outcome, &connection, &pass.object, context).await;
-    if attempt.outcome.is_err() {
+    record_verdict(&attempt.result, &connection, &pass.object, context).await;
+    if attempt.result.is_err() {
         // At once, so that what is written of the attempt says what it waits for.
         // What is charged to the campaign waits for a time of its own, and not in the queue.
         if attempt.charge == Charge::Account {
-            let place = if caller.place.is_fresh() { Place::deletion } else { Place::again };
+            let place = if caller.place.is_fresh() { Place::deletion } else { Place::retry };
             let again = Caller { place: place(attempt.sent_at), ..caller };
             pass.turn = gate.held(&again, *requests_per_minute);
             pass.trouble = pass.turn.and_then(|turn| gate.trouble(&again, turn));
@@ -479,8 +482,8 @@ async fn unless_silent<S, T>(work: impl Future<Output = T>, pass: &mut Pass, con
     let say = async |room| say_in_flight(room, pass, context).await;
     let (result, written) = silence::broken(work, context.kube.room(), say).await;
     // As it was then; the work may have taken long since.
-    if let Some((object, shown)) = written.flatten() {
-        pass.see_at(object, shown);
+    if let Some((object, read_at)) = written.flatten() {
+        pass.see_at(object, read_at);
     }
     result
 }
@@ -550,7 +553,7 @@ async fn record<S: CampaignService>(
     // It counts, stored or not: a definition that is too old must not hold an object whose campaign is gone, nor make
     // the operator forget how often it has asked.
     pass.object.status = Some(status.clone());
-    (pass.attempt, pass.look) = (None, None);
+    (pass.attempt, pass.get) = (None, None);
     let terminating = pass.object.metadata.deletion_timestamp.is_some();
     let version = pass::version(&pass.object).filter(|_| as_wanted);
     context.memory.note(&pass.uid, |remembered| {
@@ -564,23 +567,23 @@ async fn record<S: CampaignService>(
 }
 
 async fn release<S: CampaignService>(
-    ground: Ground,
+    permit: ReleasePermit,
     pass: &mut Pass,
     context: &Context<S>,
 ) -> Result<Flow, Error> {
     // The policy may have been taken back, and the cache may lag.
     let metadata = &pass.object.metadata;
-    let patch = match ground.name() {
-        GroundName::Orphaned => {
-            REMOTE_CAMPAIGN.removing_while(metadata, ground, ("/spec/deletionPolicy", "Orphan"))
+    let patch = match permit.outcome() {
+        DeletionOutcome::Orphaned => {
+            REMOTE_CAMPAIGN.removing_while(metadata, permit, ("/spec/deletionPolicy", "Orphan"))
         }
-        GroundName::Deleted | GroundName::Absent => REMOTE_CAMPAIGN.removing(metadata, ground),
+        DeletionOutcome::Deleted | DeletionOutcome::Absent => REMOTE_CAMPAIGN.removing(metadata, permit),
     };
     let Some(patch) = patch else { return Ok(Flow::Over) };
-    context.memory.releasing(&pass.uid, ground.name());
-    match ground.name() {
-        GroundName::Orphaned => context.claims.left(&pass.object),
-        GroundName::Deleted | GroundName::Absent => context.claims.deleted(&pass.object),
+    context.memory.releasing(&pass.uid, permit.outcome());
+    match permit.outcome() {
+        DeletionOutcome::Orphaned => context.claims.left(&pass.object),
+        DeletionOutcome::Deleted | DeletionOutcome::Absent => context.claims.deleted(&pass.object),
     }
     let written = context.kube.patch(&pass.object, patch).await;
     context.metrics.wrote("finalizer");
@@ -590,7 +593,7 @@ async fn release<S: CampaignService>(
             Err(Error::Write { what: "remove the finalizer", source: CallError::Refused(why) })
         }
         Ok(object) => {
-            tracing::info!(ground = ground.name().as_str(), "Released VoiceCampaign");
+            tracing::info!(outcome = permit.outcome().as_str(), "Released VoiceCampaign");
             no_obstacle_is_left(&object, context).await;
             Ok(over(pass, context))
         }
@@ -646,12 +649,12 @@ pub async fn see_again<S>(pass: &mut Pass, context: &Context<S>) -> Result<Flow,
 
 /// The object is over with. The cache may show it for a while; it is looked at again, in case that was not so.
 fn over<S>(pass: &Pass, context: &Context<S>) -> Flow {
-    shown::released(&pass.uid, context);
+    on_watch::released(&pass.uid, context);
     context.memory.over(&pass.uid);
     context.accounts.forget(&pass.uid);
-    context.streams.forget(&pass.uid);
+    context.listings.forget(&pass.uid);
     // Not when the watch shows it: a connection must not stay because a watch is silent.
-    shown::needs_none(&pass.uid, context);
+    on_watch::needs_none(&pass.uid, context);
     Flow::Rest(Some(CACHE_LAG))
 }
 
@@ -686,7 +689,7 @@ fn name_of<T>(result: &Result<T, Failure>) -> &'static str {
 }
 
 fn log(attempt: &Attempt) {
-    match &attempt.outcome {
+    match &attempt.result {
         Ok(confirmed) => tracing::info!(answer = confirmed.answer().message, "Deleted campaign in Kore"),
         Err(failure) => tracing::warn!(
             reason = failure.kind.reason(),

@@ -26,14 +26,14 @@ use super::accounts::Accounts;
 use super::context::Watched;
 use super::decide;
 use super::emptiness::{Doubt, LastShown};
-use super::ground::recorded_deletion;
 use super::observed::OtherClaim;
+use super::permit::recorded_deletion;
 use super::reason::Reason;
 use super::status;
 use crate::api::{AccountReference, DeletionPolicy, VoiceCampaign, VoiceCampaignSpec};
 use crate::connection::{Connections, Renames, Standing};
 use crate::kore::{Account, FailureKind, Identity, Listing, is_spelled};
-use crate::kube_ext::{CallError, Kube, Listed, reference};
+use crate::kube_ext::{CallError, Kube, Synced, reference};
 use crate::pacing::Past;
 
 /// For so long after its creation an object keeps its campaign without any sign that Kore would show it. A manifest that is moved
@@ -51,7 +51,7 @@ pub(super) const MOST_UNSEEN: usize = 5;
 pub struct Claims {
     connections: Arc<Connections>,
     /// What was listed of either kind.
-    listed: [Arc<Listed>; 2],
+    listed: [Arc<Synced>; 2],
     kube: Kube,
     /// The namespaces that have a watch of their own; empty if one watch covers all.
     namespaces: Vec<String>,
@@ -98,14 +98,19 @@ impl Claim {
     /// Who goes on to apply unconfirmed claims can't hold a deletion for ever: those that are created later than [`GRACE`] after
     /// it was requested do not count. Nor can who has never shown that Kore accepts the credentials, once he could have been
     /// shown the campaign for [`GRACE`].
-    fn holds(self, requested: Option<Timestamp>, looked_since: Option<Timestamp>, now: Timestamp) -> bool {
+    fn holds(
+        self,
+        requested: Option<Timestamp>,
+        could_observe_since: Option<Timestamp>,
+        now: Timestamp,
+    ) -> bool {
         let Self { wants, confirmed, open, accepted, created, new } = self;
         let within = |since: Timestamp, time: Timestamp| time < since + GRACE;
         let young = new || created.is_some_and(|created| created <= now && within(created, now));
         let late =
             requested.is_some_and(|requested| created.is_some_and(|created| !within(requested, created)));
-        let begun = looked_since.into_iter().chain(requested).chain(created).max();
-        let could_ask = looked_since.is_some() && begun.is_some_and(|begun| !within(begun, now));
+        let begun = could_observe_since.into_iter().chain(requested).chain(created).max();
+        let could_ask = could_observe_since.is_some() && begun.is_some_and(|begun| !within(begun, now));
         let may_be_shown = open && (accepted || !could_ask);
         wants && (confirmed || ((may_be_shown || young) && !late))
     }
@@ -119,7 +124,7 @@ impl Claims {
         connections: Arc<Connections>,
         accounts: Arc<Accounts>,
         namespaces: Vec<String>,
-        listed: [Arc<Listed>; 2],
+        listed: [Arc<Synced>; 2],
     ) -> Self {
         Self {
             listed,
@@ -162,15 +167,15 @@ impl Claims {
 
     /// The watch shows an object, after it has listed what was there at the start, or not yet. Returns the others that name the same
     /// campaign, if this concerns them.
-    pub fn shown(&self, object: &Arc<Watched>, since_the_start: bool) -> Vec<ObjectRef<Watched>> {
+    pub fn update(&self, object: &Arc<Watched>, since_the_start: bool) -> Vec<ObjectRef<Watched>> {
         let mut index = self.index();
         index.note_new(object, since_the_start);
-        index.shown(object)
+        index.update(object)
     }
 
     /// The watch has shown that an object is gone. Returns the others that name the same campaign.
-    pub fn gone(&self, object: &Watched) -> Vec<ObjectRef<Watched>> {
-        self.index().gone(object)
+    pub fn remove(&self, object: &Watched) -> Vec<ObjectRef<Watched>> {
+        self.index().remove(object)
     }
 
     /// The other objects that name the same campaign, in the order of their names.
@@ -304,7 +309,8 @@ impl Claims {
         let view = self.connections.believed_in(&object.namespace().unwrap_or_default());
         let account = self.place_of(object).map(|place| view.one(place));
         let requested = object.metadata.deletion_timestamp.as_ref().map(|time| time.0);
-        let looked_since = self.key_of(object).and_then(|account| self.accounts.lets_look_since(&account));
+        let could_observe_since =
+            self.key_of(object).and_then(|account| self.accounts.lets_observe_since(&account));
         others.filter_map(move |other| {
             let account = account.as_ref();
             account.is_none_or(|account| self.may_be_of(account, other, &view)).then(|| {
@@ -317,7 +323,7 @@ impl Claims {
                 let claim = Claim { new, ..claim(other, account, recorded.as_ref(), connection.as_ref()) };
                 OtherClaim {
                     name: format!("{namespace}/{name}"),
-                    keeps: claim.holds(requested, looked_since, now),
+                    keeps: claim.holds(requested, could_observe_since, now),
                 }
             })
         })
@@ -394,7 +400,7 @@ impl Index {
         self.new.entry(uid.clone()).or_insert_with(Instant::now);
     }
 
-    fn shown(&mut self, object: &Arc<Watched>) -> Vec<ObjectRef<Watched>> {
+    fn update(&mut self, object: &Arc<Watched>) -> Vec<ObjectRef<Watched>> {
         let Some(campaign) = readable(object) else { return Vec::new() };
         let others = self.others(campaign).map(reference).collect();
         let Self { objects, hasher, .. } = self;
@@ -413,7 +419,7 @@ impl Index {
         }
     }
 
-    fn gone(&mut self, object: &Watched) -> Vec<ObjectRef<Watched>> {
+    fn remove(&mut self, object: &Watched) -> Vec<ObjectRef<Watched>> {
         let uid = object.meta().uid.as_ref();
         // It may have been readable earlier.
         let earlier = || self.objects.iter().find(|known| known.meta().uid.as_ref() == uid).cloned();
@@ -571,7 +577,7 @@ mod tests {
                      "deletionPolicy": policy}})
     }
 
-    fn misfit(name: &str) -> Arc<Watched> {
+    fn invalid(name: &str) -> Arc<Watched> {
         let mut object = object(name, "Delete");
         object["spec"] = json!({"streamId": 1});
         shown(&object)
@@ -586,18 +592,18 @@ mod tests {
     fn the_others_are_told_of_what_concerns_them() {
         let mut index = Index::default();
         let (a, b) = (shown(&object("a", "Delete")), shown(&object("b", "Delete")));
-        assert!(index.shown(&a).is_empty());
-        assert_eq!(names(index.shown(&b)), ["a"]);
-        assert!(index.shown(&b).is_empty(), "nothing new");
-        assert_eq!(names(index.shown(&shown(&object("b", "Orphan")))), ["a"]);
+        assert!(index.update(&a).is_empty());
+        assert_eq!(names(index.update(&b)), ["a"]);
+        assert!(index.update(&b).is_empty(), "nothing new");
+        assert_eq!(names(index.update(&shown(&object("b", "Orphan")))), ["a"]);
         let mut foreign = object("foreign", "Delete");
         foreign["spec"]["campaignId"] = json!("cd-2");
-        assert!(index.shown(&shown(&foreign)).is_empty(), "another campaign");
-        assert!(index.shown(&misfit("b")).is_empty(), "it counts as it was");
-        assert_eq!(names(index.gone(&misfit("b"))), ["a"]);
-        assert!(index.gone(&misfit("b")).is_empty() && index.gone(&misfit("unknown")).is_empty());
-        assert!(index.gone(&a).is_empty());
-        index.gone(&shown(&foreign));
+        assert!(index.update(&shown(&foreign)).is_empty(), "another campaign");
+        assert!(index.update(&invalid("b")).is_empty(), "it counts as it was");
+        assert_eq!(names(index.remove(&invalid("b"))), ["a"]);
+        assert!(index.remove(&invalid("b")).is_empty() && index.remove(&invalid("unknown")).is_empty());
+        assert!(index.remove(&a).is_empty());
+        index.remove(&shown(&foreign));
         assert!(index.objects.is_empty(), "nothing is kept of what has gone");
     }
 
@@ -665,8 +671,8 @@ mod tests {
             created: Some(at(0)),
             new: false,
         };
-        let until = |claim: Claim, requested: Option<i64>, looked_since: Option<i64>| {
-            (0..1000).find(|now| !claim.holds(requested.map(at), looked_since.map(at), at(*now)))
+        let until = |claim: Claim, requested: Option<i64>, could_observe_since: Option<i64>| {
+            (0..1000).find(|now| !claim.holds(requested.map(at), could_observe_since.map(at), at(*now)))
         };
         assert_eq!(until(never, Some(-5), Some(-60)), Some(10), "it was created");
         assert_eq!(until(never, Some(30), Some(-60)), Some(40), "the deletion was requested");
@@ -758,12 +764,12 @@ mod tests {
         ] {
             for _ in 0..2 {
                 index.note_new(&object, since_the_start);
-                index.shown(&object);
+                index.update(&object);
                 assert_eq!(index.new.contains_key(object.meta().uid.as_ref().unwrap()), new, "{object:?}");
             }
             index.note_new(&object, true);
             assert_eq!(index.new.contains_key(object.meta().uid.as_ref().unwrap()), new, "it is known");
-            index.gone(&object);
+            index.remove(&object);
             assert!(index.new.is_empty());
         }
     }
@@ -780,11 +786,11 @@ mod tests {
             })
             .collect();
         for (number, object) in objects.iter().enumerate() {
-            assert_eq!(index.shown(object).len(), number % 2);
+            assert_eq!(index.update(object).len(), number % 2);
         }
-        objects.iter().for_each(|object| assert!(index.shown(object).is_empty()));
+        objects.iter().for_each(|object| assert!(index.update(object).is_empty()));
         for (number, object) in objects.iter().enumerate() {
-            assert_eq!(index.gone(object).len(), 1 - number % 2);
+            assert_eq!(index.remove(object).len(), 1 - number % 2);
         }
         assert!(index.objects.is_empty());
     }

@@ -6,11 +6,11 @@ use tokio::sync::Semaphore;
 
 use super::accounts::Accounts;
 use super::claims::Claims;
+use super::listings::Listings;
 use super::memory::Memory;
-use super::streams::Streams;
 use crate::api::VoiceCampaign;
 use crate::connection::{Connections, Users};
-use crate::kube_ext::{Events, Kube, Leadership, Listed, Wake};
+use crate::kube_ext::{Events, Kube, Leadership, Synced, Wake};
 use crate::metrics::Metrics;
 
 /// A VoiceCampaign as it is watched: perhaps one that does not fit its schema.
@@ -25,19 +25,19 @@ pub struct Context<S> {
     /// The objects, as the watch shows them.
     pub cache: Store<Watched>,
     /// Which passes may work.
-    pub admission: Arc<Semaphore>,
+    pub pass_permits: Arc<Semaphore>,
     /// Clocks and seats of the accounts.
     pub accounts: Arc<Accounts>,
     /// Listings of the streams.
-    pub streams: Arc<Streams>,
+    pub listings: Arc<Listings>,
     /// Who names which campaign.
     pub claims: Arc<Claims>,
     /// Who uses which connection.
     pub users: Arc<Users>,
     /// Whether all VoiceCampaigns are known.
-    pub listed: Arc<Listed>,
+    pub synced: Arc<Synced>,
     /// Whether all KoreConnections are.
-    pub connections_listed: Arc<Listed>,
+    pub connections_synced: Arc<Synced>,
     /// Has other objects reconciled.
     pub wake: Arc<Wake<Watched>>,
     /// What is known of each object beyond its status.
@@ -56,13 +56,13 @@ pub struct Context<S> {
 
 impl<S> Context<S> {
     /// Which objects are not known yet: the first kind of them, if one is not.
-    pub fn missing(&self) -> Option<(&'static str, &Listed)> {
-        self.missing_connections().or_else(|| missing("VoiceCampaigns", &self.listed))
+    pub fn missing(&self) -> Option<(&'static str, &Synced)> {
+        self.missing_connections().or_else(|| missing("VoiceCampaigns", &self.synced))
     }
 
     /// The same of connections alone.
-    pub fn missing_connections(&self) -> Option<(&'static str, &Listed)> {
-        missing("KoreConnections", &self.connections_listed)
+    pub fn missing_connections(&self) -> Option<(&'static str, &Synced)> {
+        missing("KoreConnections", &self.connections_synced)
     }
 
     /// Kore, for a call that begins now; `None` if none may, because the process is about to end, or another leads.
@@ -71,6 +71,6 @@ impl<S> Context<S> {
     }
 }
 
-fn missing<'a>(kind: &'static str, listed: &'a Listed) -> Option<(&'static str, &'a Listed)> {
+fn missing<'a>(kind: &'static str, listed: &'a Synced) -> Option<(&'static str, &'a Synced)> {
     (!listed.is_complete()).then_some((kind, listed))
 }

@@ -122,7 +122,7 @@ mod tests {
         Algorithm, Campaign, CampaignKey, CampaignService, ConfirmedDeletion, Credentials, Failure, Page,
         PageRequest, Progress, RawAnswer, Reading, Target, TokenSettings, answers,
     };
-    use crate::kube_ext::{Kube, Leadership, Listed, Selected, Wake};
+    use crate::kube_ext::{Kube, Leadership, Selected, Synced, Wake};
 
     /// Answers a listing with these rows.
     struct Service(Value);
@@ -189,7 +189,7 @@ mod tests {
     struct World {
         claims: Claims,
         connections: Arc<Connections>,
-        listed: [Arc<Listed>; 2],
+        listed: [Arc<Synced>; 2],
         store: reflector::Store<connection::Watched>,
         writer: reflector::store::Writer<connection::Watched>,
     }
@@ -206,7 +206,7 @@ mod tests {
             let stores = vec![store.clone()];
             let connections = Connections::new(kube.clone(), stores, keeper, wake, selected, allowed);
             let connections = Arc::new(connections);
-            let listed = [(); 2].map(|()| Arc::new(Listed::of(1)));
+            let listed = [(); 2].map(|()| Arc::new(Synced::of(1)));
             let claims = Claims::new(kube, connections.clone(), accounts, Vec::new(), listed.clone());
             let mut world = Self { claims, connections, listed, store, writer };
             world.connection(&Value::Null);
@@ -231,8 +231,8 @@ mod tests {
             json!({"streams": self.connections.streams_of(connection.0.as_ref().unwrap())})
         }
 
-        fn shown(&self, object: &Value) {
-            self.claims.shown(&Arc::new(watched(object)), false);
+        fn update(&self, object: &Value) {
+            self.claims.update(&Arc::new(watched(object)), false);
         }
 
         fn judge(&self, listing: &Arc<Listing>) -> Doubt {
@@ -267,7 +267,7 @@ mod tests {
     async fn an_empty_stream_is_doubted_when_somebody_else_is_missing() {
         let world = World::new();
         assert!(!world.is_doubted(), "nothing was ever there");
-        world.shown(&being_deleted("cd-1"));
+        world.update(&being_deleted("cd-1"));
         assert!(!world.is_doubted(), "all that was there is being deleted");
         let with = |field: &str, value: Value| {
             let mut object = seen("cd-2");
@@ -286,31 +286,31 @@ mod tests {
             ("it was never seen", with("campaign", Value::Null), false),
             ("it is being deleted", being_deleted("cd-2"), false),
         ] {
-            world.shown(&object);
+            world.update(&object);
             assert_eq!(world.is_doubted(), doubted, "{what}");
         }
         let mut held = being_deleted("cd-2");
         (held["metadata"]["name"], held["metadata"]["uid"]) = (json!("old"), json!("uid-old"));
-        world.shown(&held);
-        world.shown(&seen("cd-2"));
+        world.update(&held);
+        world.update(&seen("cd-2"));
         assert!(world.is_doubted(), "a deletion that is held for another that keeps the campaign is no wish");
-        world.claims.gone(&watched(&held));
-        world.shown(&being_deleted("cd-2"));
+        world.claims.remove(&watched(&held));
+        world.update(&being_deleted("cd-2"));
         assert!(!world.is_doubted());
         let mut suspended = being_deleted("cd-2");
         suspended["spec"]["suspend"] = json!(true);
-        world.shown(&suspended);
+        world.update(&suspended);
         assert!(world.is_doubted(), "a deletion that is suspended before it has begun may never be made");
         suspended["status"]["deletion"] =
             json!({"uid": "uid-cd-2", "requestedAt": "2026-11-23T10:00:00Z", "attempts": 1});
-        world.shown(&suspended);
+        world.update(&suspended);
         assert!(!world.is_doubted(), "Kore was asked");
-        world.shown(&being_deleted("cd-2"));
+        world.update(&being_deleted("cd-2"));
         let mut elsewhere = seen("cd-3");
         elsewhere["spec"]["streamId"] = json!("st-2");
-        world.shown(&elsewhere);
+        world.update(&elsewhere);
         assert!(!world.is_doubted(), "another stream");
-        world.claims.gone(&watched(&being_deleted("cd-1")));
+        world.claims.remove(&watched(&being_deleted("cd-1")));
         assert!(!world.is_doubted(), "a leader was killed after it had deleted that one");
     }
 
@@ -318,8 +318,8 @@ mod tests {
     #[tokio::test]
     async fn a_stream_of_which_all_is_deleted_is_not_empty() {
         let world = World::new();
-        world.shown(&being_deleted("cd-1"));
-        world.shown(&seen("cd-2"));
+        world.update(&being_deleted("cd-1"));
+        world.update(&seen("cd-2"));
         assert!(world.is_doubted());
         let rows = json!(["cd-1", "cd-2"].map(|id| json!({"_id": id, "status": "Deleted"})));
         assert_eq!(world.judge(&listing_of(&rows)), Doubt::default());
@@ -333,13 +333,13 @@ mod tests {
         let [campaigns, connections] = &world.listed;
         campaigns.one_refused("b");
         connections.one_refused("b");
-        world.shown(&being_deleted("cd-1"));
+        world.update(&being_deleted("cd-1"));
         let unseen = |ids| world.judge(&listing(ids)).unseen_namespaces;
         assert_eq!(unseen(&[]), ["b"]);
-        world.shown(&seen("cd-2"));
+        world.update(&seen("cd-2"));
         assert_eq!(unseen(&[]), [""; 0], "it is missing in any case");
         assert!(world.is_doubted());
-        world.shown(&being_deleted("cd-2"));
+        world.update(&being_deleted("cd-2"));
         assert_eq!(unseen(&["cd-1"]), [""; 0]);
         assert_eq!(world.judge(&listing(&[])), Doubt::default(), "all that was there is being deleted");
         let world = World::new();
@@ -363,14 +363,14 @@ mod tests {
     async fn a_claim_that_holds_nothing_casts_no_doubt() {
         let world = World::new();
         world.judge(&listing(&["cd-1"]));
-        world.shown(&being_deleted("cd-1"));
+        world.update(&being_deleted("cd-1"));
         let mut claimer = seen("cd-1");
         (claimer["metadata"]["name"], claimer["metadata"]["uid"]) = (json!("claimer"), json!("uid-claimer"));
-        world.shown(&claimer);
+        world.update(&claimer);
         assert!(world.is_doubted(), "it was shown the campaign");
         claimer["status"] = json!({"conditions": [{"type": "Ready", "status": "False", "reason": "CredentialsRejected",
             "message": "m", "lastTransitionTime": "2026-11-23T10:00:00Z"}]});
-        world.shown(&claimer);
+        world.update(&claimer);
         assert!(!world.is_doubted());
     }
 
@@ -379,13 +379,13 @@ mod tests {
     #[tokio::test]
     async fn campaigns_that_nobody_names_are_missed_also_after_a_restart() {
         let mut world = World::new();
-        world.shown(&being_deleted("cd-1"));
+        world.update(&being_deleted("cd-1"));
         assert_eq!(world.judge(&listing(&["cd-1"])), Doubt::default());
         assert!(!world.is_doubted());
         assert_eq!(world.stored(), json!({"streams": []}));
         // The object has gone, the listing is older: it is no other's.
         world.claims.deleted(watched(&being_deleted("cd-1")).0.as_ref().unwrap());
-        world.claims.gone(&watched(&being_deleted("cd-1")));
+        world.claims.remove(&watched(&being_deleted("cd-1")));
         world.judge(&listing(&["cd-1"]));
         assert!(!world.is_doubted());
         assert_eq!(world.stored(), json!({"streams": []}));
@@ -401,7 +401,7 @@ mod tests {
         assert!(!restarted.is_doubted());
         restarted.connection(&stored);
         assert!(restarted.is_doubted());
-        restarted.shown(&being_deleted("cd-2"));
+        restarted.update(&being_deleted("cd-2"));
         restarted.judge(&listing(&["cd-2"]));
         assert!(!restarted.is_doubted(), "somebody has deleted it while the stream was not empty");
         assert_eq!(restarted.stored(), json!({"streams": []}));
@@ -418,12 +418,12 @@ mod tests {
     #[tokio::test]
     async fn a_campaign_with_two_ids_is_missed_once() {
         let world = World::new();
-        world.shown(&being_deleted("cd-1"));
+        world.update(&being_deleted("cd-1"));
         world.judge(&listing_of(&json!([{"_id": "row-1", "id": " CD-1", "name": "n"}])));
         assert!(!world.is_doubted());
         assert_eq!(world.stored(), json!({"streams": []}));
         world.claims.deleted(watched(&being_deleted("cd-1")).0.as_ref().unwrap());
-        world.claims.gone(&watched(&being_deleted("cd-1")));
+        world.claims.remove(&watched(&being_deleted("cd-1")));
         assert!(!world.is_doubted());
         world.judge(&listing_of(&json!([{"_id": "row-1", "id": "cd-1"}, {"_id": "row-2", "id": "cd-2"}])));
         assert!(world.is_doubted(), "nobody names the second");
@@ -450,7 +450,7 @@ mod tests {
             let mut known = seen("cd-2");
             known["status"]["account"] = json!({"host": former, "accountId": "a"});
             world.connection(&Value::Null);
-            world.shown(&known);
+            world.update(&known);
             assert!(!world.is_doubted(), "of another account");
             let mut connection = World::connection_with(&Value::Null);
             connection["spec"]["formerHosts"] = json!([former]);
@@ -458,7 +458,7 @@ mod tests {
             world.writer.apply_watcher_event(&watcher::Event::Apply(renamed));
             assert!(world.is_doubted(), "{former}");
             known["metadata"]["deletionTimestamp"] = json!("2026-11-23T10:00:00Z");
-            world.shown(&known);
+            world.update(&known);
             assert!(!world.is_doubted(), "{former}");
         }
     }
@@ -490,13 +490,13 @@ mod tests {
             claimer["status"]["account"] = json!({"host": own, "accountId": "a"});
             claimer["status"]["conditions"] = json!([{"type": "Ready", "status": "False",
                 "reason": "CampaignNotFound", "message": "m", "lastTransitionTime": "2026-11-23T10:00:00Z"}]);
-            world.shown(&claimer);
+            world.update(&claimer);
             let deleted = watched(&being_deleted("cd-1"));
             let deleted = deleted.0.as_ref().unwrap();
             assert!(!world.claims.others(deleted).iter().any(|other| other.keeps), "{host}, once {former}");
             // Until it was asked there, it may keep a campaign of the account that it calls now.
             claimer["status"]["conditions"] = json!([]);
-            world.shown(&claimer);
+            world.update(&claimer);
             let keeps = world.claims.others(deleted).iter().any(|other| other.keeps);
             assert_eq!(keeps, host == "https://h", "{host}, once {former}");
         }
@@ -508,7 +508,7 @@ mod tests {
         let world = World::new();
         let is_stranger = |client_id| world.judge(&listing_as(client_id, &[])).to_a_stranger;
         assert!(is_stranger("app-1") && is_stranger("app-2"));
-        world.shown(&being_deleted("cd-1"));
+        world.update(&being_deleted("cd-1"));
         assert!(!is_stranger("app-1") && is_stranger("app-2"));
         world.judge(&listing_as("app-2", &["cd-1"]));
         assert!(!is_stranger("app-2"));

@@ -2,8 +2,8 @@ use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-use super::observed::{Attempt, Looked};
-use crate::api::{GroundName, VoiceCampaignStatus};
+use super::observed::{Attempt, LastGet};
+use crate::api::{DeletionOutcome, VoiceCampaignStatus};
 
 /// What is known of each object (by uid) beyond what the cache shows. Losing it, by a restart, is safe: it saves calls
 /// and writes, and status holds all that matters. The watch forgets what is gone, at the latest when it lists anew.
@@ -20,8 +20,8 @@ pub struct Remembered {
     /// The status of a terminating object as we wrote it last; the cache may lag behind.
     pub written: Option<Written>,
     /// When the living campaign was looked at by a GET.
-    pub looked: Option<Looked>,
-    /// Our finalizer is being taken off, for a ground; the answer may be lost.
+    pub last_get: Option<LastGet>,
+    /// Our finalizer is being taken off, for a outcome; the answer may be lost.
     pub release: Option<Release>,
     /// Since when the object is over with: our finalizer is off, or it was not there any more. The cache may still show
     /// it as it was.
@@ -33,8 +33,8 @@ pub struct Remembered {
 /// How far the removal of our finalizer has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Release {
-    /// The patch was sent, for this ground.
-    Sent(GroundName),
+    /// The patch was sent, for this outcome.
+    Sent(DeletionOutcome),
     /// The finalizer is off, and that was counted.
     Counted,
 }
@@ -51,10 +51,10 @@ pub struct Written {
 impl Remembered {
     /// Whether it is as good as none.
     fn is_nothing(&self) -> bool {
-        let Self { attempt, written, looked, release, over_since, failures } = self;
+        let Self { attempt, written, last_get, release, over_since, failures } = self;
         attempt.is_none()
             && written.is_none()
-            && looked.is_none()
+            && last_get.is_none()
             && release.is_none()
             && over_since.is_none()
             && *failures == 0
@@ -101,10 +101,10 @@ impl Memory {
     }
 
     /// The patch that takes our finalizer off is about to be sent.
-    pub fn releasing(&self, uid: &str, ground: GroundName) {
+    pub fn releasing(&self, uid: &str, outcome: DeletionOutcome) {
         self.note(uid, |known| {
             if known.release != Some(Release::Counted) {
-                known.release = Some(Release::Sent(ground));
+                known.release = Some(Release::Sent(outcome));
             }
         });
     }
@@ -113,19 +113,19 @@ impl Memory {
     /// for that has done nothing.
     pub fn orphan_was_taken_back(&self, uid: &str) {
         self.note(uid, |known| {
-            if known.release == Some(Release::Sent(GroundName::Orphaned)) {
+            if known.release == Some(Release::Sent(DeletionOutcome::Orphaned)) {
                 known.release = None;
             }
         });
     }
 
-    /// Our finalizer is off, whether or not the answer to the patch came. For which ground, if that is not counted yet.
-    pub fn released(&self, uid: &str) -> Option<GroundName> {
+    /// Our finalizer is off, whether or not the answer to the patch came. For which outcome, if that is not counted yet.
+    pub fn released(&self, uid: &str) -> Option<DeletionOutcome> {
         let mut objects = self.objects();
         let release = &mut objects.get_mut(uid)?.release;
-        let Some(Release::Sent(ground)) = *release else { return None };
+        let Some(Release::Sent(outcome)) = *release else { return None };
         *release = Some(Release::Counted);
-        Some(ground)
+        Some(outcome)
     }
 
     /// Counts a failed pass, and tells how many failed in a row.
@@ -166,11 +166,11 @@ mod tests {
     #[test]
     fn an_object_of_which_nothing_is_known_takes_no_room() {
         let memory = Memory::default();
-        memory.releasing("u", GroundName::Deleted);
+        memory.releasing("u", DeletionOutcome::Deleted);
         assert_eq!((memory.failed("u"), memory.failed("v"), memory.objects().len()), (1, 1, 2));
         memory.succeeded("u");
         memory.succeeded("v");
-        assert_eq!(memory.recall("u").release, Some(Release::Sent(GroundName::Deleted)));
+        assert_eq!(memory.recall("u").release, Some(Release::Sent(DeletionOutcome::Deleted)));
         assert_eq!(memory.objects().len(), 1);
         memory.note("u", |remembered| remembered.release = None);
         assert!(memory.objects().is_empty());
@@ -181,17 +181,17 @@ mod tests {
     fn a_release_is_counted_once() {
         let memory = Memory::default();
         assert_eq!(memory.released("u"), None, "nobody has taken it off");
-        memory.releasing("u", GroundName::Absent);
-        memory.releasing("u", GroundName::Deleted);
-        assert_eq!((memory.released("u"), memory.released("u")), (Some(GroundName::Deleted), None));
+        memory.releasing("u", DeletionOutcome::Absent);
+        memory.releasing("u", DeletionOutcome::Deleted);
+        assert_eq!((memory.released("u"), memory.released("u")), (Some(DeletionOutcome::Deleted), None));
         memory.over("u");
         memory.still_there("u");
-        memory.releasing("u", GroundName::Deleted);
+        memory.releasing("u", DeletionOutcome::Deleted);
         assert_eq!(memory.released("u"), None);
-        memory.releasing("w", GroundName::Orphaned);
+        memory.releasing("w", DeletionOutcome::Orphaned);
         memory.orphan_was_taken_back("w");
         assert_eq!(memory.released("w"), None, "it was stripped by somebody else");
-        memory.releasing("v", GroundName::Deleted);
+        memory.releasing("v", DeletionOutcome::Deleted);
         memory.orphan_was_taken_back("v");
         memory.over("v");
         memory.still_there("v");

@@ -8,7 +8,7 @@
 //!                       └─ Step ─▶ act (the only place with effects) ─▶ API server, Kore, events, metrics
 //! ```
 //!
-//! `decide`, `proof` and `status` are pure; `ground` holds the evidence without which nothing is let go. `accounts`,
+//! `decide`, `proof` and `status` are pure; `outcome` holds the evidence without which nothing is let go. `accounts`,
 //! `streams` and `claims` are what objects share: the quota, the listings, who names which campaign.
 
 mod accounts;
@@ -19,33 +19,33 @@ mod decide;
 mod emptiness;
 mod error;
 mod even_clock;
-mod ground;
+mod listings;
 mod memory;
 mod note;
 mod observed;
 mod obstacle;
+pub mod on_watch;
 mod pass;
+mod permit;
 mod proof;
 mod reason;
 mod seats;
-pub mod shown;
 mod silence;
 mod status;
-mod streams;
 
 pub use accounts::Accounts;
 pub use claims::{Claims, REFUSED_FOR_GOOD};
 pub use context::{Context, Watched};
 pub use decide::{Step, Urgency, decide};
 pub use error::Error;
-pub use ground::{Ground, REMOTE_CAMPAIGN, needs_connection};
+pub use listings::Listings;
 pub use memory::Memory;
-pub use observed::{Attempt, ListingTrouble, Look, Looked, Observed, OtherClaim, StreamListing};
+pub use observed::{Attempt, GetResult, LastGet, ListingTrouble, Observed, OtherClaim, StreamListing};
 pub use obstacle::condition as obstacle;
-pub use pass::ADMITTED;
+pub use pass::MAX_WORKING_PASSES;
+pub use permit::{REMOTE_CAMPAIGN, ReleasePermit, needs_connection};
 pub use reason::Reason;
 pub use status::let_go;
-pub use streams::Streams;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -64,7 +64,7 @@ use pass::{PASS_DEADLINE, Pass};
 
 use crate::api::VoiceCampaign;
 use crate::kore::CampaignService;
-use crate::kube_ext::misfit;
+use crate::kube_ext::invalid;
 
 /// More steps than any path through `decide` has.
 const MAX_STEPS: usize = 32;
@@ -80,19 +80,19 @@ pub async fn reconcile<S: CampaignService>(
     context: Arc<Context<S>>,
 ) -> Result<Action, Error> {
     // The semaphore is never closed.
-    let admission = context.admission.clone().acquire_owned().await.ok();
+    let work_permit = context.pass_permits.clone().acquire_owned().await.ok();
     // It may have changed meanwhile.
     let Some(object) = context.cache.get(&ObjectRef::from_obj(&*object)) else {
         return Ok(Action::await_change());
     };
-    pass(object, context, admission).boxed().await
+    pass(object, context, work_permit).boxed().await
 }
 
 /// Steps until there is nothing to do for now.
 async fn pass<S: CampaignService>(
     object: Arc<Watched>,
     context: Arc<Context<S>>,
-    admission: Option<OwnedSemaphorePermit>,
+    work_permit: Option<OwnedSemaphorePermit>,
 ) -> Result<Action, Error> {
     // Not `name`: in JSON that is the name of the span itself.
     let whom = format!("{}/{}", object.namespace().unwrap_or_default(), object.name_any());
@@ -100,8 +100,8 @@ async fn pass<S: CampaignService>(
     let started = std::time::Instant::now();
     let pass = async {
         match &object.0 {
-            Ok(campaign) => steps(campaign, &context, admission).await,
-            Err(invalid) => report_misfit(invalid, &context).await.map(|()| Action::requeue(INVALID_RETRY)),
+            Ok(campaign) => steps(campaign, &context, work_permit).await,
+            Err(invalid) => report_invalid(invalid, &context).await.map(|()| Action::requeue(INVALID_RETRY)),
         }
     };
     let result =
@@ -111,10 +111,10 @@ async fn pass<S: CampaignService>(
 }
 
 /// What can't be read is left alone, and told so.
-async fn report_misfit<S>(invalid: &InvalidObject, context: &Context<S>) -> Result<(), Error> {
+async fn report_invalid<S>(invalid: &InvalidObject, context: &Context<S>) -> Result<(), Error> {
     tracing::warn!(error = %invalid.error, "The VoiceCampaign does not fit its schema; it is left alone");
     let failed = |source| Error::Write { what: "say that the object does not fit its schema", source };
-    let Some(object) = misfit::read::<VoiceCampaign>(invalid, &context.kube).await.map_err(failed)? else {
+    let Some(object) = invalid::read::<VoiceCampaign>(invalid, &context.kube).await.map_err(failed)? else {
         return Ok(());
     };
     let message = format!(
@@ -123,28 +123,28 @@ async fn report_misfit<S>(invalid: &InvalidObject, context: &Context<S>) -> Resu
         invalid.error
     );
     let told = (Reason::Invalid.as_str(), message.as_str());
-    misfit::report::<VoiceCampaign>(&object, told, &context.kube).await.map_err(failed)
+    invalid::report::<VoiceCampaign>(&object, told, &context.kube).await.map_err(failed)
 }
 
 async fn steps<S: CampaignService>(
     object: &VoiceCampaign,
     context: &Context<S>,
-    admission: Option<OwnedSemaphorePermit>,
+    work_permit: Option<OwnedSemaphorePermit>,
 ) -> Result<Action, Error> {
     let mut pass = match Pass::begin(object, &context.memory, &context.claims) {
         Ok(pass) => pass,
         Err(pause) => return Ok(Action::requeue(pause)),
     };
-    pass.admission = admission;
-    if pass.doubtful {
-        pass.doubtful = false;
+    pass.work_permit = work_permit;
+    if pass.may_be_gone {
+        pass.may_be_gone = false;
         match act::see_again(&mut pass, context).await? {
             Flow::Again => {}
             Flow::Rest(pause) => return Ok(pause.map_or_else(Action::await_change, Action::requeue)),
             Flow::Over => return Ok(Action::await_change()),
         }
         context.memory.still_there(&pass.uid);
-        shown::uses_connection(&pass.object, context);
+        on_watch::uses_connection(&pass.object, context);
     }
     for _ in 0..MAX_STEPS {
         let step = decide(&pass.observed(), Timestamp::now());

@@ -2,7 +2,7 @@
 
 use super::reason::Reason;
 use super::status;
-use crate::api::{GroundName, VoiceCampaignStatus};
+use crate::api::{DeletionOutcome, VoiceCampaignStatus};
 use crate::kore::FailureKind;
 use crate::kube_ext::Note;
 
@@ -27,17 +27,18 @@ pub fn notes(before: Option<&VoiceCampaignStatus>, after: &VoiceCampaignStatus) 
 fn note(before: Option<&VoiceCampaignStatus>, after: &VoiceCampaignStatus) -> Option<Note> {
     let attempts =
         |status: &VoiceCampaignStatus| status.deletion.as_ref().map_or(0, |deletion| deletion.attempts);
-    let ground = |status: &VoiceCampaignStatus| status.deletion.as_ref().and_then(|deletion| deletion.ground);
+    let outcome =
+        |status: &VoiceCampaignStatus| status.deletion.as_ref().and_then(|deletion| deletion.outcome);
     let (reason, reason_before) = (status::reason(after), before.map(status::reason));
     let tried_again = attempts(after) > before.map_or(0, attempts);
     let deleting = after.deletion.is_some();
     let newly_refused =
         deleting && reason == Reason::Service(FailureKind::Refused) && reason_before != Some(reason);
-    let first = |name: GroundName| before.and_then(ground) != Some(name);
-    let warning = match ground(after) {
-        Some(GroundName::Orphaned) if first(GroundName::Orphaned) => false,
-        Some(GroundName::Absent) if first(GroundName::Absent) => false,
-        Some(GroundName::Deleted) if first(GroundName::Deleted) && attempts(after) > 1 => false,
+    let first = |name: DeletionOutcome| before.and_then(outcome) != Some(name);
+    let warning = match outcome(after) {
+        Some(DeletionOutcome::Orphaned) if first(DeletionOutcome::Orphaned) => false,
+        Some(DeletionOutcome::Absent) if first(DeletionOutcome::Absent) => false,
+        Some(DeletionOutcome::Deleted) if first(DeletionOutcome::Deleted) && attempts(after) > 1 => false,
         Some(_) => return None,
         None if tried_again => reason != Reason::Service(FailureKind::MayBeAbsent),
         None if reason_before == Some(reason) => return None,
@@ -50,7 +51,7 @@ fn note(before: Option<&VoiceCampaignStatus>, after: &VoiceCampaignStatus) -> Op
         None => return None,
     };
     let failed =
-        after.deletion.as_deref().filter(|_| (tried_again || newly_refused) && ground(after).is_none());
+        after.deletion.as_deref().filter(|_| (tried_again || newly_refused) && outcome(after).is_none());
     if let Some(text) = failed.and_then(status::unconfirmed) {
         return Some(Note { warning, reason: reason.as_str(), action: "Delete", text });
     }

@@ -21,7 +21,7 @@ pub struct Observed<'a> {
     /// A DELETE that was answered, and is not in status yet.
     pub attempt: Option<&'a Attempt>,
     /// A GET of the campaign that is not in status yet.
-    pub look: Option<&'a Look>,
+    pub get: Option<&'a GetResult>,
     /// The newest listing of its stream, if there is one.
     pub listing: Option<&'a StreamListing>,
     /// Why there is no newer one.
@@ -33,9 +33,9 @@ pub struct Observed<'a> {
     /// What Kore has said when the account's trouble began, if it is in trouble.
     pub trouble: Option<&'a str>,
     /// Whether nobody knows if reads work, while DELETEs fail or are refused.
-    pub wants_a_look: bool,
+    pub wants_diagnostic_read: bool,
     /// When the living campaign was last looked at by a GET.
-    pub looked: Option<Looked>,
+    pub last_get: Option<LastGet>,
     /// When we last asked to delete the campaign, perhaps for another object, if this process has.
     pub last_delete: Option<Timestamp>,
     /// The other VoiceCampaigns that name the same campaign.
@@ -45,7 +45,7 @@ pub struct Observed<'a> {
 impl<'a> Observed<'a> {
     /// Kore's confirmation, if the DELETE that is not in status yet was answered with one.
     pub fn confirmed(&self) -> Option<&'a ConfirmedDeletion> {
-        self.attempt.and_then(|attempt| attempt.outcome.as_ref().ok())
+        self.attempt.and_then(|attempt| attempt.result.as_ref().ok())
     }
 }
 
@@ -61,14 +61,14 @@ pub struct Attempt {
     /// As whom it was sent.
     pub identity: Identity,
     /// The outcome.
-    pub outcome: Result<ConfirmedDeletion, Failure>,
+    pub result: Result<ConfirmedDeletion, Failure>,
     /// Whom a failure is charged to.
     pub charge: Charge,
 }
 
 /// One GET of the campaign and its outcome.
 #[derive(Clone, Debug)]
-pub struct Look {
+pub struct GetResult {
     /// When it was asked for.
     pub asked_at: Timestamp,
     /// As whom.
@@ -76,12 +76,12 @@ pub struct Look {
     /// The refresh that the user had asked for by then.
     pub refresh: Option<String>,
     /// The outcome.
-    pub outcome: Result<Campaign, Failure>,
+    pub result: Result<Campaign, Failure>,
     /// Whom a failure is charged to.
     pub charge: Charge,
 }
 
-impl Look {
+impl GetResult {
     /// Whether it was made as the one with this fingerprint.
     pub fn asked_as(&self, identity: &str) -> bool {
         self.identity.as_str() == identity
@@ -90,7 +90,7 @@ impl Look {
 
 /// When a living campaign was looked at by a GET, and when it is to be looked at again.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Looked {
+pub struct LastGet {
     /// When it was.
     pub at: Timestamp,
     /// When it is to be.

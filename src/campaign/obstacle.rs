@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 
-use super::ground::REMOTE_CAMPAIGN;
+use super::permit::REMOTE_CAMPAIGN;
 use crate::api::VoiceCampaign;
 use crate::kore::scrub;
 use crate::kube_ext::{Note, obstacle};
@@ -13,7 +13,7 @@ pub fn condition(object: &VoiceCampaign, why: &str, now: Timestamp) -> Option<Co
     let status = object.status.as_ref();
     let deletion = status.and_then(|status| status.deletion.as_ref());
     let what = match object.metadata.deletion_timestamp {
-        Some(_) if deletion.is_some_and(|deletion| deletion.ground.is_some()) => {
+        Some(_) if deletion.is_some_and(|deletion| deletion.outcome.is_some()) => {
             "This resource can't be let go"
         }
         Some(_) => "The deletion can't go on",

@@ -8,13 +8,13 @@ use tokio::sync::OwnedSemaphorePermit;
 use super::accounts::Seat;
 use super::claims::Claims;
 use super::memory::{Memory, Written};
-use super::observed::{Attempt, ListingTrouble, Look, Looked, Observed, OtherClaim, StreamListing};
+use super::observed::{Attempt, GetResult, LastGet, ListingTrouble, Observed, OtherClaim, StreamListing};
 use crate::api::VoiceCampaign;
 use crate::connection::Connection;
 use crate::pacing::Turn;
 
 /// Passes at once that do not wait for Kore: twice as many as writes at once.
-pub const ADMITTED: usize = 64;
+pub const MAX_WORKING_PASSES: usize = 64;
 /// Deadline of one pass: a last resort, because every call has its own. No call to Kore is begun that could outlast it.
 pub const PASS_DEADLINE: Duration = Duration::from_secs(300);
 /// What of it is kept for the writes after a call.
@@ -40,7 +40,7 @@ pub struct Pass {
     /// A DELETE that was answered, and is not in status yet.
     pub attempt: Option<Box<Attempt>>,
     /// A GET of the campaign that is not in status yet.
-    pub look: Option<Look>,
+    pub get: Option<GetResult>,
     /// The newest listing of its stream, once the connection was looked up.
     pub listing: Option<StreamListing>,
     /// Why there is no newer one.
@@ -53,26 +53,26 @@ pub struct Pass {
     pub trouble: Option<Arc<str>>,
     /// Whether nobody knows if reads work, while DELETEs fail or are refused; once the connection was looked
     /// up.
-    pub wants_a_look: bool,
+    pub wants_diagnostic_read: bool,
     /// When the living campaign was looked at by a GET.
-    pub looked: Option<Looked>,
+    pub last_get: Option<LastGet>,
     /// When this process last asked to delete the campaign, once the connection was looked up.
     pub last_delete: Option<Timestamp>,
     /// The other VoiceCampaigns that name the same campaign.
     pub others: Vec<OtherClaim>,
     /// The right to work, until it waits for a seat.
-    pub admission: Option<OwnedSemaphorePermit>,
+    pub work_permit: Option<OwnedSemaphorePermit>,
     /// The right to one of the account's calls under way.
     pub seat: Option<Seat>,
     /// The cache shows an object that should be gone by now.
-    pub doubtful: bool,
+    pub may_be_gone: bool,
     /// The cache shows that the object is being deleted. Everything that was applied before it is in the cache, too.
-    pub deletion_shown: bool,
+    pub deletion_in_cache: bool,
     /// How many writes found the object changed.
     pub lost_races: u32,
     begun: Instant,
     /// When the API server has shown the object to this pass; `None` if it is the cache's.
-    shown: Option<Instant>,
+    read_at: Option<Instant>,
 }
 
 impl Pass {
@@ -100,23 +100,23 @@ impl Pass {
             connection: Connection::NotLookedUp,
             protected: false,
             attempt: remembered.attempt,
-            look: None,
+            get: None,
             listing: None,
             listing_trouble: None,
             listing_due: None,
             turn: None,
             trouble: None,
-            wants_a_look: false,
-            looked: remembered.looked,
+            wants_diagnostic_read: false,
+            last_get: remembered.last_get,
             last_delete: None,
             others: claims.others(cached),
-            admission: None,
+            work_permit: None,
             seat: None,
-            doubtful: remembered.over_since.is_some(),
-            deletion_shown: cached.metadata.deletion_timestamp.is_some(),
+            may_be_gone: remembered.over_since.is_some(),
+            deletion_in_cache: cached.metadata.deletion_timestamp.is_some(),
             lost_races: 0,
             begun: Instant::now(),
-            shown: None,
+            read_at: None,
         })
     }
 
@@ -127,14 +127,14 @@ impl Pass {
             connection: &self.connection,
             protected: self.protected,
             attempt: self.attempt.as_deref(),
-            look: self.look.as_ref(),
+            get: self.get.as_ref(),
             listing: self.listing.as_ref(),
             listing_trouble: self.listing_trouble.as_ref(),
             listing_due: self.listing_due,
             turn: self.turn,
             trouble: self.trouble.as_deref(),
-            wants_a_look: self.wants_a_look,
-            looked: self.looked,
+            wants_diagnostic_read: self.wants_diagnostic_read,
+            last_get: self.last_get,
             last_delete: self.last_delete,
             others: &self.others,
         }
@@ -146,9 +146,9 @@ impl Pass {
     }
 
     /// The API server has shown the object then.
-    pub fn see_at(&mut self, object: VoiceCampaign, shown: Instant) {
+    pub fn see_at(&mut self, object: VoiceCampaign, read_at: Instant) {
         self.object = object;
-        self.shown = Some(shown);
+        self.read_at = Some(read_at);
     }
 
     /// Whether the view of the object is new enough to send a DELETE for it.
@@ -164,8 +164,8 @@ impl Pass {
             .as_ref()
             .map(|time| Timestamp::now().duration_since(time.0));
         let lately = since.is_some_and(|since| since.abs() < JUST_DELETED);
-        match self.shown {
-            Some(shown) => shown.elapsed() < FRESH,
+        match self.read_at {
+            Some(read_at) => read_at.elapsed() < FRESH,
             None => first && lately && self.begun.elapsed() < FRESH,
         }
     }

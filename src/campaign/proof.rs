@@ -19,7 +19,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::observed::{Attempt, Look, StreamListing};
+use super::observed::{Attempt, GetResult, StreamListing};
 use super::status;
 use crate::api::{LastAnswer, ListingRecord, ProofStatus, VoiceCampaign};
 use crate::kore::{Failure, FailureKind, Identity};
@@ -117,7 +117,7 @@ pub fn unconfirmed(before: i32, failure: &Failure) -> i32 {
 /// The record of the proof that an attempt calls for, if it does; `unconfirmed` DELETEs in a row say nothing, this one
 /// included.
 pub fn begun_by(attempt: &Attempt, unconfirmed: i32) -> Option<ProofStatus> {
-    let failure = attempt.outcome.as_ref().err()?;
+    let failure = attempt.result.as_ref().err()?;
     let begins = match hint(failure) {
         Hint::Gone => true,
         Hint::None => unconfirmed >= FEW,
@@ -188,7 +188,7 @@ fn first(proof: &ProofStatus) -> Option<&ListingRecord> {
 pub fn follow(
     object: &VoiceCampaign,
     proof: &ProofStatus,
-    look: Option<&Look>,
+    get: Option<&GetResult>,
     listing: Option<&StreamListing>,
 ) -> Course {
     let since = proof.answered_at.0;
@@ -199,8 +199,8 @@ pub fn follow(
     if let Some(read) = listing.filter(|read| shows(object, read) && read.listing.begun_at() > since) {
         return Course::Seen(read.listing.begun_at());
     }
-    match (evidence(proof), look, listing) {
-        (Need::Get { .. }, Some(look), _) => after_look(proof, look),
+    match (evidence(proof), get, listing) {
+        (Need::Get { .. }, Some(get), _) => after_get(proof, get),
         (Need::Listing { not_before }, _, Some(read)) if answers(object, proof, read, not_before) => {
             after_listing(object, proof, read)
         }
@@ -222,14 +222,14 @@ pub fn unlisted(proof: &ProofStatus, failures: i32, last: LastAnswer) -> ProofSt
     if asks_again { ProofStatus { not_returned_at: None, silent_at: None, ..proof } } else { proof }
 }
 
-fn after_look(proof: &ProofStatus, look: &Look) -> Course {
-    let failure = match &look.outcome {
-        Ok(_) => return Course::Seen(look.asked_at),
+fn after_get(proof: &ProofStatus, get: &GetResult) -> Course {
+    let failure = match &get.result {
+        Ok(_) => return Course::Seen(get.asked_at),
         Err(failure) => failure,
     };
-    let asked_at = Some(round_up(look.asked_at));
+    let asked_at = Some(round_up(get.asked_at));
     let read = ProofStatus { failures: 0, last_failure: None, ..proof.clone() };
-    if failure.kind == FailureKind::MayBeAbsent && look.asked_as(&proof.identity) {
+    if failure.kind == FailureKind::MayBeAbsent && get.asked_as(&proof.identity) {
         return Course::Open(ProofStatus { not_returned_at: asked_at, second_listing: None, ..read });
     }
     let silent_gets = proof.silent_gets.saturating_add(i32::from(says_nothing(failure.kind)));

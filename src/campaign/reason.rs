@@ -47,7 +47,7 @@ pub enum Reason {
     Absent,
     /// The campaign was left alone.
     Orphaned,
-    /// The object went before there was a ground; an event alone can say so.
+    /// The object went before there was a outcome; an event alone can say so.
     CampaignLeftBehind,
 }
 

@@ -8,11 +8,11 @@
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 
-use super::ground::{Ground, recorded_deletion};
 use super::observed::{ListingTrouble, OtherClaim, Sighting};
+use super::permit::{ReleasePermit, recorded_deletion};
 use super::reason::Reason;
 use crate::api::{
-    DeletionPolicy, DeletionStatus, GroundName, LastAnswer, ListingRecord, ProofStatus, VoiceCampaign,
+    DeletionOutcome, DeletionPolicy, DeletionStatus, LastAnswer, ListingRecord, ProofStatus, VoiceCampaign,
     VoiceCampaignStatus,
 };
 use crate::connection::{Connection, Problem};
@@ -64,8 +64,8 @@ pub enum Situation<'a> {
         /// What was said then.
         trouble: Option<&'a str>,
     },
-    /// There is a ground.
-    LetGo(Ground),
+    /// There is a permit.
+    LetGo(ReleasePermit),
 }
 
 /// The status of an object in a situation. `campaign` replaces what was known of the campaign.
@@ -192,25 +192,25 @@ pub fn of_account(mut status: VoiceCampaignStatus, connection: &Connection) -> V
 }
 
 /// With what an object is let go when the administrator has all campaigns left alone; and, if it is being deleted, what its status must
-/// say before. A ground that was recorded counts more.
+/// say before. A permit that was recorded counts more.
 pub fn let_go(
     object: &VoiceCampaign,
     consent: &AllMayGo,
     now: Timestamp,
-) -> (Ground, Option<VoiceCampaignStatus>) {
-    if let Some(ground) = Ground::recorded(object) {
-        return (ground, None);
+) -> (ReleasePermit, Option<VoiceCampaignStatus>) {
+    if let Some(permit) = ReleasePermit::recorded(object) {
+        return (permit, None);
     }
-    let ground = Ground::left_alone(consent);
+    let permit = ReleasePermit::left_alone(consent);
     let record = recorded_deletion(object).cloned().unwrap_or_else(|| new_deletion(object));
     let record = DeletionStatus {
         next_attempt_at: None,
         confirmed_at: Some(round_down(now)),
-        ground: Some(ground.name()),
+        outcome: Some(permit.outcome()),
         ..record
     };
     let being_deleted = object.metadata.deletion_timestamp.is_some();
-    (ground, being_deleted.then(|| of(object, now, Some(record), None, Situation::LetGo(ground))))
+    (permit, being_deleted.then(|| of(object, now, Some(record), None, Situation::LetGo(permit))))
 }
 
 /// The condition of an object whose campaign is named by another, too.
@@ -252,13 +252,13 @@ pub fn new_deletion(object: &VoiceCampaign) -> DeletionStatus {
         seen_at: None,
         proof: None,
         confirmed_at: None,
-        ground: None,
+        outcome: None,
     }
 }
 
 /// What of the outcome of a DELETE is kept.
-pub fn last_answer(outcome: &Result<ConfirmedDeletion, Failure>) -> LastAnswer {
-    match outcome {
+pub fn last_answer(result: &Result<ConfirmedDeletion, Failure>) -> LastAnswer {
+    match result {
         Ok(confirmed) => summary(confirmed.answer(), Reason::Deleted),
         Err(failure) => summary_of(failure),
     }
@@ -410,11 +410,11 @@ fn describe(
             Reason::Service(FailureKind::CredentialsRejected),
             refused(deletion, since, trouble),
         ),
-        Situation::LetGo(ground) => match ground.name() {
-            GroundName::Deleted => {
+        Situation::LetGo(permit) => match permit.outcome() {
+            DeletionOutcome::Deleted => {
                 ("False", Reason::Deleted, "Kore has confirmed that the campaign is deleted.".to_owned())
             }
-            GroundName::Absent => {
+            DeletionOutcome::Absent => {
                 let proof = deletion.and_then(|deletion| deletion.proof.as_ref());
                 let how = if proof.is_some_and(|proof| proof.not_returned_at.is_none()) {
                     "three complete listings of the stream, over 5 minutes, do not have it, and a GET says nothing about it"
@@ -423,7 +423,7 @@ fn describe(
                 };
                 ("False", Reason::Absent, format!("Kore has no such campaign: {how}."))
             }
-            GroundName::Orphaned => {
+            DeletionOutcome::Orphaned => {
                 let why = match spec.deletion_policy {
                     DeletionPolicy::Orphan => "spec.deletionPolicy is Orphan",
                     DeletionPolicy::Delete => "the operator was uninstalled with onRemaining=orphan",

@@ -248,7 +248,7 @@ impl Namespace {
     ///
     /// # Errors
     /// If the API server can't be asked or written to.
-    pub async fn release_misfit(
+    pub async fn release_invalid(
         &mut self,
         connection: &mut DynamicObject,
     ) -> Result<Option<String>, CallError> {
@@ -263,7 +263,7 @@ impl Namespace {
         if let Some(why) = self.let_all_go(connection.uid(), &secrets).await? {
             return Ok(Some(why));
         }
-        match self.let_misfit_go(connection).await {
+        match self.let_invalid_go(connection).await {
             Ok(()) => Ok(None),
             // The definition is so strict that nothing of the object can be changed.
             Err(CallError::Refused(why)) => Ok(Some(format!("the API server refuses it: {why}"))),
@@ -271,7 +271,7 @@ impl Namespace {
         }
     }
 
-    async fn let_misfit_go(&self, connection: &mut DynamicObject) -> Result<(), CallError> {
+    async fn let_invalid_go(&self, connection: &mut DynamicObject) -> Result<(), CallError> {
         // What is being deleted goes with its status, which somebody may not let us write.
         let mut status = connection.data["status"].clone();
         if connection.metadata.deletion_timestamp.is_none()

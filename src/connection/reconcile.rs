@@ -17,7 +17,7 @@ use super::users::Users;
 use crate::api::{KoreConnection, KoreConnectionStatus};
 use crate::kore::scrub;
 use crate::kube_ext::obstacle::{self, is_said_after, say, take_back};
-use crate::kube_ext::{CallError, Events, Kube, Listed, Note, Selected, misfit};
+use crate::kube_ext::{CallError, Events, Kube, Note, Selected, Synced, invalid};
 use crate::pacing::{LAST_TRY, backoff};
 
 /// A connection as it is watched: perhaps one that does not fit its schema.
@@ -50,7 +50,7 @@ pub struct Context {
     /// Puts `in-use` on and takes it off.
     pub keeper: Arc<Keeper>,
     /// Whether the users are known.
-    pub listed: Arc<Listed>,
+    pub synced: Arc<Synced>,
     /// Events.
     pub events: Events,
     /// What is known of each connection, by uid.
@@ -136,7 +136,7 @@ impl Memory {
 /// # Errors
 /// If the API server can't be asked or written to.
 pub async fn reconcile(object: Arc<Watched>, context: Arc<Context>) -> Result<Action, CallError> {
-    if let Some(pause) = context.listed.look_again(LISTED_SOON) {
+    if let Some(pause) = context.synced.look_again(LISTED_SOON) {
         return Ok(Action::requeue(pause));
     }
     if !context.selected.selects(object.as_ref()) {
@@ -154,7 +154,7 @@ pub async fn reconcile(object: Arc<Watched>, context: Arc<Context>) -> Result<Ac
                 return Err(error);
             }
         },
-        Err(invalid) => look_at_misfit(invalid, &context).await?,
+        Err(invalid) => reconcile_invalid(invalid, &context).await?,
     };
     context.memory.ended(&uid, false);
     Ok(again)
@@ -251,14 +251,14 @@ fn is_held(connection: &KoreConnection) -> bool {
 }
 
 /// A connection that can't be read is of no use to its campaigns, and must not stay for ever when they are gone.
-async fn look_at_misfit(invalid: &InvalidObject, context: &Context) -> Result<Action, CallError> {
-    let Some(mut object) = misfit::read::<KoreConnection>(invalid, &context.kube).await? else {
+async fn reconcile_invalid(invalid: &InvalidObject, context: &Context) -> Result<Action, CallError> {
+    let Some(mut object) = invalid::read::<KoreConnection>(invalid, &context.kube).await? else {
         return Ok(Action::await_change());
     };
     let namespace = object.namespace().unwrap_or_default();
     context.memory.note_secrets(&object.uid().unwrap_or_default(), raw_secrets_of(&object));
     let held_before = keep::is_held(&object);
-    let held = context.keeper.namespace(&namespace).await.release_misfit(&mut object).await?;
+    let held = context.keeper.namespace(&namespace).await.release_invalid(&mut object).await?;
     if held_before && held.is_none() {
         release_rights(&namespace, context);
     }
@@ -273,7 +273,7 @@ async fn look_at_misfit(invalid: &InvalidObject, context: &Context) -> Result<Ac
             .map_or(String::new(), |why| format!(" It is being deleted, and can't be let go: {why}.")),
     );
     let told = (status::ConnectionReason::Invalid.as_str(), message.as_str());
-    misfit::report::<KoreConnection>(&object, told, &context.kube).await?;
+    invalid::report::<KoreConnection>(&object, told, &context.kube).await?;
     Ok(Action::requeue(if held.is_some() { RETRY } else { INTERVAL }))
 }
 

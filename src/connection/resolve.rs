@@ -259,7 +259,7 @@ impl Connections {
     }
 
     /// Kore has said something of the credentials of a connection, which were in this Secret.
-    pub fn heard(&self, namespace: &str, name: &str, secret: &str, verdict: Verdict) {
+    pub fn record_verdict(&self, namespace: &str, name: &str, secret: &str, verdict: Verdict) {
         let key = (namespace.to_owned(), name.to_owned());
         let mut verdicts = self.verdicts.lock().unwrap_or_else(PoisonError::into_inner);
         // The words may differ each time.

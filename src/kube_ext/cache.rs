@@ -17,11 +17,11 @@ pub struct Cache<K: Resource<DynamicType = ()> + Clone + 'static> {
 }
 
 /// What the cache shows after an event.
-pub enum Shown<K> {
+pub enum Change<K> {
     /// An object is new, or has changed. Another one that had its name is gone.
     Changed(Arc<K>, Option<Arc<K>>),
     /// The same, in a list.
-    Listed(Arc<K>, Option<Arc<K>>),
+    Relisted(Arc<K>, Option<Arc<K>>),
     /// An object is gone.
     Gone(K),
     /// A list is complete: the first one, or another. What was there before it and is gone, nobody has seen how.
@@ -47,28 +47,28 @@ impl<K: Resource<DynamicType = ()> + Clone + 'static> Cache<K> {
     }
 
     /// Takes in an event of the watch.
-    pub fn take(&mut self, event: Event<K>) -> Shown<K> {
+    pub fn take(&mut self, event: Event<K>) -> Change<K> {
         match event {
             Event::Apply(object) => {
                 let (object, another) = self.put(object);
-                Shown::Changed(object, another)
+                Change::Changed(object, another)
             }
             Event::InitApply(object) if self.complete => {
                 self.listed.extend(object.uid());
                 let (object, another) = self.put(object);
-                Shown::Listed(object, another)
+                Change::Relisted(object, another)
             }
             Event::Delete(object) => {
                 self.writer.apply_watcher_event(&Event::Delete(object.clone()));
-                Shown::Gone(object)
+                Change::Gone(object)
             }
             Event::Init if self.complete => {
                 self.listed.clear();
-                Shown::Nothing
+                Change::Nothing
             }
             Event::Init | Event::InitApply(_) => {
                 self.writer.apply_watcher_event(&event);
-                Shown::Nothing
+                Change::Nothing
             }
             Event::InitDone if self.complete => {
                 let listed = std::mem::take(&mut self.listed);
@@ -77,12 +77,12 @@ impl<K: Resource<DynamicType = ()> + Clone + 'static> Cache<K> {
                 for object in &missing {
                     self.writer.apply_watcher_event(&Event::Delete(K::clone(object)));
                 }
-                Shown::Complete { first: false, missing }
+                Change::Complete { first: false, missing }
             }
             Event::InitDone => {
                 self.writer.apply_watcher_event(&Event::InitDone);
                 self.complete = true;
-                Shown::Complete { first: true, missing: Vec::new() }
+                Change::Complete { first: true, missing: Vec::new() }
             }
         }
     }
@@ -122,13 +122,13 @@ mod tests {
         cache.take(Event::Init);
         let mut replaced = Vec::new();
         for object in objects {
-            if let Shown::Listed(shown, another) = cache.take(Event::InitApply(object.clone())) {
+            if let Change::Relisted(shown, another) = cache.take(Event::InitApply(object.clone())) {
                 assert_eq!(*shown, *object);
                 replaced.extend(another.and_then(|another| another.uid()));
             }
         }
         let is_first = there(cache).is_empty();
-        let Shown::Complete { first, missing } = cache.take(Event::InitDone) else {
+        let Change::Complete { first, missing } = cache.take(Event::InitDone) else {
             panic!("it is complete")
         };
         assert_eq!(first, is_first);
@@ -182,10 +182,10 @@ mod tests {
         let mut cache = new();
         list(&mut cache, &[object("a", "u-1", 1)]);
         let event = Event::Apply(object("a", "u-2", 2));
-        let Shown::Changed(_, Some(another)) = cache.take(event) else { panic!("another one is gone") };
+        let Change::Changed(_, Some(another)) = cache.take(event) else { panic!("another one is gone") };
         assert_eq!(another.uid().as_deref(), Some("u-1"));
         let event = Event::Apply(object("a", "u-2", 3));
-        assert!(matches!(cache.take(event), Shown::Changed(_, None)));
+        assert!(matches!(cache.take(event), Change::Changed(_, None)));
         cache.take(Event::Delete(object("a", "u-2", 4)));
         assert!(there(&cache).is_empty());
     }

@@ -10,7 +10,7 @@ use kube::{Api, Client};
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 use super::CallError;
-use super::write::{classify, in_full};
+use super::client::{classify, in_full};
 
 /// How long the others respect a lease, since they have seen it renewed; the same as client-go's.
 const DURATION: Duration = Duration::from_secs(15);

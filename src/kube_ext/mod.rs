@@ -2,25 +2,25 @@
 //! with a deadline, events that may fail, a lease that can't be stolen by a wrong clock, a cache without ballast.
 
 mod cache;
+mod client;
 mod events;
 mod finalizer;
+pub mod invalid;
 mod lease;
-mod listed;
-pub mod misfit;
 pub mod obstacle;
 mod prune;
 mod selected;
+mod synced;
 mod time;
 mod wake;
-mod write;
 
-pub use cache::{Cache, Shown};
+pub use cache::{Cache, Change};
+pub use client::{CallError, Kube, Room, in_full};
 pub use events::{Events, Note};
 pub use finalizer::{AllMayGo, Finalizer};
 pub use lease::{Candidate, Leadership};
-pub use listed::Listed;
 pub use prune::prune;
 pub use selected::Selected;
+pub use synced::Synced;
 pub use time::{round_down, round_up};
 pub use wake::{Wake, reference};
-pub use write::{CallError, Kube, Room, in_full};

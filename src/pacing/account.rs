@@ -76,7 +76,7 @@ pub struct Request<'a, K, C> {
 
 /// What an outcome says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Heard {
+pub struct CallEvidence {
     /// Of the account.
     pub account: Evidence,
     /// Of the credentials.
@@ -169,7 +169,7 @@ impl<K: Ord + Clone, C: Ord + Clone> Account<K, C> {
         probed.map_or(turn, |(holder, clock)| held_by(holder, clock.postpone(caller, place, until, now)))
     }
 
-    /// Asks for a call now. What became of it must be told ([`Self::heard`]).
+    /// Asks for a call now. What became of it must be told ([`Self::record_result`]).
     pub fn claim(&mut self, request: &Request<'_, K, C>, now: Timestamp) -> Turn {
         let turn = self.ask(request, now);
         if turn == Turn::Go {
@@ -222,8 +222,14 @@ impl<K: Ord + Clone, C: Ord + Clone> Account<K, C> {
     }
 
     /// Takes in what became of a call.
-    pub fn heard(&mut self, caller: &K, access: &Access<C>, heard: Heard, now: Timestamp) -> Consequence<K> {
-        let Heard { account, credentials: evidence, pause, throttled } = heard;
+    pub fn record_result(
+        &mut self,
+        caller: &K,
+        access: &Access<C>,
+        heard: CallEvidence,
+        now: Timestamp,
+    ) -> Consequence<K> {
+        let CallEvidence { account, credentials: evidence, pause, throttled } = heard;
         let refused = is_failure(evidence);
         if throttled {
             self.clock.refused(now);
@@ -232,7 +238,7 @@ impl<K: Ord + Clone, C: Ord + Clone> Account<K, C> {
         let accepted = matches!(evidence, Evidence::Works | Evidence::Readable);
         let accepted = accepted.then(|| known.accept(&access.iid)).flatten();
         let refusals = known.refusals(&access.iid);
-        let (theirs, others) = refusals.heard(caller, evidence, now);
+        let (theirs, others) = refusals.record_result(caller, evidence, now);
         if let Some(pause) = pause.filter(|_| refused) {
             refusals.cool_down(now + pause);
         }
@@ -242,11 +248,11 @@ impl<K: Ord + Clone, C: Ord + Clone> Account<K, C> {
             if let Some(pause) = pause {
                 outages.cool_down(now + pause);
             }
-            outages.heard(caller, account, now)
+            outages.record_result(caller, account, now)
         });
         let account = if unproven.is_some() && is_failure(account) { Evidence::Nothing } else { account };
         let (was_open, was_down) = (self.is_in_trouble(), self.clock.is_down());
-        let (charge, others) = self.clock.heard(caller, account, now);
+        let (charge, others) = self.clock.record_result(caller, account, now);
         if let Some(pause) = pause.filter(|_| throttled || self.may_be_of_all(account, charge)) {
             self.clock.cool_down(now + pause);
         }
@@ -390,8 +396,8 @@ impl<K: Ord + Clone, C: Ord + Clone> Account<K, C> {
     }
 
     /// Whether nobody knows if reads work, while DELETEs fail or are refused: a look tells most then.
-    pub fn wants_a_look(&self, access: &Access<C>) -> bool {
-        self.clock.wants_a_look() || self.known(access).any(AccountClock::wants_a_look)
+    pub fn wants_diagnostic_read(&self, access: &Access<C>) -> bool {
+        self.clock.wants_diagnostic_read() || self.known(access).any(AccountClock::wants_diagnostic_read)
     }
 
     /// Who waits because other credentials are in trouble: it may have these by now.
@@ -511,17 +517,21 @@ fn held_by(holder: Holder, turn: Turn) -> Turn {
 mod tests {
     use super::*;
 
-    const REFUSED: Heard = Heard {
+    const REFUSED: CallEvidence = CallEvidence {
         account: Evidence::Nothing,
         credentials: Evidence::DeleteFailed { fresh: true },
         pause: None,
         throttled: false,
     };
-    const DELETED: Heard =
-        Heard { account: Evidence::Works, credentials: Evidence::Works, pause: None, throttled: false };
+    const DELETED: CallEvidence = CallEvidence {
+        account: Evidence::Works,
+        credentials: Evidence::Works,
+        pause: None,
+        throttled: false,
+    };
 
     /// What says nothing of the credentials.
-    const FAILED: Heard = Heard {
+    const FAILED: CallEvidence = CallEvidence {
         account: Evidence::DeleteFailed { fresh: true },
         credentials: Evidence::Nothing,
         pause: None,
@@ -553,7 +563,7 @@ mod tests {
     fn refused_credentials_hold_up_nobody_with_others() {
         let mut account = Account::default();
         assert_eq!(claim(&mut account, 0, "dev", 0), Turn::Go);
-        let consequence = account.heard(&0, &with("dev"), REFUSED, at(0));
+        let consequence = account.record_result(&0, &with("dev"), REFUSED, at(0));
         assert_eq!((consequence.charge, consequence.woken), (Charge::Account, vec![]));
         assert!(
             account.is_in_trouble_with(&with("dev"))
@@ -568,7 +578,7 @@ mod tests {
         assert!(matches!(claim(&mut account, 159, "prod", 1), Turn::At(_)));
         let calls = (1..600).filter(|now| {
             let goes = claim(&mut account, 7, "dev", *now) == Turn::Go;
-            goes.then(|| account.heard(&7, &with("dev"), REFUSED, at(*now)));
+            goes.then(|| account.record_result(&7, &with("dev"), REFUSED, at(*now)));
             goes
         });
         assert!(calls.count() < 15);
@@ -581,14 +591,14 @@ mod tests {
         let mut account = Account::default();
         for (caller, credentials) in [(9, "prod"), (9, "dev")] {
             claim(&mut account, caller, credentials, 0);
-            account.heard(&caller, &with(credentials), DELETED, at(0));
+            account.record_result(&caller, &with(credentials), DELETED, at(0));
         }
         for caller in 10..13 {
             assert_eq!(claim(&mut account, caller, "dev", 0), Turn::Go);
         }
         for caller in 0..3 {
             claim(&mut account, caller, "prod", 0);
-            account.heard(&caller, &with("prod"), FAILED, at(0));
+            account.record_result(&caller, &with("prod"), FAILED, at(0));
         }
         for caller in 3..7 {
             claim(&mut account, caller, "dev", 1);
@@ -599,7 +609,8 @@ mod tests {
         for caller in 100..120 {
             claim(&mut account, caller, "prod", 1);
         }
-        let told = [10, 11, 12].map(|caller| account.heard(&caller, &with("dev"), REFUSED, at(2)).woken);
+        let told =
+            [10, 11, 12].map(|caller| account.record_result(&caller, &with("dev"), REFUSED, at(2)).woken);
         assert!(told[2].contains(&3) && told[2].contains(&100), "{told:?}");
         assert!(account.clock.waiting().iter().all(|caller| *caller >= 100));
         assert_eq!(claim(&mut account, 100, "prod", 5), Turn::Go);
@@ -611,10 +622,10 @@ mod tests {
         let mut account = Account::default();
         for (caller, credentials, outcome) in [(9, "prod", DELETED), (10, "dev", REFUSED)] {
             assert_eq!(claim(&mut account, caller, credentials, 0), Turn::Go);
-            account.heard(&caller, &with(credentials), outcome, at(0));
+            account.record_result(&caller, &with(credentials), outcome, at(0));
         }
         for caller in 0..3 {
-            account.heard(&caller, &with("prod"), FAILED, at(0));
+            account.record_result(&caller, &with("prod"), FAILED, at(0));
         }
         for caller in (3..8).chain(100..120) {
             assert!(matches!(claim(&mut account, caller, "prod", 1), Turn::Held { of: Holder::Account, .. }));
@@ -641,16 +652,16 @@ mod tests {
             let iid = if caller % 2 == 0 { "st-1" } else { "st-2" };
             assert!(matches!(ask(&mut account, caller, iid, 0), Turn::At(_)));
         }
-        let first = account.heard(&0, &with("dev"), REFUSED, at(1)).woken;
+        let first = account.record_result(&0, &with("dev"), REFUSED, at(1)).woken;
         assert_eq!((first, account.clock.waiting()), (vec![1, 2, 3, 4], vec![]), "whatever they are to open");
         assert_eq!(ask(&mut account, 0, "st-1", 600), Turn::Go);
-        let told = account.heard(&0, &with("dev"), DELETED, at(601)).woken;
+        let told = account.record_result(&0, &with("dev"), DELETED, at(601)).woken;
         assert_eq!(told, (9..20).collect::<Vec<_>>(), "those that were to come later");
         for caller in 10..20 {
             ask(&mut account, caller, if caller < 15 { "st-1" } else { "st-2" }, 602);
         }
         for caller in 30..33 {
-            account.heard(&caller, &with("dev"), REFUSED, at(603));
+            account.record_result(&caller, &with("dev"), REFUSED, at(603));
         }
         assert_eq!(account.clock.waiting(), (15..20).collect::<Vec<_>>(), "this stream alone");
     }
@@ -670,7 +681,7 @@ mod tests {
             let mut woken = Vec::new();
             for (_, caller) in answered {
                 let (credentials, outcome) = if caller < dev { ("dev", REFUSED) } else { ("prod", DELETED) };
-                woken.extend(account.heard(&caller, &with(credentials), outcome, at(now)).woken);
+                woken.extend(account.record_result(&caller, &with(credentials), outcome, at(now)).woken);
                 left -= u32::from(caller >= dev);
                 comes[caller as usize] = (caller < dev).then_some(now);
             }
@@ -732,13 +743,13 @@ mod tests {
         let outages = (0..9).map(|held| Outage::new(at(-600), None, Some(held)));
         let past = Past { outage: outages.reduce(Outage::join), ..Past::default() };
         account.inherit(&past, at(0), 60);
-        let unread = Heard { account: Evidence::ReadFailed { fresh: true }, ..FAILED };
+        let unread = CallEvidence { account: Evidence::ReadFailed { fresh: true }, ..FAILED };
         let mut probes = 0;
         for now in 0..600 {
             match claim(&mut account, 1, "prod", now) {
                 Turn::Go => {
                     probes += 1;
-                    account.heard(&1, &with("prod"), unread, at(now));
+                    account.record_result(&1, &with("prod"), unread, at(now));
                 }
                 Turn::Held { of, since, .. } => assert_eq!((of, since), (Holder::Account, at(-600)), "{now}"),
                 Turn::At(until) => panic!("{until}"),
@@ -749,7 +760,7 @@ mod tests {
 
     fn with_credentials(account: &mut Account<u32, &'static str>, caller: u32, credentials: &'static str) {
         assert_eq!(claim(account, caller, credentials, 0), Turn::Go);
-        account.heard(&caller, &with(credentials), DELETED, at(0));
+        account.record_result(&caller, &with(credentials), DELETED, at(0));
     }
 
     /// In an outage of the account, a connection that has never worked probes for itself: the others keep their probes, each at the time that
@@ -759,13 +770,13 @@ mod tests {
         let mut account = Account::default();
         with_credentials(&mut account, 900, "prod");
         for caller in 901..904 {
-            account.heard(&caller, &with("prod"), FAILED, at(0));
+            account.record_result(&caller, &with("prod"), FAILED, at(0));
         }
         let (mut comes, mut probes, mut others) = (1, Vec::new(), 0);
         let mut under_way: Option<(u32, i64)> = None;
         for now in 1..600 {
             if let Some((caller, _)) = under_way.take_if(|(_, since)| *since + 5 <= now) {
-                account.heard(&caller, &with("dev"), FAILED, at(now));
+                account.record_result(&caller, &with("dev"), FAILED, at(now));
             }
             for caller in 0..20 {
                 if claim(&mut account, caller, "dev", now) == Turn::Go {
@@ -777,7 +788,7 @@ mod tests {
             if comes <= now {
                 comes = match claim(&mut account, 900, "prod", now) {
                     Turn::Go => {
-                        account.heard(&900, &with("prod"), FAILED, at(now));
+                        account.record_result(&900, &with("prod"), FAILED, at(now));
                         probes.push(now);
                         now + 1
                     }
@@ -808,10 +819,10 @@ mod tests {
         with_credentials(&mut account, 900, "prod");
         with_credentials(&mut account, 0, "dev");
         for caller in 901..904 {
-            account.heard(&caller, &with("prod"), FAILED, at(0));
+            account.record_result(&caller, &with("prod"), FAILED, at(0));
         }
         for caller in 1..4 {
-            account.heard(&caller, &with("dev"), REFUSED, at(0));
+            account.record_result(&caller, &with("dev"), REFUSED, at(0));
         }
         let mut looks = account.clone();
         let access = &with("dev");
@@ -820,10 +831,10 @@ mod tests {
         assert_eq!(claim(&mut looks, 900, "prod", 5), Turn::Go);
         assert_eq!(claim(&mut account, 1, "dev", 5), Turn::Go);
         assert_eq!(claim(&mut account, 900, "prod", 5), Turn::Go);
-        account.heard(&1, &with("dev"), REFUSED, at(5));
-        account.heard(&900, &with("prod"), FAILED, at(5));
+        account.record_result(&1, &with("dev"), REFUSED, at(5));
+        account.record_result(&900, &with("prod"), FAILED, at(5));
         assert_eq!(claim(&mut account, 2, "dev", 15), Turn::Go);
-        account.heard(&2, &with("dev"), REFUSED, at(15));
+        account.record_result(&2, &with("dev"), REFUSED, at(15));
         assert_eq!(claim(&mut account, 900, "prod", 15), Turn::Go);
     }
 
@@ -834,20 +845,20 @@ mod tests {
         let mut account = Account::default();
         with_credentials(&mut account, 900, "prod");
         for caller in 901..904 {
-            account.heard(&caller, &with("prod"), FAILED, at(0));
+            account.record_result(&caller, &with("prod"), FAILED, at(0));
         }
         let (access, place) = (&with("dev"), Place::deletion(at(0)));
         let request = Request { caller: &0, access, place, promised: None, quota: 60 };
         assert_eq!(claim(&mut account, 900, "prod", 5), Turn::Go);
         assert_eq!((account.held(&request, at(5)), account.clock.waiting()), (None, vec![]), "it may probe");
-        account.heard(&900, &with("prod"), READ, at(5));
+        account.record_result(&900, &with("prod"), READ, at(5));
         for caller in 100..105 {
             assert_eq!(claim(&mut account, caller, "prod", 6), Turn::Go);
         }
         assert!(matches!(claim(&mut account, 105, "prod", 6), Turn::Held { .. }), "a tenth is used up");
         let charges = [0, 1, 2].map(|caller| {
             assert_eq!(claim(&mut account, caller, "staging", 6), Turn::Go);
-            account.heard(&caller, &with("staging"), FAILED, at(6)).charge
+            account.record_result(&caller, &with("staging"), FAILED, at(6)).charge
         });
         assert_eq!(charges, [Charge::Campaign, Charge::Campaign, Charge::Account]);
         let access = &with("test");
@@ -862,22 +873,22 @@ mod tests {
         let mut account = Account::default();
         with_credentials(&mut account, 900, "prod");
         for caller in 901..904 {
-            account.heard(&caller, &with("prod"), FAILED, at(0));
+            account.record_result(&caller, &with("prod"), FAILED, at(0));
         }
         for caller in 0..20 {
             assert!(matches!(claim(&mut account, caller, "dev", 1), Turn::Held { of: Holder::Account, .. }));
         }
         for (now, goes) in [(5, 0), (15, 1)] {
             assert_eq!(claim(&mut account, goes, "dev", now), Turn::Go);
-            account.heard(&goes, &with("dev"), FAILED, at(now));
+            account.record_result(&goes, &with("dev"), FAILED, at(now));
         }
         assert_eq!(claim(&mut account, 900, "prod", 16), Turn::Go);
-        assert_eq!(account.heard(&900, &with("prod"), DELETED, at(17)).woken[..4], [2, 3, 4, 5]);
+        assert_eq!(account.record_result(&900, &with("prod"), DELETED, at(17)).woken[..4], [2, 3, 4, 5]);
         assert_eq!(claim(&mut account, 2, "dev", 17), Turn::Go);
         assert!(matches!(claim(&mut account, 3, "dev", 17), Turn::Held { .. }), "one tries");
-        assert!(account.heard(&2, &with("dev"), DELETED, at(18)).woken.contains(&19));
+        assert!(account.record_result(&2, &with("dev"), DELETED, at(18)).woken.contains(&19));
         assert_eq!(claim(&mut account, 900, "prod", 18), Turn::Go);
-        assert!(account.heard(&900, &with("prod"), DELETED, at(18)).woken.is_empty(), "once");
+        assert!(account.record_result(&900, &with("prod"), DELETED, at(18)).woken.is_empty(), "once");
     }
 
     /// When the account gets into trouble, whoever waits for the quota with credentials that were not accepted yet does not stand before those
@@ -893,7 +904,7 @@ mod tests {
             assert!(matches!(claim(&mut account, caller, "dev", 1), Turn::At(_)));
         }
         for caller in 100..103 {
-            account.heard(&caller, &with("prod"), FAILED, at(2));
+            account.record_result(&caller, &with("prod"), FAILED, at(2));
         }
         assert!(account.clock.waiting().is_empty());
         let turn = claim(&mut account, 900, "prod", 3);
@@ -929,10 +940,10 @@ mod tests {
         let mut account = Account::default();
         for caller in 0..3 {
             claim(&mut account, caller, "dev", 0);
-            account.heard(&caller, &with("dev"), FAILED, at(0));
+            account.record_result(&caller, &with("dev"), FAILED, at(0));
         }
         claim(&mut account, 200, "prod", 0);
-        account.heard(&200, &with("prod"), DELETED, at(0));
+        account.record_result(&200, &with("prod"), DELETED, at(0));
         for caller in 1000..1300 {
             claim(&mut account, caller, "prod", 1);
         }
@@ -945,12 +956,12 @@ mod tests {
     fn accepted_credentials_are_told_to_all_that_have_them() {
         let mut account = Account::default();
         claim(&mut account, 0, "dev", 0);
-        account.heard(&0, &with("dev"), REFUSED, at(0));
+        account.record_result(&0, &with("dev"), REFUSED, at(0));
         for caller in 1..9 {
             let _ = claim(&mut account, caller, "dev", 1);
         }
         assert_eq!(claim(&mut account, 1, "dev", 6), Turn::Go);
-        assert_eq!(account.heard(&1, &with("dev"), DELETED, at(6)).woken, [2, 3, 4, 5, 6, 7, 8]);
+        assert_eq!(account.record_result(&1, &with("dev"), DELETED, at(6)).woken, [2, 3, 4, 5, 6, 7, 8]);
         assert_eq!(claim(&mut account, 2, "dev", 6), Turn::Go);
     }
 
@@ -960,19 +971,19 @@ mod tests {
     fn new_credentials_are_told_to_those_with_old_ones() {
         let mut account = Account::default();
         claim(&mut account, 0, "old", 0);
-        account.heard(&0, &with("old"), READ, at(0));
+        account.record_result(&0, &with("old"), READ, at(0));
         for caller in 1..4 {
             claim(&mut account, caller, "old", 1);
-            account.heard(&caller, &with("old"), REFUSED, at(1));
+            account.record_result(&caller, &with("old"), REFUSED, at(1));
         }
         for caller in 4..30 {
             assert!(matches!(claim(&mut account, caller, "old", 2), Turn::Held { .. }));
         }
         assert_eq!(claim(&mut account, 1, "new", 3), Turn::Go);
-        let told = account.heard(&1, &with("new"), DELETED, at(3)).woken;
+        let told = account.record_result(&1, &with("new"), DELETED, at(3)).woken;
         assert_eq!(told, (4..30).collect::<Vec<_>>());
         assert_eq!(claim(&mut account, 29, "new", 3), Turn::Go);
-        assert!(account.heard(&29, &with("new"), DELETED, at(3)).woken.is_empty());
+        assert!(account.record_result(&29, &with("new"), DELETED, at(3)).woken.is_empty());
     }
 
     /// A pause that comes with a refusal of the credentials is for those who have them.
@@ -981,9 +992,9 @@ mod tests {
         let pause = Some(SignedDuration::from_secs(300));
         let mut account = Account::default();
         claim(&mut account, 0, "dev", 0);
-        account.heard(&0, &with("dev"), Heard { pause, ..REFUSED }, at(0));
+        account.record_result(&0, &with("dev"), CallEvidence { pause, ..REFUSED }, at(0));
         assert_eq!(claim(&mut account, 1, "prod", 0), Turn::Go);
-        account.heard(&1, &with("prod"), Heard { pause, throttled: true, ..DELETED }, at(0));
+        account.record_result(&1, &with("prod"), CallEvidence { pause, throttled: true, ..DELETED }, at(0));
         assert_eq!(claim(&mut account, 2, "prod", 0), Turn::At(at(300)));
     }
 
@@ -992,44 +1003,49 @@ mod tests {
     #[test]
     fn a_pause_of_one_campaign_is_not_that_of_all() {
         let pause = Some(SignedDuration::from_secs(900));
-        let failed = |account| Heard { account, pause, ..FAILED };
+        let failed = |account| CallEvidence { account, pause, ..FAILED };
         let poisoned = failed(Evidence::DeleteFailed { fresh: false });
         let mut account = Account::default();
         assert_eq!(claim(&mut account, 0, "prod", 0), Turn::Go);
-        account.heard(&0, &with("prod"), DELETED, at(0));
+        account.record_result(&0, &with("prod"), DELETED, at(0));
         for caller in 20..23 {
             assert_eq!(claim(&mut account, caller, "dev", 9), Turn::Go);
-            account.heard(&caller, &with("dev"), failed(Evidence::DeleteFailed { fresh: true }), at(9));
+            account.record_result(
+                &caller,
+                &with("dev"),
+                failed(Evidence::DeleteFailed { fresh: true }),
+                at(9),
+            );
         }
         let Turn::Held { until, .. } = claim(&mut account, 20, "dev", 9) else {
             panic!("they are in trouble")
         };
         assert_eq!(until, at(909), "it is asked of those who have these credentials");
         for now in 0..9 {
-            account.heard(&1, &with("prod"), poisoned, at(now));
-            let refused = Heard { account: Evidence::Works, credentials: Evidence::Works, ..poisoned };
-            account.heard(&2, &with("prod"), refused, at(now));
+            account.record_result(&1, &with("prod"), poisoned, at(now));
+            let refused = CallEvidence { account: Evidence::Works, credentials: Evidence::Works, ..poisoned };
+            account.record_result(&2, &with("prod"), refused, at(now));
         }
         for _ in 0..5 {
-            let charge = account.heard(&1, &with("prod"), poisoned, at(9)).charge;
-            account.heard(&3, &with("prod"), failed(Evidence::ReadFailed { fresh: true }), at(9));
+            let charge = account.record_result(&1, &with("prod"), poisoned, at(9)).charge;
+            account.record_result(&3, &with("prod"), failed(Evidence::ReadFailed { fresh: true }), at(9));
             assert!(charge == Charge::Campaign || account.is_in_trouble());
         }
         assert!(account.is_in_trouble(), "theirs");
         assert_eq!(claim(&mut account, 4, "prod", 10), Turn::Go);
-        account.heard(&4, &with("prod"), failed(Evidence::DeleteFailed { fresh: true }), at(10));
+        account.record_result(&4, &with("prod"), failed(Evidence::DeleteFailed { fresh: true }), at(10));
         assert_eq!(claim(&mut account, 5, "prod", 10), Turn::At(at(910)), "it may be anybody's");
 
         let mut account = Account::default();
         claim(&mut account, 0, "prod", 0);
-        account.heard(&0, &with("prod"), DELETED, at(0));
+        account.record_result(&0, &with("prod"), DELETED, at(0));
         let mut first = account.clone();
-        first.heard(&1, &with("prod"), failed(Evidence::DeleteFailed { fresh: true }), at(0));
+        first.record_result(&1, &with("prod"), failed(Evidence::DeleteFailed { fresh: true }), at(0));
         assert_eq!(claim(&mut first, 5, "prod", 0), Turn::At(at(900)), "nobody knows of trouble yet");
         for caller in 1..4 {
-            account.heard(&caller, &with("prod"), FAILED, at(0));
+            account.record_result(&caller, &with("prod"), FAILED, at(0));
         }
-        account.heard(&1, &with("prod"), failed(Evidence::ReadFailed { fresh: false }), at(1));
+        account.record_result(&1, &with("prod"), failed(Evidence::ReadFailed { fresh: false }), at(1));
         let Turn::Held { until, .. } = claim(&mut account, 5, "prod", 1) else {
             panic!("there is an outage")
         };
@@ -1048,7 +1064,7 @@ mod tests {
                 account.claim(&Request { caller: &caller, access, place, promised: None, quota }, at(now))
             };
             assert_eq!(ask(&mut account, 0, 0), Turn::Go);
-            account.heard(&0, &with("dev"), REFUSED, at(0));
+            account.record_result(&0, &with("dev"), REFUSED, at(0));
             let mut comes: Vec<i64> = vec![0; 2010];
             let (mut probes, mut others) = (Vec::new(), 0);
             for now in 0..1800 {
@@ -1057,11 +1073,11 @@ mod tests {
                     let (next, mut woken) = match ask(&mut account, caller, now) {
                         Turn::Go if caller < 10 => {
                             probes.push(now);
-                            (now, account.heard(&caller, &with("dev"), REFUSED, at(now)).woken)
+                            (now, account.record_result(&caller, &with("dev"), REFUSED, at(now)).woken)
                         }
                         Turn::Go => {
                             others += 1;
-                            (i64::MAX, account.heard(&caller, &with("prod"), DELETED, at(now)).woken)
+                            (i64::MAX, account.record_result(&caller, &with("prod"), DELETED, at(now)).woken)
                         }
                         Turn::At(until) | Turn::Held { until, .. } => {
                             (until.duration_since(at(0)).as_secs(), Vec::new())
@@ -1087,10 +1103,10 @@ mod tests {
     fn whoever_goes_first_at_once_is_counted() {
         let mut account = Account::default();
         claim(&mut account, 0, "dev", 0);
-        account.heard(&0, &with("dev"), REFUSED, at(0));
+        account.record_result(&0, &with("dev"), REFUSED, at(0));
         assert_eq!(claim(&mut account, 0, "dev", 10), Turn::Go);
         assert_eq!(account.went_first_at, Timestamp::MIN, "it has not waited");
-        account.heard(&0, &with("dev"), REFUSED, at(10));
+        account.record_result(&0, &with("dev"), REFUSED, at(10));
         assert_eq!(claim(&mut account, 0, "dev", 100), Turn::Go);
         assert_eq!(account.went_first_at, at(100));
     }
@@ -1100,7 +1116,7 @@ mod tests {
     fn whoever_goes_first_keeps_its_place() {
         let mut account = Account::default();
         claim(&mut account, 0, "dev", 0);
-        account.heard(&0, &with("dev"), REFUSED, at(0));
+        account.record_result(&0, &with("dev"), REFUSED, at(0));
         for caller in 100..300 {
             let _ = claim(&mut account, caller, "prod", 4);
         }
@@ -1127,13 +1143,14 @@ mod tests {
     fn rotated_credentials_are_forgotten() {
         let mut account = Account::default();
         claim(&mut account, 0, "old", 0);
-        account.heard(&0, &with("old"), REFUSED, at(0));
+        account.record_result(&0, &with("old"), REFUSED, at(0));
         claim(&mut account, 0, "new", 4000);
         assert_eq!(account.credentials.len(), 1);
         assert!(!account.is_in_trouble_with(&with("old")));
     }
 
-    const READ: Heard = Heard { account: Evidence::Readable, credentials: Evidence::Readable, ..DELETED };
+    const READ: CallEvidence =
+        CallEvidence { account: Evidence::Readable, credentials: Evidence::Readable, ..DELETED };
 
     fn asks(
         account: &mut Account<u32, &'static str>,
@@ -1154,15 +1171,15 @@ mod tests {
         let of = |iid: &str| Access { credentials: "dev", iid: iid.into() };
         let place = Place::deletion(at(-10));
         assert_eq!(asks(&mut account, 0, "st-1", place, 0), Turn::Go);
-        account.heard(&0, &of("st-1"), REFUSED, at(0));
+        account.record_result(&0, &of("st-1"), REFUSED, at(0));
         for (caller, iid) in [(1, "st-1"), (2, "st-2")] {
             assert!(matches!(asks(&mut account, caller, iid, place, 0), Turn::Held { .. }), "not accepted");
         }
         assert_eq!(asks(&mut account, 2, "st-2", place, 5), Turn::Go);
-        assert_eq!(account.heard(&2, &of("st-2"), DELETED, at(5)).woken, [1]);
+        assert_eq!(account.record_result(&2, &of("st-2"), DELETED, at(5)).woken, [1]);
         for caller in 10..13 {
             assert_eq!(asks(&mut account, caller, "st-1", place, 6), Turn::Go);
-            account.heard(&caller, &of("st-1"), REFUSED, at(6));
+            account.record_result(&caller, &of("st-1"), REFUSED, at(6));
         }
         assert!(account.is_in_trouble_with(&of("st-1")) && !account.is_in_trouble_with(&of("st-2")));
         assert!(matches!(asks(&mut account, 1, "st-1", place, 6), Turn::Held { .. }));
@@ -1179,16 +1196,16 @@ mod tests {
             assert_eq!(asks(&mut account, caller, "st-1", place, 0), Turn::Go);
         }
         for caller in 0..2 {
-            account.heard(&caller, access, REFUSED, at(0));
+            account.record_result(&caller, access, REFUSED, at(0));
         }
-        assert!(account.wants_a_look(access) && !account.wants_a_look(&with("prod")));
-        assert_eq!(asks(&mut account, 0, "st-1", place.of_look(at(-10)), 5), Turn::Go);
-        account.heard(&0, access, READ, at(5));
-        assert!(!account.wants_a_look(access) && account.is_in_trouble_with(access));
+        assert!(account.wants_diagnostic_read(access) && !account.wants_diagnostic_read(&with("prod")));
+        assert_eq!(asks(&mut account, 0, "st-1", place.of_diagnostic_read(at(-10)), 5), Turn::Go);
+        account.record_result(&0, access, READ, at(5));
+        assert!(!account.wants_diagnostic_read(access) && account.is_in_trouble_with(access));
         // The look was a call, too.
         for caller in 10..15 {
             assert_eq!(asks(&mut account, caller, "st-1", place, 6), Turn::Go);
-            let charge = account.heard(&caller, access, REFUSED, at(6)).charge;
+            let charge = account.record_result(&caller, access, REFUSED, at(6)).charge;
             assert_eq!(charge, Charge::Campaign);
         }
         assert!(matches!(asks(&mut account, 16, "st-1", place, 6), Turn::Held { .. }), "a tenth is used up");
@@ -1200,7 +1217,7 @@ mod tests {
     fn a_probe_that_waits_for_the_quota_is_held_by_its_credentials() {
         let mut account = Account::default();
         claim(&mut account, 0, "dev", 0);
-        account.heard(&0, &with("dev"), REFUSED, at(0));
+        account.record_result(&0, &with("dev"), REFUSED, at(0));
         for caller in 100..300 {
             let _ = claim(&mut account, caller, "prod", 4);
         }
@@ -1230,7 +1247,7 @@ mod tests {
                 match claim(&mut account, caller, "dev", now) {
                     Turn::Go => {
                         calls += 1;
-                        let told = account.heard(&caller, &with("dev"), FAILED, at(now));
+                        let told = account.record_result(&caller, &with("dev"), FAILED, at(now));
                         assert_eq!(told.account, Evidence::Nothing);
                     }
                     turn => assert!(matches!(turn, Turn::Held { of: Holder::Account, .. }), "{turn:?}"),
@@ -1239,15 +1256,15 @@ mod tests {
             assert!(!account.is_in_trouble());
             if now % 10 == 9 {
                 assert_eq!(claim(&mut account, 100, "prod", now), Turn::Go);
-                account.heard(&100, &with("prod"), DELETED, at(now));
+                account.record_result(&100, &with("prod"), DELETED, at(now));
             }
         }
         assert!(calls < 20, "{calls} calls");
         let probe = (600..700).find(|now| claim(&mut account, 0, "dev", *now) == Turn::Go).unwrap();
-        assert!(account.heard(&0, &with("dev"), READ, at(probe)).woken.len() >= 49);
+        assert!(account.record_result(&0, &with("dev"), READ, at(probe)).woken.len() >= 49);
         for caller in 1..4 {
             assert_eq!(claim(&mut account, caller, "dev", probe), Turn::Go);
-            account.heard(&caller, &with("dev"), FAILED, at(probe));
+            account.record_result(&caller, &with("dev"), FAILED, at(probe));
         }
         assert!(account.is_in_trouble());
     }
@@ -1266,12 +1283,12 @@ mod tests {
         let mut probes = Vec::new();
         for now in 0..200 {
             if claim(&mut account, 1, "dev", now) == Turn::Go {
-                account.heard(&1, &with("dev"), REFUSED, at(now));
+                account.record_result(&1, &with("dev"), REFUSED, at(now));
                 probes.push(now);
             }
         }
         assert_eq!(probes, [40, 100, 160]);
-        account.heard(&2, &with("prod"), DELETED, at(200));
+        account.record_result(&2, &with("prod"), DELETED, at(200));
         account.inherit_refusal(&with("prod"), refusal, at(200));
         assert_eq!(claim(&mut account, 3, "prod", 200), Turn::Go);
     }
@@ -1281,7 +1298,7 @@ mod tests {
     #[test]
     fn refused_credentials_are_not_probed_in_a_pause() {
         let mut account = Account::default();
-        let refused = Heard { pause: Some(SignedDuration::from_secs(300)), ..REFUSED };
+        let refused = CallEvidence { pause: Some(SignedDuration::from_secs(300)), ..REFUSED };
         let mut calls = Vec::new();
         for now in 0..700 {
             let access = &with("dev");
@@ -1290,7 +1307,7 @@ mod tests {
             let spare = matches!(account.claim_spare(&request, at(now)), Turn::Go).then_some(8);
             let own = (claim(&mut account, 7, "dev", now) == Turn::Go).then_some(7);
             for caller in [spare, own].into_iter().flatten() {
-                account.heard(&caller, &with("dev"), refused, at(now));
+                account.record_result(&caller, &with("dev"), refused, at(now));
                 calls.push(now);
             }
         }

@@ -57,7 +57,7 @@ enum Rank {
     /// It has waited until all others had called, for too long.
     First,
     /// It tells what everybody waits for.
-    Look,
+    Diagnostic,
     /// It has not failed.
     Fresh,
     /// It has failed for a reason of its own.
@@ -78,7 +78,7 @@ impl Place {
     }
 
     /// Of a deletion that has failed for a reason of its own, and is due again since then.
-    pub fn again(due: Timestamp) -> Self {
+    pub fn retry(due: Timestamp) -> Self {
         Self { rank: Rank::Failed, due, reads: false, fresh: false }
     }
 
@@ -89,8 +89,8 @@ impl Place {
 
     /// The same of a look at a campaign whose DELETE may have taken effect, while nobody knows whether the
     /// account works at all.
-    pub fn of_look(self, due: Timestamp) -> Self {
-        Self { rank: Rank::Look, due, reads: true, ..self }
+    pub fn of_diagnostic_read(self, due: Timestamp) -> Self {
+        Self { rank: Rank::Diagnostic, due, reads: true, ..self }
     }
 
     /// The same before all others.
@@ -112,7 +112,7 @@ impl Place {
 /// What the clock says to a caller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Turn {
-    /// It is counted, and may be made now. What became of it must be told ([`AccountClock::heard`]).
+    /// It is counted, and may be made now. What became of it must be told ([`AccountClock::record_result`]).
     Go,
     /// Not before this time. The caller's place is kept.
     At(Timestamp),
@@ -470,16 +470,16 @@ impl<K: Ord + Clone, W> AccountClock<K, W> {
     /// The line of those who may probe: whoever is in a later one leaves it to the first. Those who look do
     /// so one after the other; after a look in vain all others go before them.
     fn line(&self, place: Place) -> (bool, Rank, Option<Timestamp>) {
-        let looks = place.rank == Rank::Look;
-        (looks && self.breaker.looked_in_vain(), place.rank, looks.then_some(place.due))
+        let looks = place.rank == Rank::Diagnostic;
+        (looks && self.breaker.reads_bring_nothing(), place.rank, looks.then_some(place.due))
     }
 
     /// How many stand before those who are not in the first line to probe.
     fn looks(&self) -> usize {
-        if !self.breaker.looked_in_vain() {
+        if !self.breaker.reads_bring_nothing() {
             return 0;
         }
-        self.queue.partition_point(|waiting| waiting.place.rank <= Rank::Look)
+        self.queue.partition_point(|waiting| waiting.place.rank <= Rank::Diagnostic)
     }
 
     /// The position in which the one at this rank comes to probe.
@@ -649,10 +649,10 @@ impl<K: Ord + Clone, W> AccountClock<K, W> {
 
     /// Takes in what became of a call, and says whom a failure is charged to, and who has reason to ask again: everybody, if
     /// the account works again; all that read, if reads do; or those whose turn it is to probe it.
-    pub fn heard(&mut self, caller: &K, evidence: Evidence, now: Timestamp) -> (Charge, Vec<K>) {
+    pub fn record_result(&mut self, caller: &K, evidence: Evidence, now: Timestamp) -> (Charge, Vec<K>) {
         self.answered(caller, now);
         let (was_open, was_down) = (self.breaker.open_since().is_some(), self.breaker.is_down());
-        let charge = self.breaker.heard(caller, evidence, now);
+        let charge = self.breaker.record_result(caller, evidence, now);
         let mut woken = if was_open { self.to_be_told() } else { Vec::new() };
         if was_down && self.breaker.limps() {
             let read = self.queue.iter().skip(woken.len()).filter(|waiting| waiting.place.reads);
@@ -800,8 +800,8 @@ impl<K: Ord + Clone, W> AccountClock<K, W> {
     }
 
     /// Whether nobody knows if reads work, while DELETEs fail: a look tells most then.
-    pub fn wants_a_look(&self) -> bool {
-        self.breaker.wants_a_look()
+    pub fn wants_diagnostic_read(&self) -> bool {
+        self.breaker.wants_diagnostic_read()
     }
 
     /// Takes a place in the queue. A caller that has one already keeps the better of the two; but it calls what it asks for now.
@@ -809,7 +809,7 @@ impl<K: Ord + Clone, W> AccountClock<K, W> {
         let place = self.in_turn(caller, place);
         let known = self.places.get(caller).copied();
         // The place of a look is not one of a DELETE.
-        let better = known.filter(|known| place.reads || known.rank != Rank::Look);
+        let better = known.filter(|known| place.reads || known.rank != Rank::Diagnostic);
         let place = better.map_or(place, |known| Place { reads: place.reads, ..place.min(known) });
         if known == Some(place)
             && let Some(rank) = self.rank(caller)
@@ -837,8 +837,8 @@ impl<K: Ord + Clone, W> AccountClock<K, W> {
 
     /// Those who only look do so in turn: who has not looked yet in this trouble, then who did so first.
     fn in_turn(&self, caller: &K, place: Place) -> Place {
-        let last_look = self.breaker.last_look(caller).filter(|_| place.rank == Rank::Look);
-        Place { due: last_look.map_or(place.due, |last_look| last_look.max(place.due)), ..place }
+        let last_read = self.breaker.last_read(caller).filter(|_| place.rank == Rank::Diagnostic);
+        Place { due: last_read.map_or(place.due, |last_read| last_read.max(place.due)), ..place }
     }
 
     fn rank(&self, caller: &K) -> Option<usize> {
@@ -997,7 +997,7 @@ mod tests {
         assert_eq!(clock.claim(&0, Place::deletion(at(0)), at(0), 1), Turn::Go);
         let claim =
             |clock: &mut AccountClock<u32>, caller, place| told(clock.claim(&caller, place, seconds(1), 1));
-        let first = claim(&mut clock, 1, Place::again(seconds(-1)));
+        let first = claim(&mut clock, 1, Place::retry(seconds(-1)));
         for (caller, place) in
             [(2, Place::proof(at(0))), (3, Place::deletion(seconds(1))), (4, Place::deletion(at(0)))]
         {
@@ -1006,7 +1006,7 @@ mod tests {
         assert_eq!(clock.waiting(), [4, 3, 2, 1]);
         // A proof goes before a deletion that is due 5 minutes later; what has failed, behind all that has not.
         claim(&mut clock, 5, Place::deletion(seconds(3600)));
-        claim(&mut clock, 6, Place::deletion(at(0)).of_look(seconds(3600)));
+        claim(&mut clock, 6, Place::deletion(at(0)).of_diagnostic_read(seconds(3600)));
         assert_eq!(clock.waiting(), [6, 4, 3, 2, 5, 1]);
     }
 
@@ -1085,20 +1085,20 @@ mod tests {
             let mut clock: AccountClock<u32> = AccountClock::default();
             assert_eq!(claim(&mut clock, 1, at(0), 1), Turn::Go);
             assert_eq!(told(claim(&mut clock, 2, at(0), 1)), seconds(61));
-            clock.heard(&1, Evidence::Works, at(answered));
-            clock.heard(&1, Evidence::Works, at(answered + 40_000));
+            clock.record_result(&1, Evidence::Works, at(answered));
+            clock.record_result(&1, Evidence::Works, at(answered + 40_000));
             assert_ne!(claim(&mut clock, 3, at(free - 1), 1), Turn::Go);
             clock.release(&2);
             assert_eq!(claim(&mut clock, 3, at(free), 1), Turn::Go, "answered after {answered} ms");
-            clock.heard(&1, Evidence::Works, at(free));
+            clock.record_result(&1, Evidence::Works, at(free));
             assert_eq!((clock.calls, clock.under_way.len()), (VecDeque::from([at(free)]), 1));
         }
         // Of several, each counts for itself.
         let mut clock: AccountClock<u32> = AccountClock::default();
         let begin = [(1, 0), (2, 100), (3, 200)];
         assert!(begin.iter().all(|(caller, begun)| claim(&mut clock, *caller, at(*begun), 3) == Turn::Go));
-        clock.heard(&1, Evidence::Works, at(1_000));
-        clock.heard(&3, Evidence::Nothing, at(1_100));
+        clock.record_result(&1, Evidence::Works, at(1_000));
+        clock.record_result(&3, Evidence::Nothing, at(1_100));
         assert_eq!(clock.calls, [100, 1_000, 1_100].map(at));
     }
 
@@ -1317,7 +1317,7 @@ mod tests {
     fn whoever_only_looks_leaves_the_probe_to_a_deletion() {
         let mut clock: AccountClock<u32> = AccountClock::default();
         for caller in 0..3 {
-            clock.heard(&caller, FAILED, at(0));
+            clock.record_result(&caller, FAILED, at(0));
         }
         let mut alone = clock.clone();
         assert_eq!(alone.claim_spare(&99, seconds(5), 60), Turn::Go);
@@ -1325,7 +1325,7 @@ mod tests {
         assert_eq!(clock.claim_spare(&99, seconds(5), 60), held(at(0), seconds(10), false));
         assert_eq!(claim(&mut clock, 7, seconds(5), 60), Turn::Go);
         // While reads work, there is nothing to leave.
-        clock.heard(&7, Evidence::Readable, seconds(6));
+        clock.record_result(&7, Evidence::Readable, seconds(6));
         for caller in 10..15 {
             assert_eq!(claim(&mut clock, caller, seconds(6), 60), Turn::Go);
         }
@@ -1340,20 +1340,20 @@ mod tests {
     fn what_was_never_tried_is_tried_first() {
         let mut clock: AccountClock<u32> = AccountClock::default();
         for caller in 0..3 {
-            clock.heard(&caller, FAILED, at(0));
+            clock.record_result(&caller, FAILED, at(0));
         }
-        clock.heard(&0, Evidence::Readable, at(0));
+        clock.record_result(&0, Evidence::Readable, at(0));
         let again = |clock: &mut AccountClock<u32>, caller: u32, now| {
-            clock.claim(&caller, Place::again(at(-1_000_000)), now, 10)
+            clock.claim(&caller, Place::retry(at(-1_000_000)), now, 10)
         };
         // A tenth of the quota is one call a minute.
         assert_eq!(again(&mut clock, 0, at(0)), Turn::Go);
         told_to_wait(again(&mut clock, 1, at(0)));
         told_to_wait(claim(&mut clock, 7, at(0), 10));
-        assert_eq!(clock.heard(&0, FAILED, at(100)), (Charge::Campaign, vec![7, 1]));
+        assert_eq!(clock.record_result(&0, FAILED, at(100)), (Charge::Campaign, vec![7, 1]));
         told_to_wait(again(&mut clock, 1, seconds(61)));
         assert_eq!(claim(&mut clock, 7, seconds(62), 10), Turn::Go);
-        clock.heard(&7, FAILED, seconds(63));
+        clock.record_result(&7, FAILED, seconds(63));
         assert_eq!(again(&mut clock, 1, seconds(123)), Turn::Go, "nobody else waits");
     }
 
@@ -1362,12 +1362,12 @@ mod tests {
     fn reads_that_work_are_not_held() {
         let mut clock: AccountClock<u32> = AccountClock::default();
         for caller in 0..3 {
-            clock.heard(&caller, FAILED, at(0));
+            clock.record_result(&caller, FAILED, at(0));
         }
-        clock.heard(&0, Evidence::Readable, at(0));
+        clock.record_result(&0, Evidence::Readable, at(0));
         for caller in 10..16 {
             assert_eq!(claim(&mut clock, caller, at(0), 60), Turn::Go);
-            clock.heard(&caller, FAILED, at(0));
+            clock.record_result(&caller, FAILED, at(0));
         }
         told_to_wait(claim(&mut clock, 16, at(0), 60));
         for caller in 20..60 {
@@ -1381,7 +1381,7 @@ mod tests {
     fn reads_that_work_again_are_told_to_all_that_read() {
         let mut clock: AccountClock<u32> = AccountClock::default();
         for caller in 0..3 {
-            clock.heard(&caller, FAILED, at(0));
+            clock.record_result(&caller, FAILED, at(0));
         }
         for caller in 10..60 {
             told_to_wait(claim(&mut clock, caller, at(1), 60));
@@ -1391,8 +1391,8 @@ mod tests {
         }
         let first: Vec<u32> = (10..26).collect();
         let all = [first.clone(), (60..70).collect()].concat();
-        assert_eq!(clock.heard(&0, Evidence::Readable, at(2)), (Charge::Campaign, all));
-        assert_eq!(clock.heard(&0, Evidence::Readable, at(3)).1, first, "once");
+        assert_eq!(clock.record_result(&0, Evidence::Readable, at(2)), (Charge::Campaign, all));
+        assert_eq!(clock.record_result(&0, Evidence::Readable, at(3)).1, first, "once");
     }
 
     /// Two campaigns have failed, and many look: a third one, which it does not concern, waits for none of them.
@@ -1400,10 +1400,10 @@ mod tests {
     fn whom_the_trouble_does_not_concern_waits_for_no_looks() {
         let mut clock: AccountClock<u32> = AccountClock::default();
         for caller in [0, 1, 0] {
-            clock.heard(&caller, FAILED, at(0));
+            clock.record_result(&caller, FAILED, at(0));
         }
         for caller in 10..40 {
-            let look = Place::again(at(0)).of_look(at(0));
+            let look = Place::retry(at(0)).of_diagnostic_read(at(0));
             told_to_wait(clock.claim(&caller, look, seconds(1), 60));
         }
         assert_eq!(claim(&mut clock, 100, seconds(2), 60), Turn::Go);
@@ -1414,18 +1414,18 @@ mod tests {
     fn a_place_is_for_what_is_asked_for() {
         let mut clock: AccountClock<u32> = AccountClock::default();
         for caller in 0..3 {
-            clock.heard(&caller, FAILED, at(0));
+            clock.record_result(&caller, FAILED, at(0));
         }
-        clock.heard(&0, Evidence::Readable, at(0));
+        clock.record_result(&0, Evidence::Readable, at(0));
         for caller in 10..50 {
             if claim(&mut clock, caller, at(0), 60) == Turn::Go {
-                clock.heard(&caller, FAILED, at(0));
+                clock.record_result(&caller, FAILED, at(0));
             }
         }
-        told_to_wait(clock.claim(&1, Place::again(at(0)), at(0), 60));
-        let look = Place::again(at(1)).of_read();
+        told_to_wait(clock.claim(&1, Place::retry(at(0)), at(0), 60));
+        let look = Place::retry(at(1)).of_read();
         assert_eq!(clock.ask(&1, look, at(1), 60), Turn::Go);
-        told_to_wait(clock.claim(&1, Place::again(at(0)), at(1), 60));
+        told_to_wait(clock.claim(&1, Place::retry(at(0)), at(1), 60));
         assert_eq!(clock.claim(&1, look, at(1), 60), Turn::Go);
         assert_eq!(clock.waiting().iter().filter(|caller| **caller == 1).count(), 0);
     }
@@ -1542,9 +1542,9 @@ mod tests {
     fn looks_and_deletes_take_turns_to_probe() {
         let mut clock: AccountClock<u32> = AccountClock::default();
         for caller in 0..3 {
-            clock.heard(&caller, FAILED, at(0));
+            clock.record_result(&caller, FAILED, at(0));
         }
-        let look = |due| Place::deletion(at(0)).of_look(due);
+        let look = |due| Place::deletion(at(0)).of_diagnostic_read(due);
         let (listing, read_failed) = (99, Evidence::ReadFailed { fresh: true });
         let ask_all = |clock: &mut AccountClock<u32>, tried: &[u32], now: Timestamp| {
             let looks = (0..16).map(|caller| (caller, look(at(0))));
@@ -1563,14 +1563,14 @@ mod tests {
         for second in 5..300 {
             for caller in ask_all(&mut clock, &probes, seconds(second)) {
                 let evidence = if caller < 20 || caller == listing { read_failed } else { FAILED };
-                let (charge, told) = clock.heard(&caller, evidence, seconds(second));
+                let (charge, told) = clock.record_result(&caller, evidence, seconds(second));
                 assert_eq!((charge, told.len()), (Charge::Account, PROBERS));
                 assert_eq!(told[0] < 20 || told[0] == listing, (20..60).contains(&caller), "{told:?}");
                 probes.push(caller);
             }
         }
         assert_eq!(probes, [0, 20, listing, 21, 1, 22, 2]);
-        assert_eq!(clock.heard(&listing, Evidence::Readable, seconds(300)).0, Charge::Campaign);
+        assert_eq!(clock.record_result(&listing, Evidence::Readable, seconds(300)).0, Charge::Campaign);
         assert_eq!(claim(&mut clock, 24, seconds(300), 60), Turn::Go, "reads work: DELETEs are tried");
     }
 
@@ -1579,11 +1579,11 @@ mod tests {
     fn whoever_goes_first_moves_no_probe() {
         let mut clock: AccountClock<u32> = AccountClock::default();
         for caller in 0..3 {
-            clock.heard(&caller, FAILED, at(0));
+            clock.record_result(&caller, FAILED, at(0));
         }
-        let look = Place::deletion(at(0)).of_look(at(0));
+        let look = Place::deletion(at(0)).of_diagnostic_read(at(0));
         assert_eq!(clock.claim(&50, look, seconds(5), 1), Turn::Go);
-        clock.heard(&50, Evidence::ReadFailed { fresh: true }, seconds(5));
+        clock.record_result(&50, Evidence::ReadFailed { fresh: true }, seconds(5));
         told(clock.ask_apart(&70, Place::deletion(at(0)).first(), seconds(6), 1));
         assert_eq!(claim(&mut clock, 20, seconds(6), 1), held(at(0), seconds(15), true));
         assert_eq!(clock.waiting(), [70, 20]);
@@ -1595,7 +1595,7 @@ mod tests {
         let mut clock: AccountClock<u32> = AccountClock::default();
         for caller in 0..3 {
             assert_eq!(claim(&mut clock, caller, at(0), 60), Turn::Go);
-            let charge = clock.heard(&caller, FAILED, at(10));
+            let charge = clock.record_result(&caller, FAILED, at(10));
             assert_eq!(charge, (if caller < 2 { Charge::Campaign } else { Charge::Account }, vec![]));
         }
         let turns: Vec<_> = (3..20).map(|caller| claim(&mut clock, caller, at(20), 60)).collect();
@@ -1612,7 +1612,7 @@ mod tests {
                 .map(|turn| matches!(turn, Turn::Held { .. })),
             Some(true)
         );
-        let told = clock.heard(&3, FAILED, probe_at);
+        let told = clock.record_result(&3, FAILED, probe_at);
         assert_eq!(
             told,
             (Charge::Account, vec![4, 5, 6, 7]),
@@ -1622,7 +1622,7 @@ mod tests {
         assert!(clock.release(&15).is_empty());
         let next = probe_at + SignedDuration::from_secs(10);
         assert_eq!(claim(&mut clock, 4, next, 60), Turn::Go, "another one probes");
-        let (charge, told) = clock.heard(&4, Evidence::Works, next);
+        let (charge, told) = clock.record_result(&4, Evidence::Works, next);
         assert_eq!((charge, told.len()), (Charge::Campaign, 14), "the others have reason to ask again");
         assert_eq!(claim(&mut clock, 19, next, 60), Turn::Go);
     }
@@ -1642,10 +1642,10 @@ mod tests {
                 let turn = match what {
                     0 => { clock.cool_down(at(now + 5_000)); continue }
                     1 => { clock.refused(at(now)); continue }
-                    2..=3 => { clock.heard(&caller, FAILED, at(now)); continue }
-                    4 => { clock.heard(&caller, Evidence::ReadFailed { fresh: true }, at(now)); continue }
-                    5..=6 => { clock.heard(&caller, Evidence::Works, at(now)); continue }
-                    7 => { clock.heard(&caller, Evidence::Readable, at(now)); continue }
+                    2..=3 => { clock.record_result(&caller, FAILED, at(now)); continue }
+                    4 => { clock.record_result(&caller, Evidence::ReadFailed { fresh: true }, at(now)); continue }
+                    5..=6 => { clock.record_result(&caller, Evidence::Works, at(now)); continue }
+                    7 => { clock.record_result(&caller, Evidence::Readable, at(now)); continue }
                     8 => { clock.release(&caller); continue }
                     9 => { clock.recall(&caller, Place::deletion(at(due)), at(due), at(now)); continue }
                     10..=12 => clock.claim_spare(&caller, at(now), quota),
@@ -1676,7 +1676,7 @@ mod tests {
             let mut arrived = Vec::new();
             while let Some((now, caller, is_answer)) = events.pop_first() {
                 if is_answer {
-                    clock.heard(&caller, Evidence::Works, now);
+                    clock.record_result(&caller, Evidence::Works, now);
                     continue;
                 }
                 match claim(&mut clock, caller, now, quota) {
@@ -1709,7 +1709,7 @@ mod tests {
                     0 => clock.cool_down(at(now + 5_000)),
                     1 => clock.refused(at(now)),
                     _ => if claim(&mut clock, caller, at(now), quota) == Turn::Go {
-                        clock.heard(&caller, FAILED, at(now));
+                        clock.record_result(&caller, FAILED, at(now));
                     },
                 }
             }
@@ -1721,7 +1721,7 @@ mod tests {
                 match claim(&mut clock, next.1, next.0, quota) {
                     Turn::Go => {
                         served += 1;
-                        let woken = clock.heard(&next.1, Evidence::Works, next.0).1;
+                        let woken = clock.record_result(&next.1, Evidence::Works, next.0).1;
                         waiting.iter_mut().filter(|(_, caller)| woken.contains(caller)).for_each(|(at, _)| *at = next.0);
                     }
                     Turn::At(until) | Turn::Held { until, .. } => waiting.push((until, next.1)),

@@ -237,7 +237,7 @@ impl<K: Ord + Clone> Breaker<K> {
     }
 
     /// Takes in what became of a call, and says whom a failure is charged to.
-    pub fn heard(&mut self, caller: &K, evidence: Evidence, now: Timestamp) -> Charge {
+    pub fn record_result(&mut self, caller: &K, evidence: Evidence, now: Timestamp) -> Charge {
         let probed =
             self.open.as_mut().and_then(|open| open.probing.take_if(|probe| probe.caller == *caller));
         match evidence {
@@ -257,7 +257,7 @@ impl<K: Ord + Clone> Breaker<K> {
         }
         self.spread |= self.deletes.fresh.union(&self.reads.fresh).count() >= self.run;
         if let Some(open) = &mut self.open {
-            return open.heard(evidence, probed.map(|probe| probe.reads), self.reads.times, now);
+            return open.record_result(evidence, probed.map(|probe| probe.reads), self.reads.times, now);
         }
         match evidence {
             Evidence::DeleteFailed { .. } | Evidence::ReadFailed { .. }
@@ -285,7 +285,7 @@ impl<K: Ord + Clone> Breaker<K> {
     }
 
     /// Whether nobody knows if reads work, while DELETEs fail: a look tells most then.
-    pub fn wants_a_look(&self) -> bool {
+    pub fn wants_diagnostic_read(&self) -> bool {
         self.deletes.times > 0 && self.is_down()
     }
 
@@ -304,12 +304,12 @@ impl<K: Ord + Clone> Breaker<K> {
 
     /// Whether the last probe was a read that has brought nothing, and nothing has worked yet: a DELETE may
     /// tell more.
-    pub fn looked_in_vain(&self) -> bool {
+    pub fn reads_bring_nothing(&self) -> bool {
         self.is_down() && self.open.as_ref().is_some_and(|open| open.looked)
     }
 
     /// When this caller has last probed by a read, since the trouble began.
-    pub fn last_look(&self, caller: &K) -> Option<Timestamp> {
+    pub fn last_read(&self, caller: &K) -> Option<Timestamp> {
         self.open.as_ref()?.looks.get(caller).copied()
     }
 
@@ -383,7 +383,13 @@ impl<K: Ord> Open<K> {
 
     /// `probed`: whether it was the probe, and whether that was a read. `unread`: how many reads in a row
     /// have failed.
-    fn heard(&mut self, evidence: Evidence, probed: Option<bool>, unread: usize, now: Timestamp) -> Charge {
+    fn record_result(
+        &mut self,
+        evidence: Evidence,
+        probed: Option<bool>,
+        unread: usize,
+        now: Timestamp,
+    ) -> Charge {
         self.looked = probed.unwrap_or(self.looked);
         while self.tries.front().is_some_and(|time| *time + WINDOW <= now) {
             self.tries.pop_front();
@@ -449,7 +455,7 @@ mod tests {
     fn opened() -> Breaker<u32> {
         let mut breaker = Breaker::default();
         for caller in 0..3 {
-            breaker.heard(&caller, DELETE_FAILED, at(0));
+            breaker.record_result(&caller, DELETE_FAILED, at(0));
         }
         breaker
     }
@@ -459,18 +465,18 @@ mod tests {
     fn only_a_run_of_failures_opens_it() {
         let mut breaker = Breaker::default();
         for _ in 0..10 {
-            assert_eq!(breaker.heard(&1, DELETE_FAILED, at(0)), Charge::Campaign);
-            assert_eq!(breaker.heard(&2, DELETE_FAILED, at(0)), Charge::Campaign);
-            assert_eq!(breaker.heard(&9, Nothing, at(0)), Charge::Campaign);
-            assert_eq!(breaker.heard(&3, Works, at(0)), Charge::Campaign);
+            assert_eq!(breaker.record_result(&1, DELETE_FAILED, at(0)), Charge::Campaign);
+            assert_eq!(breaker.record_result(&2, DELETE_FAILED, at(0)), Charge::Campaign);
+            assert_eq!(breaker.record_result(&9, Nothing, at(0)), Charge::Campaign);
+            assert_eq!(breaker.record_result(&3, Works, at(0)), Charge::Campaign);
         }
         assert_eq!(breaker.open_since(), None);
         assert_eq!(opened().open_since(), Some(at(0)));
         let mut breaker = Breaker::default();
         for _ in 0..10 {
-            breaker.heard(&1, READ_FAILED, at(0));
-            breaker.heard(&2, READ_FAILED, at(0));
-            assert_eq!(breaker.heard(&3, Readable, at(0)), Charge::Campaign);
+            breaker.record_result(&1, READ_FAILED, at(0));
+            breaker.record_result(&2, READ_FAILED, at(0));
+            assert_eq!(breaker.record_result(&3, Readable, at(0)), Charge::Campaign);
         }
         assert_eq!(breaker.open_since(), None);
     }
@@ -485,7 +491,7 @@ mod tests {
                 if admit(&breaker, 7, now).is_ok() {
                     breaker.begin(&7, at(now));
                     assert!(admit(&breaker, 8, now).is_err(), "one at a time");
-                    assert_eq!(breaker.heard(&7, failed, at(now)), Charge::Account);
+                    assert_eq!(breaker.record_result(&7, failed, at(now)), Charge::Account);
                     probes.push(now);
                 }
                 now += 1;
@@ -493,7 +499,7 @@ mod tests {
             assert_eq!(probes[..5], [5, 15, 35, 75, 135]);
             assert!(probes.windows(2).all(|pair| pair[1] - pair[0] <= 60), "{probes:?}");
             admit(&breaker, 8, now).unwrap_err();
-            breaker.heard(&1, Works, at(now));
+            breaker.record_result(&1, Works, at(now));
             assert_eq!((admit(&breaker, 8, now), breaker.open_since()), (Ok(()), None));
         }
     }
@@ -504,17 +510,17 @@ mod tests {
         let later = |seconds, milliseconds| at(seconds) + SignedDuration::from_millis(milliseconds);
         let mut breaker = Breaker::default();
         for caller in 0..3 {
-            breaker.heard(&caller, DELETE_FAILED, later(0, 300));
+            breaker.record_result(&caller, DELETE_FAILED, later(0, 300));
         }
         for (begun, outcome, next) in [(6, DELETE_FAILED, 17), (17, Nothing, 28), (28, DELETE_FAILED, 49)] {
             assert_eq!(admit(&breaker, 7, begun - 1).unwrap_err().probe_at, at(begun));
             breaker.begin(&7, at(begun));
-            breaker.heard(&7, outcome, later(begun, 700));
+            breaker.record_result(&7, outcome, later(begun, 700));
             assert_eq!(admit(&breaker, 7, begun).unwrap_err().probe_at, at(next));
         }
-        breaker.heard(&0, Readable, at(49));
+        breaker.record_result(&0, Readable, at(49));
         for _ in 0..3 {
-            breaker.heard(&7, READ_FAILED, later(50, 1));
+            breaker.record_result(&7, READ_FAILED, later(50, 1));
         }
         assert_eq!(admit(&breaker, 7, 50).unwrap_err().probe_at, at(56));
     }
@@ -524,14 +530,14 @@ mod tests {
     fn two_campaigns_do_not_hold_up_another() {
         let mut breaker = Breaker::default();
         for caller in [1, 2, 1, 2] {
-            breaker.heard(&caller, DELETE_FAILED, at(0));
+            breaker.record_result(&caller, DELETE_FAILED, at(0));
         }
         assert!(admit(&breaker, 1, 0).is_err() && admit_again(&breaker, 2, 0).is_err());
         assert_eq!(admit(&breaker, 3, 0), Ok(()));
         breaker.begin(&1, at(5));
         assert_eq!(admit(&breaker, 3, 5), Ok(()));
         breaker.begin(&3, at(5));
-        breaker.heard(&3, DELETE_FAILED, at(6));
+        breaker.record_result(&3, DELETE_FAILED, at(6));
         assert!(admit(&breaker, 4, 6).is_err(), "a third one shows that it is not those two");
     }
 
@@ -540,7 +546,7 @@ mod tests {
     fn campaigns_that_have_failed_before_are_no_evidence() {
         let mut breaker = Breaker::default();
         for caller in 0..50 {
-            breaker.heard(&caller, FAILED_AGAIN, at(0));
+            breaker.record_result(&caller, FAILED_AGAIN, at(0));
         }
         assert!(breaker.open_since().is_some() && admit_again(&breaker, 7, 0).is_err());
         assert_eq!(admit(&breaker, 99, 0), Ok(()));
@@ -550,9 +556,9 @@ mod tests {
     #[test]
     fn deletes_that_fail_while_reads_work_cost_a_tenth_of_the_quota() {
         let mut breaker = opened();
-        assert!(breaker.wants_a_look());
-        assert_eq!(breaker.heard(&0, Readable, at(5)), Charge::Campaign);
-        assert!(!breaker.wants_a_look());
+        assert!(breaker.wants_diagnostic_read());
+        assert_eq!(breaker.record_result(&0, Readable, at(5)), Charge::Campaign);
+        assert!(!breaker.wants_diagnostic_read());
         let mut tries = Vec::new();
         for now in 5..605 {
             while admit(&breaker, 7, now).is_ok() {
@@ -560,14 +566,14 @@ mod tests {
                 assert!(
                     breaker.admit_read(Candidate { caller: &9, fresh: true, quota: QUOTA }, at(now)).is_ok()
                 );
-                assert_eq!(breaker.heard(&7, DELETE_FAILED, at(now)), Charge::Campaign);
+                assert_eq!(breaker.record_result(&7, DELETE_FAILED, at(now)), Charge::Campaign);
                 tries.push(now);
             }
         }
         assert_eq!(tries.len(), 60);
         assert!(tries.windows(7).all(|few| few[6] - few[0] >= 60), "{tries:?}");
         assert!(breaker.open_since().is_some());
-        assert_eq!(breaker.heard(&7, Works, at(605)), Charge::Campaign);
+        assert_eq!(breaker.record_result(&7, Works, at(605)), Charge::Campaign);
         assert_eq!(breaker.open_since(), None);
     }
 
@@ -575,14 +581,14 @@ mod tests {
     #[test]
     fn deletes_that_hang_while_reads_work_are_tried_side_by_side() {
         let mut breaker = opened();
-        breaker.heard(&0, Readable, at(5));
+        breaker.record_result(&0, Readable, at(5));
         let mut tries = 0;
         while tries < 10 && admit(&breaker, 10 + tries, 6).is_ok() {
             breaker.begin(&(10 + tries), at(6));
             tries += 1;
         }
         assert_eq!(tries, 6);
-        breaker.heard(&10, DELETE_FAILED, at(16));
+        breaker.record_result(&10, DELETE_FAILED, at(16));
         assert_eq!(admit(&breaker, 20, 16).unwrap_err().probe_at, at(66));
     }
 
@@ -590,18 +596,18 @@ mod tests {
     #[test]
     fn reads_that_fail_make_it_an_outage() {
         let mut breaker = opened();
-        breaker.heard(&0, Readable, at(5));
+        breaker.record_result(&0, Readable, at(5));
         for caller in 10..12 {
-            assert_eq!(breaker.heard(&caller, READ_FAILED, at(6)), Charge::Campaign);
+            assert_eq!(breaker.record_result(&caller, READ_FAILED, at(6)), Charge::Campaign);
         }
-        assert_eq!(breaker.heard(&12, READ_FAILED, at(6)), Charge::Account);
+        assert_eq!(breaker.record_result(&12, READ_FAILED, at(6)), Charge::Account);
         assert_eq!(admit(&breaker, 7, 6).unwrap_err().probe_at, at(11));
         let mut reads_only = Breaker::default();
         for caller in 0..3 {
-            reads_only.heard(&caller, READ_FAILED, at(0));
+            reads_only.record_result(&caller, READ_FAILED, at(0));
         }
-        assert!(reads_only.open_since().is_some() && !reads_only.wants_a_look());
-        reads_only.heard(&1, Readable, at(5));
+        assert!(reads_only.open_since().is_some() && !reads_only.wants_diagnostic_read());
+        reads_only.record_result(&1, Readable, at(5));
         assert_eq!(reads_only.open_since(), None, "nothing but reads had failed");
     }
 
@@ -609,10 +615,10 @@ mod tests {
     #[test]
     fn credentials_that_were_never_accepted_are_held_at_once() {
         let mut breaker = Breaker::cautious();
-        assert_eq!(breaker.heard(&1, DELETE_FAILED, at(0)), Charge::Account);
+        assert_eq!(breaker.record_result(&1, DELETE_FAILED, at(0)), Charge::Account);
         assert!(admit(&breaker, 2, 0).is_err());
-        breaker.heard(&1, Works, at(5));
-        assert_eq!(breaker.heard(&1, DELETE_FAILED, at(6)), Charge::Campaign);
+        breaker.record_result(&1, Works, at(5));
+        assert_eq!(breaker.record_result(&1, DELETE_FAILED, at(6)), Charge::Campaign);
         assert_eq!(admit(&breaker, 2, 6), Ok(()));
     }
 
@@ -680,7 +686,7 @@ mod tests {
                         continue;
                     }
                 };
-                breaker.heard(&caller, evidence, at(now));
+                breaker.record_result(&caller, evidence, at(now));
                 if let Err(trouble) = admit(&breaker, caller, now) {
                     prop_assert!(trouble.probe_at > at(now));
                 }

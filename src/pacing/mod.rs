@@ -13,7 +13,7 @@ mod backoff;
 mod breaker;
 mod pace;
 
-pub use account::{Access, Account, Consequence, Heard, Request};
+pub use account::{Access, Account, CallEvidence, Consequence, Request};
 pub use account_clock::{ARRIVES_WITHIN, AccountClock, Holder, Outage, Past, Pause, Place, Refusal, Turn};
 pub use backoff::{LAST_TRY, MAX_BACKOFF, MIN_BACKOFF, backoff, fraction, longest_backoff};
 pub use breaker::{Charge, Evidence};

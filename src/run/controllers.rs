@@ -17,10 +17,10 @@ use super::crds;
 use super::health::Health;
 use super::watch::{Campaign, Connection, watch_campaigns, watch_connections};
 use crate::api::{KoreConnection, VoiceCampaign};
-use crate::campaign::{self, ADMITTED, Accounts, Claims, Context, Memory, Streams};
+use crate::campaign::{self, Accounts, Claims, Context, Listings, MAX_WORKING_PASSES, Memory};
 use crate::connection::{self, AllowedHosts, Connections, Keeper, Users};
 use crate::kore::CampaignService;
-use crate::kube_ext::{Events, Kube, Leadership, Listed, Selected, Wake, in_full};
+use crate::kube_ext::{Events, Kube, Leadership, Selected, Synced, Wake, in_full};
 use crate::metrics::Metrics;
 
 /// Objects that somebody wants to have reconciled.
@@ -48,11 +48,11 @@ struct Shared {
     connections: Arc<Connections>,
     keeper: Arc<Keeper>,
     users: Arc<Users>,
-    listed: Arc<Listed>,
-    connections_listed: Arc<Listed>,
-    admission: Arc<Semaphore>,
+    synced: Arc<Synced>,
+    connections_synced: Arc<Synced>,
+    pass_permits: Arc<Semaphore>,
     accounts: Arc<Accounts>,
-    streams: Arc<Streams>,
+    listings: Arc<Listings>,
     claims: Arc<Claims>,
     wake: Arc<Wake<Campaign>>,
 }
@@ -86,25 +86,25 @@ pub(super) async fn controllers<S: CampaignService>(wiring: Wiring<S>, namespace
     ));
     let (wake, woken) = Wake::of(&scopes);
     let wake = Arc::new(wake);
-    let [listed, connections_listed] = [(); 2].map(|()| Arc::new(Listed::of(scopes.len())));
-    let both_listed = [listed.clone(), connections_listed.clone()];
+    let [synced, connections_synced] = [(); 2].map(|()| Arc::new(Synced::of(scopes.len())));
+    let both_synced = [synced.clone(), connections_synced.clone()];
     let accounts = Arc::new(Accounts::new(wake.clone()));
     let shared = Shared {
-        connections_listed,
-        admission: Arc::new(Semaphore::new(ADMITTED)),
-        streams: Arc::new(Streams::new(wake.clone())),
+        connections_synced,
+        pass_permits: Arc::new(Semaphore::new(MAX_WORKING_PASSES)),
+        listings: Arc::new(Listings::new(wake.clone())),
         claims: Arc::new(Claims::new(
             wiring.kube.clone(),
             connections.clone(),
             accounts.clone(),
             namespaces,
-            both_listed,
+            both_synced,
         )),
         accounts,
         connections,
         keeper,
         users: Arc::default(),
-        listed,
+        synced,
         wake,
     };
     let stopping = wiring.stopping.clone();
@@ -137,13 +137,13 @@ fn controller<S: CampaignService>(
         leadership: wiring.leadership.clone(),
         connections: shared.connections.clone(),
         cache: campaigns.clone(),
-        admission: shared.admission.clone(),
+        pass_permits: shared.pass_permits.clone(),
         accounts: shared.accounts.clone(),
-        streams: shared.streams.clone(),
+        listings: shared.listings.clone(),
         claims: shared.claims.clone(),
         users: shared.users.clone(),
-        listed: shared.listed.clone(),
-        connections_listed: shared.connections_listed.clone(),
+        synced: shared.synced.clone(),
+        connections_synced: shared.connections_synced.clone(),
         wake: shared.wake.clone(),
         memory: Memory::default(),
         events: Events::new(wiring.kube.clone(), wiring.instance.clone()),
@@ -156,7 +156,7 @@ fn controller<S: CampaignService>(
         users: shared.users.clone(),
         selected: wiring.selected.clone(),
         keeper: shared.keeper.clone(),
-        listed: shared.listed.clone(),
+        synced: shared.synced.clone(),
         events: context.events.clone(),
         memory: connection::Memory::default(),
     });
@@ -164,7 +164,7 @@ fn controller<S: CampaignService>(
         api::<KoreConnection>(&wiring.kube, namespace),
         connection_writer,
         campaigns.clone(),
-        (connection_context.clone(), shared.wake.clone(), shared.connections_listed.clone()),
+        (connection_context.clone(), shared.wake.clone(), shared.connections_synced.clone()),
         wiring.health.watch(what::<KoreConnection>(namespace), namespace),
     );
     let keep = Controller::for_stream(stream::pending(), connections)
@@ -188,10 +188,10 @@ fn controller<S: CampaignService>(
             wiring.health.watch(what::<VoiceCampaign>(namespace), namespace),
         ),
     );
-    let connections_listed = shared.connections_listed.clone();
+    let connections_synced = shared.connections_synced.clone();
     let (stop, stop_early) = (stopped(wiring.stopping.clone()), stopped(wiring.stopping.clone()));
     let run = Controller::for_stream(stream::pending(), campaigns)
-        .reconcile_on(admitted(woken, shared.admission.clone()))
+        .reconcile_on(with_permits(woken, shared.pass_permits.clone()))
         .graceful_shutdown_on(stop)
         .run(campaign::reconcile::<S>, campaign::error_policy::<S>, context)
         .for_each(async |result| {
@@ -202,7 +202,7 @@ fn controller<S: CampaignService>(
     let run = async move {
         // Otherwise each campaign would ask the API server for a connection that the cache is about to show.
         tokio::select! {
-            () = connections_listed.wait() => run.await,
+            () = connections_synced.wait() => run.await,
             () = stop_early => {}
         }
     };
@@ -235,21 +235,21 @@ async fn either(one: impl Future<Output = ()>, other: impl Future<Output = ()>) 
 
 /// Hands on whom to reconcile when there is room for a pass. Thousands that are woken at once wait here as names: kube-rs would
 /// begin with all of them, and keep the room that it takes.
-fn admitted<K>(woken: Woken<K>, admission: Arc<Semaphore>) -> impl Stream<Item = ObjectRef<K>>
+fn with_permits<K>(woken: Woken<K>, pass_permits: Arc<Semaphore>) -> impl Stream<Item = ObjectRef<K>>
 where
     K: Resource,
 {
     woken
-        .ready_chunks(ADMITTED)
+        .ready_chunks(MAX_WORKING_PASSES)
         .then(move |objects| {
-            let admission = admission.clone();
+            let pass_permits = pass_permits.clone();
             async move {
-                if objects.len() == ADMITTED {
+                if objects.len() == MAX_WORKING_PASSES {
                     // There are many. Those before them have begun by then, and it is seen whether there is room.
                     tokio::time::sleep(BEGUN).await;
                 }
                 // The semaphore is never closed. The passes themselves ask again.
-                drop(admission.acquire().await);
+                drop(pass_permits.acquire().await);
                 stream::iter(objects)
             }
         })

@@ -145,7 +145,7 @@ fn refused(watches: &BTreeMap<String, (Option<String>, Watching)>) -> String {
 
 impl WatchHealth {
     /// The watch has shown its objects.
-    pub(super) fn shown(&self) {
+    pub(super) fn synced(&self) {
         self.note(Watching::Shown);
     }
 
@@ -207,18 +207,18 @@ mod tests {
         assert_eq!(health.ready(), Err("no definitions".to_owned()));
         let a = health.watch("VoiceCampaigns in a".into(), Some("a"));
         let b = health.watch("VoiceCampaigns in b".into(), Some("b"));
-        a.shown();
+        a.synced();
         assert!(health.ready().unwrap_err().contains("VoiceCampaigns in b"));
         b.refused("forbidden");
         assert_eq!((health.ready(), health.refused().as_str()), (Ok(()), "VoiceCampaigns in b: forbidden"));
         a.refused("forbidden");
         assert!(health.ready().unwrap_err().contains("VoiceCampaigns in a: forbidden"));
-        b.shown();
+        b.synced();
         assert_eq!(health.ready(), Ok(()));
         let connections = health.watch("KoreConnections in b".into(), Some("b"));
         connections.refused("forbidden");
         assert!(health.ready().is_err(), "one kind alone is of no use");
-        a.shown();
+        a.synced();
         assert_eq!(health.ready(), Ok(()));
     }
 }

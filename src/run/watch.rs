@@ -14,10 +14,10 @@ use kube::{Api, Resource, ResourceExt};
 use tokio::time::Instant;
 
 use super::health::WatchHealth;
-use crate::campaign::{self, Context, REFUSED_FOR_GOOD, shown};
+use crate::campaign::{self, Context, REFUSED_FOR_GOOD, on_watch};
 use crate::connection;
 use crate::kore::CampaignService;
-use crate::kube_ext::{Cache, Listed, Selected, Shown, Wake, prune, reference};
+use crate::kube_ext::{Cache, Change, Selected, Synced, Wake, prune, reference};
 
 /// A watch is begun anew after this time. Below the 240 s after which cloud load balancers silently drop a connection.
 const WATCH_SECONDS: u32 = 220;
@@ -48,26 +48,26 @@ pub(super) async fn watch_campaigns<S: CampaignService>(
     let watch = move || watcher(api.clone(), watch_config().labels_from(selected.selector()));
     let mut events = pin!(relisting(watch, is_listed).modify(prune));
     let mut cache = Cache::of(writer);
-    let mut progress = Progress::new(health.clone(), context.listed.clone());
+    let mut progress = Progress::new(health.clone(), context.synced.clone());
     while let Some(event) = events.next().await {
         let Some(event) = progress.uninterrupted(event) else { continue };
         match cache.take(event) {
-            Shown::Changed(object, another) => {
-                shown::present(&object, &context);
-                another.iter().for_each(|another| shown::gone(another, &context));
+            Change::Changed(object, another) => {
+                on_watch::present(&object, &context);
+                another.iter().for_each(|another| on_watch::gone(another, &context));
                 context.wake.wake(reference(object.as_ref()));
             }
-            Shown::Listed(object, another) => {
-                shown::present(&object, &context);
-                another.iter().for_each(|another| shown::gone(another, &context));
+            Change::Relisted(object, another) => {
+                on_watch::present(&object, &context);
+                another.iter().for_each(|another| on_watch::gone(another, &context));
             }
-            Shown::Gone(object) => shown::gone(&object, &context),
-            Shown::Nothing => {}
-            Shown::Complete { first, missing } => {
-                missing.iter().for_each(|object| shown::gone(object, &context));
+            Change::Gone(object) => on_watch::gone(&object, &context),
+            Change::Nothing => {}
+            Change::Complete { first, missing } => {
+                missing.iter().for_each(|object| on_watch::gone(object, &context));
                 let mut there = cache.store().state();
                 if first {
-                    there.iter().for_each(|object| shown::present(object, &context));
+                    there.iter().for_each(|object| on_watch::present(object, &context));
                 }
                 // The oldest deletions first: so they come to the queue of their account in its order, and what it promises them is kept.
                 there.sort_by_cached_key(|object| {
@@ -76,12 +76,12 @@ pub(super) async fn watch_campaigns<S: CampaignService>(
                     // Those of one second stand in the queue by their uid.
                     (deleted_at, object.meta().uid.clone())
                 });
-                shown::listed(&there, namespace.as_deref(), &context);
+                on_watch::relisted(&there, namespace.as_deref(), &context);
                 there.iter().for_each(|object| context.wake.wake(reference(object.as_ref())));
                 if first {
                     tracing::info!(objects = there.len(), "Watching {}", health.name());
                 }
-                progress.shown();
+                progress.synced();
             }
         }
     }
@@ -92,7 +92,7 @@ pub(super) async fn watch_connections(
     api: Api<Connection>,
     writer: Writer<Connection>,
     campaigns: Store<Campaign>,
-    (context, wake, listed): (Arc<connection::Context>, Arc<Wake<Campaign>>, Arc<Listed>),
+    (context, wake, synced): (Arc<connection::Context>, Arc<Wake<Campaign>>, Arc<Synced>),
     health: WatchHealth,
 ) {
     let mut events = pin!(relisting(move || watcher(api.clone(), watch_config()), is_listed).modify(prune));
@@ -110,11 +110,11 @@ pub(super) async fn watch_connections(
     };
     let mut cache = Cache::of(writer);
     let mut known = HashMap::new();
-    let mut progress = Progress::new(health, listed);
+    let mut progress = Progress::new(health, synced);
     while let Some(event) = events.next().await {
         let Some(event) = progress.uninterrupted(event) else { continue };
         match cache.take(event) {
-            Shown::Changed(connection, another) => {
+            Change::Changed(connection, another) => {
                 another.iter().for_each(|another| is_gone(another));
                 let (one, matters) = (reference(connection.as_ref()), connection::what_matters(&connection));
                 if known.insert(one.clone(), matters.clone()).is_none_or(|before| before != matters) {
@@ -122,14 +122,14 @@ pub(super) async fn watch_connections(
                 }
                 look_at(&connection);
             }
-            Shown::Gone(connection) => {
+            Change::Gone(connection) => {
                 known.remove(&reference(&connection));
                 wake_users(&HashSet::from([reference(&connection)]));
                 is_gone(&connection);
             }
-            Shown::Listed(_, another) => another.iter().for_each(|another| is_gone(another)),
-            Shown::Nothing => {}
-            Shown::Complete { first: _, missing } => {
+            Change::Relisted(_, another) => another.iter().for_each(|another| is_gone(another)),
+            Change::Nothing => {}
+            Change::Complete { first: _, missing } => {
                 missing.iter().for_each(|connection| is_gone(connection));
                 let there = cache.store().state();
                 let now: HashMap<_, _> = there
@@ -141,7 +141,7 @@ pub(super) async fn watch_connections(
                 wake_users(&changed.map(|(one, _)| one).chain(gone).cloned().collect());
                 known = now;
                 there.iter().for_each(|connection| look_at(connection));
-                progress.shown();
+                progress.synced();
             }
         }
     }
@@ -150,7 +150,7 @@ pub(super) async fn watch_connections(
 /// How far a watch has come, and whether those who wait until all watches have listed everything still count on this one.
 struct Progress {
     health: WatchHealth,
-    listed: Arc<Listed>,
+    synced: Arc<Synced>,
     refused_since: Option<Instant>,
     /// When the log was told last that it is refused, and why.
     told: Option<(Instant, String)>,
@@ -168,8 +168,8 @@ enum Stage {
 }
 
 impl Progress {
-    fn new(health: WatchHealth, listed: Arc<Listed>) -> Self {
-        Self { health, listed, refused_since: None, told: None, stage: Stage::Awaited }
+    fn new(health: WatchHealth, synced: Arc<Synced>) -> Self {
+        Self { health, synced, refused_since: None, told: None, stage: Stage::Awaited }
     }
 
     /// What the watch has shown; it may have been interrupted, and is begun anew. Nobody waits for long for one that the API server refuses: a
@@ -197,21 +197,21 @@ impl Progress {
         self.health.refused(&why);
         if self.stage == Stage::Awaited && since.elapsed() >= REFUSED_FOR_GOOD {
             self.stage = Stage::Unseen;
-            self.listed.one_refused(self.health.namespace());
+            self.synced.one_refused(self.health.namespace());
         }
         None
     }
 
     /// The watch has shown everything.
-    fn shown(&mut self) {
+    fn synced(&mut self) {
         self.refused_since = None;
         if self.told.take().is_some() {
             tracing::info!("The API server shows {}", self.health.name());
         }
-        self.health.shown();
+        self.health.synced();
         match std::mem::replace(&mut self.stage, Stage::Seen) {
-            Stage::Awaited => self.listed.one_more(),
-            Stage::Unseen => self.listed.refused_no_more(self.health.namespace()),
+            Stage::Awaited => self.synced.one_more(),
+            Stage::Unseen => self.synced.refused_no_more(self.health.namespace()),
             Stage::Seen => {}
         }
     }

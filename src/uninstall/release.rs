@@ -13,7 +13,7 @@ use tokio::time::{Instant, sleep};
 use super::PAUSE;
 use super::left::{Left, name};
 use crate::api::{KoreConnection, VoiceCampaign};
-use crate::campaign::{self, Ground, REMOTE_CAMPAIGN, Reason};
+use crate::campaign::{self, REMOTE_CAMPAIGN, Reason, ReleasePermit};
 use crate::connection::{IN_USE, Unneeded, raw_secrets_of};
 use crate::kube_ext::{AllMayGo, CallError, Events, Finalizer, Kube, Leadership, Note};
 
@@ -74,16 +74,16 @@ async fn let_campaign_go(
     if !REMOTE_CAMPAIGN.is_on(&object.metadata) {
         return Ok(false);
     }
-    let mut ground = Ground::left_alone(consent);
+    let mut permit = ReleasePermit::left_alone(consent);
     let readable = object.clone().try_parse::<VoiceCampaign>().ok();
     if let Some(campaign) = &readable {
         let (recorded, status) = campaign::let_go(campaign, consent, Timestamp::now());
-        ground = recorded;
+        permit = recorded;
         if let Some(status) = status {
             kube.replace_status(campaign, &status).await?;
         }
     }
-    take_off::<VoiceCampaign, _>(object, (&REMOTE_CAMPAIGN, ground), kube).await?;
+    take_off::<VoiceCampaign, _>(object, (&REMOTE_CAMPAIGN, permit), kube).await?;
     let id = object.data["spec"]["campaignId"].as_str().unwrap_or("?").to_owned();
     let text = format!(
         "The operator is uninstalled, and holds this resource no more. Its campaign {id} stays in Kore, and may go on calling people."

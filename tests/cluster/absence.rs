@@ -7,7 +7,7 @@ use kore_simulator::{Behaviour, DeletionMode, Entry, Fault, Operation, Outcome, 
 use kube::runtime::{WatchStreamExt, watcher};
 use serde_json::{Value, json};
 use testbed::wait;
-use voicecampaign_operator::api::{DeletionStatus, GroundName, VoiceCampaign};
+use voicecampaign_operator::api::{DeletionOutcome, DeletionStatus, VoiceCampaign};
 
 use crate::support::*;
 
@@ -82,7 +82,7 @@ async fn an_absent_campaign_is_let_go_with_its_proof() {
     assert_eq!(condition(&object, "Reconciling")["status"], "True");
     world.wait_until_gone_within("ghost", PROOF);
     let record = record.await.unwrap();
-    assert_eq!((record.ground, record.attempts), (Some(GroundName::Absent), 1));
+    assert_eq!((record.outcome, record.attempts), (Some(DeletionOutcome::Absent), 1));
     let proof = record.proof.unwrap();
     let (first, second) = (proof.first_listing.unwrap(), proof.second_listing.unwrap());
     assert!(proof.not_returned_at.unwrap() >= proof.answered_at);
@@ -111,7 +111,7 @@ async fn a_lost_answer_ends_as_absent_after_kill_9() {
     let _restarted = world.operator();
     world.wait_until_gone_within("renewal", PROOF);
     let record = record.await.unwrap();
-    assert_eq!(record.ground, Some(GroundName::Absent));
+    assert_eq!(record.outcome, Some(DeletionOutcome::Absent));
     assert!(record.proof.unwrap().second_listing.is_some());
     assert_eq!(world.deletes("renewal").len(), 2);
     assert!(world.in_kore("bystander"));
@@ -176,7 +176,7 @@ async fn a_gateway_that_answers_404_to_everything_proves_nothing() {
         world.delete("renewal");
         tokio::time::sleep(Duration::from_secs(60)).await;
         let object = world.get("renewal").unwrap();
-        assert!(object["status"]["deletion"]["ground"].is_null(), "{object:#}");
+        assert!(object["status"]["deletion"]["outcome"].is_null(), "{object:#}");
         assert!(object["metadata"]["finalizers"].to_string().contains("remote-campaign"));
         assert_eq!(object["status"]["deletion"]["lastAnswer"]["httpStatus"], 404);
         assert!(world.in_kore("renewal") && world.in_kore("bystander"));
@@ -261,7 +261,7 @@ async fn a_deletion_has_no_dead_end() {
     let record = last_record(&world).await;
     world.delete("deletes-fail");
     world.wait_until_gone_within("deletes-fail", 2 * PROOF);
-    assert_eq!(record.await.unwrap().ground, Some(GroundName::Absent));
+    assert_eq!(record.await.unwrap().outcome, Some(DeletionOutcome::Absent));
     assert!((2..=4).contains(&world.deletes("deletes-fail").len()), "it is looked for after a few");
     assert_proven(&world, "deletes-fail");
 }
@@ -353,7 +353,7 @@ async fn an_accepted_deletion_is_looked_after_until_the_campaign_is_gone() {
     world.delete("later");
     world.wait_for_reason("later", "DeletionAccepted");
     world.wait_until_gone_within("later", PROOF);
-    assert_eq!(record.await.unwrap().ground, Some(GroundName::Absent));
+    assert_eq!(record.await.unwrap().outcome, Some(DeletionOutcome::Absent));
     assert_proven(&world, "later");
 
     world.create_campaign("never", &json!({}));

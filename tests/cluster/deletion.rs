@@ -6,7 +6,7 @@ use futures::StreamExt;
 use kore_simulator::Fault;
 use kube::runtime::{WatchStreamExt, watcher};
 use testbed::operator;
-use voicecampaign_operator::api::{GroundName, VoiceCampaign};
+use voicecampaign_operator::api::{DeletionOutcome, VoiceCampaign};
 
 use crate::support::*;
 
@@ -39,7 +39,7 @@ async fn a_deleted_voicecampaign_deletes_the_campaign() {
     let statuses = watching.await.unwrap();
     let last = statuses.last().unwrap().status.clone().unwrap();
     let deletion = last.deletion.unwrap();
-    assert_eq!(deletion.ground, Some(GroundName::Deleted));
+    assert_eq!(deletion.outcome, Some(DeletionOutcome::Deleted));
     assert_eq!(deletion.attempts, 1);
     assert!(deletion.confirmed_at.is_some());
     let answer = deletion.last_answer.unwrap();

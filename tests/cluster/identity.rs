@@ -27,7 +27,7 @@ async fn a_foreign_finalizer_is_left_alone() {
     let object = world.wait_for("renewal", "ours is off", |object| {
         object["metadata"]["finalizers"] == json!(["example.com/theirs"])
     });
-    assert_eq!(object["status"]["deletion"]["ground"], "Deleted");
+    assert_eq!(object["status"]["deletion"]["outcome"], "Deleted");
     assert!(!world.in_kore("renewal"));
     tokio::time::sleep(Duration::from_secs(1)).await;
     assert_eq!(world.deletes("renewal").len(), 1, "nothing more is sent while the other finalizer holds it");

@@ -207,8 +207,8 @@ async fn the_admin_server_tells_health_and_metrics() {
     world.wait_until_gone("renewal");
     let metrics = operator.ask("/metrics").unwrap().1;
     for line in [
-        r#"voicecampaign_operator_remote_requests_total{operation="delete",outcome="Success"} 1"#,
-        r#"voicecampaign_operator_deletions_total{ground="Deleted"} 1"#,
+        r#"voicecampaign_operator_remote_requests_total{operation="delete",result="Success"} 1"#,
+        r#"voicecampaign_operator_deletions_total{outcome="Deleted"} 1"#,
         r#"voicecampaign_operator_kubernetes_writes_total{target="finalizer"}"#,
         "# EOF",
     ] {

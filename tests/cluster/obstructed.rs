@@ -178,7 +178,7 @@ async fn a_policy_that_keeps_the_finalizer_is_named() {
         message.contains("can't be let go") && message.contains("finalizers stay as they are"),
         "{message}"
     );
-    assert_eq!(world.get("renewal").unwrap()["status"]["deletion"]["ground"], "Deleted");
+    assert_eq!(world.get("renewal").unwrap()["status"]["deletion"]["outcome"], "Deleted");
     let written = world.status_writes();
     tokio::time::sleep(Duration::from_secs(15)).await;
     assert_eq!(world.status_writes(), written, "each try costs no write");

@@ -95,7 +95,7 @@ async fn five_minutes_without_an_api_server_are_outwaited() {
 
 /// K6: etcd is restored from a backup in which the object lived. Its campaign is gone; that is told, and nothing is made up.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_restored_backup_brings_no_ground_back() {
+async fn a_restored_backup_brings_no_outcome_back() {
     let (plane, _alone) = failing_plane().await;
     let world = World::connected_on(plane, "restored").await;
     world.kore.seed(world.key("bystander"), &json!({}));

@@ -106,7 +106,7 @@ async fn without_any_of_its_rules_something_fails() {
                 fails("it says that it may not write", &|| says("voicecampaigns/status"));
                 world.delete("renewal");
                 std::thread::sleep(Duration::from_secs(2));
-                assert!(world.get("renewal").is_some(), "it goes without a ground in its status");
+                assert!(world.get("renewal").is_some(), "it goes without a outcome in its status");
             }
             "koreconnections/status" => {
                 fails("it says that it may not write", &|| says("koreconnections/status"));

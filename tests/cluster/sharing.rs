@@ -1,4 +1,4 @@
-//! One campaign, two objects; and objects that went without a ground.
+//! One campaign, two objects; and objects that went without a outcome.
 
 use serde_json::{Value, json};
 use testbed::faults::{Action, Answer, Kind, Lasting};
@@ -172,7 +172,7 @@ async fn a_campaign_left_behind_is_counted_and_reported() {
             || operator.output().contains("may still call people")
     );
 
-    // What goes with a ground is none.
+    // What goes with a outcome is none.
     world.kore.clear_faults();
     world.create_found("regular");
     world.delete("regular");
@@ -207,7 +207,7 @@ async fn a_deletion_is_counted_though_the_last_answer_is_lost() {
         }
         wait::until(&format!("{name} is counted"), PATIENCE, || {
             let counted =
-                format!(r#"voicecampaign_operator_deletions_total{{ground="Deleted"}} {}"#, number + 1);
+                format!(r#"voicecampaign_operator_deletions_total{{outcome="Deleted"}} {}"#, number + 1);
             Ok(operator.ask("/metrics")?.1.contains(&counted).then_some(()))
         })
         .unwrap_or_else(|error| panic!("{error}: {}", operator.ask("/metrics").unwrap().1));
@@ -217,7 +217,7 @@ async fn a_deletion_is_counted_though_the_last_answer_is_lost() {
     world.wait_until_gone("held");
     tokio::time::sleep(std::time::Duration::from_secs(1)).await;
     let metrics = operator.ask("/metrics").unwrap().1;
-    assert!(metrics.contains(r#"voicecampaign_operator_deletions_total{ground="Deleted"} 3"#), "{metrics}");
+    assert!(metrics.contains(r#"voicecampaign_operator_deletions_total{outcome="Deleted"} 3"#), "{metrics}");
     assert!(metrics.contains("voicecampaign_operator_orphans_total 0"), "{metrics}");
 }
 

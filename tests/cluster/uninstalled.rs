@@ -291,7 +291,7 @@ async fn an_uninstall_lets_everything_go() {
     watch.kill().unwrap();
     let seen = String::from_utf8(watch.wait_with_output().unwrap().stdout).unwrap();
     assert!(
-        seen.contains(r#""ground": "Orphaned""#) && seen.contains("uninstalled with onRemaining=orphan"),
+        seen.contains(r#""outcome": "Orphaned""#) && seen.contains("uninstalled with onRemaining=orphan"),
         "{seen}"
     );
     let (well, said) = world.prepare_uninstall();

@@ -3,7 +3,7 @@
 use jiff::SignedDuration;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use voicecampaign_operator::api::{
-    AccountReference, DeletionPolicy, DeletionStatus, GroundName, VoiceCampaign, VoiceCampaignStatus,
+    AccountReference, DeletionOutcome, DeletionPolicy, DeletionStatus, VoiceCampaign, VoiceCampaignStatus,
 };
 use voicecampaign_operator::campaign::{Attempt, Observed, OtherClaim, Reason, Step, Urgency, decide};
 use voicecampaign_operator::connection::{Connection, Problem};
@@ -22,7 +22,7 @@ fn a_happy_deletion_has_two_writes() {
     let attempt = attempt(Ok(confirmed()));
     let recorded =
         status(decide(&Observed { attempt: Some(&attempt), ..observed(&object, &connection) }, at(0)));
-    assert_eq!(recorded.deletion.as_ref().unwrap().ground, Some(GroundName::Deleted));
+    assert_eq!(recorded.deletion.as_ref().unwrap().outcome, Some(DeletionOutcome::Deleted));
     assert_eq!(recorded.campaign.as_ref().unwrap().status.as_deref(), Some("Ready"));
     object.status = Some(recorded);
     assert!(matches!(decide(&observed(&object, &connection), at(0)), Step::Release(_)));
@@ -73,7 +73,7 @@ fn a_missing_right_is_named_and_not_the_secret() {
 
         let object = living();
         let look = look(1, answers::single(&answer, "cd-1"));
-        let looked = Observed { look: Some(&look), ..observed(&object, &connection) };
+        let looked = Observed { get: Some(&look), ..observed(&object, &connection) };
         let told = ready(&status(decide(&looked, at(1)))).message.clone();
         assert_eq!(told.contains("may not read campaigns"), right, "{told}");
         assert_eq!(told.contains("clientSecret"), !right, "{told}");
@@ -82,21 +82,21 @@ fn a_missing_right_is_named_and_not_the_secret() {
 
 /// A crash between the record and the release goes on with the release; nothing is sent again.
 #[test]
-fn a_recorded_ground_releases_after_a_restart() {
-    let object = with(deleted(), DeletionStatus { ground: Some(GroundName::Deleted), ..record() });
+fn a_recorded_outcome_releases_after_a_restart() {
+    let object = with(deleted(), DeletionStatus { outcome: Some(DeletionOutcome::Deleted), ..record() });
     // Status is written anew first, as its conditions are missing in this record; then the finalizer goes.
     let mut object = object;
     object.status = Some(status(decide(&observed(&object, &Connection::NotLookedUp), at(0))));
     assert!(matches!(decide(&observed(&object, &Connection::NotLookedUp), at(0)), Step::Release(_)));
 }
 
-/// A backup restores an old status onto a new object, or the name was used again: its ground is not this object's.
+/// A backup restores an old status onto a new object, or the name was used again: its outcome is not this object's.
 #[test]
-fn a_ground_of_another_object_or_deletion_does_not_count() {
-    let ground = DeletionStatus { ground: Some(GroundName::Deleted), ..record() };
+fn an_outcome_of_another_object_or_deletion_does_not_count() {
+    let outcome = DeletionStatus { outcome: Some(DeletionOutcome::Deleted), ..record() };
     for foreign in [
-        DeletionStatus { uid: "uid-0".into(), ..ground.clone() },
-        DeletionStatus { requested_at: Time(at(DELETED_AT - 1)), ..ground.clone() },
+        DeletionStatus { uid: "uid-0".into(), ..outcome.clone() },
+        DeletionStatus { requested_at: Time(at(DELETED_AT - 1)), ..outcome.clone() },
     ] {
         let object = with(deleted(), foreign);
         assert_eq!(decide(&observed(&object, &usable()), at(0)), Step::Delete);
@@ -107,9 +107,9 @@ fn a_ground_of_another_object_or_deletion_does_not_count() {
 /// anew.
 #[test]
 fn a_record_of_a_newer_operator_counts_as_none() {
-    let ground = DeletionStatus { ground: Some(GroundName::Deleted), ..record() };
-    let mut newer = serde_json::to_value(with(deleted(), ground)).unwrap();
-    newer["status"]["deletion"]["ground"] = "ProvenByTelepathy".into();
+    let outcome = DeletionStatus { outcome: Some(DeletionOutcome::Deleted), ..record() };
+    let mut newer = serde_json::to_value(with(deleted(), outcome)).unwrap();
+    newer["status"]["deletion"]["outcome"] = "ProvenByTelepathy".into();
     let object: VoiceCampaign = serde_json::from_value(newer).unwrap();
     assert_eq!(decide(&observed(&object, &usable()), at(0)), Step::Delete);
 }
@@ -121,7 +121,7 @@ fn orphan_takes_effect_at_once_even_before_the_next_attempt() {
     let mut object = with(deleted(), waiting);
     object.spec.deletion_policy = DeletionPolicy::Orphan;
     let recorded = status(decide(&observed(&object, &Connection::NotLookedUp), at(0)));
-    assert_eq!(recorded.deletion.as_ref().unwrap().ground, Some(GroundName::Orphaned));
+    assert_eq!(recorded.deletion.as_ref().unwrap().outcome, Some(DeletionOutcome::Orphaned));
     object.status = Some(recorded);
     assert!(matches!(decide(&observed(&object, &Connection::NotLookedUp), at(1)), Step::Release(_)));
     object.spec.deletion_policy = DeletionPolicy::Delete;
@@ -325,7 +325,7 @@ fn whoever_was_refused_is_looked_at() {
         object.status = Some(told);
         assert_eq!(decide(&observed(&object, &connection), at(5)), Step::Get(Urgency::Deletion));
         let look = look(5, Ok(Campaign::default()));
-        let seen = status(decide(&Observed { look: Some(&look), ..observed(&object, &connection) }, at(6)));
+        let seen = status(decide(&Observed { get: Some(&look), ..observed(&object, &connection) }, at(6)));
         let deletion = seen.deletion.as_ref().unwrap();
         assert_eq!((deletion.failures, deletion.proof.is_none()), (own, true), "{http_status}");
         object.status = Some(seen);
@@ -372,7 +372,7 @@ fn a_deletion_is_held_while_another_keeps_the_campaign() {
     assert_eq!(decide(&Observed { others: &left, ..observed(&object, &connection) }, at(0)), Step::Delete);
     object.spec.deletion_policy = DeletionPolicy::Orphan;
     let released = status(decide(&Observed { others: &kept, ..observed(&object, &connection) }, at(0)));
-    assert_eq!(released.deletion.unwrap().ground, Some(GroundName::Orphaned));
+    assert_eq!(released.deletion.unwrap().outcome, Some(DeletionOutcome::Orphaned));
 }
 
 /// An attempt whose answer was lost may have deleted the campaign; one that was refused has not.

@@ -6,7 +6,7 @@ use jiff::SignedDuration;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use voicecampaign_operator::api::{REFRESH, VoiceCampaign};
 use voicecampaign_operator::campaign::{
-    ListingTrouble, Look, Looked, Observed, OtherClaim, Reason, Step, StreamListing, Urgency, decide,
+    GetResult, LastGet, ListingTrouble, Observed, OtherClaim, Reason, Step, StreamListing, Urgency, decide,
 };
 use voicecampaign_operator::connection::{Connection, Problem};
 use voicecampaign_operator::kore::{Campaign, DialingStrategy, FailureKind};
@@ -100,9 +100,9 @@ fn a_missing_campaign_is_reported_and_never_acted_on() {
     assert_eq!(reason(&status(shown(&unseen, &listing(&[])))), "CampaignNotFound", "it was never there");
 
     let not_returned = look(0, Err(failure(FailureKind::MayBeAbsent, None)));
-    let looked = Some(Looked { at: at(0), again_at: at(600) });
+    let last_get = Some(LastGet { at: at(0), again_at: at(600) });
     let by_get = status(decide(
-        &Observed { look: Some(&not_returned), looked, ..observed(&object, &connection) },
+        &Observed { get: Some(&not_returned), last_get, ..observed(&object, &connection) },
         at(0),
     ));
     assert_eq!((reason(&by_get), ready(&by_get).status.as_str()), ("CampaignNotFound", "False"));
@@ -117,14 +117,14 @@ fn it_is_known_as_whom_the_campaign_was_seen() {
     let seen_as = |object: &VoiceCampaign| object.status.as_ref().unwrap().seen_as.clone().unwrap();
     assert_eq!(seen_as(&object), target().identity().as_str());
     let other = target_of("app-2").identity();
-    let returned = Look { identity: other.clone(), ..look(1, Ok(Campaign::default())) };
-    let looked = Some(Looked { at: at(1), again_at: at(600) });
-    let shown = Observed { look: Some(&returned), looked, ..observed(&object, &connection) };
+    let returned = GetResult { identity: other.clone(), ..look(1, Ok(Campaign::default())) };
+    let last_get = Some(LastGet { at: at(1), again_at: at(600) });
+    let shown = Observed { get: Some(&returned), last_get, ..observed(&object, &connection) };
     object.status = Some(status(decide(&shown, at(1))));
     assert_eq!(seen_as(&object), other.as_str());
     let refused =
-        Look { identity: target().identity(), ..look(2, Err(failure(FailureKind::MayBeAbsent, None))) };
-    let shown = Observed { look: Some(&refused), looked, ..observed(&object, &connection) };
+        GetResult { identity: target().identity(), ..look(2, Err(failure(FailureKind::MayBeAbsent, None))) };
+    let shown = Observed { get: Some(&refused), last_get, ..observed(&object, &connection) };
     object.status = Some(status(decide(&shown, at(2))));
     assert_eq!(seen_as(&object), other.as_str(), "it was not shown it");
 }
@@ -177,9 +177,12 @@ fn an_old_listing_says_nothing_of_a_new_object() {
 fn a_look_before_a_delete_says_nothing_after_it() {
     let connection = usable();
     let object = found();
-    let looked = Some(Looked { at: at(0), again_at: at(600) });
+    let last_get = Some(LastGet { at: at(0), again_at: at(600) });
     let decided = |last_delete| {
-        decide(&Observed { looked, last_delete: Some(last_delete), ..observed(&object, &connection) }, at(5))
+        decide(
+            &Observed { last_get, last_delete: Some(last_delete), ..observed(&object, &connection) },
+            at(5),
+        )
     };
     assert_eq!(reason(&status(decided(at(1)))), "Pending");
     assert!(matches!(decided(at(-1)), Step::Wait { until: Some(until), .. } if until == at(600)));
@@ -191,11 +194,12 @@ fn a_look_from_the_future_parks_nothing() {
     let connection = usable();
     let object = found();
     let read = listing(&["cd-1"]);
-    let looked = Some(Looked { at: at(12 * 3600), again_at: at(12 * 3600 + 600) });
-    let decided = |listing| decide(&Observed { looked, listing, ..observed(&object, &connection) }, at(900));
+    let last_get = Some(LastGet { at: at(12 * 3600), again_at: at(12 * 3600 + 600) });
+    let decided =
+        |listing| decide(&Observed { last_get, listing, ..observed(&object, &connection) }, at(900));
     let Step::List { not_before, .. } = decided(None) else { panic!() };
     assert!(not_before < at(900));
-    let step = decide(&Observed { looked, listing: Some(&read), ..observed(&object, &connection) }, at(60));
+    let step = decide(&Observed { last_get, listing: Some(&read), ..observed(&object, &connection) }, at(60));
     assert!(matches!(step, Step::Wait { .. }), "{step:?}");
 }
 
@@ -240,18 +244,21 @@ fn a_listing_takes_nothing_away_from_a_get() {
     };
     let older = listing(&["cd-1"]);
     let returned = look(2, Ok(campaign));
-    let looked = Some(Looked { at: at(2), again_at: at(600) });
+    let last_get = Some(LastGet { at: at(2), again_at: at(600) });
     let seen =
-        status(decide(&Observed { look: Some(&returned), looked, ..observed(&object, &connection) }, at(3)));
+        status(decide(&Observed { get: Some(&returned), last_get, ..observed(&object, &connection) }, at(3)));
     object.status = Some(seen);
     for now in [at(3), at(601)] {
-        let step = decide(&Observed { looked, listing: Some(&older), ..observed(&object, &connection) }, now);
+        let step =
+            decide(&Observed { last_get, listing: Some(&older), ..observed(&object, &connection) }, now);
         assert!(matches!(step, Step::Wait { .. } | Step::List { .. }), "{step:?}");
     }
     let newer = listing(&["cd-1"]);
-    let looked = Some(Looked { at: at(-5), again_at: at(-1) });
-    let seen =
-        status(decide(&Observed { looked, listing: Some(&newer), ..observed(&object, &connection) }, at(3)));
+    let last_get = Some(LastGet { at: at(-5), again_at: at(-1) });
+    let seen = status(decide(
+        &Observed { last_get, listing: Some(&newer), ..observed(&object, &connection) },
+        at(3),
+    ));
     let campaign = seen.campaign.unwrap();
     assert_eq!((campaign.status.as_deref(), campaign.dialing_strategy), (Some("Active"), Some(strategy)));
 }
@@ -264,12 +271,13 @@ fn a_refresh_is_a_get_and_is_answered() {
     object.metadata.annotations =
         Some(BTreeMap::from([(REFRESH.to_owned(), "2026-11-23T10:00:00Z".to_owned())]));
     let fresh = listing(&["cd-1"]);
-    let looked = Some(Looked { at: at(0), again_at: at(600) });
-    let decided = |object: &VoiceCampaign, look: Option<&Look>, now| {
-        decide(&Observed { looked, look, listing: Some(&fresh), ..observed(object, &connection) }, now)
+    let last_get = Some(LastGet { at: at(0), again_at: at(600) });
+    let decided = |object: &VoiceCampaign, get: Option<&GetResult>, now| {
+        decide(&Observed { last_get, get, listing: Some(&fresh), ..observed(object, &connection) }, now)
     };
     assert_eq!(decided(&object, None, at(1)), Step::Get(Urgency::Observation));
-    let returned = Look { refresh: Some("2026-11-23T10:00:00Z".into()), ..look(1, Ok(Campaign::default())) };
+    let returned =
+        GetResult { refresh: Some("2026-11-23T10:00:00Z".into()), ..look(1, Ok(Campaign::default())) };
     let answered = status(decided(&object, Some(&returned), at(1)));
     assert_eq!(answered.last_handled_refresh_at.as_deref(), Some("2026-11-23T10:00:00Z"));
     object.status = Some(answered);
@@ -305,8 +313,8 @@ fn failing_listings_make_a_campaign_unknown() {
 #[test]
 fn a_missing_connection_is_told_of_a_living_object() {
     let gone = Connection::Unusable(Problem::ConnectionNotFound { name: "production".into() });
-    let looked = Some(Looked { at: at(0), again_at: at(600) });
-    let written = status(decide(&Observed { looked, ..observed(&found(), &gone) }, at(1)));
+    let last_get = Some(LastGet { at: at(0), again_at: at(600) });
+    let written = status(decide(&Observed { last_get, ..observed(&found(), &gone) }, at(1)));
     assert_eq!(reason(&written), "ConnectionNotFound");
     assert!(has(&written, "Stalled"));
 }

@@ -1,8 +1,8 @@
 //! What is said while the API server fails what the operator asks of it.
 
 use jiff::SignedDuration;
-use voicecampaign_operator::api::{GroundName, VoiceCampaign};
-use voicecampaign_operator::campaign::{Looked, Observed, Step, decide, obstacle};
+use voicecampaign_operator::api::{DeletionOutcome, VoiceCampaign};
+use voicecampaign_operator::campaign::{LastGet, Observed, Step, decide, obstacle};
 use voicecampaign_operator::connection::Connection;
 use voicecampaign_operator::kore::FailureKind;
 use voicecampaign_operator::pacing::Turn;
@@ -51,7 +51,7 @@ fn what_is_only_tried_is_not_written() {
     let attempted = Observed { attempt: Some(&gone), ..observed(&object, &connection) };
     object.status = Some(status(decide(&attempted, at(1))));
     let look = look(2, Err(failure(FailureKind::MayBeAbsent, None)));
-    let looked = Observed { look: Some(&look), ..observed(&object, &connection) };
+    let looked = Observed { get: Some(&look), ..observed(&object, &connection) };
     object.status = Some(status(decide(&looked, at(2))));
     let object = told(object, WHY);
     let step = decide(&observed(&object, &connection), at(3));
@@ -80,7 +80,7 @@ fn a_release_that_is_refused_says_so_and_is_tried_without_a_write() {
     let object = told(object, "a policy refuses it");
     assert!(said(&object).unwrap().starts_with("This resource can't be let go: a policy refuses it"));
     let status = object.status.as_ref().unwrap();
-    assert_eq!(status.deletion.as_ref().unwrap().ground, Some(GroundName::Deleted));
+    assert_eq!(status.deletion.as_ref().unwrap().outcome, Some(DeletionOutcome::Deleted));
     assert_eq!(reason(status), "Deleted");
     assert!(matches!(decide(&observed(&object, &connection), at(2)), Step::Release(_)), "no write more");
 }
@@ -91,7 +91,7 @@ fn a_living_campaign_says_it_beside_what_was_observed() {
     let connection = usable();
     let mut object = living();
     let look = look(1, Ok(confirmed().campaign().clone()));
-    let seen = Observed { look: Some(&look), ..observed(&object, &connection) };
+    let seen = Observed { get: Some(&look), ..observed(&object, &connection) };
     object.status = Some(status(decide(&seen, at(1))));
     let object = told(object, WHY);
     assert_eq!(reason(object.status.as_ref().unwrap()), "CampaignFound");
@@ -102,8 +102,8 @@ fn a_living_campaign_says_it_beside_what_was_observed() {
         said(&told(unheld, WHY)).unwrap().starts_with("A deletion of this resource would leave the campaign")
     );
     // It is observed again, and nothing has changed: that ends it.
-    let looked = Looked { at: at(2), again_at: at(600) };
-    let observed_again = Observed { looked: Some(looked), ..observed(&object, &connection) };
+    let last_get = LastGet { at: at(2), again_at: at(600) };
+    let observed_again = Observed { last_get: Some(last_get), ..observed(&object, &connection) };
     let again = status(decide(&observed_again, at(3)));
     assert!(again.conditions.iter().all(|condition| condition.type_ != "Obstructed"), "{again:?}");
 }

@@ -4,11 +4,11 @@ use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use proptest::prelude::*;
 use voicecampaign_operator::api::{
-    DeletionPolicy, DeletionStatus, GroundName, LastAnswer, ListingRecord, ProofStatus, StreamStatus,
+    DeletionOutcome, DeletionPolicy, DeletionStatus, LastAnswer, ListingRecord, ProofStatus, StreamStatus,
     VoiceCampaign, VoiceCampaignStatus,
 };
 use voicecampaign_operator::campaign::{
-    Attempt, ListingTrouble, Look, Looked, Observed, OtherClaim, REMOTE_CAMPAIGN, Reason, Step,
+    Attempt, GetResult, LastGet, ListingTrouble, Observed, OtherClaim, REMOTE_CAMPAIGN, Reason, Step,
     StreamListing, Urgency, decide,
 };
 use voicecampaign_operator::connection::{Connection, Problem};
@@ -46,12 +46,12 @@ fn any_deletion() -> impl Strategy<Value = DeletionStatus> {
         prop::option::of(any_failure()),
         prop::option::of(any_proof()),
         prop::option::of(prop::sample::select(vec![
-            GroundName::Deleted,
-            GroundName::Absent,
-            GroundName::Orphaned,
+            DeletionOutcome::Deleted,
+            DeletionOutcome::Absent,
+            DeletionOutcome::Orphaned,
         ])),
     )
-        .prop_map(|(uid, requested, attempts, failures, last, next, failure, proof, ground)| {
+        .prop_map(|(uid, requested, attempts, failures, last, next, failure, proof, outcome)| {
             DeletionStatus {
                 uid: uid.into(),
                 requested_at: Time(at(requested)),
@@ -70,8 +70,8 @@ fn any_deletion() -> impl Strategy<Value = DeletionStatus> {
                 unconfirmed_in_a_row: attempts.rem_euclid(4),
                 seen_at: None,
                 proof,
-                confirmed_at: ground.map(|_| Time(at(-1))),
-                ground,
+                confirmed_at: outcome.map(|_| Time(at(-1))),
+                outcome,
             }
         })
 }
@@ -120,9 +120,9 @@ fn any_proof() -> impl Strategy<Value = ProofStatus> {
         )
 }
 
-fn any_look() -> impl Strategy<Value = Look> {
+fn any_get() -> impl Strategy<Value = GetResult> {
     (prop::option::of(any_failure()), -20i64..1, any::<bool>(), any_charge()).prop_map(
-        |(failure, asked, same, charge)| Look {
+        |(failure, asked, same, charge)| GetResult {
             identity: if same { target().identity() } else { target_of("app-2").identity() },
             charge,
             ..look(asked, failure.map_or(Ok(Campaign::default()), Err))
@@ -269,13 +269,13 @@ proptest! {
         attempt in any_attempt(),
         turn in prop::option::of(any_turn()),
         looked in prop::option::of((any_time(), any_time())),
-        look in prop::option::of(any_look()),
+        look in prop::option::of(any_get()),
         listing in prop::option::of(any_listing()),
         trouble in prop::option::of(any_trouble()),
         listing_due in prop::option::of(any_time()),
         others in prop::option::weighted(0.2, any::<bool>()),
         protected: bool,
-        wants_a_look: bool,
+        wants_diagnostic_read: bool,
     ) {
         let now = Timestamp::now();
         let being_deleted = object.metadata.deletion_timestamp.is_some();
@@ -288,14 +288,14 @@ proptest! {
             connection: &connection,
             protected,
             attempt: attempt.as_ref(),
-            look: look.as_ref(),
+            get: look.as_ref(),
             listing: listing.as_ref(),
             listing_trouble: trouble.as_ref(),
             listing_due,
             turn,
             trouble: None,
-            looked: looked.map(|(at, again_at)| Looked { at, again_at }),
-            wants_a_look,
+            last_get: looked.map(|(at, again_at)| LastGet { at, again_at }),
+            wants_diagnostic_read,
             last_delete: None,
             others: &others,
         };
@@ -304,31 +304,31 @@ proptest! {
             deletion.uid == "uid-1" && deletion.requested_at == Time(at(DELETED_AT))
         });
         let orphan = object.spec.deletion_policy == DeletionPolicy::Orphan;
-        let told = recorded.is_some_and(|deletion| match deletion.ground {
-            Some(GroundName::Deleted) => true,
-            Some(GroundName::Absent) => {
+        let told = recorded.is_some_and(|deletion| match deletion.outcome {
+            Some(DeletionOutcome::Deleted) => true,
+            Some(DeletionOutcome::Absent) => {
                 deletion.proof.as_ref().is_some_and(|proof| {
                     let first = proof.first_listing.as_ref().is_some_and(|first| !first.suddenly_empty);
                     let last = if proof.not_returned_at.is_some() { &proof.second_listing } else { &proof.third_listing };
                     first && last.is_some()
                 })
             }
-            Some(GroundName::Orphaned) | None => false,
+            Some(DeletionOutcome::Orphaned) | None => false,
         });
         let seen_as = object.status.as_ref().and_then(|status| status.seen_as.as_deref());
         // A proof that was recorded is one of the DELETE that was answered last.
         let proven = attempt.is_none() && listing.as_ref().is_some_and(|listing| {
             recorded.and_then(|deletion| deletion.proof.as_ref()).is_some_and(|proof| proves(proof, listing, seen_as))
         });
-        let ground = attempt.as_ref().is_some_and(|attempt| attempt.outcome.is_ok()) || orphan || told || proven;
+        let outcome = attempt.as_ref().is_some_and(|attempt| attempt.result.is_ok()) || orphan || told || proven;
         let early = recorded.and_then(|deletion| deletion.next_attempt_at.clone()).is_some_and(|next| next.0 > now);
         let kept = others.iter().any(|other| other.keeps);
         let new = object.status.as_ref().is_none_or(|status| status.conditions.is_empty());
         match decide(&observed, now) {
-            Step::Release(_) => prop_assert!(being_deleted && ours && ground, "no ground, no release"),
+            Step::Release(_) => prop_assert!(being_deleted && ours && outcome, "no outcome, no release"),
             Step::Delete => {
                 prop_assert!(being_deleted && ours && !orphan && !object.spec.suspend, "no DELETE without a delete");
-                prop_assert!(!ground && attempt.is_none() && !kept, "no DELETE after a confirmation, or of another's");
+                prop_assert!(!outcome && attempt.is_none() && !kept, "no DELETE after a confirmation, or of another's");
                 prop_assert!(!early || look.is_some() || listing.is_some(), "no DELETE before its time");
                 prop_assert!(matches!(connection, Connection::Usable(_)) && turn.is_none_or(|turn| !turn.is_ahead(now)));
             }
@@ -346,17 +346,17 @@ proptest! {
                 prop_assert!(matches!(connection, Connection::NotLookedUp) && !(ours && object.spec.suspend && !new));
             }
             Step::Wait { until, .. } | Step::Stall { until, .. } => {
-                prop_assert!(!ground || !being_deleted || !ours, "with a ground nothing is waited for");
+                prop_assert!(!outcome || !being_deleted || !ours, "with a outcome nothing is waited for");
                 prop_assert!(until.is_some() || object.spec.suspend || look.is_some() || kept, "a wait has an end");
             }
             Step::Record(status) => {
                 assert_sound(&status, &object);
-                if let Some(name) = status.deletion.as_ref().and_then(|deletion| deletion.ground) {
-                    prop_assert!(ground, "no ground, no record of one: {name:?}");
+                if let Some(name) = status.deletion.as_ref().and_then(|deletion| deletion.outcome) {
+                    prop_assert!(outcome, "no outcome, no record of one: {name:?}");
                 }
                 // Once it is written, it is not written again: no hot loop.
                 let written = VoiceCampaign { status: Some(*status), ..object.clone() };
-                let again = decide(&Observed { object: &written, attempt: None, look: None, ..observed }, now);
+                let again = decide(&Observed { object: &written, attempt: None, get: None, ..observed }, now);
                 prop_assert!(!matches!(again, Step::Record(_)) || look.is_some() || listing.is_some(), "{again:?}");
             }
         }

@@ -3,10 +3,10 @@
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use voicecampaign_operator::api::{
-    DeletionStatus, GroundName, ListingRecord, ProofStatus, VoiceCampaign, VoiceCampaignStatus,
+    DeletionOutcome, DeletionStatus, ListingRecord, ProofStatus, VoiceCampaign, VoiceCampaignStatus,
 };
 use voicecampaign_operator::campaign::{
-    Attempt, ListingTrouble, Look, Observed, Reason, Step, StreamListing, Urgency, decide,
+    Attempt, GetResult, ListingTrouble, Observed, Reason, Step, StreamListing, Urgency, decide,
 };
 use voicecampaign_operator::kore::{AnswerSummary, Campaign, Failure, FailureKind};
 use voicecampaign_operator::pacing::{Holder, Turn};
@@ -106,8 +106,8 @@ fn an_absence_takes_a_get_and_two_listings() {
 
     let not_returned = look(0, Err(failure(FailureKind::MayBeAbsent, None)));
     let written =
-        status(decide(&Observed { look: Some(&not_returned), ..observed(&object, &connection) }, at(0)));
-    assert_eq!(written.deletion.as_ref().unwrap().ground, None);
+        status(decide(&Observed { get: Some(&not_returned), ..observed(&object, &connection) }, at(0)));
+    assert_eq!(written.deletion.as_ref().unwrap().outcome, None);
     object.status = Some(written);
     let Step::List { not_before, urgency: Urgency::Deletion } =
         decide(&observed(&object, &connection), at(1))
@@ -122,10 +122,10 @@ fn an_absence_takes_a_get_and_two_listings() {
     let until = first.ended_at.0 + SignedDuration::from_secs(10);
     assert_eq!(step, Step::Wait { until: Some(until), why: AWAITED });
     assert_eq!(deletion(&object).next_attempt_at.as_ref().unwrap().0, until);
-    assert_eq!(deletion(&object).ground, None);
+    assert_eq!(deletion(&object).outcome, None);
 
     let (object, step) = shown(&proving(with_first(-15)), &listing(&["cd-2"]), at(2));
-    assert!(matches!(step, Step::Release(ground) if ground.name() == GroundName::Absent), "{step:?}");
+    assert!(matches!(step, Step::Release(permit) if permit.outcome() == DeletionOutcome::Absent), "{step:?}");
     assert_eq!(reason(object.status.as_ref().unwrap()), "Absent");
     assert!(proof(&object).unwrap().second_listing.is_some() && deletion(&object).confirmed_at.is_some());
     // After a restart the record is enough.
@@ -139,7 +139,7 @@ fn a_sighting_begins_anew() {
     let connection = usable();
     let returned = look(0, Ok(Campaign::default()));
     let object = proving(ProofStatus { not_returned_at: None, ..begun() });
-    let by_get = status(decide(&Observed { look: Some(&returned), ..observed(&object, &connection) }, at(0)));
+    let by_get = status(decide(&Observed { get: Some(&returned), ..observed(&object, &connection) }, at(0)));
     let listed = listing(&["cd-2", "cd-1"]);
     let shifted = incomplete(&["cd-1"]);
     for (what, status) in [
@@ -149,7 +149,7 @@ fn a_sighting_begins_anew() {
         ("a listing that does not add up", shown(&proving(begun()), &shifted, at(2)).0.status.unwrap()),
     ] {
         let deletion = status.deletion.as_ref().unwrap();
-        assert_eq!((deletion.ground, &deletion.proof), (None, &None), "{what}");
+        assert_eq!((deletion.outcome, &deletion.proof), (None, &None), "{what}");
         assert!(deletion.seen_at.is_some(), "{what}");
         let next = deletion.next_attempt_at.clone().unwrap().0;
         assert!(next > deletion.last_attempt_at.clone().unwrap().0, "{what}");
@@ -200,7 +200,7 @@ fn a_failed_get_is_repeated() {
         let object = proving(ProofStatus { not_returned_at: None, ..begun() });
         let failed = look(0, Err(failure(kind, Some(30))));
         let written =
-            status(decide(&Observed { look: Some(&failed), ..observed(&object, &connection) }, at(0)));
+            status(decide(&Observed { get: Some(&failed), ..observed(&object, &connection) }, at(0)));
         let deletion = written.deletion.as_ref().unwrap();
         let proof = deletion.proof.as_ref().unwrap();
         assert_eq!((proof.not_returned_at.as_ref(), proof.failures), (None, 1), "{kind}");
@@ -210,11 +210,11 @@ fn a_failed_get_is_repeated() {
     }
     // The same as another app.
     let object = proving(ProofStatus { not_returned_at: None, ..begun() });
-    let other = Look {
+    let other = GetResult {
         identity: target_of("app-2").identity(),
         ..look(0, Err(failure(FailureKind::MayBeAbsent, None)))
     };
-    let written = status(decide(&Observed { look: Some(&other), ..observed(&object, &connection) }, at(0)));
+    let written = status(decide(&Observed { get: Some(&other), ..observed(&object, &connection) }, at(0)));
     assert_eq!(written.deletion.unwrap().proof.unwrap().not_returned_at, None);
 }
 
@@ -260,7 +260,7 @@ fn failing_listings_are_told_and_waited_out() {
         let deletion = written.deletion.as_ref().unwrap();
         assert_eq!(deletion.next_attempt_at.as_ref().unwrap().0, at(20), "{what}");
         assert_eq!(deletion.proof.as_ref().unwrap().failures, 3, "{what}");
-        assert_eq!(deletion.ground, None);
+        assert_eq!(deletion.outcome, None);
         object.status = Some(written);
         let step = show(&object, at(1));
         assert!(
@@ -293,10 +293,10 @@ fn a_campaign_is_asked_for_again_while_listings_fail() {
         if step == Step::Get(Urgency::Deletion) {
             asked.push(failures);
             let found = look(now, Ok(Campaign::default()));
-            let seen = Observed { look: Some(&found), ..observed(&object, &connection) };
+            let seen = Observed { get: Some(&found), ..observed(&object, &connection) };
             assert!(status(decide(&seen, at(now))).deletion.unwrap().proof.is_none(), "it is there");
             let absent = look(now, Err(failure(FailureKind::MayBeAbsent, None)));
-            let again = Observed { look: Some(&absent), ..observed(&object, &connection) };
+            let again = Observed { get: Some(&absent), ..observed(&object, &connection) };
             object.status = Some(status(decide(&again, at(now))));
         } else {
             assert!(matches!(step, Step::List { .. }), "{step:?}");
@@ -331,7 +331,7 @@ fn a_stream_that_is_suddenly_empty_is_never_believed() {
     };
     for before in [with_first(-15), with_first(-7200), early(-7200)] {
         let (object, _) = shown(&proving(before.clone()), &doubted, at(2));
-        assert_eq!(deletion(&object).ground, None);
+        assert_eq!(deletion(&object).outcome, None);
         let after = proof(&object).unwrap();
         assert_eq!((&after.first_listing, &after.second_listing), (&before.first_listing, &None));
     }
@@ -340,14 +340,18 @@ fn a_stream_that_is_suddenly_empty_is_never_believed() {
     // Everything else is deleted, or being deleted, by now; or some of the stream are shown again.
     for listing in [listing(&[]), listing(&["cd-2"])] {
         let (object, step) = shown(&proving(early(-15)), &listing, at(2));
-        assert_eq!(deletion(&object).ground, Some(GroundName::Absent), "sooner than the next was to be read");
+        assert_eq!(
+            deletion(&object).outcome,
+            Some(DeletionOutcome::Absent),
+            "sooner than the next was to be read"
+        );
         assert!(matches!(step, Step::Release(_)), "{step:?}");
         assert_eq!(proof(&object).unwrap().doubted_listing, None);
     }
     // What an earlier version of the operator took although it doubted it.
     let old = ProofStatus { first_listing: early(-15).doubted_listing, ..begun() };
     let (object, _) = shown(&proving(old), &listing(&[]), at(2));
-    assert_eq!(deletion(&object).ground, None);
+    assert_eq!(deletion(&object).outcome, None);
     assert!(!proof(&object).unwrap().first_listing.as_ref().unwrap().suddenly_empty);
 }
 
@@ -356,13 +360,13 @@ fn a_stream_that_is_suddenly_empty_is_never_believed() {
 fn an_empty_stream_proves_nothing_while_a_namespace_is_not_known() {
     let unseen = |ids| StreamListing { unseen_namespaces: vec!["b".into(), "c".into()], ..listing(ids) };
     let (object, step) = shown(&proving(with_first(-15)), &unseen(&[]), at(2));
-    assert_eq!(deletion(&object).ground, None);
+    assert_eq!(deletion(&object).outcome, None);
     assert!(matches!(step, Step::Stall { why: Reason::StreamSuddenlyEmpty, .. }), "{step:?}");
     assert_eq!(proof(&object).unwrap().doubted_listing.as_ref().unwrap().unseen_namespaces, ["b", "c"]);
     let message = &ready(object.status.as_ref().unwrap()).message;
     assert!(message.contains("everything in b, c,") && message.contains("watchNamespaces"), "{message}");
     let (object, _) = shown(&proving(with_first(-15)), &unseen(&["cd-2"]), at(2));
-    assert_eq!(deletion(&object).ground, Some(GroundName::Absent), "the app has access");
+    assert_eq!(deletion(&object).outcome, Some(DeletionOutcome::Absent), "the app has access");
 }
 
 /// The client ID or `iid` was changed after the campaign was seen: to an app that was never shown the stream, emptiness proves nothing.
@@ -377,7 +381,7 @@ fn an_empty_stream_proves_nothing_to_another_app_than_the_one_that_saw_the_campa
     };
     let own = target().identity();
     let (object, step) = shown(&seen_as(Some("0123456789abcdef")), &stranger, at(2));
-    assert_eq!(deletion(&object).ground, None);
+    assert_eq!(deletion(&object).outcome, None);
     assert!(matches!(step, Step::Stall { why: Reason::StreamSuddenlyEmpty, .. }), "{step:?}");
     let message = &ready(object.status.as_ref().unwrap()).message;
     assert!(message.contains("seen as another app"), "{message}");
@@ -389,7 +393,7 @@ fn an_empty_stream_proves_nothing_to_another_app_than_the_one_that_saw_the_campa
         (Some("0123456789abcdef"), &StreamListing { to_a_stranger: true, ..deleted_rows(&["cd-1"]) }),
     ] {
         let (object, _) = shown(&seen_as(identity), listing, at(2));
-        assert_eq!(deletion(&object).ground, Some(GroundName::Absent), "{identity:?}");
+        assert_eq!(deletion(&object).outcome, Some(DeletionOutcome::Absent), "{identity:?}");
     }
     // Whoever is shown the campaign while it is proven is the one who saw it last.
     let (object, _) = shown(&seen_as(Some("0123456789abcdef")), &listing(&["cd-1"]), at(2));
@@ -438,7 +442,7 @@ fn deletes_that_say_nothing_begin_a_proof_after_a_few() {
             );
             // It is there: the DELETE again, with backoff.
             let returned = look(1, Ok(Campaign::default()));
-            let seen = Observed { look: Some(&returned), ..observed(&object, &connection) };
+            let seen = Observed { get: Some(&returned), ..observed(&object, &connection) };
             object.status = Some(status(decide(&seen, at(2))));
             assert!(deletion(&object).next_attempt_at.is_some() && deletion(&object).proof.is_none());
         }
@@ -479,7 +483,7 @@ fn listings_carry_a_proof_where_a_get_says_nothing() {
         let mut object = proving(ProofStatus { not_returned_at: None, ..begun() });
         for number in 1..=3 {
             let failed = look(0, Err(failure(kind, None)));
-            let shown = Observed { look: Some(&failed), ..observed(&object, &connection) };
+            let shown = Observed { get: Some(&failed), ..observed(&object, &connection) };
             object.status = Some(status(decide(&shown, at(0))));
             let waits = deletion(&object).next_attempt_at.is_some();
             assert_eq!(waits, number < 3 || !says_nothing(kind), "{kind}: with backoff");
@@ -516,8 +520,8 @@ fn listings_carry_a_proof_where_a_get_says_nothing() {
         pauses.push(until.duration_since(at(2)).as_secs());
         assert!(proof(&object).unwrap().last_failure.as_ref().unwrap().message.contains("has neither rows"));
         assert_eq!(next(&object, until), Step::Get(Urgency::Deletion));
-        let silent = Look { asked_at: until, ..look(1, Err(failure(FailureKind::Unreadable, None))) };
-        let plan = decide(&Observed { look: Some(&silent), ..observed(&object, &connection) }, until);
+        let silent = GetResult { asked_at: until, ..look(1, Err(failure(FailureKind::Unreadable, None))) };
+        let plan = decide(&Observed { get: Some(&silent), ..observed(&object, &connection) }, until);
         let after = status(plan).deletion.unwrap().proof.unwrap();
         assert_eq!((after.failures, after.silent_at), (failures + 1, Some(Time(until))));
     }
@@ -532,19 +536,19 @@ fn listings_carry_a_proof_where_a_get_says_nothing() {
     assert_eq!(step, Step::Get(Urgency::Deletion));
     let object = proving(silent(-20, &[-15]));
     let failed = look(1, Err(failure(FailureKind::Unreadable, None)));
-    let written = status(decide(&Observed { look: Some(&failed), ..observed(&object, &connection) }, at(2)));
+    let written = status(decide(&Observed { get: Some(&failed), ..observed(&object, &connection) }, at(2)));
     assert_eq!(written.deletion.unwrap().proof.unwrap().silent_at, Some(Time(at(1))));
     let (object, step) = shown(&proving(silent(-5, &[-15])), &listing(&["cd-2"]), at(2));
-    assert_eq!(deletion(&object).ground, None, "two are not enough");
+    assert_eq!(deletion(&object).outcome, None, "two are not enough");
     ended(&step, &object, |proof| &proof.first_listing, 300);
     let step = next(&proving(silent(-100, &[-290, -250])), at(2));
     assert!(matches!(step, Step::Wait { .. }), "too early: {step:?}");
     let (object, _) = shown(&proving(silent(-100, &[-290, -250])), &listing(&["cd-2"]), at(2));
-    assert_eq!(deletion(&object).ground, None, "too early");
+    assert_eq!(deletion(&object).outcome, None, "too early");
     let step = next(&proving(silent(-100, &[-302, -250])), at(2));
     assert_eq!(step, Step::Get(Urgency::Deletion), "once more");
     let (object, step) = shown(&proving(silent(-1, &[-302, -250])), &listing(&["cd-2"]), at(2));
-    assert_eq!(deletion(&object).ground, Some(GroundName::Absent));
+    assert_eq!(deletion(&object).outcome, Some(DeletionOutcome::Absent));
     assert!(matches!(step, Step::Release(_)), "{step:?}");
     assert!(proof(&object).unwrap().third_listing.is_some());
     assert!(ready(object.status.as_ref().unwrap()).message.contains("three complete listings"));
@@ -552,11 +556,11 @@ fn listings_carry_a_proof_where_a_get_says_nothing() {
     // Whenever GET speaks again, it is believed: the campaign ends the proof, and "not returned" makes it the usual one.
     let object = proving(silent(-100, &[-302, -250]));
     let returned = look(1, Ok(Campaign::default()));
-    let seen = status(decide(&Observed { look: Some(&returned), ..observed(&object, &connection) }, at(2)));
+    let seen = status(decide(&Observed { get: Some(&returned), ..observed(&object, &connection) }, at(2)));
     assert!(seen.deletion.as_ref().unwrap().proof.is_none() && seen.deletion.unwrap().seen_at.is_some());
     let not_returned = look(1, Err(failure(FailureKind::MayBeAbsent, None)));
     let written =
-        status(decide(&Observed { look: Some(&not_returned), ..observed(&object, &connection) }, at(2)));
+        status(decide(&Observed { get: Some(&not_returned), ..observed(&object, &connection) }, at(2)));
     let spoken = written.deletion.unwrap().proof.unwrap();
     assert!(
         spoken.not_returned_at.is_some() && spoken.first_listing.is_some() && spoken.second_listing.is_none()
@@ -581,7 +585,7 @@ fn a_refusal_is_told_once_the_campaign_was_seen() {
         Some(status(decide(&Observed { attempt: Some(&attempt), ..observed(&object, &connection) }, at(0))));
     assert_eq!(reason(object.status.as_ref().unwrap()), "AwaitingProof");
     let returned = look(0, Ok(Campaign::default()));
-    let told = status(decide(&Observed { look: Some(&returned), ..observed(&object, &connection) }, at(0)));
+    let told = status(decide(&Observed { get: Some(&returned), ..observed(&object, &connection) }, at(0)));
     assert_eq!(reason(&told), "RefusedByService");
     let message = &ready(&told).message;
     assert!(
@@ -597,10 +601,10 @@ fn a_refusal_is_told_once_the_campaign_was_seen() {
     assert_eq!(reason(&told), "RefusedByService");
     assert!(ready(&told).message.contains("Attempt 2: Kore refuses to delete the campaign: "), "{told:#?}");
     // A lost answer is none.
-    let lost = Attempt { outcome: Err(failure(FailureKind::Accepted, None)), ..attempt };
+    let lost = Attempt { result: Err(failure(FailureKind::Accepted, None)), ..attempt };
     object.status =
         Some(status(decide(&Observed { attempt: Some(&lost), ..observed(&deleted(), &connection) }, at(0))));
-    let told = status(decide(&Observed { look: Some(&returned), ..observed(&object, &connection) }, at(0)));
+    let told = status(decide(&Observed { get: Some(&returned), ..observed(&object, &connection) }, at(0)));
     assert_eq!(reason(&told), "DeletionAccepted");
 }
 
@@ -630,7 +634,7 @@ fn another_identity_begins_anew() {
 /// A recorded absence without its proof is none: somebody has written it.
 #[test]
 fn a_recorded_absence_needs_its_proof() {
-    let made_up = DeletionStatus { ground: Some(GroundName::Absent), proof: Some(begun()), ..record() };
+    let made_up = DeletionStatus { outcome: Some(DeletionOutcome::Absent), proof: Some(begun()), ..record() };
     let object = with(deleted(), made_up);
     let step = decide(&observed(&object, &usable()), at(0));
     assert!(!matches!(step, Step::Release(_)), "{step:?}");
@@ -649,12 +653,16 @@ fn whatever_has_shown_the_campaign_ends_the_proof() {
     ] {
         let (object, _) = shown(&proving(proof), shown_, at(2));
         let deletion = deletion(&object);
-        assert_eq!((&deletion.proof, deletion.ground), (&None, None), "{what}");
+        assert_eq!((&deletion.proof, deletion.outcome), (&None, None), "{what}");
         assert!(deletion.seen_at.is_some(), "{what}");
     }
     let before = StreamListing { listed_at: Some(at(-31)), ..listing(&["cd-2"]) };
     let (object, _) = shown(&proving(with_first(-15)), &before, at(2));
-    assert_eq!(deletion(&object).ground, Some(GroundName::Absent), "what was before the DELETE says nothing");
+    assert_eq!(
+        deletion(&object).outcome,
+        Some(DeletionOutcome::Absent),
+        "what was before the DELETE says nothing"
+    );
 }
 
 /// K12: the clock was ahead when the record was written. It must not hold the deletion up for a year.
@@ -677,7 +685,7 @@ fn a_listing_tells_more_than_a_second_look() {
     object.status = Some(status(decide(&Observed { turn, ..observed(&object, &connection) }, at(0))));
     assert_eq!(reason(object.status.as_ref().unwrap()), "AccountUnavailable");
     let listing_step = Step::List { not_before: at(-30), urgency: Urgency::Deletion };
-    let observed = Observed { wants_a_look: true, ..observed(&object, &connection) };
+    let observed = Observed { wants_diagnostic_read: true, ..observed(&object, &connection) };
     assert_eq!(decide(&observed, at(5)), listing_step);
     let read = listing(&[]);
     let read = Observed { listing: Some(&read), ..observed };
@@ -685,6 +693,6 @@ fn a_listing_tells_more_than_a_second_look() {
     let failed = ListingTrouble { failure: None, failures: 1, retry_at: at(60) };
     let failed = Observed { listing_trouble: Some(&failed), ..observed };
     assert_eq!(decide(&failed, at(5)), Step::Get(Urgency::Deletion), "it can't be read for now");
-    let works = Observed { wants_a_look: false, ..observed };
+    let works = Observed { wants_diagnostic_read: false, ..observed };
     assert_eq!(decide(&works, at(5)), Step::Get(Urgency::Deletion), "the account works again");
 }

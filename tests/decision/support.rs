@@ -13,7 +13,7 @@ use voicecampaign_operator::api::{
     ConnectionReference, DeletionPolicy, DeletionStatus, VoiceCampaign, VoiceCampaignSpec,
     VoiceCampaignStatus,
 };
-use voicecampaign_operator::campaign::{Attempt, Look, Observed, REMOTE_CAMPAIGN, Step, StreamListing};
+use voicecampaign_operator::campaign::{Attempt, GetResult, Observed, REMOTE_CAMPAIGN, Step, StreamListing};
 use voicecampaign_operator::connection::{Connection, UsableConnection};
 use voicecampaign_operator::kore::{
     Account, Algorithm, Campaign, CampaignKey, CampaignService, ConfirmedDeletion, Credentials, Failure,
@@ -73,7 +73,7 @@ pub fn record() -> DeletionStatus {
         seen_at: None,
         proof: None,
         confirmed_at: None,
-        ground: None,
+        outcome: None,
     }
 }
 
@@ -124,23 +124,23 @@ pub fn failure(kind: FailureKind, retry_after: Option<u64>) -> Failure {
     Failure { kind, retry_after, ..Failure::unreachable("told") }
 }
 
-pub fn attempt(outcome: Result<ConfirmedDeletion, Failure>) -> Attempt {
+pub fn attempt(result: Result<ConfirmedDeletion, Failure>) -> Attempt {
     Attempt {
         number: 1,
         sent_at: at(-1),
         ended_at: at(0),
         identity: target().identity(),
-        outcome,
+        result,
         charge: Charge::Campaign,
     }
 }
 
-pub fn look(seconds: i64, outcome: Result<Campaign, Failure>) -> Look {
-    Look {
+pub fn look(seconds: i64, result: Result<Campaign, Failure>) -> GetResult {
+    GetResult {
         asked_at: at(seconds),
         identity: target().identity(),
         refresh: None,
-        outcome,
+        result,
         charge: Charge::Campaign,
     }
 }
@@ -151,14 +151,14 @@ pub fn observed<'a>(object: &'a VoiceCampaign, connection: &'a Connection) -> Ob
         connection,
         protected: true,
         attempt: None,
-        look: None,
+        get: None,
         listing: None,
         listing_trouble: None,
         listing_due: None,
         turn: None,
         trouble: None,
-        looked: None,
-        wants_a_look: false,
+        last_get: None,
+        wants_diagnostic_read: false,
         last_delete: None,
         others: &[],
     }

@@ -27,7 +27,7 @@ use testbed::faults::Plan;
 use testbed::{ControlPlane, operator};
 use tokio::runtime::Runtime;
 
-use trial::{Grounds, Report};
+use trial::{Report, Rig};
 
 /// How many plans of the errors the quick lane runs: every so many-th.
 const QUICK_STEP: usize = 9;
@@ -108,7 +108,7 @@ async fn run(plans: Vec<Plan>, parallel: usize) -> Result<Vec<Report>> {
     let kubeconfig = Kubeconfig::read_from(plane.kubeconfig())?;
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     let config = Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await?;
-    let grounds = Grounds {
+    let rig = Rig {
         plane: plane.clone(),
         client: Client::try_from(config)?,
         program: env!("CARGO_BIN_EXE_voicecampaign-operator").into(),
@@ -120,8 +120,8 @@ async fn run(plans: Vec<Plan>, parallel: usize) -> Result<Vec<Report>> {
     let mut reports = Vec::with_capacity(total);
     let mut running = stream::iter(plans)
         .map(|plan| {
-            let grounds = grounds.clone();
-            async move { trial::run(&grounds, plan).await }
+            let rig = rig.clone();
+            async move { trial::run(&rig, plan).await }
         })
         .buffer_unordered(parallel);
     while let Some(report) = running.next().await {

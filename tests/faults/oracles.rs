@@ -4,7 +4,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kore_simulator::{CampaignKey, Entry, Operation};
 use kube::ResourceExt;
 use testbed::faults::{Action, Kind, Lasting, Plan, Seen};
-use voicecampaign_operator::api::{DeletionPolicy, GroundName, VoiceCampaign};
+use voicecampaign_operator::api::{DeletionOutcome, DeletionPolicy, VoiceCampaign};
 use voicecampaign_operator::campaign::{REMOTE_CAMPAIGN, Reason};
 use voicecampaign_operator::kube_ext::obstacle;
 
@@ -147,21 +147,21 @@ fn path(evidence: &Evidence) -> Vec<String> {
         {
             found.push(format!("O8: the record went back: {before:?} to {now:?}"));
         }
-        if before.ground.is_some() && now.ground != before.ground {
-            found.push(format!("O8: a ground was taken back: {:?} to {:?}", before.ground, now.ground));
+        if before.outcome.is_some() && now.outcome != before.outcome {
+            found.push(format!("O8: a outcome was taken back: {:?} to {:?}", before.outcome, now.outcome));
         }
         let proven = now.proof.as_ref().is_some_and(|proof| {
             proof.not_returned_at.is_some() && proof.first_listing.is_some() && proof.second_listing.is_some()
         });
-        if now.ground == Some(GroundName::Absent) && !proven {
+        if now.outcome == Some(DeletionOutcome::Absent) && !proven {
             found.push("O8: absent without a proof".to_owned());
         }
     }
     let last = evidence.seen.last();
-    let ground = last.and_then(|object| object.status.as_ref()?.deletion.as_ref()?.ground);
+    let outcome = last.and_then(|object| object.status.as_ref()?.deletion.as_ref()?.outcome);
     let policy = last.map(|object| object.spec.deletion_policy);
-    if evidence.gone && policy == Some(DeletionPolicy::Delete) && ground.is_none() {
-        found.push(format!("O8: {:?} went, and a watcher saw no ground", last.map(ResourceExt::name_any)));
+    if evidence.gone && policy == Some(DeletionPolicy::Delete) && outcome.is_none() {
+        found.push(format!("O8: {:?} went, and a watcher saw no outcome", last.map(ResourceExt::name_any)));
     }
     found
 }

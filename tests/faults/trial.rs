@@ -35,7 +35,7 @@ const PATIENCE: Duration = Duration::from_secs(180);
 
 /// What all trials share.
 #[derive(Clone)]
-pub struct Grounds {
+pub struct Rig {
     pub plane: Arc<ControlPlane>,
     pub client: Client,
     pub program: PathBuf,
@@ -62,11 +62,11 @@ impl Report {
 }
 
 /// Runs a plan. What could not even be set up is a violation, too.
-pub async fn run(grounds: &Grounds, plan: Plan) -> Report {
+pub async fn run(rig: &Rig, plan: Plan) -> Report {
     static TRIALS: AtomicUsize = AtomicUsize::new(1);
     let namespace = format!("trial-{}", TRIALS.fetch_add(1, Ordering::Relaxed));
     let (started, nemesis) = (Instant::now(), Nemesis::new());
-    let violations = match trial(grounds, &plan, &namespace, &nemesis).await {
+    let violations = match trial(rig, &plan, &namespace, &nemesis).await {
         Ok(evidence) => oracles::violations(&evidence),
         Err(error) => vec![format!("the trial failed: {error:#}")],
     };
@@ -74,10 +74,10 @@ pub async fn run(grounds: &Grounds, plan: Plan) -> Report {
     Report { plan, violations, effects, injected, took: started.elapsed(), namespace }
 }
 
-async fn trial(grounds: &Grounds, plan: &Plan, namespace: &str, nemesis: &Nemesis) -> Result<Evidence> {
+async fn trial(rig: &Rig, plan: &Plan, namespace: &str, nemesis: &Nemesis) -> Result<Evidence> {
     let scenario =
         Scenario::of_plan(&plan.name).with_context(|| format!("{} names no scenario", plan.name))?;
-    let world = World::create(grounds, scenario, namespace, nemesis).await?;
+    let world = World::create(rig, scenario, namespace, nemesis).await?;
     let mut operator = world.start().await?;
     for name in objects(scenario) {
         world.wait_until_found(name).await?;
@@ -130,7 +130,7 @@ async fn trial(grounds: &Grounds, plan: &Plan, namespace: &str, nemesis: &Nemesi
 
 /// The surroundings of one trial.
 struct World {
-    grounds: Grounds,
+    rig: Rig,
     namespace: String,
     kore: Simulator,
     nemesis: Nemesis,
@@ -139,26 +139,21 @@ struct World {
 }
 
 impl World {
-    async fn create(
-        grounds: &Grounds,
-        scenario: Scenario,
-        namespace: &str,
-        nemesis: &Nemesis,
-    ) -> Result<Self> {
+    async fn create(rig: &Rig, scenario: Scenario, namespace: &str, nemesis: &Nemesis) -> Result<Self> {
         let app = App { client_id: CLIENT_ID.into(), client_secret: CLIENT_SECRET.into() };
         let kore = Simulator::start(([127, 0, 0, 1], 0).into(), vec![app], scenario.behaviour()).await?;
         objects(scenario).iter().for_each(|name| kore.seed(key(name), &json!({})));
         others().into_iter().for_each(|other| kore.seed(other, &json!({})));
-        let upstream = Upstream::Kubernetes { url: grounds.plane.api_url(), ca_pem: grounds.plane.ca_pem()? };
+        let upstream = Upstream::Kubernetes { url: rig.plane.api_url(), ca_pem: rig.plane.ca_pem()? };
         let world = Self {
-            grounds: grounds.clone(),
+            rig: rig.clone(),
             namespace: namespace.to_owned(),
             api_proxy: Proxy::start(upstream, nemesis.clone())?,
             kore_proxy: Proxy::start(Upstream::Kore { url: kore.url() }, nemesis.clone())?,
             kore,
             nemesis: nemesis.clone(),
         };
-        let client = &grounds.client;
+        let client = &rig.client;
         create(&Api::<Namespace>::all(client.clone()), json!({"metadata": {"name": namespace}})).await?;
         let secret = json!({"metadata": {"name": "kore-jwt-app"},
             "stringData": {"clientId": CLIENT_ID, "clientSecret": CLIENT_SECRET}});
@@ -176,8 +171,8 @@ impl World {
 
     /// Starts the operator; `None` if it was killed before it was ready.
     async fn start(&self) -> Result<Option<Operator>> {
-        let (plane, nemesis) = (self.grounds.plane.clone(), self.nemesis.clone());
-        let mut options = Options::new(self.grounds.program.clone());
+        let (plane, nemesis) = (self.rig.plane.clone(), self.nemesis.clone());
+        let mut options = Options::new(self.rig.program.clone());
         options.arguments = vec![format!("--watch-namespaces={}", self.namespace)];
         options.name = format!("operator-{}", self.namespace);
         options.server = Some(self.api_proxy.url());
@@ -187,7 +182,7 @@ impl World {
     }
 
     fn campaigns(&self) -> Api<VoiceCampaign> {
-        Api::namespaced(self.grounds.client.clone(), &self.namespace)
+        Api::namespaced(self.rig.client.clone(), &self.namespace)
     }
 
     async fn wait_until_found(&self, name: &str) -> Result<()> {
@@ -204,7 +199,7 @@ impl World {
     }
 
     async fn delete(&self, scenario: Scenario) -> Result<()> {
-        let (client, parameters) = (&self.grounds.client, DeleteParams::default());
+        let (client, parameters) = (&self.rig.client, DeleteParams::default());
         if scenario == Scenario::Everything {
             Api::<Secret>::namespaced(client.clone(), &self.namespace)
                 .delete("kore-jwt-app", &parameters)
@@ -221,7 +216,7 @@ impl World {
         if scenario != Scenario::Everything {
             return Ok(true);
         }
-        let client = &self.grounds.client;
+        let client = &self.rig.client;
         let secret =
             Api::<Secret>::namespaced(client.clone(), &self.namespace).get_opt("kore-jwt-app").await?;
         let connections = Api::<KoreConnection>::namespaced(client.clone(), &self.namespace);
@@ -232,13 +227,13 @@ impl World {
     async fn texts(&self) -> Result<String> {
         let mut texts = String::new();
         let prefix = format!("operator-{}-", self.namespace);
-        for entry in std::fs::read_dir(self.grounds.plane.folder())?.flatten() {
+        for entry in std::fs::read_dir(self.rig.plane.folder())?.flatten() {
             let name = entry.file_name().to_string_lossy().into_owned();
             if name.starts_with(&prefix) && name.ends_with(".log") {
                 texts.push_str(&std::fs::read_to_string(entry.path())?);
             }
         }
-        let events: Api<Event> = Api::namespaced(self.grounds.client.clone(), &self.namespace);
+        let events: Api<Event> = Api::namespaced(self.rig.client.clone(), &self.namespace);
         texts.push_str(&serde_json::to_string(&events.list(&ListParams::default()).await?.items)?);
         Ok(texts)
     }

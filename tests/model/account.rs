@@ -2,7 +2,9 @@
 
 use jiff::SignedDuration;
 use stateright::{Model, Property};
-use voicecampaign_operator::pacing::{self, Access, Charge, Evidence, Heard, Place, Request, Turn, backoff};
+use voicecampaign_operator::pacing::{
+    self, Access, CallEvidence, Charge, Evidence, Place, Request, Turn, backoff,
+};
 
 use crate::world::{Second, at, second};
 
@@ -149,7 +151,7 @@ impl Account {
     }
 
     fn apply(&mut self, action: Action) {
-        let quiet = Heard {
+        let quiet = CallEvidence {
             account: Evidence::Nothing,
             credentials: Evidence::Nothing,
             pause: None,
@@ -160,19 +162,19 @@ impl Account {
             Action::Succeed(caller) => self.succeed(caller),
             Action::Fail(caller) => {
                 self.faults -= u8::from(self.fate(caller) != action);
-                self.fail(caller, Heard { account: self.failed(caller), ..quiet });
+                self.fail(caller, CallEvidence { account: self.failed(caller), ..quiet });
             }
             Action::Reject(caller) => {
-                self.fail(caller, Heard { credentials: self.failed(caller), ..quiet });
+                self.fail(caller, CallEvidence { credentials: self.failed(caller), ..quiet });
             }
             Action::Refuse(caller) => {
                 self.faults -= 1;
-                self.fail(caller, Heard { account: Evidence::Works, throttled: true, ..quiet });
+                self.fail(caller, CallEvidence { account: Evidence::Works, throttled: true, ..quiet });
             }
             Action::Pause(caller) => {
                 self.faults -= 1;
                 let pause = Some(SignedDuration::from_secs(20));
-                self.fail(caller, Heard { account: self.failed(caller), pause, ..quiet });
+                self.fail(caller, CallEvidence { account: self.failed(caller), pause, ..quiet });
             }
             Action::Lose(caller) => {
                 self.faults -= 1;
@@ -200,9 +202,9 @@ impl Account {
         let (now, due) = (at(self.now), at(Second::try_from(caller).unwrap_or_default() / 2));
         let Caller { failures, may_look, again, state: _ } = self.callers[caller];
         let access = &access_of(caller);
-        let looks = may_look && self.pacing.wants_a_look(access);
-        let place = if failures == 0 { Place::deletion(due) } else { Place::again(at(again)) };
-        let place = if looks { place.of_look(due) } else { place };
+        let looks = may_look && self.pacing.wants_diagnostic_read(access);
+        let place = if failures == 0 { Place::deletion(due) } else { Place::retry(at(again)) };
+        let place = if looks { place.of_diagnostic_read(due) } else { place };
         let request = Request { caller: &caller, access, place, promised: None, quota: QUOTA };
         match self.pacing.claim(&request, now) {
             Turn::Go => {
@@ -226,11 +228,11 @@ impl Account {
         let evidence = if looks { Evidence::Readable } else { Evidence::Works };
         self.callers[caller].state = if looks { State::Waits(self.now) } else { State::Done };
         self.callers[caller].may_look = false;
-        let heard = Heard { account: evidence, credentials: evidence, pause: None, throttled: false };
+        let heard = CallEvidence { account: evidence, credentials: evidence, pause: None, throttled: false };
         self.hear(caller, heard);
     }
 
-    fn fail(&mut self, caller: usize, heard: Heard) {
+    fn fail(&mut self, caller: usize, heard: CallEvidence) {
         let charge = self.hear(caller, heard);
         let known = &mut self.callers[caller];
         known.may_look |= matches!(heard.account, Evidence::DeleteFailed { .. });
@@ -245,8 +247,8 @@ impl Account {
         known.state = State::Waits(known.again);
     }
 
-    fn hear(&mut self, caller: usize, heard: Heard) -> Charge {
-        let consequence = self.pacing.heard(&caller, &access_of(caller), heard, at(self.now));
+    fn hear(&mut self, caller: usize, heard: CallEvidence) -> Charge {
+        let consequence = self.pacing.record_result(&caller, &access_of(caller), heard, at(self.now));
         self.wake(consequence.woken);
         consequence.charge
     }

@@ -2,7 +2,7 @@
 
 use stateright::{Model, Property};
 
-use crate::shell::{self, COUNTED, Effect, Fate, LEFT_ALONE, LIVE, NO_GROUND};
+use crate::shell::{self, COUNTED, Effect, Fate, LEFT_ALONE, LIVE, NO_EVIDENCE};
 use crate::world::*;
 
 /// Most effects that a deletion takes once nothing is in its way.
@@ -89,7 +89,7 @@ impl Model for Deletions {
 
     fn properties(&self) -> Vec<Property<Self>> {
         let mut properties = vec![
-            Property::always(NO_GROUND, |_, world: &World| world.broken != Some(NO_GROUND)),
+            Property::always(NO_EVIDENCE, |_, world: &World| world.broken != Some(NO_EVIDENCE)),
             Property::always(LIVE, |_, world: &World| {
                 world.broken != Some(LIVE) && the_living_have_their_campaign(world)
             }),
@@ -103,11 +103,13 @@ impl Model for Deletions {
         if self.names == 1 && self.instances == 1 && self.may.policies > 0 {
             properties.extend([
                 Property::sometimes("Deleted is reached", |_, world: &World| {
-                    world.grounds.contains("Deleted")
+                    world.outcomes.contains("Deleted")
                 }),
-                Property::sometimes("Absent is reached", |_, world: &World| world.grounds.contains("Absent")),
+                Property::sometimes("Absent is reached", |_, world: &World| {
+                    world.outcomes.contains("Absent")
+                }),
                 Property::sometimes("Orphaned is reached", |_, world: &World| {
-                    world.grounds.contains("Orphaned")
+                    world.outcomes.contains("Orphaned")
                 }),
             ]);
         }

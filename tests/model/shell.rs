@@ -8,8 +8,8 @@ use std::time::Duration;
 use futures::FutureExt;
 use secrecy::SecretString;
 use serde_json::json;
-use voicecampaign_operator::api::GroundName;
-use voicecampaign_operator::campaign::{Attempt, Look, Observed, Step, StreamListing, decide};
+use voicecampaign_operator::api::DeletionOutcome;
+use voicecampaign_operator::campaign::{Attempt, GetResult, Observed, Step, StreamListing, decide};
 use voicecampaign_operator::connection::{Connection, UsableConnection};
 use voicecampaign_operator::kore::{
     Account, Algorithm, Campaign, CampaignKey, CampaignService, ConfirmedDeletion, Credentials, Failure,
@@ -28,7 +28,7 @@ const JUST_DELETED: Second = 3;
 /// A status of an object of which nothing is wanted before it changes.
 const NEVER: Second = Second::MAX;
 
-pub const NO_GROUND: &str = "nothing is let go without a true ground";
+pub const NO_EVIDENCE: &str = "nothing is let go without true evidence";
 pub const LIVE: &str = "no DELETE for a live object";
 pub const LEFT_ALONE: &str = "what is to be left alone is left alone";
 pub const COUNTED: &str = "no attempt is recorded that was not made";
@@ -60,7 +60,7 @@ pub enum Effect {
     Get,
     List,
     Record(Status),
-    Release(GroundName),
+    Release(DeletionOutcome),
 }
 
 impl Effect {
@@ -106,9 +106,9 @@ pub fn next(world: &World, instance: usize, name: usize) -> (Option<Pass>, Effec
         {
             object.status = status.clone();
         }
-        let doubtful = known.over_since.is_some();
+        let may_be_gone = known.over_since.is_some();
         let (begun, attempt) = (world.now, known.attempt);
-        Some(Pass { name, object, begun, shown: None, doubtful, attempt, look: None, listing: None })
+        Some(Pass { name, object, begun, shown: None, may_be_gone, attempt, get: None, listing: None })
     };
     if let Some(over) = known.over_since.filter(|over| over + CACHE_LAG > world.now) {
         return (None, Effect::Rest(over + CACHE_LAG));
@@ -116,7 +116,7 @@ pub fn next(world: &World, instance: usize, name: usize) -> (Option<Pass>, Effec
     let Some(pass) = world.instances[instance].pass.clone().or_else(begun) else {
         return (None, Effect::Rest(NEVER));
     };
-    let effect = if pass.doubtful { Effect::See } else { effect(&pass, world.now) };
+    let effect = if pass.may_be_gone { Effect::See } else { effect(&pass, world.now) };
     let unless_shown = world.viewed(instance, name).is_some_and(|viewed| viewed.deleted_at.is_some());
     match effect {
         Effect::Delete if !unless_shown => (Some(pass), Effect::Rest(world.now + CACHE_LAG)),
@@ -137,21 +137,21 @@ fn is_fresh(pass: &Pass, now: Second) -> bool {
 fn effect(pass: &Pass, now: Second) -> Effect {
     let object = pass.object.object(pass.name);
     let attempt = pass.attempt.map(|sent| attempt(sent, pass.object.uid));
-    let look = pass.look.map(look);
+    let look = pass.get.map(look);
     let listing = pass.listing.map(listing);
     let observed = Observed {
         object: &object,
         connection: connection(),
         protected: true,
         attempt: attempt.as_ref(),
-        look: look.as_ref(),
+        get: look.as_ref(),
         listing: listing.as_ref(),
         listing_trouble: None,
         listing_due: None,
         turn: None,
         trouble: None,
-        looked: None,
-        wants_a_look: false,
+        last_get: None,
+        wants_diagnostic_read: false,
         last_delete: None,
         others: &[],
     };
@@ -160,7 +160,7 @@ fn effect(pass: &Pass, now: Second) -> Effect {
         Step::Get(_) => Effect::Get,
         Step::List { .. } => Effect::List,
         Step::Record(status) => Effect::Record(Status::of(*status)),
-        Step::Release(ground) => Effect::Release(ground.name()),
+        Step::Release(permit) => Effect::Release(permit.outcome()),
         Step::Wait { until, .. } | Step::Stall { until, .. } => Effect::Rest(until.map_or(NEVER, second)),
         // Whoever took the finalizer off a living object has it taken off in this model.
         Step::Done | Step::Protect | Step::AddFinalizer => Effect::Rest(NEVER),
@@ -201,17 +201,17 @@ pub fn act(world: &mut World, instance: usize, pass: Option<Pass>, name: usize, 
                     Some(world.in_kore[usize::from(uid)])
                 }
             };
-            pass.look = Some(Looked { at: now, there });
+            pass.get = Some(Read { at: now, there });
             true
         }
         Effect::List => {
             // Whoever needs one waits a moment for others who do.
             world.now += 1;
-            pass.listing = Some(Listed { at: world.now, masked: world.masked, there: world.in_kore });
+            pass.listing = Some(Synced { at: world.now, masked: world.masked, there: world.in_kore });
             fate == Fate::Done
         }
         Effect::Record(status) => record(world, instance, &mut pass, status, fate),
-        Effect::Release(ground) => release(world, instance, &mut pass, ground, fate),
+        Effect::Release(outcome) => release(world, instance, &mut pass, outcome, fate),
     };
     let known = &mut world.instances[instance].known[name];
     world.instances[instance].pass = if goes_on {
@@ -227,7 +227,7 @@ fn see(world: &mut World, instance: usize, pass: &mut Pass) -> bool {
     match world.stored(pass.name).filter(|stored| stored.uid == pass.object.uid).cloned() {
         Some(stored) => {
             pass.object = stored;
-            (pass.shown, pass.doubtful) = (Some(world.now), false);
+            (pass.shown, pass.may_be_gone) = (Some(world.now), false);
             world.instances[instance].known[pass.name].over_since = None;
             true
         }
@@ -294,26 +294,32 @@ fn record(world: &mut World, instance: usize, pass: &mut Pass, status: Status, f
     known.attempt = None;
     known.written = stored.deleted_at.map(|_| (version, status));
     (pass.object, pass.shown) = (stored, Some(world.now));
-    (pass.attempt, pass.look) = (None, None);
+    (pass.attempt, pass.get) = (None, None);
     true
 }
 
-fn release(world: &mut World, instance: usize, pass: &mut Pass, ground: GroundName, fate: Fate) -> bool {
+fn release(
+    world: &mut World,
+    instance: usize,
+    pass: &mut Pass,
+    outcome: DeletionOutcome,
+    fate: Fate,
+) -> bool {
     if fate == Fate::RequestLost {
         return false;
     }
     let stored = world.stored(pass.name).filter(|stored| stored.uid == pass.object.uid && stored.finalizer);
     // The patch tests the policy.
-    let as_tested = |stored: &&Stored| ground != GroundName::Orphaned || stored.orphan;
+    let as_tested = |stored: &&Stored| outcome != DeletionOutcome::Orphaned || stored.orphan;
     let Some(stored) = stored.filter(as_tested) else { return see(world, instance, pass) };
-    let is_true = match ground {
-        GroundName::Orphaned => stored.orphan,
-        GroundName::Deleted | GroundName::Absent => !world.in_kore[usize::from(stored.uid)],
+    let is_true = match outcome {
+        DeletionOutcome::Orphaned => stored.orphan,
+        DeletionOutcome::Deleted | DeletionOutcome::Absent => !world.in_kore[usize::from(stored.uid)],
     };
     if !is_true || stored.deleted_at.is_none() {
-        world.broken = Some(NO_GROUND);
+        world.broken = Some(NO_EVIDENCE);
     }
-    world.grounds.insert(ground.as_str());
+    world.outcomes.insert(outcome.as_str());
     world.names[pass.name].push(None);
     match fate {
         Fate::AnswerLost => false,
@@ -378,12 +384,12 @@ fn attempt(sent: Sent, uid: u8) -> Attempt {
         sent_at: at(sent.at),
         ended_at: at(sent.at),
         identity,
-        outcome,
+        result: outcome,
         charge: Charge::Campaign,
     }
 }
 
-fn look(looked: Looked) -> Look {
+fn look(looked: Read) -> GetResult {
     let failed = |kind| Err(Failure { kind, ..Failure::unreachable("told") });
     let outcome = match looked.there {
         Some(true) => Ok(Campaign::default()),
@@ -391,11 +397,11 @@ fn look(looked: Looked) -> Look {
         None => failed(FailureKind::Unavailable),
     };
     let identity = target().identity();
-    Look { asked_at: at(looked.at), identity, refresh: None, outcome, charge: Charge::Campaign }
+    GetResult { asked_at: at(looked.at), identity, refresh: None, result: outcome, charge: Charge::Campaign }
 }
 
 /// Answers a listing with the campaigns that are there, and one that nobody asks for; with none to an app without access.
-struct Kore(Listed);
+struct Kore(Synced);
 
 impl CampaignService for Kore {
     async fn delete(&self, _: &Target, _: &CampaignKey) -> Result<ConfirmedDeletion, Failure> {
@@ -417,9 +423,9 @@ impl CampaignService for Kore {
 }
 
 /// The listing, read by the operator's own code.
-fn listing(listed: Listed) -> StreamListing {
+fn listing(listed: Synced) -> StreamListing {
     thread_local! {
-        static READ: RefCell<HashMap<Listed, StreamListing>> = RefCell::default();
+        static READ: RefCell<HashMap<Synced, StreamListing>> = RefCell::default();
     }
     let read = || {
         let (reading, clock) = (Reading::begin(target(), "st-1", at(listed.at)), || at(listed.at));

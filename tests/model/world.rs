@@ -45,8 +45,8 @@ pub struct World {
     pub sent: [u8; NAMES * LIVES as usize],
     pub instances: Vec<Instance>,
     pub may: Budget,
-    /// The grounds for which objects were let go.
-    pub grounds: BTreeSet<&'static str>,
+    /// The outcomes for which objects were let go.
+    pub outcomes: BTreeSet<&'static str>,
     /// The property that an action has broken.
     pub broken: Option<&'static str>,
 }
@@ -129,10 +129,10 @@ pub struct Pass {
     pub begun: Second,
     /// When the API server has shown the object.
     pub shown: Option<Second>,
-    pub doubtful: bool,
+    pub may_be_gone: bool,
     pub attempt: Option<Sent>,
-    pub look: Option<Looked>,
-    pub listing: Option<Listed>,
+    pub get: Option<Read>,
+    pub listing: Option<Synced>,
 }
 
 /// A DELETE and its outcome.
@@ -154,7 +154,7 @@ pub enum Outcome {
 
 /// A GET and its outcome.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Looked {
+pub struct Read {
     pub at: Second,
     /// `None` if it failed.
     pub there: Option<bool>,
@@ -162,7 +162,7 @@ pub struct Looked {
 
 /// A complete listing: which campaigns were in it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Listed {
+pub struct Synced {
     pub at: Second,
     /// It was read without access, and is empty.
     pub masked: bool,
@@ -191,7 +191,7 @@ impl World {
             sent: [0; NAMES * LIVES as usize],
             instances: vec![Instance::default(); instances],
             may,
-            grounds: BTreeSet::new(),
+            outcomes: BTreeSet::new(),
             broken: None,
         }
     }

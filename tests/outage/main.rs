@@ -93,7 +93,7 @@ fn cost(strategy: &mut dyn Strategy, campaigns: usize) -> Cost {
             Turned::Call => {
                 attempts[campaign] += 1;
                 let answer = kore.call(now);
-                let heard = strategy.heard(campaign, attempts[campaign], answer, now);
+                let heard = strategy.record_result(campaign, attempts[campaign], answer, now);
                 match answer {
                     Answer::Deleted => {
                         left -= 1;

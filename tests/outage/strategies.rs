@@ -34,7 +34,13 @@ pub trait Strategy {
     fn turn(&mut self, campaign: usize, now: Time) -> Turned;
 
     /// When it comes again, after this answer to its call number `attempts`; and who else has reason to come now.
-    fn heard(&mut self, campaign: usize, attempts: u32, answer: Answer, now: Time) -> (Time, Vec<usize>);
+    fn record_result(
+        &mut self,
+        campaign: usize,
+        attempts: u32,
+        answer: Answer,
+        now: Time,
+    ) -> (Time, Vec<usize>);
 }
 
 /// The pause after a failure, whoever's it is.
@@ -67,7 +73,13 @@ impl Strategy for Pauses {
         Turned::Call
     }
 
-    fn heard(&mut self, campaign: usize, attempts: u32, answer: Answer, now: Time) -> (Time, Vec<usize>) {
+    fn record_result(
+        &mut self,
+        campaign: usize,
+        attempts: u32,
+        answer: Answer,
+        now: Time,
+    ) -> (Time, Vec<usize>) {
         let own = now + milliseconds((self.pause)(campaign, attempts));
         match answer {
             Answer::Refused(until) if self.retry_after => (until, Vec::new()),
@@ -106,7 +118,7 @@ impl Ours {
 
     fn place(&self, campaign: usize) -> Place {
         let last = at(self.last[campaign]);
-        if self.failures[campaign] == 0 { Place::deletion(last) } else { Place::again(last) }
+        if self.failures[campaign] == 0 { Place::deletion(last) } else { Place::retry(last) }
     }
 }
 
@@ -125,7 +137,7 @@ impl Strategy for Ours {
         }
     }
 
-    fn heard(&mut self, campaign: usize, _: u32, answer: Answer, now: Time) -> (Time, Vec<usize>) {
+    fn record_result(&mut self, campaign: usize, _: u32, answer: Answer, now: Time) -> (Time, Vec<usize>) {
         let evidence = match answer {
             Answer::Deleted | Answer::Refused(_) => Evidence::Works,
             Answer::Down => Evidence::DeleteFailed { fresh: self.failures[campaign] == 0 },
@@ -134,7 +146,7 @@ impl Strategy for Ours {
             self.clock.refused(at(now));
             self.clock.cool_down(at(until));
         }
-        let (charge, woken) = self.clock.heard(&campaign, evidence, at(now));
+        let (charge, woken) = self.clock.record_result(&campaign, evidence, at(now));
         let pause = match (answer, charge) {
             (Answer::Down, Charge::Campaign) => {
                 self.failures[campaign] += 1;

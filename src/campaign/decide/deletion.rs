@@ -4,8 +4,8 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::{Plan, SILENT, Step, Urgency, is_new, misconfigured, other_account, protection, rest};
 use crate::api::{DeletionStatus, ProofStatus, VoiceCampaign, VoiceCampaignStatus};
-use crate::campaign::ground::{Ground, REMOTE_CAMPAIGN, recorded_deletion};
 use crate::campaign::observed::{Attempt, ListingTrouble, Observed};
+use crate::campaign::permit::{REMOTE_CAMPAIGN, ReleasePermit, recorded_deletion};
 use crate::campaign::proof::{self, Course, Need, ProvenAbsence};
 use crate::campaign::reason::Reason;
 use crate::campaign::status::{self, Situation};
@@ -24,12 +24,12 @@ const ABOUT: SignedDuration = SignedDuration::from_secs(10);
 /// How soon a held deletion is looked at again, if nobody wakes it.
 const HELD_RETRY: SignedDuration = SignedDuration::from_mins(1);
 
-/// How far a deletion has come: the record for its status, and the ground if there is one.
+/// How far a deletion has come: the record for its status, and the permit if there is one.
 pub struct Progress {
     /// The record.
     pub record: DeletionStatus,
-    /// The ground.
-    pub ground: Option<Ground>,
+    /// The permit.
+    pub permit: Option<ReleasePermit>,
 }
 
 pub(super) fn plan(observed: &Observed<'_>, now: Timestamp) -> Plan {
@@ -37,11 +37,11 @@ pub(super) fn plan(observed: &Observed<'_>, now: Timestamp) -> Plan {
     if !REMOTE_CAMPAIGN.is_on(&object.metadata) {
         return Step::Done.into();
     }
-    let Progress { record, ground } = progress(observed, now);
-    if let Some(ground) = ground {
+    let Progress { record, permit } = progress(observed, now);
+    if let Some(permit) = permit {
         let campaign = observed.confirmed().map(ConfirmedDeletion::campaign);
-        let status = status::of(object, now, Some(record), campaign, Situation::LetGo(ground));
-        return Plan { step: Step::Release(ground), status: Some(status) };
+        let status = status::of(object, now, Some(record), campaign, Situation::LetGo(permit));
+        return Plan { step: Step::Release(permit), status: Some(status) };
     }
     if let Some(step) = protection(observed).filter(|_| is_new(object)) {
         return step.into();
@@ -71,7 +71,7 @@ pub(super) fn plan(observed: &Observed<'_>, now: Timestamp) -> Plan {
                 .proof
                 .clone()
                 .filter(|proof| proof.identity == identity.as_str() && proof::is_plausible(proof, now))
-                .or_else(|| look_first(observed, &record, &identity, now));
+                .or_else(|| get_first(observed, &record, &identity, now));
             match proof {
                 // What somebody else was shown proves nothing: begin anew.
                 None => within_quota(observed, record, now, |record| {
@@ -136,7 +136,7 @@ fn prove(observed: &Observed<'_>, proof: &ProofStatus, record: DeletionStatus, n
 fn listing_tells_more(observed: &Observed<'_>, proof: &ProofStatus, now: Timestamp) -> bool {
     let read_since = observed.listing.is_some_and(|read| read.listing.begun_at() > proof.answered_at.0);
     let failed = observed.listing_trouble.is_some_and(|trouble| trouble.retry_at > now);
-    observed.wants_a_look && proof.silent_gets > 0 && !read_since && !failed
+    observed.wants_diagnostic_read && proof.silent_gets > 0 && !read_since && !failed
 }
 
 /// What status says of this very record, if it is stored.
@@ -155,7 +155,7 @@ fn own_pause(observed: &Observed<'_>, record: &DeletionStatus) -> Option<Timesta
 /// While the account is in trouble, a look at a campaign whose DELETE may have taken effect tells more than
 /// another DELETE: whether it is gone, and whether the account answers reads. While Kore refuses the
 /// credentials, a look at a campaign whose DELETE was refused tells whether only a right is missing.
-fn look_first(
+fn get_first(
     observed: &Observed<'_>,
     record: &DeletionStatus,
     identity: &Identity,
@@ -245,7 +245,7 @@ pub fn place(object: &VoiceCampaign) -> Place {
     let Some(record) = recorded_deletion(object) else { return Place::deletion(requested_at) };
     let last = record.last_attempt_at.as_ref().map_or(requested_at, |time| time.0);
     let due = record.next_attempt_at.as_ref().map_or(last, |time| time.0);
-    if record.failures == 0 { Place::deletion(last) } else { Place::again(due) }
+    if record.failures == 0 { Place::deletion(last) } else { Place::retry(due) }
 }
 
 /// The place of a read that a deletion waits for.
@@ -253,7 +253,7 @@ pub fn place_of_read(object: &VoiceCampaign, now: Timestamp) -> Place {
     let record = recorded_deletion(object);
     let due = record.and_then(|record| record.proof.as_ref()).map_or(now, |proof| proof.answered_at.0);
     let fresh = record.is_none_or(|record| record.failures == 0);
-    if fresh { Place::proof(due) } else { Place::again(due).of_read() }
+    if fresh { Place::proof(due) } else { Place::retry(due).of_read() }
 }
 
 /// Which attempt the next one is, counted from 1.
@@ -268,7 +268,7 @@ pub fn promised(object: &VoiceCampaign) -> Option<Timestamp> {
     record.next_attempt_at.as_ref().filter(|_| waits).map(|time| time.0)
 }
 
-/// The record of this deletion with what has happened since it was written, and the ground if there is one now.
+/// The record of this deletion with what has happened since it was written, and the permit if there is one now.
 pub fn progress(observed: &Observed<'_>, now: Timestamp) -> Progress {
     let object = observed.object;
     let mut record = recorded_deletion(object).cloned().unwrap_or_else(|| status::new_deletion(object));
@@ -276,7 +276,7 @@ pub fn progress(observed: &Observed<'_>, now: Timestamp) -> Progress {
     let unrecorded = |attempt: &&Attempt| {
         record.attempts < attempt.number || record.last_attempt_at != Some(round_down(attempt.sent_at))
     };
-    let recorded = Ground::recorded(object);
+    let recorded = ReleasePermit::recorded(object);
     let proof = record.proof.clone();
     if let Some(attempt) = observed.attempt.filter(unrecorded) {
         count(&mut record, attempt);
@@ -297,31 +297,31 @@ pub fn progress(observed: &Observed<'_>, now: Timestamp) -> Progress {
     if own_pause(observed, &record).is_some_and(|next| next > latest.0) {
         record.next_attempt_at = Some(latest);
     }
-    let answered = observed.confirmed().and_then(|evidence| Ground::deleted(object, evidence));
-    let absent = absent.map(Ground::absent);
-    let ground = recorded.or(answered).or_else(|| Ground::orphaned(object)).or(absent);
-    match ground {
-        Some(ground) => {
+    let answered = observed.confirmed().and_then(|evidence| ReleasePermit::deleted(object, evidence));
+    let absent = absent.map(ReleasePermit::absent);
+    let permit = recorded.or(answered).or_else(|| ReleasePermit::orphaned(object)).or(absent);
+    match permit {
+        Some(permit) => {
             record.next_attempt_at = None;
-            if record.ground != Some(ground.name()) {
+            if record.outcome != Some(permit.outcome()) {
                 let since = answered.and(observed.attempt).map_or(now, |attempt| attempt.ended_at);
                 record.confirmed_at = Some(round_down(since));
-                record.ground = Some(ground.name());
+                record.outcome = Some(permit.outcome());
             }
         }
         // A recorded `Orphaned` whose policy has been taken back.
-        None => (record.ground, record.confirmed_at) = (None, None),
+        None => (record.outcome, record.confirmed_at) = (None, None),
     }
-    Progress { record, ground }
+    Progress { record, permit }
 }
 
 /// Counts an attempt.
 fn count(record: &mut DeletionStatus, attempt: &Attempt) {
     record.attempts = record.attempts.saturating_add(1);
     record.last_attempt_at = Some(round_down(attempt.sent_at));
-    record.last_answer = Some(status::last_answer(&attempt.outcome));
+    record.last_answer = Some(status::last_answer(&attempt.result));
     record.next_attempt_at = None;
-    let Err(failure) = &attempt.outcome else {
+    let Err(failure) = &attempt.result else {
         (record.proof, record.unconfirmed_in_a_row) = (None, 0);
         return;
     };
@@ -372,7 +372,7 @@ fn may_have_taken_effect(kind: FailureKind) -> bool {
 /// Takes the proof further by what was read; the absence, if it is complete now.
 fn pursue(record: &mut DeletionStatus, observed: &Observed<'_>, now: Timestamp) -> Option<ProvenAbsence> {
     let before = record.proof.take()?;
-    match proof::follow(observed.object, &before, observed.look, observed.listing) {
+    match proof::follow(observed.object, &before, observed.get, observed.listing) {
         Course::Seen(at) => {
             record.seen_at = Some(round_up(at));
             if failed_with_others(record) {
@@ -390,10 +390,10 @@ fn pursue(record: &mut DeletionStatus, observed: &Observed<'_>, now: Timestamp) 
             Some(evidence)
         }
         Course::Open(proof) => {
-            let asked = observed.look.and_then(|look| look.outcome.as_ref().err()?.retry_after);
+            let asked = observed.get.and_then(|look| look.result.as_ref().err()?.retry_after);
             if proof.failures > before.failures {
                 // What has failed is the look, or else a listing that says nothing.
-                let own = observed.look.is_none_or(|look| look.charge == Charge::Campaign);
+                let own = observed.get.is_none_or(|look| look.charge == Charge::Campaign);
                 let own = own.then(|| backoff(&record.uid, proof.failures));
                 record.next_attempt_at = own.max(asked).map(|pause| round_up(after(now, pause)));
             } else if proof != before {
@@ -427,7 +427,7 @@ pub(super) fn seen_by(status: VoiceCampaignStatus, observed: &Observed<'_>) -> V
     if seen_at(status.deletion.as_deref()) == seen_at(recorded_deletion(observed.object)) {
         return status;
     }
-    match (observed.look.filter(|look| look.outcome.is_ok()), observed.listing) {
+    match (observed.get.filter(|look| look.result.is_ok()), observed.listing) {
         (Some(look), _) => status::seen_by(status, &look.identity),
         (None, Some(read)) => status::seen_by(status, read.listing.identity()),
         (None, None) => status,

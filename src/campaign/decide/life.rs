@@ -4,8 +4,8 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::{Plan, Step, Urgency, is_new, misconfigured, other_account, protection, spread};
 use crate::api::{REFRESH, VoiceCampaign, VoiceCampaignStatus};
-use crate::campaign::ground::REMOTE_CAMPAIGN;
-use crate::campaign::observed::{Look, Looked, Observed, Sighting, StreamListing};
+use crate::campaign::observed::{GetResult, LastGet, Observed, Sighting, StreamListing};
+use crate::campaign::permit::REMOTE_CAMPAIGN;
 use crate::campaign::reason::Reason;
 use crate::campaign::status::{self, Situation};
 use crate::connection::Connection;
@@ -33,19 +33,19 @@ pub fn refresh_wanted(object: &VoiceCampaign) -> Option<String> {
 }
 
 /// When the living campaign was last looked at by a GET; not, if a clock that was ahead then says that it will be.
-fn looked_at(observed: &Observed<'_>, now: Timestamp) -> Option<Looked> {
-    observed.looked.filter(|looked| looked.at <= now)
+fn looked_at(observed: &Observed<'_>, now: Timestamp) -> Option<LastGet> {
+    observed.last_get.filter(|looked| looked.at <= now)
 }
 
 /// When a living campaign that was looked at by a GET is looked at again. Spread over a tenth, so that campaigns that
 /// were created together do not stay together.
-pub fn looked(object: &VoiceCampaign, look: &Look, now: Timestamp) -> Looked {
-    let interval = match &look.outcome {
+pub fn looked(object: &VoiceCampaign, look: &GetResult, now: Timestamp) -> LastGet {
+    let interval = match &look.result {
         Ok(_) => OBSERVATION_INTERVAL,
         Err(failure) if failure.kind == FailureKind::MayBeAbsent => OBSERVATION_INTERVAL,
         Err(_) => OBSERVATION_RETRY,
     };
-    Looked { at: look.asked_at, again_at: now + interval + spread(object, interval / 10) }
+    LastGet { at: look.asked_at, again_at: now + interval + spread(object, interval / 10) }
 }
 
 pub(super) fn plan(observed: &Observed<'_>, now: Timestamp) -> Plan {
@@ -73,9 +73,9 @@ pub(super) fn plan(observed: &Observed<'_>, now: Timestamp) -> Plan {
 /// What is known of the campaign, or how to know it.
 fn observe(observed: &Observed<'_>, now: Timestamp) -> Plan {
     let object = observed.object;
-    if let Some(look) = observed.look {
-        let sighting = by_look(look);
-        let again_at = observed.looked.map(|looked| looked.again_at);
+    if let Some(look) = observed.get {
+        let sighting = by_get(look);
+        let again_at = observed.last_get.map(|looked| looked.again_at);
         let mut plan = seen_as(&look.identity, seen(object, &sighting, again_at, now), &sighting);
         if let (Some(status), Some(refresh)) = (&mut plan.status, &look.refresh) {
             status.last_handled_refresh_at = Some(refresh.clone());
@@ -156,14 +156,14 @@ fn observed_reason(observed: &Observed<'_>) -> Option<Reason> {
     let status = observed.object.status.as_ref()?;
     let created = observed.object.metadata.creation_timestamp.as_ref();
     let own = status::ready(status).is_some_and(|ready| Some(&ready.last_transition_time) >= created);
-    let looked = observed.looked.is_some_and(|looked| Some(looked.at) > observed.last_delete);
+    let looked = observed.last_get.is_some_and(|looked| Some(looked.at) > observed.last_delete);
     let listed = observed.listing.is_some_and(|read| Some(read.listing.begun_at()) > since(observed));
     let stands = looked || listed || (own && observed.last_delete.is_none());
     Some(status::reason(status)).filter(|reason| stands && reason.is_observed())
 }
 
-fn by_look(look: &Look) -> Sighting {
-    match &look.outcome {
+fn by_get(look: &GetResult) -> Sighting {
+    match &look.result {
         Ok(campaign) => Sighting::Found(Box::new(campaign.clone())),
         Err(failure @ Failure { kind: FailureKind::MayBeAbsent, .. }) => {
             Sighting::NotReturned(failure.clone())

@@ -3,7 +3,7 @@
 //! ```text
 //!   being deleted?
 //!   ├─ no ─▶ life.rs: new, or no finalizer? (Protect, AddFinalizer) ─▶ suspended? ─▶ connection? ─▶ seen lately? ─▶ List or Get
-//!   └─ yes ▶ deletion.rs: finalizer on? ─▶ a ground? ─▶ Release
+//!   └─ yes ▶ deletion.rs: finalizer on? ─▶ a permit? ─▶ Release
 //!                         └─▶ new? (Protect) ─▶ suspended? ─▶ shared? ─▶ too early? ─▶ connection? ─▶ quota? ─▶ Delete, Get or List
 //! ```
 //!
@@ -22,8 +22,8 @@ pub(super) use past::{connection_name, past};
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::ground::Ground;
 use super::observed::Observed;
+use super::permit::ReleasePermit;
 use super::reason::Reason;
 use super::status::{self, Situation};
 use crate::api::{AccountReference, DeletionStatus, VoiceCampaign, VoiceCampaignStatus};
@@ -60,7 +60,7 @@ pub enum Step {
     /// Write this status.
     Record(Box<VoiceCampaignStatus>),
     /// Take our finalizer off.
-    Release(Ground),
+    Release(ReleasePermit),
     /// Nothing to do before `until` (or a change, if `None`).
     Wait {
         /// When to ask again.

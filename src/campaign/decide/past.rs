@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::promised;
 use crate::api::{DeletionStatus, VoiceCampaign};
-use crate::campaign::ground::recorded_deletion;
+use crate::campaign::permit::recorded_deletion;
 use crate::campaign::reason::Reason;
 use crate::campaign::status;
 use crate::kore::FailureKind;

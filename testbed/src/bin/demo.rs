@@ -102,11 +102,11 @@ impl Demo {
         );
         println!("  attempts         {}", deletion["attempts"]);
         println!(
-            "  ground           {}, confirmed at {}",
-            text(&deletion["ground"]),
+            "  outcome           {}, confirmed at {}",
+            text(&deletion["outcome"]),
             text(&deletion["confirmedAt"])
         );
-        ensure!(deletion["ground"] == "Deleted", "the watcher has not seen the confirmation");
+        ensure!(deletion["outcome"] == "Deleted", "the watcher has not seen the confirmation");
         let deletes = self.deletes("renewal-outreach").await?;
         ensure!(deletes.len() == 1, "{} DELETE requests instead of one", deletes.len());
         println!("\nThe request that Kore received:");

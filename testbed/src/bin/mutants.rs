@@ -368,8 +368,8 @@ const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "a probe is another DELETE",
         file: "src/campaign/decide/deletion.rs",
-        from: "                .or_else(|| look_first(observed, &record, &identity, now));",
-        to: "                .or_else(|| look_first(observed, &record, &identity, now).filter(|_| false));",
+        from: "                .or_else(|| get_first(observed, &record, &identity, now));",
+        to: "                .or_else(|| get_first(observed, &record, &identity, now).filter(|_| false));",
         tests: DECISION,
     },
     Mutant {
@@ -439,7 +439,7 @@ const MUTANTS: &[Mutant] = &[
         name: "looks that say nothing keep the probe",
         file: "src/pacing/breaker.rs",
         from: "        self.looked = probed.unwrap_or(self.looked);",
-        to: "        self.looked = probed.is_none() && self.looked;",
+        to: "        self.last_get = probed.is_none() && self.last_get;",
         tests: &["--lib", "pacing"],
     },
     Mutant {
@@ -452,8 +452,8 @@ const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "no listing in an outage",
         file: "src/campaign/decide/deletion.rs",
-        from: "observed.wants_a_look && proof.silent_gets > 0",
-        to: "observed.wants_a_look && proof.silent_gets > 9",
+        from: "observed.wants_diagnostic_read && proof.silent_gets > 0",
+        to: "observed.wants_diagnostic_read && proof.silent_gets > 9",
         tests: DECISION,
     },
     Mutant {
@@ -689,7 +689,7 @@ const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         name: "a listing outlives a jump of the clock",
-        file: "src/campaign/streams.rs",
+        file: "src/campaign/listings.rs",
         from: "        self.not_before = Some(Instant::now() + distance);",
         to: "        let _ = distance;",
         tests: &["--lib", "streams"],
@@ -718,8 +718,8 @@ const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "Orphan not tested when the object is let go",
         file: "src/campaign/act.rs",
-        from: r#"REMOTE_CAMPAIGN.removing_while(metadata, ground, ("/spec/deletionPolicy", "Orphan"))"#,
-        to: "REMOTE_CAMPAIGN.removing(metadata, ground)",
+        from: r#"REMOTE_CAMPAIGN.removing_while(metadata, permit, ("/spec/deletionPolicy", "Orphan"))"#,
+        to: "REMOTE_CAMPAIGN.removing(metadata, permit)",
         tests: &["--test", "cluster", "views::orphan_taken_back_at_the_last_moment_deletes"],
     },
     Mutant {
@@ -876,14 +876,14 @@ const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "an Orphan that was taken back taken for a release",
         file: "src/campaign/memory.rs",
-        from: "if known.release == Some(Release::Sent(GroundName::Orphaned)) {",
+        from: "if known.release == Some(Release::Sent(DeletionOutcome::Orphaned)) {",
         to: "if false {",
         tests: &["--lib", "a_release_is_counted_once"],
     },
     Mutant {
         name: "a recorded Orphan that was taken back taken for a ground",
-        file: "src/campaign/shown.rs",
-        from: "recorded.is_some_and(|ground| ground != GroundName::Orphaned)",
+        file: "src/campaign/on_watch.rs",
+        from: "recorded.is_some_and(|outcome| outcome != DeletionOutcome::Orphaned)",
         to: "recorded.is_some()",
         tests: &["--lib", "a_campaign_is_left_behind"],
     },
@@ -1210,15 +1210,15 @@ const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "a campaign left before all connections are shown",
         file: "src/campaign/act.rs",
-        from: "ground.name() == GroundName::Orphaned => context.missing_connections(),",
-        to: "ground.name() == GroundName::Orphaned => None,",
+        from: "Step::Release(permit) if permit.outcome() == DeletionOutcome::Orphaned => {",
+        to: "Step::Release(permit) if false && permit.outcome() == DeletionOutcome::Orphaned => {",
         tests: &["--test", "cluster", "obstructed::lists_that_are_missing_are_named_and_kore_asked_nothing"],
     },
     Mutant {
         name: "a refused namespace counted as listed",
         file: "src/run/watch.rs",
-        from: "self.listed.one_refused(self.health.namespace());",
-        to: "self.listed.one_more();",
+        from: "self.synced.one_refused(self.health.namespace());",
+        to: "self.synced.one_more();",
         tests: &[
             "--test",
             "cluster",
@@ -1346,7 +1346,7 @@ const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         name: "a view that lags behind replaces all conditions",
-        file: "src/kube_ext/write.rs",
+        file: "src/kube_ext/client.rs",
         from: r#"            {"op": "test", "path": "/metadata/resourceVersion", "value": metadata.resource_version},"#,
         to: "",
         tests: &["--lib", "a_condition_is_put"],
@@ -1423,7 +1423,7 @@ const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         name: "what could not be read of a Secret shown",
-        file: "src/kube_ext/write.rs",
+        file: "src/kube_ext/client.rs",
         from: "                _ => self.to_string(),",
         to: "                other => format!(\"{self}: {other}\"),",
         tests: &["--lib", "an_obstacle"],
@@ -1451,7 +1451,7 @@ const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         name: "a DELETE forgotten by who looks",
-        file: "src/campaign/streams.rs",
+        file: "src/campaign/listings.rs",
         from: "        deletes.asked.insert((account.clone(), campaign.clone()), at);\n",
         to: "        let _ = (account, campaign);\n",
         tests: &["--lib", "streams"],
@@ -1473,7 +1473,7 @@ const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "kube-rs's own finalizer helper",
         file: "src/campaign/mod.rs",
-        from: "            Ok(campaign) => steps(campaign, &context, admission).await,",
+        from: "            Ok(campaign) => steps(campaign, &context, work_permit).await,",
         to: "            Ok(campaign) => {
                 use kube::runtime::finalizer::{Event, finalizer};
                 let namespace = campaign.namespace().unwrap_or_default();
@@ -1493,14 +1493,14 @@ const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         name: "ground in status not bound to the uid",
-        file: "src/campaign/ground.rs",
+        file: "src/campaign/permit.rs",
         from: "        Some(&deletion.uid) == uid.as_ref() && Some(&deletion.requested_at) == deletion_timestamp.as_ref()",
         to: "        uid.is_some() && Some(&deletion.requested_at) == deletion_timestamp.as_ref()",
         tests: DECISION,
     },
     Mutant {
         name: "in-use taken off too early",
-        file: "src/campaign/ground.rs",
+        file: "src/campaign/permit.rs",
         from: "    object.metadata.deletion_timestamp.is_none() || REMOTE_CAMPAIGN.is_on(&object.metadata)",
         to: "    object.metadata.deletion_timestamp.is_none()",
         tests: &["--test", "cluster", "connection_and_secret_outlive_the_need_for_them", "a_namespace_goes"],
@@ -1633,14 +1633,14 @@ const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         name: "a deletion whose last answer is lost is not counted",
-        file: "src/campaign/shown.rs",
+        file: "src/campaign/on_watch.rs",
         from: "    released(&uid, context);\n    let remembered",
         to: "    let remembered",
         tests: &["--test", "cluster", "sharing::a_deletion_is_counted_though_the_last_answer_is_lost"],
     },
     Mutant {
         name: "a read that fails taken for an object that is gone",
-        file: "src/campaign/shown.rs",
+        file: "src/campaign/on_watch.rs",
         from: "            Ok(None) | Err(CallError::Forbidden(_)) => break,",
         to: "            Ok(None) | Err(_) => break,",
         tests: &["--test", "cluster", "sharing::a_read_that_fails_leaves_nothing_behind"],

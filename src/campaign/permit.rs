@@ -1,68 +1,69 @@
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
 use super::proof::{self, ProvenAbsence};
-use crate::api::{DeletionPolicy, DeletionStatus, GroundName, VoiceCampaign};
+use crate::api::{DeletionOutcome, DeletionPolicy, DeletionStatus, VoiceCampaign};
 use crate::kore::ConfirmedDeletion;
 use crate::kube_ext::{AllMayGo, Finalizer};
 
-/// The finalizer that holds a VoiceCampaign until there is a [`Ground`] to let it go.
-pub const REMOTE_CAMPAIGN: Finalizer<Ground> = Finalizer::new("voicecampaign.dev/remote-campaign");
+/// The finalizer that holds a VoiceCampaign until there is a [`ReleasePermit`] to let it go.
+pub const REMOTE_CAMPAIGN: Finalizer<ReleasePermit> = Finalizer::new("voicecampaign.dev/remote-campaign");
 
 /// Why a VoiceCampaign may be let go. Our finalizer can't be removed without one (see [`crate::kube_ext::Finalizer`]).
 ///
 /// There is no way to make one but from evidence:
 ///
 /// ```compile_fail
-/// use voicecampaign_operator::{api::GroundName, campaign::Ground};
-/// let made_up = Ground { name: GroundName::Deleted };
+/// use voicecampaign_operator::{api::DeletionOutcome, campaign::ReleasePermit};
+/// let made_up = ReleasePermit { outcome: DeletionOutcome::Deleted };
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Ground {
-    name: GroundName,
+pub struct ReleasePermit {
+    outcome: DeletionOutcome,
 }
 
-impl Ground {
+impl ReleasePermit {
     /// Kore confirmed the deletion of this campaign, and of no other.
     pub fn deleted(object: &VoiceCampaign, evidence: &ConfirmedDeletion) -> Option<Self> {
         let this = evidence.campaign().id.as_deref() == Some(&object.spec.campaign_id);
-        this.then_some(Self { name: GroundName::Deleted })
+        this.then_some(Self { outcome: DeletionOutcome::Deleted })
     }
 
     /// The campaign is not there, and that is proven.
     pub fn absent(_evidence: ProvenAbsence) -> Self {
-        Self { name: GroundName::Absent }
+        Self { outcome: DeletionOutcome::Absent }
     }
 
     /// The user asked to leave the campaign alone.
     pub fn orphaned(object: &VoiceCampaign) -> Option<Self> {
-        (object.spec.deletion_policy == DeletionPolicy::Orphan).then_some(Self { name: GroundName::Orphaned })
+        (object.spec.deletion_policy == DeletionPolicy::Orphan)
+            .then_some(Self { outcome: DeletionOutcome::Orphaned })
     }
 
     /// The administrator asked to leave all campaigns alone.
     pub fn left_alone(_consent: &AllMayGo) -> Self {
-        Self { name: GroundName::Orphaned }
+        Self { outcome: DeletionOutcome::Orphaned }
     }
 
-    /// A ground that was recorded in status before a crash or restart.
+    /// A permit from the outcome that was recorded in status before a crash or restart.
     ///
     /// It counts only for the very deletion it was recorded in: same uid, same deletionTimestamp (a backup may have
     /// brought an old status back). `Orphaned` counts only while the policy still says so.
     pub fn recorded(object: &VoiceCampaign) -> Option<Self> {
         let deletion = recorded_deletion(object)?;
-        let name = deletion.ground?;
-        match name {
-            GroundName::Deleted => Some(Self { name }),
-            GroundName::Absent => {
+        let outcome = deletion.outcome?;
+        match outcome {
+            DeletionOutcome::Deleted => Some(Self { outcome }),
+            DeletionOutcome::Absent => {
                 let proven = deletion.proof.as_ref().is_some_and(proof::is_complete);
-                proven.then_some(Self { name })
+                proven.then_some(Self { outcome })
             }
-            GroundName::Orphaned => Self::orphaned(object),
+            DeletionOutcome::Orphaned => Self::orphaned(object),
         }
     }
 
-    /// The name as it stands in status, events and metrics.
-    pub fn name(self) -> GroundName {
-        self.name
+    /// The outcome that it stands for, as status, events and metrics name it.
+    pub fn outcome(self) -> DeletionOutcome {
+        self.outcome
     }
 }
 

@@ -1,5 +1,5 @@
 //! What follows from what the watch shows, beyond the next pass over the object: others that name the same campaign are
-//! woken, and an object that went without a ground is reported.
+//! woken, and an object that went without a outcome is reported.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -7,11 +7,11 @@ use std::sync::Arc;
 use kube::{Resource, ResourceExt};
 
 use super::context::{Context, Watched};
-use super::ground::{needs_connection, recorded_deletion};
 use super::memory::Remembered;
 use super::observed::OtherClaim;
+use super::permit::{needs_connection, recorded_deletion};
 use super::reason::Reason;
-use crate::api::{BREAK_GLASS, DeletionPolicy, GroundName, VoiceCampaign};
+use crate::api::{BREAK_GLASS, DeletionOutcome, DeletionPolicy, VoiceCampaign};
 use crate::kore::{Account, CampaignService, scrub};
 use crate::kube_ext::{CallError, Note};
 use crate::pacing::{LAST_TRY, backoff};
@@ -21,8 +21,8 @@ const MAX_WHY: usize = 128;
 
 /// An object is there.
 pub fn present<S: CampaignService>(object: &Arc<Watched>, context: &Context<S>) {
-    let since_the_start = context.listed.is_complete();
-    context.claims.shown(object, since_the_start).into_iter().for_each(|other| context.wake.wake(other));
+    let since_the_start = context.synced.is_complete();
+    context.claims.update(object, since_the_start).into_iter().for_each(|other| context.wake.wake(other));
     if let Ok(object) = &object.0 {
         uses_connection(object, context);
     }
@@ -50,8 +50,8 @@ pub(super) fn needs_none<S>(uid: &str, context: &Context<S>) {
 
 /// Our finalizer is off an object, as far as has been heard. It is counted once, also if the answer to the patch was lost.
 pub(super) fn released<S>(uid: &str, context: &Context<S>) {
-    if let Some(ground) = context.memory.released(uid) {
-        context.metrics.released(ground);
+    if let Some(outcome) = context.memory.released(uid) {
+        context.metrics.released(outcome);
     }
 }
 
@@ -59,10 +59,10 @@ pub(super) fn released<S>(uid: &str, context: &Context<S>) {
 pub fn gone<S: CampaignService>(object: &Watched, context: &Arc<Context<S>>) {
     let uid = object.uid().unwrap_or_default();
     let others = object.0.as_ref().map(|object| context.claims.others(object)).unwrap_or_default();
-    context.claims.gone(object).into_iter().for_each(|other| context.wake.wake(other));
+    context.claims.remove(object).into_iter().for_each(|other| context.wake.wake(other));
     needs_none(&uid, context);
     context.accounts.forget(&uid);
-    context.streams.forget(&uid);
+    context.listings.forget(&uid);
     if object.0.as_ref().is_ok_and(|last| last.spec.deletion_policy == DeletionPolicy::Delete) {
         context.memory.orphan_was_taken_back(&uid);
     }
@@ -85,7 +85,11 @@ pub fn gone<S: CampaignService>(object: &Watched, context: &Arc<Context<S>>) {
 
 /// The watch has listed all objects: nothing needs to be remembered of others. The rights of the operator in its namespace are kept, or let
 /// go, as they are needed; a process before this one may have been killed before it did so.
-pub fn listed<S: CampaignService>(all: &[Arc<Watched>], namespace: Option<&str>, context: &Arc<Context<S>>) {
+pub fn relisted<S: CampaignService>(
+    all: &[Arc<Watched>],
+    namespace: Option<&str>,
+    context: &Arc<Context<S>>,
+) {
     let uids: HashSet<_> = all.iter().filter_map(|object| object.meta().uid.as_deref()).collect();
     context.memory.retain(|uid| uids.contains(uid));
     let Some(namespace) = namespace.map(ToOwned::to_owned) else { return };
@@ -105,11 +109,11 @@ pub fn listed<S: CampaignService>(all: &[Arc<Watched>], namespace: Option<&str>,
 
 /// Whether a campaign may still be there, and nobody cares for it any more.
 fn is_left_behind(last: &VoiceCampaign, remembered: &Remembered, others: &[OtherClaim]) -> bool {
-    let recorded = recorded_deletion(last).and_then(|deletion| deletion.ground);
+    let recorded = recorded_deletion(last).and_then(|deletion| deletion.outcome);
     // Orphan may have been taken back since.
-    let grounded = recorded.is_some_and(|ground| ground != GroundName::Orphaned);
-    let confirmed = remembered.attempt.as_ref().is_some_and(|attempt| attempt.outcome.is_ok());
-    let released = grounded || confirmed || remembered.release.is_some();
+    let confirmed_in_status = recorded.is_some_and(|outcome| outcome != DeletionOutcome::Orphaned);
+    let confirmed = remembered.attempt.as_ref().is_some_and(|attempt| attempt.result.is_ok());
+    let released = confirmed_in_status || confirmed || remembered.release.is_some();
     let kept = others.iter().any(|other| other.keeps);
     last.spec.deletion_policy == DeletionPolicy::Delete && !released && !kept
 }
@@ -160,7 +164,7 @@ fn clean_up(object: &VoiceCampaign, account: Option<&Account>) -> String {
             spec.connection_ref.name
         ),
     };
-    format!("The campaign may still call people. Look for it in Kore, or send: {request}")
+    format!("The campaign may still call people. GetResult for it in Kore, or send: {request}")
 }
 
 fn in_words(object: &VoiceCampaign, account: Option<&Account>) -> String {
@@ -193,25 +197,25 @@ mod tests {
         .unwrap()
     }
 
-    /// K14: only one that had no ground, and whose campaign nobody else keeps, is reported.
+    /// K14: only one that had no outcome, and whose campaign nobody else keeps, is reported.
     #[test]
-    fn a_campaign_is_left_behind_unless_there_was_a_ground() {
+    fn a_campaign_is_left_behind_unless_its_deletion_was_confirmed() {
         let none = Remembered::default();
         assert!(is_left_behind(&object(json!({})), &none, &[]));
         let other = |keeps| OtherClaim { name: "m/x".into(), keeps };
         assert!(is_left_behind(&object(json!({})), &none, &[other(false)]));
         assert!(!is_left_behind(&object(json!({})), &none, &[other(true)]));
         let mut releasing = none.clone();
-        releasing.release = Some(Release::Sent(GroundName::Deleted));
+        releasing.release = Some(Release::Sent(DeletionOutcome::Deleted));
         assert!(!is_left_behind(&object(json!({})), &releasing, &[]));
         let mut recorded = object(json!({}));
         recorded.metadata.deletion_timestamp = Some(Time(Timestamp::UNIX_EPOCH));
         let deletion =
-            DeletionStatus { ground: Some(GroundName::Deleted), ..status::new_deletion(&recorded) };
+            DeletionStatus { outcome: Some(DeletionOutcome::Deleted), ..status::new_deletion(&recorded) };
         recorded.status.get_or_insert_default().deletion = Some(Box::new(deletion));
         assert!(!is_left_behind(&recorded, &none, &[]));
         let deletion = recorded.status.as_mut().and_then(|status| status.deletion.as_mut()).unwrap();
-        deletion.ground = Some(GroundName::Orphaned);
+        deletion.outcome = Some(DeletionOutcome::Orphaned);
         assert!(is_left_behind(&recorded, &none, &[]), "it is to be deleted after all");
         let mut orphan = object(json!({}));
         orphan.spec.deletion_policy = DeletionPolicy::Orphan;

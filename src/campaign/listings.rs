@@ -48,7 +48,7 @@ pub struct StreamKey {
 }
 
 /// The listings of all streams.
-pub struct Streams {
+pub struct Listings {
     known: Mutex<Known>,
     wake: Arc<Wake<Watched>>,
 }
@@ -92,7 +92,7 @@ struct Joined {
 }
 
 /// Who reads the next page.
-pub enum Turn {
+pub enum Join {
     /// Somebody else does; ask again then, unless you are woken earlier.
     Others(Timestamp),
     /// Nobody: what there is to know is known, a listing or why there is none.
@@ -101,7 +101,7 @@ pub enum Turn {
     Yours(Reading),
 }
 
-impl Streams {
+impl Listings {
     /// No listings yet; the given waker wakes whom a listing concerns.
     pub fn new(wake: Arc<Wake<Watched>>) -> Self {
         let known = Known { streams: HashMap::new(), deletes: Deletes::default(), time: EvenClock::new() };
@@ -145,7 +145,7 @@ impl Streams {
         uid: &str,
         object: ObjectRef<Watched>,
         (not_before, urgency): (Timestamp, Urgency),
-    ) -> Turn {
+    ) -> Join {
         let now = Timestamp::now();
         let mut known = self.known();
         known.streams.retain(|_, stream| stream.used.elapsed() < UNUSED);
@@ -159,15 +159,15 @@ impl Streams {
         });
         if known || stream.trouble.as_ref().is_some_and(|trouble| trouble.retry_at > now) {
             stream.joined.remove(uid);
-            return Turn::Nobody;
+            return Join::Nobody;
         }
         let abandoned = now + SignedDuration::try_from(ABANDONED).unwrap_or_default();
         if stream.busy.is_some_and(|since| since.elapsed() < ABANDONED) {
-            return Turn::Others(abandoned);
+            return Join::Others(abandoned);
         }
         let left = stream.not_before.and_then(|time| time.checked_duration_since(Instant::now()));
         if let Some(left) = left.filter(|left| !left.is_zero()) {
-            return Turn::Others(now + SignedDuration::try_from(left).unwrap_or_default());
+            return Join::Others(now + SignedDuration::try_from(left).unwrap_or_default());
         }
         // Whoever comes goes on with it as long as somebody waits for it, however slow the quota makes it: whether its
         // pages agree says whether it is whole, and not its age.
@@ -181,13 +181,13 @@ impl Streams {
                 if due > now {
                     // Whoever joined last looks when it is due; the others can rely on that.
                     let own = at + SETTLE;
-                    return Turn::Others(if own > now { own } else { due + LONGEST_SETTLE });
+                    return Join::Others(if own > now { own } else { due + LONGEST_SETTLE });
                 }
                 Reading::begin(target, &key.stream_id, now)
             }
         };
         (stream.busy, stream.stale) = (Some(Instant::now()), false);
-        Turn::Yours(reading)
+        Join::Yours(reading)
     }
 
     /// The page is asked for now, after a wait for a seat.
@@ -341,7 +341,7 @@ pub mod tests {
         StreamKey { identity: target().identity(), credentials: 0, stream_id: "st-1".into() }
     }
 
-    fn join(streams: &Streams, uid: &str) -> Turn {
+    fn join(streams: &Listings, uid: &str) -> Join {
         let urgency = Urgency::Observation;
         streams.join(&key(), &target(), uid, ObjectRef::new(uid), (Timestamp::now(), urgency))
     }
@@ -349,7 +349,7 @@ pub mod tests {
     /// Whatever was read before the last DELETE of a campaign says nothing of it any more, also if the object is older.
     #[test]
     fn the_last_delete_of_a_campaign_is_remembered() {
-        let streams = Streams::new(Arc::new(Wake::of(&[]).0));
+        let streams = Listings::new(Arc::new(Wake::of(&[]).0));
         let campaign = |id: &str| CampaignKey { stream_id: "st-1".into(), campaign_id: id.into() };
         let (account, at) = (target().account, Timestamp::now());
         streams.deleting(&account, &campaign("cd-1"), at);
@@ -361,30 +361,30 @@ pub mod tests {
     /// However long the quota makes a reading take, whoever waits goes on with it; when nobody does any more, the next begins anew.
     #[test]
     fn a_reading_goes_on_as_long_as_somebody_waits_for_it() {
-        let streams = Streams::new(Arc::new(Wake::of(&[]).0));
-        let Turn::Yours(reading) = join(&streams, "a") else { panic!() };
+        let streams = Listings::new(Arc::new(Wake::of(&[]).0));
+        let Join::Yours(reading) = join(&streams, "a") else { panic!() };
         let begun_at = reading.begun_at();
         std::thread::sleep(Duration::from_millis(5));
         streams.put_back(&key(), reading);
-        let Turn::Yours(reading) = join(&streams, "b") else { panic!() };
+        let Join::Yours(reading) = join(&streams, "b") else { panic!() };
         assert_eq!(reading.begun_at(), begun_at, "a waits for it");
         streams.put_back(&key(), reading);
         streams.forget("a");
         streams.forget("b");
-        let Turn::Yours(reading) = join(&streams, "c") else { panic!() };
+        let Join::Yours(reading) = join(&streams, "c") else { panic!() };
         assert!(reading.begun_at() > begun_at);
     }
 
     /// Q10: a page that did not come is asked for again; what was read before it stands.
     #[test]
     fn a_reading_outlives_a_page_that_did_not_come() {
-        let streams = Streams::new(Arc::new(Wake::of(&[]).0));
-        let Turn::Yours(reading) = join(&streams, "a") else { panic!() };
+        let streams = Listings::new(Arc::new(Wake::of(&[]).0));
+        let Join::Yours(reading) = join(&streams, "a") else { panic!() };
         let begun_at = reading.begun_at();
         std::thread::sleep(Duration::from_millis(5));
         streams.put_back(&key(), reading);
         streams.read(&key(), Err(Failure::unreachable("cut")), Charge::Account, |_| Doubt::default());
-        let Turn::Yours(reading) = join(&streams, "a") else { panic!() };
+        let Join::Yours(reading) = join(&streams, "a") else { panic!() };
         assert_eq!(reading.begun_at(), begun_at);
     }
 
@@ -393,12 +393,12 @@ pub mod tests {
     #[test]
     fn a_jump_of_the_clock_begins_the_listings_anew() {
         for hours in [-12, 12] {
-            let streams = Streams::new(Arc::new(Wake::of(&[]).0));
-            let Turn::Yours(reading) = join(&streams, "a") else { panic!() };
+            let streams = Listings::new(Arc::new(Wake::of(&[]).0));
+            let Join::Yours(reading) = join(&streams, "a") else { panic!() };
             streams.known.lock().unwrap().time.put_ahead(SignedDuration::from_hours(hours));
-            assert!(matches!(join(&streams, "b"), Turn::Others(_)), "somebody reads");
+            assert!(matches!(join(&streams, "b"), Join::Others(_)), "somebody reads");
             streams.put_back(&key(), reading);
-            let Turn::Others(until) = join(&streams, "b") else { panic!() };
+            let Join::Others(until) = join(&streams, "b") else { panic!() };
             let left = until.duration_since(Timestamp::now());
             assert!(left > SignedDuration::from_secs(9) && left <= proof::DISTANCE, "{left}");
         }

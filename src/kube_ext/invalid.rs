@@ -9,8 +9,8 @@ use kube::core::error_boundary::InvalidObject;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
+use super::client::{CallError, Kube};
 use super::time::round_down;
-use super::write::{CallError, Kube};
 
 /// Most characters of a condition's message; the API server refuses more than 32768.
 const LONGEST_MESSAGE: usize = 1000;

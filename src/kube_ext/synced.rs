@@ -12,7 +12,7 @@ const MISSING_PAUSE: Duration = Duration::from_secs(5);
 ///
 /// kube-rs's own `Store::wait_until_ready` wakes only one of those who wait, and its controller is one of them.
 #[derive(Debug)]
-pub struct Listed {
+pub struct Synced {
     state: watch::Sender<State>,
     begun: Instant,
 }
@@ -25,7 +25,7 @@ struct State {
     unseen: BTreeSet<String>,
 }
 
-impl Listed {
+impl Synced {
     /// None of so many watches has.
     pub fn of(watches: usize) -> Self {
         let state = State { missing: watches, unseen: BTreeSet::new() };

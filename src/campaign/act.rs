@@ -25,7 +25,7 @@ use crate::api::{DeletionOutcome, DeletionStatus, VoiceCampaign, VoiceCampaignSt
 use crate::connection::{CREDENTIALS_LIFE, Connection, UsableConnection, Verdict};
 use crate::kore::{CampaignKey, CampaignService, Failure, FailureKind, Progress, Target};
 use crate::kube_ext::obstacle::{is_said, is_said_after, say, take_back};
-use crate::kube_ext::{CallError, Room, Synced, reference};
+use crate::kube_ext::{CallError, CallErrorClass, Room, Synced, reference};
 use crate::pacing::{self, Charge, Place};
 
 /// How often in a pass a write is repeated at once because the object has changed meanwhile.
@@ -96,22 +96,17 @@ async fn add_finalizer<S: CampaignService>(pass: &mut Pass, context: &Context<S>
             pass.see(object);
             Ok(Flow::Again)
         }
-        Err(source @ (CallError::Changed(_) | CallError::Gone)) => {
-            lost_race("add the finalizer", source, pass, context).await
-        }
-        // A deletion has begun, and the API server takes no new finalizers; or a policy takes none at all.
-        Err(source @ CallError::Refused(_)) => match see_again(pass, context).await? {
-            Flow::Again if pass.object.metadata.deletion_timestamp.is_none() => {
-                Err(Error::Write { what: "add the finalizer", source })
-            }
-            flow => Ok(flow),
+        Err(source) => match source.class() {
+            CallErrorClass::Race => lost_race("add the finalizer", source, pass, context).await,
+            // A deletion has begun, and the API server takes no new finalizers; or a policy takes none at all.
+            CallErrorClass::Refused => match see_again(pass, context).await? {
+                Flow::Again if pass.object.metadata.deletion_timestamp.is_none() => {
+                    Err(Error::Write { what: "add the finalizer", source })
+                }
+                flow => Ok(flow),
+            },
+            CallErrorClass::Other => Err(Error::Write { what: "add the finalizer", source }),
         },
-        Err(
-            source @ (CallError::Forbidden(_)
-            | CallError::Failed(_)
-            | CallError::NotLeading
-            | CallError::Deadline),
-        ) => Err(Error::Write { what: "add the finalizer", source }),
     }
 }
 
@@ -528,17 +523,10 @@ async fn record<S: CampaignService>(
             notes.push(obstacle::refused_status(&pass.object, &why));
             false
         }
-        Err(source @ (CallError::Changed(_) | CallError::Gone)) => {
+        Err(source) if source.class() == CallErrorClass::Race => {
             return lost_race(WRITE_THE_STATUS, source, pass, context).await;
         }
-        Err(
-            source @ (CallError::Forbidden(_)
-            | CallError::Failed(_)
-            | CallError::NotLeading
-            | CallError::Deadline),
-        ) => {
-            return Err(Error::Write { what: WRITE_THE_STATUS, source });
-        }
+        Err(source) => return Err(Error::Write { what: WRITE_THE_STATUS, source }),
     };
     if !as_wanted {
         tracing::error!(
@@ -597,16 +585,10 @@ async fn release<S: CampaignService>(
             no_obstacle_is_left(&object, context).await;
             Ok(over(pass, context))
         }
-        Err(source @ (CallError::Changed(_) | CallError::Gone)) => {
+        Err(source) if source.class() == CallErrorClass::Race => {
             lost_race("remove the finalizer", source, pass, context).await
         }
-        Err(
-            source @ (CallError::Refused(_)
-            | CallError::Forbidden(_)
-            | CallError::Failed(_)
-            | CallError::NotLeading
-            | CallError::Deadline),
-        ) => Err(Error::Write { what: "remove the finalizer", source }),
+        Err(source) => Err(Error::Write { what: "remove the finalizer", source }),
     }
 }
 

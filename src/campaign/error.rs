@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use crate::kube_ext::CallError;
+use crate::kube_ext::{CallError, CallErrorClass};
 use crate::pacing::backoff;
 
 /// What a pass does that writes a status.
@@ -50,20 +50,12 @@ impl Error {
     /// When to try again, after this many failures in a row.
     pub fn retry_after(&self, identity: &str, failures: u32) -> Duration {
         match self {
-            // Somebody else has written: the view is old, nothing is wrong.
-            Self::Write { source: CallError::Changed(_) | CallError::Gone, .. } => {
+            // The view was old, nothing is wrong.
+            Self::Write { source, .. } if source.class() == CallErrorClass::Race => {
                 let doublings = failures.saturating_sub(1).min(10);
                 (SHORTEST_PAUSE * 2u32.pow(doublings)).min(LONGEST_PAUSE)
             }
-            Self::Write {
-                source:
-                    CallError::Refused(_)
-                    | CallError::Forbidden(_)
-                    | CallError::Failed(_)
-                    | CallError::NotLeading
-                    | CallError::Deadline,
-                ..
-            }
+            Self::Write { .. }
             | Self::Connection(_)
             | Self::Claims(_)
             | Self::Deadline

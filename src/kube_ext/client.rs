@@ -58,7 +58,27 @@ pub enum CallError {
     Deadline,
 }
 
+/// What a failed write asks of its caller.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CallErrorClass {
+    /// Somebody else has written first, or the object is gone: read it again.
+    Race,
+    /// The API server, a webhook or a policy refuses the content: another write with the same content fails, too.
+    Refused,
+    /// Anything else: the same write may succeed later.
+    Other,
+}
+
 impl CallError {
+    /// What the error asks of whoever wrote.
+    pub fn class(&self) -> CallErrorClass {
+        match self {
+            Self::Changed(_) | Self::Gone => CallErrorClass::Race,
+            Self::Refused(_) => CallErrorClass::Refused,
+            Self::Forbidden(_) | Self::Failed(_) | Self::NotLeading | Self::Deadline => CallErrorClass::Other,
+        }
+    }
+
     /// The error with what the API server has said, for people. Nothing of an answer that could not be read: it may be a Secret.
     pub fn said(&self) -> String {
         match self {

@@ -9,7 +9,7 @@ use kube::core::error_boundary::InvalidObject;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-use super::client::{CallError, Kube};
+use super::client::{CallError, CallErrorClass, Kube};
 use super::time::round_down;
 
 /// Most characters of a condition's message; the API server refuses more than 32768.
@@ -51,14 +51,12 @@ where
     status["observedGeneration"] = json!(object.metadata.generation);
     status["conditions"] = conditions;
     match kube.replace_raw_status::<K>(object, &status).await {
-        // Refused: what does not fit is in the status itself, or the definition is stricter by now.
-        Ok(()) | Err(CallError::Gone | CallError::Changed(_) | CallError::Refused(_)) => Ok(()),
-        Err(
-            error @ (CallError::Forbidden(_)
-            | CallError::Failed(_)
-            | CallError::NotLeading
-            | CallError::Deadline),
-        ) => Err(error),
+        Ok(()) => Ok(()),
+        Err(error) => match error.class() {
+            // Refused: what does not fit is in the status itself, or the definition is stricter by now.
+            CallErrorClass::Race | CallErrorClass::Refused => Ok(()),
+            CallErrorClass::Other => Err(error),
+        },
     }
 }
 

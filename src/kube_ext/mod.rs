@@ -15,7 +15,7 @@ mod time;
 mod wake;
 
 pub use cache::{Cache, Change};
-pub use client::{CallError, Kube, Room, in_full};
+pub use client::{CallError, CallErrorClass, Kube, Room, in_full};
 pub use events::{Events, Note};
 pub use finalizer::{AllMayGo, Finalizer};
 pub use lease::{Candidate, Leadership};

@@ -25,12 +25,16 @@ use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{CustomResourceDefinition, JSON};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::CustomResourceExt;
+use kube::core::DeserializeGuard;
 use serde::{Deserialize, Deserializer};
 
 /// API group of both kinds.
 pub const GROUP: &str = "voicecampaign.dev";
 
-/// Annotation with which a user asks for a look at the campaign now; any new value does, as a time.
+/// A VoiceCampaign as the operator watches it: perhaps one that does not fit its schema.
+pub type Watched = DeserializeGuard<VoiceCampaign>;
+
+/// Annotation with which a user asks for a read of the campaign now; any new value does, as a time.
 pub const REFRESH: &str = "voicecampaign.dev/refresh-requested-at";
 
 /// Annotation with which somebody protects a VoiceCampaign from deletion, if it is `true`: an admission policy refuses that.

@@ -1,20 +1,13 @@
 use std::sync::Arc;
 
-use kube::core::DeserializeGuard;
 use kube::runtime::reflector::Store;
 use tokio::sync::Semaphore;
 
-use super::accounts::Accounts;
-use super::claims::Claims;
-use super::listings::Listings;
-use super::memory::Memory;
-use crate::api::VoiceCampaign;
+use super::shared::{Accounts, Claims, Emptiness, Listings, Memory};
+use crate::api::Watched;
 use crate::connection::{Connections, Users};
 use crate::kube_ext::{Events, Kube, Leadership, Synced, Wake};
 use crate::metrics::Metrics;
-
-/// A VoiceCampaign as it is watched: perhaps one that does not fit its schema.
-pub type Watched = DeserializeGuard<VoiceCampaign>;
 
 /// What the controller works with.
 pub struct Context<S> {
@@ -32,6 +25,8 @@ pub struct Context<S> {
     pub listings: Arc<Listings>,
     /// Who names which campaign.
     pub claims: Arc<Claims>,
+    /// Whether an empty listing is believed.
+    pub emptiness: Arc<Emptiness>,
     /// Who uses which connection.
     pub users: Arc<Users>,
     /// Whether all VoiceCampaigns are known.
@@ -54,23 +49,32 @@ pub struct Context<S> {
     pub stopping: tokio::sync::watch::Receiver<bool>,
 }
 
+/// A kind of objects that the operator has not listed in full since it was started.
+#[derive(Clone, Copy)]
+pub struct Unsynced<'a> {
+    /// The kind, in the plural.
+    pub kind: &'static str,
+    /// How far its lists have come.
+    pub synced: &'a Synced,
+}
+
 impl<S> Context<S> {
-    /// Which objects are not known yet: the first kind of them, if one is not.
-    pub fn missing(&self) -> Option<(&'static str, &Synced)> {
-        self.missing_connections().or_else(|| missing("VoiceCampaigns", &self.synced))
+    /// The first kind of objects that is not known yet, if one is not.
+    pub fn unsynced(&self) -> Option<Unsynced<'_>> {
+        self.unsynced_connections().or_else(|| unsynced("VoiceCampaigns", &self.synced))
     }
 
-    /// The same of connections alone.
-    pub fn missing_connections(&self) -> Option<(&'static str, &Synced)> {
-        missing("KoreConnections", &self.connections_synced)
+    /// KoreConnections, if they are not known yet.
+    pub fn unsynced_connections(&self) -> Option<Unsynced<'_>> {
+        unsynced("KoreConnections", &self.connections_synced)
     }
 
-    /// Kore, for a call that begins now; `None` if none may, because the process is about to end, or another leads.
+    /// Kore, for a call that begins now; `None` if none may, because the process is about to end, or another instance leads.
     pub fn service(&self) -> Option<&S> {
         (self.leadership.is_held() && !*self.stopping.borrow()).then_some(&self.service)
     }
 }
 
-fn missing<'a>(kind: &'static str, listed: &'a Synced) -> Option<(&'static str, &'a Synced)> {
-    (!listed.is_complete()).then_some((kind, listed))
+fn unsynced<'a>(kind: &'static str, synced: &'a Synced) -> Option<Unsynced<'a>> {
+    (!synced.is_complete()).then_some(Unsynced { kind, synced })
 }

@@ -5,10 +5,8 @@ use jiff::{SignedDuration, Timestamp};
 use kube::ResourceExt;
 use tokio::sync::OwnedSemaphorePermit;
 
-use super::accounts::Seat;
-use super::claims::Claims;
-use super::memory::{Memory, Written};
-use super::observed::{Attempt, GetResult, LastGet, ListingTrouble, Observed, OtherClaim, StreamListing};
+use super::evidence::{Attempt, GetResult, LastGet, ListingTrouble, Observed, OtherClaim, StreamListing};
+use super::shared::{Claims, Memory, Seat, Written};
 use crate::api::VoiceCampaign;
 use crate::connection::Connection;
 use crate::pacing::Turn;
@@ -168,6 +166,12 @@ impl Pass {
             Some(read_at) => read_at.elapsed() < FRESH,
             None => first && lately && self.begun.elapsed() < FRESH,
         }
+    }
+
+    /// The account's clock gave another turn than to call now; `trouble` is what Kore answered when the trouble began that
+    /// holds the call.
+    pub fn wait_for(&mut self, turn: Turn, trouble: Option<Arc<str>>) {
+        (self.turn, self.trouble) = (Some(turn), trouble);
     }
 
     /// Whether a call with this deadline could outlast the pass; its answer would be lost.

@@ -47,7 +47,7 @@ pub enum Reason {
     Absent,
     /// The campaign was left alone.
     Orphaned,
-    /// The object went before there was a outcome; an event alone can say so.
+    /// The object was removed before its deletion was confirmed; only an event can say so.
     CampaignLeftBehind,
 }
 

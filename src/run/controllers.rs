@@ -17,7 +17,7 @@ use super::crds;
 use super::health::Health;
 use super::watch::{Campaign, Connection, watch_campaigns, watch_connections};
 use crate::api::{KoreConnection, VoiceCampaign};
-use crate::campaign::{self, Accounts, Claims, Context, Listings, MAX_WORKING_PASSES, Memory};
+use crate::campaign::{self, Accounts, Claims, Context, Emptiness, Listings, MAX_WORKING_PASSES, Memory};
 use crate::connection::{self, AllowedHosts, Connections, Keeper, Users};
 use crate::kore::CampaignService;
 use crate::kube_ext::{Events, Kube, Leadership, Selected, Synced, Wake, in_full};
@@ -54,6 +54,7 @@ struct Shared {
     accounts: Arc<Accounts>,
     listings: Arc<Listings>,
     claims: Arc<Claims>,
+    emptiness: Arc<Emptiness>,
     wake: Arc<Wake<Campaign>>,
 }
 
@@ -89,17 +90,19 @@ pub(super) async fn controllers<S: CampaignService>(wiring: Wiring<S>, namespace
     let [synced, connections_synced] = [(); 2].map(|()| Arc::new(Synced::of(scopes.len())));
     let both_synced = [synced.clone(), connections_synced.clone()];
     let accounts = Arc::new(Accounts::new(wake.clone()));
+    let claims = Arc::new(Claims::new(
+        wiring.kube.clone(),
+        connections.clone(),
+        accounts.clone(),
+        namespaces,
+        synced.clone(),
+    ));
     let shared = Shared {
         connections_synced,
         pass_permits: Arc::new(Semaphore::new(MAX_WORKING_PASSES)),
         listings: Arc::new(Listings::new(wake.clone())),
-        claims: Arc::new(Claims::new(
-            wiring.kube.clone(),
-            connections.clone(),
-            accounts.clone(),
-            namespaces,
-            both_synced,
-        )),
+        emptiness: Arc::new(Emptiness::new(claims.clone(), connections.clone(), both_synced)),
+        claims,
         accounts,
         connections,
         keeper,
@@ -141,6 +144,7 @@ fn controller<S: CampaignService>(
         accounts: shared.accounts.clone(),
         listings: shared.listings.clone(),
         claims: shared.claims.clone(),
+        emptiness: shared.emptiness.clone(),
         users: shared.users.clone(),
         synced: shared.synced.clone(),
         connections_synced: shared.connections_synced.clone(),

@@ -14,7 +14,7 @@ use kube::{Api, Resource, ResourceExt};
 use tokio::time::Instant;
 
 use super::health::WatchHealth;
-use crate::campaign::{self, Context, REFUSED_FOR_GOOD, on_watch};
+use crate::campaign::{Context, REFUSED_FOR_GOOD, on_watch};
 use crate::connection;
 use crate::kore::CampaignService;
 use crate::kube_ext::{Cache, Change, Selected, Synced, Wake, prune, reference};
@@ -35,7 +35,7 @@ const LIVED: Duration = Duration::from_secs(60);
 /// Objects per page of a list: a page is read as a whole, with the managed fields, which are most of it.
 const PAGE_SIZE: u32 = 100;
 
-pub(super) type Campaign = campaign::Watched;
+pub(super) type Campaign = crate::api::Watched;
 pub(super) type Connection = connection::Watched;
 
 /// Keeps the cache of campaigns, and what follows from what is in it; wakes each campaign once the cache shows its change.

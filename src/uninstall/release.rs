@@ -77,7 +77,7 @@ async fn let_campaign_go(
     let mut permit = ReleasePermit::left_alone(consent);
     let readable = object.clone().try_parse::<VoiceCampaign>().ok();
     if let Some(campaign) = &readable {
-        let (recorded, status) = campaign::let_go(campaign, consent, Timestamp::now());
+        let (recorded, status) = campaign::left_alone(campaign, consent, Timestamp::now());
         permit = recorded;
         if let Some(status) = status {
             kube.replace_status(campaign, &status).await?;

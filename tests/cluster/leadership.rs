@@ -183,5 +183,5 @@ async fn each_instance_works_for_its_part() {
         world.wait_until_gone(name);
         assert_eq!(world.deletes(name).len(), 1);
     }
-    assert!(!a.output().contains("went before Kore had confirmed"), "{}", a.output());
+    assert!(!a.output().contains("was removed before Kore had confirmed"), "{}", a.output());
 }

@@ -292,7 +292,11 @@ async fn missing_definitions_and_misfit_objects_stop_nothing() {
         .try_run(&["patch", "vcamp", "fit", "--type=merge", "-p", r#"{"spec":{"deletionPolicy":"Orphan"}}"#])
         .unwrap();
     kubectl.try_run(&["delete", "vcamp", "fit", "--timeout=60s"]).unwrap();
-    assert!(operator.output().contains("The status can't be stored as it is"), "{}", operator.output());
+    assert!(
+        operator.output().contains("The API server does not store the status as it is"),
+        "{}",
+        operator.output()
+    );
     let fit = |write: &&testbed::audit::Request| write.name == "fit" && write.subresource == "status";
     let writes = own.requests().unwrap();
     assert!(writes.iter().filter(fit).count() < 8, "it is written again and again");

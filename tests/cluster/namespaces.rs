@@ -81,7 +81,7 @@ async fn an_empty_stream_is_not_believed_while_a_namespace_is_refused() {
     let _restarted = Operator::start(world.plane, &options).unwrap();
     let object = world.wait_for_reason("renewal", "StreamSuddenlyEmpty");
     let message = ready(&object)["message"].as_str().unwrap().to_owned();
-    assert!(message.contains("everything in not-known"), "{message}");
+    assert!(message.contains("list not-known"), "{message}");
     let record = &object["status"]["deletion"]["proof"]["doubtedListing"];
     assert_eq!(record["unseenNamespaces"], json!(["not-known"]), "{object:#}");
     assert!(world.in_kore("renewal") && other.in_kore("stays"));
@@ -225,7 +225,7 @@ async fn a_namespace_goes_with_the_rights_in_it() {
     })
     .unwrap_or_else(|error| panic!("{error}: {}", restarted.output()));
     assert!(!world.in_kore("one") && !world.in_kore("two"));
-    assert!(!restarted.output().contains("went before Kore had confirmed"), "{}", restarted.output());
+    assert!(!restarted.output().contains("was removed before Kore had confirmed"), "{}", restarted.output());
 }
 
 /// K34: when the last VoiceCampaign has gone, nothing of the operator's holds the RoleBinding; also after a process that was killed before.

@@ -30,7 +30,7 @@ async fn a_secret_that_the_api_server_can_not_read_is_named() {
     world.delete("renewal");
     let message = wait_until_told(&world, "renewal");
     assert!(
-        message.contains("The deletion can't go on") && message.contains("no key to decrypt with"),
+        message.contains("can't continue the deletion") && message.contains("no key to decrypt with"),
         "{message}"
     );
     assert!(world.deletes("renewal").is_empty());
@@ -120,7 +120,8 @@ async fn nothing_is_asked_without(kinds: &str, name: &str, one: impl Fn(&World) 
     nemesis.arm(plan(&[Kind::NextPage], Lasting::ForMs(600_000), failed));
     let asked = world.kore.journal().len();
     let (mut operator, _proxy) = launch_behind_a_proxy(options, &nemesis);
-    let (deleted, alive) = ("The deletion can't go on", "The campaign can't be observed");
+    let (deleted, alive) =
+        ("The operator can't continue the deletion", "The operator can't observe the campaign");
     for (campaign, what) in [("going", deleted), ("absent", deleted), ("looked-at", alive)] {
         let message = wait_until_told(&world, campaign);
         assert!(
@@ -130,7 +131,7 @@ async fn nothing_is_asked_without(kinds: &str, name: &str, one: impl Fn(&World) 
     }
     // What is left in Kore is noted with its connection.
     if kinds == "KoreConnections" {
-        assert!(wait_until_told(&world, "left").starts_with("This resource can't be let go"));
+        assert!(wait_until_told(&world, "left").starts_with("The operator can't remove its finalizer"));
         assert!(world.get("left").is_some());
         let asked_for = connection_reads(&world);
         tokio::time::sleep(Duration::from_secs(11)).await;
@@ -175,7 +176,7 @@ async fn a_policy_that_keeps_the_finalizer_is_named() {
     world.delete("renewal");
     let message = wait_until_told(&world, "renewal");
     assert!(
-        message.contains("can't be let go") && message.contains("finalizers stay as they are"),
+        message.contains("can't remove its finalizer") && message.contains("finalizers stay as they are"),
         "{message}"
     );
     assert_eq!(world.get("renewal").unwrap()["status"]["deletion"]["outcome"], "Deleted");
@@ -206,7 +207,10 @@ async fn a_refusal_in_the_words_of_a_race_is_named() {
     nemesis.arm(plan(&[Kind::Finalizer], Lasting::ForMs(600_000), denied));
     world.delete("renewal");
     let message = wait_until_told(&world, "renewal");
-    assert!(message.contains("can't be let go") && message.contains("campaigns stay"), "{message}");
+    assert!(
+        message.contains("can't remove its finalizer") && message.contains("campaigns stay"),
+        "{message}"
+    );
     nemesis.arm(plan(&[Kind::Finalizer], Lasting::Times(1), Action::LoseAnswer));
     world.wait_for("renewal", "it is let go, and says no more", |object| {
         object["metadata"]["finalizers"] == json!(["example.com/theirs"])

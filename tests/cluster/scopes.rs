@@ -176,7 +176,7 @@ async fn works(plane: &'static ControlPlane, scope: &Scope) {
     assert!(!world.in_kore("one") && !world.in_kore("two"), "{}", scope.name);
     for operator in &operators {
         let output = operator.output();
-        assert!(!output.contains("went before Kore had confirmed"), "{}: {output}", scope.name);
+        assert!(!output.contains("was removed before Kore had confirmed"), "{}: {output}", scope.name);
     }
     for world in others {
         found(world, "afterwards");

@@ -30,7 +30,11 @@ fn said(object: &VoiceCampaign) -> Option<&str> {
 fn a_deletion_says_once_what_keeps_it() {
     let (unresolved, connection) = (Connection::NotLookedUp, usable());
     let mut object = told(deleted(), WHY);
-    assert!(said(&object).unwrap().starts_with("The deletion can't go on: could not read the connection"));
+    assert!(
+        said(&object)
+            .unwrap()
+            .starts_with("The operator can't continue the deletion: could not read the connection")
+    );
     assert_eq!(obstacle(&object, WHY, at(9)), None, "once");
     assert_eq!(decide(&observed(&object, &unresolved), at(9)), Step::Resolve);
     let unprotected = Observed { protected: false, ..observed(&object, &connection) };
@@ -78,7 +82,9 @@ fn a_release_that_is_refused_says_so_and_is_tried_without_a_write() {
     let confirmed = Observed { attempt: Some(&attempt), ..observed(&object, &connection) };
     object.status = Some(status(decide(&confirmed, at(0))));
     let object = told(object, "a policy refuses it");
-    assert!(said(&object).unwrap().starts_with("This resource can't be let go: a policy refuses it"));
+    assert!(
+        said(&object).unwrap().starts_with("The operator can't remove its finalizer: a policy refuses it")
+    );
     let status = object.status.as_ref().unwrap();
     assert_eq!(status.deletion.as_ref().unwrap().outcome, Some(DeletionOutcome::Deleted));
     assert_eq!(reason(status), "Deleted");
@@ -95,7 +101,7 @@ fn a_living_campaign_says_it_beside_what_was_observed() {
     object.status = Some(status(decide(&seen, at(1))));
     let object = told(object, WHY);
     assert_eq!(reason(object.status.as_ref().unwrap()), "CampaignFound");
-    assert!(said(&object).unwrap().starts_with("The campaign can't be observed"));
+    assert!(said(&object).unwrap().starts_with("The operator can't observe the campaign"));
     let mut unheld = living();
     unheld.metadata.finalizers = None;
     assert!(

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::promised;
+use super::place::promised;
 use crate::api::{DeletionStatus, VoiceCampaign};
-use crate::campaign::permit::recorded_deletion;
+use crate::campaign::evidence::{answer, recorded_deletion};
 use crate::campaign::reason::Reason;
 use crate::campaign::status;
 use crate::kore::FailureKind;
@@ -46,7 +46,7 @@ pub fn past<'a>(objects: impl Iterator<Item = &'a VoiceCampaign>) -> Past {
             }
             // A right may be missing for one stream or campaign alone: that the first calls will show.
             Some(Reason::Service(FailureKind::CredentialsRejected))
-                if !record.last_answer.as_ref().is_some_and(status::lacks_right) =>
+                if !record.last_answer.as_ref().is_some_and(answer::lacks_right) =>
             {
                 let refusal = Refusal { since, probe: None };
                 let known = past.refusals.entry(connection_name(object)).or_insert(refusal);
@@ -118,10 +118,10 @@ fn asked_for(record: &DeletionStatus, reason: Reason) -> Option<Pause> {
 mod tests {
     use serde_json::{Value, json};
 
-    use super::super::{place, place_of_read};
+    use super::super::place::{place, place_of_read};
     use super::*;
     use crate::api::{self, KoreConnectionStatus, VoiceCampaignStatus};
-    use crate::campaign::proof;
+    use crate::campaign::evidence::proof;
     use crate::pacing::AccountClock;
 
     fn at(seconds: i64) -> Timestamp {

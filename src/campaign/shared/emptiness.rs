@@ -1,106 +1,174 @@
-//! What the streams were last shown to have, and so what is missing when one is empty. Pure but for its lock.
+//! Whether an empty listing of a stream is believed: what the stream was last shown to have, and so what is missing.
 //!
-//! An app that has lost its access is shown an empty stream. So an empty listing is doubted exactly when campaigns are missing
-//! that nobody asked us to delete: those of living VoiceCampaigns (`claims.rs` knows them, and their statuses survive a restart), and
-//! those that no VoiceCampaign names. Of the latter the newest listing that has campaigns tells, and after a restart the status of
-//! the KoreConnection.
+//! Kore shows an empty stream to an app that has lost its access. So an empty listing is doubted exactly when campaigns are
+//! missing that nobody asked us to delete: those of living VoiceCampaigns (`claims.rs` knows them, and their statuses survive
+//! a restart), and those that no VoiceCampaign names. The newest listing that has campaigns tells of the latter, and after a
+//! restart the status of the KoreConnection.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use jiff::{SignedDuration, Timestamp};
+use kube::ResourceExt;
 
+use super::claim::was_there;
+use super::claims::{Claims, Stream};
+use crate::api::VoiceCampaign;
+use crate::connection::Connections;
 use crate::kore::{Account, Identity, Listing, is_spelled};
+use crate::kube_ext::Synced;
 
-/// For so long a listing may show a campaign that was deleted before it began: far longer than Kore's reads lag behind its writes. One
-/// that shows it later has it.
+/// For so long a listing may show a campaign that was deleted before it began: far longer than Kore's reads lag behind its
+/// writes. A listing that shows the campaign later has it.
 const LAG: SignedDuration = SignedDuration::from_mins(10);
 
-/// What is to be said of a listing that is empty.
+/// How many namespaces are named that are not known: enough for a message, which must not be endless. The log and
+/// `/readyz` name all.
+const MAX_UNSEEN: usize = 5;
+
+/// What there is to doubt of a listing that is empty.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Doubt {
     /// Campaigns that nobody asked to delete should be in it.
     pub suddenly_empty: bool,
-    /// Whoever read it was never shown a campaign of the stream.
+    /// Kore has never shown a campaign of the stream to the reader.
     pub to_a_stranger: bool,
     /// Namespaces whose VoiceCampaigns are not known may have campaigns in it, and nothing else tells what should be in it.
     pub unseen_namespaces: Vec<String>,
 }
 
-/// What each stream was shown to have.
-#[derive(Default)]
-pub struct LastShown {
-    streams: Mutex<HashMap<(Account, String), Shown>>,
+/// What the streams should have.
+pub struct Emptiness {
+    claims: Arc<Claims>,
+    connections: Arc<Connections>,
+    /// Whether all objects of either kind are known.
+    synced: [Arc<Synced>; 2],
+    streams: Mutex<HashMap<StreamName, LastShown>>,
 }
 
-#[derive(Default)]
-struct Shown {
+/// Account and id of a stream.
+type StreamName = (Account, String);
+
+/// What a stream was last shown to have.
+#[derive(Clone, Default)]
+struct LastShown {
     /// The newest complete listing that has campaigns.
-    last: Option<Arc<Listing>>,
-    /// Who was shown campaigns.
+    listing: Option<Arc<Listing>>,
+    /// The identities that were shown campaigns.
     to: HashSet<Identity>,
     /// The campaigns that we have deleted since, and when.
     deleted: HashMap<String, Timestamp>,
 }
 
-impl Shown {
+impl LastShown {
     fn has_deleted(&self, written: &str) -> bool {
         self.deleted.contains_key(written) || self.deleted.keys().any(|id| is_spelled(written, id))
     }
 }
 
-impl LastShown {
-    /// A complete listing has campaigns.
-    pub fn listed(&self, account: &Account, listing: &Arc<Listing>) {
+/// Namespace and name of the connection that a listing was read over.
+#[derive(Clone, Copy)]
+pub struct Reader<'a> {
+    /// Its namespace.
+    pub namespace: &'a str,
+    /// Its name.
+    pub connection: &'a str,
+}
+
+impl Emptiness {
+    /// Nothing was listed yet.
+    pub fn new(claims: Arc<Claims>, connections: Arc<Connections>, synced: [Arc<Synced>; 2]) -> Self {
+        Self { claims, connections, synced, streams: Mutex::default() }
+    }
+
+    /// What there is to doubt of a listing; remembers what it shows.
+    pub fn judge(&self, account: &Account, reader: Reader<'_>, listing: &Arc<Listing>) -> Doubt {
+        if !listing.is_complete() {
+            return Doubt::default();
+        }
+        let renames = self.connections.believed_in(reader.namespace);
+        let stream = Stream { account, stream_id: listing.stream_id(), renames: &renames };
+        if listing.shows_nothing() {
+            return self.doubt(&stream, listing.identity());
+        }
+        self.remember(account, listing);
+        let shown = self.last_shown(account, stream.stream_id);
+        let is_known = |id: &String| self.claims.is_named(&stream, id) || shown.has_deleted(id);
+        let others = listing.rows().any(|ids| !ids.iter().any(is_known));
+        let connection = (reader.namespace, reader.connection);
+        self.connections.note_others(connection, account, stream.stream_id, others);
+        Doubt::default()
+    }
+
+    fn doubt(&self, stream: &Stream<'_>, identity: &Identity) -> Doubt {
+        let shown = self.last_shown(stream.account, stream.stream_id);
+        let suddenly_empty = self.is_somebody_missing(stream, &shown);
+        let is_known = suddenly_empty || shown.listing.is_some();
+        let was_shown = shown.to.contains(identity) || self.claims.was_shown_to(stream.stream_id, identity);
+        Doubt {
+            suddenly_empty,
+            to_a_stranger: !was_shown,
+            unseen_namespaces: if is_known { Vec::new() } else { self.unseen() },
+        }
+    }
+
+    /// Whether campaigns that nobody asked to delete should be in a stream.
+    fn is_somebody_missing(&self, stream: &Stream<'_>, shown: &LastShown) -> bool {
+        let expected = self.claims.expected(stream);
+        if expected.iter().any(|id| !shown.has_deleted(id)) {
+            return true;
+        }
+        match &shown.listing {
+            Some(listing) => {
+                let is_asked_for =
+                    |id: &String| shown.has_deleted(id) || self.claims.is_asked_for(stream, id);
+                listing.rows().any(|ids| !ids.iter().any(is_asked_for))
+            }
+            // Since the start no campaign of the stream was listed: the connection's status has what was known before.
+            None => self.connections.others_were_seen(stream.account, stream.stream_id),
+        }
+    }
+
+    /// The namespaces of which not all is known: the VoiceCampaigns, or the KoreConnections, which tell of campaigns that
+    /// nobody names.
+    fn unseen(&self) -> Vec<String> {
+        let unseen: BTreeSet<_> = self.synced.iter().flat_map(|synced| synced.unseen()).collect();
+        unseen.into_iter().take(MAX_UNSEEN).collect()
+    }
+
+    /// The campaign of an object is deleted, or proven to be absent.
+    pub fn deleted(&self, object: &VoiceCampaign) {
+        if let Some(account) = self.claims.account_of(object) {
+            let mut streams = self.streams();
+            let shown = streams.entry((account, object.spec.stream_id.clone())).or_default();
+            shown.deleted.insert(object.spec.campaign_id.clone(), Timestamp::now());
+        }
+    }
+
+    /// The campaign of an object is left in Kore: from now on nobody names it, unless another object does.
+    pub fn left(&self, object: &VoiceCampaign) {
+        let is_nobodys = was_there(object) && self.claims.others(object).is_empty();
+        if let Some(account) = self.claims.account_of(object).filter(|_| is_nobodys) {
+            let namespace = object.namespace().unwrap_or_default();
+            let connection = (namespace.as_str(), object.spec.connection_ref.name.as_str());
+            self.connections.note_others(connection, &account, &object.spec.stream_id, true);
+        }
+    }
+
+    /// Remembers a complete listing that has campaigns.
+    fn remember(&self, account: &Account, listing: &Arc<Listing>) {
         let mut streams = self.streams();
         let shown = streams.entry((account.clone(), listing.stream_id().to_owned())).or_default();
         shown.deleted.retain(|_, at| *at + LAG > listing.begun_at());
         shown.to.insert(listing.identity().clone());
-        shown.last = Some(listing.clone());
+        shown.listing = Some(listing.clone());
     }
 
-    /// A campaign is deleted, at our request.
-    pub fn deleted(&self, account: &Account, stream_id: &str, campaign_id: &str, now: Timestamp) {
-        let mut streams = self.streams();
-        let shown = streams.entry((account.clone(), stream_id.to_owned())).or_default();
-        shown.deleted.insert(campaign_id.to_owned(), now);
+    fn last_shown(&self, account: &Account, stream_id: &str) -> LastShown {
+        self.streams().get(&(account.clone(), stream_id.to_owned())).cloned().unwrap_or_default()
     }
 
-    /// Whether we have deleted a campaign that is written like that, as far as is remembered.
-    pub fn was_deleted(&self, account: &Account, stream_id: &str, campaign_id: &str) -> bool {
-        let streams = self.streams();
-        let shown = streams.get(&(account.clone(), stream_id.to_owned()));
-        shown.is_some_and(|shown| shown.has_deleted(campaign_id))
-    }
-
-    /// Whether campaigns that were listed last are missing in an empty stream, though nobody has asked to delete them (`asked` tells
-    /// of a campaign that is being deleted). `None` if no listing of the stream with campaigns is remembered.
-    pub fn is_missing(
-        &self,
-        account: &Account,
-        stream_id: &str,
-        asked: impl Fn(&str) -> bool,
-    ) -> Option<bool> {
-        let streams = self.streams();
-        let shown = streams.get(&(account.clone(), stream_id.to_owned()))?;
-        let last = shown.last.as_ref()?;
-        Some(last.rows().any(|ids| !ids.iter().any(|id| shown.has_deleted(id) || asked(id))))
-    }
-
-    /// Whether a listing of a stream with campaigns is remembered.
-    pub fn knows(&self, account: &Account, stream_id: &str) -> bool {
-        let streams = self.streams();
-        streams.get(&(account.clone(), stream_id.to_owned())).is_some_and(|shown| shown.last.is_some())
-    }
-
-    /// Whether somebody was shown campaigns of a stream, as far as is remembered.
-    pub fn was_shown_to(&self, account: &Account, stream_id: &str, identity: &Identity) -> bool {
-        let streams = self.streams();
-        let shown = streams.get(&(account.clone(), stream_id.to_owned()));
-        shown.is_some_and(|shown| shown.to.contains(identity))
-    }
-
-    fn streams(&self) -> MutexGuard<'_, HashMap<(Account, String), Shown>> {
+    fn streams(&self) -> MutexGuard<'_, HashMap<StreamName, LastShown>> {
         self.streams.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -114,15 +182,14 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::campaign::accounts::Accounts;
-    use crate::campaign::claims::MOST_UNSEEN;
-    use crate::campaign::{Claims, Watched};
+    use crate::api::Watched;
+    use crate::campaign::shared::accounts::Accounts;
     use crate::connection::{self, AllowedHosts, Connections, Keeper};
     use crate::kore::{
         Algorithm, Campaign, CampaignKey, CampaignService, ConfirmedDeletion, Credentials, Failure, Page,
         PageRequest, Progress, RawAnswer, Reading, Target, TokenSettings, answers,
     };
-    use crate::kube_ext::{Kube, Leadership, Selected, Synced, Wake};
+    use crate::kube_ext::{Kube, Leadership, Selected, Wake};
 
     /// Answers a listing with these rows.
     struct Service(Value);
@@ -159,6 +226,8 @@ mod tests {
         }
     }
 
+    const READER: Reader<'_> = Reader { namespace: "n", connection: "c" };
+
     fn account() -> Account {
         Account { host: "https://h".into(), account_id: "a".into() }
     }
@@ -187,9 +256,10 @@ mod tests {
 
     /// The claims of a process that has just started, and what writes its connection.
     struct World {
-        claims: Claims,
+        claims: Arc<Claims>,
+        emptiness: Emptiness,
         connections: Arc<Connections>,
-        listed: [Arc<Synced>; 2],
+        synced: [Arc<Synced>; 2],
         store: reflector::Store<connection::Watched>,
         writer: reflector::store::Writer<connection::Watched>,
     }
@@ -206,9 +276,12 @@ mod tests {
             let stores = vec![store.clone()];
             let connections = Connections::new(kube.clone(), stores, keeper, wake, selected, allowed);
             let connections = Arc::new(connections);
-            let listed = [(); 2].map(|()| Arc::new(Synced::of(1)));
-            let claims = Claims::new(kube, connections.clone(), accounts, Vec::new(), listed.clone());
-            let mut world = Self { claims, connections, listed, store, writer };
+            let synced = [(); 2].map(|()| Arc::new(Synced::of(1)));
+            let of_campaigns = synced[0].clone();
+            let claims = Claims::new(kube, connections.clone(), accounts, Vec::new(), of_campaigns);
+            let claims = Arc::new(claims);
+            let emptiness = Emptiness::new(claims.clone(), connections.clone(), synced.clone());
+            let mut world = Self { claims, emptiness, connections, synced, store, writer };
             world.connection(&Value::Null);
             world
         }
@@ -236,7 +309,7 @@ mod tests {
         }
 
         fn judge(&self, listing: &Arc<Listing>) -> Doubt {
-            self.claims.judge(&account(), ("n", "c"), listing)
+            self.emptiness.judge(&account(), READER, listing)
         }
 
         fn is_doubted(&self) -> bool {
@@ -330,7 +403,7 @@ mod tests {
     #[tokio::test]
     async fn an_empty_stream_is_doubted_as_long_as_a_namespace_is_not_known() {
         let world = World::new();
-        let [campaigns, connections] = &world.listed;
+        let [campaigns, connections] = &world.synced;
         campaigns.one_refused("b");
         connections.one_refused("b");
         world.update(&being_deleted("cd-1"));
@@ -343,7 +416,7 @@ mod tests {
         assert_eq!(unseen(&["cd-1"]), [""; 0]);
         assert_eq!(world.judge(&listing(&[])), Doubt::default(), "all that was there is being deleted");
         let world = World::new();
-        let [campaigns, connections] = &world.listed;
+        let [campaigns, connections] = &world.synced;
         for (listed, other) in [(campaigns, connections), (connections, campaigns)] {
             listed.one_refused("b");
             assert!(listed.is_complete());
@@ -355,7 +428,7 @@ mod tests {
             assert_eq!(world.judge(&listing(&[])).unseen_namespaces, [""; 0]);
         }
         (0..9).for_each(|number| campaigns.one_refused(&format!("b-{number}")));
-        assert_eq!(world.judge(&listing(&[])).unseen_namespaces.len(), MOST_UNSEEN);
+        assert_eq!(world.judge(&listing(&[])).unseen_namespaces.len(), MAX_UNSEEN);
     }
 
     /// Whoever names a campaign without having been shown it, and can't be any more, does not keep it from being asked for.
@@ -384,7 +457,7 @@ mod tests {
         assert!(!world.is_doubted());
         assert_eq!(world.stored(), json!({"streams": []}));
         // The object has gone, the listing is older: it is no other's.
-        world.claims.deleted(watched(&being_deleted("cd-1")).0.as_ref().unwrap());
+        world.emptiness.deleted(watched(&being_deleted("cd-1")).0.as_ref().unwrap());
         world.claims.remove(&watched(&being_deleted("cd-1")));
         world.judge(&listing(&["cd-1"]));
         assert!(!world.is_doubted());
@@ -409,7 +482,7 @@ mod tests {
         // What is left alone is named by nobody from now on.
         world.connection(&json!({}));
         let world = World::new();
-        world.claims.left(watched(&being_deleted("cd-2")).0.as_ref().unwrap());
+        world.emptiness.left(watched(&being_deleted("cd-2")).0.as_ref().unwrap());
         assert_eq!(world.stored()["streams"][0]["streamId"], "st-1");
         assert!(world.is_doubted());
     }
@@ -422,7 +495,7 @@ mod tests {
         world.judge(&listing_of(&json!([{"_id": "row-1", "id": " CD-1", "name": "n"}])));
         assert!(!world.is_doubted());
         assert_eq!(world.stored(), json!({"streams": []}));
-        world.claims.deleted(watched(&being_deleted("cd-1")).0.as_ref().unwrap());
+        world.emptiness.deleted(watched(&being_deleted("cd-1")).0.as_ref().unwrap());
         world.claims.remove(&watched(&being_deleted("cd-1")));
         assert!(!world.is_doubted());
         world.judge(&listing_of(&json!([{"_id": "row-1", "id": "cd-1"}, {"_id": "row-2", "id": "cd-2"}])));
@@ -443,7 +516,7 @@ mod tests {
             let renamed = serde_json::from_value(connection).unwrap();
             world.writer.apply_watcher_event(&watcher::Event::Apply(renamed));
             let account = world.connections.key(world.connections.called("n", "c").unwrap());
-            let doubt = world.claims.judge(&account, ("n", "c"), &listing(&[]));
+            let doubt = world.emptiness.judge(&account, READER, &listing(&[]));
             assert!(doubt.suddenly_empty, "{former}");
 
             // So is what Kore has shown to a VoiceCampaign under the former host.

@@ -2,7 +2,7 @@ use std::pin::pin;
 
 use futures::future::{Either, join, select};
 
-use super::decide::SILENT;
+use crate::campaign::decide::SILENT;
 
 /// Waits for something; if that takes longer than a moment, says meanwhile what goes on, once there is room for that. If the work ends
 /// before there is, nothing is said: it would stand in line with a seat that others wait for, and the outcome is written anyway.

@@ -1,34 +1,34 @@
-//! What a campaign's status says of what the API server fails. Pure.
+//! The condition and the event for what the API server refuses, or fails to do. Pure.
 
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 
-use super::permit::REMOTE_CAMPAIGN;
 use crate::api::VoiceCampaign;
+use crate::campaign::evidence::REMOTE_CAMPAIGN;
 use crate::kore::scrub;
 use crate::kube_ext::{Note, obstacle};
 
-/// The condition that says it; `None` if the status says just that.
+/// The condition that reports an obstacle; `None` if the status has just that.
 pub fn condition(object: &VoiceCampaign, why: &str, now: Timestamp) -> Option<Condition> {
     let status = object.status.as_ref();
     let deletion = status.and_then(|status| status.deletion.as_ref());
     let what = match object.metadata.deletion_timestamp {
         Some(_) if deletion.is_some_and(|deletion| deletion.outcome.is_some()) => {
-            "This resource can't be let go"
+            "The operator can't remove its finalizer"
         }
-        Some(_) => "The deletion can't go on",
-        None if REMOTE_CAMPAIGN.is_on(&object.metadata) => "The campaign can't be observed",
+        Some(_) => "The operator can't continue the deletion",
+        None if REMOTE_CAMPAIGN.is_on(&object.metadata) => "The operator can't observe the campaign",
         None => "A deletion of this resource would leave the campaign in Kore",
     };
     let stored = status.map(|status| status.conditions.as_slice()).unwrap_or_default();
     obstacle::condition(&object.metadata, stored, format!("{what}: {}.", scrub::message(why)), now)
 }
 
-/// The event that tells that the API server refuses the status.
+/// The event for a status that the API server refuses.
 pub fn refused_status(object: &VoiceCampaign, refusal: &str) -> Note {
     let said = scrub::message(refusal);
     let text = format!(
-        "The API server refuses the status; it stays as it was, and the operator goes on without it: {said}."
+        "The API server refuses the new status, so the old one stays; the operator goes on nevertheless: {said}."
     );
     obstacle::note(&object.metadata, text)
 }

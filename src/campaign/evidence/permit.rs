@@ -1,7 +1,6 @@
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
-
 use super::proof::{self, ProvenAbsence};
-use crate::api::{DeletionOutcome, DeletionPolicy, DeletionStatus, VoiceCampaign};
+use super::record::recorded_deletion;
+use crate::api::{DeletionOutcome, DeletionPolicy, VoiceCampaign};
 use crate::kore::ConfirmedDeletion;
 use crate::kube_ext::{AllMayGo, Finalizer};
 
@@ -65,14 +64,6 @@ impl ReleasePermit {
     pub fn outcome(self) -> DeletionOutcome {
         self.outcome
     }
-}
-
-/// The record of the deletion that is going on, if status holds one and it is of this very deletion.
-pub fn recorded_deletion(object: &VoiceCampaign) -> Option<&DeletionStatus> {
-    let ObjectMeta { uid, deletion_timestamp, .. } = &object.metadata;
-    object.status.as_ref()?.deletion.as_deref().filter(|deletion| {
-        Some(&deletion.uid) == uid.as_ref() && Some(&deletion.requested_at) == deletion_timestamp.as_ref()
-    })
 }
 
 /// Whether an object needs its connection: it has our finalizer, or is about to get it.

@@ -19,8 +19,8 @@
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::answer;
 use super::observed::{Attempt, GetResult, StreamListing};
-use super::status;
 use crate::api::{LastAnswer, ListingRecord, ProofStatus, VoiceCampaign};
 use crate::kore::{Failure, FailureKind, Identity};
 use crate::kube_ext::round_up;
@@ -34,6 +34,8 @@ pub const LONG_DISTANCE: SignedDuration = SignedDuration::from_mins(5);
 /// How long after a doubted listing the next is read: as slowly as a DELETE is repeated at the most, because a person is
 /// needed first.
 pub const DOUBTED_PACE: SignedDuration = SignedDuration::from_mins(5);
+/// No read of a proof is due later than so long from now: the longest distance, and a minute for clocks that differ.
+pub const LONGEST_WAIT: SignedDuration = SignedDuration::from_mins(6);
 /// How many answers in a row that say nothing are taken for what the service has to say. One may be lost and the next come;
 /// each costs a call and a backoff of seconds.
 pub const FEW: i32 = 3;
@@ -145,7 +147,7 @@ pub fn begin(identity: &Identity, answered_at: Timestamp) -> ProofStatus {
 
 /// Whether the times of a record can be: a clock that was ahead when it was written must not hold the deletion up.
 pub fn is_plausible(proof: &ProofStatus, now: Timestamp) -> bool {
-    need(proof).not_before() <= now + LONG_DISTANCE.max(DOUBTED_PACE) + SignedDuration::from_mins(1)
+    need(proof).not_before() <= now + LONGEST_WAIT
 }
 
 /// Whether what is recorded proves the absence.
@@ -243,7 +245,7 @@ fn after_get(proof: &ProofStatus, get: &GetResult) -> Course {
         });
     }
     let proof = ProofStatus { silent_gets, ..proof.clone() };
-    Course::Open(failed(&proof, proof.failures.saturating_add(1), status::summary_of(failure)))
+    Course::Open(failed(&proof, proof.failures.saturating_add(1), answer::of_failure(failure)))
 }
 
 /// Whether a GET with this outcome says nothing about the campaign, and may do so for ever.
@@ -290,7 +292,8 @@ fn after_listing(object: &VoiceCampaign, proof: &ProofStatus, read: &StreamListi
     // first: with another listing that may be as late as this one is now.
     if proof.not_returned_at.is_none() && !read.listing.names_its_rows() {
         let proof = ProofStatus { silent_at: None, ..proof.clone() };
-        return Course::Open(failed(&proof, proof.failures.saturating_add(1), status::summary_of_no_rows()));
+        let failures = proof.failures.saturating_add(1);
+        return Course::Open(failed(&proof, failures, answer::of_listing_without_rows()));
     }
     let doubted = doubts(object, read);
     let record = record(read, doubted);

@@ -2,8 +2,8 @@ use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-use super::observed::{Attempt, LastGet};
 use crate::api::{DeletionOutcome, VoiceCampaignStatus};
+use crate::campaign::evidence::{Attempt, LastGet};
 
 /// What is known of each object (by uid) beyond what the cache shows. Losing it, by a restart, is safe: it saves calls
 /// and writes, and status holds all that matters. The watch forgets what is gone, at the latest when it lists anew.

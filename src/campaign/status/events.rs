@@ -1,8 +1,9 @@
 //! Which change of a status is worth an event. Pure.
 
-use super::reason::Reason;
-use super::status;
+use super::advice;
+use super::condition::{SHARED, ready, reason};
 use crate::api::{DeletionOutcome, VoiceCampaignStatus};
+use crate::campaign::reason::Reason;
 use crate::kore::FailureKind;
 use crate::kube_ext::Note;
 
@@ -13,7 +14,7 @@ use crate::kube_ext::Note;
 /// That a campaign seems to be absent is no warning: it is the usual end of a DELETE whose answer was lost.
 pub fn notes(before: Option<&VoiceCampaignStatus>, after: &VoiceCampaignStatus) -> Vec<Note> {
     let shared = |status: &VoiceCampaignStatus| {
-        status.conditions.iter().find(|condition| condition.type_ == status::SHARED).cloned()
+        status.conditions.iter().find(|condition| condition.type_ == SHARED).cloned()
     };
     let newly_shared = shared(after).filter(|_| before.and_then(shared).is_none()).map(|condition| Note {
         warning: true,
@@ -29,7 +30,7 @@ fn note(before: Option<&VoiceCampaignStatus>, after: &VoiceCampaignStatus) -> Op
         |status: &VoiceCampaignStatus| status.deletion.as_ref().map_or(0, |deletion| deletion.attempts);
     let outcome =
         |status: &VoiceCampaignStatus| status.deletion.as_ref().and_then(|deletion| deletion.outcome);
-    let (reason, reason_before) = (status::reason(after), before.map(status::reason));
+    let (reason, reason_before) = (reason(after), before.map(reason));
     let tried_again = attempts(after) > before.map_or(0, attempts);
     let deleting = after.deletion.is_some();
     let newly_refused =
@@ -52,9 +53,9 @@ fn note(before: Option<&VoiceCampaignStatus>, after: &VoiceCampaignStatus) -> Op
     };
     let failed =
         after.deletion.as_deref().filter(|_| (tried_again || newly_refused) && outcome(after).is_none());
-    if let Some(text) = failed.and_then(status::unconfirmed) {
+    if let Some(text) = failed.and_then(advice::unconfirmed) {
         return Some(Note { warning, reason: reason.as_str(), action: "Delete", text });
     }
-    let text = status::ready(after)?.message.clone();
+    let text = ready(after)?.message.clone();
     Some(Note { warning, reason: reason.as_str(), action: if deleting { "Delete" } else { "Observe" }, text })
 }

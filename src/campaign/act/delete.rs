@@ -1,0 +1,202 @@
+//! The one dangerous call: a DELETE, with a seat, for an object that was read just now, within the quota.
+
+use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+use kube::runtime::controller::Action;
+
+use super::account::{caller, gate, key_of, record_verdict, result_name};
+use super::kubernetes::see_again;
+use super::silence;
+use crate::api::{DeletionStatus, VoiceCampaign};
+use crate::campaign::context::Context;
+use crate::campaign::decide;
+use crate::campaign::error::Error;
+use crate::campaign::evidence::{Attempt, Observed};
+use crate::campaign::pass::{CACHE_LAG, Pass};
+use crate::campaign::shared::{Caller, Gate, Operation, Seat};
+use crate::campaign::status::{self, Situation};
+use crate::connection::{CREDENTIALS_LIFE, Connection, UsableConnection};
+use crate::kore::CampaignService;
+use crate::kube_ext::{CallError, Room};
+use crate::pacing::{Charge, Place, Turn};
+
+/// The way of a DELETE to Kore.
+struct Way {
+    connection: UsableConnection,
+    gate: Arc<Gate>,
+    caller: Caller,
+}
+
+/// Everything that a DELETE takes. Dropping the seat gives it back.
+struct Ready<'a, S> {
+    way: Way,
+    service: &'a S,
+    seat: Option<Seat>,
+}
+
+/// Sends the DELETE, if nothing speaks against it.
+pub async fn delete<S: CampaignService>(
+    pass: &mut Pass,
+    context: &Context<S>,
+) -> Result<ControlFlow<Action>, Error> {
+    let Connection::Usable(connection) = &pass.connection else { return Ok(ControlFlow::Continue(())) };
+    let connection = connection.as_ref().clone();
+    if !pass.deletion_in_cache {
+        return Ok(ControlFlow::Break(Action::requeue(CACHE_LAG)));
+    }
+    let gate = gate(&connection, &pass.object, context);
+    let caller = caller(pass, decide::place(&pass.object), &connection);
+    let way = Way { connection, gate, caller };
+    if pass.seat.is_none() && take_seat(&way, pass, context).await.is_none() {
+        return Ok(ControlFlow::Continue(()));
+    }
+    if !pass.is_fresh() {
+        return see_again(pass, context).await;
+    }
+    note_others(pass, context).await?;
+    match prepare(way, pass, context) {
+        ControlFlow::Continue(ready) => {
+            send(ready, pass, context).await;
+            Ok(ControlFlow::Continue(()))
+        }
+        ControlFlow::Break(flow) => Ok(flow),
+    }
+}
+
+/// Waits for a seat; `None` if the next step has to be decided again first: it is not this object's turn, or the object or its
+/// credentials may have changed meanwhile.
+async fn take_seat<S: CampaignService>(way: &Way, pass: &mut Pass, context: &Context<S>) -> Option<()> {
+    let Way { connection, gate, caller } = way;
+    let before = pass.object.metadata.resource_version.clone();
+    let asked = Instant::now();
+    pass.work_permit = None;
+    let seat = gate.seat_in_turn(caller, connection.requests_per_minute);
+    match unless_silent(seat, pass, context).await {
+        Ok(seat) => pass.seat = seat,
+        Err(later) => {
+            pass.wait_for(later, gate.trouble(caller, later));
+            return None;
+        }
+    }
+    if asked.elapsed() > CREDENTIALS_LIFE {
+        // They may have been rotated meanwhile.
+        pass.connection = Connection::NotLookedUp;
+        return None;
+    }
+    (pass.object.metadata.resource_version == before).then_some(())
+}
+
+/// Notes the other objects of the campaign in the pass; before the first DELETE, those that the API server has, too.
+async fn note_others<S>(pass: &mut Pass, context: &Context<S>) -> Result<(), Error> {
+    let deletion = pass.object.status.as_ref().and_then(|status| status.deletion.as_ref());
+    pass.others = if deletion.is_none_or(|deletion| deletion.attempts == 0) {
+        context.claims.all_others(&pass.object).await.map_err(Error::Claims)?
+    } else {
+        context.claims.others(&pass.object)
+    };
+    Ok(())
+}
+
+/// Counts the call, if it may be made now. No await between this and the call.
+fn prepare<'a, S: CampaignService>(
+    way: Way,
+    pass: &mut Pass,
+    context: &'a Context<S>,
+) -> ControlFlow<ControlFlow<Action>, Ready<'a, S>> {
+    if pass.others.iter().any(|other| other.keeps) {
+        return ControlFlow::Break(ControlFlow::Continue(()));
+    }
+    if pass.is_too_late_for(way.connection.target.timeout) {
+        return ControlFlow::Break(ControlFlow::Break(Action::requeue(Duration::ZERO)));
+    }
+    let Some(service) = context.service() else {
+        return ControlFlow::Break(ControlFlow::Break(Action::await_change()));
+    };
+    let turn = way.gate.claim(&way.caller, way.connection.requests_per_minute);
+    let seat = pass.seat.take();
+    if turn != Turn::Go {
+        pass.wait_for(turn, way.gate.trouble(&way.caller, turn));
+        return ControlFlow::Break(ControlFlow::Continue(()));
+    }
+    ControlFlow::Continue(Ready { way, service, seat })
+}
+
+/// Sends the DELETE, and remembers its result.
+async fn send<S: CampaignService>(ready: Ready<'_, S>, pass: &mut Pass, context: &Context<S>) {
+    let Ready { way: Way { connection, gate, caller }, service, seat } = ready;
+    let target = &connection.target;
+    let (key, uid, identity) = (key_of(&pass.object), pass.uid.clone(), target.identity());
+    let number = decide::next_attempt(&pass.object);
+    let call = async {
+        let (sent_at, started) = (Timestamp::now(), Instant::now());
+        context.listings.deleting(&target.account, &key, sent_at);
+        let result = service.delete(target, &key).await;
+        let ended_at = Timestamp::now();
+        context.listings.deleting(&target.account, &key, ended_at);
+        context.metrics.called("delete", result_name(&result), started.elapsed());
+        let charge = gate.record_result(&caller, Operation::Delete, &result);
+        let attempt = Box::new(Attempt { number, sent_at, ended_at, identity, result, charge });
+        // At once: whatever happens to this pass, the answer is not lost.
+        context.memory.note(&uid, |remembered| remembered.attempt = Some(attempt.clone()));
+        attempt
+    };
+    let attempt = unless_silent(call, pass, context).await;
+    drop(seat);
+    log(&attempt);
+    record_verdict(&attempt.result, &connection, &pass.object, context).await;
+    // At once, so that what is written of the attempt says what it waits for. What is charged to the campaign waits for a
+    // time of its own, and not in the queue.
+    if attempt.result.is_err() && attempt.charge == Charge::Account {
+        let place = if caller.place.is_fresh() { Place::deletion } else { Place::retry };
+        let again = Caller { place: place(attempt.sent_at), ..caller };
+        pass.turn = gate.held(&again, connection.requests_per_minute);
+        pass.trouble = pass.turn.and_then(|turn| gate.trouble(&again, turn));
+    }
+    pass.attempt = Some(attempt);
+}
+
+/// Waits for something; if that takes longer than a moment, the object's status says meanwhile what goes on.
+async fn unless_silent<S, T>(work: impl Future<Output = T>, pass: &mut Pass, context: &Context<S>) -> T {
+    let say = async |room| say_in_flight(room, pass, context).await;
+    let (result, written) = silence::broken(work, context.kube.room(), say).await;
+    // As it was then; the work may have taken long since.
+    if let Some((object, read_at)) = written.flatten() {
+        pass.see_at(object, read_at);
+    }
+    result
+}
+
+/// Writes that a DELETE is on its way. If that fails, the result is written anyway.
+async fn say_in_flight<S>(room: Room, pass: &Pass, context: &Context<S>) -> Option<(VoiceCampaign, Instant)> {
+    // A status that says that a person has to act must not say every minute, while that is tried again, that nobody has to.
+    if pass.object.status.as_ref().is_some_and(|status| status::reason(status).needs_a_person()) {
+        return None;
+    }
+    let now = Timestamp::now();
+    let observed = Observed { attempt: None, ..pass.observed() };
+    let deletion = DeletionStatus { next_attempt_at: None, ..decide::progress(&observed, now).record };
+    let status = status::of(&pass.object, now, Some(deletion), None, Situation::InFlight);
+    let status = status::sharing(status, &pass.object, &pass.others, now);
+    if decide::is_stored(&status, &pass.object, false) {
+        return None;
+    }
+    let written = context.kube.replace_status_in(room, &pass.object, &status).await;
+    context.metrics.wrote("status");
+    let failed = |error: &CallError| tracing::debug!(%error, "Could not write that the DELETE is on its way");
+    written.inspect_err(failed).ok().map(|object| (object, Instant::now()))
+}
+
+fn log(attempt: &Attempt) {
+    match &attempt.result {
+        Ok(confirmed) => tracing::info!(answer = confirmed.answer().message, "Deleted campaign in Kore"),
+        Err(failure) => tracing::warn!(
+            reason = failure.kind.reason(),
+            http_status = failure.answer.http_status,
+            answer = failure.answer.message,
+            "The deletion was not confirmed"
+        ),
+    }
+}

@@ -1,0 +1,248 @@
+//! The steps that only concern the API server.
+
+use std::ops::ControlFlow;
+use std::time::Duration;
+
+use kube::ResourceExt;
+use kube::core::error_boundary::InvalidObject;
+use kube::runtime::controller::Action;
+
+use super::account::connection_of;
+use super::kore::note_listings;
+use crate::api::{DeletionOutcome, VoiceCampaign, VoiceCampaignStatus};
+use crate::campaign::context::Context;
+use crate::campaign::error::{Error, WRITE_THE_STATUS};
+use crate::campaign::evidence::{REMOTE_CAMPAIGN, ReleasePermit};
+use crate::campaign::on_watch;
+use crate::campaign::pass::{self, CACHE_LAG, Pass};
+use crate::campaign::reason::Reason;
+use crate::campaign::shared::Written;
+use crate::campaign::status;
+use crate::kore::CampaignService;
+use crate::kube_ext::obstacle::{is_said, take_back};
+use crate::kube_ext::{CallError, CallErrorClass, invalid};
+
+/// How often in a pass a write is repeated at once because the object has changed meanwhile.
+const MAX_RACES: u32 = 3;
+/// How soon an object that does not fit its schema is read again, if nobody touches it.
+const INVALID_RETRY: Duration = Duration::from_secs(600);
+
+/// Adds our finalizer.
+pub async fn add_finalizer<S: CampaignService>(
+    pass: &mut Pass,
+    context: &Context<S>,
+) -> Result<ControlFlow<Action>, Error> {
+    let patch = REMOTE_CAMPAIGN.adding(&pass.object.metadata);
+    let written = context.kube.patch(&pass.object, patch).await;
+    context.metrics.wrote("finalizer");
+    let source = match written {
+        Ok(object) => {
+            pass.see(object);
+            return Ok(ControlFlow::Continue(()));
+        }
+        Err(source) => source,
+    };
+    let what = "add the finalizer";
+    match source.class() {
+        CallErrorClass::Race => lost_race(what, source, pass, context).await,
+        // A deletion has begun, and the API server takes no new finalizers; or a policy takes none at all.
+        CallErrorClass::Refused => match see_again(pass, context).await? {
+            ControlFlow::Continue(()) if pass.object.metadata.deletion_timestamp.is_none() => {
+                Err(Error::Write { what, source })
+            }
+            flow => Ok(flow),
+        },
+        CallErrorClass::Other => Err(Error::Write { what, source }),
+    }
+}
+
+/// Looks up the connection and its credentials.
+pub async fn resolve<S: CampaignService>(
+    pass: &mut Pass,
+    context: &Context<S>,
+) -> Result<ControlFlow<Action>, Error> {
+    let (namespace, name) = connection_of(&pass.object);
+    pass.connection = context.connections.resolve(namespace, name).await.map_err(Error::Connection)?;
+    note_listings(pass, context);
+    Ok(ControlFlow::Continue(()))
+}
+
+/// Keeps the connection and its Secret for the object, before the object gets its finalizer.
+pub async fn protect<S: CampaignService>(
+    pass: &mut Pass,
+    context: &Context<S>,
+) -> Result<ControlFlow<Action>, Error> {
+    let (namespace, name) = connection_of(&pass.object);
+    match context.connections.keep(namespace, name).await {
+        Ok(_) => {}
+        // Without the right to it the campaign is held all the same: that matters more.
+        Err(CallError::Forbidden(why)) => {
+            tracing::warn!(why, "The operator can't keep the connection for the campaign");
+        }
+        Err(error) if context.memory.failures(&pass.uid) > 1 => {
+            tracing::warn!(%error, "The operator can't keep the connection for the campaign");
+        }
+        Err(source) => return Err(Error::Connection(source)),
+    }
+    pass.protected = true;
+    Ok(ControlFlow::Continue(()))
+}
+
+/// Writes a status.
+pub async fn record<S: CampaignService>(
+    status: VoiceCampaignStatus,
+    pass: &mut Pass,
+    context: &Context<S>,
+) -> Result<ControlFlow<Action>, Error> {
+    let mut notes = status::notes(pass.object.status.as_ref(), &status);
+    let was_obstructed = pass.object.status.as_ref().is_some_and(|stored| is_said(&stored.conditions));
+    let written = context.kube.replace_status(&pass.object, &status).await;
+    context.metrics.wrote("status");
+    let as_wanted = match written {
+        Ok(object) => {
+            let as_wanted = object.status.as_ref() == Some(&status);
+            pass.see(object);
+            as_wanted
+        }
+        Err(CallError::Refused(why)) => {
+            tracing::error!(why, "The API server refuses the status");
+            notes.push(status::obstacle::refused_status(&pass.object, &why));
+            false
+        }
+        Err(source) if source.class() == CallErrorClass::Race => {
+            return lost_race(WRITE_THE_STATUS, source, pass, context).await;
+        }
+        Err(source) => return Err(Error::Write { what: WRITE_THE_STATUS, source }),
+    };
+    if !as_wanted {
+        tracing::error!(
+            "The API server does not store the status as it is: the CRD is older than the operator. Apply the CRD: \
+             voicecampaign-operator crds | kubectl apply --server-side -f -"
+        );
+    }
+    if was_obstructed {
+        // The object went on: a failure from now on is reported from the third time on.
+        context.memory.succeeded(&pass.uid);
+    }
+    remember_status(status, as_wanted, pass, context);
+    for note in notes {
+        context.events.publish(&pass.object, note).await;
+    }
+    Ok(ControlFlow::Continue(()))
+}
+
+/// The status counts, stored or not: a CRD that is too old must not hold an object whose campaign is gone, nor make the operator
+/// forget how often it has asked.
+fn remember_status<S>(status: VoiceCampaignStatus, as_wanted: bool, pass: &mut Pass, context: &Context<S>) {
+    pass.object.status = Some(status.clone());
+    (pass.attempt, pass.get) = (None, None);
+    let terminating = pass.object.metadata.deletion_timestamp.is_some();
+    let version = pass::version(&pass.object).filter(|_| as_wanted);
+    context.memory.note(&pass.uid, |remembered| {
+        remembered.attempt = None;
+        remembered.written = terminating.then(|| Written { version, status: Box::new(status) });
+    });
+}
+
+/// Removes our finalizer.
+pub async fn release<S: CampaignService>(
+    permit: ReleasePermit,
+    pass: &mut Pass,
+    context: &Context<S>,
+) -> Result<ControlFlow<Action>, Error> {
+    let metadata = &pass.object.metadata;
+    let patch = match permit.outcome() {
+        // The policy may have been taken back, and the cache may lag.
+        DeletionOutcome::Orphaned => {
+            REMOTE_CAMPAIGN.removing_while(metadata, permit, ("/spec/deletionPolicy", "Orphan"))
+        }
+        DeletionOutcome::Deleted | DeletionOutcome::Absent => REMOTE_CAMPAIGN.removing(metadata, permit),
+    };
+    let Some(patch) = patch else { return Ok(ControlFlow::Break(Action::await_change())) };
+    context.memory.releasing(&pass.uid, permit.outcome());
+    match permit.outcome() {
+        DeletionOutcome::Orphaned => context.emptiness.left(&pass.object),
+        DeletionOutcome::Deleted | DeletionOutcome::Absent => context.emptiness.deleted(&pass.object),
+    }
+    let written = context.kube.patch(&pass.object, patch).await;
+    context.metrics.wrote("finalizer");
+    let what = "remove the finalizer";
+    match written {
+        Ok(object) if REMOTE_CAMPAIGN.is_on(&object.metadata) => {
+            let why = "the finalizer is still there; does an admission policy put it back?".to_owned();
+            Err(Error::Write { what, source: CallError::Refused(why) })
+        }
+        Ok(object) => {
+            tracing::info!(outcome = permit.outcome().as_str(), "Released VoiceCampaign");
+            clear_obstacle(&object, context).await;
+            Ok(over(pass, context))
+        }
+        Err(source) if source.class() == CallErrorClass::Race => lost_race(what, source, pass, context).await,
+        Err(source) => Err(Error::Write { what, source }),
+    }
+}
+
+/// Our part in an object is over: whatever still holds it, it is not what the API server refuses us.
+pub async fn clear_obstacle<S>(object: &VoiceCampaign, context: &Context<S>) {
+    if let Some(status) = object.status.as_ref().filter(|_| !object.finalizers().is_empty()) {
+        take_back(object, &status.conditions, &context.kube).await;
+    }
+}
+
+/// Somebody else has written first: goes on with what is there now, if anything is. One answer to a write is no evidence that
+/// the object is gone. After a few times it is no race any more.
+async fn lost_race<S>(
+    what: &'static str,
+    source: CallError,
+    pass: &mut Pass,
+    context: &Context<S>,
+) -> Result<ControlFlow<Action>, Error> {
+    pass.lost_races += 1;
+    if pass.lost_races > MAX_RACES {
+        return Err(Error::Write { what, source });
+    }
+    see_again(pass, context).await
+}
+
+/// Reads the object again, and goes on with what is there.
+///
+/// # Errors
+/// If the API server could not be asked.
+pub async fn see_again<S>(pass: &mut Pass, context: &Context<S>) -> Result<ControlFlow<Action>, Error> {
+    let fresh = context.kube.read_again(&pass.object).await;
+    match fresh.map_err(|source| Error::Write { what: "read the object again", source })? {
+        Some(object) => {
+            pass.see(object);
+            Ok(ControlFlow::Continue(()))
+        }
+        None => Ok(over(pass, context)),
+    }
+}
+
+/// The object is over with. The cache may show it for a while; it is reconciled again, in case that was not so.
+fn over<S>(pass: &Pass, context: &Context<S>) -> ControlFlow<Action> {
+    on_watch::released(&pass.uid, context);
+    context.memory.over(&pass.uid);
+    context.accounts.forget(&pass.uid);
+    context.listings.forget(&pass.uid);
+    // Not when the watch shows it: a connection must not stay because a watch is silent.
+    on_watch::needs_none(&pass.uid, context);
+    ControlFlow::Break(Action::requeue(CACHE_LAG))
+}
+
+/// Reports an object that does not fit its schema in its conditions; it is not reconciled.
+pub async fn report_invalid<S>(invalid: &InvalidObject, context: &Context<S>) -> Result<Action, Error> {
+    tracing::warn!(error = %invalid.error, "The VoiceCampaign does not fit its schema; it is not reconciled");
+    let failed = |source| Error::Write { what: "report that the object does not fit its schema", source };
+    let read = invalid::read::<VoiceCampaign>(invalid, &context.kube).await.map_err(failed)?;
+    if let Some(object) = read {
+        let message = format!(
+            "The resource does not fit its schema, and the operator does nothing for it: {}. Apply it again with the \
+             current CustomResourceDefinition.",
+            invalid.error
+        );
+        let told = (Reason::Invalid.as_str(), message.as_str());
+        invalid::report::<VoiceCampaign>(&object, told, &context.kube).await.map_err(failed)?;
+    }
+    Ok(Action::requeue(INVALID_RETRY))
+}

@@ -1,0 +1,58 @@
+//! What a GET, a listing and the stored status say of a living campaign.
+
+use jiff::{SignedDuration, Timestamp};
+
+use crate::api::VoiceCampaign;
+use crate::campaign::evidence::{GetResult, Observed, Sighting, StreamListing};
+use crate::campaign::reason::Reason;
+use crate::campaign::status;
+use crate::kore::{Failure, FailureKind};
+
+/// What a GET says of the campaign.
+pub fn by_get(get: &GetResult) -> Sighting {
+    match &get.result {
+        Ok(campaign) => Sighting::Found(Box::new(campaign.clone())),
+        Err(failure @ Failure { kind: FailureKind::MayBeAbsent, .. }) => {
+            Sighting::NotReturned(failure.clone())
+        }
+        Err(failure) => Sighting::Failed(failure.clone()),
+    }
+}
+
+/// What a listing says of the campaign, if it says anything.
+pub fn by_listing(object: &VoiceCampaign, read: &StreamListing) -> Option<Sighting> {
+    let StreamListing { listing, .. } = read;
+    let known = object.status.as_ref().and_then(|status| status.campaign.as_deref());
+    if let Some(row) = listing.get(&object.spec.campaign_id) {
+        return Some(Sighting::Found(Box::new(row.clone().completed_by(known))));
+    }
+    // Nobody asked to delete it: if it was there, it is missing itself.
+    let missed = object.status.as_ref().is_some_and(|status| status.not_listed_since.is_some());
+    match (listing.is_complete(), listing.shows_nothing() && known.is_some() && !missed) {
+        (false, _) => None,
+        (true, true) => Some(Sighting::SuddenlyEmpty),
+        (true, false) => Some(Sighting::NotListed),
+    }
+}
+
+/// A listing that began earlier says nothing about this object's campaign: the object was created later, or we have
+/// asked to delete the campaign since. (A GET is always made for the object, so it is newer than that.)
+pub fn since(observed: &Observed<'_>) -> Option<Timestamp> {
+    let created = observed.object.metadata.creation_timestamp.as_ref();
+    // The API server cuts the time of creation to a second.
+    created.map(|created| created.0 + SignedDuration::from_secs(1)).max(observed.last_delete)
+}
+
+/// What status says of the campaign, if that was observed for this very object, and since we last asked to delete the
+/// campaign.
+///
+/// A status that is older than the object came from a backup.
+pub fn observed_reason(observed: &Observed<'_>) -> Option<Reason> {
+    let status = observed.object.status.as_ref()?;
+    let created = observed.object.metadata.creation_timestamp.as_ref();
+    let own = status::ready(status).is_some_and(|ready| Some(&ready.last_transition_time) >= created);
+    let by_get = observed.last_get.is_some_and(|last| Some(last.at) > observed.last_delete);
+    let by_listing = observed.listing.is_some_and(|read| Some(read.listing.begun_at()) > since(observed));
+    let stands = by_get || by_listing || (own && observed.last_delete.is_none());
+    Some(status::reason(status)).filter(|reason| stands && reason.is_observed())
+}

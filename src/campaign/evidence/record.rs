@@ -1,0 +1,34 @@
+use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time};
+
+use crate::api::{DeletionStatus, VoiceCampaign};
+
+/// The record of the current deletion; `None` if status has none, or one of another object or deletion.
+///
+/// A restored backup may bring a status onto a new object, so uid and deletionTimestamp must both match.
+pub fn recorded_deletion(object: &VoiceCampaign) -> Option<&DeletionStatus> {
+    let ObjectMeta { uid, deletion_timestamp, .. } = &object.metadata;
+    object.status.as_ref()?.deletion.as_deref().filter(|deletion| {
+        Some(&deletion.uid) == uid.as_ref() && Some(&deletion.requested_at) == deletion_timestamp.as_ref()
+    })
+}
+
+/// The record of a deletion of which nothing has happened yet.
+pub fn new_record(object: &VoiceCampaign) -> DeletionStatus {
+    DeletionStatus {
+        uid: object.metadata.uid.clone().unwrap_or_default(),
+        requested_at: object.metadata.deletion_timestamp.clone().unwrap_or(Time(Timestamp::UNIX_EPOCH)),
+        attempts: 0,
+        failures: 0,
+        last_attempt_at: None,
+        next_attempt_at: None,
+        held_since: None,
+        last_answer: None,
+        may_have_taken_effect_at: None,
+        unconfirmed_in_a_row: 0,
+        seen_at: None,
+        proof: None,
+        confirmed_at: None,
+        outcome: None,
+    }
+}

@@ -1,0 +1,53 @@
+use jiff::{SignedDuration, Timestamp};
+use kube::runtime::reflector::ObjectRef;
+
+use crate::api::Watched;
+use crate::kore::Target;
+use crate::pacing::{Access, Place, Request};
+
+/// What calls about a stream are made with, by a hash of the credentials (of this process alone).
+pub fn access(target: &Target, stream_id: &str) -> Access<u64> {
+    let iid = target.iid.as_deref().unwrap_or(stream_id).to_owned();
+    Access { credentials: target.credentials_hash(), iid }
+}
+
+/// Who wants to call.
+#[derive(Clone, Debug)]
+pub struct Caller {
+    /// The uid of the object, or the name of what is read for many.
+    pub id: String,
+    /// Whom to wake.
+    pub object: ObjectRef<Watched>,
+    /// Whether others call under the same `id`, and wait for the same.
+    pub for_many: bool,
+    /// The place in the queue.
+    pub place: Place,
+    /// The time that its status promises, if it waits for the quota.
+    pub promised: Option<Timestamp>,
+    /// With what.
+    pub access: Access<u64>,
+}
+
+impl Caller {
+    /// The request that the clock is asked with; the machine's clock is `ahead` of it.
+    pub fn request(&self, quota: usize, ahead: SignedDuration) -> Request<'_, String, u64> {
+        let Self { id, object: _, for_many: _, place, promised, access } = self;
+        let promised = promised.map(|promised| promised - ahead);
+        Request { caller: id, access, place: *place, promised, quota }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::campaign::shared::listings;
+
+    /// What is refused for one stream says nothing of another, unless both are called with the same `iid`.
+    #[test]
+    fn the_right_to_one_stream_is_none_to_another() {
+        let mut target = listings::tests::target();
+        assert_ne!(access(&target, "st-1"), access(&target, "st-2"));
+        target.iid = Some("iid".into());
+        assert_eq!(access(&target, "st-1"), access(&target, "st-2"));
+    }
+}

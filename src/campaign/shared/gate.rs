@@ -1,0 +1,407 @@
+//! The way to one account: its clocks, and the seats of the calls under way.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use jiff::{SignedDuration, Timestamp};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use super::caller::Caller;
+use super::operation::{Operation, evidence_of};
+use super::queue::{OF_CREDENTIALS, Paced, Queue};
+use super::seats::{self, Room, Seats};
+use crate::api::Watched;
+use crate::kore::{Account, Failure};
+use crate::kube_ext::Wake;
+use crate::pacing::{self, Access, Charge, Consequence, Evidence, Past, Request, Turn};
+
+/// Calls to one account under way at once: few until a DELETE has worked lately, or reads are known to work while DELETEs
+/// fail; so few calls show that a campaign fails, or that many do. Twice as many as one app can take whose credentials
+/// nobody has accepted yet.
+const OF_AN_ACCOUNT: Room = Room { few: 2 * OF_CREDENTIALS.few, many: 16 };
+/// How soon a caller asks again whose time has come by one clock and not yet by the other.
+const SOON: SignedDuration = SignedDuration::from_millis(100);
+
+/// The way to one account.
+pub struct Gate {
+    account: Account,
+    queue: Mutex<Queue>,
+    seats: Arc<Seats>,
+    seats_in_all: Arc<Semaphore>,
+    wake: Arc<Wake<Watched>>,
+}
+
+/// The right to one of the calls under way.
+pub struct Seat {
+    _turn: Option<OwnTurn>,
+    _with_the_credentials: seats::Seat,
+    _of_the_account: seats::Seat,
+    _of_all: OwnedSemaphorePermit,
+}
+
+/// The turn of a caller. A pass that comes to no call gives the turn back when it ends, so that nobody waits for that call.
+struct OwnTurn {
+    gate: Arc<Gate>,
+    caller: String,
+}
+
+impl Drop for OwnTurn {
+    fn drop(&mut self) {
+        self.gate.give_back(&self.caller);
+    }
+}
+
+/// What the statuses say of the time before this process, for the first caller of a connection.
+pub struct Heir {
+    /// Namespace and name of the connection.
+    pub connection: String,
+    /// What it calls with.
+    pub access: Access<u64>,
+}
+
+impl Gate {
+    /// Nobody has called the account yet. All accounts share `seats_in_all`.
+    pub fn new(account: Account, seats_in_all: Arc<Semaphore>, wake: Arc<Wake<Watched>>) -> Arc<Self> {
+        let (queue, seats) = (Mutex::default(), Seats::new(OF_AN_ACCOUNT));
+        Arc::new(Self { account, queue, seats, seats_in_all, wake })
+    }
+
+    /// Takes in, once, what the statuses of the account's objects say of the time before this process; and for the heir,
+    /// once, whether its credentials were refused then, or calls with them failed.
+    pub fn inherit(&self, per_minute: usize, heir: impl FnOnce() -> Heir, past: impl FnOnce() -> Past) {
+        let begins = !std::mem::replace(&mut self.queue().inherited, true);
+        let past = begins.then(past);
+        let mut queue = self.queue();
+        if past.is_none() && queue.refusals.is_empty() && queue.outages.is_empty() {
+            return;
+        }
+        let (now, _) = queue.time.now();
+        if let Some(past) = past {
+            // Before that nobody could observe anything.
+            queue.works_since = Timestamp::now();
+            queue.account.inherit(&past, now, per_minute);
+            (queue.outages, queue.refusals) = (past.unproven, past.refusals);
+        }
+        let Heir { connection, access } = heir();
+        if let Some(outage) = queue.outages.remove(&connection) {
+            queue.account.inherit_outage(&access, &outage, now);
+        }
+        if let Some(refusal) = queue.refusals.remove(&connection) {
+            queue.account.inherit_refusal(&access, refusal, now);
+        }
+    }
+
+    /// Since when (which may be to come) the account lets observations call; `None` while the account is down, or this
+    /// process has not called it.
+    pub fn lets_observe_since(&self) -> Option<Timestamp> {
+        let queue = self.queue();
+        (queue.inherited && !queue.account.is_down()).then_some(queue.works_since.max(queue.observes_at))
+    }
+
+    /// A seat for one call; waits until one is free.
+    async fn seat(&self, credentials: u64) -> Option<Seat> {
+        let with_the_credentials = self.queue().seats(credentials);
+        let with_the_credentials = with_the_credentials.seat().await?;
+        let of_the_account = self.seats.clone().seat().await?;
+        // The semaphore is never closed.
+        let of_all = self.seats_in_all.clone().acquire_owned().await.ok()?;
+        Some(Seat {
+            _turn: None,
+            _with_the_credentials: with_the_credentials,
+            _of_the_account: of_the_account,
+            _of_all: of_all,
+        })
+    }
+
+    /// A seat for a call that could wait, if one is free and nobody waits for it.
+    pub fn free_seat(&self, credentials: u64) -> Option<Seat> {
+        Some(Seat {
+            _turn: None,
+            _with_the_credentials: self.queue().seats(credentials).free_seat()?,
+            _of_the_account: self.seats.clone().free_seat()?,
+            _of_all: self.seats_in_all.clone().try_acquire_owned().ok()?,
+        })
+    }
+
+    /// A seat for a call that may be made now, once one is free; or when to ask again.
+    pub async fn seat_in_turn(
+        self: &Arc<Self>,
+        caller: &Caller,
+        per_minute: usize,
+    ) -> Result<Option<Seat>, Turn> {
+        match self.turn(caller, per_minute, pacing::Account::ask) {
+            Turn::Go => {
+                let turn = OwnTurn { gate: self.clone(), caller: caller.id.clone() };
+                let seat = self.seat(caller.access.credentials).await;
+                Ok(seat.map(|seat| Seat { _turn: Some(turn), ..seat }))
+            }
+            later => Err(later),
+        }
+    }
+
+    /// Counts a call that is made now, or says when to ask again; the caller's place in the queue is kept.
+    pub fn claim(&self, caller: &Caller, per_minute: usize) -> Turn {
+        self.turn(caller, per_minute, pacing::Account::claim)
+    }
+
+    fn turn(
+        &self,
+        caller: &Caller,
+        per_minute: usize,
+        ask: impl FnOnce(&mut Paced, &Request<'_, String, u64>, Timestamp) -> Turn,
+    ) -> Turn {
+        let mut queue = self.queue();
+        let (now, ahead) = queue.time.now();
+        queue.largest_quota = queue.largest_quota.max(per_minute);
+        let turn = ask(&mut queue.account, &caller.request(per_minute, ahead), now);
+        queue.keep(caller, turn);
+        queue.wake_with_those_moved_up(Vec::new(), &self.wake);
+        shifted(turn, ahead)
+    }
+
+    /// Takes a place in the queue while the account is in trouble, or the credentials are refused; `None` otherwise.
+    pub fn held(&self, caller: &Caller, per_minute: usize) -> Option<Turn> {
+        let mut queue = self.queue();
+        let (now, ahead) = queue.time.now();
+        let turn = queue.account.held(&caller.request(per_minute, ahead), now);
+        turn.into_iter().for_each(|turn| queue.keep(caller, turn));
+        queue.wake_with_those_moved_up(Vec::new(), &self.wake);
+        turn.map(|turn| shifted(turn, ahead))
+    }
+
+    /// Counts a call that could wait, or says when to ask again. It has no place in the queue.
+    pub fn claim_spare(&self, caller: &Caller, per_minute: usize) -> Turn {
+        let mut queue = self.queue();
+        let (now, ahead) = queue.time.now();
+        let turn = shifted(queue.account.claim_spare(&caller.request(per_minute, ahead), now), ahead);
+        // Who has a smaller quota of its own may wait for that.
+        queue.largest_quota = queue.largest_quota.max(per_minute);
+        if let Turn::At(until) = turn
+            && per_minute >= queue.largest_quota
+        {
+            queue.observes_at = queue.observes_at.max(until);
+        }
+        turn
+    }
+
+    /// Records what the result of a call says of the account and of the credentials. Returns whom a failure is charged to.
+    pub fn record_result<T>(
+        &self,
+        caller: &Caller,
+        operation: Operation,
+        result: &Result<T, Failure>,
+    ) -> Charge {
+        let mut queue = self.queue();
+        let (now, _) = queue.time.now();
+        let (failure, fresh) = (result.as_ref().err(), caller.place.is_fresh());
+        let evidence = evidence_of(operation, fresh, failure);
+        match evidence.credentials {
+            Evidence::Works | Evidence::Readable => queue.seats(caller.access.credentials).worked(),
+            Evidence::DeleteFailed { .. } | Evidence::ReadFailed { .. } => {
+                queue.seats(caller.access.credentials).failed()
+            }
+            Evidence::Nothing => {}
+        }
+        let was_down = queue.account.is_down();
+        let Consequence { charge, account, woken } =
+            queue.account.record_result(&caller.id, &caller.access, evidence, now);
+        if was_down && !queue.account.is_down() {
+            queue.works_since = Timestamp::now();
+        }
+        match account {
+            Evidence::Works => self.seats.worked(),
+            // While reads work, it is known that DELETEs may fail; a part of the quota bounds what that
+            // costs, and each may take long.
+            Evidence::Readable | Evidence::DeleteFailed { .. } if queue.account.limps() => {
+                self.seats.worked()
+            }
+            Evidence::DeleteFailed { .. } => self.seats.failed(),
+            Evidence::Readable | Evidence::ReadFailed { .. } | Evidence::Nothing => {}
+        }
+        queue.note_trouble(&self.account, caller, failure, woken.len());
+        queue.wake(&woken, &self.wake);
+        charge
+    }
+
+    /// What Kore answered when the trouble began that holds this turn, if one does.
+    pub fn trouble(&self, caller: &Caller, turn: Turn) -> Option<Arc<str>> {
+        self.queue().trouble(caller, turn)
+    }
+
+    /// Whether nobody knows if reads work, while DELETEs fail or are refused: a read tells most then.
+    pub fn wants_diagnostic_read(&self, access: &Access<u64>) -> bool {
+        self.queue().account.wants_diagnostic_read(access)
+    }
+
+    /// An object needs no call any more.
+    pub fn forget(&self, uid: &str) {
+        let mut queue = self.queue();
+        let woken = queue.forget(uid);
+        queue.wake_with_those_moved_up(woken, &self.wake);
+    }
+
+    /// A caller that may call does not.
+    fn give_back(&self, caller: &String) {
+        let mut queue = self.queue();
+        if let Some(woken) = queue.account.give_back(caller) {
+            queue.wake_with_those_moved_up(woken, &self.wake);
+        }
+    }
+
+    fn queue(&self) -> MutexGuard<'_, Queue> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A turn by the machine's clock: it is in the future there, too, although the two may differ by less than what is noticed.
+fn shifted(turn: Turn, ahead: SignedDuration) -> Turn {
+    let soon = Timestamp::now() + SOON;
+    match turn {
+        Turn::Go => Turn::Go,
+        Turn::At(at) => Turn::At((at + ahead).max(soon)),
+        Turn::Held { of, since, until, next } => {
+            Turn::Held { of, since: since + ahead, until: (until + ahead).max(soon), next }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use kube::runtime::reflector::ObjectRef;
+
+    use super::*;
+    use crate::campaign::shared::accounts::Accounts;
+    use crate::campaign::shared::caller::access;
+    use crate::campaign::shared::listings;
+    use crate::kore::FailureKind;
+    use crate::pacing::{Holder, Outage, Place};
+
+    /// Who wants to delete its campaign, which was asked for just now.
+    fn caller(id: &str, access: Access<u64>) -> Caller {
+        let place = Place::deletion(Timestamp::now());
+        let object = ObjectRef::new(id).within("n");
+        Caller { id: id.to_owned(), object, for_many: false, place, promised: None, access }
+    }
+
+    /// Since when campaigns can be looked at is known once the account is called, and not while it is down; after that it counts anew.
+    /// While nobody is let look, it is when somebody will be; unless it is the own quota that does not.
+    #[tokio::test]
+    async fn since_when_campaigns_can_be_looked_at_is_known() {
+        let accounts = Accounts::new(Arc::new(Wake::of(&[None]).0));
+        let target = listings::tests::target();
+        assert_eq!(accounts.lets_observe_since(&target.account), None);
+        let gate = accounts.gate(&target.account);
+        assert_eq!(accounts.lets_observe_since(&target.account), None, "not all objects are shown yet");
+        let heir = || Heir { connection: "n/production".to_owned(), access: access(&target, "st-1") };
+        let before = Timestamp::now();
+        gate.inherit(60, heir, Past::default);
+        let begun = accounts.lets_observe_since(&target.account).unwrap();
+        assert!(begun >= before, "before that nobody could look");
+        let caller = |id: &str| caller(id, access(&target, "st-1"));
+        let record = |id: &str, result: &Result<(), Failure>| {
+            gate.record_result(&caller(id), Operation::Delete, result);
+        };
+        record("a", &Ok(()));
+        assert_eq!(accounts.lets_observe_since(&target.account), Some(begun));
+        let failed = Err(Failure { kind: FailureKind::Unavailable, ..Failure::unreachable("told") });
+        ["a", "b", "c"].iter().for_each(|id| record(id, &failed));
+        assert_eq!(accounts.lets_observe_since(&target.account), None);
+        record("d", &Ok(()));
+        let works = accounts.lets_observe_since(&target.account).unwrap();
+        assert!(works > begun);
+        assert_eq!(gate.claim(&caller("e"), 60), Turn::Go);
+        assert!(matches!(gate.claim_spare(&caller("slow"), 1), Turn::At(_)));
+        assert_eq!(accounts.lets_observe_since(&target.account), Some(works), "its own quota");
+        let told = (0..60).find_map(|_| match gate.claim_spare(&caller("f"), 60) {
+            Turn::At(until) => Some(until),
+            Turn::Go | Turn::Held { .. } => None,
+        });
+        assert!(told.is_some() && accounts.lets_observe_since(&target.account) == told);
+    }
+
+    /// Several wait for the same listing while the account is in trouble: all of them are woken when it works again.
+    #[tokio::test]
+    async fn all_who_wait_for_a_listing_are_woken() {
+        let (wake, mut woken) = Wake::of(&[None]);
+        let accounts = Accounts::new(Arc::new(wake));
+        let target = listings::tests::target();
+        let gate = accounts.gate(&target.account);
+        let caller = |id: &str, name: &str, for_many| Caller {
+            object: ObjectRef::new(name).within("n"),
+            for_many,
+            ..caller(id, access(&target, "st-1"))
+        };
+        for id in ["a", "b", "c"] {
+            let failed =
+                Err::<(), _>(Failure { kind: FailureKind::Unavailable, ..Failure::unreachable("told") });
+            gate.record_result(&caller(id, id, false), Operation::Delete, &failed);
+        }
+        for name in ["one", "two", "one"] {
+            let turn = gate.claim(&caller("listing", name, true), 60);
+            assert!(matches!(turn, Turn::Held { .. }), "{turn:?}");
+        }
+        gate.record_result(&caller("d", "d", false), Operation::Delete, &Ok::<_, Failure>(()));
+        let mut names = BTreeSet::new();
+        while let Ok(object) = woken[0].try_recv() {
+            assert!(names.insert(object.name), "once");
+        }
+        assert_eq!(names, ["one".to_owned(), "two".to_owned()].into());
+        gate.queue().keep(&caller("listing", "one", true), Turn::At(Timestamp::MAX));
+        assert_eq!(gate.claim(&caller("listing", "two", true), 60), Turn::Go);
+        assert!(gate.queue().many.is_empty(), "nobody is remembered for ever");
+    }
+
+    /// Whoever may call, and comes to no call, because the API server fails it or its pass takes too long, holds up nobody: not while it
+    /// waits for a seat, and not with one.
+    #[tokio::test]
+    async fn a_turn_that_is_not_used_is_given_back() {
+        let (wake, mut woken) = Wake::of(&[None]);
+        let accounts = Accounts::new(Arc::new(wake));
+        let target = listings::tests::target();
+        let gate = accounts.gate(&target.account);
+        let place = Place::deletion(Timestamp::UNIX_EPOCH);
+        let caller = |id: &str| Caller { place, ..caller(id, access(&target, "st-1")) };
+        let (first, second, third) = (caller("a"), caller("b"), caller("c"));
+        let seat = gate.seat_in_turn(&first, 2).await.unwrap().unwrap();
+        let other = gate.seat_in_turn(&second, 2).await.unwrap().unwrap();
+        assert!(matches!(gate.seat_in_turn(&third, 2).await, Err(Turn::At(_))));
+        drop(seat);
+        assert_eq!(woken[0].try_recv().unwrap().name, "c");
+        let seat = gate.seat_in_turn(&third, 2).await.unwrap().unwrap();
+        assert_eq!(gate.claim(&third, 2), Turn::Go);
+        // All seats are taken, and the pass ends while it waits for one.
+        assert_eq!(OF_CREDENTIALS.few, 2);
+        let waits = gate.seat_in_turn(&first, 3);
+        assert!(tokio::time::timeout(std::time::Duration::from_millis(10), waits).await.is_err());
+        assert_eq!(gate.claim(&caller("d"), 3), Turn::Go);
+        // What was called counts.
+        drop((seat, other));
+        assert!(matches!(gate.claim(&second, 2), Turn::At(_)));
+    }
+
+    /// After a restart, a connection that is not known to have worked goes on in its trouble when it is called with, and holds nobody else.
+    #[test]
+    fn trouble_is_taken_in_by_the_connection_that_was_in_it() {
+        let accounts = Accounts::new(Arc::new(Wake::of(&[None]).0));
+        let target = listings::tests::target();
+        let gate = accounts.gate(&target.account);
+        let caller = |credentials: u64| caller("a", Access { credentials, iid: "st-1".to_owned() });
+        let since = Timestamp::now() - SignedDuration::from_mins(10);
+        let held = ["a", "b", "c"].map(|uid| Outage::new(since, None, Some(uid.to_owned())));
+        let unproven = held.into_iter().reduce(Outage::join).map(|outage| ("n/dev".to_owned(), outage));
+        let past = Past { unproven: unproven.into_iter().collect(), ..Past::default() };
+        let inherit = |connection: &str, credentials: u64| {
+            let heir = || Heir { connection: connection.to_owned(), access: caller(credentials).access };
+            gate.inherit(60, heir, || past.clone());
+        };
+        inherit("n/prod", 1);
+        assert_eq!(gate.claim(&caller(1), 60), Turn::Go);
+        inherit("n/dev", 2);
+        let turn = gate.claim(&caller(2), 60);
+        assert!(matches!(turn, Turn::Held { of: Holder::Account, .. }), "{turn:?}");
+        gate.record_result(&caller(2), Operation::Delete, &Ok::<_, Failure>(()));
+        inherit("n/dev", 2);
+        assert_eq!(gate.claim(&caller(2), 60), Turn::Go, "once");
+    }
+}

@@ -1,0 +1,270 @@
+//! The listings of one stream: who needs the next one, who reads it, and what the newest one says.
+//!
+//! ```text
+//!   Idle ──(somebody joins; deletions settle for 2 s first)──▶ OnItsWay ──(page read, more to come)──▶ Paused
+//!    ▲                                                        │      ▲                                   │
+//!    └──(last page read, or the read failed)──────────────────┘      └──(whoever comes next goes on)──────┘
+//! ```
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use jiff::{SignedDuration, Timestamp};
+use kube::runtime::reflector::ObjectRef;
+
+use super::emptiness::Doubt;
+use crate::api::Watched;
+use crate::campaign::decide::Urgency;
+use crate::campaign::evidence::{ListingTrouble, StreamListing, proof};
+use crate::kore::{Failure, Listing, Reading, Target};
+use crate::pacing::backoff;
+
+/// A listing begins when nobody has joined for so long …
+const SETTLE: SignedDuration = SignedDuration::from_secs(2);
+/// … or so long after the first has joined.
+const LONGEST_SETTLE: SignedDuration = SignedDuration::from_secs(60);
+/// A page that is on its way for so long is lost; and whoever waits for another's reading asks again then.
+const ABANDONED: Duration = Duration::from_secs(60);
+/// How long a stream remembers that a campaign was listed: longer than a proof takes.
+const REMEMBERED: SignedDuration = SignedDuration::from_hours(1);
+
+/// One stream, as one identity sees it.
+pub struct Stream {
+    newest: Option<StreamListing>,
+    trouble: Option<ListingTrouble>,
+    state: State,
+    /// No listing begins before: an earlier one may have been read by a clock that showed another time.
+    not_before: Option<Instant>,
+    /// When each campaign was last in a listing.
+    listed: HashMap<String, Timestamp>,
+    /// Who waits for the next listing, by uid.
+    members: HashMap<String, Member>,
+}
+
+/// How far the next listing has come.
+enum State {
+    /// Nobody reads.
+    Idle,
+    /// The pages so far are read; whoever comes next asks for the next page.
+    Paused(Reading),
+    /// A page is on its way.
+    OnItsWay {
+        since: Instant,
+        /// The machine's clock jumped since the listing began: what is read is dropped.
+        stale: bool,
+    },
+}
+
+struct Member {
+    joined_at: Timestamp,
+    urgency: Urgency,
+    object: ObjectRef<Watched>,
+}
+
+/// Who needs a listing, and which.
+pub struct Need<'a> {
+    /// The uid of the object.
+    pub uid: &'a str,
+    /// The object, to be woken when the listing is there.
+    pub object: ObjectRef<Watched>,
+    /// The listing begins at this time or later.
+    pub not_before: Timestamp,
+    /// Whether it may wait.
+    pub urgency: Urgency,
+}
+
+/// Who reads the next page.
+pub enum Join {
+    /// Somebody else does; ask again then, unless you are woken earlier.
+    Others(Timestamp),
+    /// Nobody: what there is to know is known, a listing or why there is none.
+    Nobody,
+    /// You do.
+    Yours(Reading),
+}
+
+impl Stream {
+    /// Nothing is read yet.
+    pub fn new() -> Self {
+        Self {
+            newest: None,
+            trouble: None,
+            state: State::Idle,
+            not_before: None,
+            listed: HashMap::new(),
+            members: HashMap::new(),
+        }
+    }
+
+    /// The newest listing, as one campaign is to see it, and why there is no newer one.
+    pub fn newest(&self, campaign_id: &str) -> (Option<StreamListing>, Option<ListingTrouble>) {
+        let listed_at = self.listed.get(campaign_id).copied();
+        let newest = self.newest.clone().map(|newest| StreamListing { listed_at, ..newest });
+        (newest, self.trouble.clone())
+    }
+
+    /// Joins those who need a listing; perhaps it is the caller who reads its next page.
+    pub fn join(&mut self, need: Need<'_>, target: &Target, stream_id: &str, now: Timestamp) -> Join {
+        let Need { uid, object, not_before, urgency } = need;
+        let member = self.members.entry(uid.to_owned());
+        let joined_at = member.or_insert(Member { joined_at: now, urgency, object }).joined_at;
+        if self.has_answer(not_before, urgency, now) {
+            self.members.remove(uid);
+            return Join::Nobody;
+        }
+        if let Some(until) = self.reserved_until(now) {
+            return Join::Others(until);
+        }
+        let reading = match self.take_paused() {
+            Some(reading) => reading,
+            None => {
+                if let Some(until) = self.settles_until(joined_at, urgency, now) {
+                    return Join::Others(until);
+                }
+                Reading::begin(target, stream_id, now)
+            }
+        };
+        self.state = State::OnItsWay { since: Instant::now(), stale: false };
+        Join::Yours(reading)
+    }
+
+    /// Whether the newest listing, which another may have read since the caller looked, is what the caller needs; or there is
+    /// to be none for now.
+    fn has_answer(&self, not_before: Timestamp, urgency: Urgency, now: Timestamp) -> bool {
+        let is_known = self.newest.as_ref().is_some_and(|newest| {
+            let complete = newest.listing.is_complete() || urgency == Urgency::Observation;
+            complete && newest.listing.begun_at() > not_before
+        });
+        is_known || self.trouble.as_ref().is_some_and(|trouble| trouble.retry_at > now)
+    }
+
+    /// Until when nobody else may ask for a page: one is on its way, or the clock has jumped.
+    fn reserved_until(&self, now: Timestamp) -> Option<Timestamp> {
+        if let State::OnItsWay { since, .. } = self.state
+            && since.elapsed() < ABANDONED
+        {
+            return Some(later(now, ABANDONED));
+        }
+        let left = self.not_before?.checked_duration_since(Instant::now())?;
+        (!left.is_zero()).then(|| later(now, left))
+    }
+
+    /// The listing that was begun, if somebody still waits for it.
+    ///
+    /// However slow the quota makes it: whether its pages agree says whether it is whole, and not its age.
+    fn take_paused(&mut self) -> Option<Reading> {
+        match std::mem::replace(&mut self.state, State::Idle) {
+            State::Paused(reading) => {
+                let is_wanted = self.members.values().any(|member| member.joined_at <= reading.begun_at());
+                is_wanted.then_some(reading)
+            }
+            State::Idle | State::OnItsWay { .. } => None,
+        }
+    }
+
+    /// Until when those who wait for a proof wait for each other, if they do.
+    fn settles_until(&self, joined_at: Timestamp, urgency: Urgency, now: Timestamp) -> Option<Timestamp> {
+        if urgency == Urgency::Observation {
+            return None;
+        }
+        let deletions = self.members.values().filter(|member| member.urgency == Urgency::Deletion);
+        let times: Vec<Timestamp> = deletions.map(|member| member.joined_at).collect();
+        let (first, last) = (times.iter().min()?, times.iter().max()?);
+        let due = (*last + SETTLE).min(*first + LONGEST_SETTLE);
+        // Whoever joined last comes back when the listing is due; the others can rely on that.
+        let own = joined_at + SETTLE;
+        (due > now).then(|| if own > now { own } else { due + LONGEST_SETTLE })
+    }
+
+    /// The page is asked for now, after a wait for a seat.
+    pub fn asks(&mut self) {
+        if let State::OnItsWay { since, .. } = &mut self.state {
+            *since = Instant::now();
+        }
+    }
+
+    /// The page can't be asked for now, or did not come; whoever comes next goes on from here.
+    pub fn put_back(&mut self, reading: Reading) {
+        self.state = match self.state {
+            State::OnItsWay { stale: true, .. } => State::Idle,
+            State::OnItsWay { stale: false, .. } | State::Idle | State::Paused(_) => State::Paused(reading),
+        };
+    }
+
+    /// A page is answered. Returns whether its content counts.
+    pub fn answered(&mut self) -> bool {
+        let State::OnItsWay { stale, .. } = self.state else { return true };
+        self.state = State::Idle;
+        !stale
+    }
+
+    /// There are more pages.
+    pub fn pause(&mut self, reading: Reading) {
+        self.state = State::Paused(reading);
+    }
+
+    /// The last page is read. Returns whom to wake, if the listing is complete.
+    pub fn finish(&mut self, listing: Arc<Listing>, doubt: Doubt, now: Timestamp) -> Vec<ObjectRef<Watched>> {
+        let (begun_at, complete) = (listing.begun_at(), listing.is_complete());
+        let Doubt { suddenly_empty, to_a_stranger, unseen_namespaces } = doubt;
+        self.listed.retain(|_, at| *at + REMEMBERED > now);
+        self.listed.extend(listing.ids().map(|id| (id.to_owned(), begun_at)));
+        self.newest = Some(StreamListing {
+            listing,
+            suddenly_empty,
+            to_a_stranger,
+            unseen_namespaces,
+            listed_at: None,
+        });
+        if !complete {
+            return Vec::new();
+        }
+        self.trouble = None;
+        let woken = self.objects();
+        // Those who joined too late for it begin the next.
+        self.members.retain(|_, member| member.urgency == Urgency::Deletion && member.joined_at > begun_at);
+        woken
+    }
+
+    /// The listing failed, or its pages do not add up (`None`). Returns whom to wake.
+    pub fn fail(
+        &mut self,
+        failure: Option<Failure>,
+        stream_id: &str,
+        now: Timestamp,
+    ) -> Vec<ObjectRef<Watched>> {
+        let failures = self.trouble.as_ref().map_or(0, |trouble| trouble.failures).saturating_add(1);
+        let own = backoff(stream_id, i32::try_from(failures).unwrap_or(i32::MAX));
+        let asked = failure.as_ref().and_then(|failure| failure.retry_after).unwrap_or_default();
+        self.trouble = Some(ListingTrouble { failure, failures, retry_at: later(now, own.max(asked)) });
+        self.objects()
+    }
+
+    /// An object needs no listing any more.
+    pub fn forget(&mut self, uid: &str) {
+        self.members.remove(uid);
+    }
+
+    /// Forgets what was read by a clock that showed another time. The next listing keeps its distance to what may have
+    /// been read before and be recorded in statuses. Returns who has to join again.
+    pub fn begin_anew(&mut self) -> Vec<ObjectRef<Watched>> {
+        let distance = Duration::try_from(proof::DISTANCE).unwrap_or_default();
+        (self.newest, self.trouble) = (None, None);
+        self.listed.clear();
+        self.state = match self.state {
+            State::OnItsWay { since, .. } => State::OnItsWay { since, stale: true },
+            State::Idle | State::Paused(_) => State::Idle,
+        };
+        self.not_before = Some(Instant::now() + distance);
+        self.members.drain().map(|(_, member)| member.object).collect()
+    }
+
+    fn objects(&self) -> Vec<ObjectRef<Watched>> {
+        self.members.values().map(|member| member.object.clone()).collect()
+    }
+}
+
+fn later(time: Timestamp, pause: Duration) -> Timestamp {
+    time + SignedDuration::try_from(pause).unwrap_or(SignedDuration::MAX)
+}

@@ -1,0 +1,229 @@
+//! One function per situation: from the situation to `Ready`, reason and message.
+
+use jiff::Timestamp;
+
+use super::advice::{self, Call};
+use super::condition::{Ready, State};
+use super::proving;
+use super::situation::{Situation, Trouble};
+use crate::api::{DeletionOutcome, DeletionPolicy, DeletionStatus, LastAnswer, VoiceCampaign};
+use crate::campaign::evidence::answer::{self, quoted, quoted_answer};
+use crate::campaign::evidence::{OtherClaim, ReleasePermit, Sighting};
+use crate::campaign::reason::Reason;
+use crate::connection::Problem;
+use crate::kore::{Campaign, Failure, FailureKind};
+
+/// The state of an object in a situation; `None` if the stored one still holds.
+pub fn state(
+    object: &VoiceCampaign,
+    deletion: Option<&DeletionStatus>,
+    situation: Situation<'_>,
+) -> Option<State> {
+    Some(match situation {
+        Situation::Unchanged => return None,
+        Situation::Pending => pending(),
+        Situation::Seen(sighting) => seen(object, sighting),
+        Situation::Suspended => suspended(object, deletion),
+        Situation::Misconfigured(problem) => misconfigured(problem),
+        Situation::InFlight => in_flight(deletion),
+        Situation::BetweenAttempts { until } => between_attempts(deletion, until),
+        Situation::Proving => being_proven(object, deletion),
+        Situation::HeldFor(other) => held_for(other),
+        Situation::WaitingForQuota { until } => waiting_for_quota(until),
+        Situation::AccountInTrouble(trouble) => account_in_trouble(deletion, trouble),
+        Situation::CredentialsRefused(trouble) => credentials_refused(deletion, trouble),
+        Situation::Released(permit) => released(object, deletion, permit),
+    })
+}
+
+fn pending() -> State {
+    let message = "The operator has not asked Kore about the campaign yet.".to_owned();
+    State::reconciling(Ready::Unknown, Reason::Pending, message)
+}
+
+fn seen(object: &VoiceCampaign, sighting: &Sighting) -> State {
+    match sighting {
+        Sighting::Found(campaign) => found(campaign),
+        Sighting::NotReturned(failure) => {
+            let id = &object.spec.campaign_id;
+            not_found(object, &format!("Kore does not return campaign {id} ({})", quoted(failure)))
+        }
+        Sighting::NotListed => {
+            let id = &object.spec.campaign_id;
+            not_found(object, &format!("Kore's listing of the stream does not contain campaign {id}"))
+        }
+        Sighting::SuddenlyEmpty => suddenly_empty(),
+        Sighting::Failed(failure) => not_observed(failure),
+    }
+}
+
+fn found(campaign: &Campaign) -> State {
+    let state = campaign.status.as_deref().unwrap_or("not named");
+    let message = format!("Kore has the campaign; its state is {state}.");
+    State::settled(Ready::True, Reason::CampaignFound, message)
+}
+
+fn not_found(object: &VoiceCampaign, what: &str) -> State {
+    let known = object.status.as_ref().is_some_and(|status| status.campaign.is_some());
+    let message = if known {
+        format!("{what}, although it was there before. Was it deleted elsewhere?")
+    } else {
+        format!("{what}. Are campaignId, streamId and the account right, or was it deleted elsewhere?")
+    };
+    State::settled(Ready::False, Reason::CampaignNotFound, message)
+}
+
+fn suddenly_empty() -> State {
+    let message = "Kore's listing of the stream is empty, although the campaign was there and nobody asked to delete it. \
+                   Kore shows the same to an app that has lost its access: give the JWT app its scope and its access to \
+                   the stream back. If the campaign was deleted elsewhere, delete this resource, too."
+        .to_owned();
+    State::settled(Ready::False, Reason::StreamSuddenlyEmpty, message)
+}
+
+fn not_observed(failure: &Failure) -> State {
+    let advice = advice::of_kind(failure.kind, Call::Read, &answer::of_failure(failure));
+    let message = format!("The operator can't observe the campaign: {advice}{}.", quoted(failure));
+    State::settled(Ready::Unknown, Reason::Service(failure.kind), message)
+}
+
+fn suspended(object: &VoiceCampaign, deletion: Option<&DeletionStatus>) -> State {
+    if deletion.is_some() {
+        let message = "The deletion is held, because spec.suspend is true. Set it to false to delete the campaign, or set \
+                       spec.deletionPolicy to Orphan to leave the campaign in Kore and remove this resource."
+            .to_owned();
+        return State::settled(Ready::False, Reason::Suspended, message);
+    }
+    let message = "The operator does not observe the campaign, because spec.suspend is true. It would hold a deletion, \
+                   unless spec.deletionPolicy is Orphan."
+        .to_owned();
+    // What the last observation found; nothing is known beyond it.
+    State::paused(Ready::stored(object), Reason::Suspended, message)
+}
+
+fn misconfigured(problem: &Problem) -> State {
+    State::settled(Ready::False, Reason::from(problem), problem.to_string())
+}
+
+fn in_flight(deletion: Option<&DeletionStatus>) -> State {
+    let number = deletion.map_or(0, |deletion| deletion.attempts) + 1;
+    let message = format!(
+        "The operator is sending the DELETE (attempt {number}), or waits for a free connection to the account."
+    );
+    State::reconciling(Ready::False, Reason::Deleting, message)
+}
+
+fn between_attempts(deletion: Option<&DeletionStatus>, until: Timestamp) -> State {
+    let answered = deletion.and_then(|deletion| Some((deletion, advice::on_last_delete(deletion)?)));
+    let Some((deletion, last)) = answered else {
+        let message = format!("The operator asks Kore to delete the campaign at {until:.0}.");
+        return State::reconciling(Ready::False, Reason::WaitingForQuota, message);
+    };
+    let refused = answer::is_refused(deletion).then_some(Reason::Service(FailureKind::Refused));
+    let reason = refused.or_else(|| answer::reason(deletion)).unwrap_or(Reason::WaitingForQuota);
+    let seen = deletion.seen_at.as_ref().filter(|seen| Some(*seen) >= deletion.last_attempt_at.as_ref());
+    let seen = seen.map(|seen| format!(" At {:.0} Kore still had the campaign.", seen.0)).unwrap_or_default();
+    let message = format!(
+        "The deletion is not confirmed. Attempt {}: {last}.{seen} The next attempt is at {until:.0}.",
+        deletion.attempts
+    );
+    State::reconciling(Ready::False, reason, message)
+}
+
+fn being_proven(object: &VoiceCampaign, deletion: Option<&DeletionStatus>) -> State {
+    let proof = deletion.and_then(|deletion| Some((deletion, deletion.proof.as_ref()?)));
+    let Some((deletion, proof)) = proof else {
+        let message = "The operator has not asked Kore yet.".to_owned();
+        return State::reconciling(Ready::False, Reason::Pending, message);
+    };
+    let reason = proving::reason_of_proof(deletion, proof);
+    State::reconciling(Ready::False, reason, proving::message(object, deletion, proof))
+}
+
+fn held_for(other: &OtherClaim) -> State {
+    let message = format!(
+        "The deletion is held: the VoiceCampaign {} names the same campaign, and keeps it. The operator deletes the \
+         campaign when that resource is deleted, too, or has deletionPolicy Orphan (or, if Kore has not shown the \
+         campaign to it and is not going to, 10 minutes after its creation). To leave the campaign in Kore and remove \
+         this resource, set spec.deletionPolicy of this resource to Orphan.",
+        other.name
+    );
+    State::reconciling(Ready::False, Reason::CampaignShared, message)
+}
+
+fn waiting_for_quota(until: Timestamp) -> State {
+    let message = format!(
+        "The rate limit of the account is used up, or Kore asked for a pause. The operator calls Kore at {until:.0}."
+    );
+    State::reconciling(Ready::False, Reason::WaitingForQuota, message)
+}
+
+/// The message stays the same while the trouble lasts: the probes of others are no reason to write a status.
+fn account_in_trouble(deletion: Option<&DeletionStatus>, trouble: Trouble<'_>) -> State {
+    let (since, quote) = (trouble.since, in_brackets(trouble));
+    let Some(deletion) = deletion else {
+        let message = format!(
+            "The operator can't observe the campaign: since {since:.0} calls to the account fail{quote}. The operator \
+             probes the account, and reads the campaign when the account answers."
+        );
+        return State::reconciling(Ready::Unknown, Reason::AccountUnavailable, message);
+    };
+    let own = deletion.last_answer.as_ref().filter(|_| deletion.attempts > 0);
+    let own = own.map(|answer| format!(" Attempt {}: {}.", deletion.attempts, quoted_answer(answer)));
+    let message = format!(
+        "The deletion is not confirmed: since {since:.0} calls to the account fail{quote}. The operator probes the \
+         account at least every minute, and continues the deletions, oldest first, when it answers.{}",
+        own.unwrap_or_default()
+    );
+    State::reconciling(Ready::False, Reason::AccountUnavailable, message)
+}
+
+/// The message stays the same while Kore refuses the credentials.
+fn credentials_refused(deletion: Option<&DeletionStatus>, trouble: Trouble<'_>) -> State {
+    let (ready, what, call) = match deletion {
+        Some(_) => (Ready::False, "The deletion is not confirmed", Call::Delete),
+        None => (Ready::Unknown, "The operator can't observe the campaign", Call::Read),
+    };
+    let kind = FailureKind::CredentialsRejected;
+    let said = trouble.answer.unwrap_or_default();
+    let http_status = said.strip_prefix("HTTP ").and_then(|said| said.get(..3)?.parse().ok());
+    let reason = kind.reason().to_owned();
+    let answer = LastAnswer { http_status, status: None, message: said.to_owned(), reason };
+    let advice = advice::of_kind(kind, call, &answer).trim_end_matches("; ");
+    let message = format!(
+        "{what}: {advice}{}. That is so since {:.0}; the operator retries with one call at a time, at least every \
+         minute, and reads the Secret anew for it.",
+        in_brackets(trouble),
+        trouble.since
+    );
+    State::reconciling(ready, Reason::Service(kind), message)
+}
+
+fn in_brackets(trouble: Trouble<'_>) -> String {
+    trouble.answer.map(|answer| format!(" ({answer})")).unwrap_or_default()
+}
+
+fn released(object: &VoiceCampaign, deletion: Option<&DeletionStatus>, permit: ReleasePermit) -> State {
+    let (reason, message) = match permit.outcome() {
+        DeletionOutcome::Deleted => {
+            (Reason::Deleted, "Kore has confirmed that the campaign is deleted.".to_owned())
+        }
+        DeletionOutcome::Absent => {
+            let proof = deletion.and_then(|deletion| deletion.proof.as_ref());
+            let how = if proof.is_some_and(|proof| proof.not_returned_at.is_none()) {
+                "three complete listings of the stream, over 5 minutes, do not contain it, and no GET says whether it exists"
+            } else {
+                "a GET does not return it, and two complete listings of the stream do not contain it"
+            };
+            (Reason::Absent, format!("Kore has no such campaign: {how}."))
+        }
+        DeletionOutcome::Orphaned => {
+            let why = match object.spec.deletion_policy {
+                DeletionPolicy::Orphan => "spec.deletionPolicy is Orphan",
+                DeletionPolicy::Delete => "the operator was uninstalled with onRemaining=orphan",
+            };
+            (Reason::Orphaned, format!("The campaign was left in Kore, because {why}."))
+        }
+    };
+    State::settled(Ready::False, reason, message)
+}

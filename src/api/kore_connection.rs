@@ -5,14 +5,15 @@ use serde::{Deserialize, Serialize};
 
 use super::{IDENTIFIER_RULE, time};
 
-/// A host that may be called (with a trailing dot it is looked up as it is, in no search domain): `https` anywhere, `http` only where the token does not leave the machine or the cluster.
+/// A host that the operator may call: `https` anywhere, `http` only where the token does not leave the machine or the
+/// cluster. A name with a trailing dot is looked up as it is, in no search domain.
 const HOST_RULE: &str = "self.matches('^https://([a-z0-9]([a-z0-9.-]*[a-z0-9])?[.]?|\\\\[[0-9a-f:]+\\\\])(:[0-9]{1,5})?$') \
     || self.matches('^http://(localhost|127[.][0-9]{1,3}[.][0-9]{1,3}[.][0-9]{1,3}|\\\\[::1\\\\]|[a-z0-9-]+[.][a-z0-9-]+[.]svc([.]cluster[.]local)?)(:[0-9]{1,5})?$')";
 
-/// They are compared, and not called.
+/// The operator compares these hosts, and does not call them.
 const FORMER_HOSTS_RULE: &str = "self.all(host, host.matches('^https?://([a-z0-9]([a-z0-9.-]*[a-z0-9])?[.]?|\\\\[[0-9a-f:]+\\\\])(:[0-9]{1,5})?$'))";
 
-/// Where and as whom Kore is called.
+/// Where, and with which credentials, the operator calls Kore.
 #[derive(CustomResource, KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
 #[kube(
     group = "voicecampaign.dev",
@@ -25,12 +26,12 @@ const FORMER_HOSTS_RULE: &str = "self.all(host, host.matches('^https?://([a-z0-9
     shortname = "kconn",
     category = "kore",
     selectable = ".spec.accountId",
-    doc = "KoreConnection says where and as whom the operator calls Kore.ai for the VoiceCampaigns of its namespace.",
+    doc = "KoreConnection says where, and with which credentials, the operator calls Kore.ai for the VoiceCampaigns of its namespace.",
     printcolumn(
         name = "Ready",
         type_ = "string",
         json_path = ".status.conditions[?(@.type==\"Ready\")].status",
-        description = "Whether campaigns can be deleted with it, as far as is known"
+        description = "Whether the operator can delete campaigns with it, as far as it knows"
     ),
     printcolumn(
         name = "Reason",
@@ -77,8 +78,8 @@ pub struct KoreConnectionSpec {
     pub host: String,
 
     /// Addresses under which this very account was reachable before, if its environment was renamed; for example
-    /// `https://old.kore.ai`. A VoiceCampaign whose campaign was found there is the new host's then, and for rate limits and for
-    /// VoiceCampaigns that share a campaign all of them are one account. None of them is called.
+    /// `https://old.kore.ai`. Campaigns that were found under a former host then belong to the new one; and for rate limits,
+    /// and for VoiceCampaigns that share a campaign, all these addresses are one account. The operator calls none of them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 8), inner(length(max = 253)))]
     #[x_kube(validation = Rule::new(FORMER_HOSTS_RULE).message("`formerHosts` must be base addresses as `host` has them: `https://` (or `http://`), a host name and an optional port, without a path"))]
@@ -94,7 +95,7 @@ pub struct KoreConnectionSpec {
     pub account_id: String,
 
     /// Secret in the same namespace with the keys `clientId` and `clientSecret` of a JWT app that has the scope
-    /// Campaign Management. Read at use; a change is followed at the next attempt.
+    /// Campaign Management. The operator reads it at use, so a change takes effect at the next attempt.
     pub credentials_secret_ref: SecretReference,
 
     /// Value of the header `iid` (application id). Default: the `streamId` of the campaign, as in the samples of Kore.
@@ -103,11 +104,11 @@ pub struct KoreConnectionSpec {
     #[x_kube(validation = Rule::new(IDENTIFIER_RULE).message("`iid` must be 1 to 128 characters: letters, digits, `-`, `_` and `.`, beginning with a letter or a digit"))]
     pub iid: Option<String>,
 
-    /// How the token of a request is made. Each request gets its own.
+    /// How the operator makes the token of a request. Each request gets its own.
     #[serde(default)]
     pub jwt: JwtSpec,
 
-    /// How fast Kore may be called.
+    /// How often the operator may call Kore.
     #[serde(default)]
     pub rate_limit: RateLimitSpec,
 
@@ -117,7 +118,7 @@ pub struct KoreConnectionSpec {
     pub timeout_seconds: i32,
 }
 
-/// What the operator knows of a connection. Written by the operator alone.
+/// What the operator knows of a connection. Only the operator writes it.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
 #[serde(rename_all = "camelCase")]
 pub struct KoreConnectionStatus {
@@ -125,8 +126,8 @@ pub struct KoreConnectionStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub observed_generation: Option<i64>,
 
-    /// `Ready` always: whether campaigns can be deleted with it, as far as is known; `Stalled` only while a person is needed, `Reconciling` only
-    /// while the connection is being deleted and campaigns still need it.
+    /// `Ready` always: whether the operator can delete campaigns with it, as far as it knows. `Stalled` only while a person
+    /// has to act, `Reconciling` only while the connection is being deleted and campaigns still need it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["type".into()]))]
     pub conditions: Vec<Condition>,
@@ -140,8 +141,8 @@ pub struct KoreConnectionStatus {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub secrets_in_use: Vec<String>,
 
-    /// The streams that have campaigns which no VoiceCampaign names, as they were last listed with campaigns. So the operator
-    /// knows after a restart that an empty one has lost some that nobody asked to delete. At most 1000.
+    /// The streams whose last listing contained campaigns that no VoiceCampaign names. So the operator knows after a restart
+    /// that an empty stream has lost campaigns that nobody asked to delete. At most 1000.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub streams: Vec<StreamStatus>,
 }
@@ -167,7 +168,7 @@ pub struct SecretReference {
     pub name: String,
 }
 
-/// How the token of a request is made.
+/// How the operator makes the token of a request.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
 #[serde(rename_all = "camelCase")]
 pub struct JwtSpec {
@@ -175,14 +176,14 @@ pub struct JwtSpec {
     #[serde(default)]
     pub algorithm: JwtAlgorithm,
 
-    /// Claim `sub`. Kore takes any text; it may show in its logs. Default `voicecampaign-operator`.
+    /// Claim `sub`. Kore accepts any text, and may show it in its logs. Default `voicecampaign-operator`.
     #[serde(default = "default_subject")]
     #[schemars(length(max = 128))]
     #[x_kube(validation = Rule::new("self.size() >= 1").message("`jwt.subject` must be 1 to 128 characters"))]
     pub subject: String,
 
-    /// How long a token is valid, in seconds: 30 to 3600, default 300. A minute is added at both ends, for clocks that differ
-    /// from ours; but no token says more than one hour in all, which Kore refuses.
+    /// How long a token is valid, in seconds: 30 to 3600, default 300. The operator adds a minute at both ends, for
+    /// clocks that differ; but no token is valid for more than one hour in all, because Kore refuses those.
     #[serde(default = "default_ttl_seconds")]
     #[schemars(range(min = 30, max = 3600))]
     pub ttl_seconds: i32,
@@ -198,7 +199,7 @@ pub enum JwtAlgorithm {
     HS512,
 }
 
-/// How fast Kore may be called.
+/// How often the operator may call Kore.
 #[derive(JsonSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
 #[serde(rename_all = "camelCase")]
 pub struct RateLimitSpec {

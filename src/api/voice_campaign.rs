@@ -23,12 +23,12 @@ use crate::kore::Campaign;
     selectable = ".spec.streamId",
     selectable = ".spec.connectionRef.name",
     doc = "VoiceCampaign stands for one outbound voice campaign in Kore.ai. Deleting it deletes the campaign: the object \
-           stays until the service has confirmed, and its status says what is being done or waited for.",
+           stays until Kore has confirmed the deletion, and its status says what the operator does or waits for.",
     printcolumn(
         name = "Ready",
         type_ = "string",
         json_path = ".status.conditions[?(@.type==\"Ready\")].status",
-        description = "Whether the campaign is under the operator's care and exists in Kore"
+        description = "Whether the operator manages this resource and the campaign exists in Kore"
     ),
     printcolumn(
         name = "Status",
@@ -52,7 +52,7 @@ use crate::kore::Campaign;
         name = "Next",
         type_ = "string",
         json_path = ".status.deletion.nextAttemptAt",
-        description = "When Kore is asked again"
+        description = "When the operator calls Kore again"
     ),
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp"),
     printcolumn(
@@ -74,13 +74,13 @@ use crate::kore::Campaign;
         type_ = "string",
         json_path = ".spec.connectionRef.name",
         priority = 1,
-        description = "KoreConnection that is used"
+        description = "KoreConnection with which the operator calls Kore"
     )
 )]
 #[serde(rename_all = "camelCase")]
 pub struct VoiceCampaignSpec {
-    /// The KoreConnection, in the same namespace, that says where and as whom Kore is called. Immutable: together with
-    /// the two identifiers it names the campaign.
+    /// The KoreConnection, in the same namespace, with which the operator calls Kore. Immutable: together with the two
+    /// identifiers it names the campaign.
     #[x_kube(validation = Rule::new("self.name == oldSelf.name").message("`connectionRef` is immutable: create another VoiceCampaign instead"))]
     pub connection_ref: ConnectionReference,
 
@@ -102,9 +102,9 @@ pub struct VoiceCampaignSpec {
     )]
     pub campaign_id: String,
 
-    /// What becomes of the campaign when this resource is deleted. `Delete` (the default): it is deleted in Kore, and
-    /// the resource stays until Kore has confirmed. `Orphan`: it is left alone, and the resource goes at once. May be
-    /// changed at any time, also while the resource is being deleted.
+    /// What the operator does with the campaign when this resource is deleted. `Delete` (the default): deletes the campaign
+    /// in Kore, and removes the resource once Kore has confirmed. `Orphan`: leaves the campaign in Kore, and removes the
+    /// resource at once. May be changed at any time, also while the resource is being deleted.
     #[serde(default)]
     pub deletion_policy: DeletionPolicy,
 
@@ -122,17 +122,17 @@ pub struct ConnectionReference {
     pub name: String,
 }
 
-/// What becomes of the campaign when the resource is deleted.
+/// What the operator does with the campaign when the resource is deleted.
 #[derive(JsonSchema, Serialize, Deserialize, Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum DeletionPolicy {
-    /// Delete the campaign in Kore, then let the resource go.
+    /// Delete the campaign in Kore, then remove the resource.
     #[default]
     Delete,
-    /// Let the resource go; the campaign stays in Kore.
+    /// Remove the resource; the campaign stays in Kore.
     Orphan,
 }
 
-/// What the operator knows of the campaign and of its deletion. Written by the operator alone.
+/// What the operator knows of the campaign and of its deletion. Only the operator writes it.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
 #[serde(rename_all = "camelCase")]
 pub struct VoiceCampaignStatus {
@@ -140,10 +140,9 @@ pub struct VoiceCampaignStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub observed_generation: Option<i64>,
 
-    /// `Ready` always; `Reconciling` while something is being done, `Stalled` while a person is needed, `Shared` while
-    /// another VoiceCampaign names the same campaign, `Obstructed` while the API server fails what the operator asks of it (these only while
-    /// they hold). Each has a reason, and a message that
-    /// says what is being done or waited for.
+    /// `Ready` always. Only while they hold: `Reconciling` (the operator goes on by itself), `Stalled` (a person has to act),
+    /// `Shared` (another VoiceCampaign names the same campaign), `Obstructed` (the API server refuses a call of the
+    /// operator, or fails to answer it). Each has a reason, and a message that says what the operator does or waits for.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["type".into()]))]
     pub conditions: Vec<Condition>,
@@ -152,23 +151,25 @@ pub struct VoiceCampaignStatus {
     #[serde(default, deserialize_with = "readable", skip_serializing_if = "Option::is_none")]
     pub campaign: Option<Box<Campaign>>,
 
-    /// The account in which Kore has the campaign: set when it was found, or first asked to be deleted. A KoreConnection that
-    /// was created anew with another one can't delete it, nor prove anything of it.
+    /// The account in which Kore has the campaign: set when Kore showed the campaign, or when the operator first asked to
+    /// delete it. A KoreConnection that was created anew with another account can't delete the campaign, nor prove that it
+    /// is absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub account: Option<AccountReference>,
 
-    /// As whom Kore was asked when it last showed the campaign: a fingerprint of host, account, `iid` and client ID. To
-    /// another, an empty stream proves nothing.
+    /// The identity to which Kore last showed the campaign: a fingerprint of host, account, `iid` and client ID. An empty
+    /// stream that Kore shows to another identity proves nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seen_as: Option<String>,
 
-    /// Since when Kore's listings of the stream have other campaigns, and not this one, which was there before. Absent while it
-    /// is there, and when only a GET or an empty listing did not show it: an app without access is shown just that.
+    /// Since when Kore's listings of the stream contain other campaigns, and not this one, which was there before. Absent
+    /// while they contain it, and when only a GET or an empty listing missed it: Kore shows the same to an app without
+    /// access.
     #[serde(default, deserialize_with = "optional_time", skip_serializing_if = "Option::is_none")]
     pub not_listed_since: Option<Time>,
 
-    /// The value of the annotation `voicecampaign.dev/refresh-requested-at` that was answered last: the campaign has been
-    /// looked at since it was set.
+    /// The last value of the annotation `voicecampaign.dev/refresh-requested-at` that is done: the operator has read the
+    /// campaign since somebody set it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_handled_refresh_at: Option<String>,
 
@@ -188,14 +189,14 @@ pub struct AccountReference {
     pub account_id: String,
 }
 
-/// What can't be read counts as not there: a newer operator may have written it, and an older one, after a rollback, has
-/// to go on. Without its record a deletion begins anew, which is safe.
+/// A value that does not deserialize counts as absent: a newer operator may have written it, and an older one, after a
+/// rollback, has to go on. Without its record a deletion begins anew, which is safe.
 fn readable<'de, D: Deserializer<'de>, T: DeserializeOwned>(deserializer: D) -> Result<Option<T>, D::Error> {
     let value = serde_json::Value::deserialize(deserializer)?;
     Ok(serde_json::from_value(value).ok())
 }
 
-/// The course of one deletion. It is the operator's memory: a restart goes on where this says.
+/// The course of one deletion. After a restart the operator goes on from here.
 #[derive(JsonSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
 #[serde(rename_all = "camelCase")]
 pub struct DeletionStatus {
@@ -210,8 +211,8 @@ pub struct DeletionStatus {
     /// How many DELETE requests Kore has answered or failed to answer.
     pub attempts: i32,
 
-    /// How many of them failed for a reason of this campaign's own. The pause between attempts grows with it, and not with
-    /// failures of the whole account.
+    /// How many of these requests failed for a reason of this campaign's own. The pause between attempts grows with this
+    /// number, and not with failures of the whole account.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub failures: i32,
 
@@ -219,25 +220,27 @@ pub struct DeletionStatus {
     #[serde(default, deserialize_with = "optional_time", skip_serializing_if = "Option::is_none")]
     pub last_attempt_at: Option<Time>,
 
-    /// Kore is asked again at this time, and not before: by a DELETE, or by a read of the proof.
+    /// The operator calls Kore again at this time, and not before: with a DELETE, or with a read for the proof.
     #[serde(default, deserialize_with = "optional_time", skip_serializing_if = "Option::is_none")]
     pub next_attempt_at: Option<Time>,
 
     /// Since when the deletion is held, because calls to its account fail whatever the campaign, or because Kore refuses
-    /// the credentials. One call at a time tries whether that has ended; whose turn that is has a `nextAttemptAt`.
+    /// the credentials. One call at a time probes whether that has ended; the resource that probes next has a
+    /// `nextAttemptAt`.
     #[serde(default, deserialize_with = "optional_time", skip_serializing_if = "Option::is_none")]
     pub held_since: Option<Time>,
 
-    /// What came back on the last DELETE request.
+    /// The answer to the last DELETE request.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_answer: Option<LastAnswer>,
 
-    /// When the last DELETE was sent that may have taken effect, although its answer was lost, broken or no confirmation.
+    /// When the operator sent the last DELETE that may have taken effect, although its answer was lost, broken or no
+    /// confirmation.
     #[serde(default, deserialize_with = "optional_time", skip_serializing_if = "Option::is_none")]
     pub may_have_taken_effect_at: Option<Time>,
 
-    /// How many DELETE requests in a row, since the campaign was last looked for, were answered with something that says
-    /// neither that the campaign is deleted nor that it is there. After a few it is looked for.
+    /// How many answers to DELETE requests in a row say neither that the campaign is deleted nor that it exists. After 3
+    /// of them the operator reads whether it exists.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub unconfirmed_in_a_row: i32,
 
@@ -245,43 +248,44 @@ pub struct DeletionStatus {
     #[serde(default, deserialize_with = "optional_time", skip_serializing_if = "Option::is_none")]
     pub seen_at: Option<Time>,
 
-    /// What has been read to prove that the campaign is absent. Present while that is being proven, and afterwards.
+    /// What the operator has read to prove that the campaign is absent. Present during the proof, and afterwards.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub proof: Option<ProofStatus>,
 
-    /// When the outcome was obtained.
+    /// When the outcome became certain.
     #[serde(default, deserialize_with = "optional_time", skip_serializing_if = "Option::is_none")]
     pub confirmed_at: Option<Time>,
 
-    /// How the deletion ended, once it is certain: only then is the finalizer removed.
+    /// How the deletion ended, once that is certain: only then does the operator remove its finalizer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub outcome: Option<DeletionOutcome>,
 }
 
-/// What has been read, since a DELETE that was not confirmed, to prove that the campaign is absent: a GET that does not return
-/// it, and two complete listings of the stream that do not contain it; or, where GET says nothing about the campaign, three
-/// such listings over a longer time. All read as the same app of the same account. Whatever shows the campaign ends the
-/// proof.
+/// What the operator has read, since a DELETE that was not confirmed, to prove that the campaign is absent: a GET that does
+/// not return it, and two complete listings of the stream that do not contain it; or, where no GET says whether it exists,
+/// three such listings over a longer time. The same app of the same account reads them all. An answer that shows the
+/// campaign ends the proof.
 #[derive(JsonSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
 #[serde(rename_all = "camelCase")]
 pub struct ProofStatus {
-    /// As whom Kore is asked: a fingerprint of host, account, `iid` and client ID. With another, the proof begins anew.
+    /// The identity that reads: a fingerprint of host, account, `iid` and client ID. With another identity, the proof
+    /// begins anew.
     pub identity: String,
 
-    /// When the answer to the DELETE was there. Whatever proves something was asked for later.
+    /// When the answer to the DELETE was there. Only what the operator asked for later proves anything.
     #[serde(deserialize_with = "time")]
     pub answered_at: Time,
 
-    /// When Kore was asked for the campaign by its id, and did not return it.
+    /// When the operator sent the GET to which Kore did not return the campaign.
     #[serde(default, deserialize_with = "optional_time", skip_serializing_if = "Option::is_none")]
     pub not_returned_at: Option<Time>,
 
-    /// How many GETs were answered with something that says nothing about the campaign. After a few, listings alone carry the
-    /// proof, as long as that stays so.
+    /// How many answers to a GET do not say whether the campaign exists. After 3 of them, listings alone carry the proof,
+    /// as long as that stays so.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub silent_gets: i32,
 
-    /// When the last of them was sent, once they are a few.
+    /// When the operator sent the last of these GETs, once there are 3.
     #[serde(default, deserialize_with = "optional_time", skip_serializing_if = "Option::is_none")]
     pub silent_at: Option<Time>,
 
@@ -293,13 +297,14 @@ pub struct ProofStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub second_listing: Option<ListingRecord>,
 
-    /// The third one, begun at least 5 min after the end of the first. It is needed only where GET says nothing about the
-    /// campaign.
+    /// The third one, begun at least 5 min after the end of the first. The proof needs it only where no GET says whether
+    /// the campaign exists.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub third_listing: Option<ListingRecord>,
 
-    /// An empty listing that is doubted, because campaigns that nobody asked to delete are missing with this one, or because
-    /// it was read as another app than the one that saw the campaign. It counts for nothing; another is read 5 min later.
+    /// An empty listing that the operator doubts, because campaigns that nobody asked to delete are missing with this one,
+    /// or because another app saw the campaign than the one that read the listing. It counts for nothing; the operator
+    /// reads another one 5 min later.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub doubted_listing: Option<ListingRecord>,
 
@@ -307,7 +312,7 @@ pub struct ProofStatus {
     #[serde(default, skip_serializing_if = "is_zero")]
     pub failures: i32,
 
-    /// What came back on the last read, if it failed.
+    /// The answer to the last read, if that failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_failure: Option<LastAnswer>,
 }
@@ -316,7 +321,7 @@ pub struct ProofStatus {
 #[derive(JsonSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
 #[serde(rename_all = "camelCase")]
 pub struct ListingRecord {
-    /// When its first page was asked for.
+    /// When the operator asked for its first page.
     #[serde(deserialize_with = "time")]
     pub begun_at: Time,
 
@@ -324,16 +329,16 @@ pub struct ListingRecord {
     #[serde(deserialize_with = "time")]
     pub ended_at: Time,
 
-    /// How many campaigns it has.
+    /// How many campaigns it contains.
     pub campaigns: i64,
 
-    /// Whether it is empty although campaigns that nobody asked to delete should be there. That may be a lost permission; such a
-    /// listing counts for nothing.
+    /// Whether it is empty although it should contain campaigns that nobody asked to delete. The app may have lost a
+    /// permission; such a listing counts for nothing.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub suddenly_empty: bool,
 
-    /// Namespaces whose VoiceCampaigns may have campaigns in it, which the API server refuses to show to the operator: an empty listing is
-    /// not believed as long as nothing else tells what should be in it.
+    /// Namespaces that the API server does not let the operator list, and whose VoiceCampaigns may have campaigns in this
+    /// stream: the operator does not believe an empty listing as long as nothing else shows what it should contain.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unseen_namespaces: Vec<String>,
 }

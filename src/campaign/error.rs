@@ -3,37 +3,37 @@ use std::time::Duration;
 use crate::kube_ext::{CallError, CallErrorClass};
 use crate::pacing::backoff;
 
-/// What a pass does that writes a status.
+/// The write of a status, in [`Error::Write::what`].
 pub const WRITE_THE_STATUS: &str = "write the status";
 
-/// A pass that could not be finished. What went wrong on Kore's side is no error here: it is an outcome, and in status.
+/// Why a reconcile failed. A failed call to Kore is no error here: it is a result, and status records it.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The API server could not be written to.
+    /// A write to the API server failed.
     #[error("could not {what}")]
     Write {
-        /// What was to be done.
+        /// What the write was to do.
         what: &'static str,
         /// Why not.
         source: CallError,
     },
-    /// The API server could not be asked for the connection or its Secret.
+    /// Reading the connection or its Secret failed.
     #[error("could not read the connection")]
     Connection(#[source] CallError),
-    /// The API server could not be asked for other objects of the same campaign.
-    #[error("could not look for other VoiceCampaigns of the campaign")]
+    /// Listing the other objects of the same campaign failed.
+    #[error("could not list other VoiceCampaigns of the campaign")]
     Claims(#[source] CallError),
-    /// The pass took too long.
-    #[error("the pass took too long")]
+    /// The reconcile outlasted its deadline.
+    #[error("the reconcile took too long")]
     Deadline,
-    /// The pass did not come to rest. A bug.
-    #[error("the pass went in a circle")]
+    /// The reconcile took more steps than any path has. A bug.
+    #[error("the reconcile took too many steps")]
     NoProgress,
 }
 
 impl Error {
-    /// What to say of it in the status, if it lasts; nothing if the API server does not take the status because it does not answer. A race
-    /// that is lost pass after pass is an obstacle: a webhook may refuse the write with the words of one.
+    /// What the status reports, if the error lasts; `None` if the API server does not answer, and so takes no status either.
+    /// A race that is lost again and again is an obstacle, too: a webhook may refuse the write with the words of a race.
     pub fn obstacle(&self) -> Option<String> {
         match self {
             Self::Write { source: CallError::NotLeading, .. }
@@ -67,9 +67,9 @@ impl Error {
     }
 }
 
-/// The view was old; a new one is there in a moment.
+/// The view of the object was old; the watch shows a new one in a moment.
 const SHORTEST_PAUSE: Duration = Duration::from_millis(100);
-/// The API server is ours to reach: a shorter pause than for Kore.
+/// Longest pause before another try: shorter than for Kore, because the API server has no quota that others need.
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
 #[cfg(test)]
@@ -80,7 +80,7 @@ mod tests {
         CallError::Failed(std::sync::Arc::new(error))
     }
 
-    /// Whoever waits reads what the API server has said; nothing of what it has sent.
+    /// The status quotes the message of the API server, and nothing of an object that it sent.
     #[test]
     fn an_obstacle_names_what_was_said_and_nothing_that_was_read() {
         let status = kube::core::Status::failure("no key to decrypt with", "InternalError").with_code(500);
@@ -103,8 +103,8 @@ mod tests {
         );
     }
 
-    /// A race is said, for it may be a webhook that refuses in those words; and that the status is refused, but not that the API server is
-    /// silent.
+    /// The status reports a race, because a webhook may refuse with those words; and a refused status, but not a silent API
+    /// server.
     #[test]
     fn a_race_that_lasts_is_an_obstacle() {
         let write = |what, source| Error::Write { what, source };

@@ -19,7 +19,7 @@ const MAX_WHY: usize = 128;
 /// Whether a campaign may still be in Kore, and no object names it any more.
 pub fn is_left_behind(last: &VoiceCampaign, remembered: &Remembered, others: &[OtherClaim]) -> bool {
     let recorded = recorded_deletion(last).and_then(|deletion| deletion.outcome);
-    // Orphan may have been taken back since.
+    // Somebody may have taken `Orphan` back since.
     let confirmed_in_status = recorded.is_some_and(|outcome| outcome != DeletionOutcome::Orphaned);
     let confirmed = remembered.attempt.as_ref().is_some_and(|attempt| attempt.result.is_ok());
     let released = confirmed_in_status || confirmed || remembered.release.is_some();
@@ -33,8 +33,8 @@ pub async fn report<S: CampaignService>(object: VoiceCampaign, context: Arc<Cont
     let (voicecampaign, uid) = (format!("{namespace}/{name}"), object.uid());
     let account = || context.connections.called(&namespace, &object.spec.connection_ref.name);
     let known = account();
-    // A watch by labels shows an object as gone that has other labels now. It is another instance's. When nobody may be asked, or can
-    // be for long, the watch is believed: the campaign may call people.
+    // A watch with a label selector shows an object as gone when its labels change: it belongs to another instance then. If
+    // the operator may not ask the API server, or can't for long, it believes the watch: the campaign may call people.
     for failures in 1..=LAST_TRY {
         match context.kube.read_again(&object).await {
             Ok(Some(_)) => {
@@ -45,9 +45,9 @@ pub async fn report<S: CampaignService>(object: VoiceCampaign, context: Arc<Cont
             }
             Ok(None) | Err(CallError::Forbidden(_)) => break,
             Err(error) => {
-                // This instance may end before it knows, and no other has seen the object.
+                // This instance may end before it knows, and no other instance has seen the object.
                 let if_so = if failures == 1 { clean_up(&object, known.as_ref()) } else { String::new() };
-                tracing::warn!(%error, voicecampaign, uid, "Can't tell whether the object is gone. {if_so}");
+                tracing::warn!(%error, voicecampaign, uid, "The operator does not know whether the object is gone. {if_so}");
                 tokio::time::sleep(backoff(&name, failures)).await;
             }
         }
@@ -130,7 +130,7 @@ mod tests {
         assert!(!is_left_behind(&orphan, &none, &[]));
     }
 
-    /// Whoever broke the glass said why; without secrets or numbers, and cut.
+    /// The report quotes the reason for breaking the glass; without secrets or numbers, and cut.
     #[test]
     fn the_report_says_why_the_glass_was_broken() {
         let mut broken = object(json!({}));

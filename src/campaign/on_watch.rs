@@ -12,7 +12,7 @@ use super::left_behind::{is_left_behind, report};
 use crate::api::{DeletionPolicy, VoiceCampaign, Watched};
 use crate::kore::CampaignService;
 
-/// An object is there.
+/// The watch shows an object.
 pub fn present<S: CampaignService>(object: &Arc<Watched>, context: &Context<S>) {
     let since_the_start = context.synced.is_complete();
     context.claims.update(object, since_the_start).into_iter().for_each(|other| context.wake.wake(other));
@@ -21,7 +21,7 @@ pub fn present<S: CampaignService>(object: &Arc<Watched>, context: &Context<S>) 
     }
 }
 
-/// An object may need its connection, or need it no more.
+/// An object may need its connection, or no longer need it.
 pub(super) fn uses_connection<S>(object: &VoiceCampaign, context: &Context<S>) {
     let uid = object.uid().unwrap_or_default();
     if needs_connection(object) && !context.memory.is_over(&uid) {
@@ -34,21 +34,22 @@ pub(super) fn uses_connection<S>(object: &VoiceCampaign, context: &Context<S>) {
     }
 }
 
-/// An object needs its connection no more.
+/// An object no longer needs its connection.
 pub(super) fn needs_none<S>(uid: &str, context: &Context<S>) {
     if let Some((namespace, name)) = context.users.gone(uid) {
         context.connections.wake(&namespace, &name);
     }
 }
 
-/// Our finalizer is off an object, as far as has been heard. It is counted once, also if the answer to the patch was lost.
+/// Our finalizer is off an object, as far as this process knows. The release counts once, also if the answer to the patch
+/// was lost.
 pub(super) fn released<S>(uid: &str, context: &Context<S>) {
     if let Some(outcome) = context.memory.released(uid) {
         context.metrics.released(outcome);
     }
 }
 
-/// An object is gone; this is its last state, readable or not.
+/// The watch shows that an object is gone; this is its last state, whether or not it fits its schema.
 pub fn gone<S: CampaignService>(object: &Watched, context: &Arc<Context<S>>) {
     let uid = object.uid().unwrap_or_default();
     let others = object.0.as_ref().map(|object| context.claims.others(object)).unwrap_or_default();
@@ -71,13 +72,13 @@ pub fn gone<S: CampaignService>(object: &Watched, context: &Arc<Context<S>>) {
         }
         Ok(_) => {}
         Err(invalid) => {
-            tracing::warn!(error = %invalid.error, uid, "A VoiceCampaign has gone that could not be read")
+            tracing::warn!(error = %invalid.error, uid, "A VoiceCampaign that does not fit its schema is gone")
         }
     }
 }
 
-/// The watch has listed all objects: nothing needs to be remembered of others. The rights of the operator in its namespace are kept, or let
-/// go, as they are needed; a process before this one may have been killed before it did so.
+/// The watch has listed all objects: what is remembered of others is dropped. The operator keeps its rights in the
+/// namespace, or lets them go, as they are needed; an earlier process may have been killed before it did so.
 pub fn relisted<S: CampaignService>(
     all: &[Arc<Watched>],
     namespace: Option<&str>,

@@ -11,65 +11,65 @@ use crate::api::VoiceCampaign;
 use crate::connection::Connection;
 use crate::pacing::Turn;
 
-/// Passes at once that do not wait for Kore: twice as many as writes at once.
+/// How many passes work at once, not counting those that wait for Kore: twice as many as writes at once.
 pub const MAX_WORKING_PASSES: usize = 64;
-/// Deadline of one pass: a last resort, because every call has its own. No call to Kore is begun that could outlast it.
+/// Deadline of one pass: a last resort, because every call has its own. The pass begins no call to Kore that could outlast
+/// the deadline.
 pub const PASS_DEADLINE: Duration = Duration::from_secs(300);
-/// What of it is kept for the writes after a call.
+/// The part of the deadline that is kept for the writes after a call.
 const RESERVE: Duration = Duration::from_secs(60);
-/// How long it is waited for the cache to show that an object is over with, before the API server is asked.
+/// How long the operator waits for the cache to drop an object that it has released, before it asks the API server.
 pub const CACHE_LAG: Duration = Duration::from_secs(60);
-/// How old a view of the object may be when a DELETE is sent for it.
+/// How old the view of an object may be when the operator sends a DELETE for it.
 const FRESH: Duration = Duration::from_secs(1);
 
-/// How long ago a deletion has begun that the cache shows as something new. Its time is cut to a second.
+/// A deletion in the cache counts as new for so long. The API server cuts its time to a second.
 const JUST_DELETED: SignedDuration = SignedDuration::from_secs(3);
 
-/// What is known during one pass over one object. Filled from the cache, the memory and the effects of the pass.
+/// What one reconcile knows of its object: from the cache, the memory, and the effects of its own steps.
 pub struct Pass {
-    /// The object as last seen or written.
+    /// The object as last read or written.
     pub object: VoiceCampaign,
     /// Its uid.
     pub uid: String,
-    /// Its connection, once it was looked up.
+    /// Its connection, once a step has looked it up.
     pub connection: Connection,
-    /// The connection is kept for it.
+    /// Whether a step has kept the connection for the object.
     pub protected: bool,
-    /// A DELETE that was answered, and is not in status yet.
+    /// A DELETE that Kore has answered, and that is not in status yet.
     pub attempt: Option<Box<Attempt>>,
     /// A GET of the campaign that is not in status yet.
     pub get: Option<GetResult>,
-    /// The newest listing of its stream, once the connection was looked up.
+    /// The newest listing of its stream, once a step has looked the connection up.
     pub listing: Option<StreamListing>,
     /// Why there is no newer one.
     pub listing_trouble: Option<ListingTrouble>,
-    /// Others see to the next listing; when to ask again.
+    /// When to ask for the next listing again, while other objects read it.
     pub listing_due: Option<Timestamp>,
-    /// What the account's clock has said, if it refused a call.
+    /// The turn that the account's clock gave, if that was not to call now.
     pub turn: Option<Turn>,
-    /// What Kore has said when the account's trouble began, if that is why.
+    /// What Kore answered when the trouble began that holds the call, if trouble holds it.
     pub trouble: Option<Arc<str>>,
-    /// Whether nobody knows if reads work, while DELETEs fail or are refused; once the connection was looked
-    /// up.
+    /// Whether nobody knows if reads work, while DELETEs fail or Kore refuses them; once a step has looked the connection up.
     pub wants_diagnostic_read: bool,
-    /// When the living campaign was looked at by a GET.
+    /// When a GET last read the living campaign.
     pub last_get: Option<LastGet>,
-    /// When this process last asked to delete the campaign, once the connection was looked up.
+    /// When this process last asked to delete the campaign, once a step has looked the connection up.
     pub last_delete: Option<Timestamp>,
     /// The other VoiceCampaigns that name the same campaign.
     pub others: Vec<OtherClaim>,
-    /// The right to work, until it waits for a seat.
+    /// The right to work; given back when the pass waits for a seat.
     pub work_permit: Option<OwnedSemaphorePermit>,
     /// The right to one of the account's calls under way.
     pub seat: Option<Seat>,
-    /// The cache shows an object that should be gone by now.
+    /// Whether the cache shows an object that should be gone by now.
     pub may_be_gone: bool,
-    /// The cache shows that the object is being deleted. Everything that was applied before it is in the cache, too.
+    /// Whether the cache shows the deletion of the object. Then it also shows everything that was applied before the deletion.
     pub deletion_in_cache: bool,
-    /// How many writes found the object changed.
+    /// How many writes of this pass failed because the object had changed.
     pub lost_races: u32,
     begun: Instant,
-    /// When the API server has shown the object to this pass; `None` if it is the cache's.
+    /// When this pass read the object from the API server; `None` if the object is the cache's.
     read_at: Option<Instant>,
 }
 
@@ -77,7 +77,7 @@ impl Pass {
     /// Begins a pass with an object from the cache.
     ///
     /// # Errors
-    /// If the object is known to be over with: how long to wait for the cache to show it.
+    /// If the operator has released the object: how long to wait for the cache to drop it.
     pub fn begin(cached: &VoiceCampaign, memory: &Memory, claims: &Claims) -> Result<Self, Duration> {
         let uid = cached.uid().unwrap_or_default();
         let remembered = memory.recall(&uid);
@@ -138,12 +138,12 @@ impl Pass {
         }
     }
 
-    /// The API server has shown the object just now.
+    /// The pass has just read the object from the API server.
     pub fn see(&mut self, object: VoiceCampaign) {
         self.see_at(object, Instant::now());
     }
 
-    /// The API server has shown the object then.
+    /// The pass read the object from the API server at that moment.
     pub fn see_at(&mut self, object: VoiceCampaign, read_at: Instant) {
         self.object = object;
         self.read_at = Some(read_at);
@@ -151,7 +151,7 @@ impl Pass {
 
     /// Whether the view of the object is new enough to send a DELETE for it.
     ///
-    /// The cache's is, just after a deletion has begun: then it is what has woken us. Later, after a wait for a seat, and
+    /// The view of the cache is, just after a deletion has begun: then it has woken us. Later, after a wait for a seat, and
     /// behind a slow watch, somebody may have set `Orphan`, or the name may be another object's.
     pub fn is_fresh(&self) -> bool {
         let first = self.object.status.as_ref().is_none_or(|status| status.deletion.is_none());

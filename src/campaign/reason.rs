@@ -17,35 +17,35 @@ pub enum Reason {
     Suspended,
     /// There is no KoreConnection of that name.
     ConnectionNotFound,
-    /// The KoreConnection can't be read: it does not fit its schema.
+    /// The KoreConnection does not fit its schema.
     ConnectionInvalid,
     /// The connection, or its account, belongs to another instance of the operator.
     NotSelected,
-    /// Tokens may not be sent to the host of the KoreConnection.
+    /// The operator may not send tokens to the host of the KoreConnection.
     HostNotAllowed,
     /// The KoreConnection is of another account than the campaign.
     AccountChanged,
-    /// The Secret, or one of its keys, is missing or may not be read.
+    /// The Secret or one of its keys is missing, or the operator may not read it.
     CredentialsMissing,
     /// A DELETE is on its way.
     Deleting,
     /// The next call waits for its turn within the quota of the account.
     WaitingForQuota,
-    /// Calls to the account fail, whatever the campaign; it is probed until one succeeds.
+    /// Calls to the account fail, whatever the campaign; the operator probes it until one succeeds.
     AccountUnavailable,
-    /// Another VoiceCampaign names the same campaign, and is to keep it.
+    /// Another VoiceCampaign names the same campaign, and keeps it.
     CampaignShared,
-    /// The listing of the stream is empty, and it is doubted that its campaigns are gone.
+    /// The listing of the stream is empty, and the operator doubts that its campaigns are gone.
     StreamSuddenlyEmpty,
     /// The pages of a listing do not add up.
     ListingIncomplete,
-    /// The last DELETE was not answered with a confirmation.
+    /// The answer to the last DELETE is no confirmation.
     Service(FailureKind),
     /// Kore has confirmed the deletion.
     Deleted,
-    /// Kore has no such campaign; that is proven.
+    /// The operator has proven that Kore has no such campaign.
     Absent,
-    /// The campaign was left alone.
+    /// The campaign was left in Kore.
     Orphaned,
     /// The object was removed before its deletion was confirmed; only an event can say so.
     CampaignLeftBehind,
@@ -114,7 +114,7 @@ impl Reason {
         Self::all().find(|reason| reason.as_str() == text)
     }
 
-    /// Whether a person is needed: no retry can heal it.
+    /// Whether a person has to act: no retry can mend it.
     pub fn needs_a_person(self) -> bool {
         match self {
             Self::Invalid
@@ -152,7 +152,7 @@ impl Reason {
         }
     }
 
-    /// Whether it is the outcome of an observation of the living campaign, which stays true until the next one.
+    /// Whether it is the result of an observation of the living campaign, which holds until the next one.
     pub fn is_observed(self) -> bool {
         match self {
             Self::CampaignFound | Self::CampaignNotFound | Self::StreamSuddenlyEmpty | Self::Service(_) => {
@@ -201,7 +201,7 @@ impl From<&Problem> for Reason {
 mod tests {
     use super::*;
 
-    /// A status is read back after a restart: each reason must be told from the others.
+    /// The operator reads a status back after a restart: no two reasons may look the same.
     #[test]
     fn every_reason_is_read_back() {
         for reason in Reason::all() {

@@ -4,8 +4,9 @@ use futures::future::{Either, join, select};
 
 use crate::campaign::decide::SILENT;
 
-/// Waits for something; if that takes longer than a moment, says meanwhile what goes on, once there is room for that. If the work ends
-/// before there is, nothing is said: it would stand in line with a seat that others wait for, and the outcome is written anyway.
+/// Waits for `work`; if that takes longer than [`SILENT`], calls `say` meanwhile, once there is `room` for the call. If the
+/// work ends before, nothing is said: the write would wait in line with a seat in hand that others need, and the result is
+/// written anyway.
 pub async fn broken<T, R, W>(
     work: impl Future<Output = T>,
     room: impl Future<Output = R>,

@@ -9,8 +9,8 @@
 //!                             ─▶ Delete, Get or List
 //! ```
 //!
-//! One effect per step. Before it rests, or lets go, the object's status says so: then the step is `Record`, and the
-//! same question is asked again with the new status. So a crash after any effect resumes at the right place.
+//! One effect per step. Before an object rests, or its finalizer is removed, its status must say so: then the step is
+//! `Record`, and the decision is made again with the new status. So a crash after any effect resumes at the right place.
 
 #![warn(clippy::wildcard_enum_match_arm)]
 
@@ -49,7 +49,7 @@ pub fn decide(observed: &Observed<'_>, now: Timestamp) -> Step {
         status::sharing(status, observed.object, observed.others, now)
     });
     let rests = matches!(plan.step, Step::Wait { .. } | Step::Stall { .. });
-    // Whoever rests without news is kept by nothing any more.
+    // An object that rests without news has no obstacle any more.
     let status = status.or_else(|| observed.object.status.as_ref().filter(|_| rests).and_then(unobstructed));
     match status {
         Some(status) if !is_stored(&status, observed.object, rests) => Step::Record(Box::new(status)),
@@ -57,8 +57,8 @@ pub fn decide(observed: &Observed<'_>, now: Timestamp) -> Step {
     }
 }
 
-/// Whether the object has this status. What the API server fails stays said until the object `rests`: what is only going to be tried next
-/// does not end it.
+/// Whether the object has this status. A reported obstacle stays until the object `rests`: a step that is only going to be
+/// tried does not end it.
 pub fn is_stored(status: &VoiceCampaignStatus, object: &VoiceCampaign, rests: bool) -> bool {
     object.status.as_ref().is_some_and(|stored| match unobstructed(stored) {
         Some(unobstructed) if !rests => unobstructed == *status,
@@ -66,7 +66,7 @@ pub fn is_stored(status: &VoiceCampaignStatus, object: &VoiceCampaign, rests: bo
     })
 }
 
-/// The status without what the API server fails; `None` if it does not say so.
+/// The status without its obstacle; `None` if it has none.
 fn unobstructed(status: &VoiceCampaignStatus) -> Option<VoiceCampaignStatus> {
     if !obstacle::is_said(&status.conditions) {
         return None;

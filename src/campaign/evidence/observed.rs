@@ -1,4 +1,4 @@
-//! What a decision may depend on.
+//! Everything a decision may depend on, and nothing else: `decide` takes no other input but the time.
 
 use std::sync::Arc;
 
@@ -9,16 +9,16 @@ use crate::connection::Connection;
 use crate::kore::{Campaign, ConfirmedDeletion, Failure, Identity, Listing};
 use crate::pacing::{Charge, Turn};
 
-/// Everything a decision may depend on.
+/// The input of a decision.
 #[derive(Clone, Copy, Debug)]
 pub struct Observed<'a> {
-    /// The object, as last seen.
+    /// The object, as last read or written.
     pub object: &'a VoiceCampaign,
-    /// Its connection, if it was looked up.
+    /// Its connection, if a step has looked it up.
     pub connection: &'a Connection,
-    /// Whether the connection and its Secret are kept for it, as far as they are there.
+    /// Whether the connection and its Secret, as far as they exist, are kept for the object.
     pub protected: bool,
-    /// A DELETE that was answered, and is not in status yet.
+    /// A DELETE that Kore has answered, and that is not in status yet.
     pub attempt: Option<&'a Attempt>,
     /// A GET of the campaign that is not in status yet.
     pub get: Option<&'a GetResult>,
@@ -26,100 +26,101 @@ pub struct Observed<'a> {
     pub listing: Option<&'a StreamListing>,
     /// Why there is no newer one.
     pub listing_trouble: Option<&'a ListingTrouble>,
-    /// Others see to the next listing; when to ask again.
+    /// When to ask for the next listing again, while other objects read it.
     pub listing_due: Option<Timestamp>,
-    /// What the account's clock has said, if it refused a call.
+    /// The turn that the account's clock gave, if that was not to call now.
     pub turn: Option<Turn>,
-    /// What Kore has said when the account's trouble began, if it is in trouble.
+    /// What Kore answered when the trouble began that holds the call, if trouble holds it.
     pub trouble: Option<&'a str>,
-    /// Whether nobody knows if reads work, while DELETEs fail or are refused.
+    /// Whether nobody knows if reads work, while DELETEs fail or Kore refuses them.
     pub wants_diagnostic_read: bool,
-    /// When the living campaign was last looked at by a GET.
+    /// When a GET last read the living campaign.
     pub last_get: Option<LastGet>,
-    /// When we last asked to delete the campaign, perhaps for another object, if this process has.
+    /// When this process last asked to delete the campaign, perhaps for another object.
     pub last_delete: Option<Timestamp>,
     /// The other VoiceCampaigns that name the same campaign.
     pub others: &'a [OtherClaim],
 }
 
 impl<'a> Observed<'a> {
-    /// Kore's confirmation, if the DELETE that is not in status yet was answered with one.
+    /// Kore's confirmation, if that is the answer to the DELETE that is not in status yet.
     pub fn confirmed(&self) -> Option<&'a ConfirmedDeletion> {
         self.attempt.and_then(|attempt| attempt.result.as_ref().ok())
     }
 }
 
-/// One DELETE and its outcome.
+/// One DELETE and its result.
 #[derive(Clone, Debug)]
 pub struct Attempt {
-    /// Which one it is of this deletion, counted from 1.
+    /// Its number within this deletion, counted from 1.
     pub number: i32,
     /// When the request was sent.
     pub sent_at: Timestamp,
-    /// When the outcome was known.
+    /// When the result was there.
     pub ended_at: Timestamp,
-    /// As whom it was sent.
+    /// The identity that sent it.
     pub identity: Identity,
-    /// The outcome.
+    /// The result.
     pub result: Result<ConfirmedDeletion, Failure>,
     /// Whom a failure is charged to.
     pub charge: Charge,
 }
 
-/// One GET of the campaign and its outcome.
+/// One GET of the campaign and its result.
 #[derive(Clone, Debug)]
 pub struct GetResult {
-    /// When it was asked for.
+    /// When the request was sent.
     pub asked_at: Timestamp,
-    /// As whom.
+    /// The identity that sent it.
     pub identity: Identity,
     /// The refresh that the user had asked for by then.
     pub refresh: Option<String>,
-    /// The outcome.
+    /// The result.
     pub result: Result<Campaign, Failure>,
     /// Whom a failure is charged to.
     pub charge: Charge,
 }
 
 impl GetResult {
-    /// Whether it was made as the one with this fingerprint.
+    /// Whether the identity with this fingerprint sent it.
     pub fn asked_as(&self, identity: &str) -> bool {
         self.identity.as_str() == identity
     }
 }
 
-/// When a living campaign was looked at by a GET, and when it is to be looked at again.
+/// When a GET last read a living campaign, and when the next read is due.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct LastGet {
-    /// When it was.
+    /// When the GET was sent.
     pub at: Timestamp,
-    /// When it is to be.
+    /// When the next read is due.
     pub again_at: Timestamp,
 }
 
-/// A listing, and what the cache says of it.
+/// A listing, and what the operator doubts of it.
 #[derive(Clone, Debug)]
 pub struct StreamListing {
     /// The listing.
     pub listing: Arc<Listing>,
-    /// Whether it is empty although campaigns that nobody asked to delete should be there.
+    /// Whether it is empty although it should contain campaigns that nobody asked to delete.
     pub suddenly_empty: bool,
-    /// Whether it is empty, and whoever read it was never shown a campaign of the stream.
+    /// Whether it is empty, and Kore has never shown a campaign of the stream to the identity that read it.
     pub to_a_stranger: bool,
-    /// Whether it is empty, and VoiceCampaigns that the API server refuses to show, in these namespaces, may have campaigns in it.
+    /// If it is empty: the namespaces that the API server does not let the operator list, and whose VoiceCampaigns may have
+    /// campaigns in this stream.
     pub unseen_namespaces: Vec<String>,
-    /// When the campaign in question was last listed, by this listing or an earlier one.
+    /// When a listing, this one or an earlier one, last contained the campaign in question.
     pub listed_at: Option<Timestamp>,
 }
 
-/// Listings that have failed, or did not add up.
+/// Listings that failed, or whose pages do not add up.
 #[derive(Clone, Debug)]
 pub struct ListingTrouble {
-    /// The failure of the last; `None` if its pages did not add up.
+    /// The failure of the last one; `None` if its pages do not add up.
     pub failure: Option<Failure>,
-    /// How many in a row.
+    /// How many failed in a row.
     pub failures: u32,
-    /// When the next is begun.
+    /// When the next one begins.
     pub retry_at: Timestamp,
 }
 
@@ -128,21 +129,21 @@ pub struct ListingTrouble {
 pub struct OtherClaim {
     /// Its namespace and name.
     pub name: String,
-    /// Whether it is to keep the campaign: it lives, and its policy is not `Orphan`.
+    /// Whether it keeps the campaign: it lives, its policy is not `Orphan`, and its claim counts (`shared/claim.rs`).
     pub keeps: bool,
 }
 
-/// What there is to say of a living campaign.
+/// What a read found of a living campaign.
 #[derive(Clone, Debug)]
 pub enum Sighting {
     /// Kore has it.
     Found(Box<Campaign>),
-    /// A GET was answered with something that may mean that there is none.
+    /// The answer to a GET may mean that there is no such campaign.
     NotReturned(Failure),
-    /// A complete listing does not have it.
+    /// A complete listing does not contain it.
     NotListed,
-    /// The listing is empty all of a sudden.
+    /// The listing is empty, although the campaign was there before.
     SuddenlyEmpty,
-    /// It is not known.
+    /// The read failed.
     Failed(Failure),
 }

@@ -4,12 +4,12 @@ use crate::api::{DeletionOutcome, DeletionPolicy, VoiceCampaign};
 use crate::kore::ConfirmedDeletion;
 use crate::kube_ext::{AllMayGo, Finalizer};
 
-/// The finalizer that holds a VoiceCampaign until there is a [`ReleasePermit`] to let it go.
+/// The finalizer that holds a VoiceCampaign until there is a [`ReleasePermit`].
 pub const REMOTE_CAMPAIGN: Finalizer<ReleasePermit> = Finalizer::new("voicecampaign.dev/remote-campaign");
 
-/// Why a VoiceCampaign may be let go. Our finalizer can't be removed without one (see [`crate::kube_ext::Finalizer`]).
+/// The permit to remove our finalizer; there is no other way to remove it (see [`crate::kube_ext::Finalizer`]).
 ///
-/// There is no way to make one but from evidence:
+/// Only evidence makes a permit:
 ///
 /// ```compile_fail
 /// use voicecampaign_operator::{api::DeletionOutcome, campaign::ReleasePermit};
@@ -27,25 +27,25 @@ impl ReleasePermit {
         this.then_some(Self { outcome: DeletionOutcome::Deleted })
     }
 
-    /// The campaign is not there, and that is proven.
+    /// The operator has proven that Kore has no such campaign.
     pub fn absent(_evidence: ProvenAbsence) -> Self {
         Self { outcome: DeletionOutcome::Absent }
     }
 
-    /// The user asked to leave the campaign alone.
+    /// The user asked to leave the campaign in Kore.
     pub fn orphaned(object: &VoiceCampaign) -> Option<Self> {
         (object.spec.deletion_policy == DeletionPolicy::Orphan)
             .then_some(Self { outcome: DeletionOutcome::Orphaned })
     }
 
-    /// The administrator asked to leave all campaigns alone.
+    /// The administrator asked to leave all campaigns in Kore.
     pub fn left_alone(_consent: &AllMayGo) -> Self {
         Self { outcome: DeletionOutcome::Orphaned }
     }
 
-    /// A permit from the outcome that was recorded in status before a crash or restart.
+    /// The permit for the outcome that status recorded before a crash or restart.
     ///
-    /// It counts only for the very deletion it was recorded in: same uid, same deletionTimestamp (a backup may have
+    /// The outcome counts only for the deletion in which it was recorded: same uid, same deletionTimestamp (a backup may have
     /// brought an old status back). `Orphaned` counts only while the policy still says so.
     pub fn recorded(object: &VoiceCampaign) -> Option<Self> {
         let deletion = recorded_deletion(object)?;
@@ -60,7 +60,7 @@ impl ReleasePermit {
         }
     }
 
-    /// The outcome that it stands for, as status, events and metrics name it.
+    /// The outcome of the deletion, as status, events and metrics name it.
     pub fn outcome(self) -> DeletionOutcome {
         self.outcome
     }

@@ -1,19 +1,19 @@
 //! The proof that a campaign is absent. Pure.
 //!
 //! ```text
-//!   DELETE ─▶ "no such campaign?", or 202; or a few in a row that say nothing (5xx, HTML, no answer)
+//!   DELETE ─▶ "no such campaign?", or 202; or 3 answers in a row that say nothing (5xx, HTML, no answer)
 //!      └─▶ GET: not returned ─▶ listing: not there ─▶ 10 s ─▶ listing: not there ─▶ ProvenAbsence
 //!            ├─ returned ──────────┴─ there ────────────────────┴─ there ─▶ DELETE again, with backoff
-//!            └─ a few times nothing about the campaign: the same, with a third listing 5 min after the first; before each
-//!               further listing GET is asked once more
-//!   listings that fail, again and again ─▶ GET once more
+//!            └─ 3 times no word whether it exists: the same, with a third listing 5 min after the first, and another GET
+//!               before each further listing
+//!   listings that fail, again and again ─▶ another GET
 //! ```
 //!
-//! What begins a proof costs no safety, so that a deletion has no dead end; what counts is only what GET and listings say. An
-//! empty listing that is doubted (see [`doubts`]) counts for nothing, however often it is read.
+//! Whatever begins a proof costs no safety, because only what a GET and listings say counts; so no deletion has a dead end. An
+//! empty listing that the operator doubts (see [`doubts`]) counts for nothing, however often it is read.
 //!
-//! What is proven so far is in status ([`ProofStatus`]), so that a restart goes on with it; the last step is taken with a
-//! [`Listing`] in hand, which only the code that read it can have.
+//! Status has what is proven so far ([`ProofStatus`]), so that a restart goes on from there; the last step takes a
+//! [`Listing`], which only the code that reads listings can make.
 
 #![warn(clippy::wildcard_enum_match_arm)]
 
@@ -25,22 +25,21 @@ use crate::api::{LastAnswer, ListingRecord, ProofStatus, VoiceCampaign};
 use crate::kore::{Failure, FailureKind, Identity};
 use crate::kube_ext::round_up;
 
-/// How far apart two listings are that prove something together: longer than Kore's reads lag behind its writes, as far as
-/// anybody has seen.
+/// How far apart two listings must be to prove something together: longer than Kore's reads lag behind its writes, as far
+/// as anybody has seen.
 pub const DISTANCE: SignedDuration = SignedDuration::from_secs(10);
-/// How far the third listing is from the first, where GET says nothing. A gateway that is being restarted, or a change of
-/// rights that takes its time, is over by then, and GET says something again.
+/// How far the third listing must be from the first, where no GET says whether the campaign exists. By then a gateway that
+/// was being restarted, or a slow change of rights, is over, and a GET says it again.
 pub const LONG_DISTANCE: SignedDuration = SignedDuration::from_mins(5);
-/// How long after a doubted listing the next is read: as slowly as a DELETE is repeated at the most, because a person is
-/// needed first.
+/// How long after a doubted listing the operator reads the next: the longest backoff, because a person has to act first.
 pub const DOUBTED_PACE: SignedDuration = SignedDuration::from_mins(5);
 /// No read of a proof is due later than so long from now: the longest distance, and a minute for clocks that differ.
 pub const LONGEST_WAIT: SignedDuration = SignedDuration::from_mins(6);
-/// How many answers in a row that say nothing are taken for what the service has to say. One may be lost and the next come;
+/// So many answers in a row that say nothing are taken for all that Kore has to say. One may be lost, and the next one come;
 /// each costs a call and a backoff of seconds.
 pub const FEW: i32 = 3;
 
-/// A campaign was looked for after a DELETE, and is not there. See the module for what that takes.
+/// Reads after a DELETE have proven that Kore has no such campaign. See the module for what that takes.
 #[derive(Clone, Copy, Debug)]
 pub struct ProvenAbsence(());
 
@@ -49,18 +48,18 @@ pub struct ProvenAbsence(());
 pub enum Need {
     /// A GET of the campaign that is sent at this time or later.
     Get {
-        /// That time.
+        /// The earliest time.
         not_before: Timestamp,
     },
     /// A complete listing that is begun at this time or later.
     Listing {
-        /// That time.
+        /// The earliest time.
         not_before: Timestamp,
     },
 }
 
 impl Need {
-    /// When it may be asked for.
+    /// The earliest time of the read.
     pub fn not_before(self) -> Timestamp {
         match self {
             Self::Get { not_before } | Self::Listing { not_before } => not_before,
@@ -68,33 +67,33 @@ impl Need {
     }
 }
 
-/// How a proof goes on.
+/// How a proof goes on after a read.
 #[derive(Clone, Debug)]
 pub enum Course {
     /// It goes on, with this record.
     Open(ProofStatus),
-    /// The campaign is there, as Kore showed at this time.
+    /// Kore showed the campaign at this time.
     Seen(Timestamp),
     /// It is complete.
     Proven(ProofStatus, ProvenAbsence),
 }
 
-/// What a DELETE that was not confirmed says of the campaign.
+/// What an unconfirmed DELETE says of the campaign.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Hint {
-    /// There may be none: it is looked for at once.
+    /// There may be none: the operator reads at once whether it exists.
     Gone,
-    /// Nothing: it may be deleted or not. After [`FEW`] in a row it is looked for.
+    /// Nothing: it may be deleted or not. After [`FEW`] such answers in a row the operator reads whether it exists.
     None,
-    /// The request was turned away, whatever became of the campaign: the next one may be answered.
+    /// Kore turned the request away, whatever the campaign: it may answer the next one.
     TurnedAway,
 }
 
-/// What a DELETE with this outcome says of the campaign.
+/// What a DELETE with this failure says of the campaign.
 pub fn hint(failure: &Failure) -> Hint {
     match failure.kind {
         FailureKind::MayBeAbsent | FailureKind::Accepted => Hint::Gone,
-        // A refusal may be that of a campaign that is gone: "has already been deleted", or 403 to hide that there is none.
+        // Kore may refuse because the campaign is gone: "has already been deleted", or 403 to hide that there is none.
         FailureKind::Unavailable
         | FailureKind::Unreadable
         | FailureKind::ContractViolation
@@ -107,7 +106,7 @@ pub fn hint(failure: &Failure) -> Hint {
     }
 }
 
-/// How many DELETEs in a row say nothing, with this one after so many.
+/// How many DELETEs in a row say nothing, this one included; `before` it there were so many.
 pub fn unconfirmed(before: i32, failure: &Failure) -> i32 {
     match hint(failure) {
         Hint::None => before.saturating_add(1),
@@ -128,7 +127,7 @@ pub fn begun_by(attempt: &Attempt, unconfirmed: i32) -> Option<ProofStatus> {
     begins.then(|| begin(&attempt.identity, attempt.ended_at))
 }
 
-/// The record of a proof of which nothing is read yet.
+/// The record of a proof before its first read.
 pub fn begin(identity: &Identity, answered_at: Timestamp) -> ProofStatus {
     ProofStatus {
         identity: identity.as_str().to_owned(),
@@ -145,12 +144,12 @@ pub fn begin(identity: &Identity, answered_at: Timestamp) -> ProofStatus {
     }
 }
 
-/// Whether the times of a record can be: a clock that was ahead when it was written must not hold the deletion up.
+/// Whether the times of a record are possible: a clock that was ahead when they were written must not hold up the deletion.
 pub fn is_plausible(proof: &ProofStatus, now: Timestamp) -> bool {
     need(proof).not_before() <= now + LONGEST_WAIT
 }
 
-/// Whether what is recorded proves the absence.
+/// Whether the record proves the absence.
 pub fn is_complete(proof: &ProofStatus) -> bool {
     let last = if proof.not_returned_at.is_some() { &proof.second_listing } else { &proof.third_listing };
     first(proof).is_some() && last.is_some()
@@ -166,7 +165,7 @@ pub fn need(proof: &ProofStatus) -> Need {
     }
 }
 
-/// The same, whatever is doubted: a listing of others that is not doubted may come earlier, and counts.
+/// The same without the pause after a doubted listing: others may read a listing earlier that nobody doubts, and it counts.
 fn evidence(proof: &ProofStatus) -> Need {
     let answered_at = proof.answered_at.0;
     let not_before = match (first(proof), &proof.second_listing) {
@@ -181,12 +180,12 @@ fn evidence(proof: &ProofStatus) -> Need {
     }
 }
 
-/// The first listing. One that an earlier version of the operator took although it doubted it is none.
+/// The first listing. One that an earlier version of the operator recorded although it was doubted does not count.
 fn first(proof: &ProofStatus) -> Option<&ListingRecord> {
     proof.first_listing.as_ref().filter(|first| !first.suddenly_empty)
 }
 
-/// Takes in what was read since the record was written.
+/// How the proof goes on with what was read since the record was written.
 pub fn follow(
     object: &VoiceCampaign,
     proof: &ProofStatus,
@@ -194,7 +193,7 @@ pub fn follow(
     listing: Option<&StreamListing>,
 ) -> Course {
     let since = proof.answered_at.0;
-    // Whatever has shown the campaign since the answer counts, needed or not.
+    // A sighting after the answer counts, whether or not the proof asked for the read.
     if let Some(at) = listing.and_then(|read| read.listed_at).filter(|at| *at > since) {
         return Course::Seen(at);
     }
@@ -215,8 +214,9 @@ pub fn failed(proof: &ProofStatus, failures: i32, last: LastAnswer) -> ProofStat
     ProofStatus { failures, last_failure: Some(last), ..proof.clone() }
 }
 
-/// The record after listings have failed: the last of so many in a row. After the third, the sixth, the twelfth and so on the GET is asked
-/// once more: it may have been answered wrongly, and without a listing nothing else shows that the campaign is there.
+/// The record after listings have failed: the last of so many in a row. After the third, the sixth, the twelfth and so on
+/// the operator sends another GET: the answer to the first may have been wrong, and without a listing nothing else shows
+/// that the campaign exists.
 pub fn unlisted(proof: &ProofStatus, failures: i32, last: LastAnswer) -> ProofStatus {
     let doubled = |failures: i32| (failures / FEW).checked_ilog2();
     let asks_again = proof.failures > 0 && doubled(failures) > doubled(proof.failures);
@@ -236,7 +236,7 @@ fn after_get(proof: &ProofStatus, get: &GetResult) -> Course {
     }
     let silent_gets = proof.silent_gets.saturating_add(i32::from(says_nothing(failure.kind)));
     if says_nothing(failure.kind) && silent_gets >= FEW {
-        // How often reads have failed tells how far apart they are, also if listings fail in turn with these.
+        // `failures` stays: it says how far apart reads are, also if listings fail in turn with these GETs.
         return Course::Open(ProofStatus {
             silent_gets,
             silent_at: asked_at,
@@ -248,7 +248,7 @@ fn after_get(proof: &ProofStatus, get: &GetResult) -> Course {
     Course::Open(failed(&proof, proof.failures.saturating_add(1), answer::of_failure(failure)))
 }
 
-/// Whether a GET with this outcome says nothing about the campaign, and may do so for ever.
+/// Whether a GET with this failure does not say whether the campaign exists, and may go on like that for ever.
 fn says_nothing(kind: FailureKind) -> bool {
     match kind {
         FailureKind::Accepted
@@ -257,7 +257,7 @@ fn says_nothing(kind: FailureKind) -> bool {
         | FailureKind::Unreachable
         | FailureKind::Unreadable
         | FailureKind::ContractViolation => true,
-        // An app that has lost its rights is shown empty listings, too. And whoever is asked to come later is told something then.
+        // Kore shows empty listings to an app that has lost its rights, too. And after a 429 it will answer later.
         FailureKind::MayBeAbsent | FailureKind::CredentialsRejected | FailureKind::Throttled => false,
     }
 }
@@ -267,7 +267,7 @@ fn shows(object: &VoiceCampaign, read: &StreamListing) -> bool {
     listing.stream_id() == object.spec.stream_id && listing.get(&object.spec.campaign_id).is_some()
 }
 
-/// Whether a listing is one that the proof has asked for.
+/// Whether a listing is one that the proof needs.
 fn answers(object: &VoiceCampaign, proof: &ProofStatus, read: &StreamListing, not_before: Timestamp) -> bool {
     let listing = &read.listing;
     listing.identity().as_str() == proof.identity
@@ -277,9 +277,9 @@ fn answers(object: &VoiceCampaign, proof: &ProofStatus, read: &StreamListing, no
         && !shows(object, read)
 }
 
-/// Whether it does not follow from an empty listing that the campaign is not there: campaigns that nobody asked to delete are
-/// missing with it, or may be, in namespaces whose VoiceCampaigns are not known; or another app saw it than the one that read the listing,
-/// which was never shown a campaign of the stream.
+/// Whether the operator doubts an empty listing: campaigns that nobody asked to delete are missing with this one, or may be,
+/// in namespaces whose VoiceCampaigns are not known; or another app saw the campaign, and Kore has never shown a campaign of
+/// the stream to the app that read the listing.
 pub fn doubts(object: &VoiceCampaign, read: &StreamListing) -> bool {
     let seen_as = object.status.as_ref().and_then(|status| status.seen_as.as_deref());
     let seen_by_another = seen_as.is_some_and(|seen_as| seen_as != read.listing.identity().as_str());
@@ -288,8 +288,8 @@ pub fn doubts(object: &VoiceCampaign, read: &StreamListing) -> bool {
 }
 
 fn after_listing(object: &VoiceCampaign, proof: &ProofStatus, read: &StreamListing) -> Course {
-    // Whatever answers everything in the same way may answer a listing with a success without rows, too. It is asked again, by a GET
-    // first: with another listing that may be as late as this one is now.
+    // A gateway that answers everything in the same way may answer a listing with a success without rows, too. The next read
+    // is a GET: with another listing it would be as late as this one is now.
     if proof.not_returned_at.is_none() && !read.listing.names_its_rows() {
         let proof = ProofStatus { silent_at: None, ..proof.clone() };
         let failures = proof.failures.saturating_add(1);

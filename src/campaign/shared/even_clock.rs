@@ -2,18 +2,17 @@ use std::time::Instant;
 
 use jiff::{SignedDuration, Timestamp};
 
-/// A clock that was put forward or back by more than this is noticed; below that it is the drift of one that is being set
-/// right.
+/// A clock that jumped by more than this was put forward or back; less is the drift of a clock that is being set right.
 const JUMP: SignedDuration = SignedDuration::from_secs(1);
 
-/// A clock that runs evenly, whatever is done to the machine's.
+/// A clock that runs evenly, also when the machine's clock is put forward or back.
 #[derive(Clone, Copy, Debug)]
 pub struct EvenClock {
     then: (Instant, Timestamp),
 }
 
 impl EvenClock {
-    /// One that shows the machine's time now.
+    /// Starts with the machine's time.
     pub fn new() -> Self {
         Self { then: (Instant::now(), Timestamp::now()) }
     }

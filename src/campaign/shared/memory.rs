@@ -5,8 +5,8 @@ use std::time::Instant;
 use crate::api::{DeletionOutcome, VoiceCampaignStatus};
 use crate::campaign::evidence::{Attempt, LastGet};
 
-/// What is known of each object (by uid) beyond what the cache shows. Losing it, by a restart, is safe: it saves calls
-/// and writes, and status holds all that matters. The watch forgets what is gone, at the latest when it lists anew.
+/// What this process knows of each object (by uid) beyond what the cache shows. A restart may lose it: it saves calls and
+/// writes, and status holds all that matters. The watch drops what is gone, at the latest when it lists anew.
 #[derive(Default)]
 pub struct Memory {
     objects: Mutex<HashMap<String, Remembered>>,
@@ -15,41 +15,41 @@ pub struct Memory {
 /// What is known of one object.
 #[derive(Clone, Default)]
 pub struct Remembered {
-    /// A DELETE that was answered, but whose outcome could not be written yet.
+    /// A DELETE that Kore has answered, but whose result is not written yet.
     pub attempt: Option<Box<Attempt>>,
     /// The status of a terminating object as we wrote it last; the cache may lag behind.
     pub written: Option<Written>,
-    /// When the living campaign was looked at by a GET.
+    /// When a GET last read the living campaign.
     pub last_get: Option<LastGet>,
-    /// Our finalizer is being taken off, for a outcome; the answer may be lost.
+    /// How far the removal of our finalizer has come; the answer to the patch may be lost.
     pub release: Option<Release>,
-    /// Since when the object is over with: our finalizer is off, or it was not there any more. The cache may still show
-    /// it as it was.
+    /// Since when the operator has nothing more to do for the object: our finalizer is off, or the object was gone. The cache
+    /// may still show it as it was.
     pub over_since: Option<Instant>,
-    /// Passes in a row that failed.
+    /// How many passes failed in a row.
     failures: u32,
 }
 
 /// How far the removal of our finalizer has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Release {
-    /// The patch was sent, for this outcome.
+    /// The patch is sent, for this outcome.
     Sent(DeletionOutcome),
-    /// The finalizer is off, and that was counted.
+    /// The finalizer is off, and the metric has counted it.
     Counted,
 }
 
 /// A status of ours.
 #[derive(Clone)]
 pub struct Written {
-    /// The object's version with it; `None` if the API server does not store it as it is.
+    /// The resourceVersion with this status; `None` if the API server does not store the status as it is.
     pub version: Option<u64>,
     /// The status.
     pub status: Box<VoiceCampaignStatus>,
 }
 
 impl Remembered {
-    /// Whether it is as good as none.
+    /// Whether nothing is remembered.
     fn is_nothing(&self) -> bool {
         let Self { attempt, written, last_get, release, over_since, failures } = self;
         attempt.is_none()
@@ -67,7 +67,7 @@ impl Memory {
         self.objects().get(uid).cloned().unwrap_or_default()
     }
 
-    /// Changes what is known of an object. One of which nothing is known takes no room: there are thousands.
+    /// Changes what is known of an object. An object of which nothing is known takes no room: there are thousands.
     pub fn note(&self, uid: &str, change: impl FnOnce(&mut Remembered)) {
         let mut objects = self.objects();
         let mut known = objects.remove(uid).unwrap_or_default();
@@ -77,7 +77,7 @@ impl Memory {
         }
     }
 
-    /// The object is over with, as far as we have seen.
+    /// The operator has nothing more to do for the object, as far as it knows.
     pub fn over(&self, uid: &str) {
         self.note(uid, |known| {
             let Remembered { attempt, release, .. } = std::mem::take(known);
@@ -86,12 +86,12 @@ impl Memory {
         });
     }
 
-    /// Whether the object is over with, as far as we have seen.
+    /// Whether the operator has nothing more to do for the object, as far as it knows.
     pub fn is_over(&self, uid: &str) -> bool {
         self.objects().get(uid).is_some_and(|remembered| remembered.over_since.is_some())
     }
 
-    /// The object is not over with after all. An answer that could not be written is still to be; and nothing is counted twice.
+    /// The object is still there after all. An answer that is not written yet stays; and no release counts twice.
     pub fn still_there(&self, uid: &str) {
         self.note(uid, |known| {
             let Remembered { attempt, release, .. } = std::mem::take(known);
@@ -100,7 +100,7 @@ impl Memory {
         });
     }
 
-    /// The patch that takes our finalizer off is about to be sent.
+    /// The patch that removes our finalizer is about to be sent.
     pub fn releasing(&self, uid: &str, outcome: DeletionOutcome) {
         self.note(uid, |known| {
             if known.release != Some(Release::Counted) {
@@ -109,8 +109,8 @@ impl Memory {
         });
     }
 
-    /// An object has gone that was to be deleted in Kore. Our finalizer goes for `Orphan` only while the object says so: a patch that was sent
-    /// for that has done nothing.
+    /// An object with the policy `Delete` is gone. A patch that was sent for `Orphan` has done nothing then: it removes our
+    /// finalizer only while the object says `Orphan`.
     pub fn orphan_was_taken_back(&self, uid: &str) {
         self.note(uid, |known| {
             if known.release == Some(Release::Sent(DeletionOutcome::Orphaned)) {
@@ -119,7 +119,7 @@ impl Memory {
         });
     }
 
-    /// Our finalizer is off, whether or not the answer to the patch came. For which outcome, if that is not counted yet.
+    /// Our finalizer is off, whether or not the answer to the patch came. Returns the outcome, if it is not counted yet.
     pub fn released(&self, uid: &str) -> Option<DeletionOutcome> {
         let mut objects = self.objects();
         let release = &mut objects.get_mut(uid)?.release;
@@ -128,28 +128,28 @@ impl Memory {
         Some(outcome)
     }
 
-    /// Counts a failed pass, and tells how many failed in a row.
+    /// Counts a failed pass, and returns how many failed in a row.
     pub fn failed(&self, uid: &str) -> u32 {
         self.note(uid, |remembered| remembered.failures = remembered.failures.saturating_add(1));
         self.failures(uid)
     }
 
-    /// How many passes in a row have failed.
+    /// How many passes failed in a row.
     pub fn failures(&self, uid: &str) -> u32 {
         self.objects().get(uid).map_or(0, |remembered| remembered.failures)
     }
 
-    /// A pass came to its end.
+    /// A pass succeeded.
     pub fn succeeded(&self, uid: &str) {
         self.note(uid, |remembered| remembered.failures = 0);
     }
 
-    /// Forgets an object that is gone, and returns what was known of it.
+    /// Drops an object that is gone, and returns what was known of it.
     pub fn forget(&self, uid: &str) -> Remembered {
         self.objects().remove(uid).unwrap_or_default()
     }
 
-    /// Forgets all objects but these.
+    /// Drops all objects but these.
     pub fn retain(&self, keep: impl Fn(&str) -> bool) {
         self.objects().retain(|uid, _| keep(uid));
     }

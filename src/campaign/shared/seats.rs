@@ -3,11 +3,11 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-/// That a call has worked says for so long that the next one will: the window in which Kore counts calls.
+/// After a call has worked, the next ones are expected to work for so long: the window in which Kore counts calls.
 const LATELY: Duration = Duration::from_secs(60);
 
-/// Room for calls under way; little of it while nothing has worked lately. So what fails for all costs few calls before
-/// that shows. First come, first served.
+/// Room for calls under way; little of it while no call has worked lately, so that few calls are lost before a failure that
+/// concerns all shows. First come, first served.
 pub struct Seats {
     room: Room,
     semaphore: Arc<Semaphore>,
@@ -17,7 +17,7 @@ pub struct Seats {
 /// How many calls may be under way.
 #[derive(Clone, Copy, Debug)]
 pub struct Room {
-    /// While nothing has worked lately.
+    /// While no call has worked lately.
     pub few: usize,
     /// Otherwise.
     pub many: usize,
@@ -26,7 +26,7 @@ pub struct Room {
 #[derive(Default)]
 struct State {
     worked_at: Option<Instant>,
-    /// So many seats that are taken go when they are given back.
+    /// How many of the seats that are taken vanish when they are given back.
     surplus: usize,
 }
 
@@ -69,7 +69,7 @@ impl Seats {
         }
     }
 
-    /// A call has failed in a way that others may, too.
+    /// A call has failed for a reason that may concern others, too.
     pub fn failed(&self) {
         self.narrow(&mut self.state());
     }

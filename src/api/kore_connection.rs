@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{IDENTIFIER_RULE, time};
 
-/// A host that the operator may call: `https` anywhere, `http` only where the token does not leave the machine or the
-/// cluster. A name with a trailing dot is looked up as it is, in no search domain.
+/// A host that the operator may call: `https` anywhere, `http` only where the token does not leave the
+/// machine or the cluster. A name with a trailing dot is looked up as it is, in no search domain.
 const HOST_RULE: &str = "self.matches('^https://([a-z0-9]([a-z0-9.-]*[a-z0-9])?[.]?|\\\\[[0-9a-f:]+\\\\])(:[0-9]{1,5})?$') \
     || self.matches('^http://(localhost|127[.][0-9]{1,3}[.][0-9]{1,3}[.][0-9]{1,3}|\\\\[::1\\\\]|[a-z0-9-]+[.][a-z0-9-]+[.]svc([.]cluster[.]local)?)(:[0-9]{1,5})?$')";
 
@@ -69,24 +69,25 @@ const FORMER_HOSTS_RULE: &str = "self.all(host, host.matches('^https?://([a-z0-9
 #[x_kube(validation = Rule::new("self.host == oldSelf.host || (has(self.formerHosts) && oldSelf.host in self.formerHosts)").message("`host` is immutable: create another KoreConnection instead; or, if the environment of this very account was renamed, list the old `host` in `formerHosts` in the same change"))]
 #[serde(rename_all = "camelCase")]
 pub struct KoreConnectionSpec {
-    /// Base address of the Kore environment, without a path; for example `https://platform.kore.ai`. Immutable,
-    /// unless `formerHosts` names the address that it had.
+    /// Base address of the Kore environment, without a path; for example `https://platform.kore.ai`.
+    /// Immutable, unless `formerHosts` names the address that it had.
     #[schemars(length(max = 253))]
     #[x_kube(
         validation = Rule::new(HOST_RULE).message("`host` must be `https://` and a lower-case host name with an optional port, without a path; `http://` is allowed only for `localhost`, a loopback address or a Service of the cluster (`name.namespace.svc`)"),
     )]
     pub host: String,
 
-    /// Addresses under which this very account was reachable before, if its environment was renamed; for example
-    /// `https://old.kore.ai`. Campaigns that were found under a former host then belong to the new one; and for rate limits,
-    /// and for VoiceCampaigns that share a campaign, all these addresses are one account. The operator calls none of them.
+    /// Addresses under which this very account was reachable before, if its environment was renamed; for
+    /// example `https://old.kore.ai`. Campaigns that were found under a former host then belong to the new
+    /// one; and for rate limits, and for VoiceCampaigns that share a campaign, all these addresses are one
+    /// account. The operator calls none of them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 8), inner(length(max = 253)))]
     #[x_kube(validation = Rule::new(FORMER_HOSTS_RULE).message("`formerHosts` must be base addresses as `host` has them: `https://` (or `http://`), a host name and an optional port, without a path"))]
     pub former_hosts: Vec<String>,
 
-    /// Account in Kore, sent as header and query parameter `accountId`; for example `67777ce93e25326494exxxxx`. Rate
-    /// limits are counted per host and account. Immutable.
+    /// Account in Kore, sent as header and query parameter `accountId`; for example
+    /// `67777ce93e25326494exxxxx`. Rate limits are counted per host and account. Immutable.
     #[schemars(length(max = 128))]
     #[x_kube(
         validation = Rule::new(IDENTIFIER_RULE).message("`accountId` must be 1 to 128 characters: letters, digits, `-`, `_` and `.`, beginning with a letter or a digit"),
@@ -94,11 +95,12 @@ pub struct KoreConnectionSpec {
     )]
     pub account_id: String,
 
-    /// Secret in the same namespace with the keys `clientId` and `clientSecret` of a JWT app that has the scope
-    /// Campaign Management. The operator reads it at use, so a change takes effect at the next attempt.
+    /// Secret in the same namespace with the keys `clientId` and `clientSecret` of a JWT app that has the
+    /// scope Campaign Management. The operator reads it at use, so a change takes effect at the next attempt.
     pub credentials_secret_ref: SecretReference,
 
-    /// Value of the header `iid` (application id). Default: the `streamId` of the campaign, as in the samples of Kore.
+    /// Value of the header `iid` (application id). Default: the `streamId` of the campaign, as in the samples
+    /// of Kore.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 128))]
     #[x_kube(validation = Rule::new(IDENTIFIER_RULE).message("`iid` must be 1 to 128 characters: letters, digits, `-`, `_` and `.`, beginning with a letter or a digit"))]
@@ -112,7 +114,8 @@ pub struct KoreConnectionSpec {
     #[serde(default)]
     pub rate_limit: RateLimitSpec,
 
-    /// Deadline of one call to Kore in seconds, from the connection to the last byte of the answer: 1 to 30, default 10.
+    /// Deadline of one call to Kore in seconds, from the connection to the last byte of the answer: 1 to 30,
+    /// default 10.
     #[serde(default = "default_timeout_seconds")]
     #[schemars(range(min = 1, max = 30))]
     pub timeout_seconds: i32,
@@ -126,8 +129,9 @@ pub struct KoreConnectionStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub observed_generation: Option<i64>,
 
-    /// `Ready` always: whether the operator can delete campaigns with it, as far as it knows. `Stalled` only while a person
-    /// has to act, `Reconciling` only while the connection is being deleted and campaigns still need it.
+    /// `Ready` always: whether the operator can delete campaigns with it, as far as it knows. `Stalled` only
+    /// while a person has to act, `Reconciling` only while the connection is being deleted and campaigns
+    /// still need it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["type".into()]))]
     pub conditions: Vec<Condition>,
@@ -141,8 +145,8 @@ pub struct KoreConnectionStatus {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub secrets_in_use: Vec<String>,
 
-    /// The streams whose last listing contained campaigns that no VoiceCampaign names. So the operator knows after a restart
-    /// that an empty stream has lost campaigns that nobody asked to delete. At most 1000.
+    /// The streams whose last listing contained campaigns that no VoiceCampaign names. So the operator knows
+    /// after a restart that an empty stream has lost campaigns that nobody asked to delete. At most 1000.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub streams: Vec<StreamStatus>,
 }
@@ -182,8 +186,9 @@ pub struct JwtSpec {
     #[x_kube(validation = Rule::new("self.size() >= 1").message("`jwt.subject` must be 1 to 128 characters"))]
     pub subject: String,
 
-    /// How long a token is valid, in seconds: 30 to 3600, default 300. The operator adds a minute at both ends, for
-    /// clocks that differ; but no token is valid for more than one hour in all, because Kore refuses those.
+    /// How long a token is valid, in seconds: 30 to 3600, default 300. The operator adds a minute at both
+    /// ends, for clocks that differ; but no token is valid for more than one hour in all, because Kore
+    /// refuses those.
     #[serde(default = "default_ttl_seconds")]
     #[schemars(range(min = 30, max = 3600))]
     pub ttl_seconds: i32,
@@ -203,9 +208,9 @@ pub enum JwtAlgorithm {
 #[derive(JsonSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
 #[serde(rename_all = "camelCase")]
 pub struct RateLimitSpec {
-    /// Most calls in any 60 seconds, over all campaigns of the account: 1 to 6000, default 60, which is what Kore
-    /// documents. Where other integrations use the same account, leave them their share. A connection counts the calls
-    /// of all connections of its account, and keeps to its own number.
+    /// Most calls in any 60 seconds, over all campaigns of the account: 1 to 6000, default 60, which is what
+    /// Kore documents. Where other integrations use the same account, leave them their share. A connection
+    /// counts the calls of all connections of its account, and keeps to its own number.
     #[serde(default = "default_requests_per_minute")]
     #[schemars(range(min = 1, max = 6000))]
     pub requests_per_minute: i32,

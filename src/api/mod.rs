@@ -1,8 +1,8 @@
 //! The resource types of `voicecampaign.dev/v1alpha1`, and nothing else: schema, rules, columns.
 //!
-//! A rule that the API server can check is a CEL rule here, so that a mistake is refused at `kubectl apply` with a
-//! message that says what is allowed. Every string a rule reads has a `maxLength`: without it the estimated cost of a
-//! rule exceeds the limit of the API server.
+//! A rule that the API server can check is a CEL rule here, so that a mistake is refused at `kubectl apply`
+//! with a message that says what is allowed. Every string a rule reads has a `maxLength`: without it the
+//! estimated cost of a rule exceeds the limit of the API server.
 
 #![expect(
     clippy::duplicated_attributes,
@@ -37,11 +37,12 @@ pub type Watched = DeserializeGuard<VoiceCampaign>;
 /// Annotation with which a user asks for a read of the campaign now; any new value does, as a time.
 pub const REFRESH: &str = "voicecampaign.dev/refresh-requested-at";
 
-/// Annotation that protects a VoiceCampaign from deletion, if it is `true`: an admission policy denies the deletion.
+/// Annotation that protects a VoiceCampaign from deletion, if it is `true`: an admission policy denies the
+/// deletion.
 pub const PROTECT: &str = "voicecampaign.dev/protect";
 
-/// Annotation with which somebody says why they remove a finalizer of ours by hand. The admission policies allow that, and
-/// the operator reports it.
+/// Annotation with which somebody says why they remove a finalizer of ours by hand. The admission policies
+/// allow that, and the operator reports it.
 pub const BREAK_GLASS: &str = "voicecampaign.dev/break-glass";
 
 /// The CRDs of this operator, in the order in which they are installed.
@@ -49,8 +50,8 @@ pub fn crds() -> [CustomResourceDefinition; 2] {
     [KoreConnection::crd(), VoiceCampaign::crd()].map(with_initial_status)
 }
 
-/// Until the operator writes a status, the default one is of no generation. Without any status, kstatus (Flux, Helm) would
-/// take the object for settled and not wait; also while the operator does not run.
+/// Until the operator writes a status, the default one is of no generation. Without any status, kstatus
+/// (Flux, Helm) would take the object for settled and not wait; also while the operator does not run.
 fn with_initial_status(mut crd: CustomResourceDefinition) -> CustomResourceDefinition {
     for version in &mut crd.spec.versions {
         let schema = version.schema.as_mut().and_then(|schema| schema.open_api_v3_schema.as_mut());
@@ -64,12 +65,13 @@ fn with_initial_status(mut crd: CustomResourceDefinition) -> CustomResourceDefin
 
 /// Which identifiers are allowed.
 ///
-/// Kore's identifiers are `st-…`, `cd-…` or hexadecimal, but the documents do not promise a format (the samples are
-/// masked), so the rule only keeps out what would change the path of a request.
+/// Kore's identifiers are `st-…`, `cd-…` or hexadecimal, but the documents do not promise a format (the
+/// samples are masked), so the rule only keeps out what would change the path of a request.
 const IDENTIFIER_RULE: &str = "self.matches('^[A-Za-z0-9][A-Za-z0-9._-]*$')";
 
-/// A time as status records it. Somebody who may write a status may write a time at the end of what [`Timestamp`] can hold,
-/// and the next addition would end the process: such a time counts as the nearest one to which years can be added.
+/// A time as status records it. Somebody who may write a status may write a time at the end of what
+/// [`Timestamp`] can hold, and the next addition would end the process: such a time counts as the nearest one
+/// to which years can be added.
 fn time<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Time, D::Error> {
     Time::deserialize(deserializer).map(bounded)
 }

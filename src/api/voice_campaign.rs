@@ -7,7 +7,8 @@ use serde::{Deserialize, Deserializer, Serialize};
 use super::{IDENTIFIER_RULE, optional_time, time};
 use crate::kore::Campaign;
 
-/// What a user declares of one campaign: which one it is, and what becomes of it when the resource is deleted.
+/// What a user declares of one campaign: which one it is, and what becomes of it when the resource is
+/// deleted.
 #[derive(CustomResource, KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
 #[kube(
     group = "voicecampaign.dev",
@@ -79,14 +80,14 @@ use crate::kore::Campaign;
 )]
 #[serde(rename_all = "camelCase")]
 pub struct VoiceCampaignSpec {
-    /// The KoreConnection, in the same namespace, with which the operator calls Kore. Immutable: together with the two
-    /// identifiers it names the campaign.
+    /// The KoreConnection, in the same namespace, with which the operator calls Kore. Immutable: together
+    /// with the two identifiers it names the campaign.
     #[x_kube(validation = Rule::new("self.name == oldSelf.name").message("`connectionRef` is immutable: create another VoiceCampaign instead"))]
     pub connection_ref: ConnectionReference,
 
     /// Stream (bot, app) the campaign belongs to, from the general settings page of the app; for example
-    /// `st-0603182c-7ffb-53c3-b307-47ca14bxxxxx`. Sent in the path of every request, and as header `iid` unless the
-    /// KoreConnection sets `iid`. Immutable.
+    /// `st-0603182c-7ffb-53c3-b307-47ca14bxxxxx`. Sent in the path of every request, and as header `iid`
+    /// unless the KoreConnection sets `iid`. Immutable.
     #[schemars(length(max = 128))]
     #[x_kube(
         validation = Rule::new(IDENTIFIER_RULE).message("`streamId` must be 1 to 128 characters: letters, digits, `-`, `_` and `.`, beginning with a letter or a digit"),
@@ -94,7 +95,8 @@ pub struct VoiceCampaignSpec {
     )]
     pub stream_id: String,
 
-    /// The campaign that is deleted with this resource; for example `cd-a1e45a7-e8ba-4e97-a339-476ebc7xxxxx`. Immutable.
+    /// The campaign that is deleted with this resource; for example `cd-a1e45a7-e8ba-4e97-a339-476ebc7xxxxx`.
+    /// Immutable.
     #[schemars(length(max = 128))]
     #[x_kube(
         validation = Rule::new(IDENTIFIER_RULE).message("`campaignId` must be 1 to 128 characters: letters, digits, `-`, `_` and `.`, beginning with a letter or a digit"),
@@ -102,13 +104,15 @@ pub struct VoiceCampaignSpec {
     )]
     pub campaign_id: String,
 
-    /// What the operator does with the campaign when this resource is deleted. `Delete` (the default): deletes the campaign
-    /// in Kore, and removes the resource once Kore has confirmed. `Orphan`: leaves the campaign in Kore, and removes the
-    /// resource at once. May be changed at any time, also while the resource is being deleted.
+    /// What the operator does with the campaign when this resource is deleted. `Delete` (the default):
+    /// deletes the campaign in Kore, and removes the resource once Kore has confirmed. `Orphan`: leaves the
+    /// campaign in Kore, and removes the resource at once. May be changed at any time, also while the
+    /// resource is being deleted.
     #[serde(default)]
     pub deletion_policy: DeletionPolicy,
 
-    /// `true`: the operator makes no call to Kore for this campaign; a deletion is held and says so. Default `false`.
+    /// `true`: the operator makes no call to Kore for this campaign; a deletion is held and says so. Default
+    /// `false`.
     #[serde(default)]
     pub suspend: bool,
 }
@@ -140,9 +144,10 @@ pub struct VoiceCampaignStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub observed_generation: Option<i64>,
 
-    /// `Ready` always. Only while they hold: `Reconciling` (the operator goes on by itself), `Stalled` (a person has to act),
-    /// `Shared` (another VoiceCampaign names the same campaign), `Obstructed` (the API server refuses a call of the
-    /// operator, or fails to answer it). Each has a reason, and a message that says what the operator does or waits for.
+    /// `Ready` always. Only while they hold: `Reconciling` (the operator goes on by itself), `Stalled` (a
+    /// person has to act), `Shared` (another VoiceCampaign names the same campaign), `Obstructed` (the API
+    /// server refuses a call of the operator, or fails to answer it). Each has a reason, and a message that
+    /// says what the operator does or waits for.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["type".into()]))]
     pub conditions: Vec<Condition>,
@@ -151,25 +156,25 @@ pub struct VoiceCampaignStatus {
     #[serde(default, deserialize_with = "readable", skip_serializing_if = "Option::is_none")]
     pub campaign: Option<Box<Campaign>>,
 
-    /// The account in which Kore has the campaign: set when Kore showed the campaign, or when the operator first asked to
-    /// delete it. A KoreConnection that was created anew with another account can't delete the campaign, nor prove that it
-    /// is absent.
+    /// The account in which Kore has the campaign: set when Kore showed the campaign, or when the operator
+    /// first asked to delete it. A KoreConnection that was created anew with another account can't delete the
+    /// campaign, nor prove that it is absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub account: Option<AccountReference>,
 
-    /// The identity to which Kore last showed the campaign: a fingerprint of host, account, `iid` and client ID. An empty
-    /// stream that Kore shows to another identity proves nothing.
+    /// The identity to which Kore last showed the campaign: a fingerprint of host, account, `iid` and client
+    /// ID. An empty stream that Kore shows to another identity proves nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seen_as: Option<String>,
 
-    /// Since when Kore's listings of the stream contain other campaigns, and not this one, which was there before. Absent
-    /// while they contain it, and when only a GET or an empty listing missed it: Kore shows the same to an app without
-    /// access.
+    /// Since when Kore's listings of the stream contain other campaigns, and not this one, which was there
+    /// before. Absent while they contain it, and when only a GET or an empty listing missed it: Kore shows
+    /// the same to an app without access.
     #[serde(default, deserialize_with = "optional_time", skip_serializing_if = "Option::is_none")]
     pub not_listed_since: Option<Time>,
 
-    /// The last value of the annotation `voicecampaign.dev/refresh-requested-at` that is done: the operator has read the
-    /// campaign since somebody set it.
+    /// The last value of the annotation `voicecampaign.dev/refresh-requested-at` that is done: the operator
+    /// has read the campaign since somebody set it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_handled_refresh_at: Option<String>,
 
@@ -189,8 +194,8 @@ pub struct AccountReference {
     pub account_id: String,
 }
 
-/// A value that does not deserialize counts as absent: a newer operator may have written it, and an older one, after a
-/// rollback, has to go on. Without its record a deletion begins anew, which is safe.
+/// A value that does not deserialize counts as absent: a newer operator may have written it, and an older
+/// one, after a rollback, has to go on. Without its record a deletion begins anew, which is safe.
 fn readable<'de, D: Deserializer<'de>, T: DeserializeOwned>(deserializer: D) -> Result<Option<T>, D::Error> {
     let value = serde_json::Value::deserialize(deserializer)?;
     Ok(serde_json::from_value(value).ok())
@@ -200,8 +205,8 @@ fn readable<'de, D: Deserializer<'de>, T: DeserializeOwned>(deserializer: D) -> 
 #[derive(JsonSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
 #[serde(rename_all = "camelCase")]
 pub struct DeletionStatus {
-    /// The `metadata.uid` of the resource that is being deleted. A record that was restored from a backup onto another
-    /// object does not count.
+    /// The `metadata.uid` of the resource that is being deleted. A record that was restored from a backup
+    /// onto another object does not count.
     pub uid: String,
 
     /// When the deletion was requested: the `metadata.deletionTimestamp` of the resource.
@@ -211,8 +216,8 @@ pub struct DeletionStatus {
     /// How many DELETE requests Kore has answered or failed to answer.
     pub attempts: i32,
 
-    /// How many of these requests failed for a reason of this campaign's own. The pause between attempts grows with this
-    /// number, and not with failures of the whole account.
+    /// How many of these requests failed for a reason of this campaign's own. The pause between attempts
+    /// grows with this number, and not with failures of the whole account.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub failures: i32,
 
@@ -220,13 +225,14 @@ pub struct DeletionStatus {
     #[serde(default, deserialize_with = "optional_time", skip_serializing_if = "Option::is_none")]
     pub last_attempt_at: Option<Time>,
 
-    /// The operator calls Kore again at this time, and not before: with a DELETE, or with a read for the proof.
+    /// The operator calls Kore again at this time, and not before: with a DELETE, or with a read for the
+    /// proof.
     #[serde(default, deserialize_with = "optional_time", skip_serializing_if = "Option::is_none")]
     pub next_attempt_at: Option<Time>,
 
-    /// Since when the deletion is held, because calls to its account fail whatever the campaign, or because Kore refuses
-    /// the credentials. One call at a time probes whether that has ended; the resource that probes next has a
-    /// `nextAttemptAt`.
+    /// Since when the deletion is held, because calls to its account fail whatever the campaign, or because
+    /// Kore refuses the credentials. One call at a time probes whether that has ended; the resource that
+    /// probes next has a `nextAttemptAt`.
     #[serde(default, deserialize_with = "optional_time", skip_serializing_if = "Option::is_none")]
     pub held_since: Option<Time>,
 
@@ -234,21 +240,23 @@ pub struct DeletionStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_answer: Option<LastAnswer>,
 
-    /// When the operator sent the last DELETE that may have taken effect, although its answer was lost, broken or no
-    /// confirmation.
+    /// When the operator sent the last DELETE that may have taken effect, although its answer was lost,
+    /// broken or no confirmation.
     #[serde(default, deserialize_with = "optional_time", skip_serializing_if = "Option::is_none")]
     pub may_have_taken_effect_at: Option<Time>,
 
-    /// How many answers to DELETE requests in a row say neither that the campaign is deleted nor that it exists. After 3
-    /// of them the operator reads whether it exists.
+    /// How many answers to DELETE requests in a row say neither that the campaign is deleted nor that it
+    /// exists. After 3 of them the operator reads whether it exists.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub unconfirmed_in_a_row: i32,
 
-    /// When Kore last showed the campaign although a DELETE seemed to say that it is absent, or may have deleted it.
+    /// When Kore last showed the campaign although a DELETE seemed to say that it is absent, or may have
+    /// deleted it.
     #[serde(default, deserialize_with = "optional_time", skip_serializing_if = "Option::is_none")]
     pub seen_at: Option<Time>,
 
-    /// What the operator has read to prove that the campaign is absent. Present during the proof, and afterwards.
+    /// What the operator has read to prove that the campaign is absent. Present during the proof, and
+    /// afterwards.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub proof: Option<ProofStatus>,
 
@@ -261,15 +269,15 @@ pub struct DeletionStatus {
     pub outcome: Option<DeletionOutcome>,
 }
 
-/// What the operator has read, since a DELETE that was not confirmed, to prove that the campaign is absent: a GET that does
-/// not return it, and two complete listings of the stream that do not contain it; or, where no GET says whether it exists,
-/// three such listings over a longer time. The same app of the same account reads them all. An answer that shows the
-/// campaign ends the proof.
+/// What the operator has read, since a DELETE that was not confirmed, to prove that the campaign is absent: a
+/// GET that does not return it, and two complete listings of the stream that do not contain it; or, where no
+/// GET says whether it exists, three such listings over a longer time. The same app of the same account reads
+/// them all. An answer that shows the campaign ends the proof.
 #[derive(JsonSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
 #[serde(rename_all = "camelCase")]
 pub struct ProofStatus {
-    /// The identity that reads: a fingerprint of host, account, `iid` and client ID. With another identity, the proof
-    /// begins anew.
+    /// The identity that reads: a fingerprint of host, account, `iid` and client ID. With another identity,
+    /// the proof begins anew.
     pub identity: String,
 
     /// When the answer to the DELETE was there. Only what the operator asked for later proves anything.
@@ -280,8 +288,8 @@ pub struct ProofStatus {
     #[serde(default, deserialize_with = "optional_time", skip_serializing_if = "Option::is_none")]
     pub not_returned_at: Option<Time>,
 
-    /// How many answers to a GET do not say whether the campaign exists. After 3 of them, listings alone carry the proof,
-    /// as long as that stays so.
+    /// How many answers to a GET do not say whether the campaign exists. After 3 of them, listings alone
+    /// carry the proof, as long as that stays so.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub silent_gets: i32,
 
@@ -297,14 +305,14 @@ pub struct ProofStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub second_listing: Option<ListingRecord>,
 
-    /// The third one, begun at least 5 min after the end of the first. The proof needs it only where no GET says whether
-    /// the campaign exists.
+    /// The third one, begun at least 5 min after the end of the first. The proof needs it only where no GET
+    /// says whether the campaign exists.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub third_listing: Option<ListingRecord>,
 
-    /// An empty listing that the operator doubts, because campaigns that nobody asked to delete are missing with this one,
-    /// or because another app saw the campaign than the one that read the listing. It counts for nothing; the operator
-    /// reads another one 5 min later.
+    /// An empty listing that the operator doubts, because campaigns that nobody asked to delete are missing
+    /// with this one, or because another app saw the campaign than the one that read the listing. It counts
+    /// for nothing; the operator reads another one 5 min later.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub doubted_listing: Option<ListingRecord>,
 
@@ -332,13 +340,14 @@ pub struct ListingRecord {
     /// How many campaigns it contains.
     pub campaigns: i64,
 
-    /// Whether it is empty although it should contain campaigns that nobody asked to delete. The app may have lost a
-    /// permission; such a listing counts for nothing.
+    /// Whether it is empty although it should contain campaigns that nobody asked to delete. The app may have
+    /// lost a permission; such a listing counts for nothing.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub suddenly_empty: bool,
 
-    /// Namespaces that the API server does not let the operator list, and whose VoiceCampaigns may have campaigns in this
-    /// stream: the operator does not believe an empty listing as long as nothing else shows what it should contain.
+    /// Namespaces that the API server does not let the operator list, and whose VoiceCampaigns may have
+    /// campaigns in this stream: the operator does not believe an empty listing as long as nothing else shows
+    /// what it should contain.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unseen_namespaces: Vec<String>,
 }
@@ -383,7 +392,8 @@ pub struct LastAnswer {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub status: Option<String>,
 
-    /// Message of the answer, or what went wrong: without credentials and telephone numbers, at most 256 characters.
+    /// Message of the answer, or what went wrong: without credentials and telephone numbers, at most 256
+    /// characters.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub message: String,
 

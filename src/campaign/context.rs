@@ -69,7 +69,8 @@ impl<S> Context<S> {
         unsynced("KoreConnections", &self.connections_synced)
     }
 
-    /// Kore, for a call that begins now; `None` if none may, because the process is about to end, or another instance leads.
+    /// Kore, for a call that begins now; `None` if none may, because the process is about to end, or another
+    /// instance leads.
     pub fn service(&self) -> Option<&S> {
         (self.leadership.is_held() && !*self.stopping.borrow()).then_some(&self.service)
     }

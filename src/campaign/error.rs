@@ -32,8 +32,9 @@ pub enum Error {
 }
 
 impl Error {
-    /// What the status reports, if the error lasts; `None` if the API server does not answer, and so takes no status either.
-    /// A race that is lost again and again is an obstacle, too: a webhook may refuse the write with the words of a race.
+    /// What the status reports, if the error lasts; `None` if the API server does not answer, and so takes no
+    /// status either. A race that is lost again and again is an obstacle, too: a webhook may refuse the write
+    /// with the words of a race.
     pub fn obstacle(&self) -> Option<String> {
         match self {
             Self::Write { source: CallError::NotLeading, .. }
@@ -69,7 +70,8 @@ impl Error {
 
 /// The view of the object was old; the watch shows a new one in a moment.
 const SHORTEST_PAUSE: Duration = Duration::from_millis(100);
-/// Longest pause before another try: shorter than for Kore, because the API server has no quota that others need.
+/// Longest pause before another try: shorter than for Kore, because the API server has no quota that others
+/// need.
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
 #[cfg(test)]
@@ -103,8 +105,8 @@ mod tests {
         );
     }
 
-    /// The status reports a race, because a webhook may refuse with those words; and a refused status, but not a silent API
-    /// server.
+    /// The status reports a race, because a webhook may refuse with those words; and a refused status, but
+    /// not a silent API server.
     #[test]
     fn a_race_that_lasts_is_an_obstacle() {
         let write = |what, source| Error::Write { what, source };

@@ -33,8 +33,9 @@ pub async fn report<S: CampaignService>(object: VoiceCampaign, context: Arc<Cont
     let (voicecampaign, uid) = (format!("{namespace}/{name}"), object.uid());
     let account = || context.connections.called(&namespace, &object.spec.connection_ref.name);
     let known = account();
-    // A watch with a label selector shows an object as gone when its labels change: it belongs to another instance then. If
-    // the operator may not ask the API server, or can't for long, it believes the watch: the campaign may call people.
+    // A watch with a label selector shows an object as gone when its labels change: it belongs to another
+    // instance then. If the operator may not ask the API server, or can't for long, it believes the watch:
+    // the campaign may call people.
     for failures in 1..=LAST_TRY {
         match context.kube.read_again(&object).await {
             Ok(Some(_)) => {

@@ -8,8 +8,8 @@
 //!                       └─ Step ─▶ act (the only place with effects) ─▶ API server, Kore, events, metrics
 //! ```
 //!
-//! `decide`, `status` and `evidence` are pure; `evidence` holds what permits a release. `shared` is what objects share: the
-//! quota, the listings, who names which campaign.
+//! `decide`, `status` and `evidence` are pure; `evidence` holds what permits a release. `shared` is what
+//! objects share: the quota, the listings, who names which campaign.
 
 mod act;
 mod context;

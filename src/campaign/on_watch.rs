@@ -1,5 +1,5 @@
-//! What follows from an event of the watch, beyond the next pass over the object: others that name the same campaign are
-//! woken, and an object that was removed before its deletion was confirmed is reported.
+//! What follows from an event of the watch, beyond the next pass over the object: others that name the same
+//! campaign are woken, and an object that was removed before its deletion was confirmed is reported.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -41,8 +41,8 @@ pub(super) fn needs_none<S>(uid: &str, context: &Context<S>) {
     }
 }
 
-/// Our finalizer is off an object, as far as this process knows. The release counts once, also if the answer to the patch
-/// was lost.
+/// Our finalizer is off an object, as far as this process knows. The release counts once, also if the answer
+/// to the patch was lost.
 pub(super) fn released<S>(uid: &str, context: &Context<S>) {
     if let Some(outcome) = context.memory.released(uid) {
         context.metrics.released(outcome);
@@ -77,8 +77,9 @@ pub fn gone<S: CampaignService>(object: &Watched, context: &Arc<Context<S>>) {
     }
 }
 
-/// The watch has listed all objects: what is remembered of others is dropped. The operator keeps its rights in the
-/// namespace, or lets them go, as they are needed; an earlier process may have been killed before it did so.
+/// The watch has listed all objects: what is remembered of others is dropped. The operator keeps its rights
+/// in the namespace, or lets them go, as they are needed; an earlier process may have been killed before it
+/// did so.
 pub fn relisted<S: CampaignService>(
     all: &[Arc<Watched>],
     namespace: Option<&str>,

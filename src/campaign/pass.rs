@@ -13,12 +13,13 @@ use crate::pacing::Turn;
 
 /// How many passes work at once, not counting those that wait for Kore: twice as many as writes at once.
 pub const MAX_WORKING_PASSES: usize = 64;
-/// Deadline of one pass: a last resort, because every call has its own. The pass begins no call to Kore that could outlast
-/// the deadline.
+/// Deadline of one pass: a last resort, because every call has its own. The pass begins no call to Kore that
+/// could outlast the deadline.
 pub const PASS_DEADLINE: Duration = Duration::from_secs(300);
 /// The part of the deadline that is kept for the writes after a call.
 const RESERVE: Duration = Duration::from_secs(60);
-/// How long the operator waits for the cache to drop an object that it has released, before it asks the API server.
+/// How long the operator waits for the cache to drop an object that it has released, before it asks the API
+/// server.
 pub const CACHE_LAG: Duration = Duration::from_secs(60);
 /// How old the view of an object may be when the operator sends a DELETE for it.
 const FRESH: Duration = Duration::from_secs(1);
@@ -50,7 +51,8 @@ pub struct Pass {
     pub turn: Option<Turn>,
     /// What Kore answered when the trouble began that holds the call, if trouble holds it.
     pub trouble: Option<Arc<str>>,
-    /// Whether nobody knows if reads work, while DELETEs fail or Kore refuses them; once a step has looked the connection up.
+    /// Whether nobody knows if reads work, while DELETEs fail or Kore refuses them; once a step has looked
+    /// the connection up.
     pub wants_diagnostic_read: bool,
     /// When a GET last read the living campaign.
     pub last_get: Option<LastGet>,
@@ -64,7 +66,8 @@ pub struct Pass {
     pub seat: Option<Seat>,
     /// Whether the cache shows an object that should be gone by now.
     pub may_be_gone: bool,
-    /// Whether the cache shows the deletion of the object. Then it also shows everything that was applied before the deletion.
+    /// Whether the cache shows the deletion of the object. Then it also shows everything that was applied
+    /// before the deletion.
     pub deletion_in_cache: bool,
     /// How many writes of this pass failed because the object had changed.
     pub lost_races: u32,
@@ -151,8 +154,9 @@ impl Pass {
 
     /// Whether the view of the object is new enough to send a DELETE for it.
     ///
-    /// The view of the cache is, just after a deletion has begun: then it has woken us. Later, after a wait for a seat, and
-    /// behind a slow watch, somebody may have set `Orphan`, or the name may be another object's.
+    /// The view of the cache is, just after a deletion has begun: then it has woken us. Later, after a wait
+    /// for a seat, and behind a slow watch, somebody may have set `Orphan`, or the name may be another
+    /// object's.
     pub fn is_fresh(&self) -> bool {
         let first = self.object.status.as_ref().is_none_or(|status| status.deletion.is_none());
         let since = self
@@ -168,8 +172,8 @@ impl Pass {
         }
     }
 
-    /// The account's clock gave another turn than to call now; `trouble` is what Kore answered when the trouble began that
-    /// holds the call.
+    /// The account's clock gave another turn than to call now; `trouble` is what Kore answered when the
+    /// trouble began that holds the call.
     pub fn wait_for(&mut self, turn: Turn, trouble: Option<Arc<str>>) {
         (self.turn, self.trouble) = (Some(turn), trouble);
     }

@@ -1,8 +1,8 @@
 use crate::connection::Problem;
 use crate::kore::FailureKind;
 
-/// Why a VoiceCampaign is in the state that its conditions show. The same strings stand in conditions and events, and
-/// docs/voicecampaign.md explains each.
+/// Why a VoiceCampaign is in the state that its conditions show. The same strings stand in conditions and
+/// events, and docs/voicecampaign.md explains each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Reason {
     /// Kore returned the campaign.

@@ -28,8 +28,8 @@ fn a_happy_deletion_has_two_writes() {
     assert!(matches!(decide(&observed(&object, &connection), at(0)), Step::Release(_)));
 }
 
-/// With its finalizer by the admission policy, an object may be deleted before anybody has looked at it: what it needs is kept first,
-/// also if the call has to wait.
+/// With its finalizer by the admission policy, an object may be deleted before anybody has looked at it: what
+/// it needs is kept first, also if the call has to wait.
 #[test]
 fn a_deletion_of_an_unseen_object_keeps_its_connection_first() {
     let (mut object, connection) = (deleted(), usable());
@@ -90,7 +90,8 @@ fn a_recorded_outcome_releases_after_a_restart() {
     assert!(matches!(decide(&observed(&object, &Connection::NotLookedUp), at(0)), Step::Release(_)));
 }
 
-/// A backup restores an old status onto a new object, or the name was used again: its outcome is not this object's.
+/// A backup restores an old status onto a new object, or the name was used again: its outcome is not this
+/// object's.
 #[test]
 fn an_outcome_of_another_object_or_deletion_does_not_count() {
     let outcome = DeletionStatus { outcome: Some(DeletionOutcome::Deleted), ..record() };
@@ -103,8 +104,8 @@ fn an_outcome_of_another_object_or_deletion_does_not_count() {
     }
 }
 
-/// After a rollback: what a newer operator has written and this one can't read counts as not there, and the deletion begins
-/// anew.
+/// After a rollback: what a newer operator has written and this one can't read counts as not there, and the
+/// deletion begins anew.
 #[test]
 fn a_record_of_a_newer_operator_counts_as_none() {
     let outcome = DeletionStatus { outcome: Some(DeletionOutcome::Deleted), ..record() };
@@ -213,7 +214,8 @@ fn a_slot_is_waited_for_and_told() {
     assert_eq!(step, Step::Wait { until: Some(soon), why: Reason::WaitingForQuota });
 }
 
-/// While those before it take their turns, a told time is not told anew for some seconds more; but it is waited for the real one.
+/// While those before it take their turns, a told time is not told anew for some seconds more; but it is
+/// waited for the real one.
 #[test]
 fn a_slot_near_the_told_one_is_not_told_anew() {
     let connection = usable();
@@ -237,8 +239,8 @@ fn a_slot_near_the_told_one_is_not_told_anew() {
     assert_eq!(status(decide(&after, at(61))).deletion.unwrap().attempts, 1);
 }
 
-/// The account is in trouble: that is told once, whatever the probes of others bring; a time has only who probes next; and
-/// the pause of the campaign itself does not grow with it.
+/// The account is in trouble: that is told once, whatever the probes of others bring; a time has only who
+/// probes next; and the pause of the campaign itself does not grow with it.
 #[test]
 fn an_account_in_trouble_is_waited_for_and_told_once() {
     let connection = usable();
@@ -282,7 +284,8 @@ fn an_account_in_trouble_is_waited_for_and_told_once() {
     assert_eq!(decide(&observed(&untried, &connection), at(5)), Step::Delete);
 }
 
-/// Refused credentials need a person, also while somebody else tries them; and while the account is in trouble, too.
+/// Refused credentials need a person, also while somebody else tries them; and while the account is in
+/// trouble, too.
 #[test]
 fn refused_credentials_need_a_person_while_others_try_them() {
     let connection = usable();
@@ -334,8 +337,8 @@ fn whoever_was_refused_is_looked_at() {
     }
 }
 
-/// A clock that was ahead when the status was written parks nothing: no honest pause of a campaign's own is so long. A time
-/// within the quota is the account's to say.
+/// A clock that was ahead when the status was written parks nothing: no honest pause of a campaign's own is
+/// so long. A time within the quota is the account's to say.
 #[test]
 fn a_time_from_the_future_parks_nothing() {
     let connection = usable();
@@ -399,7 +402,8 @@ fn what_may_have_taken_effect_is_recorded() {
     assert_eq!(written.deletion.unwrap().may_have_taken_effect_at, None, "there was no connection");
 }
 
-/// A connection that was created anew with another account can't delete the campaign, nor prove that it is absent.
+/// A connection that was created anew with another account can't delete the campaign, nor prove that it is
+/// absent.
 #[test]
 fn another_account_under_the_same_name_is_not_asked() {
     let connection = usable();

@@ -24,7 +24,8 @@ fn found() -> VoiceCampaign {
     object
 }
 
-/// K21: a living object: finalizer first, conditions before the first call, then the campaign as it is in the listing.
+/// K21: a living object: finalizer first, conditions before the first call, then the campaign as it is in the
+/// listing.
 #[test]
 fn a_new_object_is_protected_then_observed() {
     let connection = usable();
@@ -129,8 +130,8 @@ fn it_is_known_as_whom_the_campaign_was_seen() {
     assert_eq!(seen_as(&object), other.as_str(), "it was not shown it");
 }
 
-/// Nothing is said from a listing that began before the object was created (its time is cut to a second), or before we last asked
-/// to delete the campaign: neither that it is there nor that it is not.
+/// Nothing is said from a listing that began before the object was created (its time is cut to a second), or
+/// before we last asked to delete the campaign: neither that it is there nor that it is not.
 #[test]
 fn an_old_listing_says_nothing_of_a_new_object() {
     let connection = usable();
@@ -229,8 +230,8 @@ fn a_campaign_that_cannot_be_asked_for_is_unknown() {
     );
 }
 
-/// A row of a listing has no dialing strategy; what a GET has shown of it stays. And a listing that is older than that GET
-/// does not bring an old state back.
+/// A row of a listing has no dialing strategy; what a GET has shown of it stays. And a listing that is older
+/// than that GET does not bring an old state back.
 #[test]
 fn a_listing_takes_nothing_away_from_a_get() {
     let connection = usable();

@@ -46,7 +46,8 @@ fn a_deletion_says_once_what_keeps_it() {
     assert_eq!((reason(object.status.as_ref().unwrap()), said(&object)), ("Deleted", None));
 }
 
-/// What is only going to be tried is no news: neither does it end what is said, nor is it written with each try.
+/// What is only going to be tried is no news: neither does it end what is said, nor is it written with each
+/// try.
 #[test]
 fn what_is_only_tried_is_not_written() {
     let connection = usable();

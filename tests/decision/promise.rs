@@ -152,10 +152,10 @@ fn any_trouble() -> impl Strategy<Value = ListingTrouble> {
         .prop_map(|(failure, failures, retry_at)| ListingTrouble { failure, failures, retry_at })
 }
 
-/// Whether a listing, with what is recorded before it, completes a proof; said anew, in two sentences: the GET did not return the
-/// campaign, two complete listings of one identity miss it, both begun after the answer, 10 s apart; or it said nothing a few times, and
-/// three do, 5 min apart. An empty one counts only if nobody is missing whom nobody asked to delete, as far as all are known, and if it is no
-/// stranger's.
+/// Whether a listing, with what is recorded before it, completes a proof; said anew, in two sentences: the
+/// GET did not return the campaign, two complete listings of one identity miss it, both begun after the
+/// answer, 10 s apart; or it said nothing a few times, and three do, 5 min apart. An empty one counts only if
+/// nobody is missing whom nobody asked to delete, as far as all are known, and if it is no stranger's.
 fn proves(proof: &ProofStatus, read: &StreamListing, seen_as: Option<&str>) -> bool {
     let StreamListing { listing, suddenly_empty, to_a_stranger, unseen_namespaces, listed_at } = read;
     let first = proof.first_listing.as_ref().filter(|first| !first.suddenly_empty);
@@ -279,7 +279,8 @@ proptest! {
     ) {
         let now = Timestamp::now();
         let being_deleted = object.metadata.deletion_timestamp.is_some();
-        // A DELETE is sent, and its answer kept, for an object that is being deleted only; it is recorded before a look.
+        // A DELETE is sent, and its answer kept, for an object that is being deleted only; it is recorded
+        // before a look.
         let attempt = attempt.filter(|_| being_deleted);
         let look = look.filter(|_| attempt.is_none());
         let others: Vec<_> = others.map(|keeps| OtherClaim { name: "m/y".into(), keeps }).into_iter().collect();

@@ -218,7 +218,8 @@ fn a_failed_get_is_repeated() {
     assert_eq!(written.deletion.unwrap().proof.unwrap().not_returned_at, None);
 }
 
-/// A read that waits for an account in trouble says so once. Not the opposite before each try: each write wakes the object.
+/// A read that waits for an account in trouble says so once. Not the opposite before each try: each write
+/// wakes the object.
 #[test]
 fn a_read_that_waits_for_the_account_is_told_once() {
     let connection = usable();
@@ -271,8 +272,8 @@ fn failing_listings_are_told_and_waited_out() {
     }
 }
 
-/// A GET was answered wrongly once, and no listing comes: the campaign may live. It is asked for once more, after more and more failures;
-/// if it is shown, the DELETE is repeated.
+/// A GET was answered wrongly once, and no listing comes: the campaign may live. It is asked for once more,
+/// after more and more failures; if it is shown, the DELETE is repeated.
 #[test]
 fn a_campaign_is_asked_for_again_while_listings_fail() {
     let connection = usable();
@@ -305,9 +306,9 @@ fn a_campaign_is_asked_for_again_while_listings_fail() {
     assert_eq!(asked, [3, 6, 12, 24]);
 }
 
-/// R10: an app that has lost its permission may be shown an empty stream. While campaigns that nobody asked to delete are missing with
-/// ours, that counts for nothing, however often and long it is read: a person decides. When they are not missing any more, the plain
-/// proof counts at once.
+/// R10: an app that has lost its permission may be shown an empty stream. While campaigns that nobody asked
+/// to delete are missing with ours, that counts for nothing, however often and long it is read: a person
+/// decides. When they are not missing any more, the plain proof counts at once.
 #[test]
 fn a_stream_that_is_suddenly_empty_is_never_believed() {
     let doubted = StreamListing { suddenly_empty: true, ..listing(&[]) };
@@ -355,7 +356,8 @@ fn a_stream_that_is_suddenly_empty_is_never_believed() {
     assert!(!proof(&object).unwrap().first_listing.as_ref().unwrap().suddenly_empty);
 }
 
-/// K33: nor while the API server refuses to show VoiceCampaigns whose campaigns would be missing; which, is said.
+/// K33: nor while the API server refuses to show VoiceCampaigns whose campaigns would be missing; which, is
+/// said.
 #[test]
 fn an_empty_stream_proves_nothing_while_a_namespace_is_not_known() {
     let unseen = |ids| StreamListing { unseen_namespaces: vec!["b".into(), "c".into()], ..listing(ids) };
@@ -369,8 +371,8 @@ fn an_empty_stream_proves_nothing_while_a_namespace_is_not_known() {
     assert_eq!(deletion(&object).outcome, Some(DeletionOutcome::Absent), "the app has access");
 }
 
-/// The client ID or `iid` was changed after the campaign was seen: to an app that was never shown the stream, emptiness proves nothing.
-/// A campaign that was never seen needs none of that.
+/// The client ID or `iid` was changed after the campaign was seen: to an app that was never shown the stream,
+/// emptiness proves nothing. A campaign that was never seen needs none of that.
 #[test]
 fn an_empty_stream_proves_nothing_to_another_app_than_the_one_that_saw_the_campaign() {
     let stranger = StreamListing { to_a_stranger: true, ..listing(&[]) };
@@ -400,8 +402,8 @@ fn an_empty_stream_proves_nothing_to_another_app_than_the_one_that_saw_the_campa
     assert_eq!(object.status.unwrap().seen_as.as_deref(), Some(own.as_str()));
 }
 
-/// What the service may answer to a DELETE for ever, and nothing else: after three in a row it is looked for, and so each time. Not after
-/// what was turned away, nor when the service says that it has it.
+/// What the service may answer to a DELETE for ever, and nothing else: after three in a row it is looked for,
+/// and so each time. Not after what was turned away, nor when the service says that it has it.
 #[test]
 fn deletes_that_say_nothing_begin_a_proof_after_a_few() {
     let connection = usable();
@@ -471,8 +473,8 @@ fn the_count_goes_on_over_what_was_turned_away() {
     }
 }
 
-/// GET says nothing about the campaign, whatever the words: after three, listings carry the proof, a third one 5 minutes after the
-/// first, and before each of them GET is asked once more.
+/// GET says nothing about the campaign, whatever the words: after three, listings carry the proof, a third
+/// one 5 minutes after the first, and before each of them GET is asked once more.
 #[test]
 fn listings_carry_a_proof_where_a_get_says_nothing() {
     let connection = usable();
@@ -510,8 +512,8 @@ fn listings_carry_a_proof_where_a_get_says_nothing() {
                 which(proof(object).unwrap()).as_ref().unwrap().ended_at.0 + SignedDuration::from_secs(pause);
             assert_eq!(*step, Step::Wait { until: Some(until), why: AWAITED });
         };
-    // Whatever answers everything with success answers a listing, too: it is asked again, later and later, by a GET first. Beside a GET
-    // that did not return the campaign it counts.
+    // Whatever answers everything with success answers a listing, too: it is asked again, later and later, by
+    // a GET first. Beside a GET that did not return the campaign it counts.
     let mut pauses = Vec::new();
     for failures in 0..5 {
         let failed = ProofStatus { failures, ..silent(-20, &[]) };
@@ -553,7 +555,8 @@ fn listings_carry_a_proof_where_a_get_says_nothing() {
     assert!(proof(&object).unwrap().third_listing.is_some());
     assert!(ready(object.status.as_ref().unwrap()).message.contains("three complete listings"));
 
-    // Whenever GET speaks again, it is believed: the campaign ends the proof, and "not returned" makes it the usual one.
+    // Whenever GET speaks again, it is believed: the campaign ends the proof, and "not returned" makes it the
+    // usual one.
     let object = proving(silent(-100, &[-302, -250]));
     let returned = look(1, Ok(Campaign::default()));
     let seen = status(decide(&Observed { get: Some(&returned), ..observed(&object, &connection) }, at(2)));
@@ -567,7 +570,8 @@ fn listings_carry_a_proof_where_a_get_says_nothing() {
     );
 }
 
-/// R12: the answer might have meant "no such campaign", and Kore shows it each time: that is a refusal, and told as one.
+/// R12: the answer might have meant "no such campaign", and Kore shows it each time: that is a refusal, and
+/// told as one.
 #[test]
 fn a_refusal_is_told_once_the_campaign_was_seen() {
     let connection = usable();
@@ -608,7 +612,8 @@ fn a_refusal_is_told_once_the_campaign_was_seen() {
     assert_eq!(reason(&told), "DeletionAccepted");
 }
 
-/// R3, R4: 202 confirms nothing. It is looked after a pause; if the campaign is there, the DELETE is repeated.
+/// R3, R4: 202 confirms nothing. It is looked after a pause; if the campaign is there, the DELETE is
+/// repeated.
 #[test]
 fn an_accepted_deletion_is_looked_after() {
     let connection = usable();
@@ -624,7 +629,8 @@ fn an_accepted_deletion_is_looked_after() {
     assert_eq!(decide(&observed(&object, &connection), next), Step::Get(Urgency::Deletion));
 }
 
-/// Another app, or another account under the same name of a connection: what was shown to the old one proves nothing.
+/// Another app, or another account under the same name of a connection: what was shown to the old one proves
+/// nothing.
 #[test]
 fn another_identity_begins_anew() {
     let object = proving(ProofStatus { identity: "0123456789abcdef".into(), ..with_first(-15) });
@@ -640,7 +646,8 @@ fn a_recorded_absence_needs_its_proof() {
     assert!(!matches!(step, Step::Release(_)), "{step:?}");
 }
 
-/// R5: a campaign that flaps. A listing between the two that count has shown it, or one that came too early to count.
+/// R5: a campaign that flaps. A listing between the two that count has shown it, or one that came too early
+/// to count.
 #[test]
 fn whatever_has_shown_the_campaign_ends_the_proof() {
     let flapped = StreamListing { listed_at: Some(at(-10)), ..listing(&["cd-2"]) };

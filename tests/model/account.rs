@@ -1,4 +1,5 @@
-//! Callers of one account against the operator's own pacing: some with credentials that are refused, one whose DELETE always fails.
+//! Callers of one account against the operator's own pacing: some with credentials that are refused, one
+//! whose DELETE always fails.
 
 use jiff::SignedDuration;
 use stateright::{Model, Property};
@@ -82,8 +83,8 @@ const QUOTA_KEPT: &str = "the quota is never exceeded";
 const TOLD: &str = "whoever waits is told a time to come";
 const SERVED: &str =
     "everybody is served while Kore is healthy, whatever becomes of refused and poisoned ones";
-/// The longest pause between probes, what a lost one costs; and, at the lowest pace, the calls of those that came before and
-/// were not known to fail, and a look.
+/// The longest pause between probes, what a lost one costs; and, at the lowest pace, the calls of those that
+/// came before and were not known to fail, and a look.
 const SERVED_WITHIN: Second = 60 + 65 + 61 * 3;
 
 fn access_of(caller: usize) -> Access<bool> {
@@ -267,8 +268,8 @@ impl Account {
         told.filter(|until| *until > self.now).min()
     }
 
-    /// From here on Kore answers: everybody who comes when told is served, within the time that the quota and the
-    /// longest pauses take; but for those whose credentials are refused, and whose DELETE always fails.
+    /// From here on Kore answers: everybody who comes when told is served, within the time that the quota and
+    /// the longest pauses take; but for those whose credentials are refused, and whose DELETE always fails.
     fn is_served(&self) -> bool {
         let mut account = self.clone();
         let mut called = false;

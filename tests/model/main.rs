@@ -1,7 +1,7 @@
 //! The model: the operator's own decisions and pacing, in every order of events that a small world has.
 //!
-//! `--full` explores all of it (`make model`, in release mode); without it, `make test` sees a small part. The last line is a
-//! count. A violation is printed with the actions that lead to it.
+//! `--full` explores all of it (`make model`, in release mode); without it, `make test` sees a small part.
+//! The last line is a count. A violation is printed with the actions that lead to it.
 
 #![expect(clippy::unwrap_used, reason = "a panic in a test is a failed test")]
 

@@ -400,7 +400,8 @@ fn look(looked: Read) -> GetResult {
     GetResult { asked_at: at(looked.at), identity, refresh: None, result: outcome, charge: Charge::Campaign }
 }
 
-/// Answers a listing with the campaigns that are there, and one that nobody asks for; with none to an app without access.
+/// Answers a listing with the campaigns that are there, and one that nobody asks for; with none to an app
+/// without access.
 struct Kore(Synced);
 
 impl CampaignService for Kore {

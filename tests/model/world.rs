@@ -1,5 +1,5 @@
-//! What is there: the API server's objects and their past, Kore's campaigns, the instances of the operator; and how often
-//! things may still go wrong.
+//! What is there: the API server's objects and their past, Kore's campaigns, the instances of the operator;
+//! and how often things may still go wrong.
 
 use std::collections::BTreeSet;
 use std::hash::{DefaultHasher, Hash, Hasher};

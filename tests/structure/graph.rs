@@ -29,7 +29,9 @@ impl Graph {
             sources.iter().map(|source| (source.module.as_str(), names(source, &modules))).collect();
         let exported: BTreeMap<(&str, &str), &Vec<String>> = names
             .iter()
-            .flat_map(|(module, names)| names.exported.iter().map(|(name, path)| ((*module, name.as_str()), path)))
+            .flat_map(|(module, names)| {
+                names.exported.iter().map(|(name, path)| ((*module, name.as_str()), path))
+            })
             .collect();
         let mut imports: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
         for (module, names) in &names {
@@ -51,7 +53,9 @@ impl Graph {
         let mut broken = Vec::new();
         for (module, others) in &self.imports {
             for other in others {
-                let (Some((from, low)), Some((to, high))) = (layer_of(module), layer_of(other)) else { continue };
+                let (Some((from, low)), Some((to, high))) = (layer_of(module), layer_of(other)) else {
+                    continue;
+                };
                 if from != to && low <= high {
                     broken.push(format!("{module} imports from {other}"));
                 }
@@ -76,7 +80,12 @@ impl Graph {
         let mut reached = BTreeSet::new();
         let mut open = vec![module];
         while let Some(next) = open.pop() {
-            let new = self.imports.get(next).into_iter().flatten().filter(|other| self.imports.contains_key(*other));
+            let new = self
+                .imports
+                .get(next)
+                .into_iter()
+                .flatten()
+                .filter(|other| self.imports.contains_key(*other));
             open.extend(new.filter(|other| reached.insert(*other)));
         }
         reached
@@ -88,8 +97,11 @@ impl Graph {
         let mut crowded = Vec::new();
         for (module, others) in self.imports.iter().filter(|(module, _)| !module.is_empty()) {
             let own = folder(module);
-            let of_the_folder: BTreeSet<&str> =
-                others.iter().filter(|other| !other.is_empty()).filter_map(|other| child_of(other, &own)).collect();
+            let of_the_folder: BTreeSet<&str> = others
+                .iter()
+                .filter(|other| !other.is_empty())
+                .filter_map(|other| child_of(other, &own))
+                .collect();
             let of_the_folder = of_the_folder.len();
             if of_the_folder > most {
                 crowded.push(format!("{module} imports from {of_the_folder} of its folder"));
@@ -158,7 +170,9 @@ impl Reader<'_> {
             UseTree::Group(group) => group.items.iter().for_each(|tree| self.read(tree, before, public)),
             UseTree::Name(name) if name.ident == "self" => self.note(before.to_vec(), None, public),
             UseTree::Name(name) => self.note(with(&name.ident), Some(name.ident.to_string()), public),
-            UseTree::Rename(rename) => self.note(with(&rename.ident), Some(rename.rename.to_string()), public),
+            UseTree::Rename(rename) => {
+                self.note(with(&rename.ident), Some(rename.rename.to_string()), public)
+            }
             UseTree::Glob(_) => self.note(before.to_vec(), None, public),
         }
     }

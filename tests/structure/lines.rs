@@ -14,7 +14,9 @@ pub fn wide() -> Vec<String> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut files = Vec::new();
     collect(root, &mut files);
-    let count = |extension: &str| files.iter().filter(|file| file.extension().is_some_and(|it| it == extension)).count();
+    let count = |extension: &str| {
+        files.iter().filter(|file| file.extension().is_some_and(|it| it == extension)).count()
+    };
     assert!(count("rs") > 150 && count("md") > 8, "the files are elsewhere by now");
     let mut wide = Vec::new();
     for file in files {

@@ -1,4 +1,5 @@
-//! An object's way to its account: names and keys, the gate, the caller; and what a result says of the credentials.
+//! An object's way to its account: names and keys, the gate, the caller; and what a result says of the
+//! credentials.
 
 use std::sync::Arc;
 use std::time::Duration;

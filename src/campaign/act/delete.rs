@@ -66,8 +66,8 @@ pub async fn delete<S: CampaignService>(
     }
 }
 
-/// Waits for a seat; `None` if the next step has to be decided again first: it is not this object's turn, or the object or its
-/// credentials may have changed meanwhile.
+/// Waits for a seat; `None` if the next step has to be decided again first: it is not this object's turn, or
+/// the object or its credentials may have changed meanwhile.
 async fn take_seat<S: CampaignService>(way: &Way, pass: &mut Pass, context: &Context<S>) -> Option<()> {
     let Way { connection, gate, caller } = way;
     let before = pass.object.metadata.resource_version.clone();
@@ -89,7 +89,8 @@ async fn take_seat<S: CampaignService>(way: &Way, pass: &mut Pass, context: &Con
     (pass.object.metadata.resource_version == before).then_some(())
 }
 
-/// Notes the other objects of the campaign in the pass; before the first DELETE, those that the API server has, too.
+/// Notes the other objects of the campaign in the pass; before the first DELETE, those that the API server
+/// has, too.
 async fn note_others<S>(pass: &mut Pass, context: &Context<S>) -> Result<(), Error> {
     let deletion = pass.object.status.as_ref().and_then(|status| status.deletion.as_ref());
     pass.others = if deletion.is_none_or(|deletion| deletion.attempts == 0) {
@@ -147,8 +148,8 @@ async fn send<S: CampaignService>(ready: Ready<'_, S>, pass: &mut Pass, context:
     drop(seat);
     log(&attempt);
     record_verdict(&attempt.result, &connection, &pass.object, context).await;
-    // At once, so that what is written of the attempt says what it waits for. What is charged to the campaign waits for a
-    // time of its own, and not in the queue.
+    // At once, so that the status of the attempt says what the object waits for. A failure that is charged to
+    // the campaign waits for a time of its own, and not in the queue.
     if attempt.result.is_err() && attempt.charge == Charge::Account {
         let place = if caller.place.is_fresh() { Place::deletion } else { Place::retry };
         let again = Caller { place: place(attempt.sent_at), ..caller };
@@ -171,7 +172,7 @@ async fn unless_silent<S, T>(work: impl Future<Output = T>, pass: &mut Pass, con
 
 /// Writes that a DELETE is on its way. If that fails, the result is written anyway.
 async fn say_in_flight<S>(room: Room, pass: &Pass, context: &Context<S>) -> Option<(VoiceCampaign, Instant)> {
-    // A status that says that a person has to act must not say every minute, while that is tried again, that nobody has to.
+    // A status that says that a person has to act must not change with every retry.
     if pass.object.status.as_ref().is_some_and(|status| status::reason(status).needs_a_person()) {
         return None;
     }

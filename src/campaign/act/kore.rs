@@ -134,7 +134,7 @@ async fn read_page<S: CampaignService>(
     if more { in_a_new_pass() } else { ControlFlow::Continue(()) }
 }
 
-/// One caller for the stream, whichever object reads: whoever comes next goes on in its place.
+/// One caller for the stream, whichever object reads: the next object goes on in its place.
 fn caller_of_listing<S>(
     key: &StreamKey,
     connection: &UsableConnection,
@@ -164,7 +164,8 @@ pub fn note_listings<S>(pass: &mut Pass, context: &Context<S>) {
     }
 }
 
-/// The right to a call that only reads; without it, `pass.turn` has when to ask again. A deletion waits for no observation.
+/// The right to a call that only reads; without it, `pass.turn` has when to ask again. A deletion waits for
+/// no observation.
 async fn claim_read<S>(
     urgency: Urgency,
     caller: &Caller,
@@ -174,7 +175,7 @@ async fn claim_read<S>(
 ) -> Option<Seat> {
     let UsableConnection { target, requests_per_minute, .. } = connection;
     let gate = gate(connection, &pass.object, context);
-    // One that was taken for a DELETE: nobody holds one and waits for another.
+    // A seat that was taken for a DELETE: no pass holds one seat and waits for another.
     pass.seat = None;
     let (seat, turn) = match urgency {
         Urgency::Deletion => {

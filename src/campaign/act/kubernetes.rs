@@ -131,8 +131,8 @@ pub async fn record<S: CampaignService>(
     Ok(ControlFlow::Continue(()))
 }
 
-/// The status counts, stored or not: a CRD that is too old must not hold an object whose campaign is gone, nor make the operator
-/// forget how often it has asked.
+/// The status counts, stored or not: a CRD that is too old must not hold an object whose campaign is gone,
+/// nor make the operator forget how often it has asked.
 fn remember_status<S>(status: VoiceCampaignStatus, as_wanted: bool, pass: &mut Pass, context: &Context<S>) {
     pass.object.status = Some(status.clone());
     (pass.attempt, pass.get) = (None, None);
@@ -189,8 +189,8 @@ pub async fn clear_obstacle<S>(object: &VoiceCampaign, context: &Context<S>) {
     }
 }
 
-/// Somebody else has written first: goes on with what is there now, if anything is. One answer to a write is no evidence that
-/// the object is gone. After a few times it is no race any more.
+/// Somebody else has written first: reads the object again, and goes on. One answer to a write is no evidence
+/// that the object is gone. After a few times it is no race any more.
 async fn lost_race<S>(
     what: &'static str,
     source: CallError,
@@ -219,7 +219,8 @@ pub async fn see_again<S>(pass: &mut Pass, context: &Context<S>) -> Result<Contr
     }
 }
 
-/// The object is over with. The cache may show it for a while; it is reconciled again, in case that was not so.
+/// The object is over with. The cache may show it for a while; it is reconciled again, in case that was not
+/// so.
 fn over<S>(pass: &Pass, context: &Context<S>) -> ControlFlow<Action> {
     on_watch::released(&pass.uid, context);
     context.memory.over(&pass.uid);

@@ -8,7 +8,8 @@
 //!  obstacle.rs    says in the status what keeps the object from its end
 //! ```
 //!
-//! Only here, in `kube_ext`, `connection` and at an uninstall is anything written to the API server; only here is Kore called.
+//! Only here, in `kube_ext`, `connection` and at an uninstall is anything written to the API server; only
+//! here is Kore called.
 
 mod account;
 mod delete;
@@ -77,9 +78,10 @@ pub async fn act<S: CampaignService>(
 
 /// The kind of objects that is not known yet, if the step must not be done before it is.
 ///
-/// Before a call to Kore, all must be: another VoiceCampaign may be there to keep the campaign; an empty listing is held
-/// against all that are there; and how much of the quota was used up before a restart stands in their statuses. Each
-/// campaign would ask for a connection that is not known again and again; and what is left in Kore is noted with it.
+/// Before a call to Kore, all must be: another VoiceCampaign may be there to keep the campaign; an empty
+/// listing is held against all that are there; and how much of the quota was used up before a restart stands
+/// in their statuses. Each campaign would look up a connection that is not known again and again; and a
+/// campaign that is left in Kore is noted in the status of its connection.
 fn unsynced_for<'a, S>(step: &Step, context: &'a Context<S>) -> Option<Unsynced<'a>> {
     match step {
         Step::Get(_) | Step::List { .. } | Step::Delete => context.unsynced(),

@@ -1,4 +1,4 @@
-//! What keeps an object from its end, said in its status: whoever waits for the object is to see why.
+//! Reports in the status what obstructs an object, so that somebody who waits for it sees why.
 
 use std::ops::ControlFlow;
 use std::time::Duration;

@@ -4,9 +4,9 @@ use futures::future::{Either, join, select};
 
 use crate::campaign::decide::SILENT;
 
-/// Waits for `work`; if that takes longer than [`SILENT`], calls `say` meanwhile, once there is `room` for the call. If the
-/// work ends before, nothing is said: the write would wait in line with a seat in hand that others need, and the result is
-/// written anyway.
+/// Waits for `work`; if that takes longer than [`SILENT`], calls `say` meanwhile, once there is `room` for
+/// the call. If the work ends before, nothing is said: the write would wait in line with a seat in hand that
+/// others need, and the result is written anyway.
 pub async fn broken<T, R, W>(
     work: impl Future<Output = T>,
     room: impl Future<Output = R>,
@@ -33,7 +33,8 @@ mod tests {
 
     use super::*;
 
-    /// What ends in a moment is not told before, nor what ends before there is room; nor does anybody wait for that.
+    /// Nothing is said of work that ends within [`SILENT`], nor of work that ends before there is room; nor
+    /// does the work wait for room.
     #[tokio::test(start_paused = true)]
     async fn nothing_is_said_without_room() {
         let moment = SILENT.unsigned_abs();

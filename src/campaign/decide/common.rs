@@ -10,8 +10,8 @@ use crate::connection::{Connection, Problem, UsableConnection};
 use crate::kube_ext::obstacle;
 use crate::pacing::fraction;
 
-/// How soon a missing connection or Secret is looked up again. A KoreConnection that appears wakes its campaigns
-/// itself; a Secret does not, because the operator does not watch Secrets.
+/// How soon a missing connection or Secret is looked up again. A KoreConnection that appears wakes its
+/// campaigns itself; a Secret does not, because the operator does not watch Secrets.
 const CONFIGURATION_RETRY: SignedDuration = SignedDuration::from_secs(30);
 
 /// Whether no pass has written a status yet. The finalizer may be from the admission policy, and not from us.
@@ -19,12 +19,13 @@ pub fn is_new(object: &VoiceCampaign) -> bool {
     object.status.as_ref().is_none_or(|status| status.conditions.iter().all(obstacle::is_obstacle))
 }
 
-/// What has to be done for the object's connection before anything else: the credentials must outlive the need for them.
+/// What has to be done for the object's connection before anything else: the credentials must outlive the
+/// need for them.
 pub fn protection(observed: &Observed<'_>) -> Option<Step> {
     match observed.connection {
         Connection::NotLookedUp => Some(Step::Resolve),
-        // Where there is no connection to keep, there are the operator's rights in the namespace; whoever creates the
-        // connection later finds that it is needed.
+        // Also without a connection: the operator's rights in the namespace must be kept; and a connection
+        // that somebody creates later is kept by its own controller.
         Connection::Usable(_) | Connection::Unusable(_) => (!observed.protected).then_some(Step::Protect),
     }
 }

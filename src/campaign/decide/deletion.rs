@@ -61,7 +61,8 @@ fn held(observed: &Observed<'_>, record: &DeletionStatus, now: Timestamp) -> Opt
         let status = status::of(object, now, Some(unscheduled(record)), None, Situation::Suspended);
         return Some(Plan::with(Step::Stall { until: None, why: Reason::Suspended }, status));
     }
-    // The usual cause is a move between namespaces: the campaign is to stay. Whoever keeps it wakes us when that changes.
+    // The usual cause is a move between namespaces: the campaign has to stay. The object that keeps it wakes
+    // us when that changes.
     let keeper = observed.others.iter().find(|other| other.keeps)?;
     let status = status::of(object, now, Some(unscheduled(record)), None, Situation::HeldFor(keeper));
     Some(Plan::rest(Reason::CampaignShared, now + HELD_RETRY, status))
@@ -95,8 +96,8 @@ fn ask_kore(
     }
 }
 
-/// Sends the DELETE. An attempt is recorded before the next; and a proof that a sighting has ended must not go on after a
-/// crash.
+/// Sends the DELETE. An attempt is recorded before the next; and a proof that a sighting has ended must not
+/// go on after a crash.
 fn delete(observed: &Observed<'_>, record: DeletionStatus, now: Timestamp) -> Plan {
     let stored = recorded_deletion(observed.object);
     let attempts = stored.map_or(0, |stored| stored.attempts);
@@ -140,16 +141,16 @@ fn prove(observed: &Observed<'_>, proof: &ProofStatus, record: DeletionStatus, n
 
 /// A read of the proof, or the wait for one that others make.
 fn read(observed: &Observed<'_>, record: DeletionStatus, step: Step, now: Timestamp) -> Plan {
-    // Whether the account works again, only the call will show: to say so before it, and to take it back after it, would
-    // be two writes, each of which wakes this object.
+    // Whether the account works again, only the call will show: to say so before it, and to take it back
+    // after it, would be two writes, each of which wakes this object.
     let held = record.held_since.is_some() && stored_reason(observed, &record).is_some();
     let record = DeletionStatus { held_since: None, ..record };
     let status = (!held).then(|| status::of(observed.object, now, Some(record), None, Situation::Proving));
     Plan { step, status }
 }
 
-/// Whether a listing is read before the next GET of the campaign: nobody knows whether reads work, and a GET
-/// has said nothing. That may be the campaign's own; a listing shows it.
+/// Whether to read a listing before the next GET of the campaign: nobody knows whether reads work, and a GET
+/// said nothing. The reason may be the campaign's own; a listing shows that.
 fn listing_tells_more(observed: &Observed<'_>, proof: &ProofStatus, now: Timestamp) -> bool {
     let read_since = observed.listing.is_some_and(|read| read.listing.begun_at() > proof.answered_at.0);
     let failed = observed.listing_trouble.is_some_and(|trouble| trouble.retry_at > now);
@@ -158,9 +159,9 @@ fn listing_tells_more(observed: &Observed<'_>, proof: &ProofStatus, now: Timesta
 
 /// Begins a proof instead of sending the next DELETE, if a read tells more.
 ///
-/// While the account is in trouble, a read of a campaign whose DELETE may have taken effect shows whether the campaign
-/// is gone, and whether the account answers reads. While Kore refuses the credentials, a read of a campaign whose DELETE
-/// was refused shows whether only a right is missing.
+/// While the account is in trouble, a read of a campaign whose DELETE may have taken effect shows whether the
+/// campaign is gone, and whether the account answers reads. While Kore refuses the credentials, a read of a
+/// campaign whose DELETE was refused shows whether only a right is missing.
 fn get_first(
     observed: &Observed<'_>,
     record: &DeletionStatus,
@@ -193,7 +194,7 @@ fn in_trouble(observed: &Observed<'_>, record: &DeletionStatus) -> Option<Holder
 
 /// Waits until the time that the record promises.
 fn wait(observed: &Observed<'_>, record: DeletionStatus, until: Timestamp, now: Timestamp) -> Plan {
-    // What was said about this very wait stays said: it may have been the quota, not the last answer.
+    // The stored reason for this very wait stays: it may be the quota, not the last answer.
     let situation = match stored_reason(observed, &record) {
         Some(Reason::WaitingForQuota) => Situation::Unchanged,
         Some(_) | None if record.proof.is_some() => Situation::Proving,

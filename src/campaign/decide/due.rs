@@ -31,7 +31,8 @@ pub enum Cause {
 }
 
 impl Cause {
-    /// No pause with this cause is longer. A clock that jumped, or a status from elsewhere, must not park a deletion.
+    /// No pause with this cause is longer. A clock that jumped, or a status from elsewhere, must not park a
+    /// deletion.
     fn longest(self) -> SignedDuration {
         let longest = match self {
             Self::Backoff => MAX_BACKOFF,

@@ -17,8 +17,9 @@ use crate::pacing::{Holder, Turn};
 const OBSERVATION_INTERVAL: SignedDuration = SignedDuration::from_mins(10);
 /// How soon it reads the campaign again if that failed.
 const OBSERVATION_RETRY: SignedDuration = SignedDuration::from_mins(1);
-/// The clocks of the API server, of this process and of its past may differ by so much. A time that is further in the
-/// future can't be waited for: the operator sends a GET, which is newer than whatever has been seen.
+/// The clocks of the API server, of this process and of its past may differ by so much. A time that is
+/// further in the future can't be waited for: the operator sends a GET, which is newer than whatever has been
+/// seen.
 const CLOCKS: SignedDuration = SignedDuration::from_secs(5);
 /// A listing begins so much later than the time that it must not be older than.
 const LATER: SignedDuration = SignedDuration::from_millis(1);
@@ -33,8 +34,8 @@ pub fn refresh_wanted(object: &VoiceCampaign) -> Option<String> {
     (handled != Some(&wanted)).then_some(wanted)
 }
 
-/// When a living campaign that was read by a GET is due for the next read. Spread over a tenth, so that campaigns that
-/// were created together do not stay together.
+/// When a living campaign that was read by a GET is due for the next read. Spread over a tenth, so that
+/// campaigns that were created together do not stay together.
 pub fn next_observation(object: &VoiceCampaign, get: &GetResult, now: Timestamp) -> LastGet {
     let interval = match &get.result {
         Ok(_) => OBSERVATION_INTERVAL,
@@ -136,7 +137,8 @@ fn next_listing(observed: &Observed<'_>, oldest: Timestamp, now: Timestamp) -> P
         step: Step::Wait { until: Some(until), why: Reason::Pending },
         status: not_settled(observed, now),
     };
-    // A listing that begins now says nothing yet, and the second that is left may bring others who need it, too.
+    // A listing that begins now says nothing yet, and the second that is left may bring others who need it,
+    // too.
     if oldest >= now {
         return wait(oldest + LATER);
     }
@@ -194,7 +196,7 @@ fn read(observed: &Observed<'_>, step: Step, now: Timestamp) -> Plan {
     let wait = |until, why| Step::Wait { until: Some(until + spread(object, OBSERVATION_RETRY)), why };
     let step = match observed.turn.filter(|turn| turn.is_ahead(now)) {
         Some(Turn::At(slot)) => wait(slot, Reason::WaitingForQuota),
-        // What status says of the campaign is old, and nobody knows for how long it can't be read.
+        // The last observation is old, and nobody knows when the next one is possible.
         Some(Turn::Held { of, since, until, next: _ }) => {
             let trouble = Trouble { since, answer: observed.trouble };
             let situation = match of {
@@ -209,8 +211,8 @@ fn read(observed: &Observed<'_>, step: Step, now: Timestamp) -> Plan {
     Plan { step, status: not_settled(observed, now) }
 }
 
-/// On the first visit, or when what status says holds no more, tools that read conditions must not take the object for
-/// settled before Kore was asked.
+/// On the first visit, or when what status says holds no more, tools that read conditions must not take the
+/// object for settled before Kore was asked.
 fn not_settled(observed: &Observed<'_>, now: Timestamp) -> Option<VoiceCampaignStatus> {
     let known = sighting::observed_reason(observed).is_some();
     (!known).then(|| status::of(observed.object, now, None, None, Situation::Pending))

@@ -2,15 +2,16 @@
 //!
 //! ```text
 //!   being deleted?
-//!   ├─ no ─▶ life.rs: new, or no finalizer? (Protect, AddFinalizer) ─▶ suspended? ─▶ connection? ─▶ read lately?
-//!   │                ─▶ List or Get
+//!   ├─ no ─▶ life.rs: new, or no finalizer? (Protect, AddFinalizer) ─▶ suspended? ─▶ connection?
+//!   │                ─▶ read lately? ─▶ List or Get
 //!   └─ yes ▶ deletion.rs: finalizer on? ─▶ a permit? ─▶ Release
-//!                         └─▶ new? (Protect) ─▶ suspended? ─▶ shared? ─▶ too early? ─▶ connection? ─▶ quota?
-//!                             ─▶ Delete, Get or List
+//!                         └─▶ new? (Protect) ─▶ suspended? ─▶ shared? ─▶ too early? ─▶ connection?
+//!                             ─▶ quota? ─▶ Delete, Get or List
 //! ```
 //!
-//! One effect per step. Before an object rests, or its finalizer is removed, its status must say so: then the step is
-//! `Record`, and the decision is made again with the new status. So a crash after any effect resumes at the right place.
+//! One effect per step. Before an object rests, or its finalizer is removed, its status must say so: then the
+//! step is `Record`, and the decision is made again with the new status. So a crash after any effect resumes
+//! at the right place.
 
 #![warn(clippy::wildcard_enum_match_arm)]
 
@@ -57,8 +58,8 @@ pub fn decide(observed: &Observed<'_>, now: Timestamp) -> Step {
     }
 }
 
-/// Whether the object has this status. A reported obstacle stays until the object `rests`: a step that is only going to be
-/// tried does not end it.
+/// Whether the object has this status. A reported obstacle stays until the object `rests`: a step that is
+/// only going to be tried does not end it.
 pub fn is_stored(status: &VoiceCampaignStatus, object: &VoiceCampaign, rests: bool) -> bool {
     object.status.as_ref().is_some_and(|stored| match unobstructed(stored) {
         Some(unobstructed) if !rests => unobstructed == *status,

@@ -1,4 +1,4 @@
-//! What the statuses say of the time before this process: so a restart begins nothing anew.
+//! What the statuses say of the time before this process, so that a restart begins nothing anew.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -21,7 +21,7 @@ pub fn past<'a>(objects: impl Iterator<Item = &'a VoiceCampaign>) -> Past {
     let mut proven = BTreeSet::new();
     let earlier = |known: Option<Timestamp>, time| Some(known.map_or(time, |known| known.min(time)));
     for object in objects {
-        // Kore has shown a campaign to whoever calls with this connection.
+        // Kore has shown a campaign over this connection.
         if object.status.as_ref().is_some_and(|status| status.seen_as.is_some()) {
             proven.insert(connection_name(object));
         }
@@ -99,7 +99,7 @@ fn asked_for(record: &DeletionStatus, reason: Reason) -> Option<Pause> {
     let own = match kind {
         // When to come again after that, only the service says.
         FailureKind::Throttled => Duration::ZERO,
-        // What has failed again and again was asked for of this campaign alone.
+        // After several failures the pause may be about this campaign alone.
         FailureKind::Unavailable if failures <= 1 => longest_backoff(failures),
         // That is no pause for all.
         FailureKind::Unavailable
@@ -192,8 +192,8 @@ mod tests {
         assert_eq!((past.outage, past.unproven.len()), (None, 0));
     }
 
-    /// An outage is one of the account where the credentials are known to have worked, and otherwise one of the connection; with whom it
-    /// held that had not failed for a reason of its own.
+    /// An outage is one of the account where the credentials are known to have worked, and otherwise one of
+    /// the connection; with whom it held that had not failed for a reason of its own.
     #[test]
     fn an_outage_is_of_those_of_whom_it_was_said() {
         let of = |connection: &str, uid: &str, seen_as: Option<&str>, record: &Value| {
@@ -239,7 +239,7 @@ mod tests {
         }
     }
 
-    /// A time that nobody means, in any field of a status, ends nothing: not the process, and no deletion.
+    /// An impossible time in any field of a status ends neither the process nor a deletion.
     #[test]
     fn the_ends_of_time_can_be_reckoned_with() {
         let now = at(0);

@@ -10,8 +10,8 @@ use crate::pacing::Place;
 
 /// The place of the next DELETE in the queue of its account.
 ///
-/// A DELETE that failed, but for no reason of its own, counts as waiting from its last attempt on: so each probe of an
-/// account in trouble is another object's.
+/// A DELETE that failed, but for no reason of its own, counts as waiting from its last attempt on: so each
+/// probe of an account in trouble is another object's.
 pub fn place(object: &VoiceCampaign) -> Place {
     let requested_at = object.metadata.deletion_timestamp.as_ref().map_or(Timestamp::MAX, |time| time.0);
     let Some(record) = recorded_deletion(object) else { return Place::deletion(requested_at) };

@@ -1,4 +1,5 @@
-//! How far a deletion has come: the record for its status, and the permit to release the object, once there is one.
+//! How far a deletion has come: the record for its status, and the permit to release the object, once there
+//! is one.
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -25,7 +26,8 @@ pub struct Progress {
     pub permit: Option<ReleasePermit>,
 }
 
-/// The record of this deletion with what has happened since status was written, and the permit if there is one now.
+/// The record of this deletion with what has happened since status was written, and the permit if there is
+/// one now.
 pub fn progress(observed: &Observed<'_>, now: Timestamp) -> Progress {
     let object = observed.object;
     let mut record = recorded_deletion(object).cloned().unwrap_or_else(|| new_record(object));
@@ -51,8 +53,8 @@ pub fn progress(observed: &Observed<'_>, now: Timestamp) -> Progress {
     Progress { record, permit }
 }
 
-/// Whether status has an attempt: a write whose answer was lost may have recorded it. There may have been another attempt in
-/// the same second.
+/// Whether status has an attempt: a write whose answer was lost may have recorded it. There may have been
+/// another attempt in the same second.
 fn is_recorded(record: &DeletionStatus, attempt: &Attempt) -> bool {
     record.attempts >= attempt.number && record.last_attempt_at == Some(round_down(attempt.sent_at))
 }
@@ -88,8 +90,8 @@ fn schedule(record: &mut DeletionStatus, due: Option<Due>, observed: &Observed<'
     }
 }
 
-/// The pause of the campaign's own. A time within the quota, or for a probe, is the clock's of the account or of its
-/// credentials, and may be another by now: that is asked again.
+/// The pause of the campaign's own. A time within the quota, or for a probe, is the clock's of the account or
+/// of its credentials, and may be another by now: that is asked again.
 pub fn own_pause(observed: &Observed<'_>, record: &DeletionStatus) -> Option<Timestamp> {
     let clocks =
         record.held_since.is_some() || stored_reason(observed, record) == Some(Reason::WaitingForQuota);
@@ -118,7 +120,8 @@ fn count(record: &mut DeletionStatus, attempt: &Attempt) -> Option<Due> {
         record.may_have_taken_effect_at = record.last_attempt_at.clone();
     }
     let own = match (failure.kind, attempt.charge) {
-        // Whether it is absent can be asked at once. And when the account is to be called again, its clock says.
+        // Whether it is absent can be asked at once. And when the account is to be called again, its clock
+        // says.
         (FailureKind::MayBeAbsent, _) | (_, Charge::Account) => None,
         (
             FailureKind::Accepted
@@ -193,11 +196,11 @@ fn after_sighting(record: &mut DeletionStatus, now: Timestamp) -> Option<Due> {
     Some(Due::after(last, backoff(&record.uid, record.failures), Cause::Backoff))
 }
 
-/// Whether the last DELETE has failed for no reason of the campaign's own: then the campaign is still there for no reason
-/// of its own either.
+/// Whether the last DELETE has failed for no reason of the campaign's own: then the campaign is still there
+/// for no reason of its own either.
 fn failed_with_others(record: &DeletionStatus) -> bool {
     let fault_of_others = match (answer::reason(record), &record.last_answer) {
-        // Whoever may read, and may not delete this campaign, may delete others.
+        // Credentials that may read, and may not delete this campaign, may delete others.
         (Some(Reason::Service(FailureKind::CredentialsRejected)), Some(answer)) => {
             !answer::lacks_right(answer)
         }

@@ -35,16 +35,17 @@ pub fn by_listing(object: &VoiceCampaign, read: &StreamListing) -> Option<Sighti
     }
 }
 
-/// A listing that began earlier says nothing about this object's campaign: the object was created later, or we have
-/// asked to delete the campaign since. (A GET is always made for the object, so it is newer than that.)
+/// A listing that began earlier says nothing about this object's campaign: the object was created later, or
+/// we have asked to delete the campaign since. (A GET is always made for the object, so it is newer than
+/// that.)
 pub fn since(observed: &Observed<'_>) -> Option<Timestamp> {
     let created = observed.object.metadata.creation_timestamp.as_ref();
     // The API server cuts the time of creation to a second.
     created.map(|created| created.0 + SignedDuration::from_secs(1)).max(observed.last_delete)
 }
 
-/// What status says of the campaign, if that was observed for this very object, and since we last asked to delete the
-/// campaign.
+/// What status says of the campaign, if that was observed for this very object, and since we last asked to
+/// delete the campaign.
 ///
 /// A status that is older than the object came from a backup.
 pub fn observed_reason(observed: &Observed<'_>) -> Option<Reason> {

@@ -15,7 +15,8 @@ pub enum Step {
     Resolve,
     /// GET the campaign.
     Get(Urgency),
-    /// Ask for the next page of a listing of the stream that begins at `not_before` or later; or wait for those who do.
+    /// Ask for the next page of a listing of the stream that begins at `not_before` or later; or wait for
+    /// those who do.
     List {
         /// The earliest begin of a listing that is of use.
         not_before: Timestamp,

@@ -30,7 +30,8 @@ pub fn of_listing_trouble(trouble: &ListingTrouble) -> LastAnswer {
     }
 }
 
-/// What status keeps of a listing that has neither rows nor a count of them, after GETs that say nothing either.
+/// What status keeps of a listing that has neither rows nor a count of them, after GETs that say nothing
+/// either.
 pub fn of_listing_without_rows() -> LastAnswer {
     let message = "the answer to the listing has no rows, and does not say that there are no campaigns";
     summary(&in_our_words(message), Reason::Service(FailureKind::Unreadable))
@@ -60,7 +61,8 @@ pub fn lacks_right(answer: &LastAnswer) -> bool {
     speaks_of_rights(answer.http_status, &answer.message)
 }
 
-/// Whether the last DELETE was refused: its answer might have meant "no such campaign", and Kore has shown the campaign since.
+/// Whether the last DELETE was refused: its answer might have meant "no such campaign", and Kore has shown
+/// the campaign since.
 ///
 /// Only a sighting ends the proof that such an answer begins.
 pub fn is_refused(deletion: &DeletionStatus) -> bool {
@@ -82,7 +84,8 @@ pub fn is_refused_again(deletion: &DeletionStatus, proof: &ProofStatus) -> bool 
     may_be_refused(deletion) && deletion.seen_at.is_some() && nothing_read
 }
 
-/// Whether the last DELETE was answered with what may be a refusal; only a read of the campaign shows whether it is one.
+/// Whether the last DELETE was answered with what may be a refusal; only a read of the campaign shows whether
+/// it is one.
 fn may_be_refused(deletion: &DeletionStatus) -> bool {
     let denied = || deletion.last_answer.as_ref().is_some_and(|answer| answer.message.starts_with(DENIED));
     match reason(deletion) {

@@ -5,7 +5,7 @@
 //!  record.rs     the record of the current deletion, in status
 //!  answer.rs     Kore's answers, as status keeps them and sentences quote them
 //!  proof.rs      from a GET and listings to a ProvenAbsence
-//!  permit.rs     from a confirmation, a proof or `Orphan` to the ReleasePermit that removing the finalizer takes
+//!  permit.rs     from a confirmation, a proof or `Orphan` to the ReleasePermit
 //! ```
 
 pub mod answer;

@@ -106,8 +106,8 @@ pub struct StreamListing {
     pub suddenly_empty: bool,
     /// Whether it is empty, and Kore has never shown a campaign of the stream to the identity that read it.
     pub to_a_stranger: bool,
-    /// If it is empty: the namespaces that the API server does not let the operator list, and whose VoiceCampaigns may have
-    /// campaigns in this stream.
+    /// If it is empty: the namespaces that the API server does not let the operator list, and whose
+    /// VoiceCampaigns may have campaigns in this stream.
     pub unseen_namespaces: Vec<String>,
     /// When a listing, this one or an earlier one, last contained the campaign in question.
     pub listed_at: Option<Timestamp>,
@@ -129,7 +129,8 @@ pub struct ListingTrouble {
 pub struct OtherClaim {
     /// Its namespace and name.
     pub name: String,
-    /// Whether it keeps the campaign: it lives, its policy is not `Orphan`, and its claim counts (`shared/claim.rs`).
+    /// Whether it keeps the campaign: it lives, its policy is not `Orphan`, and its claim counts
+    /// (`shared/claim.rs`).
     pub keeps: bool,
 }
 

@@ -7,7 +7,8 @@ use crate::kube_ext::{AllMayGo, Finalizer};
 /// The finalizer that holds a VoiceCampaign until there is a [`ReleasePermit`].
 pub const REMOTE_CAMPAIGN: Finalizer<ReleasePermit> = Finalizer::new("voicecampaign.dev/remote-campaign");
 
-/// The permit to remove our finalizer; there is no other way to remove it (see [`crate::kube_ext::Finalizer`]).
+/// The permit to remove our finalizer; there is no other way to remove it (see
+/// [`crate::kube_ext::Finalizer`]).
 ///
 /// Only evidence makes a permit:
 ///
@@ -45,8 +46,8 @@ impl ReleasePermit {
 
     /// The permit for the outcome that status recorded before a crash or restart.
     ///
-    /// The outcome counts only for the deletion in which it was recorded: same uid, same deletionTimestamp (a backup may have
-    /// brought an old status back). `Orphaned` counts only while the policy still says so.
+    /// The outcome counts only for the deletion in which it was recorded: same uid, same deletionTimestamp (a
+    /// backup may have brought an old status back). `Orphaned` counts only while the policy still says so.
     pub fn recorded(object: &VoiceCampaign) -> Option<Self> {
         let deletion = recorded_deletion(object)?;
         let outcome = deletion.outcome?;

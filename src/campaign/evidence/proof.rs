@@ -4,16 +4,17 @@
 //!   DELETE ─▶ "no such campaign?", or 202; or 3 answers in a row that say nothing (5xx, HTML, no answer)
 //!      └─▶ GET: not returned ─▶ listing: not there ─▶ 10 s ─▶ listing: not there ─▶ ProvenAbsence
 //!            ├─ returned ──────────┴─ there ────────────────────┴─ there ─▶ DELETE again, with backoff
-//!            └─ 3 times no word whether it exists: the same, with a third listing 5 min after the first, and another GET
-//!               before each further listing
+//!            └─ 3 times no word whether it exists: the same, with a third listing 5 min after the first,
+//!               and another GET before each further listing
 //!   listings that fail, again and again ─▶ another GET
 //! ```
 //!
-//! Whatever begins a proof costs no safety, because only what a GET and listings say counts; so no deletion has a dead end. An
-//! empty listing that the operator doubts (see [`doubts`]) counts for nothing, however often it is read.
+//! Whatever begins a proof costs no safety, because only what a GET and listings say counts; so no deletion
+//! has a dead end. An empty listing that the operator doubts (see [`doubts`]) counts for nothing, however
+//! often it is read.
 //!
-//! Status has what is proven so far ([`ProofStatus`]), so that a restart goes on from there; the last step takes a
-//! [`Listing`], which only the code that reads listings can make.
+//! Status has what is proven so far ([`ProofStatus`]), so that a restart goes on from there; the last step
+//! takes a [`Listing`], which only the code that reads listings can make.
 
 #![warn(clippy::wildcard_enum_match_arm)]
 
@@ -25,18 +26,20 @@ use crate::api::{LastAnswer, ListingRecord, ProofStatus, VoiceCampaign};
 use crate::kore::{Failure, FailureKind, Identity};
 use crate::kube_ext::round_up;
 
-/// How far apart two listings must be to prove something together: longer than Kore's reads lag behind its writes, as far
-/// as anybody has seen.
+/// How far apart two listings must be to prove something together: longer than Kore's reads lag behind its
+/// writes, as far as anybody has seen.
 pub const DISTANCE: SignedDuration = SignedDuration::from_secs(10);
-/// How far the third listing must be from the first, where no GET says whether the campaign exists. By then a gateway that
-/// was being restarted, or a slow change of rights, is over, and a GET says it again.
+/// How far the third listing must be from the first, where no GET says whether the campaign exists. By then a
+/// gateway that was being restarted, or a slow change of rights, is over, and a GET says it again.
 pub const LONG_DISTANCE: SignedDuration = SignedDuration::from_mins(5);
-/// How long after a doubted listing the operator reads the next: the longest backoff, because a person has to act first.
+/// How long after a doubted listing the operator reads the next: the longest backoff, because a person has to
+/// act first.
 pub const DOUBTED_PACE: SignedDuration = SignedDuration::from_mins(5);
-/// No read of a proof is due later than so long from now: the longest distance, and a minute for clocks that differ.
+/// No read of a proof is due later than so long from now: the longest distance, and a minute for clocks that
+/// differ.
 pub const LONGEST_WAIT: SignedDuration = SignedDuration::from_mins(6);
-/// So many answers in a row that say nothing are taken for all that Kore has to say. One may be lost, and the next one come;
-/// each costs a call and a backoff of seconds.
+/// So many answers in a row that say nothing are taken for all that Kore has to say. One may be lost, and the
+/// next one come; each costs a call and a backoff of seconds.
 pub const FEW: i32 = 3;
 
 /// Reads after a DELETE have proven that Kore has no such campaign. See the module for what that takes.
@@ -83,7 +86,8 @@ pub enum Course {
 pub enum Hint {
     /// There may be none: the operator reads at once whether it exists.
     Gone,
-    /// Nothing: it may be deleted or not. After [`FEW`] such answers in a row the operator reads whether it exists.
+    /// Nothing: it may be deleted or not. After [`FEW`] such answers in a row the operator reads whether it
+    /// exists.
     None,
     /// Kore turned the request away, whatever the campaign: it may answer the next one.
     TurnedAway,
@@ -93,7 +97,8 @@ pub enum Hint {
 pub fn hint(failure: &Failure) -> Hint {
     match failure.kind {
         FailureKind::MayBeAbsent | FailureKind::Accepted => Hint::Gone,
-        // Kore may refuse because the campaign is gone: "has already been deleted", or 403 to hide that there is none.
+        // Kore may refuse because the campaign is gone: "has already been deleted", or 403 to hide that there
+        // is none.
         FailureKind::Unavailable
         | FailureKind::Unreadable
         | FailureKind::ContractViolation
@@ -115,8 +120,8 @@ pub fn unconfirmed(before: i32, failure: &Failure) -> i32 {
     }
 }
 
-/// The record of the proof that an attempt calls for, if it does; `unconfirmed` DELETEs in a row say nothing, this one
-/// included.
+/// The record of the proof that an attempt calls for, if it does; `unconfirmed` DELETEs in a row say nothing,
+/// this one included.
 pub fn begun_by(attempt: &Attempt, unconfirmed: i32) -> Option<ProofStatus> {
     let failure = attempt.result.as_ref().err()?;
     let begins = match hint(failure) {
@@ -144,7 +149,8 @@ pub fn begin(identity: &Identity, answered_at: Timestamp) -> ProofStatus {
     }
 }
 
-/// Whether the times of a record are possible: a clock that was ahead when they were written must not hold up the deletion.
+/// Whether the times of a record are possible: a clock that was ahead when they were written must not hold up
+/// the deletion.
 pub fn is_plausible(proof: &ProofStatus, now: Timestamp) -> bool {
     need(proof).not_before() <= now + LONGEST_WAIT
 }
@@ -165,7 +171,8 @@ pub fn need(proof: &ProofStatus) -> Need {
     }
 }
 
-/// The same without the pause after a doubted listing: others may read a listing earlier that nobody doubts, and it counts.
+/// The same without the pause after a doubted listing: others may read a listing earlier that nobody doubts,
+/// and it counts.
 fn evidence(proof: &ProofStatus) -> Need {
     let answered_at = proof.answered_at.0;
     let not_before = match (first(proof), &proof.second_listing) {
@@ -180,7 +187,8 @@ fn evidence(proof: &ProofStatus) -> Need {
     }
 }
 
-/// The first listing. One that an earlier version of the operator recorded although it was doubted does not count.
+/// The first listing. One that an earlier version of the operator recorded although it was doubted does not
+/// count.
 fn first(proof: &ProofStatus) -> Option<&ListingRecord> {
     proof.first_listing.as_ref().filter(|first| !first.suddenly_empty)
 }
@@ -214,9 +222,9 @@ pub fn failed(proof: &ProofStatus, failures: i32, last: LastAnswer) -> ProofStat
     ProofStatus { failures, last_failure: Some(last), ..proof.clone() }
 }
 
-/// The record after listings have failed: the last of so many in a row. After the third, the sixth, the twelfth and so on
-/// the operator sends another GET: the answer to the first may have been wrong, and without a listing nothing else shows
-/// that the campaign exists.
+/// The record after listings have failed: the last of so many in a row. After the third, the sixth, the
+/// twelfth and so on the operator sends another GET: the answer to the first may have been wrong, and without
+/// a listing nothing else shows that the campaign exists.
 pub fn unlisted(proof: &ProofStatus, failures: i32, last: LastAnswer) -> ProofStatus {
     let doubled = |failures: i32| (failures / FEW).checked_ilog2();
     let asks_again = proof.failures > 0 && doubled(failures) > doubled(proof.failures);
@@ -248,7 +256,8 @@ fn after_get(proof: &ProofStatus, get: &GetResult) -> Course {
     Course::Open(failed(&proof, proof.failures.saturating_add(1), answer::of_failure(failure)))
 }
 
-/// Whether a GET with this failure does not say whether the campaign exists, and may go on like that for ever.
+/// Whether a GET with this failure does not say whether the campaign exists, and may go on like that for
+/// ever.
 fn says_nothing(kind: FailureKind) -> bool {
     match kind {
         FailureKind::Accepted
@@ -257,7 +266,8 @@ fn says_nothing(kind: FailureKind) -> bool {
         | FailureKind::Unreachable
         | FailureKind::Unreadable
         | FailureKind::ContractViolation => true,
-        // Kore shows empty listings to an app that has lost its rights, too. And after a 429 it will answer later.
+        // Kore shows empty listings to an app that has lost its rights, too. And after a 429 it will answer
+        // later.
         FailureKind::MayBeAbsent | FailureKind::CredentialsRejected | FailureKind::Throttled => false,
     }
 }
@@ -277,9 +287,9 @@ fn answers(object: &VoiceCampaign, proof: &ProofStatus, read: &StreamListing, no
         && !shows(object, read)
 }
 
-/// Whether the operator doubts an empty listing: campaigns that nobody asked to delete are missing with this one, or may be,
-/// in namespaces whose VoiceCampaigns are not known; or another app saw the campaign, and Kore has never shown a campaign of
-/// the stream to the app that read the listing.
+/// Whether the operator doubts an empty listing: campaigns that nobody asked to delete are missing with this
+/// one, or may be, in namespaces whose VoiceCampaigns are not known; or another app saw the campaign, and
+/// Kore has never shown a campaign of the stream to the app that read the listing.
 pub fn doubts(object: &VoiceCampaign, read: &StreamListing) -> bool {
     let seen_as = object.status.as_ref().and_then(|status| status.seen_as.as_deref());
     let seen_by_another = seen_as.is_some_and(|seen_as| seen_as != read.listing.identity().as_str());
@@ -288,8 +298,8 @@ pub fn doubts(object: &VoiceCampaign, read: &StreamListing) -> bool {
 }
 
 fn after_listing(object: &VoiceCampaign, proof: &ProofStatus, read: &StreamListing) -> Course {
-    // A gateway that answers everything in the same way may answer a listing with a success without rows, too. The next read
-    // is a GET: with another listing it would be as late as this one is now.
+    // A gateway that answers everything in the same way may answer a listing with a success without rows,
+    // too. The next read is a GET: with another listing it would be as late as this one is now.
     if proof.not_returned_at.is_none() && !read.listing.names_its_rows() {
         let proof = ProofStatus { silent_at: None, ..proof.clone() };
         let failures = proof.failures.saturating_add(1);

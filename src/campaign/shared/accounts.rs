@@ -9,8 +9,9 @@ use crate::api::Watched;
 use crate::kore::Account;
 use crate::kube_ext::Wake;
 
-/// Calls under way to all accounts together: each has a connection of its own. More accounts than have room for all of
-/// their calls share it, first come, first served; one in trouble takes a single one, for its probe.
+/// Calls under way to all accounts together: each has a connection of its own. More accounts than have room
+/// for all of their calls share it, first come, first served; one in trouble takes a single one, for its
+/// probe.
 const SEATS_IN_ALL: usize = 256;
 
 /// The accounts that are called: a gate for each, whatever connection or namespace a campaign comes from.
@@ -31,8 +32,8 @@ impl Accounts {
         self.gates().values().for_each(|gate| gate.forget(uid));
     }
 
-    /// Since when (which may be to come) an account lets observations call; `None` while the account is down, or this
-    /// process has not called it.
+    /// Since when (which may be to come) an account lets observations call; `None` while the account is down,
+    /// or this process has not called it.
     pub fn lets_observe_since(&self, account: &Account) -> Option<Timestamp> {
         let gate = self.gates().get(account)?.clone();
         gate.lets_observe_since()

@@ -5,7 +5,7 @@ use crate::api::Watched;
 use crate::kore::Target;
 use crate::pacing::{Access, Place, Request};
 
-/// What calls about a stream are made with, by a hash of the credentials (of this process alone).
+/// What calls about a stream are made with. The hash of the credentials is only valid in this process.
 pub fn access(target: &Target, stream_id: &str) -> Access<u64> {
     let iid = target.iid.as_deref().unwrap_or(stream_id).to_owned();
     Access { credentials: target.credentials_hash(), iid }
@@ -14,17 +14,17 @@ pub fn access(target: &Target, stream_id: &str) -> Access<u64> {
 /// Who wants to call.
 #[derive(Clone, Debug)]
 pub struct Caller {
-    /// The uid of the object, or the name of what is read for many.
+    /// The uid of the object, or the name of a listing, which is read for many objects.
     pub id: String,
     /// Whom to wake.
     pub object: ObjectRef<Watched>,
-    /// Whether others call under the same `id`, and wait for the same.
+    /// Whether other objects call under the same `id`, and wait for the same listing.
     pub for_many: bool,
     /// The place in the queue.
     pub place: Place,
-    /// The time that its status promises, if it waits for the quota.
+    /// The time that the object's status promises, if it waits for the quota.
     pub promised: Option<Timestamp>,
-    /// With what.
+    /// The credentials and the `iid` of the call.
     pub access: Access<u64>,
 }
 
@@ -42,7 +42,7 @@ mod tests {
     use super::*;
     use crate::campaign::shared::listings;
 
-    /// What is refused for one stream says nothing of another, unless both are called with the same `iid`.
+    /// A refusal for one stream says nothing of another, unless calls for both have the same `iid`.
     #[test]
     fn the_right_to_one_stream_is_none_to_another() {
         let mut target = listings::tests::target();

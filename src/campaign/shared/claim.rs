@@ -1,7 +1,7 @@
 //! What the claim of one VoiceCampaign to a campaign is worth. Pure.
 //!
-//! Kore has shown the campaign to the object (*confirmed*), or may still do so (*open*), or the object is so young that its
-//! connection may be on its way. An object with none of these keeps nobody's campaign.
+//! Kore has shown the campaign to the object (*confirmed*), or may still do so (*open*), or the object is so
+//! young that its connection may be on its way. An object with none of these keeps nobody's campaign.
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -12,9 +12,9 @@ use crate::campaign::status;
 use crate::connection::Standing;
 use crate::kore::{Account, FailureKind};
 
-/// For so long after its creation an object keeps its campaign without any sign that Kore would show it. People often move
-/// a manifest to another namespace before its connection and its Secret: by hand a minute or two before, with a GitOps tool
-/// one pass before, which is 3 to 10 minutes by default.
+/// For so long after its creation an object keeps its campaign without any sign that Kore would show it.
+/// People often move a manifest to another namespace before its connection and its Secret: by hand a minute
+/// or two before, with a GitOps tool one pass before, which is 3 to 10 minutes by default.
 pub const GRACE: SignedDuration = SignedDuration::from_mins(10);
 
 /// What the claim of another object to a campaign rests on.
@@ -24,8 +24,8 @@ pub struct Claim {
     pub wants: bool,
     /// Kore has shown the campaign in this very account to the object.
     pub confirmed: bool,
-    /// Kore may still show it: the object has a connection to the account that Kore does not refuse, and no answer says
-    /// otherwise.
+    /// Kore may still show it: the object has a connection to the account that Kore does not refuse, and no
+    /// answer says otherwise.
     pub open: bool,
     /// Kore accepts the credentials of that connection.
     pub accepted: bool,
@@ -36,12 +36,12 @@ pub struct Claim {
 }
 
 impl Claim {
-    /// Whether the claim holds a deletion of the campaign that was `requested` then (`None`: nobody has requested one).
-    /// The account has let observations call since `could_observe_since`.
+    /// Whether the claim holds a deletion of the campaign that was `requested` then (`None`: nobody has
+    /// requested one). The account has let observations call since `could_observe_since`.
     ///
-    /// Somebody who goes on to apply unconfirmed claims can't hold a deletion for ever: a claim that is created later than
-    /// [`GRACE`] after the request does not count. Nor does a claim with credentials that Kore has never accepted, once
-    /// Kore could have shown it the campaign for [`GRACE`].
+    /// Somebody who goes on to apply unconfirmed claims can't hold a deletion for ever: a claim that is
+    /// created later than [`GRACE`] after the request does not count. Nor does a claim with credentials that
+    /// Kore has never accepted, once Kore could have shown it the campaign for [`GRACE`].
     pub fn holds(
         self,
         requested: Option<Timestamp>,
@@ -59,8 +59,8 @@ impl Claim {
         wants && (confirmed || ((may_be_shown || young) && !late))
     }
 
-    /// The claim of an object to a campaign of an account (of any, if `None`), by what its status, with the account that it
-    /// records, and its connection say.
+    /// The claim of an object to a campaign of an account (of any, if `None`), by what its status, with the
+    /// account that it records, and its connection say.
     pub fn of(
         object: &VoiceCampaign,
         account: Option<&Account>,
@@ -70,7 +70,8 @@ impl Claim {
         let status = object.status.as_ref();
         let is_it = |theirs: &Account| account.is_none_or(|account| account == theirs);
         let shown = status.is_some_and(|status| status.campaign.is_some());
-        // Kore was asked, and has not shown the campaign. Trouble on the way passes, where Kore accepts the credentials.
+        // Kore was asked, and has not shown the campaign. Trouble on the way passes, where Kore accepts the
+        // credentials.
         let denied = match status.map(status::reason) {
             Some(Reason::Service(kind)) => {
                 !passes(kind) || !connection.is_some_and(|connection| connection.accepted)
@@ -90,7 +91,8 @@ impl Claim {
     }
 }
 
-/// Whether a failure of this kind is one of the way to Kore, and no answer about the campaign or about who asks.
+/// Whether a failure of this kind is one of the way to Kore, and no answer about the campaign or about who
+/// asks.
 fn passes(kind: FailureKind) -> bool {
     match kind {
         FailureKind::Throttled
@@ -116,14 +118,15 @@ pub fn recorded_account(object: &VoiceCampaign) -> Option<Account> {
     Some(Account::new(host, account_id))
 }
 
-/// Whether somebody has asked to delete the campaign. A deletion that is suspended before it has begun may never be made.
+/// Whether somebody has asked to delete the campaign. A deletion that is suspended before it has begun may
+/// never be made.
 pub fn is_asked_for(object: &VoiceCampaign) -> bool {
     let has_begun = || recorded_deletion(object).is_some_and(|deletion| deletion.attempts > 0);
     object.metadata.deletion_timestamp.is_some() && (!object.spec.suspend || has_begun())
 }
 
-/// Whether the campaign was there when it was last seen, or missed among others. That a GET alone, or an empty listing, did not
-/// show it says nothing: an app without access is shown just that.
+/// Whether the campaign was there when it was last seen, or missed among others. That a GET alone, or an
+/// empty listing, did not show it says nothing: an app without access is shown just that.
 pub fn was_there(object: &VoiceCampaign) -> bool {
     object
         .status
@@ -194,8 +197,9 @@ mod tests {
         }
     }
 
-    /// Who has never shown that Kore accepts the credentials holds a deletion for as long as it takes to ask, from when it was
-    /// requested, it was created, and the account works; and for longer only while it does not.
+    /// Who has never shown that Kore accepts the credentials holds a deletion for as long as it takes to ask,
+    /// from when it was requested, it was created, and the account works; and for longer only while it does
+    /// not.
     #[test]
     fn a_claim_with_credentials_that_kore_never_accepted_passes() {
         let at = |minutes: i64| Timestamp::UNIX_EPOCH + SignedDuration::from_mins(minutes);
@@ -276,7 +280,7 @@ mod tests {
                     "lastTransitionTime": "2026-11-23T15:00:00Z"}]});
             });
             assert_eq!(of(&told, Some(standing("a", true))).open, open, "{reason}");
-            // Whoever Kore accepts is asked again after trouble on the way.
+            // After trouble on the way, the operator asks again with credentials that Kore accepts.
             let accepted = Standing { accepted: true, ..standing("a", true) };
             assert_eq!(of(&told, Some(accepted)).open, open || reason == "ServiceUnavailable", "{reason}");
         }

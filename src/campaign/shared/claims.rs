@@ -1,15 +1,17 @@
-//! Which VoiceCampaign names which campaign: kept from what the watches show, over all namespaces that this operator watches.
+//! Which VoiceCampaign names which campaign: kept from what the watches show, over all namespaces that this
+//! operator watches.
 //!
-//! One watch shows changes in their order: when it shows a deletion, it has shown every object that was applied before.
-//! So a manifest that was moved (apply the new, delete the old) is seen as such. Where each namespace has a watch of its
-//! own, one may be behind another, and the API server is asked before a campaign is deleted.
+//! One watch shows changes in their order: when it shows a deletion, it has shown every object that was
+//! applied before. So a manifest that was moved (apply the new, delete the old) is seen as such. Where each
+//! namespace has a watch of its own, one may be behind another, and the API server is asked before a campaign
+//! is deleted.
 //!
-//! What a claim is worth is in `claim.rs`. An object in a namespace that this operator does not watch is not seen, and keeps
-//! no campaign.
+//! What a claim is worth is in `claim.rs`. An object in a namespace that this operator does not watch is not
+//! seen, and keeps no campaign.
 //!
-//! How old an object is, the machine's clock says of those that were there at the start, if it can be right. Of those that
-//! came later the time counts since the watch showed them: so a clock that is ahead takes nobody's grace, and one that is
-//! behind prolongs none.
+//! How old an object is, the machine's clock says of those that were there at the start, if it can be right.
+//! Of those that came later the time counts since the watch showed them: so a clock that is ahead takes
+//! nobody's grace, and one that is behind prolongs none.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -30,8 +32,8 @@ use crate::kore::{Account, Identity};
 use crate::kube_ext::{CallError, Kube, Synced};
 use crate::pacing::Past;
 
-/// The API server refuses a namespace for good if it has for so long: what gives the right, a RoleBinding, may just have
-/// been replaced.
+/// The API server refuses a namespace for good if it has for so long: what gives the right, a RoleBinding,
+/// may just have been replaced.
 pub const REFUSED_FOR_GOOD: Duration = Duration::from_secs(10);
 
 /// All VoiceCampaigns by stream and id of their campaign.
@@ -49,8 +51,8 @@ pub struct Claims {
 }
 
 impl Claims {
-    /// No claims yet, of the given namespaces (of all, if empty). Accounts are looked up in the connections, and whether
-    /// they work in `accounts`.
+    /// No claims yet, of the given namespaces (of all, if empty). Accounts are looked up in the connections,
+    /// and whether they work in `accounts`.
     pub fn new(
         kube: Kube,
         connections: Arc<Connections>,
@@ -62,8 +64,8 @@ impl Claims {
         Self { connections, synced, kube, namespaces, index, accounts, refused }
     }
 
-    /// The other objects that name the same campaign, among them every one that was applied before the given object was
-    /// deleted.
+    /// The other objects that name the same campaign, among them every one that was applied before the given
+    /// object was deleted.
     ///
     /// # Errors
     /// If the API server can't be asked.
@@ -89,8 +91,8 @@ impl Claims {
         Ok(others)
     }
 
-    /// The watch shows an object, after it has listed what was there at the start, or not yet. Returns the others that name
-    /// the same campaign, if this concerns them.
+    /// The watch shows an object, after it has listed what was there at the start, or not yet. Returns the
+    /// others that name the same campaign, if this concerns them.
     pub fn update(&self, object: &Arc<Watched>, since_the_start: bool) -> Vec<ObjectRef<Watched>> {
         let mut index = self.index();
         index.note_new(object, since_the_start);
@@ -121,8 +123,9 @@ impl Claims {
         naming.any(|object| self.may_be_of(of, object))
     }
 
-    /// Whether somebody has asked to delete a campaign of this very account, which Kore writes like that; and no other object
-    /// that keeps the campaign holds that deletion, because then the DELETE may never be sent.
+    /// Whether somebody has asked to delete a campaign of this very account, which Kore writes like that; and
+    /// no other object that keeps the campaign holds that deletion, because then the DELETE may never be
+    /// sent.
     pub fn is_asked_for(&self, of: &Stream<'_>, written: &str) -> bool {
         self.is_asked_for_in(&self.index(), of, written)
     }
@@ -137,8 +140,8 @@ impl Claims {
         })
     }
 
-    /// The campaigns of a stream that living objects name, that were there, and that nobody has asked to delete: those that
-    /// should be in a listing.
+    /// The campaigns of a stream that living objects name, that were there, and that nobody has asked to
+    /// delete: those that should be in a listing.
     pub fn expected(&self, of: &Stream<'_>) -> Vec<String> {
         let index = self.index();
         let living = index.all().filter(|object| {
@@ -167,7 +170,8 @@ impl Claims {
         decide::past(index.all().filter(|object| key_of(object).as_ref() == Some(account)))
     }
 
-    /// The account of an object's campaign, under the name by which what is called there is counted and remembered.
+    /// The account of an object's campaign, under the one name by which its calls are counted and its
+    /// listings remembered.
     pub fn account_of(&self, object: &VoiceCampaign) -> Option<Account> {
         self.place_of(object).map(|place| self.connections.key(place))
     }
@@ -180,7 +184,8 @@ impl Claims {
         is_new: impl Fn(&VoiceCampaign) -> bool,
     ) -> impl Iterator<Item = OtherClaim> {
         let now = Timestamp::now();
-        // The namespace of the deletion says which accounts are one: what others write in theirs must not hold it.
+        // The namespace of the deletion says which accounts are one: what others write in theirs must not
+        // hold it.
         let renames = self.connections.believed_in(&object.namespace().unwrap_or_default());
         let account = self.place_of(object).map(|place| renames.one(place));
         let requested = object.metadata.deletion_timestamp.as_ref().map(|time| time.0);
@@ -206,8 +211,8 @@ impl Claims {
         Claim::of(other, account, recorded.as_ref(), connection.as_ref())
     }
 
-    /// Where an object's campaign is: in the account in which Kore had it, under the host that is called now; or else where its
-    /// connection leads.
+    /// Where an object's campaign is: in the account in which Kore had it, under the host that is called now;
+    /// or else where its connection leads.
     fn place_of(&self, object: &VoiceCampaign) -> Option<Account> {
         let namespace = object.namespace().unwrap_or_default();
         let called = self.connections.called(&namespace, &object.spec.connection_ref.name);
@@ -226,7 +231,8 @@ impl Claims {
         self.place_of(object).is_none_or(|place| of.is(place))
     }
 
-    /// Whether the API server has refused a namespace for so long that this operator does not work there: it refuses it now.
+    /// Whether the API server has refused a namespace for so long that this operator does not work there: it
+    /// refuses it now.
     fn is_refused_for_good(&self, namespace: &str) -> bool {
         if self.synced.is_unseen(namespace) {
             return true;
@@ -244,7 +250,7 @@ impl Claims {
     }
 }
 
-/// A stream of an account, and which accounts are one for whoever asks.
+/// A stream of an account, and which accounts are one for the namespace that asks.
 pub struct Stream<'a> {
     /// The account.
     pub account: &'a Account,

@@ -1,9 +1,10 @@
-//! Whether an empty listing of a stream is believed: what the stream was last shown to have, and so what is missing.
+//! Whether the operator believes an empty listing of a stream: what the stream had when it was last shown,
+//! and so what is missing.
 //!
-//! Kore shows an empty stream to an app that has lost its access. So an empty listing is doubted exactly when campaigns are
-//! missing that nobody asked us to delete: those of living VoiceCampaigns (`claims.rs` knows them, and their statuses survive
-//! a restart), and those that no VoiceCampaign names. The newest listing that has campaigns tells of the latter, and after a
-//! restart the status of the KoreConnection.
+//! Kore shows an empty stream to an app that has lost its access. So an empty listing is doubted exactly when
+//! campaigns are missing that nobody asked us to delete: those of living VoiceCampaigns (`claims.rs` knows
+//! them, and their statuses survive a restart), and those that no VoiceCampaign names. The newest listing
+//! that has campaigns tells of the latter, and after a restart the status of the KoreConnection.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -18,12 +19,12 @@ use crate::connection::Connections;
 use crate::kore::{Account, Identity, Listing, is_spelled};
 use crate::kube_ext::Synced;
 
-/// For so long a listing may show a campaign that was deleted before it began: far longer than Kore's reads lag behind its
-/// writes. A listing that shows the campaign later has it.
+/// For so long a listing may show a campaign that was deleted before it began: far longer than Kore's reads
+/// lag behind its writes. A listing that shows the campaign later has it.
 const LAG: SignedDuration = SignedDuration::from_mins(10);
 
-/// How many namespaces are named that are not known: enough for a message, which must not be endless. The log and
-/// `/readyz` name all.
+/// How many namespaces are named that are not known: enough for a message, which must not be endless. The log
+/// and `/readyz` name all.
 const MAX_UNSEEN: usize = 5;
 
 /// What there is to doubt of a listing that is empty.
@@ -33,7 +34,8 @@ pub struct Doubt {
     pub suddenly_empty: bool,
     /// Kore has never shown a campaign of the stream to the reader.
     pub to_a_stranger: bool,
-    /// Namespaces whose VoiceCampaigns are not known may have campaigns in it, and nothing else tells what should be in it.
+    /// Namespaces whose VoiceCampaigns are not known may have campaigns in it, and nothing else tells what
+    /// should be in it.
     pub unseen_namespaces: Vec<String>,
 }
 
@@ -124,13 +126,14 @@ impl Emptiness {
                     |id: &String| shown.has_deleted(id) || self.claims.is_asked_for(stream, id);
                 listing.rows().any(|ids| !ids.iter().any(is_asked_for))
             }
-            // Since the start no campaign of the stream was listed: the connection's status has what was known before.
+            // Since the start no campaign of the stream was listed: the connection's status has what was
+            // known before.
             None => self.connections.others_were_seen(stream.account, stream.stream_id),
         }
     }
 
-    /// The namespaces of which not all is known: the VoiceCampaigns, or the KoreConnections, which tell of campaigns that
-    /// nobody names.
+    /// The namespaces of which not all is known: the VoiceCampaigns, or the KoreConnections, which tell of
+    /// campaigns that nobody names.
     fn unseen(&self) -> Vec<String> {
         let unseen: BTreeSet<_> = self.synced.iter().flat_map(|synced| synced.unseen()).collect();
         unseen.into_iter().take(MAX_UNSEEN).collect()
@@ -335,7 +338,8 @@ mod tests {
         object
     }
 
-    /// R10: an empty listing is doubted exactly when a campaign that nobody asked to delete is missing; after a restart, too.
+    /// R10: the operator doubts an empty listing exactly when a campaign that nobody asked to delete is
+    /// missing; after a restart, too.
     #[tokio::test]
     async fn an_empty_stream_is_doubted_when_somebody_else_is_missing() {
         let world = World::new();
@@ -387,7 +391,8 @@ mod tests {
         assert!(!world.is_doubted(), "a leader was killed after it had deleted that one");
     }
 
-    /// R24, R10: somebody deleted what is missing, and Kore keeps its row: so it is not hidden from us.
+    /// R24, R10: somebody deleted the missing campaigns, and Kore keeps their rows: so Kore does not hide
+    /// them from us.
     #[tokio::test]
     async fn a_stream_of_which_all_is_deleted_is_not_empty() {
         let world = World::new();
@@ -398,8 +403,8 @@ mod tests {
         assert_eq!(world.judge(&listing_of(&rows)), Doubt::default());
     }
 
-    /// K33, R10: since the start the API server refuses to show the VoiceCampaigns of a namespace. Only what Kore has shown since tells whether
-    /// theirs are missing.
+    /// K33, R10: since the start the API server refuses to show the VoiceCampaigns of a namespace. Only what
+    /// Kore has shown since tells whether theirs are missing.
     #[tokio::test]
     async fn an_empty_stream_is_doubted_as_long_as_a_namespace_is_not_known() {
         let world = World::new();
@@ -431,7 +436,8 @@ mod tests {
         assert_eq!(world.judge(&listing(&[])).unseen_namespaces.len(), MAX_UNSEEN);
     }
 
-    /// Whoever names a campaign without having been shown it, and can't be any more, does not keep it from being asked for.
+    /// An object to which Kore has not shown the campaign, and can't any more, casts no doubt on its
+    /// deletion.
     #[tokio::test]
     async fn a_claim_that_holds_nothing_casts_no_doubt() {
         let world = World::new();
@@ -447,8 +453,9 @@ mod tests {
         assert!(!world.is_doubted());
     }
 
-    /// Campaigns that no VoiceCampaign names count, too: from the last listing that had some, but for those that we have deleted; and
-    /// after a restart from the status of the connection, which is written when that changes, and only then.
+    /// Campaigns that no VoiceCampaign names count, too: from the last listing that had some, but for those
+    /// that we have deleted; and after a restart from the status of the connection, which is written when
+    /// that changes, and only then.
     #[tokio::test]
     async fn campaigns_that_nobody_names_are_missed_also_after_a_restart() {
         let mut world = World::new();
@@ -479,7 +486,7 @@ mod tests {
         assert!(!restarted.is_doubted(), "somebody has deleted it while the stream was not empty");
         assert_eq!(restarted.stored(), json!({"streams": []}));
 
-        // What is left alone is named by nobody from now on.
+        // From now on no object names the campaign that was left in Kore.
         world.connection(&json!({}));
         let world = World::new();
         world.emptiness.left(watched(&being_deleted("cd-2")).0.as_ref().unwrap());
@@ -487,7 +494,8 @@ mod tests {
         assert!(world.is_doubted());
     }
 
-    /// The service names a campaign by two ids, and writes one of them in its own way: whichever a VoiceCampaign names, it is one campaign.
+    /// The service names a campaign by two ids, and writes one of them in its own way: whichever a
+    /// VoiceCampaign names, it is one campaign.
     #[tokio::test]
     async fn a_campaign_with_two_ids_is_missed_once() {
         let world = World::new();
@@ -503,7 +511,8 @@ mod tests {
         assert_eq!(world.stored()["streams"][0]["streamId"], "st-1");
     }
 
-    /// The environment was renamed: what was known of the stream is found, whichever of the names is the first by the alphabet.
+    /// After the environment was renamed, what was known of the stream is found, whichever name comes first
+    /// in the alphabet.
     #[tokio::test]
     async fn a_rename_loses_nothing_of_what_was_there() {
         for (host, former) in [("https://h", "https://a"), ("https://h", "https://z")] {
@@ -536,8 +545,8 @@ mod tests {
         }
     }
 
-    /// What a connection of another namespace says of former hosts joins nobody's accounts: neither what is counted and remembered, nor whose
-    /// campaigns are the same.
+    /// What a connection of another namespace says of former hosts joins nobody's accounts: neither what is
+    /// counted and remembered, nor whose campaigns are the same.
     #[tokio::test]
     async fn a_rename_counts_in_its_own_namespace() {
         for (host, former) in [
@@ -575,7 +584,8 @@ mod tests {
         }
     }
 
-    /// Whoever was shown a campaign of the stream is no stranger; after a restart a status says so.
+    /// An identity to which Kore has shown a campaign of the stream is no stranger; after a restart a status
+    /// says so.
     #[tokio::test]
     async fn a_stranger_is_who_was_never_shown_the_stream() {
         let world = World::new();

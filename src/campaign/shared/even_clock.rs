@@ -2,7 +2,8 @@ use std::time::Instant;
 
 use jiff::{SignedDuration, Timestamp};
 
-/// A clock that jumped by more than this was put forward or back; less is the drift of a clock that is being set right.
+/// A clock that jumped by more than this was put forward or back; less is the drift of a clock that is being
+/// set right.
 const JUMP: SignedDuration = SignedDuration::from_secs(1);
 
 /// A clock that runs evenly, also when the machine's clock is put forward or back.

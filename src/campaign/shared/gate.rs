@@ -14,9 +14,9 @@ use crate::kore::{Account, Failure};
 use crate::kube_ext::Wake;
 use crate::pacing::{self, Access, Charge, Consequence, Evidence, Past, Request, Turn};
 
-/// Calls to one account under way at once: few until a DELETE has worked lately, or reads are known to work while DELETEs
-/// fail; so few calls show that a campaign fails, or that many do. Twice as many as one app can take whose credentials
-/// nobody has accepted yet.
+/// Calls to one account under way at once: few until a DELETE has worked lately, or reads are known to work
+/// while DELETEs fail; so few calls show that a campaign fails, or that many do. Twice as many as one app can
+/// take whose credentials nobody has accepted yet.
 const OF_AN_ACCOUNT: Room = Room { few: 2 * OF_CREDENTIALS.few, many: 16 };
 /// How soon a caller asks again whose time has come by one clock and not yet by the other.
 const SOON: SignedDuration = SignedDuration::from_millis(100);
@@ -38,7 +38,8 @@ pub struct Seat {
     _of_all: OwnedSemaphorePermit,
 }
 
-/// The turn of a caller. A pass that comes to no call gives the turn back when it ends, so that nobody waits for that call.
+/// The turn of a caller. A pass that comes to no call gives the turn back when it ends, so that nobody waits
+/// for that call.
 struct OwnTurn {
     gate: Arc<Gate>,
     caller: String,
@@ -65,8 +66,8 @@ impl Gate {
         Arc::new(Self { account, queue, seats, seats_in_all, wake })
     }
 
-    /// Takes in, once, what the statuses of the account's objects say of the time before this process; and for the heir,
-    /// once, whether its credentials were refused then, or calls with them failed.
+    /// Takes in, once, what the statuses of the account's objects say of the time before this process; and
+    /// for the heir, once, whether its credentials were refused then, or calls with them failed.
     pub fn inherit(&self, per_minute: usize, heir: impl FnOnce() -> Heir, past: impl FnOnce() -> Past) {
         let begins = !std::mem::replace(&mut self.queue().inherited, true);
         let past = begins.then(past);
@@ -76,7 +77,7 @@ impl Gate {
         }
         let (now, _) = queue.time.now();
         if let Some(past) = past {
-            // Before that nobody could observe anything.
+            // No observation was possible before that.
             queue.works_since = Timestamp::now();
             queue.account.inherit(&past, now, per_minute);
             (queue.outages, queue.refusals) = (past.unproven, past.refusals);
@@ -90,8 +91,8 @@ impl Gate {
         }
     }
 
-    /// Since when (which may be to come) the account lets observations call; `None` while the account is down, or this
-    /// process has not called it.
+    /// Since when (which may be to come) the account lets observations call; `None` while the account is
+    /// down, or this process has not called it.
     pub fn lets_observe_since(&self) -> Option<Timestamp> {
         let queue = self.queue();
         (queue.inherited && !queue.account.is_down()).then_some(queue.works_since.max(queue.observes_at))
@@ -158,7 +159,8 @@ impl Gate {
         shifted(turn, ahead)
     }
 
-    /// Takes a place in the queue while the account is in trouble, or the credentials are refused; `None` otherwise.
+    /// Takes a place in the queue while the account is in trouble, or the credentials are refused; `None`
+    /// otherwise.
     pub fn held(&self, caller: &Caller, per_minute: usize) -> Option<Turn> {
         let mut queue = self.queue();
         let (now, ahead) = queue.time.now();
@@ -183,7 +185,8 @@ impl Gate {
         turn
     }
 
-    /// Records what the result of a call says of the account and of the credentials. Returns whom a failure is charged to.
+    /// Records what the result of a call says of the account and of the credentials. Returns whom a failure
+    /// is charged to.
     pub fn record_result<T>(
         &self,
         caller: &Caller,
@@ -227,7 +230,7 @@ impl Gate {
         self.queue().trouble(caller, turn)
     }
 
-    /// Whether nobody knows if reads work, while DELETEs fail or are refused: a read tells most then.
+    /// Whether nobody knows if reads work, while DELETEs fail or Kore refuses them: a read shows most then.
     pub fn wants_diagnostic_read(&self, access: &Access<u64>) -> bool {
         self.queue().account.wants_diagnostic_read(access)
     }
@@ -252,7 +255,7 @@ impl Gate {
     }
 }
 
-/// A turn by the machine's clock: it is in the future there, too, although the two may differ by less than what is noticed.
+/// A turn by the machine's clock: in the future by that clock, too, although the two may differ a little.
 fn shifted(turn: Turn, ahead: SignedDuration) -> Turn {
     let soon = Timestamp::now() + SOON;
     match turn {
@@ -284,8 +287,9 @@ mod tests {
         Caller { id: id.to_owned(), object, for_many: false, place, promised: None, access }
     }
 
-    /// Since when campaigns can be looked at is known once the account is called, and not while it is down; after that it counts anew.
-    /// While nobody is let look, it is when somebody will be; unless it is the own quota that does not.
+    /// The time since when observations are possible is known once the account is called, and not while it is
+    /// down; after that it counts anew. While the clock lets no observation call, it is the time when it
+    /// will; unless only a smaller quota of the caller's own says no.
     #[tokio::test]
     async fn since_when_campaigns_can_be_looked_at_is_known() {
         let accounts = Accounts::new(Arc::new(Wake::of(&[None]).0));
@@ -320,7 +324,8 @@ mod tests {
         assert!(told.is_some() && accounts.lets_observe_since(&target.account) == told);
     }
 
-    /// Several wait for the same listing while the account is in trouble: all of them are woken when it works again.
+    /// Several wait for the same listing while the account is in trouble: all of them are woken when it works
+    /// again.
     #[tokio::test]
     async fn all_who_wait_for_a_listing_are_woken() {
         let (wake, mut woken) = Wake::of(&[None]);
@@ -352,8 +357,8 @@ mod tests {
         assert!(gate.queue().many.is_empty(), "nobody is remembered for ever");
     }
 
-    /// Whoever may call, and comes to no call, because the API server fails it or its pass takes too long, holds up nobody: not while it
-    /// waits for a seat, and not with one.
+    /// A caller that may call, and comes to no call, because the API server fails its pass or the pass takes
+    /// too long, holds up no other: neither while it waits for a seat, nor with one.
     #[tokio::test]
     async fn a_turn_that_is_not_used_is_given_back() {
         let (wake, mut woken) = Wake::of(&[None]);
@@ -375,12 +380,13 @@ mod tests {
         let waits = gate.seat_in_turn(&first, 3);
         assert!(tokio::time::timeout(std::time::Duration::from_millis(10), waits).await.is_err());
         assert_eq!(gate.claim(&caller("d"), 3), Turn::Go);
-        // What was called counts.
+        // Calls that were made count.
         drop((seat, other));
         assert!(matches!(gate.claim(&second, 2), Turn::At(_)));
     }
 
-    /// After a restart, a connection that is not known to have worked goes on in its trouble when it is called with, and holds nobody else.
+    /// After a restart, a connection that is not known to have worked goes on in its trouble with its first
+    /// call, and holds no other connection.
     #[test]
     fn trouble_is_taken_in_by_the_connection_that_was_in_it() {
         let accounts = Accounts::new(Arc::new(Wake::of(&[None]).0));

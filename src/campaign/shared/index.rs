@@ -14,14 +14,14 @@ use crate::api::{VoiceCampaign, VoiceCampaignSpec, Watched};
 use crate::kore::is_spelled;
 use crate::kube_ext::reference;
 
-/// The objects of the caches that fit their schema (or did, when the watch showed them last), by the campaign that they name.
-/// They are shared with the caches, because there are thousands.
+/// The objects of the caches that fit their schema (or did, when the watch showed them last), by the campaign
+/// that they name. They are shared with the caches, because there are thousands.
 #[derive(Default)]
 pub struct Index {
     objects: HashTable<Arc<Watched>>,
     hasher: RandomState,
-    /// When the watch first showed those objects, by uid, that came since the start, or have a creation time in the future; for
-    /// [`GRACE`].
+    /// When the watch first showed those objects, by uid, that came since the start, or have a creation time
+    /// in the future; for [`GRACE`].
     new: HashMap<String, Instant>,
     /// When those whose [`GRACE`] is over were last removed.
     swept: Option<Instant>,
@@ -184,7 +184,8 @@ mod tests {
         objects.into_iter().map(|object| object.name).collect()
     }
 
-    /// The others are told when there is one more, when it keeps the campaign no more, and when it is gone; readable or not.
+    /// The others are woken when there is one more object, when it no longer keeps the campaign, and when it
+    /// is gone; whether or not it fits its schema.
     #[test]
     fn the_others_are_told_of_what_concerns_them() {
         let mut index = Index::default();

@@ -1,8 +1,9 @@
-//! The listings of each stream, shared by all its campaigns: who reads the next one, and who is woken when it is there.
+//! The listings of each stream, shared by all its campaigns: who reads the next one, and who is woken when it
+//! is there.
 //!
-//! A proof needs a listing that begins after a certain moment; a thousand proofs can share one. So an object that needs a
-//! listing joins first; when nobody has joined for a while, one of them begins to read, a page at a time, and the others are
-//! woken when the listing is complete.
+//! A proof needs a listing that begins after a certain moment; a thousand proofs can share one. So an object
+//! that needs a listing joins first; when nobody has joined for a while, one of them begins to read, a page
+//! at a time, and the others are woken when the listing is complete.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -54,8 +55,8 @@ struct Used {
     at: Instant,
 }
 
-/// When we last asked to delete each campaign, with whatever credentials. After a restart nobody needs it: every listing is
-/// newer.
+/// When we last asked to delete each campaign, with whatever credentials. After a restart nobody needs it:
+/// every listing is newer.
 #[derive(Default)]
 struct Deletes {
     asked: HashMap<(Account, CampaignKey), Timestamp>,
@@ -69,7 +70,8 @@ impl Listings {
         Self { known: Mutex::new(known), wake }
     }
 
-    /// A DELETE of a campaign was under way at this time. What was read earlier says nothing of the campaign any more.
+    /// A DELETE of a campaign was under way at this time. What was read earlier says nothing of the campaign
+    /// any more.
     pub fn deleting(&self, account: &Account, campaign: &CampaignKey, at: Timestamp) {
         let deletes = &mut self.known().deletes;
         if deletes.swept.is_none_or(|swept| swept.elapsed() > FORGOTTEN_EVERY) {
@@ -111,7 +113,7 @@ impl Listings {
         self.with_stream(key, Stream::asks);
     }
 
-    /// The page can't be asked for now, or did not come; whoever comes next goes on from here.
+    /// The page can't be asked for now, or did not come; the next object goes on from here.
     pub fn put_back(&self, key: &StreamKey, reading: Reading) {
         self.with_stream(key, |stream| stream.put_back(reading));
     }
@@ -141,7 +143,8 @@ impl Listings {
                     let woken = stream.finish(listing, doubt, now);
                     if complete { woken } else { stream.fail(None, &key.stream_id, now) }
                 }
-                // When to come again, the clock of the account or of the credentials says, and what that waits for.
+                // When to come again, the clock of the account or of the credentials says, and what that
+                // waits for.
                 Err(_) if charge == Charge::Account => Vec::new(),
                 Err(failure) => stream.fail(Some(failure), &key.stream_id, now),
             }
@@ -205,7 +208,8 @@ pub mod tests {
         listings.join(&key(), &target(), need)
     }
 
-    /// Whatever was read before the last DELETE of a campaign says nothing of it any more, also if the object is older.
+    /// A listing from before the last DELETE of a campaign says nothing of it any more, also if the object is
+    /// older.
     #[test]
     fn the_last_delete_of_a_campaign_is_remembered() {
         let listings = Listings::new(Arc::new(Wake::of(&[]).0));
@@ -217,7 +221,8 @@ pub mod tests {
         assert_eq!(listings.last_delete(&Account::new("https://h", "b"), &campaign("cd-1")), None);
     }
 
-    /// However long the quota makes a reading take, whoever waits goes on with it; when nobody does any more, the next begins anew.
+    /// A reading goes on as long as an object waits for it, however slow the quota makes it; after that, the
+    /// next one begins anew.
     #[test]
     fn a_reading_goes_on_as_long_as_somebody_waits_for_it() {
         let listings = Listings::new(Arc::new(Wake::of(&[]).0));
@@ -234,7 +239,7 @@ pub mod tests {
         assert!(reading.begun_at() > begun_at);
     }
 
-    /// Q10: a page that did not come is asked for again; what was read before it stands.
+    /// Q10: the next object asks for a page that did not come; the pages before it still count.
     #[test]
     fn a_reading_outlives_a_page_that_did_not_come() {
         let listings = Listings::new(Arc::new(Wake::of(&[]).0));
@@ -247,8 +252,8 @@ pub mod tests {
         assert_eq!(reading.begun_at(), begun_at);
     }
 
-    /// The machine's clock was put forward or back: what was read is read anew, and keeps its distance to what was recorded before;
-    /// also what was on its way.
+    /// After the machine's clock was put forward or back, listings are read anew, also one that was on its
+    /// way; and they keep their distance to what statuses recorded before.
     #[test]
     fn a_jump_of_the_clock_begins_the_listings_anew() {
         for hours in [-12, 12] {

@@ -5,8 +5,9 @@ use std::time::Instant;
 use crate::api::{DeletionOutcome, VoiceCampaignStatus};
 use crate::campaign::evidence::{Attempt, LastGet};
 
-/// What this process knows of each object (by uid) beyond what the cache shows. A restart may lose it: it saves calls and
-/// writes, and status holds all that matters. The watch drops what is gone, at the latest when it lists anew.
+/// What this process knows of each object (by uid) beyond what the cache shows. A restart may lose it: it
+/// saves calls and writes, and status holds all that matters. The watch drops what is gone, at the latest
+/// when it lists anew.
 #[derive(Default)]
 pub struct Memory {
     objects: Mutex<HashMap<String, Remembered>>,
@@ -23,8 +24,8 @@ pub struct Remembered {
     pub last_get: Option<LastGet>,
     /// How far the removal of our finalizer has come; the answer to the patch may be lost.
     pub release: Option<Release>,
-    /// Since when the operator has nothing more to do for the object: our finalizer is off, or the object was gone. The cache
-    /// may still show it as it was.
+    /// Since when the operator has nothing more to do for the object: our finalizer is off, or the object was
+    /// gone. The cache may still show it as it was.
     pub over_since: Option<Instant>,
     /// How many passes failed in a row.
     failures: u32,
@@ -67,7 +68,8 @@ impl Memory {
         self.objects().get(uid).cloned().unwrap_or_default()
     }
 
-    /// Changes what is known of an object. An object of which nothing is known takes no room: there are thousands.
+    /// Changes what is known of an object. An object of which nothing is known takes no room: there are
+    /// thousands.
     pub fn note(&self, uid: &str, change: impl FnOnce(&mut Remembered)) {
         let mut objects = self.objects();
         let mut known = objects.remove(uid).unwrap_or_default();
@@ -91,7 +93,8 @@ impl Memory {
         self.objects().get(uid).is_some_and(|remembered| remembered.over_since.is_some())
     }
 
-    /// The object is still there after all. An answer that is not written yet stays; and no release counts twice.
+    /// The object is still there after all. An answer that is not written yet stays; and no release counts
+    /// twice.
     pub fn still_there(&self, uid: &str) {
         self.note(uid, |known| {
             let Remembered { attempt, release, .. } = std::mem::take(known);
@@ -109,8 +112,8 @@ impl Memory {
         });
     }
 
-    /// An object with the policy `Delete` is gone. A patch that was sent for `Orphan` has done nothing then: it removes our
-    /// finalizer only while the object says `Orphan`.
+    /// An object with the policy `Delete` is gone. A patch that was sent for `Orphan` has done nothing then:
+    /// it removes our finalizer only while the object says `Orphan`.
     pub fn orphan_was_taken_back(&self, uid: &str) {
         self.note(uid, |known| {
             if known.release == Some(Release::Sent(DeletionOutcome::Orphaned)) {
@@ -119,7 +122,8 @@ impl Memory {
         });
     }
 
-    /// Our finalizer is off, whether or not the answer to the patch came. Returns the outcome, if it is not counted yet.
+    /// Our finalizer is off, whether or not the answer to the patch came. Returns the outcome, if it is not
+    /// counted yet.
     pub fn released(&self, uid: &str) -> Option<DeletionOutcome> {
         let mut objects = self.objects();
         let release = &mut objects.get_mut(uid)?.release;
@@ -176,7 +180,8 @@ mod tests {
         assert!(memory.objects().is_empty());
     }
 
-    /// Whoever hears first that our finalizer is off counts it: the answer to the patch, a look, or the watch.
+    /// The first sign that our finalizer is off counts the release: the answer to the patch, a read, or the
+    /// watch.
     #[test]
     fn a_release_is_counted_once() {
         let memory = Memory::default();

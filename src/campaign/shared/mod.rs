@@ -1,9 +1,9 @@
-//! What campaigns share: the accounts' quota, the listings of streams, who names which campaign; and what this process
-//! remembers of each object. All of it may be lost at a restart.
+//! What campaigns share: the accounts' quota, the listings of streams, who names which campaign; and what
+//! this process remembers of each object. All of it may be lost at a restart.
 //!
 //! ```text
 //!  accounts.rs   a gate per account        gate.rs: its clocks (src/pacing) and the seats of its calls
-//!                caller.rs: who calls      queue.rs: whom to wake       seats.rs: how many calls are under way
+//!                caller.rs: who calls      queue.rs: whom to wake      seats.rs: calls under way
 //!                operation.rs: what a result says of the account and of the credentials
 //!  listings.rs   who reads the next listing of a stream, and who is woken by it     stream.rs: one stream
 //!  claims.rs     who names which campaign  claim.rs: what a claim is worth          index.rs: all objects

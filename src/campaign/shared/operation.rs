@@ -5,7 +5,7 @@ use jiff::SignedDuration;
 use crate::kore::{Failure, FailureKind};
 use crate::pacing::{CallEvidence, Evidence};
 
-/// What was called.
+/// The kind of a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Operation {
     /// A DELETE.
@@ -17,7 +17,7 @@ pub enum Operation {
 }
 
 impl Operation {
-    /// What it shows if it is answered.
+    /// What an answer shows.
     fn answered(self) -> Evidence {
         match self {
             Self::Delete => Evidence::Works,
@@ -25,7 +25,7 @@ impl Operation {
         }
     }
 
-    /// What it shows if it fails.
+    /// What a failure shows.
     fn failed(self, fresh: bool) -> Evidence {
         match self {
             Self::Delete => Evidence::DeleteFailed { fresh },
@@ -109,8 +109,8 @@ mod tests {
         }
     }
 
-    /// A GET that does not find the campaign shows that its DELETE worked, and only the answer was lost; one that finds the
-    /// campaign, that reads work.
+    /// A GET that does not find the campaign shows that its DELETE worked, and only the answer was lost; one
+    /// that finds the campaign, that reads work.
     #[test]
     fn a_get_shows_whether_deletes_or_reads_work() {
         let absent = says(Operation::ProofGet, FailureKind::MayBeAbsent).0;

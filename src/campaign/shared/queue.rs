@@ -13,8 +13,8 @@ use crate::kore::{Account, Failure};
 use crate::kube_ext::Wake;
 use crate::pacing::{self, Access, Holder, Outage, Refusal, Turn};
 
-/// Calls with the same credentials under way at once, until Kore has accepted the credentials. Two, so that one call that
-/// hangs does not hold up the first answer.
+/// Calls with the same credentials under way at once, until Kore has accepted the credentials. Two, so that
+/// one call that hangs does not hold up the first answer.
 pub const OF_CREDENTIALS: Room = Room { few: 2, many: 16 };
 
 /// The account's clock, and those of its credentials, for objects by their uids.
@@ -22,20 +22,21 @@ pub type Paced = pacing::Account<String, u64>;
 
 /// The clocks of an account and of its credentials, and whom to wake.
 pub struct Queue {
-    /// Keyed by the uid of the object that calls, or the name of what is read for many.
+    /// Keyed by the uid of the object that calls, or the name of a listing, which is read for many objects.
     pub account: Paced,
     objects: HashMap<String, ObjectRef<Watched>>,
-    /// All who wait for what is read for many, by its name.
+    /// All objects that wait for a listing, by its name.
     pub many: HashMap<String, HashSet<ObjectRef<Watched>>>,
     seats: HashMap<u64, Arc<Seats>>,
     /// What Kore answered when the trouble of the account began (`None`), or that of credentials.
     trouble: HashMap<Option<Access<u64>>, Arc<str>>,
-    /// What the statuses say of the time before is taken in, but for what is left in `outages` and `refusals`.
+    /// Whether the state from before this process is taken over, but for what is left in `outages` and
+    /// `refusals`.
     pub inherited: bool,
-    /// By connection, until it is called with: calls failed before this process, and nobody knows that they have ever
+    /// By connection, until it makes a call: its calls failed before this process, and none is known to have
     /// worked.
     pub outages: BTreeMap<String, Outage>,
-    /// By connection, until it is called with: its credentials were refused before this process.
+    /// By connection, until it makes a call: Kore refused its credentials before this process.
     pub refusals: BTreeMap<String, Refusal>,
     /// The time of the account.
     pub time: EvenClock,
@@ -67,8 +68,8 @@ impl Default for Queue {
 }
 
 impl Queue {
-    /// Room for the calls with these credentials. Room that nobody uses, of credentials that have done nothing yet, is
-    /// dropped.
+    /// Room for the calls with these credentials. Room that nobody uses, of credentials that have done
+    /// nothing yet, is dropped.
     pub fn seats(&mut self, credentials: u64) -> Arc<Seats> {
         if !self.seats.contains_key(&credentials) {
             let Self { seats, account, .. } = self;
@@ -81,7 +82,7 @@ impl Queue {
     pub fn keep(&mut self, caller: &Caller, turn: Turn) {
         let Caller { id, object, for_many, .. } = caller;
         match turn {
-            // The others who wait for what is read for many have joined it, and are woken when it is read.
+            // The others who wait for a listing have joined it, and the listing wakes them when it is read.
             Turn::Go => drop((self.objects.remove(id), self.many.remove(id))),
             Turn::At(_) | Turn::Held { .. } if *for_many => {
                 self.many.entry(id.clone()).or_default().insert(object.clone());
@@ -107,7 +108,8 @@ impl Queue {
     pub fn wake(&mut self, woken: &[String], wake: &Wake<Watched>) {
         let Self { objects, many, .. } = self;
         woken.iter().filter_map(|id| objects.get(id)).for_each(|object| wake.wake(object.clone()));
-        // Who goes on to wait is there again. Of these, some may be gone, or wait for something else by now.
+        // An object that goes on to wait registers again. Some of these may be gone, or wait for something
+        // else by now.
         woken.iter().filter_map(|id| many.remove(id)).flatten().for_each(|object| wake.wake(object));
     }
 

@@ -3,11 +3,12 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-/// After a call has worked, the next ones are expected to work for so long: the window in which Kore counts calls.
+/// After a call has worked, the next ones are expected to work for so long: the window in which Kore counts
+/// calls.
 const LATELY: Duration = Duration::from_secs(60);
 
-/// Room for calls under way; little of it while no call has worked lately, so that few calls are lost before a failure that
-/// concerns all shows. First come, first served.
+/// Room for calls under way; little of it while no call has worked lately, so that few calls are lost before
+/// a failure that concerns all shows. First come, first served.
 pub struct Seats {
     room: Room,
     semaphore: Arc<Semaphore>,
@@ -113,7 +114,8 @@ mod tests {
         std::iter::from_fn(|| seats.clone().free_seat()).collect()
     }
 
-    /// Few calls are under way until one has worked, and again once one has failed; what is under way is not cut off.
+    /// Few calls are under way until one has worked, and again once one has failed; calls under way are not
+    /// cut off.
     #[test]
     fn calls_begin_a_few_at_a_time() {
         let seats = Seats::new(Room { few: 2, many: 5 });

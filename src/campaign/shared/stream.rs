@@ -1,9 +1,9 @@
 //! The listings of one stream: who needs the next one, who reads it, and what the newest one says.
 //!
 //! ```text
-//!   Idle ──(somebody joins; deletions settle for 2 s first)──▶ OnItsWay ──(page read, more to come)──▶ Paused
-//!    ▲                                                        │      ▲                                   │
-//!    └──(last page read, or the read failed)──────────────────┘      └──(whoever comes next goes on)──────┘
+//!   Idle ──(an object joins; deletions settle for 2 s)──▶ OnItsWay ──(page read, more to come)──▶ Paused
+//!    ▲                                                   │      ▲                                   │
+//!    └──(last page read, or the read failed)─────────────┘      └────(the next object goes on)──────┘
 //! ```
 
 use std::collections::HashMap;
@@ -24,7 +24,7 @@ use crate::pacing::backoff;
 const SETTLE: SignedDuration = SignedDuration::from_secs(2);
 /// … or so long after the first has joined.
 const LONGEST_SETTLE: SignedDuration = SignedDuration::from_secs(60);
-/// A page that is on its way for so long is lost; and whoever waits for another's reading asks again then.
+/// A page that is on its way for so long is lost; an object that waits for another's reading asks again then.
 const ABANDONED: Duration = Duration::from_secs(60);
 /// How long a stream remembers that a campaign was listed: longer than a proof takes.
 const REMEMBERED: SignedDuration = SignedDuration::from_hours(1);
@@ -46,12 +46,12 @@ pub struct Stream {
 enum State {
     /// Nobody reads.
     Idle,
-    /// The pages so far are read; whoever comes next asks for the next page.
+    /// The pages so far are read; the next object asks for the next page.
     Paused(Reading),
     /// A page is on its way.
     OnItsWay {
         since: Instant,
-        /// The machine's clock jumped since the listing began: what is read is dropped.
+        /// The machine's clock jumped since the listing began: the page is dropped.
         stale: bool,
     },
 }
@@ -129,8 +129,8 @@ impl Stream {
         Join::Yours(reading)
     }
 
-    /// Whether the newest listing, which another may have read since the caller looked, is what the caller needs; or there is
-    /// to be none for now.
+    /// Whether the newest listing, which another object may just have read, is what the caller needs; or
+    /// listings fail for now.
     fn has_answer(&self, not_before: Timestamp, urgency: Urgency, now: Timestamp) -> bool {
         let is_known = self.newest.as_ref().is_some_and(|newest| {
             let complete = newest.listing.is_complete() || urgency == Urgency::Observation;
@@ -172,7 +172,7 @@ impl Stream {
         let times: Vec<Timestamp> = deletions.map(|member| member.joined_at).collect();
         let (first, last) = (times.iter().min()?, times.iter().max()?);
         let due = (*last + SETTLE).min(*first + LONGEST_SETTLE);
-        // Whoever joined last comes back when the listing is due; the others can rely on that.
+        // The last to join comes back when the listing is due; the others can rely on that.
         let own = joined_at + SETTLE;
         (due > now).then(|| if own > now { own } else { due + LONGEST_SETTLE })
     }
@@ -184,7 +184,7 @@ impl Stream {
         }
     }
 
-    /// The page can't be asked for now, or did not come; whoever comes next goes on from here.
+    /// The page can't be asked for now, or did not come; the next object goes on from here.
     pub fn put_back(&mut self, reading: Reading) {
         self.state = match self.state {
             State::OnItsWay { stale: true, .. } => State::Idle,
@@ -246,8 +246,8 @@ impl Stream {
         self.members.remove(uid);
     }
 
-    /// Forgets what was read by a clock that showed another time. The next listing keeps its distance to what may have
-    /// been read before and be recorded in statuses. Returns who has to join again.
+    /// Drops what was read by a clock that showed another time. The next listing keeps its distance to those
+    /// that statuses may have recorded before. Returns the objects that have to join again.
     pub fn begin_anew(&mut self) -> Vec<ObjectRef<Watched>> {
         let distance = Duration::try_from(proof::DISTANCE).unwrap_or_default();
         (self.newest, self.trouble) = (None, None);

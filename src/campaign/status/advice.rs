@@ -57,7 +57,8 @@ pub fn on_last_delete(deletion: &DeletionStatus) -> Option<String> {
     Some(format!("{meaning}{}", quoted_answer(last)))
 }
 
-/// The same without number and time, as a sentence for an event: repeated events are merged, and keep their first text.
+/// The same without number and time, as a sentence for an event: repeated events are merged, and keep their
+/// first text.
 pub fn unconfirmed(deletion: &DeletionStatus) -> Option<String> {
     on_last_delete(deletion).map(|answer| format!("The deletion is not confirmed: {answer}."))
 }

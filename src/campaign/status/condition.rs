@@ -1,5 +1,5 @@
-//! Conditions: those that kstatus (Flux, Helm, `kubectl wait`) reads. `Ready` always; `Reconciling` and `Stalled`
-//! only while they hold, never both.
+//! Conditions: those that kstatus (Flux, Helm, `kubectl wait`) reads. `Ready` always; `Reconciling` and
+//! `Stalled` only while they hold, never both.
 
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
@@ -99,7 +99,8 @@ pub struct Kind<'a> {
     pub status: &'a str,
 }
 
-/// A condition of an object; its time is that of the stored condition with the same type and status, if there is one.
+/// A condition of an object; its time is that of the stored condition with the same type and status, if there
+/// is one.
 pub fn condition(
     object: &VoiceCampaign,
     now: Timestamp,

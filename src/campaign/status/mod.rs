@@ -1,8 +1,10 @@
-//! What a status says. Pure: from the object, the record of its deletion and the situation to the whole status.
+//! What a status says. Pure: from the object, the record of its deletion and the situation to the whole
+//! status.
 //!
 //! ```text
 //!  situation.rs  what there is to report
-//!  message.rs    situation ─▶ state (Ready, reason, message); proving.rs: the words of a proof; advice.rs: of a failure
+//!  message.rs    situation ─▶ state (Ready, reason, message)
+//!                proving.rs: the words of a proof   advice.rs: the words of a failure
 //!  condition.rs  state ─▶ conditions
 //!  obstacle.rs   the condition and the event for what the API server refuses
 //!  events.rs     which change of a status is worth an event
@@ -68,8 +70,8 @@ fn unchanged(stored: &[Condition], generation: Option<i64>) -> Vec<Condition> {
     kept.map(|condition| Condition { observed_generation: generation, ..condition.clone() }).collect()
 }
 
-/// Since when listings contain other campaigns of the stream, and not this one. A GET alone, or an empty listing,
-/// changes nothing.
+/// Since when listings contain other campaigns of the stream, and not this one. A GET alone, or an empty
+/// listing, changes nothing.
 fn not_listed_since(object: &VoiceCampaign, situation: Situation<'_>, now: Timestamp) -> Option<Time> {
     let stored = object.status.as_ref();
     let since = stored.and_then(|status| status.not_listed_since.clone());
@@ -121,8 +123,8 @@ fn names(others: &[OtherClaim]) -> String {
     }
 }
 
-/// The status with the account of the campaign, once that is known: Kore showed the campaign there, or was asked to
-/// delete it there.
+/// The status with the account of the campaign, once that is known: Kore showed the campaign there, or was
+/// asked to delete it there.
 pub fn of_account(mut status: VoiceCampaignStatus, connection: &Connection) -> VoiceCampaignStatus {
     let attempted = status.deletion.as_ref().is_some_and(|deletion| deletion.attempts > 0);
     if let Connection::Usable(connection) = connection {
@@ -138,8 +140,8 @@ pub fn of_account(mut status: VoiceCampaignStatus, connection: &Connection) -> V
     status
 }
 
-/// The permit to release an object when the administrator leaves all campaigns in Kore; and, if the object is being
-/// deleted, the status that must be stored before. A recorded outcome takes precedence.
+/// The permit to release an object when the administrator leaves all campaigns in Kore; and, if the object is
+/// being deleted, the status that must be stored before. A recorded outcome takes precedence.
 pub fn left_alone(
     object: &VoiceCampaign,
     consent: &AllMayGo,

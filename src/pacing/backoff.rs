@@ -10,9 +10,9 @@ pub const LAST_TRY: i32 = 12;
 
 /// Pause after the given number of attempts: exponential with full jitter, between 1 s and 5 min.
 ///
-/// Full jitter spreads objects that failed together; without it they come back together (`performance`: the peak after
-/// an outage is the number of objects). The jitter is drawn from the object's identity and the attempt, so that the
-/// function stays pure and a restart draws the same.
+/// Full jitter spreads objects that failed together; without it they come back together (`performance`: the
+/// peak after an outage is the number of objects). The jitter is drawn from the object's identity and the
+/// attempt, so that the function stays pure and a restart draws the same.
 pub fn backoff(identity: &str, attempts: i32) -> Duration {
     MIN_BACKOFF + (longest_backoff(attempts) - MIN_BACKOFF).mul_f64(fraction((identity, attempts)))
 }

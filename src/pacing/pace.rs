@@ -1,13 +1,14 @@
 use jiff::{SignedDuration, Timestamp};
 
-/// How often the pace is changed at most: refusals come in bunches, and an increase must have had time to show.
+/// How often the pace is changed at most: refusals come in bunches, and an increase must have had time to
+/// show.
 const STEP: SignedDuration = SignedDuration::from_secs(60);
 /// The part of the quota that the pace grows by.
 const RISE: usize = 10;
 
-/// How much of the quota is ours. Kore counts all integrations of the account: when it refuses although we kept to the
-/// quota, others use their part. The pace is halved then, and grows by a tenth of the quota a minute (additive increase,
-/// multiplicative decrease, as TCP does).
+/// How much of the quota is ours. Kore counts all integrations of the account: when it refuses although we
+/// kept to the quota, others use their part. The pace is halved then, and grows by a tenth of the quota a
+/// minute (additive increase, multiplicative decrease, as TCP does).
 ///
 /// Several connections of one account may name different quotas: the largest is what the account is used
 /// with, so that one is halved.
@@ -84,7 +85,8 @@ mod tests {
         assert!(pace.cut.is_none());
     }
 
-    /// While others use the account up, it falls to where a minute's rise and a halving meet, and never to nothing.
+    /// While others use the account up, it falls to where a minute's rise and a halving meet, and never to
+    /// nothing.
     #[test]
     fn it_never_stops() {
         let mut pace = Pace::default();

@@ -19,8 +19,8 @@ pub(super) const HELD: SignedDuration = SignedDuration::from_mins(5);
 /// The clock of one account: it schedules calls, so that no 60 seconds hold more calls than the quota, and an
 /// account in trouble is probed, not hammered.
 ///
-/// Callers that come too early wait in a queue, and are told when to come again; so thousands of waiting
-/// callers come back one after the other. A pause that the service asks for ([`Self::cool_down`]) moves the
+/// Callers that come too early wait in a queue and are promised a time; so thousands of waiting callers come
+/// back one after the other. A pause that the service asks for ([`Self::cool_down`]) moves the
 /// whole queue.
 ///
 /// `K` identifies a caller; `W` is what a caller calls with, where that matters.

@@ -81,8 +81,8 @@ impl<K: Ord + Clone, W> Queue<K, W> {
         self.waiting.partition_point(|waiting| waiting.place.rank <= Rank::Diagnostic)
     }
 
-    /// Lets a caller wait, and returns its rank. A caller that has a place keeps the better of the two; a
-    /// caller whose place improves waits anew.
+    /// Lets a caller wait, and returns its rank. A caller that has a place keeps the better of the two; if
+    /// its place improves, its promise and its turn are forgotten.
     pub fn join(&mut self, caller: &K, place: Place, quota: usize, now: Timestamp) -> usize {
         let known = self.place(caller);
         let place = known.map_or(place, |known| place.or_better(known));

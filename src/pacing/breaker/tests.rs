@@ -28,7 +28,7 @@ fn opened() -> Breaker<u32> {
     breaker
 }
 
-/// A success between failures is a service that works: each failure is the campaign's own.
+/// A success between failures shows that the service works: each failure is the campaign's own.
 #[test]
 fn only_a_run_of_failures_opens_it() {
     let mut breaker = Breaker::default();
@@ -49,7 +49,8 @@ fn only_a_run_of_failures_opens_it() {
     assert_eq!(breaker.open_since(), None);
 }
 
-/// 5 s after it has opened, then 10, 20, 40, and every 60 s: some 15 probes in 10 minutes.
+/// Probes follow 5 s after the breaker has opened, then after 10, 20, 40, and every 60 s: about 15 in 10
+/// minutes.
 #[test]
 fn probes_become_rare_and_stay_within_a_minute() {
     for failed in [DELETE_FAILED, READ_FAILED] {
@@ -72,7 +73,8 @@ fn probes_become_rare_and_stay_within_a_minute() {
     }
 }
 
-/// Probes are at whole seconds, as a status tells them: so nobody comes before the one that is told.
+/// Probes are due at whole seconds, as status stores them: so nobody comes before the caller whose status
+/// promises the probe.
 #[test]
 fn probes_are_at_whole_seconds() {
     let later = |seconds, milliseconds| at(seconds) + SignedDuration::from_millis(milliseconds);
@@ -93,7 +95,7 @@ fn probes_are_at_whole_seconds() {
     assert_eq!(admit(&breaker, 7, 50).unwrap_err().probe_at, at(56));
 }
 
-/// While few campaigns have failed, it may be those campaigns: another does not wait to find out, whoever
+/// While few campaigns have failed, the cause may be those campaigns: another one does not wait for their
 /// probes.
 #[test]
 fn two_campaigns_do_not_hold_up_another() {
@@ -110,7 +112,7 @@ fn two_campaigns_do_not_hold_up_another() {
     assert!(admit(&breaker, 4, 6).is_err(), "a third one shows that it is not those two");
 }
 
-/// What fails again and again tells of itself alone.
+/// A campaign that fails again and again shows nothing about others.
 #[test]
 fn campaigns_that_have_failed_before_are_no_evidence() {
     let mut breaker = Breaker::default();
@@ -121,7 +123,7 @@ fn campaigns_that_have_failed_before_are_no_evidence() {
     assert_eq!(admit(&breaker, 99, 0), Ok(()));
 }
 
-/// Reads work, DELETEs fail: they are tried with a tenth of the quota, and charged to the campaigns.
+/// While only DELETEs fail, they are tried with a tenth of the quota, and charged to the campaigns.
 #[test]
 fn deletes_that_fail_while_reads_work_cost_a_tenth_of_the_quota() {
     let mut breaker = opened();
@@ -180,7 +182,7 @@ fn reads_that_fail_make_it_an_outage() {
     assert_eq!(reads_only.open_since(), None, "nothing but reads had failed");
 }
 
-/// Credentials that were never accepted are held after the first refusal; others after a run of them.
+/// The first refusal holds credentials that were never accepted; others, a run of refusals.
 #[test]
 fn credentials_that_were_never_accepted_are_held_at_once() {
     let mut breaker = Breaker::cautious();
@@ -191,9 +193,9 @@ fn credentials_that_were_never_accepted_are_held_at_once() {
     assert_eq!(admit(&breaker, 2, 6), Ok(()));
 }
 
-/// After a restart the probes go on: at the promised time, or as late as they would have been.
+/// After a restart the probes go on: at the promised time, or at the interval that they had reached.
 #[test]
-fn a_restart_does_not_begin_the_probes_anew() {
+fn a_restart_does_not_start_the_probes_over() {
     let inherited = |since: i64, promised: Option<i64>| {
         let mut breaker = Breaker::default();
         let trouble = EarlierTrouble { since: at(since), probe_at: promised.map(at), held: None };
@@ -207,8 +209,8 @@ fn a_restart_does_not_begin_the_probes_anew() {
     assert_eq!((inherited(-600, None), inherited(-2, None)), (60, 5));
 }
 
-/// Two campaigns were in trouble before a restart: they are, and no other is; three show that it is
-/// anybody's.
+/// Two campaigns were in trouble before a restart: they still are, and no other is. Three show that any
+/// campaign may be.
 #[test]
 fn a_restart_holds_whom_the_trouble_concerns() {
     let inherited = |held: &[u32]| {
@@ -224,7 +226,7 @@ fn a_restart_holds_whom_the_trouble_concerns() {
     assert!(admit(&inherited(&[1, 2, 3]), 4, 0).is_err());
 }
 
-/// A probe of which nothing is heard, because its pass was cut off, does not close the account for ever.
+/// A probe without a result, because its pass was cut off, does not close the account for ever.
 #[test]
 fn a_lost_probe_is_followed_by_another() {
     let mut breaker = opened();

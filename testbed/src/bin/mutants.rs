@@ -44,7 +44,7 @@ const MUTANTS: &[Mutant] = &[
         tests: &["--lib", "pacing"],
     },
     Mutant {
-        name: "a pause of what never worked is heeded by nobody",
+        name: "a pause of what never worked is respected by nobody",
         file: "src/pacing/account/credentials.rs",
         from: "                outages.cool_down(now + pause);",
         to: "                let _ = pause;",
@@ -58,7 +58,7 @@ const MUTANTS: &[Mutant] = &[
         tests: &["--lib", "past"],
     },
     Mutant {
-        name: "Retry-After not told to the account",
+        name: "Retry-After does not pause the account",
         file: "src/pacing/account/record.rs",
         from: "            self.clock.cool_down(now + pause);",
         to: "            let _ = pause;",
@@ -79,14 +79,14 @@ const MUTANTS: &[Mutant] = &[
         tests: &["--lib", "pacing"],
     },
     Mutant {
-        name: "reads that work again are told to the first alone",
+        name: "reads that work again wake the first alone",
         file: "src/pacing/account_clock/clock.rs",
         from: "        if was_down && self.breaker.only_deletes_fail() {",
         to: "        if false {",
         tests: &["--lib", "pacing"],
     },
     Mutant {
-        name: "a campaign that the trouble does not concern waits for looks",
+        name: "a campaign that the trouble does not concern waits for diagnostic reads",
         file: "src/pacing/account_clock/probing.rs",
         from: "if reads_work || !self.breaker.concerns(&self.candidate(caller, place)) {",
         to: "if reads_work {",
@@ -107,7 +107,7 @@ const MUTANTS: &[Mutant] = &[
         tests: &["--lib", "pacing"],
     },
     Mutant {
-        name: "new credentials are told to nobody with old ones",
+        name: "new credentials wake nobody with old ones",
         file: "src/pacing/account/record.rs",
         from: "        if newly_accepted {",
         to: "        if false {",
@@ -233,7 +233,7 @@ const MUTANTS: &[Mutant] = &[
         tests: &["--lib", "pacing"],
     },
     Mutant {
-        name: "an account that works again is not told to what never worked",
+        name: "an account that works again does not wake what never worked",
         file: "src/pacing/account/record.rs",
         from: "        if was_down && !self.clock.is_down() {",
         to: "        if false {",
@@ -247,7 +247,7 @@ const MUTANTS: &[Mutant] = &[
         tests: &["--lib", "pacing"],
     },
     Mutant {
-        name: "whoever only looks takes the probe of a deletion",
+        name: "a read that can wait takes the probe of a deletion",
         file: "src/pacing/account_clock/spare.rs",
         from: "=> probing.left_to_the_first(now, |_| true)?,",
         to: "=> return None,",
@@ -296,7 +296,7 @@ const MUTANTS: &[Mutant] = &[
         tests: &["--lib", "pacing"],
     },
     Mutant {
-        name: "those behind whoever left are told when the next comes",
+        name: "those behind a caller that left are woken when the next one comes",
         file: "src/pacing/account/record.rs",
         from: "        woken.extend(self.moved_up(now));\n        Consequence",
         to: "        Consequence",
@@ -415,7 +415,7 @@ const MUTANTS: &[Mutant] = &[
         tests: &["--lib", "past"],
     },
     Mutant {
-        name: "a restart begins the probes of refused credentials anew",
+        name: "a restart starts the probes of refused credentials over",
         file: "src/pacing/account/credentials.rs",
         from: "            Standing::Unproven { refusals, outages: _ } => refusals.inherit_refusal(refusal, now),",
         to: "            Standing::Unproven { .. } => {}",
@@ -436,14 +436,14 @@ const MUTANTS: &[Mutant] = &[
         tests: &["--lib", "pacing"],
     },
     Mutant {
-        name: "looks that say nothing keep the probe",
+        name: "reads that bring nothing keep the probe",
         file: "src/pacing/breaker/open.rs",
         from: "        self.last_probe_was_read = probe.map_or(self.last_probe_was_read, |probe| probe.reads);",
         to: "        self.last_probe_was_read = probe.is_none() && self.last_probe_was_read;",
         tests: &["--lib", "pacing"],
     },
     Mutant {
-        name: "one campaign is looked at again and again",
+        name: "one campaign is read again and again",
         file: "src/pacing/account_clock/clock.rs",
         from: "        let place = last_read.map_or(place, |last_read| place.due_from(last_read));\n",
         to: "        let _ = last_read;\n",
@@ -534,14 +534,14 @@ const MUTANTS: &[Mutant] = &[
         tests: DECISION,
     },
     Mutant {
-        name: "a look is held as the DELETE that it waited for before",
+        name: "a read is held as the DELETE that it waited for before",
         file: "src/pacing/account_clock/place.rs",
         from: "Self { reads: self.reads, ..self.min(held) }",
         to: "self.min(held)",
         tests: &["--lib", "pacing"],
     },
     Mutant {
-        name: "those with a smaller quota keep others from being told",
+        name: "those with a smaller quota keep others from moving up",
         file: "src/pacing/account_clock/slots.rs",
         from: "filter(|(_, waiting)| waiting.quota >= room.quota);",
         to: "filter(|(_, waiting)| waiting.quota >= 1);",
@@ -576,7 +576,7 @@ const MUTANTS: &[Mutant] = &[
         tests: &["--lib", "kore"],
     },
     Mutant {
-        name: "those behind many that leave are not told",
+        name: "those behind many that leave do not move up",
         file: "src/pacing/account_clock/slots.rs",
         from: "        slot <= room.now || promised >= slot + MOVES",
         to: "        slot <= room.now && promised >= slot + MOVES",
@@ -618,7 +618,7 @@ const MUTANTS: &[Mutant] = &[
         tests: DECISION,
     },
     Mutant {
-        name: "a restart begins the probes anew",
+        name: "a restart starts the probes over",
         file: "src/pacing/account_clock/inherit.rs",
         from: "            self.inherit_outage(outage, now);",
         to: "            let _ = outage;",
@@ -702,7 +702,7 @@ const MUTANTS: &[Mutant] = &[
         tests: &["--lib", "pacing"],
     },
     Mutant {
-        name: "nobody told when the next probe is",
+        name: "nobody is woken for the next probe",
         file: "src/pacing/account_clock/probing.rs",
         from: "let come = if self.breaker.open_since().is_some() { order.come } else { usize::MAX };",
         to: "let come = if self.breaker.open_since().is_some() { 0 } else { usize::MAX };",

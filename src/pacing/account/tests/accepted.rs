@@ -1,8 +1,8 @@
 use super::*;
 
-/// When they are accepted, all that have them are told.
+/// When the service accepts credentials, all callers that have them are woken.
 #[test]
-fn accepted_credentials_are_told_to_all_that_have_them() {
+fn all_that_have_accepted_credentials_are_woken() {
     let mut account = Account::default();
     claim(&mut account, 0, "dev", 0);
     account.record_result(&0, &with("dev"), REFUSED, at(0));
@@ -14,10 +14,10 @@ fn accepted_credentials_are_told_to_all_that_have_them() {
     assert_eq!(claim(&mut account, 2, "dev", 6), Turn::Go);
 }
 
-/// A Secret is swapped for that of another app: whoever was held with the old credentials is told when the
-/// new ones are accepted, and nobody is told again when they work on.
+/// A Secret is replaced by that of another app: callers held with the old credentials are woken when the
+/// service accepts the new ones, and not again later.
 #[test]
-fn new_credentials_are_told_to_those_with_old_ones() {
+fn new_credentials_wake_those_with_old_ones() {
     let mut account = Account::default();
     claim(&mut account, 0, "old", 0);
     account.record_result(&0, &with("old"), READ, at(0));
@@ -29,13 +29,13 @@ fn new_credentials_are_told_to_those_with_old_ones() {
         assert!(matches!(claim(&mut account, caller, "old", 2), Turn::Held { .. }));
     }
     assert_eq!(claim(&mut account, 1, "new", 3), Turn::Go);
-    let told = account.record_result(&1, &with("new"), DELETED, at(3)).woken;
-    assert_eq!(told, (4..30).collect::<Vec<_>>());
+    let woken = account.record_result(&1, &with("new"), DELETED, at(3)).woken;
+    assert_eq!(woken, (4..30).collect::<Vec<_>>());
     assert_eq!(claim(&mut account, 29, "new", 3), Turn::Go);
     assert!(account.record_result(&29, &with("new"), DELETED, at(3)).woken.is_empty());
 }
 
-/// What nobody has called with for an hour is forgotten.
+/// Credentials that nobody has used for an hour are forgotten.
 #[test]
 fn rotated_credentials_are_forgotten() {
     let mut account = Account::default();

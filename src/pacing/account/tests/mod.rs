@@ -20,7 +20,7 @@ const REFUSED: CallEvidence = CallEvidence {
 const DELETED: CallEvidence =
     CallEvidence { account: Evidence::Works, credentials: Evidence::Works, pause: None, throttled: false };
 
-/// What says nothing of the credentials.
+/// Shows nothing about the credentials.
 const FAILED: CallEvidence = CallEvidence {
     account: Evidence::DeleteFailed { fresh: true },
     credentials: Evidence::Nothing,

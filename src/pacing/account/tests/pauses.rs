@@ -1,6 +1,6 @@
 use super::*;
 
-/// A pause that comes with a refusal of the credentials is for those who have them.
+/// A pause that comes with a refusal of credentials holds the callers that have them.
 #[test]
 fn a_pause_is_for_whom_it_was_meant() {
     let pause = Some(SignedDuration::from_secs(300));
@@ -12,8 +12,8 @@ fn a_pause_is_for_whom_it_was_meant() {
     assert_eq!(claim(&mut account, 2, "prod", 0), Turn::At(at(300)));
 }
 
-/// A campaign that is answered with a pause again and again, or a connection that never works, pauses nobody
-/// else; an outage pauses all, and so does a 429, whoever has called.
+/// One campaign that is answered with a pause again and again, or a connection that never works, pauses
+/// nobody else. An outage pauses all, and so does a 429, whoever called.
 #[test]
 fn a_pause_of_one_campaign_is_not_that_of_all() {
     let pause = Some(SignedDuration::from_secs(900));
@@ -57,8 +57,7 @@ fn a_pause_of_one_campaign_is_not_that_of_all() {
     assert_eq!(until, at(901));
 }
 
-/// A pause that comes with a refusal is respected by the probes of these credentials, whether they read
-/// or delete.
+/// Probes of refused credentials respect the pause that came with the refusal, whether they read or delete.
 #[test]
 fn refused_credentials_are_not_probed_in_a_pause() {
     let mut account = Account::default();

@@ -1,6 +1,6 @@
 use super::*;
 
-/// The same of refused credentials: what probes them says nothing of the account.
+/// A probe of refused credentials says nothing of the account, and takes none of its probes.
 #[test]
 fn a_probe_of_refused_credentials_takes_no_probe_of_the_account() {
     let mut account = Account::default();
@@ -12,11 +12,11 @@ fn a_probe_of_refused_credentials_takes_no_probe_of_the_account() {
     for caller in 1..4 {
         account.record_result(&caller, &with("dev"), REFUSED, at(0));
     }
-    let mut looks = account.clone();
+    let mut spare = account.clone();
     let access = &with("dev");
     let request = Request { caller: &50, access, place: Place::proof(at(0)), promised: None, quota: 60 };
-    assert_eq!(looks.claim_spare(&request, at(5)), Turn::Go);
-    assert_eq!(claim(&mut looks, 900, "prod", 5), Turn::Go);
+    assert_eq!(spare.claim_spare(&request, at(5)), Turn::Go);
+    assert_eq!(claim(&mut spare, 900, "prod", 5), Turn::Go);
     assert_eq!(claim(&mut account, 1, "dev", 5), Turn::Go);
     assert_eq!(claim(&mut account, 900, "prod", 5), Turn::Go);
     account.record_result(&1, &with("dev"), REFUSED, at(5));
@@ -26,8 +26,8 @@ fn a_probe_of_refused_credentials_takes_no_probe_of_the_account() {
     assert_eq!(claim(&mut account, 900, "prod", 15), Turn::Go);
 }
 
-/// Others use up the quota for hours: refused credentials are probed nevertheless, every few minutes, with a
-/// part of the quota; so a right that was given back is noticed.
+/// While others use up the quota for hours, refused credentials are probed every few minutes, with a part of
+/// the quota: a right that was given back is noticed.
 #[test]
 fn refused_credentials_are_probed_while_others_are_busy() {
     for (quota, within) in [(60, 240), (1, 840)] {
@@ -72,7 +72,7 @@ fn refused_credentials_are_probed_while_others_are_busy() {
     }
 }
 
-/// It is counted as one that went first also where there is room for it at once.
+/// A probe counts as one that went first even if it need not wait.
 #[test]
 fn whoever_goes_first_at_once_is_counted() {
     let mut account = Account::default();
@@ -85,8 +85,8 @@ fn whoever_goes_first_at_once_is_counted() {
     assert_eq!(account.went_first_at, at(100));
 }
 
-/// A probe that goes first keeps its place until it is made, however often it asks; and no other does so
-/// meanwhile.
+/// A probe that goes first keeps its place until it is made, however often it asks, and no other probe goes
+/// first meanwhile.
 #[test]
 fn whoever_goes_first_keeps_its_place() {
     let mut account = Account::default();
@@ -110,10 +110,10 @@ fn whoever_goes_first_keeps_its_place() {
     assert_eq!(claim(&mut account, 1, "dev", 126), Turn::Go);
 }
 
-/// Reads work with the credentials, and DELETEs are refused: a look shows it, and then what was never
-/// tried is tried with a tenth of the quota.
+/// Reads work with the credentials, and DELETEs are refused: a diagnostic read shows it, and campaigns that
+/// were never tried are tried with a tenth of the quota.
 #[test]
-fn a_look_shows_that_only_deletes_are_refused() {
+fn a_diagnostic_read_shows_that_only_deletes_are_refused() {
     let mut account = Account::default();
     let (place, access) = (Place::deletion(at(-10)), &with("dev"));
     for caller in 0..2 {
@@ -126,7 +126,7 @@ fn a_look_shows_that_only_deletes_are_refused() {
     assert_eq!(asks(&mut account, 0, "st-1", place.of_diagnostic_read(at(-10)), 5), Turn::Go);
     account.record_result(&0, access, READ, at(5));
     assert!(!account.wants_diagnostic_read(access) && account.is_in_trouble_with(access));
-    // The look was a call, too.
+    // The diagnostic read was a call, too.
     for caller in 10..15 {
         assert_eq!(asks(&mut account, caller, "st-1", place, 6), Turn::Go);
         let charge = account.record_result(&caller, access, REFUSED, at(6)).charge;
@@ -135,8 +135,8 @@ fn a_look_shows_that_only_deletes_are_refused() {
     assert!(matches!(asks(&mut account, 16, "st-1", place, 6), Turn::Held { .. }), "a tenth is used up");
 }
 
-/// A probe with refused credentials takes what others leave of the quota. Until then the credentials hold
-/// it, and not the quota, whose queue it does not join.
+/// A probe of refused credentials takes what others leave of the quota. Until then the credentials hold it;
+/// it does not join the queue of the account.
 #[test]
 fn a_probe_that_waits_for_the_quota_is_held_by_its_credentials() {
     let mut account = Account::default();

@@ -1,7 +1,6 @@
 use super::*;
 
-/// 50 campaigns whose credentials are refused cost the account a call and its probes, and no place in the
-/// queue.
+/// 50 campaigns with refused credentials cost the account one call and its probes, and no place in the queue.
 #[test]
 fn refused_credentials_hold_up_nobody_with_others() {
     let mut account = Account::default();
@@ -27,10 +26,10 @@ fn refused_credentials_hold_up_nobody_with_others() {
     assert!(calls.count() < 15);
 }
 
-/// Those who leave the queue of the account because their credentials are refused have the next ones told: an
-/// account that works is not left to itself.
+/// Callers that leave the account's queue because their credentials are refused wake the next ones: somebody
+/// still probes the account.
 #[test]
-fn whoever_leaves_the_front_has_the_next_ones_told() {
+fn whoever_leaves_the_front_wakes_the_next_ones() {
     let mut account = Account::default();
     for (caller, credentials) in [(9, "prod"), (9, "dev")] {
         claim(&mut account, caller, credentials, 0);
@@ -52,15 +51,15 @@ fn whoever_leaves_the_front_has_the_next_ones_told() {
     for caller in 100..120 {
         claim(&mut account, caller, "prod", 1);
     }
-    let told = [10, 11, 12].map(|caller| account.record_result(&caller, &with("dev"), REFUSED, at(2)).woken);
-    assert!(told[2].contains(&3) && told[2].contains(&100), "{told:?}");
+    let woken = [10, 11, 12].map(|caller| account.record_result(&caller, &with("dev"), REFUSED, at(2)).woken);
+    assert!(woken[2].contains(&3) && woken[2].contains(&100), "{woken:?}");
     assert!(account.clock.waiting().iter().all(|caller| *caller >= 100));
     assert_eq!(claim(&mut account, 100, "prod", 5), Turn::Go);
 }
 
-/// The same if they come with other credentials by now, which are refused.
+/// Callers that come with other credentials by now, which are refused, wake the next ones, too.
 #[test]
-fn whoever_comes_with_refused_credentials_has_the_next_ones_told() {
+fn whoever_comes_with_refused_credentials_wakes_the_next_ones() {
     let mut account = Account::default();
     for (caller, credentials, outcome) in [(9, "prod", DELETED), (10, "dev", REFUSED)] {
         assert_eq!(claim(&mut account, caller, credentials, 0), Turn::Go);
@@ -76,12 +75,12 @@ fn whoever_comes_with_refused_credentials_has_the_next_ones_told() {
         let turn = claim(&mut account, caller, "dev", 2);
         assert!(matches!(turn, Turn::Held { of: Holder::Credentials, .. }), "{turn:?}");
     }
-    let told = account.moved_up(at(2));
-    assert!(told.contains(&100), "{told:?}");
+    let woken = account.moved_up(at(2));
+    assert!(woken.contains(&100), "{woken:?}");
 }
 
-/// Whoever has left the queue waits with the credentials: for as long as it was promised, and it is told when
-/// they are accepted.
+/// A caller that has left the account's queue waits with its credentials: until its promised time, or until
+/// the service accepts them.
 #[test]
 fn whoever_has_left_waits_with_the_credentials() {
     let mut account = Account::default();
@@ -96,10 +95,10 @@ fn whoever_has_left_waits_with_the_credentials() {
         assert!(matches!(ask(&mut account, caller, iid, 0), Turn::At(_)));
     }
     let first = account.record_result(&0, &with("dev"), REFUSED, at(1)).woken;
-    assert_eq!((first, account.clock.waiting()), (vec![1, 2, 3, 4], vec![]), "whatever they are to open");
+    assert_eq!((first, account.clock.waiting()), (vec![1, 2, 3, 4], vec![]), "whatever their stream");
     assert_eq!(ask(&mut account, 0, "st-1", 600), Turn::Go);
-    let told = account.record_result(&0, &with("dev"), DELETED, at(601)).woken;
-    assert_eq!(told, (9..20).collect::<Vec<_>>(), "those that were to come later");
+    let woken = account.record_result(&0, &with("dev"), DELETED, at(601)).woken;
+    assert_eq!(woken, (9..20).collect::<Vec<_>>(), "those that were to come later");
     for caller in 10..20 {
         ask(&mut account, caller, if caller < 15 { "st-1" } else { "st-2" }, 602);
     }
@@ -109,13 +108,13 @@ fn whoever_has_left_waits_with_the_credentials() {
     assert_eq!(account.clock.waiting(), (15..20).collect::<Vec<_>>(), "this stream alone");
 }
 
-/// What becomes of the deletions of an account, all of which come at once: those of dev, which were due
-/// first, are refused. When the last of the others was deleted, and how often one of them was told a time at
-/// most.
+/// Plays the deletions of an account, all of which come at once. Those with the credentials of dev, which
+/// were due first, are refused. Returns when the last of the others was deleted, and how often one of them
+/// was promised a time at most.
 fn others_are_deleted(quota: usize, dev: u32, prod: u32) -> (i64, usize) {
     let mut account = Account::default();
     let mut comes: Vec<Option<i64>> = vec![Some(0); (dev + prod) as usize];
-    let mut told = vec![Vec::new(); comes.len()];
+    let mut promises = vec![Vec::new(); comes.len()];
     let mut calls: Vec<(i64, u32)> = Vec::new();
     let mut left = prod;
     for now in 0.. {
@@ -130,13 +129,13 @@ fn others_are_deleted(quota: usize, dev: u32, prod: u32) -> (i64, usize) {
             comes[caller as usize] = (caller < dev).then_some(now);
         }
         if left == 0 {
-            return (now, told.iter().map(Vec::len).max().unwrap());
+            return (now, promises.iter().map(Vec::len).max().unwrap());
         }
         while let Some(caller) = woken.pop().or_else(|| {
             let next = comes.iter().position(|comes| comes.is_some_and(|comes| comes <= now));
             next.map(|caller| u32::try_from(caller).unwrap())
         }) {
-            // Who calls, or is gone, is not woken.
+            // A caller that calls, or is gone, is not woken.
             let Some(known) = &mut comes[caller as usize] else { continue };
             *known = i64::MAX;
             let access = &with(if caller < dev { "dev" } else { "prod" });
@@ -148,11 +147,12 @@ fn others_are_deleted(quota: usize, dev: u32, prod: u32) -> (i64, usize) {
                     calls.push((now + 1, caller));
                 }
                 Turn::At(until) => {
-                    // What is only some seconds later, the status does not tell anew.
-                    let about =
-                        |told: &Timestamp| (*told..=*told + SignedDuration::from_secs(10)).contains(&until);
-                    if !told[caller as usize].last().is_some_and(about) {
-                        told[caller as usize].push(until);
+                    // Status does not record a time that is only some seconds later.
+                    let about = |promised: &Timestamp| {
+                        (*promised..=*promised + SignedDuration::from_secs(10)).contains(&until)
+                    };
+                    if !promises[caller as usize].last().is_some_and(about) {
+                        promises[caller as usize].push(until);
                     }
                     comes[caller as usize] = Some(until.duration_since(at(0)).as_secs());
                 }
@@ -166,22 +166,22 @@ fn others_are_deleted(quota: usize, dev: u32, prod: u32) -> (i64, usize) {
     unreachable!("the loop has no end")
 }
 
-/// Deletions with refused credentials have all asked before the first refusal is known: they hold up nobody,
-/// whatever the quota; and those who move up are told no more than once or twice.
+/// All deletions with refused credentials have asked before the first refusal is known: they block nobody,
+/// whatever the quota, and others are promised a time three times at most.
 #[test]
 fn refused_credentials_that_wait_for_the_quota_hold_up_nobody() {
     for (quota, dev, prod) in [(7, 50, 1), (1, 26, 1), (60, 500, 1), (60, 500, 590)] {
-        let (took, told) = others_are_deleted(quota, dev, prod);
+        let (took, promises) = others_are_deleted(quota, dev, prod);
         let windows = 1 + i64::from(prod - 1) / i64::try_from(quota).unwrap();
-        // A minute, the second that each answer takes (a call counts from it), what makes that a whole
-        // second, and the last answer.
+        // A minute, the second that each answer takes (a call counts from its answer on), the rounding to a
+        // whole second, and the last answer.
         assert!(took <= 63 * windows, "quota {quota}, {dev} refused, {prod} others: {took} s");
-        assert!(told <= 3, "told {told} times");
+        assert!(promises <= 3, "promised {promises} times");
     }
 }
 
-/// The app lacks the right to one stream: who calls about another one is not held, also if all were held
-/// before the credentials had been accepted.
+/// The app has no right to one stream: calls about another stream are not held, even if all were before the
+/// service accepted the credentials.
 #[test]
 fn a_refusal_for_one_stream_holds_up_no_other() {
     let mut account = Account::default();

@@ -1,7 +1,7 @@
 use super::*;
 
-/// A restart in an outage: whatever was not accepted yet is in the same trouble, since the same time, however
-/// many probes fail.
+/// A restart in an outage: unproven credentials share the account's trouble from its begin, however many
+/// probes fail.
 #[test]
 fn the_trouble_of_the_account_is_that_of_whoever_comes() {
     let mut account = Account::default();
@@ -23,8 +23,8 @@ fn the_trouble_of_the_account_is_that_of_whoever_comes() {
     assert!((9..=12).contains(&probes), "one a minute, not {probes}");
 }
 
-/// A restart in the trouble of two campaigns holds nobody else, and one in an outage nobody's probe comes
-/// before it was promised; the trouble of a connection that is not known to have worked is its own.
+/// After a restart, the trouble of two campaigns holds nobody else, an outage is not probed before the
+/// promised time, and the trouble of a connection that is not known to have worked is its own.
 #[test]
 fn a_restart_leaves_trouble_where_it_was() {
     let outage = |held: &[u32]| {
@@ -46,8 +46,8 @@ fn a_restart_leaves_trouble_where_it_was() {
     assert_eq!((0..90).find(|now| claim(&mut account, 9, "dev", *now) == Turn::Go), Some(40));
 }
 
-/// Credentials that were refused before a restart are probed on, and not anew; unless they have been
-/// accepted since.
+/// The probes of credentials that were refused before a restart go on, and do not start over; unless the
+/// service has accepted them since.
 #[test]
 fn a_restart_probes_refused_credentials_on() {
     let mut account = Account::default();

@@ -1,8 +1,8 @@
 use super::*;
 
-/// Calls of a connection that has never worked fail, whatever the reason: it is probed for itself, told
-/// as an outage, and the account is not in trouble. Once the credentials are accepted, it is an outage
-/// like another.
+/// Calls of a connection that has never worked fail, for whatever reason: it probes for itself, its failure
+/// is reported as an outage, and the account is not in trouble. Once the service has accepted the
+/// credentials, it is an outage like any other.
 #[test]
 fn what_never_worked_holds_up_nobody_else() {
     let mut account = Account::default();
@@ -12,8 +12,8 @@ fn what_never_worked_holds_up_nobody_else() {
             match claim(&mut account, caller, "dev", now) {
                 Turn::Go => {
                     calls += 1;
-                    let told = account.record_result(&caller, &with("dev"), FAILED, at(now));
-                    assert_eq!(told.account, Evidence::Nothing);
+                    let woken = account.record_result(&caller, &with("dev"), FAILED, at(now));
+                    assert_eq!(woken.account, Evidence::Nothing);
                 }
                 turn => assert!(matches!(turn, Turn::Held { of: Holder::Account, .. }), "{turn:?}"),
             }
@@ -34,8 +34,8 @@ fn what_never_worked_holds_up_nobody_else() {
     assert!(account.is_in_trouble());
 }
 
-/// In an outage of the account, a connection that has never worked probes for itself: the others keep their
-/// probes, each at the time that the first of them was told.
+/// In an outage of the account, a connection that has never worked probes for itself: the other callers keep
+/// their probes, at the times they were promised.
 #[test]
 fn what_never_worked_takes_no_probe_of_the_account() {
     let mut account = Account::default();
@@ -73,15 +73,15 @@ fn what_never_worked_takes_no_probe_of_the_account() {
     }
     assert_eq!(probes[..5], [5, 15, 35, 75, 135]);
     assert!((9..=15).contains(&others), "{others}");
-    // A look of them takes no probe, either.
+    // Their reads take no probe, either.
     let access = &with("dev");
     let request = Request { caller: &99, access, place: Place::proof(at(0)), promised: None, quota: 60 };
     let spare = (600..700).find(|now| account.claim_spare(&request, at(*now)) == Turn::Go);
     assert_eq!(claim(&mut account, 900, "prod", spare.unwrap().max(probes.last().unwrap() + 60)), Turn::Go);
 }
 
-/// While DELETEs of an account fail and reads work, a connection that has never worked finds out for itself,
-/// too, and is held for itself. It has its part of the quota.
+/// While only DELETEs of an account fail, a connection that has never worked finds that out for itself, and
+/// is held for itself. It has its part of the quota.
 #[test]
 fn what_never_worked_is_held_for_itself() {
     let mut account = Account::default();
@@ -109,8 +109,8 @@ fn what_never_worked_is_held_for_itself() {
     assert_eq!(spare.filter(|turn| *turn == Turn::Go).count(), 19, "half of the quota is free");
 }
 
-/// When the account gets into trouble, whoever waits for the quota with credentials that were not accepted
-/// yet does not stand before those who probe.
+/// When the account gets into trouble, callers that wait for the quota with unproven credentials do not stand
+/// before the callers that probe.
 #[test]
 fn what_never_worked_does_not_stand_before_those_who_probe() {
     let mut account = Account::default();
@@ -129,10 +129,9 @@ fn what_never_worked_does_not_stand_before_those_who_probe() {
     assert!(matches!(turn, Turn::Held { next: true, .. }), "{turn:?}");
 }
 
-/// The account works again: those who share its trouble with credentials that were not accepted yet try at
-/// once.
+/// The account works again: callers that shared its trouble with unproven credentials try at once.
 #[test]
-fn an_account_that_works_again_is_told_to_all_that_share_its_trouble() {
+fn all_that_share_the_trouble_of_an_account_are_woken_when_it_works() {
     let mut account = Account::default();
     with_credentials(&mut account, 900, "prod");
     for caller in 901..904 {
@@ -154,7 +153,7 @@ fn an_account_that_works_again_is_told_to_all_that_share_its_trouble() {
     assert!(account.record_result(&900, &with("prod"), DELETED, at(18)).woken.is_empty(), "once");
 }
 
-/// A probe in an outage has its own place: of an outage nobody knows whose it is.
+/// A probe in an outage has its own place in the queue: nobody knows whose fault an outage is.
 #[test]
 fn a_probe_in_an_outage_does_not_wait_for_all_others() {
     let mut account = Account::default();

@@ -24,7 +24,8 @@ fn seconds(seconds: i64) -> Timestamp {
     at(seconds * 1000)
 }
 
-/// A claim of a deletion that is due since the epoch of these tests; in the order of their numbers.
+/// Claims a deletion that has been due since the epoch of these tests. Callers stand in the order of their
+/// numbers.
 fn claim(clock: &mut AccountClock<u32>, caller: u32, now: Timestamp, quota: usize) -> Turn {
     clock.claim(&caller, Place::deletion(at(0)), now, quota)
 }
@@ -35,15 +36,16 @@ fn held(since: Timestamp, until: Timestamp, next: bool) -> Turn {
     Turn::Held { of: Holder::Account, since, until, next }
 }
 
-fn told(turn: Turn) -> Timestamp {
+/// The time that a caller is promised.
+fn slot_of(turn: Turn) -> Timestamp {
     match turn {
         Turn::At(slot) => slot,
         Turn::Go | Turn::Held { .. } => panic!("{turn:?}"),
     }
 }
 
-/// Plays callers that come back when told (and a little late), and returns
-/// who was served when. A promise is kept: nobody is told twice.
+/// Plays callers that come back at their promised time, and a little late; returns who was served when. A
+/// promise is kept: no caller gets two.
 fn drain(clock: &mut AccountClock<u32>, callers: &[u32], quota: usize, start: i64) -> Vec<(Timestamp, u32)> {
     let mut waiting: Vec<(Timestamp, u32)> = callers.iter().map(|caller| (at(start), *caller)).collect();
     let mut promised = std::collections::HashSet::new();
@@ -53,10 +55,10 @@ fn drain(clock: &mut AccountClock<u32>, callers: &[u32], quota: usize, start: i6
         match claim(clock, next.1, next.0, quota) {
             Turn::Go => served.push(next),
             turn => {
-                let slot = told(turn);
+                let slot = slot_of(turn);
                 assert!(slot > next.0, "a time that is not in the future is a hot loop");
-                assert!(promised.insert(next.1), "caller {} was told twice", next.1);
-                assert_eq!(slot, whole_second(slot), "as status tells it");
+                assert!(promised.insert(next.1), "caller {} was promised two times", next.1);
+                assert_eq!(slot, whole_second(slot), "as status stores it");
                 waiting.push((slot + SignedDuration::from_millis(7), next.1));
             }
         }
@@ -75,6 +77,6 @@ fn times(served: &[(Timestamp, u32)]) -> Vec<Timestamp> {
     served.iter().map(|(at, _)| *at).collect()
 }
 
-fn told_to_wait(turn: Turn) {
+fn assert_held(turn: Turn) {
     assert!(matches!(turn, Turn::Held { .. }), "{turn:?}");
 }

@@ -2,8 +2,7 @@ use super::*;
 use proptest::prelude::*;
 
 proptest! {
-    /// Whatever is asked when, late or early, by whom, with refusals, cool-downs and outages between: the
-    /// quota holds.
+    /// The quota holds whoever asks for what and when, between refusals, pauses and outages.
     #[test]
     fn the_quota_is_never_exceeded(
         quota in 1usize..8,
@@ -36,8 +35,8 @@ proptest! {
         assert_quota(&served, quota);
     }
 
-    /// However much later than they were begun calls arrive, up to six seconds, and however long answers
-    /// take: no minute has more arrivals than the quota.
+    /// No minute has more arrivals than the quota, if calls arrive up to six seconds after they began, and
+    /// however long answers take.
     #[test]
     fn late_arrivals_do_not_exceed_the_quota(
         quota in 1usize..8,
@@ -67,8 +66,8 @@ proptest! {
         assert_quota(&arrived, quota);
     }
 
-    /// Whatever has happened before: when the service works again, everybody who waits and comes when told is
-    /// served, and within the time that the quota takes.
+    /// Whatever happened before: once the service works again, every caller that comes at its time is served,
+    /// within the time that the quota takes.
     #[test]
     fn everybody_is_served_in_the_end(
         quota in 1usize..8,
@@ -95,13 +94,15 @@ proptest! {
                 Turn::Go => {
                     served += 1;
                     let woken = clock.record_result(&next.1, Evidence::Works, next.0).1;
-                    waiting.iter_mut().filter(|(_, caller)| woken.contains(caller)).for_each(|(at, _)| *at = next.0);
+                    let woken = waiting.iter_mut().filter(|(_, caller)| woken.contains(caller));
+                    woken.for_each(|(at, _)| *at = next.0);
                 }
                 Turn::At(until) | Turn::Held { until, .. } => waiting.push((until, next.1)),
             }
-            // Those of before the trouble have places, and do not come: for a minute.
+            // For a minute, callers from before the trouble have places and do not come.
             let windows = i64::try_from(60usize.div_ceil(quota)).unwrap() + 12;
-            prop_assert!(next.0.duration_since(begun) < SignedDuration::from_secs(62 * 2 * windows), "{served}");
+            let took = next.0.duration_since(begun);
+            prop_assert!(took < SignedDuration::from_secs(62 * 2 * windows), "{served}");
         }
         prop_assert_eq!(served, 30);
     }

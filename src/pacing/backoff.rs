@@ -5,25 +5,26 @@ use std::time::Duration;
 pub const MIN_BACKOFF: Duration = Duration::from_secs(1);
 /// Longest pause between two attempts.
 pub const MAX_BACKOFF: Duration = Duration::from_secs(5 * 60);
-/// How often something is tried of which nothing in the cluster reminds us: for some 20 minutes.
+/// The number of tries for something that no event in the cluster triggers again: they take about 20 minutes.
 pub const LAST_TRY: i32 = 12;
 
 /// Pause after the given number of attempts: exponential with full jitter, between 1 s and 5 min.
 ///
-/// Full jitter spreads objects that failed together; without it they come back together (`performance`: the peak after
-/// an outage is the number of objects). The jitter is drawn from the object's identity and the attempt, so that the
-/// function stays pure and a restart draws the same.
+/// Full jitter spreads objects that failed together; without it they retry together, and the peak after an
+/// outage is the number of objects. The jitter is derived from the object's identity and the attempt, so that
+/// the function stays pure, and the pause is the same after a restart.
 pub fn backoff(identity: &str, attempts: i32) -> Duration {
     MIN_BACKOFF + (longest_backoff(attempts) - MIN_BACKOFF).mul_f64(fraction((identity, attempts)))
 }
 
-/// The longest that it can be, whoever's.
+/// The longest pause after the given number of attempts, for any object.
 pub fn longest_backoff(attempts: i32) -> Duration {
     let doublings = u32::try_from(attempts.clamp(1, 20)).unwrap_or(1);
     (MIN_BACKOFF * 2u32.pow(doublings)).min(MAX_BACKOFF)
 }
 
-/// A number from 0 to 1 that is the identity's own: what is to be spread over objects is multiplied with it.
+/// A number from 0 to 1 that is derived from the identity. Multiply it with what is to be spread over
+/// objects.
 pub fn fraction(identity: impl Hash) -> f64 {
     let mut hasher = DefaultHasher::new();
     identity.hash(&mut hasher);

@@ -1,25 +1,24 @@
-//! When to call: backoff of one object, clock of one account. Pure: no I/O, and the time is a parameter.
+//! When to call: the backoff of one object, and the clock of one account. Pure: no I/O, and time is a
+//! parameter.
 //!
 //! ```text
-//!   account.rs ── account_clock.rs   a queue and its window of calls ── breaker.rs  probe what is in trouble
-//!   an account and                                                  └── pace.rs     a quota that others use, too
-//!   its credentials
-//!   backoff.rs    the pause of one campaign that fails by itself
+//!   account/         an account and its credentials
+//!     └─▶ account_clock/   the queue of callers and the window of calls
+//!           ├─▶ breaker/     are calls made, or only probes?
+//!           └─▶ pace.rs      how much of the quota others leave
+//!   backoff.rs       the pause of one campaign that fails for a reason of its own
+//!   evidence.rs      what the result of a call shows, and whom a failure is charged to
 //! ```
 
 mod account;
 mod account_clock;
 mod backoff;
 mod breaker;
+mod evidence;
 mod pace;
+mod time;
 
 pub use account::{Access, Account, CallEvidence, Consequence, Request};
 pub use account_clock::{ARRIVES_WITHIN, AccountClock, Holder, Outage, Past, Pause, Place, Refusal, Turn};
 pub use backoff::{LAST_TRY, MAX_BACKOFF, MIN_BACKOFF, backoff, fraction, longest_backoff};
-pub use breaker::{Charge, Evidence};
-
-/// The whole second at or after a time.
-fn whole_second(time: jiff::Timestamp) -> jiff::Timestamp {
-    let begun = time.subsec_nanosecond() > 0;
-    jiff::Timestamp::from_second(time.as_second() + i64::from(begun)).unwrap_or(time)
-}
+pub use evidence::{Charge, Evidence};

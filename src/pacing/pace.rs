@@ -1,21 +1,24 @@
 use jiff::{SignedDuration, Timestamp};
 
-/// How often the pace is changed at most: refusals come in bunches, and an increase must have had time to show.
+/// The pace changes at most once in this interval: refusals come in bunches, and an increase takes time to
+/// show.
 const STEP: SignedDuration = SignedDuration::from_secs(60);
-/// The part of the quota that the pace grows by.
+/// The pace grows by one part in so many of the quota.
 const RISE: usize = 10;
 
-/// How much of the quota is ours. Kore counts all integrations of the account: when it refuses although we kept to the
-/// quota, others use their part. The pace is halved then, and grows by a tenth of the quota a minute (additive increase,
-/// multiplicative decrease, as TCP does).
+/// The part of the quota that the operator uses. Kore counts the calls of all integrations of an account: if
+/// it refuses a call although the operator kept to the quota, other integrations use a part. The pace is
+/// halved then, and grows by a tenth of the quota a minute (additive increase, multiplicative decrease, as in
+/// TCP).
 ///
-/// Several connections of one account may name different quotas: the largest is what the account is used
-/// with, so that one is halved.
+/// Connections of one account may name different quotas. The account is called up to the largest of them, so
+/// the largest is halved.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Pace {
     cut: Option<Cut>,
-    /// The largest quota that was named lately, and when.
-    largest: (usize, Timestamp),
+    /// The largest quota that was named lately.
+    largest_quota: usize,
+    named_at: Timestamp,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -29,17 +32,16 @@ struct Cut {
 
 impl Default for Pace {
     fn default() -> Self {
-        Self { cut: None, largest: (1, Timestamp::MIN) }
+        Self { cut: None, largest_quota: 1, named_at: Timestamp::MIN }
     }
 }
 
 impl Pace {
-    /// Most calls in a window, of a quota. At least one.
+    /// How many calls a window may hold for this quota, in calls a minute; at least one.
     pub fn of(&mut self, quota: usize, now: Timestamp) -> usize {
         let quota = quota.max(1);
-        let (largest, named_at) = self.largest;
-        if quota >= largest || named_at + STEP <= now {
-            self.largest = (quota, now);
+        if quota >= self.largest_quota || self.named_at + STEP <= now {
+            (self.largest_quota, self.named_at) = (quota, now);
         }
         while let Some(cut @ Cut { calls, changed_at, .. }) = self.cut {
             if calls >= cut.quota {
@@ -54,9 +56,9 @@ impl Pace {
         quota
     }
 
-    /// The service refused a call for the rate limit, although no more than the quota were made.
+    /// Records that the service refused a call for the rate limit, although the quota was kept.
     pub fn refused(&mut self, now: Timestamp) {
-        let (quota, _) = self.largest;
+        let quota = self.largest_quota;
         let calls = self.of(quota, now);
         if self.cut.is_none_or(|cut| cut.halved_at + STEP <= now) {
             self.cut = Some(Cut { calls: (calls / 2).max(1), quota, changed_at: now, halved_at: now });
@@ -72,7 +74,7 @@ mod tests {
         Timestamp::from_second(1_800_000_000 + seconds).unwrap()
     }
 
-    /// R20: refusals come in bunches; together they halve the pace once. It is back after five minutes.
+    /// R20: refusals come in bunches; a bunch halves the pace once. The pace is back after five minutes.
     #[test]
     fn it_is_halved_once_and_rises_by_a_tenth_a_minute() {
         let mut pace = Pace::default();
@@ -84,7 +86,8 @@ mod tests {
         assert!(pace.cut.is_none());
     }
 
-    /// While others use the account up, it falls to where a minute's rise and a halving meet, and never to nothing.
+    /// While others use up the account, the pace falls to where a minute's rise and a halving balance, and
+    /// never to nothing.
     #[test]
     fn it_never_stops() {
         let mut pace = Pace::default();
@@ -96,7 +99,7 @@ mod tests {
         assert_eq!((pace.of(1, at(0)), pace.of(0, at(0))), (1, 1));
     }
 
-    /// Who names a smaller quota keeps to it, and leaves the halving of the larger one as it is.
+    /// A caller with a smaller quota keeps to it, and does not end the halving of the larger one.
     #[test]
     fn a_smaller_quota_ends_no_halving() {
         let mut pace = Pace::default();

@@ -214,7 +214,7 @@ impl Gate {
             Evidence::Works => self.seats.worked(),
             // While reads work, it is known that DELETEs may fail; a part of the quota bounds what that
             // costs, and each may take long.
-            Evidence::Readable | Evidence::DeleteFailed { .. } if queue.account.limps() => {
+            Evidence::Readable | Evidence::DeleteFailed { .. } if queue.account.only_deletes_fail() => {
                 self.seats.worked()
             }
             Evidence::DeleteFailed { .. } => self.seats.failed(),

@@ -74,8 +74,8 @@ fn the_raw_manifests_are_what_the_chart_renders() {
         }),
     );
     let is_mutating = |object: &Value| object["kind"].as_str().unwrap().starts_with("Mutating");
-    write("policies/finalizer/policies.yaml", &one("admission-policies", &[], &is_mutating));
-    write("policies/guard/policies.yaml", &one("admission-policies", &[], &|object| !is_mutating(object)));
+    write("policies/finalizer/policies.yaml", &one("policies/*", &[], &is_mutating));
+    write("policies/guard/policies.yaml", &one("policies/*", &[], &|object| !is_mutating(object)));
     write(
         "overlays/high-availability/poddisruptionbudget.yaml",
         &one("poddisruptionbudget", &["--set", "replicas=2"], &|_| true),

@@ -2,7 +2,7 @@
 
 use k8s_openapi::api::core::v1::ConfigMap;
 use serde_json::{Value, json};
-use voicecampaign_operator::api::BREAK_GLASS;
+use voicecampaign_operator::api::{BREAK_GLASS, PROTECT};
 use voicecampaign_operator::campaign::REMOTE_CAMPAIGN;
 use voicecampaign_operator::connection::IN_USE;
 use voicecampaign_operator::kube_ext::Selected;
@@ -256,11 +256,11 @@ fn the_check_knows_every_policy() {
 /// The policies mean the finalizers and annotations that the operator means.
 #[test]
 fn the_policies_name_what_the_operator_does() {
-    let rendered = render(4, &["--show-only", "templates/admission-policies.yaml"]).unwrap();
-    for name in [REMOTE_CAMPAIGN.name(), IN_USE.name(), BREAK_GLASS] {
-        assert!(rendered.contains(&format!("'{name}' in ")), "{name}");
+    let rendered = render(4, &["--show-only", "templates/policies/*.yaml"]).unwrap();
+    let known = [REMOTE_CAMPAIGN.name(), IN_USE.name(), BREAK_GLASS, PROTECT];
+    for name in known {
+        assert!(rendered.contains(&format!("'{name}'")), "{name}");
     }
-    let known = [REMOTE_CAMPAIGN.name(), IN_USE.name(), BREAK_GLASS, "voicecampaign.dev/protect"];
     let ours = rendered
         .split("'voicecampaign.dev/")
         .skip(1)
@@ -307,8 +307,8 @@ fn the_chart_selects_as_the_operator_does() {
     let folder = tempfile::tempdir().unwrap();
     let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
     std::fs::create_dir(folder.path().join("templates")).unwrap();
-    std::fs::copy(chart().join("templates/_helpers.tpl"), folder.path().join("templates/_helpers.tpl"))
-        .unwrap();
+    let selector = "templates/_selector.tpl";
+    std::fs::copy(chart().join(selector), folder.path().join(selector)).unwrap();
     write("Chart.yaml", "apiVersion: v2\nname: selects\nversion: 1.0.0\n");
     write("values.yaml", &json!({"selectors": selectors, "labels": labels}).to_string());
     write(

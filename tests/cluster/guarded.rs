@@ -1,5 +1,7 @@
 //! The admission policies of the chart, as the API server keeps them.
 
+mod cases;
+
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use futures::future::join_all;

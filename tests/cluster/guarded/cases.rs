@@ -294,6 +294,10 @@ impl Case {
             Err(error) if error.to_string().contains(&denied) => Ok(Denied),
             Err(error) => Err(error.to_string()),
             Ok(object) => {
+                let keeps_other = !matches!(after, OtherStripped | Deleted);
+                if keeps_other && !object.contains(OTHER_FINALIZER) {
+                    return Err(format!("the other finalizer is gone: {object}"));
+                }
                 let is_stripped = matches!(after, Stripped | StrippedOrphan | StrippedReason(_));
                 Ok(if is_stripped && object.contains(self.finalizer()) { Added } else { Allowed })
             }

@@ -11,10 +11,10 @@ The templates below take a dict: `context`; `deployment`, the operator's Deploym
 {{- $deployment := lookup "apps/v1" "Deployment" .Release.Namespace (include "operator.fullname" .) -}}
 {{- if $deployment -}}
 {{- $upgrade := dict "context" . "deployment" $deployment "env" (include "operator.environment" $deployment | fromJson) -}}
-{{- include "operator.refuseToDeleteDefinitions" $upgrade -}}
+{{- include "operator.refuseDeletedDefinitions" $upgrade -}}
 {{- include "operator.refuseNewSelectorLabels" $upgrade -}}
-{{- include "operator.refuseToStrand" $upgrade -}}
-{{- include "operator.refuseToKeepBindings" $upgrade -}}
+{{- include "operator.refuseStrandedObjects" $upgrade -}}
+{{- include "operator.refuseHeldBindings" $upgrade -}}
 {{- else -}}
 {{- include "operator.refuseNewName" . -}}
 {{- end -}}
@@ -55,7 +55,7 @@ must follow. */ -}}
 {{- end -}}
 
 {{/* Refuses to delete the CustomResourceDefinitions while there are VoiceCampaigns. */}}
-{{- define "operator.refuseToDeleteDefinitions" -}}
+{{- define "operator.refuseDeletedDefinitions" -}}
 {{- $context := .context -}}
 {{- /* Looked up only if the installed release has `crds.keep` false: not every user may read
 CustomResourceDefinitions. */ -}}
@@ -77,7 +77,7 @@ CustomResourceDefinitions. */ -}}
 
 {{/* Refuses to stop reconciling objects that have the operator's finalizer, unless another release reconciles
 them. */}}
-{{- define "operator.refuseToStrand" -}}
+{{- define "operator.refuseStrandedObjects" -}}
 {{- $context := .context -}}
 {{- $deployment := .deployment -}}
 {{- $old := .env -}}
@@ -88,6 +88,7 @@ them. */}}
 {{- range $before -}}{{- if and $after (not (has . $after)) -}}{{- $dropped = append $dropped . -}}{{- end -}}{{- end -}}
 {{- $narrowed := or $dropped (and $after (not $before)) -}}
 {{- $relabelled := ne (default "" $old.SELECTOR) (default "" $context.Values.selector) -}}
+{{- /* Objects with a finalizer that the old operator reconciles and the new one does not. */ -}}
 {{- $left := list -}}
 {{- /* Without the CustomResourceDefinitions there are no objects, and a lookup would fail. */ -}}
 {{- if and (or $relabelled $narrowed) ($context.Capabilities.APIVersions.Has "voicecampaign.dev/v1alpha1/VoiceCampaign") -}}
@@ -101,8 +102,7 @@ them. */}}
 {{- end -}}
 {{- end -}}
 {{- end -}}
-{{- /* The environment variables of the operators of other releases, which may reconcile what this one leaves.
-*/ -}}
+{{- /* Operators of other releases, by their environment variables, which may reconcile these objects. */ -}}
 {{- $others := list -}}
 {{- if $left -}}
 {{- range (lookup "apps/v1" "Deployment" (ternary $context.Release.Namespace "" (gt (len $before) 0)) "").items -}}
@@ -111,6 +111,7 @@ them. */}}
 {{- if and (include "operator.isOperator" .) $works (ne .metadata.uid $deployment.metadata.uid) -}}{{- $others = append $others (include "operator.environment" . | fromJson) -}}{{- end -}}
 {{- end -}}
 {{- end -}}
+{{- /* The names of the objects that no operator reconciles any more. */ -}}
 {{- $stranded := list -}}
 {{- range $object := $left -}}
 {{- $reconciled := false -}}
@@ -125,7 +126,7 @@ them. */}}
 {{/* Refuses to leave RoleBindings behind that carry the operator's finalizer, and to change those that cannot
 be updated. RoleBindings of the user's own are not looked up while the operator still holds them: the user who
 upgrades may have no right to read them. */}}
-{{- define "operator.refuseToKeepBindings" -}}
+{{- define "operator.refuseHeldBindings" -}}
 {{- $context := .context -}}
 {{- $before := include "operator.namespacesOf" .env.WATCH_NAMESPACES | fromJsonArray -}}
 {{- $after := default list $context.Values.watchNamespaces -}}
@@ -135,6 +136,8 @@ upgrades may have no right to read them. */}}
 {{- range $role := without (list $name $held | uniq) "" -}}
 {{- range $namespace := concat $before $after | uniq -}}
 {{- $watched := has $namespace $after -}}
+{{- /* Whether the new release renders the RoleBinding, and whether the new operator removes its finalizer. */
+-}}
 {{- $rendered := and $watched $context.Values.rbac.create (eq $role $name) -}}
 {{- $released := and $watched (eq $role (include "operator.roleBinding" $context)) -}}
 {{- if or $rendered (and (eq $role $held) (not $released)) -}}
@@ -143,7 +146,7 @@ upgrades may have no right to read them. */}}
 {{- $terminating := and (has $namespace $before) (include "operator.isTerminating" (list $context $namespace)) -}}
 {{- $remove := printf "kubectl patch rolebinding %s --namespace %s --type=merge -p '{\"metadata\":{\"finalizers\":null}}'" $role $namespace -}}
 {{- /* In a namespace that is being deleted nobody can create the RoleBinding anew. */ -}}
-{{- $wait := "The namespace is being deleted, and the operator needs the RoleBinding until then: wait until the namespace is gone, and upgrade again" -}}
+{{- $wait := "The namespace is being deleted, and the operator needs the RoleBinding for that: wait until the namespace is gone, and upgrade again" -}}
 {{- if and $rendered (ne $binding.roleRef.kind $kind) -}}
 {{- fail (printf "`rbac.clusterRoles` can't be changed while the operator's RoleBinding in %s exists, because its `roleRef` is immutable. %s" $namespace (ternary $wait (printf "Remove its finalizer: %s; then delete it, and upgrade again at once" $remove) (not (empty $terminating)))) -}}
 {{- else if and (not $released) (has "voicecampaign.dev/in-use" (default list $binding.metadata.finalizers)) -}}

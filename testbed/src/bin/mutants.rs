@@ -1545,6 +1545,13 @@ const MUTANTS: &[Mutant] = &[
         tests: &["--test", "cluster", "guarded::a_replaced_object_keeps_its_finalizer"],
     },
     Mutant {
+        name: "the finalizers of others lost when ours is added",
+        file: FINALIZER_ADDED,
+        from: "value: object.metadata.?finalizers.orValue([]) + [",
+        to: "value: [",
+        tests: &["--test", "cluster", "guarded::cases"],
+    },
+    Mutant {
         name: "a finalizer put on what is being deleted",
         file: FINALIZER_ADDED,
         from: "request.operation == 'CREATE' || !has(oldObject.metadata.deletionTimestamp)",

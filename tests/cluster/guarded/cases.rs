@@ -1,5 +1,5 @@
-//! What each admission policy allows and denies, as a table. Each line is a request that the API server answers as
-//! a dry run, in a namespace without an operator.
+//! A table of what each admission policy allows and denies. Each line is a request, which the API server
+//! answers as a dry run.
 
 use serde_json::{Value, json};
 use testbed::wait;
@@ -7,18 +7,18 @@ use testbed::wait;
 use crate::release::RELEASE;
 use crate::support::*;
 
-/// A request, and what becomes of it.
+/// A line of the table: policy, object before, object after, who asks, field manager, outcome.
 #[derive(Clone, Copy, Debug)]
 struct Case(&'static str, Before, After, Who, &'static str, Outcome);
 
-/// The object before the request. It has the operator's finalizer, and another one, unless the name says otherwise.
+/// The object before the request. It has two finalizers, the operator's and another one.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Before {
     /// There is no object: the request creates it.
     Absent,
     Living,
     BeingDeleted,
-    /// Without the operator's finalizer.
+    /// Without the operator's finalizer, but with the other one.
     Unheld,
     /// With this value of the annotation voicecampaign.dev/protect.
     Protect(&'static str),
@@ -55,13 +55,14 @@ enum Who {
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Outcome {
     Allowed,
-    /// By the policy of the line.
+    /// Denied by the policy of the line.
     Denied,
     /// Allowed, and the policy adds the operator's finalizer.
     Added,
 }
 
-// Field managers: of kubectl, which sends what the user has changed, and of a client that sends whole objects.
+// Field managers: two of kubectl, which sends what the user has changed, and one of a client that replaces
+// whole objects.
 const EDIT: &str = "kubectl-edit";
 const PATCH: &str = "kubectl-patch";
 const WHOLE: &str = "gitops";
@@ -144,8 +145,10 @@ const CASES: &[Case] = &[
 
 const OTHER_FINALIZER: &str = "example.com/other";
 
-/// Each policy is tried without those of the other kind: `finalizer` would add what `guard` must not let go. Without
-/// policies, every request of the table is allowed, and nothing is added.
+/// Each policy has the outcomes of its lines. `finalizer` is tried without the validating policies, and these
+/// without `finalizer`, which adds the finalizer before `guard` sees that it is missing. Without any policy
+/// every request is allowed and no finalizer is added, so a line with another outcome fails if its policy is
+/// deleted.
 #[tokio::test(flavor = "multi_thread")]
 async fn each_policy_does_what_the_table_says() {
     let (mutating, validating): (Vec<Case>, Vec<Case>) =
@@ -156,7 +159,8 @@ async fn each_policy_does_what_the_table_says() {
     assert_outcomes("cases-validating", &validating, "admissionPolicies.mutating=false").await;
 }
 
-/// Compares the outcomes, first without policies and then with those of a release that has these values.
+/// Compares the outcomes of these lines, first without policies, and then with those that these values
+/// install.
 async fn assert_outcomes(namespace: &str, cases: &[Case], values: &str) {
     let world = World::new(namespace).await;
     world.install(&["admissionPolicies.mutating=false,admissionPolicies.validating=false"]);
@@ -173,8 +177,9 @@ async fn assert_outcomes(namespace: &str, cases: &[Case], values: &str) {
     assert!(without.is_empty(), "without policies: {without:#?}");
 
     world.install_again(&[values]);
-    for Case(policy, ..) in cases {
-        let first = cases.iter().find(|case| case.0 == *policy && case.5 != Allowed).unwrap();
+    for lines in cases.chunk_by(|one, next| one.0 == next.0) {
+        let first =
+            lines.iter().find(|case| case.5 != Allowed).expect("a line that only the policy makes true");
         wait::until("the policy takes effect", PATIENCE, || {
             Ok((first.outcome(&world) == Ok(first.5)).then_some(()))
         })
@@ -201,7 +206,7 @@ impl Case {
         }
     }
 
-    /// Name of the object before the request.
+    /// The object's name, one for each state before the request.
     fn name(&self) -> String {
         match self.1 {
             Protect(value) => format!("protect-{value}"),
@@ -209,7 +214,7 @@ impl Case {
         }
     }
 
-    /// A new object of the kind, without finalizers.
+    /// A manifest of the object, without finalizers.
     fn manifest(&self, world: &World) -> Value {
         let mut manifest = match self.kind() {
             "Secret" => json!({"apiVersion": "v1", "kind": "Secret", "metadata": {}}),
@@ -222,7 +227,7 @@ impl Case {
         manifest
     }
 
-    /// Creates the object before the request, unless a case before this one has done so.
+    /// Creates the object in its state before the request, unless a line above this one has done so.
     fn prepare(&self, world: &World) {
         let Self(_, before, ..) = self;
         let (kind, name) = (self.kind(), self.name());
@@ -260,7 +265,8 @@ impl Case {
         }
     }
 
-    /// Sends the request as a dry run. An error that is not the policy's is returned in words.
+    /// Sends the request as a dry run. Returns the error message if anything but the policy refuses the
+    /// request.
     fn outcome(&self, world: &World) -> Result<Outcome, String> {
         let Self(policy, before, after, who, client, _) = *self;
         let (kind, name, namespace) = (self.kind(), self.name(), world.namespace.as_str());

@@ -1,4 +1,4 @@
-//! What is written from the chart, and into it.
+//! Files that are generated from the chart (deploy/, its README), and into it (the CRDs).
 
 use std::process::Command;
 
@@ -9,7 +9,7 @@ use crate::support::*;
 
 const HEADER: &str = "# Generated from the chart by `make generate`. Do not edit.\n";
 
-/// The definitions in the chart are those of `crds/`.
+/// The CRDs in the chart are those of `crds/`.
 fn the_chart_has_the_definitions() {
     for crd in api::crds() {
         let name = format!("{}.yaml", crd.spec.names.plural);
@@ -18,7 +18,7 @@ fn the_chart_has_the_definitions() {
     }
 }
 
-/// The chart's README is what helm-docs writes of its values, each of which has a description.
+/// helm-docs writes the chart's README from values.yaml, where each value has a description.
 #[test]
 fn the_readme_of_the_chart_is_up_to_date() {
     let output = Command::new(testbed::binaries::helm_docs().unwrap())
@@ -34,10 +34,10 @@ fn the_readme_of_the_chart_is_up_to_date() {
     assert_eq!(undescribed, None, "a value has no description");
 }
 
-/// `deploy/` is what the chart renders, in parts: what all have, and what each overlay adds.
+/// `deploy/` has what the chart renders: a base for every installation, and what each overlay adds.
 #[test]
 fn the_raw_manifests_are_what_the_chart_renders() {
-    // First: they are rendered.
+    // First, because the chart renders the CRDs.
     the_chart_has_the_definitions();
     let base = ["serviceaccount", "rbac", "aggregate-roles", "deployment", "service"];
     let one = |name: &str, values: &[&str], wanted: &dyn Fn(&Value) -> bool| {
@@ -56,7 +56,7 @@ fn the_raw_manifests_are_what_the_chart_renders() {
             &format!("{HEADER}{}", documents.join("---\n")),
         );
     };
-    // What an overlay says is not in the base.
+    // Cluster-wide or in some namespaces: the overlays decide, not the base.
     let of_scope = |object: &Value| {
         let is_role = object["kind"] == "ClusterRole" && object["metadata"]["name"] == RELEASE;
         is_role || object["kind"] == "ClusterRoleBinding"
@@ -74,15 +74,15 @@ fn the_raw_manifests_are_what_the_chart_renders() {
         }),
     );
     let is_mutating = |object: &Value| object["kind"].as_str().unwrap().starts_with("Mutating");
-    write("policies/finalizer/policies.yaml", &one("admission-policies", &[], &is_mutating));
-    write("policies/guard/policies.yaml", &one("admission-policies", &[], &|object| !is_mutating(object)));
+    write("policies/finalizer/policies.yaml", &one("policies/*", &[], &is_mutating));
+    write("policies/guard/policies.yaml", &one("policies/*", &[], &|object| !is_mutating(object)));
     write(
         "overlays/high-availability/poddisruptionbudget.yaml",
         &one("poddisruptionbudget", &["--set", "replicas=2"], &|_| true),
     );
 }
 
-/// Who builds this version has its image.
+/// The image's tag in deploy/ is this version.
 #[test]
 fn the_raw_manifests_name_this_version() {
     let kustomization = testbed::repository().join("deploy/base/kustomization.yaml");
@@ -90,7 +90,7 @@ fn the_raw_manifests_name_this_version() {
     assert!(text.contains(concat!("newTag: ", env!("CARGO_PKG_VERSION"), "\n")), "{text}");
 }
 
-/// The documents of what helm renders, without what only a release of helm has.
+/// The rendered documents, without the labels, annotations and comments that only a release of Helm has.
 fn without_helm(rendered: &str) -> Vec<String> {
     let of_helm = |line: &&str| {
         let line = line.trim_start();

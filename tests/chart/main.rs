@@ -1,4 +1,5 @@
-//! The chart, with the real helm: what it renders, what it refuses, what is generated from it, and how it is installed.
+//! The chart with the real helm: what it renders and refuses, which files are generated from it, and its
+//! upgrades.
 
 #![expect(clippy::unwrap_used, reason = "a panic in a test is a failed test")]
 

@@ -1,4 +1,4 @@
-//! Values drawn from the schema itself: each is rendered to YAML that a strict reader takes, or refused by its name.
+//! Random values that fit the schema: helm renders them to valid YAML, or refuses a value and names it.
 
 use std::collections::BTreeSet;
 use std::io::Write as _;
@@ -15,7 +15,7 @@ use testbed::{ControlPlane, Kubectl, binaries};
 
 use crate::support::*;
 
-/// Texts that YAML, templates or a shell might take for something else.
+/// Texts that YAML, templates or a shell might misread.
 const ODD: [&str; 16] = [
     "",
     "yes",
@@ -34,16 +34,18 @@ const ODD: [&str; 16] = [
     "a\n---\nb",
     "*&!%`|>",
 ];
-/// How many draws are rendered, and how many the API server sees.
+/// How many sets of values helm renders, and how many of the results the API server checks.
 const RENDERED: usize = 200;
 const APPLIED: usize = 24;
-/// Kinds that a dry run can't judge: the control plane of the tests does not know the first two, and a Pod needs a ServiceAccount that is there.
+/// Kinds that a dry run can't check: the control plane has no CRDs of the monitors, and a Pod needs an
+/// existing ServiceAccount.
 const NOT_JUDGED: [&str; 3] = ["ServiceMonitor", "PodMonitor", "Pod"];
-/// Values whose parts depend on each other, or on what only the API server knows: it says in words what is wrong with them.
+/// Values that the schema can't check completely: their fields depend on each other, or on the API server's
+/// own rules. It names the wrong field.
 const JUDGED_BY_THE_API_SERVER: [&str; 5] =
     ["affinity", "tolerations", "extraVolumes", "extraVolumeMounts", "extraObjects"];
 
-/// What a part of the schema allows, and now and then null, by which a user takes a default away.
+/// Draws a value that this part of the schema allows; sometimes null, by which a user removes a default.
 fn allowed(schema: &Value, root: &Value) -> BoxedStrategy<Value> {
     if let Some(name) = schema["$ref"].as_str() {
         let drawn = allowed(root.pointer(name.trim_start_matches('#')).unwrap(), root);
@@ -99,20 +101,20 @@ fn object(schema: &Value, root: &Value) -> BoxedStrategy<Value> {
         let names = &schema["propertyNames"];
         let names = allowed(names.pointer("/allOf/0").unwrap_or(names), root);
         let names = names.prop_map(|name| name.as_str().unwrap_or_default().to_owned());
-        // Now and then the same for several parts.
+        // Sometimes the same key in several maps, such as podLabels and commonLabels.
         let names = prop_oneof![Just("team".to_owned()), names];
         let values = allowed(&schema["additionalProperties"], root);
         return btree_map(names, values, 0..4).prop_map(|map| json!(map)).boxed();
     }
     let Some(properties) = schema["properties"].as_object() else {
-        // Anything.
+        // The schema allows any fields.
         let odd = || text(&Value::Null);
         return btree_map(odd(), vec(odd(), 0..3), 0..3).prop_map(|map| json!(map)).boxed();
     };
     let is_required = |name: &String| {
         schema["required"].as_array().is_some_and(|names| names.iter().any(|required| required == name))
     };
-    // What a user has to name in a list; the chart has a value for what it requires itself.
+    // Required fields of list items must be drawn; other required fields have a default in values.yaml.
     let in_a_list = schema["additionalProperties"] != false || properties.contains_key("name");
     let fields: Vec<BoxedStrategy<Option<(String, Value)>>> = properties
         .iter()
@@ -136,7 +138,7 @@ fn text(schema: &Value) -> BoxedStrategy<String> {
     }
     let most = schema["maxLength"].as_u64().map_or(usize::MAX, |most| most as usize);
     match schema["pattern"].as_str() {
-        // Nothing is gained by long ones.
+        // Short texts: long ones find nothing more.
         Some(pattern) => {
             string_regex(&pattern.trim_start_matches('^').trim_end_matches('$').replace('*', "{0,4}"))
                 .unwrap()
@@ -147,7 +149,7 @@ fn text(schema: &Value) -> BoxedStrategy<String> {
     }
 }
 
-/// So many sets of values, the same in each run.
+/// This number of sets of values, the same in each run.
 fn draws(number: usize) -> Vec<Value> {
     let schema = std::fs::read_to_string(chart().join("values.schema.json")).unwrap();
     let schema: Value = serde_json::from_str(&schema).unwrap();
@@ -156,7 +158,7 @@ fn draws(number: usize) -> Vec<Value> {
     (0..number).map(|_| strategy.new_tree(&mut runner).unwrap().current()).collect()
 }
 
-/// What helm renders of some values. What it refuses it must name, and that is taken away from them.
+/// Renders these values. While helm refuses one, its message must name the value, which is then removed.
 fn rendered(helm: &Helm, values: &mut Value) -> String {
     loop {
         let said = match helm_template(helm, values) {
@@ -165,7 +167,7 @@ fn rendered(helm: &Helm, values: &mut Value) -> String {
         };
         let by_schema = said.contains("values don't meet the specifications of the schema");
         let by_template = said.contains("execution error at");
-        // The templates of users are theirs.
+        // A user's own template may be wrong.
         let by_user = said.contains("extra-objects.yaml") && said.contains("error calling tpl");
         let map = values.as_object_mut().unwrap();
         let is_named = |name: &&String| {
@@ -186,7 +188,7 @@ fn rendered(helm: &Helm, values: &mut Value) -> String {
 
 fn helm_template(helm: &Helm, values: &Value) -> anyhow::Result<String> {
     let mut file = tempfile::NamedTempFile::new()?;
-    // YAML takes no control characters but by their numbers.
+    // YAML allows control characters only as escapes.
     for character in values.to_string().chars() {
         match character {
             ' '..='~' => write!(file, "{character}")?,
@@ -194,7 +196,7 @@ fn helm_template(helm: &Helm, values: &Value) -> anyhow::Result<String> {
         }
     }
     let (chart, file) = (chart().display().to_string(), file.path().display().to_string());
-    // Without a cluster the version decides which kinds of policies there are.
+    // Without a cluster, the version decides which kinds of policies the chart renders.
     let version = binaries::kubernetes_version();
     helm.run(&[
         "template",
@@ -209,7 +211,7 @@ fn helm_template(helm: &Helm, values: &Value) -> anyhow::Result<String> {
     ])
 }
 
-/// Each object says what it is, and is there once; labels and annotations are texts.
+/// Each object has apiVersion, kind and name, and is rendered once; labels and annotations are strings.
 fn assert_is_sound(rendered: &str, values: &Value) {
     let documents: Vec<Value> = serde_saphyr::from_multiple(rendered)
         .unwrap_or_else(|error| panic!("{values:#}\n{error}\n{rendered}"));
@@ -237,7 +239,7 @@ fn whatever_the_schema_lets_through_renders_well() {
             scope.spawn(move || {
                 let helm = Helm::new(if number % 2 == 0 { 3 } else { 4 }).unwrap();
                 for values in part {
-                    // The definitions are large, and always the same.
+                    // The CRDs are large, and always the same.
                     values["crds"]["enabled"] = false.into();
                     let rendered = rendered(&helm, values);
                     assert_is_sound(&rendered, values);
@@ -247,7 +249,7 @@ fn whatever_the_schema_lets_through_renders_well() {
     });
 }
 
-/// What the schema lets through is no news for the API server.
+/// The API server accepts what the schema accepts.
 #[test]
 fn whatever_the_schema_lets_through_the_api_server_takes() {
     let plane = ControlPlane::start().unwrap();
@@ -262,10 +264,10 @@ fn whatever_the_schema_lets_through_the_api_server_takes() {
     for mut values in draws(APPLIED) {
         let map = values.as_object_mut().unwrap();
         JUDGED_BY_THE_API_SERVER.iter().for_each(|name| drop(map.remove(*name)));
-        // What the chart requests may be more than what is drawn as a limit.
+        // The default requests may exceed a random limit.
         let limits = map.get("resources").map(|resources| resources["limits"].clone());
         map.insert("resources".into(), json!({"requests": null, "limits": limits}));
-        // Namespaces that are there.
+        // Namespaces that exist.
         if let Some(Value::Array(names)) = map.get_mut("watchNamespaces") {
             *names = ["team-a", "team-b"].into_iter().take(names.len()).map(Value::from).collect();
         }
@@ -296,7 +298,7 @@ fn whatever_the_schema_lets_through_the_api_server_takes() {
     plane.finish();
 }
 
-/// What the schema takes as a selector, the operator takes, and the hook of the uninstall.
+/// The operator and the uninstall hook parse every selector that the schema accepts.
 #[test]
 fn the_operator_takes_every_selector_that_the_schema_takes() {
     let schema = std::fs::read_to_string(chart().join("values.schema.json")).unwrap();

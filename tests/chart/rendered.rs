@@ -1,22 +1,22 @@
-//! What the chart renders, and what it refuses.
+//! What the chart renders, and which values it refuses.
 
 use k8s_openapi::api::core::v1::ConfigMap;
 use serde_json::{Value, json};
-use voicecampaign_operator::api::BREAK_GLASS;
+use voicecampaign_operator::api::{BREAK_GLASS, PROTECT};
 use voicecampaign_operator::campaign::REMOTE_CAMPAIGN;
 use voicecampaign_operator::connection::IN_USE;
 use voicecampaign_operator::kube_ext::Selected;
 
 use crate::support::*;
 
-/// Sets of values, and where what they render is kept.
+/// Sets of values, and the names of their snapshots.
 const SETS: [(&str, &[&str]); 3] = [
     ("default", &[]),
     ("namespaced", &["--set", "watchNamespaces={team-a,team-b}", "--set", "rbac.aggregateRoles=false"]),
     ("everything", &["--values", concat!(env!("CARGO_MANIFEST_DIR"), "/tests/chart/everything.yaml")]),
 ];
 
-/// Both helms find nothing to complain about.
+/// `helm lint --strict` passes with both major versions.
 #[test]
 fn the_chart_is_sound() {
     for major in [3, 4] {
@@ -29,7 +29,8 @@ fn the_chart_is_sound() {
     }
 }
 
-/// What is rendered is as it was, and the same with both helms. The definitions are left out: `crds/` has them.
+/// The rendered manifests equal the snapshots, and both major versions of helm render the same. Without the
+/// CRDs, which are in `crds/`.
 #[test]
 fn it_renders_what_it_did() {
     for (name, values) in SETS {
@@ -45,8 +46,8 @@ fn it_renders_what_it_did() {
     }
 }
 
-/// No `*`; Secrets by `get` and `patch` only, but for those of Helm, which the uninstall looks for; and in no other namespaces than those
-/// that are named.
+/// No role has `*`. Roles allow only `get` and `patch` on Secrets, except that the uninstall may list Helm's.
+/// With `watchNamespaces` no role is bound in the whole cluster.
 #[test]
 fn the_roles_are_narrow() {
     for (name, values) in SETS {
@@ -67,7 +68,7 @@ fn the_roles_are_narrow() {
             }
         }
         assert_eq!(with_secrets, ["ClusterRole"], "{name}");
-        // What removes the policies, which are the cluster's, may do nothing else.
+        // Except the rights to the policies, which are cluster-scoped.
         let bound: Vec<&str> = all
             .iter()
             .filter(|object| object["kind"] == "ClusterRoleBinding")
@@ -78,7 +79,7 @@ fn the_roles_are_narrow() {
     }
 }
 
-/// A wrong value is refused, and the message names it.
+/// helm refuses a wrong value, and its message names the value.
 #[test]
 fn a_wrong_value_is_refused_by_its_name() {
     let wrong = [
@@ -130,19 +131,19 @@ fn a_wrong_value_is_refused_by_its_name() {
     }
 }
 
-/// Every value is in the schema, and the schema has no other.
+/// The schema has exactly the values of values.yaml.
 #[test]
 fn the_schema_has_the_values() {
     fn compare(path: &str, schema: &Value, value: &Value) {
         let Some(properties) = schema["properties"].as_object() else { return };
         let Some(values) = value.as_object() else { panic!("{path} is no object") };
-        // It may be left out as a whole.
+        // The default is an empty map.
         if values.is_empty() {
             return;
         }
         assert_eq!(schema["additionalProperties"], false, "{path}");
         for (name, schema) in properties {
-            // helm, and charts that have this one as a part, add these; a container may have no `claims`.
+            // helm and parent charts add the first two; `claims` has no default.
             if !["global", "enabled", "claims"].contains(&name.as_str()) {
                 let value = values.get(name).unwrap_or_else(|| panic!("{path}.{name} is not in values.yaml"));
                 compare(&format!("{path}.{name}"), schema, value);
@@ -154,7 +155,8 @@ fn the_schema_has_the_values() {
     compare("", &schema, &serde_saphyr::from_str(&read("values.yaml")).unwrap());
 }
 
-/// Names that look like numbers stay texts, a Service has no dots, and a label that is given twice is there once.
+/// Names that look like numbers stay strings, a Service's name has no dots, and a label that is given twice
+/// is rendered once.
 #[test]
 fn odd_names_render_well() {
     let chart = chart().display().to_string();
@@ -180,7 +182,8 @@ fn odd_names_render_well() {
     assert_eq!(deployment["metadata"]["labels"]["team"], "a");
 }
 
-/// Policies are for clusters that serve them; and none tells whose an object is that a selector selects.
+/// The chart renders the policies that the cluster serves; with `selector` only `protect`, because a policy
+/// can't tell which instance an object belongs to.
 #[test]
 fn policies_are_rendered_where_they_are_served() {
     let policies = |values: &[&str]| {
@@ -197,14 +200,14 @@ fn policies_are_rendered_where_they_are_served() {
     assert_eq!(policies(&["--set", "selector=shard=a"]), ["protect"]);
     assert_eq!(policies(&["--set", "admissionPolicies.mutating=false"]), guards);
     assert_eq!(policies(&["--set", "admissionPolicies.validating=false"]), ["finalizer"]);
-    // A cluster says itself what it serves.
+    // With a cluster, its API decides and not its version.
     let served = ["--kube-version=1.36.0", "--api-versions=v1/Pod"];
     assert_eq!(policies(&served), [""; 0]);
     let one = "--api-versions=admissionregistration.k8s.io/v1/MutatingAdmissionPolicy";
     assert_eq!(policies(&[&served[..], &[one]].concat()), ["finalizer"]);
 }
 
-/// The uninstall removes each policy that is rendered.
+/// The uninstall deletes every policy that the chart renders.
 #[test]
 fn the_uninstall_knows_every_policy() {
     let all = objects(&render(4, &[]).unwrap());
@@ -220,7 +223,7 @@ fn the_uninstall_knows_every_policy() {
     assert_eq!(role["rules"][0]["resourceNames"], json!(names));
 }
 
-/// `helm test` looks at each policy that is rendered, and may read no other.
+/// `helm test` checks every policy that the chart renders, and has the right to read no other.
 #[test]
 fn the_check_knows_every_policy() {
     let chart = chart().display().to_string();
@@ -253,14 +256,14 @@ fn the_check_knows_every_policy() {
     }
 }
 
-/// The policies mean the finalizers and annotations that the operator means.
+/// The policies use the same finalizers and annotations as the operator.
 #[test]
 fn the_policies_name_what_the_operator_does() {
-    let rendered = render(4, &["--show-only", "templates/admission-policies.yaml"]).unwrap();
-    for name in [REMOTE_CAMPAIGN.name(), IN_USE.name(), BREAK_GLASS] {
-        assert!(rendered.contains(&format!("'{name}' in ")), "{name}");
+    let rendered = render(4, &["--show-only", "templates/policies/*.yaml"]).unwrap();
+    let known = [REMOTE_CAMPAIGN.name(), IN_USE.name(), BREAK_GLASS, PROTECT];
+    for name in known {
+        assert!(rendered.contains(&format!("'{name}'")), "{name}");
     }
-    let known = [REMOTE_CAMPAIGN.name(), IN_USE.name(), BREAK_GLASS, "voicecampaign.dev/protect"];
     let ours = rendered
         .split("'voicecampaign.dev/")
         .skip(1)
@@ -270,7 +273,7 @@ fn the_policies_name_what_the_operator_does() {
     }
 }
 
-/// What an upgrade takes for selected is what the operator selects (`operator.selects` in the chart).
+/// The template `operator.selects`, which upgrades use, agrees with the operator on every selector.
 #[test]
 fn the_chart_selects_as_the_operator_does() {
     let selectors = [
@@ -307,8 +310,8 @@ fn the_chart_selects_as_the_operator_does() {
     let folder = tempfile::tempdir().unwrap();
     let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
     std::fs::create_dir(folder.path().join("templates")).unwrap();
-    std::fs::copy(chart().join("templates/_helpers.tpl"), folder.path().join("templates/_helpers.tpl"))
-        .unwrap();
+    let selector = "templates/_selector.tpl";
+    std::fs::copy(chart().join(selector), folder.path().join(selector)).unwrap();
     write("Chart.yaml", "apiVersion: v2\nname: selects\nversion: 1.0.0\n");
     write("values.yaml", &json!({"selectors": selectors, "labels": labels}).to_string());
     write(
@@ -333,7 +336,7 @@ fn the_chart_selects_as_the_operator_does() {
     }
 }
 
-/// Who may create nothing in the cluster as a whole can have the operator nevertheless.
+/// A user who may not create cluster-scoped objects can install the operator.
 #[test]
 fn nothing_needs_to_be_of_the_cluster() {
     let values = "watchNamespaces={team-a},rbac.aggregateRoles=false,rbac.clusterRoles=false,crds.enabled=false,\
@@ -346,7 +349,7 @@ fn nothing_needs_to_be_of_the_cluster() {
     }
 }
 
-/// With one replica a PodDisruptionBudget would hold every drain up.
+/// With one replica, a PodDisruptionBudget would block every drain.
 #[test]
 fn a_disruption_budget_is_for_two_and_more() {
     let has = |values: &[&str]| render(4, values).unwrap().contains("kind: PodDisruptionBudget");
@@ -354,7 +357,8 @@ fn a_disruption_budget_is_for_two_and_more() {
     assert!(!has(&["--set", "replicas=2", "--set", "podDisruptionBudget.enabled=false"]));
 }
 
-/// The operator holds RoleBindings, and the uninstall looks whether it has let them go: those of the chart, or of whoever brings his own.
+/// The operator and the uninstall get the name of the same RoleBindings, the chart's or the user's own: one
+/// puts the finalizer on them, the other checks that it is removed.
 #[test]
 fn what_the_operator_holds_the_uninstall_looks_at() {
     let watched = "watchNamespaces={team-a}";
@@ -381,7 +385,7 @@ fn what_the_operator_holds_the_uninstall_looks_at() {
     }
 }
 
-/// Uninstalling keeps the definitions, and so the campaigns, unless somebody says otherwise.
+/// Uninstalling keeps the CRDs, and so the VoiceCampaigns, unless `crds.keep` is false.
 #[test]
 fn the_definitions_are_kept() {
     let policies = |values: &[&str]| {
@@ -398,7 +402,7 @@ fn the_definitions_are_kept() {
     assert!(policies(&["--set", "crds.enabled=false"]).is_empty());
 }
 
-/// A digest counts more than a tag; without both it is the chart's version.
+/// A digest takes precedence over a tag; without both, the tag is the chart's appVersion.
 #[test]
 fn the_image_is_named_by_tag_or_digest() {
     let image = |values: &[&str]| {
@@ -413,7 +417,7 @@ fn the_image_is_named_by_tag_or_digest() {
     assert_eq!(image(&["--set", &with_digest]), format!("voicecampaign-operator@{digest}"));
 }
 
-/// A version may have build metadata, which neither a label nor a tag of an image can have.
+/// A version may have build metadata (`+…`), which neither a label nor an image tag allows.
 #[test]
 fn a_version_with_build_metadata_is_a_label_and_a_tag() {
     let folder = tempfile::tempdir().unwrap();
@@ -456,7 +460,7 @@ fn pods(values: &[&str]) -> [Value; 3] {
     [replica, uninstall, test]
 }
 
-/// Those of the Deployment and of the uninstall in what is rendered.
+/// The Pods of the Deployment and of the uninstall in rendered manifests.
 fn pods_of(rendered: &str) -> [Value; 2] {
     let all = objects(rendered);
     ["Deployment", "Job"].map(|kind| {
@@ -465,7 +469,7 @@ fn pods_of(rendered: &str) -> [Value; 2] {
     })
 }
 
-/// Whatever Pod it is: on nodes for Linux, and where else the values say.
+/// All Pods run on Linux nodes, and follow the values for scheduling.
 #[test]
 fn every_pod_is_placed_by_the_values() {
     for pod in pods(&[]) {
@@ -491,7 +495,7 @@ fn every_pod_is_placed_by_the_values() {
     }
 }
 
-/// A sidecar that does not end would keep the Pod of the uninstall alive.
+/// A sidecar that does not exit would keep the uninstall's Pod running.
 #[test]
 fn the_uninstall_has_no_sidecar() {
     let annotations = |values: &[&str]| pods(values)[1]["metadata"]["annotations"].clone();
@@ -508,7 +512,7 @@ fn the_uninstall_has_no_sidecar() {
     assert_eq!(own["sidecar.istio.io/inject"], "true");
 }
 
-/// The NetworkPolicy holds for the Pod of `helm test`, too, and lets it ask the operator.
+/// The NetworkPolicy selects the Pod of `helm test`, too, and allows its requests to the operator.
 #[test]
 fn helm_test_reaches_what_it_asks() {
     let values = ["--set", "networkPolicy.enabled=true,metrics.service.port=9090"];
@@ -533,7 +537,7 @@ fn helm_test_reaches_what_it_asks() {
     assert!(policy["spec"]["ingress"].to_string().contains(r#""port":"admin""#), "{policy:#}");
 }
 
-/// An address with a password in it is for a Secret.
+/// The address of a proxy can come from a Secret, because it may have a password in it.
 #[test]
 fn a_proxy_comes_from_a_secret() {
     let values = "proxy.httpsProxyFromSecret.name=proxy,proxy.httpsProxyFromSecret.key=address,proxy.noProxy=example.com";
@@ -546,7 +550,7 @@ fn a_proxy_comes_from_a_secret() {
     assert_eq!(of("HTTP_PROXY"), None);
 }
 
-/// A name is cut where it may end.
+/// A name that is too long is cut so that it ends with a letter or a digit.
 #[test]
 fn a_long_name_ends_well() {
     let values = format!("nameOverride={}--{}", "a".repeat(27), "b".repeat(23));

@@ -3,11 +3,11 @@ use std::path::Path;
 use serde_json::Value;
 pub use testbed::helm::{Helm, chart};
 
-/// The release's name and namespace in what is generated and compared.
+/// The release's name and namespace in generated files and snapshots.
 pub const RELEASE: &str = "voicecampaign-operator";
 pub const NAMESPACE: &str = "voicecampaign-system";
 
-/// What the chart renders with these values, without its tests, by helm of this major version.
+/// Renders the chart, without its tests, with these values and helm of this major version.
 pub fn render(major: u8, more: &[&str]) -> Result<String, String> {
     let chart = chart().display().to_string();
     let mut arguments = vec!["template", RELEASE, &chart, "--namespace", NAMESPACE, "--skip-tests"];
@@ -21,7 +21,7 @@ pub fn objects(manifests: &str) -> Vec<Value> {
     documents.into_iter().filter(|document| !document.is_null()).collect()
 }
 
-/// `make generate` writes; everybody else compares.
+/// Compares a committed file with its generated text. `make generate` writes the file first.
 pub fn settle(path: &Path, generated: &str) {
     if std::env::var_os("UPDATE_GENERATED").is_some() {
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();

@@ -1,4 +1,4 @@
-//! The chart as a part of another one.
+//! The chart as a dependency of another chart.
 
 use std::collections::BTreeSet;
 
@@ -6,7 +6,8 @@ use serde_json::{Value, json};
 
 use crate::support::*;
 
-/// A chart that has this one as a part, under its own name or an alias, and what it renders with some values, by helm of this major version.
+/// Renders a parent chart that depends on this one, under its own name or an alias, with these values and
+/// helm of this major version.
 fn rendered(major: u8, alias: Option<&str>, values: &Value) -> Result<Vec<Value>, String> {
     let folder = tempfile::tempdir().unwrap();
     let path = |name: &str| folder.path().join(name);
@@ -29,7 +30,7 @@ fn rendered(major: u8, alias: Option<&str>, values: &Value) -> Result<Vec<Value>
     Ok(objects(&rendered))
 }
 
-/// It is switched on and off by a condition, and what is said for all parts does it no harm.
+/// The parent's condition turns the chart on and off, and global values do not change what it renders.
 #[test]
 fn it_is_a_part_of_another_chart() {
     for major in [3, 4] {
@@ -53,7 +54,7 @@ fn it_is_a_part_of_another_chart() {
     }
 }
 
-/// An alias may have what no name of an object has, and end as no value of a label does.
+/// An alias may contain characters that object names do not allow, and end with one that label values do not.
 #[test]
 fn any_alias_names_objects() {
     for (major, alias) in [3, 4].into_iter().flat_map(|major| ["kore_eu", "kore_EU_"].map(|a| (major, a))) {
@@ -70,7 +71,7 @@ fn any_alias_names_objects() {
     }
 }
 
-/// An alias may have capitals, which no name of an object has.
+/// An alias may have capitals, which object names do not allow.
 #[test]
 fn an_alias_in_camel_case_names_objects() {
     for major in [3, 4] {
@@ -85,7 +86,7 @@ fn an_alias_in_camel_case_names_objects() {
     }
 }
 
-/// The name of a release may have those of two aliases in it: their objects are different ones all the same.
+/// Two aliases that are both part of the release's name still get different object names.
 #[test]
 fn two_aliases_name_different_objects() {
     for major in [3, 4] {

@@ -1,4 +1,5 @@
-//! What an upgrade of a release on a real API server does, and what it refuses. No operator runs: kubectl puts on what one would hold.
+//! What an upgrade does and refuses on a real API server. No operator runs: kubectl adds the finalizers that
+//! an operator would add.
 
 use std::sync::OnceLock;
 use std::time::Duration;
@@ -9,10 +10,10 @@ use testbed::{ControlPlane, Kubectl, wait};
 use crate::support::*;
 
 const PATIENCE: Duration = Duration::from_secs(60);
-/// The namespace of the release that the definitions are of.
+/// The namespace of the release that installed the CRDs.
 const DEFINITIONS: &str = "definitions";
 
-/// One control plane for all; its definitions are a release's, which does not keep them.
+/// One control plane for all tests. Its CRDs belong to a release with `crds.keep` false.
 fn plane() -> &'static ControlPlane {
     static PLANE: OnceLock<ControlPlane> = OnceLock::new();
     PLANE.get_or_init(|| {
@@ -34,7 +35,7 @@ struct Release {
 }
 
 impl Release {
-    /// With these values, and with namespaces beside its own, which are called `<its own>-<this>`.
+    /// Installs the chart with these values, and creates more namespaces, named `<its own>-<this>`.
     fn new(namespace: &str, beside: &[&str], values: &[&str]) -> Self {
         let release = Self { namespace: namespace.to_owned(), kubectl: plane().kubectl().unwrap() };
         release.kubectl.try_run(&["create", "namespace", namespace]).unwrap();
@@ -63,7 +64,8 @@ impl Release {
         helm.run(&arguments).map_err(|error| error.to_string())
     }
 
-    /// The helm of somebody who may change what a release has, in these API groups, too; and read no namespaces.
+    /// helm as a user who may change the objects of a release, including those of these API groups, but may
+    /// not read namespaces.
     fn deployer(&self, groups: &[&str]) -> Helm {
         let name = format!("deployer-{}-{}", self.namespace, groups.len());
         let groups = [groups, &["apps", "batch", "policy", "admissionregistration.k8s.io"]].concat();
@@ -92,7 +94,7 @@ impl Release {
         self.set_up(plane(), 4, "upgrade", values)
     }
 
-    /// What is said to an upgrade that is refused before anything is changed.
+    /// The message of an upgrade that the chart refuses, before helm changes anything.
     fn refused(&self, values: &[&str]) -> String {
         let said = self.upgrade(values).expect_err("the upgrade is refused");
         assert!(said.contains("execution error at"), "{said}");
@@ -107,7 +109,7 @@ impl Release {
         self.get("rolebinding", namespace, RELEASE)
     }
 
-    /// The RoleBinding in a namespace is held, as by the operator for a VoiceCampaign there; or let go.
+    /// Adds the operator's finalizer to the RoleBinding in a namespace, or removes it.
     fn hold(&self, namespace: &str, held: bool) {
         let finalizers = if held { json!(["voicecampaign.dev/in-use"]) } else { Value::Null };
         let patch = json!({"metadata": {"finalizers": finalizers}}).to_string();
@@ -123,20 +125,21 @@ impl Release {
     }
 }
 
-/// For up to 5 s after a definition is new, the API server answers 503 where a policy would mutate.
+/// Creates a VoiceCampaign. For up to 5 s after the CRD is created, the API server answers 503 where a policy
+/// would mutate.
 fn create(release: &Release, campaign: &Value) {
     let created = || Ok(release.kubectl.apply(&campaign.to_string()).ok());
     wait::until("the VoiceCampaign is created", PATIENCE, created).unwrap();
 }
 
-/// A namespace is deleted, and waits for Kore: the release is upgraded nevertheless, and the operator keeps its rights there. Nobody is told to
-/// take them away, because nobody could give them back.
+/// While a namespace is being deleted and waits for Kore, the release can be upgraded, and the operator keeps
+/// its rights there. No message asks the user to remove these rights, because nobody could create them again.
 #[test]
 fn a_namespace_that_is_being_deleted_holds_up_no_upgrade() {
     let watched = "watchNamespaces={dying-a,dying-b}";
     let release = Release::new("dying", &["a", "b"], &[watched]);
     release.hold("dying-a", true);
-    // Whoever may not read namespaces upgrades as long as none is being deleted.
+    // A user who may not read namespaces can upgrade as long as none is being deleted.
     let deployer = release.deployer(&["rbac.authorization.k8s.io"]);
     release.by(&deployer, "upgrade", &[watched]).unwrap();
 
@@ -160,7 +163,7 @@ fn a_namespace_that_is_being_deleted_holds_up_no_upgrade() {
         for kind in ["role", "rolebinding"] {
             assert!(release.get(kind, "dying-b", &uninstall).is_some(), "helm {major}: {kind}");
         }
-        // Nor in what `helm test` does.
+        // The hooks of `helm test` create nothing in the terminating namespace either.
         let hooks = ["get", "hooks", RELEASE, "--namespace", &release.namespace];
         let hooks = Helm::on(plane(), major).unwrap().run(&hooks).unwrap();
         assert!(hooks.contains("--namespace=dying-b"), "helm {major}: {hooks}");
@@ -175,7 +178,7 @@ fn a_namespace_that_is_being_deleted_holds_up_no_upgrade() {
         assert!(said.contains("dying-a") && said.contains("wait until the namespace is gone"), "{said}");
         assert!(!said.contains("kubectl patch"), "{said}");
     }
-    // The last campaign has gone; and the namespace is created anew.
+    // The last campaign is gone, and the namespace is created again.
     release.hold("dying-a", false);
     wait::until("the namespace is gone", PATIENCE, || {
         let all = release.kubectl.try_run(&["get", "namespaces", "--output=name"])?;
@@ -188,7 +191,8 @@ fn a_namespace_that_is_being_deleted_holds_up_no_upgrade() {
     assert!(release.get("rolebinding", "dying-a", &uninstall).is_some());
 }
 
-/// A RoleBinding that is held and that nobody would let go any more: the operator does not work there any more, or has other rights.
+/// An upgrade is refused if it would leave a RoleBinding with a finalizer that no operator removes, because
+/// the operator no longer watches the namespace or gets other rights.
 #[test]
 fn no_held_binding_is_left_behind() {
     let watched = "watchNamespaces={held,held-b}";
@@ -198,7 +202,7 @@ fn no_held_binding_is_left_behind() {
         let said = release.refused(values);
         assert!(said.contains("held-b is held") && said.contains("kubectl patch rolebinding"), "{said}");
     }
-    // One that somebody has deleted comes back only when it is gone.
+    // A RoleBinding that is being deleted can be created again only when it is gone.
     release
         .kubectl
         .try_run(&["delete", "rolebinding", RELEASE, "--namespace=held-b", "--wait=false"])
@@ -208,17 +212,17 @@ fn no_held_binding_is_left_behind() {
     release.hold("held-b", false);
     release.upgrade(&[watched]).unwrap();
     assert!(release.binding("held-b").is_some());
-    // Nobody holds it: it goes, and the operator has no rights of the chart's to hold.
+    // Without the finalizer the RoleBinding is deleted, and the operator no longer gets the name of one.
     release.upgrade(&[watched, "rbac.create=false"]).unwrap();
     assert!(release.binding("held-b").is_none());
     assert_eq!(release.variable("ROLE_BINDING"), None);
-    // Whoever brings the rights need not be allowed to read those of others.
+    // With RoleBindings of the user's own, the upgrade reads no RoleBinding.
     let own = [watched, "rbac.create=false,extraEnv[0].name=ROLE_BINDING,extraEnv[0].value=own"];
     for _ in 0..2 {
         release.by(&release.deployer(&[]), "upgrade", &own).unwrap();
     }
     assert_eq!(release.variable("ROLE_BINDING").unwrap(), "own");
-    // It is the operator that lets them go, and it would know them no more.
+    // Only an operator that knows their name removes its finalizer from them.
     let role = ["create", "rolebinding", "own", "--clusterrole=view", "--group=nobody", "--namespace=held-b"];
     release.kubectl.try_run(&role).unwrap();
     let hold = r#"{"metadata":{"finalizers":["voicecampaign.dev/in-use"]}}"#;
@@ -231,7 +235,7 @@ fn no_held_binding_is_left_behind() {
     }
 }
 
-/// Without the definitions there are no VoiceCampaigns: an upgrade that would have Helm delete them is refused as long as there are any.
+/// An upgrade that would have helm delete the CRDs is refused as long as there are VoiceCampaigns.
 #[test]
 fn an_upgrade_deletes_no_definitions() {
     let plane = plane();
@@ -252,7 +256,7 @@ fn an_upgrade_deletes_no_definitions() {
     assert!(release.get("voicecampaign", DEFINITIONS, "renewal").is_some());
 }
 
-/// Another release that is switched off takes no VoiceCampaign over.
+/// A release that is scaled to zero or being deleted takes over no VoiceCampaign.
 #[test]
 fn what_does_not_work_takes_nothing_over() {
     let watched = "watchNamespaces={switched}";

@@ -1,4 +1,6 @@
-//! The admission policies of the chart, as the API server keeps them.
+//! The chart's admission policies on a real API server. `cases` has a table of what each allows and denies.
+
+mod cases;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -29,7 +31,7 @@ impl World {
         self.kubectl_of("editor")
     }
 
-    /// Takes the finalizers off, as this user.
+    /// Removes all finalizers, as this user.
     fn strip_as(&self, user: &Kubectl, what: &str) -> anyhow::Result<String> {
         user.try_run(&[
             "patch",
@@ -42,7 +44,8 @@ impl World {
         ])
     }
 
-    /// An operator under a ServiceAccount of another namespace, which the policies know: it is outside of what is being deleted.
+    /// An operator with a ServiceAccount of another namespace, which the policies' bindings name: the operator
+    /// works on when the namespace of the test is deleted.
     fn operator_elsewhere(&self) -> Operator {
         let system = self.beside(&format!("{}-system", self.namespace));
         system.run(&["create", "serviceaccount", RELEASE]);
@@ -77,8 +80,8 @@ fn refused(outcome: anyhow::Result<String>) -> String {
     outcome.expect_err("it must be refused").to_string()
 }
 
-/// Nobody but the operator takes its finalizers off, by whichever request; the message names the ways out. Whatever else an editor may do
-/// goes on.
+/// Only the operator can remove its finalizers, by any kind of request; the denial names the ways out. Other
+/// changes are allowed.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_finalizer_is_not_stripped_by_hand() {
     let world = installed("guarded").await;
@@ -99,7 +102,7 @@ async fn a_finalizer_is_not_stripped_by_hand() {
         );
         let one = r#"[{"op":"remove","path":"/metadata/finalizers/0"}]"#;
         refused(editor.try_run(&["patch", &what, "--type=json", "-p", one]));
-        // An administrator is asked, too.
+        // The policy holds for administrators, too.
         refused(world.strip_as(&world.kubectl, &what));
         editor.try_run(&["annotate", &what, "example.com/note=x"]).unwrap();
         editor.try_run(&["label", &what, "team=a"]).unwrap();
@@ -129,7 +132,8 @@ async fn a_finalizer_is_not_stripped_by_hand() {
     assert!(!world.in_kore("living"), "the operator itself is not hindered");
 }
 
-/// The way out works without an operator, too; and who breaks the glass is in the audit log, and in the operator's report.
+/// The ways out work without an operator, too. The audit log and the operator's event have the user and the
+/// reason of a break-glass.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_ways_out_are_open_and_reported() {
     let world = installed("guarded-ways-out").await;
@@ -173,8 +177,9 @@ async fn the_ways_out_are_open_and_reported() {
     }
 }
 
-/// A Secret that was copied with its finalizer goes: the refusal says how, to somebody who may edit what is in the namespace, and the operator
-/// lets it go where a connection without campaigns names it, as after a restore, which brings no status.
+/// A Secret that was copied with its finalizer can be deleted: the denial tells an editor of the namespace
+/// how. If a connection without campaigns names the Secret, as after a restore, which brings no status, the
+/// operator removes the finalizer.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_copied_secret_can_be_deleted() {
     let world = installed("guarded-copies").await;
@@ -196,7 +201,7 @@ async fn a_copied_secret_can_be_deleted() {
 
     let said = refused(world.strip_as(&editor, "secret/copied"));
     assert!(said.contains("kubectl get koreconnections --namespace guarded-copies` shows none"), "{said}");
-    // Word for word.
+    // The command of the message, word for word.
     let how = said.split('`').find(|command| command.starts_with("kubectl annotate")).unwrap();
     let how = how.trim_start_matches("kubectl ").replace('"', "");
     editor.try_run(&how.splitn(6, ' ').collect::<Vec<_>>()).unwrap();
@@ -210,7 +215,7 @@ async fn a_copied_secret_can_be_deleted() {
         Ok(world.kubectl.get("secret", &world.namespace, "restored")?.is_none().then_some(()))
     })
     .unwrap_or_else(|error| panic!("{error}: {}", operator.output()));
-    // The Secret of others is not touched, whoever names it.
+    // A Secret that another connection uses is not changed.
     world.run(&[
         "patch",
         "kconn",
@@ -228,8 +233,9 @@ async fn a_copied_secret_can_be_deleted() {
     assert!(world.run(&["get", "secret", "kore-jwt-app", "--output=json"]).contains("in-use"));
 }
 
-/// A PUT and a server-side apply that leave the finalizer of a living object out do not mean it: it stays on. Where the API server has no
-/// policy that keeps it, they are refused, because nobody may be there to put it on again.
+/// A PUT or a server-side apply without the finalizer, on an object that is not being deleted, keeps the
+/// finalizer. Without the mutating policy the request is denied, because no operator may be running to add
+/// the finalizer again.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_replaced_object_keeps_its_finalizer() {
     let world = installed("guarded-replaced").await;
@@ -246,7 +252,7 @@ async fn a_replaced_object_keeps_its_finalizer() {
     if serves_mutating_policies() {
         editor.pipe(&["replace", "--filename", "-"], &manifest.to_string()).unwrap();
         assert!(is_held(), "replaced");
-        // A manifest that carries our finalizer in Git, and later does not.
+        // A manifest in Git that first has our finalizer, and later does not.
         let apply =
             ["apply", "--server-side", "--force-conflicts", "--field-manager=gitops", "--filename", "-"];
         let mut carrying = manifest.clone();
@@ -256,7 +262,7 @@ async fn a_replaced_object_keeps_its_finalizer() {
         editor.pipe(&apply, &manifest.to_string()).unwrap();
         assert!(is_held(), "no longer carried");
     }
-    // The same of what the connection needs, but for that the operator puts it on again.
+    // A connection that is replaced as a whole loses its finalizer, and the operator adds it again.
     world.install_again(&["admissionPolicies.mutating=false"]);
     wait::until("a PUT is refused", PATIENCE, || {
         let dry = editor.pipe(&["replace", "--dry-run=server", "--filename", "-"], &manifest.to_string());
@@ -280,7 +286,7 @@ async fn a_replaced_object_keeps_its_finalizer() {
     assert!(!world.in_kore("renewal"));
 }
 
-/// The namespace controller and the garbage collector go their ways.
+/// The policies do not hinder the namespace controller and the garbage collector.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_guarded_namespace_goes_by_itself() {
     let world = installed("guarded-namespace").await;
@@ -304,7 +310,7 @@ async fn a_guarded_namespace_goes_by_itself() {
     assert!(world.kore.campaigns().is_empty());
 }
 
-/// Who protects a campaign has it protected from everybody, and with it the namespace; until they think otherwise.
+/// A protected campaign can't be deleted by anyone, nor can its namespace, until the annotation is removed.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_protected_campaign_is_not_deleted() {
     let world = installed("guarded-protected").await;
@@ -313,7 +319,7 @@ async fn a_protected_campaign_is_not_deleted() {
     world.create_found("precious");
     world.run(&["annotate", "vcamp", "precious", "voicecampaign.dev/protect=true"]);
     let said = refused(world.try_run(&["delete", "vcamp", "precious"]));
-    // As the namespace controller does it: all at once.
+    // A deletecollection, as the namespace controller sends it.
     let all = format!("/apis/voicecampaign.dev/v1alpha1/namespaces/{}/voicecampaigns", world.namespace);
     assert!(refused(world.kubectl.try_run(&["delete", "--raw", &all])).contains("precious is protected"));
     assert!(said.contains("voicecampaign.dev/protect-"), "it says how: {said}");
@@ -327,13 +333,13 @@ async fn a_protected_campaign_is_not_deleted() {
     let object = world.get("precious").unwrap();
     assert!(object["metadata"]["deletionTimestamp"].is_null() && world.in_kore("precious"), "{object:#}");
     world.run(&["annotate", "vcamp", "precious", "voicecampaign.dev/protect-"]);
-    // The namespace controller tries again later and later: this is the sooner of the two.
+    // Instead of waiting for the namespace controller, whose retries become rare.
     world.run(&["delete", "vcamp", "precious", "--wait=false", "--ignore-not-found"]);
     world.wait_until_gone("precious");
     assert!(!world.in_kore("precious"));
 }
 
-/// When the ServiceAccount of the operator is gone, so is what the policies do, whatever has become of them.
+/// Once the operator's ServiceAccount is deleted, leftover policies have no effect.
 #[tokio::test(flavor = "multi_thread")]
 async fn policies_without_an_operator_do_nothing() {
     let world = installed("guarded-uninstalled").await;
@@ -354,14 +360,15 @@ async fn policies_without_an_operator_do_nothing() {
         &world.campaign("new", &json!({})).to_string(),
     );
     assert!(!created.unwrap().contains("remote-campaign"));
-    // And a release that is uninstalled without its hook takes them with it.
+    // An uninstall without hooks deletes the policies, too.
     world.helm().run(&["uninstall", RELEASE, "--namespace", &world.namespace, "--no-hooks"]).unwrap();
     assert_eq!(world.policies(), 0);
     world.strip_as(&world.kubectl, "voicecampaign/renewal").unwrap();
     world.run(&["delete", "vcamp", "--all", "--timeout=10s"]);
 }
 
-/// Created and deleted at once, a thousand times: with the policy no campaign is left behind. Without it most are, and reported.
+/// A thousand VoiceCampaigns, each created and deleted at once: with the mutating policy no campaign is left
+/// in Kore, without it most are.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_campaign_that_is_deleted_at_once_is_not_left_behind() {
     let with = left_behind("guarded-race", "admissionPolicies.mutating=true").await;
@@ -373,7 +380,7 @@ async fn a_campaign_that_is_deleted_at_once_is_not_left_behind() {
 
 const PAIRS: usize = 1000;
 
-/// How many campaigns are still in Kore after so many pairs of create and delete.
+/// The number of campaigns still in Kore after `PAIRS` pairs of create and delete.
 async fn left_behind(namespace: &str, policy: &str) -> usize {
     let world = installed_with(namespace, &[policy]).await;
     let _operator = world.released_operator();

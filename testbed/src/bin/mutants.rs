@@ -32,8 +32,12 @@ impl Mutant {
 }
 
 const DECISION: &[&str] = &["--test", "decision"];
-const HELPERS: &str = "charts/voicecampaign-operator/templates/_helpers.tpl";
-const POLICIES: &str = "charts/voicecampaign-operator/templates/admission-policies.yaml";
+// Templates of the chart.
+const UPGRADE: &str = "charts/voicecampaign-operator/templates/_upgrade.tpl";
+const RBAC: &str = "charts/voicecampaign-operator/templates/_rbac.tpl";
+const POLICIES: &str = "charts/voicecampaign-operator/templates/_policies.tpl";
+const FINALIZER_ADDED: &str = "charts/voicecampaign-operator/templates/policies/finalizer-added.yaml";
+const FINALIZER_KEPT: &str = "charts/voicecampaign-operator/templates/policies/finalizer-kept.yaml";
 
 const MUTANTS: &[Mutant] = &[
     Mutant {
@@ -889,58 +893,58 @@ const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         name: "a RoleBinding that is held left behind by an upgrade",
-        file: "charts/voicecampaign-operator/templates/_helpers.tpl",
+        file: UPGRADE,
         from: "{{- else if and (not $released) (has \"voicecampaign.dev/in-use\"",
         to: "{{- else if and (not $after) (has \"voicecampaign.dev/in-use\"",
         tests: &["--test", "chart", "no_held_binding_is_left_behind"],
     },
     Mutant {
         name: "RoleBindings that are held left behind by whoever brings his own",
-        file: HELPERS,
-        from: "{{- $released := and $stays (eq $role (include \"operator.roleBinding\" $)) -}}",
-        to: "{{- $released := $stays -}}",
+        file: UPGRADE,
+        from: "{{- $released := and $watched (eq $role (include \"operator.roleBinding\" $context)) -}}",
+        to: "{{- $released := $watched -}}",
         tests: &["--test", "chart", "no_held_binding_is_left_behind"],
     },
     Mutant {
         name: "an upgrade creates something in a namespace that is being deleted",
-        file: HELPERS,
-        from: "{{- if not (and (has . $before) (include \"operator.isDying\" (list $ .))) -}}",
+        file: RBAC,
+        from: "{{- if not (and (has . $before) (include \"operator.isTerminating\" (list $ .))) -}}",
         to: "{{- if true -}}",
         tests: &["--test", "chart", "a_namespace_that_is_being_deleted_holds_up_no_upgrade"],
     },
     Mutant {
         name: "the operator's rights cut in a namespace that is being deleted",
-        file: HELPERS,
-        from: "{{- $dying := and (has $namespace $before) (include \"operator.isDying\" (list $ $namespace)) -}}",
-        to: "{{- $dying := \"\" -}}",
+        file: UPGRADE,
+        from: "{{- $terminating := and (has $namespace $before) (include \"operator.isTerminating\" (list $context $namespace)) -}}",
+        to: "{{- $terminating := \"\" -}}",
         tests: &["--test", "chart", "a_namespace_that_is_being_deleted_holds_up_no_upgrade"],
     },
     Mutant {
         name: "namespaces read though none is being deleted",
-        file: HELPERS,
+        file: RBAC,
         from: "{{- if or (not $binding) (dig \"metadata\" \"deletionTimestamp\" \"\" $binding) -}}",
         to: "{{- if true -}}",
         tests: &["--test", "chart", "a_namespace_that_is_being_deleted_holds_up_no_upgrade"],
     },
     Mutant {
         name: "the definitions deleted by an upgrade",
-        file: HELPERS,
+        file: UPGRADE,
         from: "{{- if and $own (ne (get $of \"helm.sh/resource-policy\") \"keep\")",
         to: "{{- if and false (ne (get $of \"helm.sh/resource-policy\") \"keep\")",
         tests: &["--test", "chart", "an_upgrade_deletes_no_definitions"],
     },
     Mutant {
         name: "an operator that is switched off takes over",
-        file: HELPERS,
+        file: UPGRADE,
         from: "{{- $works := and (gt (int .spec.replicas) 0) (not .metadata.deletionTimestamp) -}}",
         to: "{{- $works := true -}}",
         tests: &["--test", "chart", "what_does_not_work_takes_nothing_over"],
     },
     Mutant {
         name: "the uninstall does not look at what the operator holds",
-        file: "charts/voicecampaign-operator/templates/uninstall.yaml",
+        file: "charts/voicecampaign-operator/templates/uninstall/job.yaml",
         from: "{{- with include \"operator.roleBinding\" . }}",
-        to: "{{- with and $own (include \"operator.roleBinding\" .) }}",
+        to: "{{- with and $hasRights (include \"operator.roleBinding\" .) }}",
         tests: &["--test", "chart", "what_the_operator_holds_the_uninstall_looks_at"],
     },
     Mutant {
@@ -952,14 +956,14 @@ const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         name: "labels and tags that the API server refuses",
-        file: HELPERS,
+        file: "charts/voicecampaign-operator/templates/_labels.tpl",
         from: "(regexReplaceAll \"[^A-Za-z0-9._-]\" . \"_\" | trunc 63)",
         to: "(. | trunc 63)",
         tests: &["--test", "chart", "a_version_with_build_metadata"],
     },
     Mutant {
         name: "names that the API server refuses",
-        file: HELPERS,
+        file: "charts/voicecampaign-operator/templates/_names.tpl",
         from: "(regexReplaceAll \"[^a-z0-9-]\" (lower .) \"-\" | trunc 52)",
         to: "(lower . | replace \".\" \"-\" | trunc 52)",
         tests: &["--test", "chart", "any_alias_names_objects"],
@@ -1521,44 +1525,51 @@ const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         name: "no finalizer at creation",
-        file: POLICIES,
+        file: FINALIZER_ADDED,
         from: "operations: [CREATE, UPDATE]",
         to: "operations: [UPDATE]",
         tests: &["--test", "cluster", "guarded::a_finalizer_is_not_stripped_by_hand"],
     },
     Mutant {
         name: "everybody taken for the operator",
-        file: "charts/voicecampaign-operator/templates/_helpers.tpl",
-        from: "request.userInfo.username == 'system:serviceaccount:'",
-        to: "request.userInfo.username != 'system:serviceaccount:'",
+        file: FINALIZER_KEPT,
+        from: "== 'system:serviceaccount:' + params.metadata.namespace",
+        to: "!= 'system:serviceaccount:' + params.metadata.namespace",
         tests: &["--test", "cluster", "guarded::a_finalizer_is_not_stripped_by_hand"],
     },
     Mutant {
         name: "a written object loses its finalizer",
-        file: POLICIES,
-        from: "        request.operation == 'CREATE' || {{ printf $removed \"'voicecampaign.dev/remote-campaign'\" }}",
-        to: "        request.operation == 'CREATE'",
+        file: FINALIZER_ADDED,
+        from: "|| 'voicecampaign.dev/remote-campaign' in oldObject.metadata",
+        to: "|| 'voicecampaign.dev/none' in oldObject.metadata",
         tests: &["--test", "cluster", "guarded::a_replaced_object_keeps_its_finalizer"],
     },
     Mutant {
+        name: "the finalizers of others lost when ours is added",
+        file: FINALIZER_ADDED,
+        from: "value: object.metadata.?finalizers.orValue([]) + [",
+        to: "value: [",
+        tests: &["--test", "cluster", "guarded::cases"],
+    },
+    Mutant {
         name: "a finalizer put on what is being deleted",
-        file: POLICIES,
+        file: FINALIZER_ADDED,
         from: "request.operation == 'CREATE' || !has(oldObject.metadata.deletionTimestamp)",
-        to: r#""true""#,
+        to: "true",
         tests: &["--test", "cluster", "guarded::a_finalizer_is_not_stripped_by_hand"],
     },
     Mutant {
         name: "policies that outlive the operator",
-        file: "charts/voicecampaign-operator/templates/_helpers.tpl",
+        file: POLICIES,
         from: "parameterNotFoundAction: Allow",
         to: "parameterNotFoundAction: Deny",
         tests: &["--test", "cluster", "guarded::policies_without_an_operator_do_nothing"],
     },
     Mutant {
         name: "the protected deleted",
-        file: POLICIES,
-        from: "['voicecampaign.dev/protect'] == 'true'",
-        to: "['voicecampaign.dev/protect'] == 'yes'",
+        file: "charts/voicecampaign-operator/templates/policies/protect.yaml",
+        from: "[?'voicecampaign.dev/protect'].orValue('') != 'true'",
+        to: "[?'voicecampaign.dev/protect'].orValue('') != 'yes'",
         tests: &["--test", "cluster", "guarded::a_protected_campaign_is_not_deleted"],
     },
     Mutant {
@@ -1941,15 +1952,15 @@ const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         name: "an upgrade takes another selector, whatever it leaves out",
-        file: "charts/voicecampaign-operator/templates/_helpers.tpl",
-        from: "{{- $relabelled := ne (default \"\" $old.SELECTOR) (default \"\" .Values.selector) -}}",
+        file: UPGRADE,
+        from: "{{- $relabelled := ne (default \"\" $old.SELECTOR) (default \"\" $context.Values.selector) -}}",
         to: "{{- $relabelled := false -}}",
         tests: &["--test", "cluster", "namespaces::a_changed_selector"],
     },
     Mutant {
         name: "an upgrade takes `notin` for `in`",
-        file: "charts/voicecampaign-operator/templates/_helpers.tpl",
-        from: "(regexMatch (printf \"^%s +in *[(]\" $key) $part)",
+        file: "charts/voicecampaign-operator/templates/_selector.tpl",
+        from: "(regexMatch (printf \"^%s +in *[(]\" $key) $requirement)",
         to: "true",
         tests: &["--test", "chart", "the_chart_selects"],
     },

@@ -17,7 +17,8 @@ use crate::api::{
 };
 use crate::connection::{Connection, Problem};
 use crate::kore::{
-    AnswerSummary, Campaign, ConfirmedDeletion, DENIED, Failure, FailureKind, Identity, speaks_of_rights,
+    AnswerSummary, Campaign, ConfirmedDeletion, DENIED_SUCCESS_PREFIX, Failure, FailureKind, Identity,
+    speaks_of_rights,
 };
 use crate::kube_ext::{AllMayGo, obstacle, round_down};
 
@@ -542,7 +543,9 @@ fn is_refused(deletion: &DeletionStatus) -> bool {
 
 /// Whether the last DELETE was answered with what may be a refusal, as only a look shows.
 fn may_be_refused(deletion: &DeletionStatus) -> bool {
-    let denied = || deletion.last_answer.as_ref().is_some_and(|answer| answer.message.starts_with(DENIED));
+    let denied = || {
+        deletion.last_answer.as_ref().is_some_and(|answer| answer.message.starts_with(DENIED_SUCCESS_PREFIX))
+    };
     match answered(deletion) {
         Some(Reason::Service(FailureKind::MayBeAbsent)) => true,
         Some(Reason::Service(FailureKind::Accepted)) => denied(),

@@ -22,7 +22,7 @@ use super::permit::{REMOTE_CAMPAIGN, ReleasePermit};
 use super::silence;
 use super::status::{self, Situation};
 use crate::api::{DeletionOutcome, DeletionStatus, VoiceCampaign, VoiceCampaignStatus};
-use crate::connection::{CREDENTIALS_LIFE, Connection, UsableConnection, Verdict};
+use crate::connection::{CREDENTIALS_LIFE, Connection, ConnectionName, UsableConnection, Verdict};
 use crate::kore::{CampaignKey, CampaignService, Failure, FailureKind, Progress, Target};
 use crate::kube_ext::obstacle::{is_said, is_said_after, say, take_back};
 use crate::kube_ext::{CallError, CallErrorClass, Room, Synced, reference};
@@ -111,16 +111,15 @@ async fn add_finalizer<S: CampaignService>(pass: &mut Pass, context: &Context<S>
 }
 
 async fn resolve<S: CampaignService>(pass: &mut Pass, context: &Context<S>) -> Result<Flow, Error> {
-    let (namespace, name) = connection_of(&pass.object);
-    pass.connection = context.connections.resolve(namespace, name).await.map_err(Error::Connection)?;
+    let name = ConnectionName::used_by(&pass.object);
+    pass.connection = context.connections.resolve(&name).await.map_err(Error::Connection)?;
     see_listings(pass, context);
     Ok(Flow::Again)
 }
 
 /// Keeps the connection and its Secret for the object, before the object gets its finalizer.
 async fn protect<S: CampaignService>(pass: &mut Pass, context: &Context<S>) -> Result<Flow, Error> {
-    let (namespace, name) = connection_of(&pass.object);
-    match context.connections.keep(namespace, name).await {
+    match context.connections.keep(&ConnectionName::used_by(&pass.object)).await {
         Ok(_) => {}
         // Without the right to it the campaign is held all the same: that matters more.
         Err(CallError::Forbidden(why)) => {
@@ -310,8 +309,8 @@ async fn record_verdict<S, T>(
     object: &VoiceCampaign,
     context: &Context<S>,
 ) {
-    let (namespace, name) = connection_of(object);
-    let record = |verdict| context.connections.record_verdict(namespace, name, &connection.secret, verdict);
+    let name = ConnectionName::used_by(object);
+    let record = |verdict| context.connections.record_verdict(&name, &connection.secret, verdict);
     match result {
         Ok(_) => record(Verdict::Accepted),
         Err(failure) => match failure.kind {
@@ -320,7 +319,7 @@ async fn record_verdict<S, T>(
                 if !failure.lacks_right() {
                     record(Verdict::Refused(status::said(failure)));
                 }
-                context.connections.forget(namespace, name).await;
+                context.connections.forget(&name).await;
             }
             FailureKind::MayBeAbsent | FailureKind::Accepted | FailureKind::Refused => {
                 record(Verdict::Accepted)

@@ -31,7 +31,7 @@ use super::permit::recorded_deletion;
 use super::reason::Reason;
 use super::status;
 use crate::api::{AccountReference, DeletionPolicy, VoiceCampaign, VoiceCampaignSpec};
-use crate::connection::{Connections, Renames, Standing};
+use crate::connection::{ConnectionName, Connections, Renames, Standing};
 use crate::kore::{Account, FailureKind, Identity, Listing, is_spelled};
 use crate::kube_ext::{CallError, Kube, Synced, reference};
 use crate::pacing::Past;
@@ -215,7 +215,8 @@ impl Claims {
                 || self.last_shown.was_deleted(account, stream_id, id)
         };
         let others = listing.rows().any(|ids| !ids.iter().any(named));
-        self.connections.note_others(connection, account, stream_id, others);
+        let reader = ConnectionName::new(connection.0, connection.1);
+        self.connections.note_others(&reader, account, stream_id, others);
         Doubt::default()
     }
 
@@ -231,9 +232,8 @@ impl Claims {
     pub fn left(&self, object: &VoiceCampaign) {
         let account = self.key_of(object).filter(|_| was_there(object) && self.others(object).is_empty());
         if let Some(account) = account {
-            let namespace = object.namespace().unwrap_or_default();
-            let connection = (namespace.as_str(), object.spec.connection_ref.name.as_str());
-            self.connections.note_others(connection, &account, &object.spec.stream_id, true);
+            let connection = ConnectionName::used_by(object);
+            self.connections.note_others(&connection, &account, &object.spec.stream_id, true);
         }
     }
 
@@ -315,7 +315,7 @@ impl Claims {
             let account = account.as_ref();
             account.is_none_or(|account| self.may_be_of(account, other, &view)).then(|| {
                 let (namespace, name) = (other.namespace().unwrap_or_default(), other.name_any());
-                let connection = self.connections.standing(&namespace, &other.spec.connection_ref.name);
+                let connection = self.connections.standing(&ConnectionName::used_by(other));
                 let connection =
                     connection.map(|known| Standing { account: view.one(known.account), ..known });
                 let recorded = recorded(other).map(|recorded| view.one(recorded));
@@ -333,7 +333,7 @@ impl Claims {
     /// leads.
     fn place_of(&self, object: &VoiceCampaign) -> Option<Account> {
         let namespace = object.namespace().unwrap_or_default();
-        let called = self.connections.called(&namespace, &object.spec.connection_ref.name);
+        let called = self.connections.called(&ConnectionName::used_by(object));
         let (Some(recorded), Some(called)) = (recorded(object), &called) else {
             return recorded(object).or(called);
         };

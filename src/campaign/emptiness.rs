@@ -442,7 +442,9 @@ mod tests {
                 json!({"streams": [{"streamId": "st-1", "othersSeenAt": "2026-11-23T10:00:00Z"}]});
             let renamed = serde_json::from_value(connection).unwrap();
             world.writer.apply_watcher_event(&watcher::Event::Apply(renamed));
-            let account = world.connections.key(world.connections.called("n", "c").unwrap());
+            let account = world
+                .connections
+                .key(world.connections.called(&connection::ConnectionName::new("n", "c")).unwrap());
             let doubt = world.claims.judge(&account, ("n", "c"), &listing(&[]));
             assert!(doubt.suddenly_empty, "{former}");
 
@@ -479,7 +481,11 @@ mod tests {
                 "accountId": "a", "credentialsSecretRef": {"name": "s"}}});
             let strange = serde_json::from_value(strange).unwrap();
             world.writer.apply_watcher_event(&watcher::Event::Apply(strange));
-            let key = |namespace| world.connections.key(world.connections.called(namespace, "c").unwrap());
+            let key = |namespace| {
+                world
+                    .connections
+                    .key(world.connections.called(&connection::ConnectionName::new(namespace, "c")).unwrap())
+            };
             assert_eq!(key("n"), account());
             assert_eq!(key("evil"), Account::new(host, "a"));
             // A host of his own has shown him the campaign.

@@ -12,6 +12,7 @@ use super::observed::OtherClaim;
 use super::permit::{needs_connection, recorded_deletion};
 use super::reason::Reason;
 use crate::api::{BREAK_GLASS, DeletionOutcome, DeletionPolicy, VoiceCampaign};
+use crate::connection::ConnectionName;
 use crate::kore::{Account, CampaignService, scrub};
 use crate::kube_ext::{CallError, Note};
 use crate::pacing::{LAST_TRY, backoff};
@@ -32,9 +33,9 @@ pub fn present<S: CampaignService>(object: &Arc<Watched>, context: &Context<S>) 
 pub(super) fn uses_connection<S>(object: &VoiceCampaign, context: &Context<S>) {
     let uid = object.uid().unwrap_or_default();
     if needs_connection(object) && !context.memory.is_over(&uid) {
-        let (namespace, name) = (object.namespace().unwrap_or_default(), &object.spec.connection_ref.name);
-        if context.users.uses(&uid, (namespace.clone(), name.clone())) {
-            context.connections.wake(&namespace, name);
+        let connection = ConnectionName::used_by(object);
+        if context.users.uses(&uid, connection.clone()) {
+            context.connections.wake(&connection);
         }
     } else {
         needs_none(&uid, context);
@@ -43,8 +44,8 @@ pub(super) fn uses_connection<S>(object: &VoiceCampaign, context: &Context<S>) {
 
 /// An object needs its connection no more.
 pub(super) fn needs_none<S>(uid: &str, context: &Context<S>) {
-    if let Some((namespace, name)) = context.users.gone(uid) {
-        context.connections.wake(&namespace, &name);
+    if let Some(connection) = context.users.gone(uid) {
+        context.connections.wake(&connection);
     }
 }
 
@@ -122,7 +123,7 @@ fn is_left_behind(last: &VoiceCampaign, remembered: &Remembered, others: &[Other
 async fn report<S: CampaignService>(object: VoiceCampaign, context: Arc<Context<S>>) {
     let (namespace, name) = (object.namespace().unwrap_or_default(), object.name_any());
     let (voicecampaign, uid) = (format!("{namespace}/{name}"), object.uid());
-    let account = || context.connections.called(&namespace, &object.spec.connection_ref.name);
+    let account = || context.connections.called(&ConnectionName::used_by(&object));
     let known = account();
     // A watch by labels shows an object as gone that has other labels now. It is another instance's. When nobody may be asked, or can
     // be for long, the watch is believed: the campaign may call people.

@@ -311,16 +311,16 @@ own cares for them, and the deployer may not read them. */ -}}
   resources: [voicecampaigns/status]
   verbs: [patch]
 # The watch of connections (src/run), and reads where the cache lags behind; patch puts the finalizer in-use on and takes it off
-# (src/connection/keep.rs).
+# (src/connection/keep/).
 - apiGroups: [voicecampaign.dev]
   resources: [koreconnections]
   verbs: [get, list, watch, patch]
-# The status of a connection (src/connection/reconcile.rs).
+# The status of a connection (src/connection/controller/).
 - apiGroups: [voicecampaign.dev]
   resources: [koreconnections/status]
   verbs: [patch]
-# The credentials, by name, when a campaign needs them (src/connection/resolve.rs), and the finalizer in-use on them
-# (src/connection/keep.rs). Never list or watch.
+# The credentials, by name, when a campaign needs them (src/connection/lookup/), and the finalizer in-use on them
+# (src/connection/keep/). Never list or watch.
 - apiGroups: [""]
   resources: [secrets]
   verbs: [get, patch]

@@ -1,13 +1,14 @@
-//! The credentials for a campaign: from `connectionRef` over the KoreConnection to the Secret; and the controller that keeps both
-//! as long as a campaign needs them.
+//! The credentials for a campaign: from `connectionRef` over the KoreConnection to the Secret; and the
+//! controller that keeps both as long as a campaign needs them.
 //!
 //! ```text
-//!   lookup/       a campaign's connection from the cache, its Secret by name, kept for seconds ─▶ usable.rs | problem.rs
+//!   lookup/       connection from the cache, its Secret by name ─▶ usable.rs | problem.rs
 //!   secret/       what a Secret holds (PURE)
 //!   allowed.rs    the hosts that tokens may be sent to (PURE)
 //!   renames.rs    which hosts are one, because an environment was renamed (PURE)
-//!   users.rs      which objects use which connection ─┐
-//!   keep/         the finalizer `in-use`  ◀───────────┴── controller/, of KoreConnections ──▶ status.rs (PURE)
+//!   users.rs      which objects use which connection
+//!   controller/   of KoreConnections ─▶ status.rs (PURE)
+//!   keep/         the finalizer `in-use`, for the controller and for campaigns
 //! ```
 //!
 //! KoreConnections are watched. Secrets never are: each is read by name when it is needed.

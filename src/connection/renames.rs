@@ -42,7 +42,8 @@ mod tests {
         .unwrap()
     }
 
-    /// All hosts that connections list together are one, in any order of the connections; but for that account only.
+    /// All hosts that connections list together are one, in any order of the connections; but for that
+    /// account only.
     #[test]
     fn hosts_that_are_said_to_be_one_are_one_account() {
         let mut said = vec![

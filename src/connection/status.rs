@@ -236,7 +236,7 @@ mod tests {
 
     /// What looks wrong may be right, so the hints appear only after Kore has refused the credentials.
     #[test]
-    fn a_refused_secret_that_looks_wrong_is_told() {
+    fn hints_are_shown_after_a_refusal() {
         let connection: KoreConnection = serde_json::from_value(serde_json::json!({
             "apiVersion": "voicecampaign.dev/v1alpha1", "kind": "KoreConnection", "metadata": {"name": "production"},
             "spec": {"host": "https://platform.kore.ai", "accountId": "a", "credentialsSecretRef": {"name": "kore-jwt-app"}},

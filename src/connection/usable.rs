@@ -34,8 +34,8 @@ impl UsableConnection {
         AccountReference { host, account_id }
     }
 
-    /// Whether the connection leads to an account that is recorded in a status, by its host or one of its `formerHosts`. Other
-    /// connections have no say in this.
+    /// Whether the connection leads to an account that is recorded in a status, by its host or one of its
+    /// `formerHosts`. Other connections have no say in this.
     pub fn leads_to(&self, account: &AccountReference) -> bool {
         let AccountReference { host, account_id } = account;
         let hosts = self.former_hosts.iter().chain([&self.target.address]);

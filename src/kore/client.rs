@@ -14,8 +14,8 @@ use super::target::{CampaignKey, Target};
 
 /// The campaign API over HTTP.
 ///
-/// All accounts share its connection pools (`http.rs`). It neither follows redirects, which would forward the token, nor
-/// retries: `campaign::decide` decides on retries.
+/// All accounts share its connection pools (`http.rs`). It neither follows redirects, which would forward the
+/// token, nor retries: `campaign::decide` decides on retries.
 #[derive(Clone)]
 pub struct KoreClient {
     exchange: Exchange,

@@ -101,8 +101,8 @@ fn retry_after_header(headers: &HeaderMap) -> Option<Duration> {
     retry_after::parse(pauses.iter().map(AsRef::as_ref), sent.as_deref(), jiff::Timestamp::now())
 }
 
-/// A failure of the transport, described by its innermost cause, which says most. The URL is left out: its query holds the
-/// account.
+/// A failure of the transport, described by its innermost cause, which says most. The URL is left out: its
+/// query holds the account.
 fn transport_failure(error: &reqwest::Error) -> Failure {
     let what = if error.is_connect() {
         "the connection failed"

@@ -21,12 +21,13 @@ pub struct Failure {
 /// Kinds of failure. Each has consequences of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum FailureKind {
-    /// The answer may mean "no such campaign", and proves nothing by itself. To a DELETE: 400, 404, 410, 422, or 2xx
-    /// without success. To a read: only 404, 410, words that say that the campaign does not exist and nothing else, or a
-    /// GET that returns the campaign as deleted.
+    /// The answer may mean "no such campaign", and proves nothing by itself. To a DELETE: 400, 404, 410, 422,
+    /// or 2xx without success. To a read: only 404, 410, words that say that the campaign does not exist and
+    /// nothing else, or a GET that returns the campaign as deleted.
     MayBeAbsent,
-    /// The service accepted a DELETE and did not confirm that this campaign is gone: 202, 2xx without a body, or a success
-    /// that contradicts itself or names no campaign (the documented one does [delete-voice-campaign-v2]).
+    /// The service accepted a DELETE and did not confirm that this campaign is gone: 202, 2xx without a body,
+    /// or a success that contradicts itself or names no campaign (the documented one does
+    /// [delete-voice-campaign-v2]).
     Accepted,
     /// 401, 403, or an error with that meaning: the service refused the token, or the app lacks a right
     /// ([`Failure::lacks_right`]).
@@ -39,7 +40,8 @@ pub enum FailureKind {
     Unavailable,
     /// No complete answer: name resolution, connection, TLS or deadline failed, or the answer was cut off.
     Unreachable,
-    /// An answer without meaning: HTML, a broken body, or more than 1 MiB. To a read also an empty body, or no campaign.
+    /// An answer without meaning: HTML, a broken body, or more than 1 MiB. To a read also an empty body, or
+    /// no campaign.
     Unreadable,
     /// An answer that contradicts the documentation: success for another campaign, or a redirect.
     ContractViolation,

@@ -2,11 +2,12 @@
 
 use url::{Host, Url};
 
-/// The spelling of a base address that comparisons use: scheme, host, and the port unless it is the scheme's default.
+/// The spelling of a base address that comparisons use: scheme, host, and the port unless it is the scheme's
+/// default.
 ///
-/// It is in lower case, without a trailing dot, a path, leading zeros in the port, and the domain `cluster.local` of a
-/// Service. IP addresses are in canonical form, and IPv4-mapped IPv6 addresses become IPv4. A text that is no address is only
-/// converted to lower case.
+/// It is in lower case, without a trailing dot, a path, leading zeros in the port, and the domain
+/// `cluster.local` of a Service. IP addresses are in canonical form, and IPv4-mapped IPv6 addresses become
+/// IPv4. A text that is no address is only converted to lower case.
 pub fn normal_host(host: &str) -> String {
     let as_written = || host.to_lowercase();
     let Ok(url) = Url::parse(host) else { return as_written() };

@@ -7,9 +7,11 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// Deadline of connecting, within the deadline of the call. (`pacing::ARRIVES_WITHIN` is longer by [`CA_CHECK_DEADLINE`].)
+/// Deadline of connecting, within the deadline of the call. (`pacing::ARRIVES_WITHIN` is longer by
+/// [`CA_CHECK_DEADLINE`].)
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-/// Shortest time between two checks of the CA file. The kubelet needs up to a minute to update a changed ConfigMap.
+/// Shortest time between two checks of the CA file. The kubelet needs up to a minute to update a changed
+/// ConfigMap.
 const CA_CHECK_INTERVAL: Duration = Duration::from_secs(10);
 /// Longest time that a call waits for such a check.
 const CA_CHECK_DEADLINE: Duration = Duration::from_secs(1);
@@ -67,8 +69,8 @@ struct State {
 struct Clients {
     /// For `https` only. Honours `HTTPS_PROXY`, `ALL_PROXY` and `NO_PROXY`, as reqwest reads them.
     encrypted: reqwest::Client,
-    /// For `http`, which the CRD allows for loopback addresses and Services only. Never uses a proxy, which would see the token
-    /// in plain text.
+    /// For `http`, which the CRD allows for loopback addresses and Services only. Never uses a proxy, which
+    /// would see the token in plain text.
     plain: reqwest::Client,
 }
 
@@ -87,7 +89,8 @@ impl Http {
             && self.is_due()
         {
             let this = Arc::clone(self);
-            // Reading a file and building a TLS configuration block a thread; other calls must not wait for that.
+            // Reading a file and building a TLS configuration block a thread; other calls must not wait for
+            // that.
             let reload = tokio::task::spawn_blocking(move || this.reload(&path));
             // After a timeout (a file system hangs) or a panic, the clients stay as they are.
             drop(tokio::time::timeout(CA_CHECK_DEADLINE, reload).await);

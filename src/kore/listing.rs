@@ -1,4 +1,5 @@
-//! Listings of a stream. A complete one is evidence that a campaign does not exist. Pure, except [`Reading::next`].
+//! Listings of a stream. A complete one is evidence that a campaign does not exist. Pure, except
+//! [`Reading::next`].
 //!
 //! ```text
 //!   Reading::begin ─▶ next ─▶ Progress::More(Reading) ─▶ next ─▶ … ─▶ Progress::Done(Listing)
@@ -6,8 +7,8 @@
 //!                      └─▶ Interrupted: the same page is requested again
 //! ```
 //!
-//! A listing is complete if its pages agree with one another, however long reading takes: at one call a minute, a long
-//! listing takes an hour.
+//! A listing is complete if its pages agree with one another, however long reading takes: at one call a
+//! minute, a long listing takes an hour.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -64,8 +65,8 @@ impl Listing {
         &self.stream_id
     }
 
-    /// The campaign with this id, if it was listed: under `_id` or `id`, in any spelling ([`is_spelled`]), so that every row that
-    /// may show the campaign counts. `None` means nothing if the listing is not complete.
+    /// The campaign with this id, if it was listed: under `_id` or `id`, in any spelling ([`is_spelled`]), so
+    /// that every row that may show the campaign counts. `None` means nothing if the listing is not complete.
     pub fn get(&self, campaign_id: &str) -> Option<&Campaign> {
         self.campaigns.get(campaign_id).or_else(|| {
             self.campaigns.iter().find(|(id, _)| is_spelled(id, campaign_id)).map(|(_, campaign)| campaign)
@@ -87,20 +88,23 @@ impl Listing {
         self.rows.len()
     }
 
-    /// Whether the listing has no row at all. A row of a `Deleted` campaign shows that we may read the stream.
+    /// Whether the listing has no row at all. A row of a `Deleted` campaign shows that we may read the
+    /// stream.
     pub fn shows_nothing(&self) -> bool {
         self.rows.is_empty() && !self.shows_deleted
     }
 
-    /// Whether the pages agree: all totals are the same, and there are as many rows, each with an id of its own. A single page
-    /// without a total has to say that it is the last one; if it has no rows either, it need not.
+    /// Whether the pages agree: all totals are the same, and there are as many rows, each with an id of its
+    /// own. A single page without a total has to say that it is the last one; if it has no rows either, it
+    /// need not.
     ///
     /// If rows are added or removed while the pages are read, the others shift, and one may be missed.
     pub fn is_complete(&self) -> bool {
         self.complete
     }
 
-    /// Whether each page has rows, or says that there are none. A bare success may come from any server on the way.
+    /// Whether each page has rows, or says that there are none. A bare success may come from any server on
+    /// the way.
     pub fn names_its_rows(&self) -> bool {
         self.names_its_rows
     }
@@ -243,14 +247,16 @@ impl Reading {
         self.listing.complete &= same_total && new == received;
         let total = self.total.map(|total| usize::try_from(total).unwrap_or(usize::MAX));
         let names_more = total_pages.is_some_and(|pages| pages > i64::from(self.pages));
-        // A full page that says nothing about more may be followed by another; a total may be that of the page alone.
+        // A full page that says nothing about more may be followed by another; a total may be that of the
+        // page alone.
         let may_go_on = says_nothing && received >= usize::try_from(self.limit).unwrap_or(usize::MAX);
-        // Rows that are counted and were not shown may follow, even if `hasMore` is false. After a page without a new row,
-        // reading on is pointless.
+        // Rows that are counted and were not shown may follow, even if `hasMore` is false. After a page
+        // without a new row, reading on is pointless.
         let more = has_more || names_more || may_go_on || total.is_some_and(|total| total > self.rows);
         if more && new > 0 && self.rows < MAX_ROWS {
             if self.pages == 1 && received < usize::try_from(self.limit).unwrap_or(usize::MAX) {
-                // The service limits its pages to this size. With this `limit`, `skip` and `page` mean the same row.
+                // The service limits its pages to this size. With this `limit`, `skip` and `page` mean the
+                // same row.
                 self.limit = u32::try_from(received).unwrap_or(self.limit);
             }
             return Progress::More(self);
@@ -405,7 +411,8 @@ mod tests {
         assert_eq!(asked.len(), 2500);
     }
 
-    /// R26: a service that always returns the first page, or always says `hasMore`: reading ends, and the listing is not complete.
+    /// R26: a service that always returns the first page, or always says `hasMore`: reading ends, and the
+    /// listing is not complete.
     #[test]
     fn a_service_that_repeats_itself_is_no_complete_listing() {
         let (repeats, asked) = read_all(45, |_| rows_of(45, 0, 20));
@@ -472,8 +479,8 @@ mod tests {
         assert!(!read(&[first, answered(&json!({"results": []}))]).is_complete());
     }
 
-    /// An answer without rows says so by a field of a listing, or in words about campaigns. A bare success, or words about
-    /// something else, may come from a server that answers every request alike.
+    /// An answer without rows says so by a field of a listing, or in words about campaigns. A bare success,
+    /// or words about something else, may come from a server that answers every request alike.
     #[test]
     fn an_answer_without_rows_says_so() {
         let says_so = |data: Value| read(&[answered(&data)]).names_its_rows();
@@ -497,7 +504,8 @@ mod tests {
         assert!(listing.is_complete() && listing.names_its_rows());
     }
 
-    /// R24: the first version of [delete-voice-campaign] showed the state `Deleted`. Such a row counts, and is no campaign.
+    /// R24: the first version of [delete-voice-campaign] showed the state `Deleted`. Such a row counts, and
+    /// is no campaign.
     #[test]
     fn a_row_that_is_deleted_is_no_campaign() {
         for state in ["Deleted", "deleted", "DELETED"] {
@@ -581,7 +589,8 @@ mod tests {
         assert!(read(&[page(&[], false, &json!(0))]).is_complete());
     }
 
-    /// R19: a row was removed or added between two requests, so that another moved from one page to the other.
+    /// R19: a row was removed or added between two requests, so that another moved from one page to the
+    /// other.
     #[test]
     fn pages_that_have_shifted_are_no_complete_listing() {
         let first = page(&ids(0, 50), true, &json!(60));
@@ -598,7 +607,8 @@ mod tests {
         assert!(!read(&uncounted).is_complete());
     }
 
-    /// R26: more pages are requested as long as any field names more; a value that can't be read does not say that none follow.
+    /// R26: more pages are requested as long as any field names more; a value that can't be read does not say
+    /// that none follow.
     #[test]
     fn a_page_is_the_last_only_if_nothing_names_another() {
         let rows = |from, to| json!(ids(from, to).iter().map(|id| json!({"_id": id})).collect::<Vec<_>>());

@@ -13,9 +13,9 @@
 //!   listing.rs  pages to a complete Listing, the evidence of an absence      host.rs  how hosts are compared
 //! ```
 //!
-//! Facts come from Kore's public documentation; the name in brackets is the page (`delete-voice-campaign-v2` and so on).
-//! The documentation does not show the answer for an unknown campaign, nor any error body. So only an explicit success
-//! for the very campaign confirms a deletion.
+//! Facts come from Kore's public documentation; the name in brackets is the page (`delete-voice-campaign-v2`
+//! and so on). The documentation does not show the answer for an unknown campaign, nor any error body. So
+//! only an explicit success for the very campaign confirms a deletion.
 
 mod answer;
 mod campaign;

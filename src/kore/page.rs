@@ -2,8 +2,9 @@
 
 use super::campaign::Campaign;
 
-/// The rows to request from a listing. The sample of [get-all-campaigns-v2] sends all three fields together, and no page
-/// of the documentation says which of them counts; so `skip` is `(page - 1) * limit` as long as all pages have one size.
+/// The rows to request from a listing. The sample of [get-all-campaigns-v2] sends all three fields together,
+/// and no page of the documentation says which of them counts; so `skip` is `(page - 1) * limit` as long as
+/// all pages have one size.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PageRequest {
     /// Number of the page, from 1.

@@ -13,15 +13,16 @@ pub const MAX_RETRY_AFTER: Duration = Duration::from_secs(15 * 60);
 /// Pause after a refusal because of the rate limit without the header: the documented window is one minute
 /// [rate-limit-ccai].
 pub const DEFAULT_THROTTLE_PAUSE: Duration = Duration::from_secs(60);
-/// A number of seconds since 1970 this close to now is a point in time; as a pause it would be more than fifty years.
+/// A number of seconds since 1970 this close to now is a point in time; as a pause it would be more than
+/// fifty years.
 const EPOCH_NEIGHBOURHOOD: SignedDuration = SignedDuration::from_hours(24);
 
 /// Reads the `Retry-After` headers of an answer: numbers of seconds, durations or dates. The pause is between
-/// [`MIN_RETRY_AFTER`] and [`MAX_RETRY_AFTER`]; `None` if no header can be read. Of several values (two headers, or headers
-/// that a proxy has joined) the longest counts, which satisfies all.
+/// [`MIN_RETRY_AFTER`] and [`MAX_RETRY_AFTER`]; `None` if no header can be read. Of several values (two
+/// headers, or headers that a proxy has joined) the longest counts, which satisfies all.
 ///
-/// A date refers to the clock of the service. So the pause counts from the answer's `Date` header (`sent`), if that can be
-/// read, and from `now` otherwise.
+/// A date refers to the clock of the service. So the pause counts from the answer's `Date` header (`sent`),
+/// if that can be read, and from `now` otherwise.
 pub fn parse<'a>(
     headers: impl IntoIterator<Item = &'a str>,
     sent: Option<&str>,
@@ -77,7 +78,8 @@ fn until(moment: Timestamp, clock: Timestamp) -> Duration {
     moment.duration_since(clock).try_into().unwrap_or_default()
 }
 
-/// A date in one of the three formats of HTTP, in that of e-mail (RFC 2822), or in ISO 8601; UTC if it has no offset.
+/// A date in one of the three formats of HTTP, in that of e-mail (RFC 2822), or in ISO 8601; UTC if it has no
+/// offset.
 fn moment(text: &str) -> Option<Timestamp> {
     if let Ok(date) = httpdate::parse_http_date(text) {
         return Timestamp::try_from(date).ok();

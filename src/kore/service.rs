@@ -4,7 +4,8 @@ use super::failure::Failure;
 use super::page::{Page, PageRequest};
 use super::target::{CampaignKey, Target};
 
-/// The calls that the operator makes to Kore. [`KoreClient`](super::KoreClient) and the test doubles implement it.
+/// The calls that the operator makes to Kore. [`KoreClient`](super::KoreClient) and the test doubles
+/// implement it.
 ///
 /// Every error is a [`Failure`]: its kind, and the part of the answer that may be shown.
 pub trait CampaignService: Send + Sync + 'static {

@@ -40,7 +40,8 @@ pub struct CampaignKey {
 pub struct Target {
     /// The account that the calls are made for.
     pub account: Account,
-    /// Base address to call, spelled as in the connection: resolvers and proxies treat a trailing dot specially.
+    /// Base address to call, spelled as in the connection: resolvers and proxies treat a trailing dot
+    /// specially.
     pub address: String,
     /// Value of the header `iid`; if `None`, the stream identifier is sent.
     pub iid: Option<String>,
@@ -52,8 +53,9 @@ pub struct Target {
     pub credentials: Credentials,
 }
 
-/// Fingerprint of host, account, `iid` and client ID: the caller as Kore sees it. Two reads are evidence together only if
-/// their identities are the same. The client secret is left out, because rotating the secret leaves the app the same.
+/// Fingerprint of host, account, `iid` and client ID: the caller as Kore sees it. Two reads are evidence
+/// together only if their identities are the same. The client secret is left out, because rotating the secret
+/// leaves the app the same.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Identity(String);
 
@@ -78,8 +80,8 @@ impl Target {
         Identity(hash.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect())
     }
 
-    /// Hash of everything that goes into a token, with a seed of this process. Callers with another secret or subject have
-    /// another hash, so they do not share what these credentials were used to read.
+    /// Hash of everything that goes into a token, with a seed of this process. Callers with another secret or
+    /// subject have another hash, so they do not share what these credentials were used to read.
     pub fn credentials_hash(&self) -> u64 {
         static SEED: OnceLock<RandomState> = OnceLock::new();
         let Credentials { client_id, client_secret } = &self.credentials;

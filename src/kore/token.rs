@@ -7,11 +7,11 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::Serialize;
 use uuid::Uuid;
 
-/// Tolerated difference between the service's clock and ours, in either direction. Machines with NTP stay far below a
-/// minute, and a minute more is of no use to the thief of a token.
+/// Tolerated difference between the service's clock and ours, in either direction. Machines with NTP stay far
+/// below a minute, and a minute more is of no use to the thief of a token.
 const CLOCK_MARGIN: Duration = Duration::from_secs(60);
-/// Longest validity: Kore refuses a token with a `jti` whose `exp` is further ahead of its clock [sdk-security]. The same
-/// bound is kept between `iat` and `exp`, for a service that compares these.
+/// Longest validity: Kore refuses a token with a `jti` whose `exp` is further ahead of its clock
+/// [sdk-security]. The same bound is kept between `iat` and `exp`, for a service that compares these.
 const LONGEST_LIFE: Duration = Duration::from_secs(60 * 60);
 
 /// Client ID and secret of a JWT app. `Debug` shows neither.
@@ -61,8 +61,9 @@ struct Validity {
 }
 
 impl Validity {
-    /// `iat` is [`CLOCK_MARGIN`] ago and `exp` as far beyond the `ttl`, so that the token is valid for a service whose
-    /// clock is behind or ahead; but a clock that is behind never sees `exp` more than [`LONGEST_LIFE`] ahead.
+    /// `iat` is [`CLOCK_MARGIN`] ago and `exp` as far beyond the `ttl`, so that the token is valid for a
+    /// service whose clock is behind or ahead; but a clock that is behind never sees `exp` more than
+    /// [`LONGEST_LIFE`] ahead.
     fn around(now: Duration, ttl: Duration) -> Self {
         let ahead = (ttl + CLOCK_MARGIN).min(LONGEST_LIFE - CLOCK_MARGIN);
         Self { from: now.saturating_sub(CLOCK_MARGIN).as_secs(), until: (now + ahead).as_secs() }
@@ -98,7 +99,8 @@ pub fn sign(
 mod tests {
     use super::*;
 
-    /// For every `ttl`, no clock within a minute of ours finds the token too new, expired, or valid for too long.
+    /// For every `ttl`, no clock within a minute of ours finds the token too new, expired, or valid for too
+    /// long.
     #[test]
     fn a_token_is_valid_by_every_clock_within_a_minute() {
         for milliseconds in [1_764_158_400_000, 1_764_158_400_999] {

@@ -1,17 +1,10 @@
 use std::sync::Arc;
-use std::time::Duration;
 
 use super::memory::Memory;
 use crate::connection::keep::Keeper;
 use crate::connection::lookup::Connections;
 use crate::connection::users::Users;
 use crate::kube_ext::{Events, Kube, Selected, Synced};
-
-/// Requeue of a connection that a person has to correct: a missing Secret, for example, may exist by now. Its new status wakes the
-/// campaigns.
-pub(super) const RETRY: Duration = Duration::from_secs(10);
-/// Requeue of a connection that needs nothing.
-pub(super) const INTERVAL: Duration = Duration::from_secs(600);
 
 /// What the controller works with.
 pub struct Context {
@@ -34,7 +27,8 @@ pub struct Context {
 }
 
 impl Context {
-    /// Releases the operator's rights in a namespace, in a task of its own, if nobody there needs them any more.
+    /// Releases the operator's rights in a namespace, in a task of its own, if nobody there needs them any
+    /// more.
     pub(super) fn release_rights(&self, namespace: &str) {
         let (keeper, namespace) = (self.keeper.clone(), namespace.to_owned());
         tokio::spawn(async move { keeper.release_rights(&namespace).await });

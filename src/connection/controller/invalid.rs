@@ -2,14 +2,15 @@ use kube::ResourceExt;
 use kube::core::error_boundary::InvalidObject;
 use kube::runtime::controller::Action;
 
-use super::context::{Context, INTERVAL, RETRY};
+use super::context::Context;
+use super::requeue::{INTERVAL, RETRY};
 use crate::api::KoreConnection;
 use crate::connection::keep::{is_held, secrets_in_use};
 use crate::connection::status::ConnectionReason;
 use crate::kube_ext::{CallError, invalid};
 
-/// One pass over a connection that does not fit its schema. Campaigns can't use it; but when the last of them is gone, it is released
-/// as any other.
+/// One pass over a connection that does not fit its schema. Campaigns can't use it; but when the last of them
+/// is gone, it is released as any other.
 pub async fn reconcile_invalid(object: &InvalidObject, context: &Context) -> Result<Action, CallError> {
     let error = &object.error;
     let Some(mut object) = invalid::read::<KoreConnection>(object, &context.kube).await? else {
@@ -23,7 +24,8 @@ pub async fn reconcile_invalid(object: &InvalidObject, context: &Context) -> Res
         context.release_rights(&namespace);
     }
     let held = held.filter(|_| object.metadata.deletion_timestamp.is_some());
-    // The log has it, too: if the CRD is so strict that the API server accepts no change of the object, its status can't be written.
+    // The log has it, too: if the CRD is so strict that the API server accepts no change of the object, its
+    // status can't be written.
     tracing::warn!(%error, held, "The KoreConnection does not fit its schema");
     let deletion = held.as_ref().map_or(String::new(), |why| {
         format!(" It is being deleted, but the operator can't remove its finalizer: {why}.")

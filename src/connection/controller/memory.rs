@@ -2,12 +2,10 @@ use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::context::INTERVAL;
+use super::requeue::{INTERVAL, PAUSE};
 
-/// Shortest time between two passes over a connection, so that a thousand campaigns that come or go cost a few writes.
-pub const PAUSE: Duration = Duration::from_secs(1);
-/// Shortest time between two writes of a status in which only the number of campaigns changes. Campaigns that come and go one by one
-/// then cost six writes a minute, and nobody acts sooner on a count.
+/// Shortest time between two writes of a status in which only the number of campaigns changes. Campaigns that
+/// come and go one by one then cost six writes a minute, and nobody acts sooner on a count.
 const COUNT_AGE: Duration = Duration::from_secs(10);
 
 /// What is known of each connection by its uid, beyond its status.
@@ -62,7 +60,8 @@ impl Memory {
         passes.failures
     }
 
-    /// The time until a status may be written in which only the number of campaigns changes; `None` if it may be written now.
+    /// The time until a status may be written in which only the number of campaigns changes; `None` if it may
+    /// be written now.
     pub(super) fn too_early_to_count(&self, uid: &str) -> Option<Duration> {
         let written = self.passes().get(uid)?.status_written?;
         COUNT_AGE.checked_sub(written.elapsed())

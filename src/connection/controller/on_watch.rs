@@ -9,8 +9,9 @@ use crate::connection::status::ConnectionReason;
 use crate::connection::watched::Watched;
 use crate::pacing::{LAST_TRY, backoff};
 
-/// What of a connection its campaigns depend on, to be compared: its identity, spec and labels, and whether its credentials are missing or
-/// refused. The number of campaigns is left out, which changes with each of them.
+/// What of a connection its campaigns depend on, to be compared: its identity, spec and labels, and whether
+/// its credentials are missing or refused. The number of campaigns is left out, which changes with each of
+/// them.
 pub fn what_matters(connection: &Watched) -> impl PartialEq + Clone + use<> {
     let conditions =
         connection.0.as_ref().ok().and_then(|connection| Some(&connection.status.as_ref()?.conditions));
@@ -23,8 +24,8 @@ pub fn what_matters(connection: &Watched) -> impl PartialEq + Clone + use<> {
     (connection.uid(), connection.meta().generation, connection.0.is_ok(), missing, refused, labels)
 }
 
-/// Cleans up after a connection that is gone; perhaps although it was in use, because somebody has removed its finalizer. Retries for about
-/// 20 minutes.
+/// Cleans up after a connection that is gone; perhaps although it was in use, because somebody has removed
+/// its finalizer. Retries for about 20 minutes.
 pub async fn gone(connection: Watched, context: Arc<Context>) {
     let name = ConnectionName::of(&connection);
     let remembered = context.memory.forget_secrets(&connection.uid().unwrap_or_default());

@@ -5,9 +5,9 @@ use jiff::Timestamp;
 use kube::ResourceExt;
 use kube::runtime::controller::Action;
 
-use super::context::{Context, INTERVAL, RETRY};
+use super::context::Context;
 use super::invalid::reconcile_invalid;
-use super::memory::PAUSE;
+use super::requeue::{INTERVAL, PAUSE, RETRY};
 use crate::api::{KoreConnection, KoreConnectionStatus};
 use crate::connection::keep::{IN_USE, is_held};
 use crate::connection::name::ConnectionName;
@@ -18,8 +18,8 @@ use crate::kube_ext::obstacle::{self, is_said_after, say, take_back};
 use crate::kube_ext::{CallError, Note};
 use crate::pacing::backoff;
 
-/// Requeue until the watches have listed all objects, which takes seconds after a start; the first campaigns wait for their
-/// connections.
+/// Requeue until the watches have listed all objects, which takes seconds after a start; the first campaigns
+/// wait for their connections.
 const UNTIL_LISTED: Duration = Duration::from_millis(200);
 /// Longest pause after a failure.
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);

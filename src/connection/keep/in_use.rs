@@ -4,10 +4,12 @@ use kube::api::DynamicObject;
 use crate::api::KoreConnection;
 use crate::kube_ext::{AllMayGo, Finalizer};
 
-/// The finalizer that holds a connection, its Secret, and the rights to them; taking it off takes [`Unneeded`].
+/// The finalizer that holds a connection, its Secret, and the rights to them; taking it off takes
+/// [`Unneeded`].
 pub const IN_USE: Finalizer<Unneeded> = Finalizer::new("voicecampaign.dev/in-use");
 
-/// Permit to take [`IN_USE`] off: the API server was asked, and nobody needs the object; or an administrator releases everything.
+/// Permit to take [`IN_USE`] off: the API server was asked, and nobody needs the object; or an administrator
+/// releases everything.
 #[derive(Clone, Copy, Debug)]
 pub struct Unneeded(());
 

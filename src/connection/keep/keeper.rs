@@ -16,8 +16,8 @@ type Needs = fn(&VoiceCampaign) -> bool;
 pub struct Keeper {
     pub(super) kube: Kube,
     pub(super) needs: Needs,
-    /// Name of the RoleBinding in each namespace that gives the operator its rights there; `None` if they rest on a
-    /// ClusterRoleBinding.
+    /// Name of the RoleBinding in each namespace that gives the operator its rights there; `None` if they
+    /// rest on a ClusterRoleBinding.
     pub(super) role_binding: Option<String>,
     pub(super) selected: Selected,
     namespaces: std::sync::Mutex<HashMap<String, Arc<Mutex<Kept>>>>,
@@ -53,8 +53,9 @@ pub struct NamespaceGuard<'a> {
 }
 
 impl Keeper {
-    /// A keeper that knows of no finalizer yet. `needs` says whether a campaign needs its connection; `role_binding` is the name of the
-    /// RoleBinding in each namespace that gives the operator its rights there, if they rest on one.
+    /// A keeper that knows of no finalizer yet. `needs` says whether a campaign needs its connection;
+    /// `role_binding` is the name of the RoleBinding in each namespace that gives the operator its rights
+    /// there, if they rest on one.
     pub fn new(kube: Kube, needs: Needs, role_binding: Option<String>, selected: Selected) -> Self {
         Self { kube, needs, role_binding, selected, namespaces: std::sync::Mutex::default() }
     }
@@ -80,10 +81,11 @@ impl NamespaceGuard<'_> {
         self.kept.connections.remove(connection);
     }
 
-    /// Puts the finalizer on a connection and its Secret, and updates `connection` to what the API server returns.
+    /// Puts the finalizer on a connection and its Secret, and updates `connection` to what the API server
+    /// returns.
     ///
-    /// The API server accepts no new finalizer on an object that is being deleted. A missing Secret is kept by a later call, once it
-    /// exists.
+    /// The API server accepts no new finalizer on an object that is being deleted. A missing Secret is kept
+    /// by a later call, once it exists.
     ///
     /// # Errors
     /// If a call to the API server fails.

@@ -28,8 +28,8 @@ impl Release {
 }
 
 impl NamespaceGuard<'_> {
-    /// Takes the finalizer off a connection and its Secrets, unless the API server knows somebody who needs them. Updates `connection` to
-    /// what the API server returns.
+    /// Takes the finalizer off a connection and its Secrets, unless the API server knows somebody who needs
+    /// them. Updates `connection` to what the API server returns.
     ///
     /// # Errors
     /// If a call to the API server fails.
@@ -61,8 +61,8 @@ impl NamespaceGuard<'_> {
         Ok(Release::Released)
     }
 
-    /// Takes the finalizer off a connection that does not fit its schema, and off its Secrets, unless the API server knows somebody who
-    /// needs them. Its status lists no Secrets any more then.
+    /// Takes the finalizer off a connection that does not fit its schema, and off its Secrets, unless the API
+    /// server knows somebody who needs them. Its status lists no Secrets any more then.
     ///
     /// # Errors
     /// If a call to the API server fails.
@@ -103,7 +103,8 @@ impl NamespaceGuard<'_> {
         Ok(())
     }
 
-    /// Takes the finalizer off the Secrets of a connection that was removed although it was in use: no object lists them any more.
+    /// Takes the finalizer off the Secrets of a connection that was removed although it was in use: no object
+    /// lists them any more.
     ///
     /// # Errors
     /// If a call to the API server fails.
@@ -174,8 +175,8 @@ impl NamespaceGuard<'_> {
         Ok(result)
     }
 
-    /// Takes the finalizer off a Secret, unless a connection of the namespace other than that of the uid lists the Secret, and will release
-    /// it later.
+    /// Takes the finalizer off a Secret, unless a connection of the namespace other than that of the uid
+    /// lists the Secret, and will release it later.
     async fn release_secret(&self, connection: Option<String>, name: &str) -> Result<Release, CallError> {
         let kube = &self.keeper.kube;
         let connections = kube.list_raw::<KoreConnection>(&self.namespace).await?;

@@ -1,4 +1,5 @@
-//! The RoleBinding that gives the operator its rights in a namespace: it must not go before the objects that need these rights.
+//! The RoleBinding that gives the operator its rights in a namespace: it must not go before the objects that
+//! need these rights.
 
 use k8s_openapi::api::rbac::v1::RoleBinding;
 use kube::api::DynamicObject;
@@ -11,8 +12,8 @@ use crate::kube_ext::CallError;
 use crate::pacing::{LAST_TRY, backoff};
 
 impl Keeper {
-    /// Keeps the rights of the operator in a namespace as long as there are VoiceCampaigns in it. Without the right to do so, it logs
-    /// a warning.
+    /// Keeps the rights of the operator in a namespace as long as there are VoiceCampaigns in it. Without the
+    /// right to do so, it logs a warning.
     ///
     /// # Errors
     /// If a call to the API server fails.

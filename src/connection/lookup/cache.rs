@@ -33,9 +33,10 @@ impl CachedConnections {
         readable.filter(move |connection| renames.one(account(&connection.spec)) == *of)
     }
 
-    /// The renames that count for the objects of a namespace. The `formerHosts` of a connection count in its own namespace only:
-    /// whoever may write there could claim the account of somebody else. If the administrator has listed all hosts of a connection
-    /// in `--allowed-hosts`, its `formerHosts` count everywhere.
+    /// The renames that count for the objects of a namespace. The `formerHosts` of a connection count in its
+    /// own namespace only: whoever may write there could claim the account of somebody else. If the
+    /// administrator has listed all hosts of a connection in `--allowed-hosts`, its `formerHosts` count
+    /// everywhere.
     pub fn believed_in(&self, namespace: &str) -> Renames {
         self.renames(|connection| {
             connection.namespace().as_deref() == Some(namespace) || self.is_vouched_for(&connection.spec)
@@ -67,7 +68,8 @@ impl CachedConnections {
             .then(|| Problem::HostNotAllowed { connection: connection.name_any(), host: host.clone() })
     }
 
-    /// The connection, if it and all others of its account belong to this instance: only one instance can keep the account's quota.
+    /// The connection, if it and all others of its account belong to this instance: only one instance can
+    /// keep the account's quota.
     ///
     /// # Errors
     /// If one of them belongs to another instance.

@@ -69,9 +69,10 @@ impl Connections {
         connection.0.as_ref().ok().map(|connection| account(&connection.spec))
     }
 
-    /// The renames that count for the objects of a namespace. The `formerHosts` of a connection count in its own namespace only:
-    /// whoever may write there could claim the account of somebody else. If the administrator has listed all hosts of a connection
-    /// in `--allowed-hosts`, its `formerHosts` count everywhere.
+    /// The renames that count for the objects of a namespace. The `formerHosts` of a connection count in its
+    /// own namespace only: whoever may write there could claim the account of somebody else. If the
+    /// administrator has listed all hosts of a connection in `--allowed-hosts`, its `formerHosts` count
+    /// everywhere.
     pub fn believed_in(&self, namespace: &str) -> Renames {
         self.cache.believed_in(namespace)
     }
@@ -81,7 +82,8 @@ impl Connections {
         self.cache.vouched_for()
     }
 
-    /// The account under which calls are counted and listings remembered. Only renames that count everywhere join two accounts.
+    /// The account under which calls are counted and listings remembered. Only renames that count everywhere
+    /// join two accounts.
     pub fn key(&self, account: Account) -> Account {
         self.vouched_for().one(account)
     }
@@ -126,8 +128,8 @@ impl Connections {
         })
     }
 
-    /// Reads the Secret of a connection anew. Returns why the connection can't be used, because of its host or its Secret; otherwise
-    /// hints at what looks wrong with the credentials.
+    /// Reads the Secret of a connection anew. Returns why the connection can't be used, because of its host
+    /// or its Secret; otherwise hints at what looks wrong with the credentials.
     ///
     /// If there are credentials, campaigns that found none before read the Secret again.
     ///
@@ -156,8 +158,8 @@ impl Connections {
         }
     }
 
-    /// Keeps a connection, its Secret, and the rights to them, for a campaign that is about to need them. Returns whether the connection
-    /// exists.
+    /// Keeps a connection, its Secret, and the rights to them, for a campaign that is about to need them.
+    /// Returns whether the connection exists.
     ///
     /// # Errors
     /// If a call to the API server fails.
@@ -173,8 +175,8 @@ impl Connections {
         Ok(true)
     }
 
-    /// Keeps the rights of the operator in a namespace as long as there are VoiceCampaigns in it, without relying on what an earlier
-    /// call has found.
+    /// Keeps the rights of the operator in a namespace as long as there are VoiceCampaigns in it, without
+    /// relying on what an earlier call has found.
     ///
     /// # Errors
     /// If a call to the API server fails.
@@ -199,8 +201,9 @@ impl Connections {
         self.verdicts.get(name, secret)
     }
 
-    /// Records whether a stream has campaigns that no VoiceCampaign names, as a listing over the connection `reader` shows. A change is
-    /// written to the statuses of the account's connections, so that it survives a restart.
+    /// Records whether a stream has campaigns that no VoiceCampaign names, as a listing over the connection
+    /// `reader` shows. A change is written to the statuses of the account's connections, so that it survives
+    /// a restart.
     pub fn note_others(&self, reader: &ConnectionName, account: &Account, stream_id: &str, others: bool) {
         for connection in self.cache.of_account(account) {
             let name = ConnectionName::of(&connection);
@@ -213,7 +216,8 @@ impl Connections {
         }
     }
 
-    /// Whether the last listing of a stream with campaigns had some that no VoiceCampaign names, over any connection of the account.
+    /// Whether the last listing of a stream with campaigns had some that no VoiceCampaign names, over any
+    /// connection of the account.
     pub fn others_were_seen(&self, account: &Account, stream_id: &str) -> bool {
         let mut connections = self.cache.of_account(account);
         connections
@@ -239,7 +243,8 @@ impl Connections {
     async fn find(&self, name: &ConnectionName) -> Result<Result<KoreConnection, Problem>, CallError> {
         let found = match self.cache.get(name) {
             Some(cached) => Some(cached),
-            // The cache may lag behind: a connection that was applied together with its campaigns is not missing.
+            // The cache may lag behind: a connection that was applied together with its campaigns is not
+            // missing.
             None => self.kube.find::<Watched>(&name.namespace, &name.name).await?.map(Arc::new),
         };
         Ok(match found.as_deref() {

@@ -10,12 +10,12 @@ use crate::api::KoreConnection;
 use crate::connection::secret::{self, Found, SecretProblem};
 use crate::kube_ext::{CallError, Kube};
 
-/// How long credentials are kept: long enough that a thousand deletions at once read the Secret once, short enough that a rotation
-/// takes effect at the next attempt.
+/// How long credentials are kept: long enough that a thousand deletions at once read the Secret once, short
+/// enough that a rotation takes effect at the next attempt.
 pub const CREDENTIALS_LIFE: Duration = Duration::from_secs(5);
 
-/// How long a failed read is returned to all who have waited for it. Otherwise each would read, and fail, after the other. Shorter than
-/// any pause before a retry.
+/// How long a failed read is returned to all who have waited for it. Otherwise each would read, and fail,
+/// after the other. Shorter than any pause before a retry.
 const FAILURE_LIFE: Duration = Duration::from_millis(500);
 
 /// Namespace and name of a Secret.
@@ -33,7 +33,8 @@ impl SecretName {
     }
 }
 
-/// The result of reading a Secret; `None` before that, and again after [`CREDENTIALS_LIFE`] or [`FAILURE_LIFE`].
+/// The result of reading a Secret; `None` before that, and again after [`CREDENTIALS_LIFE`] or
+/// [`FAILURE_LIFE`].
 type Cached = Option<ReadSecret>;
 type ReadSecret = Result<Result<Found, SecretProblem>, CallError>;
 

@@ -11,7 +11,8 @@ use crate::kube_ext::round_down;
 /// Most streams in the status of a connection: about 100 kB of the 1.5 MB that etcd accepts.
 const MAX_STREAMS: usize = 1000;
 
-/// Which streams have campaigns that no VoiceCampaign names, as far as the statuses of the connections may not say so yet.
+/// Which streams have campaigns that no VoiceCampaign names, as far as the statuses of the connections may
+/// not say so yet.
 #[derive(Default)]
 pub struct Streams {
     /// By connection and stream: since when such campaigns are seen; `None` if they are not seen any more.
@@ -25,7 +26,8 @@ impl Streams {
         self.changes().entry(connection.clone()).or_default().insert(stream_id.to_owned(), since);
     }
 
-    /// The streams with such campaigns, for the status of a connection: those in its status, with the changes since.
+    /// The streams with such campaigns, for the status of a connection: those in its status, with the changes
+    /// since.
     pub fn of(&self, connection: &KoreConnection) -> Vec<StreamStatus> {
         let name = ConnectionName::of(connection);
         let mut streams = connection.status.as_ref().map(|status| status.streams.clone()).unwrap_or_default();

@@ -18,8 +18,8 @@ struct Known {
 }
 
 impl Verdicts {
-    /// Records a verdict on the credentials in a Secret. Returns whether it differs from the last one; the texts of two refusals may
-    /// differ each time, and do not count.
+    /// Records a verdict on the credentials in a Secret. Returns whether it differs from the last one; the
+    /// texts of two refusals may differ each time, and do not count.
     pub fn record(&self, connection: &ConnectionName, secret: &str, verdict: Verdict) -> bool {
         let mut verdicts = self.known();
         let is_known = verdicts.get(connection).is_some_and(|known| {

@@ -32,7 +32,8 @@ const AROUND_A_NAME: [[&str; 2]; 9] = [
     ["#", "#"],
     ["!", "!"],
 ];
-/// First characters of a reference to a store of secrets, or of a value that one has encrypted. A URL is a reference, too.
+/// First characters of a reference to a store of secrets, or of a value that one has encrypted. A URL is a
+/// reference, too.
 const REFERENCES: [&str; 17] = [
     "vault:",
     "bao:",
@@ -71,7 +72,8 @@ const FLAWS: [(Flaw, Test); 10] = [
     (Flaw::NotAscii, |value| !value.is_ascii()),
 ];
 
-/// Checks that a value can be a client ID or a client secret: printable ASCII without blanks, which is not certainly something else.
+/// Checks that a value can be a client ID or a client secret: printable ASCII without blanks, which is not
+/// certainly something else.
 ///
 /// # Errors
 /// If the value has a flaw.
@@ -112,7 +114,8 @@ fn is_json(value: &str) -> bool {
     value.starts_with(['{', '[']) && serde_json::from_str::<serde::de::IgnoredAny>(value).is_ok()
 }
 
-/// Whether the name of a credential comes before the value, as in a line of YAML, of JSON, or of an environment file.
+/// Whether the name of a credential comes before the value, as in a line of YAML, of JSON, or of an
+/// environment file.
 fn is_pasted(value: &str) -> bool {
     value.char_indices().take(LONGEST_READ).filter(|(_, c)| matches!(c, ':' | '=')).any(|(at, _)| {
         let before = value[..at].trim_end_matches(|c: char| c.is_whitespace() || matches!(c, '"' | '\''));

@@ -104,7 +104,8 @@ fn from_hexadecimal(value: &str) -> Option<Text> {
     if rest.is_empty() { printable(bytes) } else { None }
 }
 
-/// As in URLs: letters, digits and the unreserved marks as they are, and all other characters as `%` and two digits.
+/// As in URLs: letters, digits and the unreserved marks as they are, and all other characters as `%` and two
+/// digits.
 fn from_percent(value: &str) -> Option<Text> {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "%-_.!~*'()".contains(c);
     let text = unescaped(value, '%', |escape| {
@@ -146,7 +147,8 @@ fn from_json(value: &str) -> Option<Text> {
     })
 }
 
-/// The text with each escape replaced by its character. `escape` gets what follows the `mark`, and returns the character and the rest.
+/// The text with each escape replaced by its character. `escape` gets what follows the `mark`, and returns
+/// the character and the rest.
 fn unescaped(value: &str, mark: char, escape: fn(&str) -> Option<(char, &str)>) -> Option<Text> {
     let mut parts = value.split(mark);
     let mut text = Zeroizing::new(parts.next()?.to_owned());

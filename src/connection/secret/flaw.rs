@@ -1,5 +1,5 @@
-/// Why a value can be neither a client ID nor a client secret. Reveals nothing of the value. The text continues "The value of
-/// the key … in the Secret … ".
+/// Why a value can be neither a client ID nor a client secret. Reveals nothing of the value. The text
+/// continues "The value of the key … in the Secret … ".
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Flaw {
     /// Neither UTF-8 nor UTF-16.

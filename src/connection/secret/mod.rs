@@ -7,10 +7,10 @@
 //!                      and blanks the encoding
 //! ```
 //!
-//! A value that can have only one meaning is repaired: blanks and quotes around it, UTF-16, a second base64. A value that can't be
-//! right is reported by the kind of its flaw, without the value, a part of it, or its length. A client secret may be any text of
-//! ordinary characters, and Kore documents no form of the client id: a value that only looks wrong causes a hint, which is shown
-//! after Kore has refused the credentials.
+//! A value that can have only one meaning is repaired: blanks and quotes around it, UTF-16, a second base64.
+//! A value that can't be right is reported by the kind of its flaw, without the value, a part of it, or its
+//! length. A client secret may be any text of ordinary characters, and Kore documents no form of the client
+//! id: a value that only looks wrong causes a hint, which is shown after Kore has refused the credentials.
 
 mod check;
 mod encoding;

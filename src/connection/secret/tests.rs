@@ -29,7 +29,7 @@ fn utf16(text: &str, unit: fn(u16) -> [u8; 2], mark: &[u8]) -> Vec<u8> {
     mark.iter().copied().chain(text.encode_utf16().flat_map(unit)).collect()
 }
 
-fn assert_healed(id: impl AsRef<[u8]>, secret_value: impl AsRef<[u8]>) {
+fn assert_repaired(id: impl AsRef<[u8]>, secret_value: impl AsRef<[u8]>) {
     let found = both(id.as_ref(), secret_value.as_ref())
         .unwrap_or_else(|problem| panic!("{problem:?}: {:?}", String::from_utf8_lossy(id.as_ref())));
     assert_eq!(found.credentials.client_id.expose_secret(), ID);
@@ -37,9 +37,9 @@ fn assert_healed(id: impl AsRef<[u8]>, secret_value: impl AsRef<[u8]>) {
     assert_eq!(found.hints, NONE);
 }
 
-/// What a shell, an editor or an encoder leaves around a value is no part of it.
+/// A value does not include what a shell, an editor or an encoder leaves around it.
 #[test]
-fn what_stands_around_a_value_is_healed() {
+fn quotes_and_blanks_around_a_value_are_removed() {
     for (before, after) in [
         ("", ""),
         ("", "\n"),
@@ -74,28 +74,28 @@ fn what_stands_around_a_value_is_healed() {
         ("\"", "\\u000a\""),
     ] {
         let around = |value: &str| format!("{before}{value}{after}");
-        assert_healed(around(ID), around(SECRET));
-        assert_healed(around(ID), SECRET);
+        assert_repaired(around(ID), around(SECRET));
+        assert_repaired(around(ID), SECRET);
     }
 }
 
 /// PowerShell's `>` writes UTF-16.
 #[test]
-fn utf_16_is_healed() {
+fn utf_16_is_read() {
     for text in [SECRET.to_owned(), format!("{SECRET}\r\n")] {
-        assert_healed(ID, utf16(&text, u16::to_le_bytes, &[0xff, 0xfe]));
-        assert_healed(ID, utf16(&text, u16::to_be_bytes, &[0xfe, 0xff]));
-        assert_healed(ID, utf16(&text, u16::to_le_bytes, &[]));
-        assert_healed(ID, utf16(&text, u16::to_be_bytes, &[]));
+        assert_repaired(ID, utf16(&text, u16::to_le_bytes, &[0xff, 0xfe]));
+        assert_repaired(ID, utf16(&text, u16::to_be_bytes, &[0xfe, 0xff]));
+        assert_repaired(ID, utf16(&text, u16::to_le_bytes, &[]));
+        assert_repaired(ID, utf16(&text, u16::to_be_bytes, &[]));
     }
 }
 
-/// It is certain where the id shows it: it decodes to what begins as every id of Kore does.
+/// The id proves the encoding if it decodes to a text with the prefix of client ids.
 #[test]
-fn the_base64_of_the_base64_is_healed_where_it_is_certain() {
-    assert_healed(base64(ID), base64(SECRET));
-    assert_healed(base64(ID) + "\n", base64(&format!("{SECRET}\n")));
-    assert_healed(base64(ID).trim_end_matches('='), base64(SECRET).trim_end_matches('='));
+fn the_base64_of_the_base64_is_decoded_if_the_id_proves_it() {
+    assert_repaired(base64(ID), base64(SECRET));
+    assert_repaired(base64(ID) + "\n", base64(&format!("{SECRET}\n")));
+    assert_repaired(base64(ID).trim_end_matches('='), base64(SECRET).trim_end_matches('='));
     let not_encoded = Flaw::NotEncoded("base64-encoded twice");
     assert_eq!(both(base64(ID).as_bytes(), b"s3cr3t").err(), unusable(CLIENT_SECRET, not_encoded));
 }
@@ -123,20 +123,20 @@ fn hexadecimal(text: &str) -> String {
     text.bytes().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// As of base64.
+/// Like base64, if the id proves the encoding.
 #[test]
-fn other_encodings_are_healed_where_they_are_certain() {
-    assert_healed(hexadecimal(ID), hexadecimal(SECRET));
-    assert_healed(hexadecimal(ID).to_uppercase(), hexadecimal(SECRET) + "\n");
-    assert_healed(ID.replace('-', "%2D"), "s3cr3t%2Bwith%2fmarks%3Dand%3D%3D");
-    assert_healed(ID.replace('-', "&#45;"), "s3cr3t&#43;with&#x2f;marks=and==");
-    assert_healed(ID.replace('-', "\\u002d"), "s3cr3t+with\\/marks\\u003dand\\u003D=");
-    assert_healed(format!("b'{}'", base64(ID)), format!("b'{}'", base64(SECRET)));
+fn other_encodings_are_decoded_if_the_id_proves_them() {
+    assert_repaired(hexadecimal(ID), hexadecimal(SECRET));
+    assert_repaired(hexadecimal(ID).to_uppercase(), hexadecimal(SECRET) + "\n");
+    assert_repaired(ID.replace('-', "%2D"), "s3cr3t%2Bwith%2fmarks%3Dand%3D%3D");
+    assert_repaired(ID.replace('-', "&#45;"), "s3cr3t&#43;with&#x2f;marks=and==");
+    assert_repaired(ID.replace('-', "\\u002d"), "s3cr3t+with\\/marks\\u003dand\\u003D=");
+    assert_repaired(format!("b'{}'", base64(ID)), format!("b'{}'", base64(SECRET)));
     let not_encoded = Flaw::NotEncoded("written in hexadecimal digits");
     assert_eq!(both(hexadecimal(ID).as_bytes(), b"s3cr3t").err(), unusable(CLIENT_SECRET, not_encoded));
 }
 
-/// What may be right is taken, and told when Kore has refused it.
+/// A value that may be right is used, with a hint for the case that Kore refuses it.
 #[test]
 fn what_looks_wrong_and_may_be_right_is_a_hint() {
     for (id, value, hint) in [
@@ -167,7 +167,7 @@ fn unusable(key: &'static str, flaw: Flaw) -> Option<SecretProblem> {
 }
 
 #[test]
-fn what_can_t_be_healed_is_named() {
+fn a_value_that_cannot_be_repaired_is_named() {
     for (value, flaw) in [
         (&b"\xfcml\xe4ut"[..], Flaw::NotText),
         (b"\xff\xfea", Flaw::NotText),
@@ -259,7 +259,7 @@ fn what_can_t_be_healed_is_named() {
     assert_eq!(both(SECRET.as_bytes(), ID.as_bytes()).err(), unusable(CLIENT_SECRET, Flaw::ClientId));
 }
 
-/// What may be part of a secret stays.
+/// Characters that may be part of a secret stay.
 #[test]
 fn a_lone_quote_and_every_mark_of_ascii_stay() {
     for value in [
@@ -294,7 +294,7 @@ fn a_lone_quote_and_every_mark_of_ascii_stay() {
     }
 }
 
-/// A Secret may be large, and somebody may have made it so on purpose.
+/// A Secret may be large, perhaps on purpose.
 #[test]
 fn a_large_value_takes_no_square_of_its_length_and_no_stack() {
     for part in ["'", "\"", ":", "x:", "\\n", "<", "{", "[", "%2", "&#4", "null", "/etc/"] {
@@ -305,7 +305,7 @@ fn a_large_value_takes_no_square_of_its_length_and_no_stack() {
     }
 }
 
-/// The playground takes the samples as they are; the document's example is refused by name.
+/// The playground uses the samples as they are; the example in the documentation is reported as a template.
 #[test]
 fn the_samples_are_taken_and_the_documents_example_is_not() {
     let values = |text: &str| {
@@ -323,7 +323,7 @@ fn the_samples_are_taken_and_the_documents_example_is_not() {
 }
 
 proptest! {
-    /// An id and a secret of ordinary characters go to Kore as they are.
+    /// An id and a secret of ordinary characters are not changed.
     #[test]
     fn ordinary_values_are_taken_as_they_are(
         id in "(cs-)?[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|(cs-)?[A-Za-z0-9_-]{12,40}",

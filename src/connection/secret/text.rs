@@ -41,7 +41,8 @@ pub fn text(bytes: &[u8]) -> Option<Text> {
     };
     let is_zero_at = |at: usize| !bytes.is_empty() && bytes.iter().skip(at).step_by(2).all(|byte| *byte == 0);
     let whole = match bytes {
-        // PowerShell's `>` and `Out-File` write UTF-16 with a byte order mark; other tools leave the mark out.
+        // PowerShell's `>` and `Out-File` write UTF-16 with a byte order mark; other tools leave the mark
+        // out.
         [0xff, 0xfe, rest @ ..] => utf16(rest, u16::from_le_bytes)?,
         [0xfe, 0xff, rest @ ..] => utf16(rest, u16::from_be_bytes)?,
         [_, _, ..] if is_zero_at(1) => utf16(bytes, u16::from_le_bytes)?,
@@ -51,8 +52,9 @@ pub fn text(bytes: &[u8]) -> Option<Text> {
     Some(Zeroizing::new(bare(&whole).to_owned()))
 }
 
-/// The text without blanks, line ends (escaped ones, too) and invisible characters around it, and without quotes if there are quotes
-/// at both ends: a lone quote may belong to a secret, and Kore issues no secret that begins and ends with one.
+/// The text without blanks, line ends (escaped ones, too) and invisible characters around it, and without
+/// quotes if there are quotes at both ends: a lone quote may belong to a secret, and Kore issues no secret
+/// that begins and ends with one.
 fn bare(mut text: &str) -> &str {
     loop {
         text = text.trim_matches(|c: char| c.is_whitespace() || is_invisible(c));

@@ -11,7 +11,8 @@ use crate::kore::failure::{Failure, FailureKind};
 use crate::kore::wire::{self, Envelope};
 use crate::kore::words::{Absence, absence};
 
-/// The campaign of an explicit success that names it. `_id` and `id` may differ, and either may be the requested one.
+/// The campaign of an explicit success that names it. `_id` and `id` may differ, and either may be the
+/// requested one.
 pub fn success_for(
     answer: &RawAnswer,
     id: &str,
@@ -30,8 +31,8 @@ pub fn success_for(
     }
     let campaign = envelope.data.as_ref().and_then(wire::campaign).unwrap_or_default();
     if is_named {
-        // A success may hold an item that has failed [create-call-back-schedule-v2]. To doubt a true success costs a
-        // proof of absence, and no safety.
+        // A success may hold an item that has failed [create-call-back-schedule-v2]. To doubt a true success
+        // costs a proof of absence, and no safety.
         let is_doubtful = envelope.denies.is_some() || doubtful_text(envelope).is_some();
         if operation == Operation::Delete && is_doubtful {
             return Err(denied_success(answer, envelope, operation));
@@ -47,7 +48,8 @@ pub fn success_for(
 fn names(envelope: &Envelope, id: &str, operation: Operation) -> bool {
     match operation {
         Operation::Delete => envelope.ids.iter().any(|answered| answered == id),
-        // A read counts as having seen the campaign wherever the answer shows it; but a GET may name what it does not find.
+        // A read counts as having seen the campaign wherever the answer shows it; but a GET may name what it
+        // does not find.
         Operation::Read => {
             let shows_it = |ids: &[String]| ids.iter().any(|shown| is_spelled(shown, id));
             let finds_none = || envelope.message.as_deref().map(absence) == Some(Absence::Said);

@@ -4,8 +4,8 @@ use crate::kore::answer::{AnswerSummary, RawAnswer};
 use crate::kore::campaign::Campaign;
 use crate::kore::failure::Failure;
 
-/// Proof that Kore has deleted a campaign: an answer 2xx (not 202) with `status: success` and the id of that campaign,
-/// which nothing else in the answer contradicts.
+/// Proof that Kore has deleted a campaign: an answer 2xx (not 202) with `status: success` and the id of that
+/// campaign, which nothing else in the answer contradicts.
 ///
 /// Only this module can make one, from such an answer.
 #[derive(Clone, Debug, PartialEq)]

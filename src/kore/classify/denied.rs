@@ -8,10 +8,12 @@ use crate::kore::failure::Failure;
 use crate::kore::wire::Envelope;
 use crate::kore::words::{Undone, undone};
 
-/// Begins the message of a failed DELETE whose answer says success, and also that the campaign is not deleted.
+/// Begins the message of a failed DELETE whose answer says success, and also that the campaign is not
+/// deleted.
 ///
-/// The message is stored in `status.deletion.lastAnswer.message`; `campaign::status` recognizes the case by this prefix,
-/// also after a restart. So the prefix is part of the stored format: a change breaks what older statuses say.
+/// The message is stored in `status.deletion.lastAnswer.message`; `campaign::status` recognizes the case by
+/// this prefix, also after a restart. So the prefix is part of the stored format: a change breaks what older
+/// statuses say.
 pub const DENIED_SUCCESS_PREFIX: &str = "the answer says success, and that it has failed";
 
 /// A text of the answer that says something other than that the campaign is deleted, and what it says.

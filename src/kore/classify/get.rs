@@ -22,8 +22,8 @@ pub fn single(answer: &RawAnswer, id: &str) -> Result<Campaign, Failure> {
     }
 }
 
-/// A GET that returns the campaign in the state `Deleted`: in `data.status`, or in the envelope's `status` as in the first
-/// version of [delete-voice-campaign].
+/// A GET that returns the campaign in the state `Deleted`: in `data.status`, or in the envelope's `status` as
+/// in the first version of [delete-voice-campaign].
 fn returned_as_deleted(summary: AnswerSummary) -> Failure {
     failure(FailureKind::MayBeAbsent, "Kore returns the campaign as deleted", summary)
 }

@@ -17,7 +17,8 @@ pub fn listing(answer: &RawAnswer) -> Result<Page, Failure> {
     if answer.oversized && is_2xx {
         return Ok(Page::oversized());
     }
-    // The documentation does not show an empty listing. An empty body counts as one only beside a GET that has a meaning.
+    // The documentation does not show an empty listing. An empty body counts as one only beside a GET that
+    // has a meaning.
     if answer.has_no_body() && is_2xx {
         return Ok(Page::without_rows(false));
     }
@@ -34,7 +35,8 @@ pub fn listing(answer: &RawAnswer) -> Result<Page, Failure> {
     };
     let names_rows = |page: &Page| page.names_rows || texts.say_no_campaigns_exist();
     let page = wire::page(envelope).map(|page| Page { names_rows: names_rows(&page), ..page });
-    // A refusal, or a request to pause, may come with `success`, too. A page with rows is a page, whatever its texts say.
+    // A refusal, or a request to pause, may come with `success`, too. A page with rows is a page, whatever
+    // its texts say.
     if page.as_ref().is_none_or(|page| page.rows.is_empty())
         && let Some(refused) = refusal_despite_success(answer, envelope, Operation::Read)
     {

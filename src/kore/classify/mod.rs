@@ -7,9 +7,10 @@
 //!                                      └─▶ summary.rs  the part of it that may be shown
 //! ```
 //!
-//! Kore's documentation shows samples of success only. So nothing but an explicit success for the very campaign confirms
-//! a deletion; answers that *may* mean "no such campaign" are a kind of their own that proves nothing by itself; and
-//! answers that look like those of a gateway or a proxy, and broken bodies, count as trouble on the way to the service.
+//! Kore's documentation shows samples of success only. So nothing but an explicit success for the very
+//! campaign confirms a deletion; answers that *may* mean "no such campaign" are a kind of their own that
+//! proves nothing by itself; and answers that look like those of a gateway or a proxy, and broken bodies,
+//! count as trouble on the way to the service.
 
 #![warn(clippy::wildcard_enum_match_arm)]
 

@@ -11,8 +11,8 @@ use crate::kore::retry_after::DEFAULT_THROTTLE_PAUSE;
 use crate::kore::wire::Envelope;
 use crate::kore::words::{speak_of_a_state, speaks_of_the_rate_limit};
 
-/// The envelope, if it is that of an explicit success; otherwise the failure. The HTTP status decides first, then error
-/// codes, then texts.
+/// The envelope, if it is that of an explicit success; otherwise the failure. The HTTP status decides first,
+/// then error codes, then texts.
 pub fn explicit_success<'a>(
     answer: &RawAnswer,
     envelope: Option<&'a Envelope>,
@@ -66,8 +66,8 @@ fn by_status<'a>(
     })
 }
 
-/// The kind after a look at the texts and codes of the body: a refusal because of the rate limit, the credentials or a
-/// missing right may come with another status [rate-limit-ccai, delete-users, sdk-security].
+/// The kind after a look at the texts and codes of the body: a refusal because of the rate limit, the
+/// credentials or a missing right may come with another status [rate-limit-ccai, delete-users, sdk-security].
 fn refined_by_texts(kind: FailureKind, texts: &AnswerTexts<'_>) -> FailureKind {
     if texts.iter().any(|text| speaks_of_the_rate_limit(&text)) {
         return FailureKind::Throttled;
@@ -78,7 +78,8 @@ fn refined_by_texts(kind: FailureKind, texts: &AnswerTexts<'_>) -> FailureKind {
         {
             FailureKind::CredentialsRejected
         }
-        // In JSON the service itself refuses; a gateway's texts are about the servers behind it, and not about our app.
+        // In JSON the service itself refuses; a gateway's texts are about the servers behind it, and not
+        // about our app.
         FailureKind::Unavailable
             if texts.http_status == 500 && texts.envelope.is_some() && texts.refusal().is_some() =>
         {
@@ -103,8 +104,8 @@ fn refined_by_texts(kind: FailureKind, texts: &AnswerTexts<'_>) -> FailureKind {
 
 /// The kind as far as it depends on what was requested.
 fn refined_by_operation(kind: FailureKind, texts: &AnswerTexts<'_>, operation: Operation) -> FailureKind {
-    // Nobody may delete a running campaign: then 403 is about its state, and not about a right of ours. A state prevents
-    // nobody from reading.
+    // Nobody may delete a running campaign: then 403 is about its state, and not about a right of ours. A
+    // state prevents nobody from reading.
     let is_about_state = kind == FailureKind::CredentialsRejected
         && operation == Operation::Delete
         && texts.http_status == 403
@@ -116,8 +117,8 @@ fn refined_by_operation(kind: FailureKind, texts: &AnswerTexts<'_>, operation: O
     if is_unclear { FailureKind::Unreadable } else { kind }
 }
 
-/// The failure, if the texts of an answer refuse us, report the rate limit or trouble of the service, although its status is
-/// success.
+/// The failure, if the texts of an answer refuse us, report the rate limit or trouble of the service,
+/// although its status is success.
 pub fn refusal_despite_success(
     answer: &RawAnswer,
     envelope: &Envelope,

@@ -34,8 +34,8 @@ pub fn without_envelope(answer: &RawAnswer) -> AnswerSummary {
     AnswerSummary { http_status: Some(answer.http_status), status: None, message: message.to_owned() }
 }
 
-/// The summary of an answer that refuses us. Its message begins with the text that does so, wherever in the answer that
-/// stands.
+/// The summary of an answer that refuses us. Its message begins with the text that does so, wherever in the
+/// answer that stands.
 pub fn refusal(answer: &RawAnswer, texts: &AnswerTexts<'_>) -> AnswerSummary {
     let summary =
         texts.envelope.map_or_else(|| without_envelope(answer), |envelope| summary(answer, envelope));

@@ -19,7 +19,7 @@ fn kind(http_status: u16, body: &str) -> Result<(), FailureKind> {
 
 const OK: &str = r#"{"status":"success","message":"Campaign x deleted successfully","data":{"_id":"cd-1"}}"#;
 
-/// The one answer that confirms: 2xx but not 202, success, for this id. Every part is needed.
+/// Only 2xx (not 202) with `success` and this id confirms. Every part is needed.
 #[test]
 fn only_an_explicit_success_for_this_campaign_confirms() {
     assert_eq!(kind(200, OK), Ok(()));
@@ -38,7 +38,7 @@ fn only_an_explicit_success_for_this_campaign_confirms() {
     assert_eq!(kind(200, r#"{"status":"error"}"#), Err(MayBeAbsent));
 }
 
-/// R15: broken answers confirm nothing and hint at nothing, under any status.
+/// R15: broken answers have no meaning, under any status.
 #[test]
 fn html_empty_cut_and_deep_bodies_are_unreadable() {
     for body in ["<html>ok</html>", &OK[..40], "[]", "null", "success", "{}", &"[".repeat(100_000)] {
@@ -48,7 +48,7 @@ fn html_empty_cut_and_deep_bodies_are_unreadable() {
     assert_eq!(kind(400, "Bad Request"), Err(Unreadable));
 }
 
-/// A gateway that compresses whatever it is asked for is named.
+/// A gateway may compress answers although the request accepts no encoding.
 #[test]
 fn a_compressed_body_is_named() {
     let answer = RawAnswer { body: vec![0x1f, 0x8b, 8, 0], ..raw(200, "") };
@@ -57,8 +57,8 @@ fn a_compressed_body_is_named() {
     assert_eq!(failure.answer.message, "a compressed body, which was not asked for");
 }
 
-/// R23: a success that names no campaign is accepted, and confirms nothing; to a read it says nothing. One that names
-/// another contradicts.
+/// R23: a success without a campaign means that the DELETE was accepted, and confirms nothing; to a read it
+/// means nothing. A success with another campaign contradicts the documentation.
 #[test]
 fn a_success_that_names_no_campaign_is_accepted() {
     let nameless = [
@@ -90,7 +90,7 @@ fn a_success_that_names_no_campaign_is_accepted() {
     assert_eq!(single(&raw(200, other), "cd-1").unwrap_err().kind, ContractViolation);
 }
 
-/// R24: what says nothing about the campaign is no "not there" of a GET, nor an "accepted".
+/// R24: an answer to a read that says nothing about the campaign means neither "not found" nor "accepted".
 #[test]
 fn a_read_that_says_nothing_is_unreadable() {
     for (status, body) in [(404, "<html>not found</html>"), (404, "Not Found"), (202, OK), (200, "null")] {
@@ -103,7 +103,7 @@ fn a_read_that_says_nothing_is_unreadable() {
     );
 }
 
-/// R24: kore's first page on deletions showed `{"status":"Deleted",…}`.
+/// R24: the first version of [delete-voice-campaign] showed `{"status":"Deleted",…}`.
 #[test]
 fn a_campaign_that_is_returned_as_deleted_is_not_there() {
     let first_version =
@@ -116,14 +116,14 @@ fn a_campaign_that_is_returned_as_deleted_is_not_there() {
             assert_eq!(failure.kind, MayBeAbsent, "{body}");
             assert_eq!(failure.answer.message, "Kore returns the campaign as deleted");
         }
-        // An explicit success for this campaign is one, whatever state it had.
+        // An explicit success for this campaign confirms in any state of the campaign.
         assert_eq!(kind(200, &body), Ok(()));
         assert_eq!(kind(200, &first_version), Err(Accepted));
     }
     assert!(single(&raw(200, &OK.replace(r#""_id""#, r#""status":"Ready","_id""#)), "cd-1").is_ok());
 }
 
-/// The documents disagree whether it is `_id` or `id`.
+/// The pages of the documentation disagree whether it is `_id` or `id`.
 #[test]
 fn either_id_may_be_the_campaigns() {
     for ids in [r#""_id":"cd-1","id":"x""#, r#""_id":"x","id":"cd-1""#, r#""_id":null,"id":"cd-1""#] {
@@ -135,7 +135,8 @@ fn either_id_may_be_the_campaigns() {
     assert_eq!(kind(200, &OK.replace(r#""cd-1""#, r#""x","id":"y""#)), Err(ContractViolation));
 }
 
-/// R25: delete-users documents it as 400; whatever the status, and wherever in the body it stands.
+/// R25: a missing right, which [delete-users] documents as 400, is recognized under any status and anywhere
+/// in the body.
 #[test]
 fn a_missing_right_is_no_absence() {
     let documented = r#"{"errors":[{"msg":"Unauthorized to perform this activity","code":400}]}"#;
@@ -170,7 +171,7 @@ fn a_missing_right_is_no_absence() {
     }
     assert!(!deletion(&raw(401, ""), "cd-1").unwrap_err().lacks_right());
     assert!(deletion(&raw(403, ""), "cd-1").unwrap_err().lacks_right());
-    // A campaign may be called so, and a success is one.
+    // A campaign may have such a name; a success with it is still a success.
     let named = r#"{"message":"Campaign Permission reminder is running"}"#;
     assert_eq!(kind(409, named), Err(Refused));
     assert_eq!(kind(404, &named.replace("is running", "not found")), Err(MayBeAbsent));
@@ -179,7 +180,7 @@ fn a_missing_right_is_no_absence() {
     assert_eq!(kind(200, &deleted), Err(Accepted), "it may be no name");
 }
 
-/// The body of a gateway may say of the service what its status does not.
+/// The body may report trouble of the service that the HTTP status does not.
 #[test]
 fn a_service_in_trouble_is_no_absence() {
     assert_eq!(kind(200, r#"{"errors":[{"msg":"try later","code":503}]}"#), Err(Unavailable));
@@ -187,7 +188,7 @@ fn a_service_in_trouble_is_no_absence() {
     assert_eq!(kind(200, r#"{"status":"error","code":"429"}"#), Err(Throttled));
 }
 
-/// A body that was not read is not an empty one.
+/// A body that was not read is not empty.
 #[test]
 fn a_body_that_is_too_large_says_nothing() {
     let oversized = |http_status| RawAnswer { http_status, oversized: true, ..RawAnswer::default() };
@@ -228,7 +229,8 @@ fn what_is_no_listing_is_not_taken_for_an_empty_one() {
     assert_eq!(listing(&raw(200, refused)).unwrap_err().kind, CredentialsRejected);
 }
 
-/// A refusal, or a pause that is asked for, under `success`: it is in the words. What the service shows all the same, counts.
+/// A listing with `success` may hold the text of a refusal, or of the rate limit. Rows that it has count all
+/// the same.
 #[test]
 fn a_success_that_refuses_is_a_refusal() {
     let answers = [
@@ -253,12 +255,13 @@ fn a_success_that_refuses_is_a_refusal() {
         assert_eq!(listing(&raw(200, &body)).unwrap().rows.len(), 1);
         let body = format!(r#"{{"status":"success","message":"{words}","data":{{"_id":"cd-1"}}}}"#);
         assert!(single(&raw(200, &body), "cd-1").is_ok());
-        // Only an answer that does not deny itself confirms.
+        // Only an answer that does not contradict itself confirms.
         assert_eq!(deletion(&raw(200, &body), "cd-1").unwrap_err().kind, *kind);
     }
 }
 
-/// R27: how an empty listing looks is not documented. What does not say so counts only beside a GET that says something.
+/// R27: the documentation does not show an empty listing. A bare success counts as one only beside a GET that
+/// has a meaning.
 #[test]
 fn an_answer_that_names_no_rows_may_be_an_empty_listing() {
     for (status, body) in [
@@ -297,9 +300,10 @@ fn an_answer_that_names_no_rows_may_be_an_empty_listing() {
     }
 }
 
-/// R24: to a read, only words that say so (or 404 and 410) mean that there is no campaign. No list of refusals is complete.
+/// R24: to a read, only words that say that there is no campaign (or 404 and 410) mean that. No list of
+/// refusals is complete.
 #[test]
-fn a_read_is_told_in_words_that_there_is_no_campaign() {
+fn a_read_needs_words_that_there_is_no_campaign() {
     let read = |status, body: &str| single(&raw(status, body), "cd-1").unwrap_err().kind;
     for (status, body) in [
         (404, ""),
@@ -329,7 +333,7 @@ fn a_read_is_told_in_words_that_there_is_no_campaign() {
     }
 }
 
-/// R25: whatever form the refusal has.
+/// R25: a refusal is recognized in any form.
 #[test]
 fn a_refusal_is_one_in_any_form() {
     for (status, body) in [
@@ -348,7 +352,7 @@ fn a_refusal_is_one_in_any_form() {
         assert_eq!(failure.kind, CredentialsRejected, "{status} {body}");
         assert!(failure.lacks_right(), "{status} {body}: {failure}");
     }
-    // What a gateway says of those behind it, and what a campaign is called, is not about us.
+    // The texts of a gateway about the servers behind it, and names of campaigns, are not about us.
     for (status, body) in [
         (502, r#"{"message":"Access denied by the upstream"}"#),
         (503, "Access denied"),
@@ -361,7 +365,7 @@ fn a_refusal_is_one_in_any_form() {
     assert_eq!(kind(200, named), Err(MayBeAbsent));
 }
 
-/// R23: a success that names an error confirms nothing, and says which.
+/// R23: a success with an error confirms nothing; the message quotes the error.
 #[test]
 fn a_success_with_an_error_confirms_nothing() {
     for error in [
@@ -376,7 +380,7 @@ fn a_success_with_an_error_confirms_nothing() {
             let failure = deletion(&raw(200, &body), "cd-1").unwrap_err();
             assert_eq!(failure.kind, Accepted, "{body}");
             assert!(failure.answer.message.contains("Campaign is running"), "{failure}");
-            // Whatever shows the campaign shows it.
+            // A read that shows the campaign has seen it, in spite of the error.
             assert!(single(&raw(200, &body), "cd-1").is_ok(), "{body}");
         }
     }
@@ -393,8 +397,8 @@ fn a_success_with_an_error_confirms_nothing() {
     }
 }
 
-/// R23: a success that denies itself, wherever and in whatever words, confirms nothing; Kore's own words confirm, whatever the
-/// campaign is called.
+/// R23: a success that contradicts itself, anywhere and in any words, confirms nothing; Kore's own words
+/// confirm, with any name of the campaign.
 #[test]
 fn a_success_that_denies_itself_confirms_nothing() {
     for field in [
@@ -525,7 +529,7 @@ fn a_success_that_denies_itself_confirms_nothing() {
     ] {
         assert_eq!(kind(200, &said(&message.replace('"', "\\\""))), Ok(()), "{message}");
     }
-    // Kore's own words, whatever the campaign is called, if the answer says how.
+    // Kore's own words confirm with any name of the campaign, if the answer has that name.
     let named = |name: &str, message: &str| {
         let body = said(&message.replace('"', "\\\""));
         kind(200, &body.replace(r#""_id""#, &format!("\"name\":{name:?},\"_id\"")))
@@ -570,7 +574,7 @@ fn a_success_that_denies_itself_confirms_nothing() {
     }
 }
 
-/// R25: a campaign that is running may be deleted by nobody: that is no right that the app lacks.
+/// R25: nobody may delete a running campaign, so such a refusal is not about a missing right.
 #[test]
 fn a_state_is_no_missing_right() {
     for body in [
@@ -592,7 +596,7 @@ fn a_state_is_no_missing_right() {
     }
 }
 
-/// Whatever shows the campaign counts as seen, in whatever form.
+/// A read has seen the campaign wherever the answer shows it.
 #[test]
 fn a_campaign_is_seen_wherever_it_stands() {
     for data in [
@@ -605,7 +609,7 @@ fn a_campaign_is_seen_wherever_it_stands() {
         let seen = single(&raw(200, &body), "cd-1").unwrap();
         assert_eq!(seen.id.as_deref(), Some("cd-1"), "{body}");
     }
-    // A GET that names what it does not find, and a DELETE that speaks of the campaign.
+    // A GET may name the campaign that it does not find, and a DELETE may only refer to the campaign.
     for (message, data) in [
         ("Campaign not found", r#"{"campaignId":"cd-1"}"#),
         ("Campaign not found", r#"{"campaign":null,"campaignId":"cd-1","status":"x"}"#),
@@ -621,7 +625,7 @@ fn a_campaign_is_seen_wherever_it_stands() {
     assert_eq!(page.ids().collect::<Vec<_>>(), ["64f0", "cd-1"], "an id that is garbled may be any");
 }
 
-/// A number that nobody can hold does not hide a page.
+/// A number that can't be represented does not make an answer unreadable.
 #[test]
 fn a_number_that_is_none_hides_nothing() {
     for number in ["1e999", "-1E+999", "NaN", "-Infinity", "1.2.3"] {
@@ -632,7 +636,7 @@ fn a_number_that_is_none_hides_nothing() {
     }
 }
 
-/// An id that is spelled otherwise shows the campaign, and confirms nothing.
+/// An id in another spelling shows the campaign to a read, and does not confirm a DELETE.
 #[test]
 fn another_spelling_of_the_id_is_seen_and_confirms_nothing() {
     let body = OK.replace("cd-1", " CD-1");
@@ -653,7 +657,7 @@ fn what_may_mean_absent() {
     assert_eq!(kind(409, r#"{"message":"campaign is running"}"#), Err(Refused));
 }
 
-/// Credentials and rate limit are recognised under any status.
+/// Refused credentials and the rate limit are recognized under any status.
 #[test]
 fn the_body_may_say_more_than_the_status() {
     let replay = r#"{"errors":[{"msg":"error verifying the jwt: possibly a replay","code":401}]}"#;
@@ -681,7 +685,7 @@ fn the_body_may_say_more_than_the_status() {
             assert_eq!(kind(status, limited), Err(Throttled), "{status} {limited}");
         }
     }
-    // A campaign may be called so.
+    // A campaign may have such a name.
     assert_eq!(kind(409, r#"{"message":"Campaign Rate limit promo is running"}"#), Err(Refused));
     for refused in [
         "Campaign Too many requests is running",
@@ -693,7 +697,7 @@ fn the_body_may_say_more_than_the_status() {
     assert_eq!(kind(200, &OK.replace("Campaign x", "Campaign Rate Limit")), Ok(()));
 }
 
-/// A refusal for the rate limit always says how long to wait.
+/// A refusal because of the rate limit always has a pause.
 #[test]
 fn throttled_carries_a_pause() {
     let failure = deletion(&raw(429, ""), "cd-1").unwrap_err();

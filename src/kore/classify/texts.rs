@@ -40,22 +40,24 @@ impl<'a> AnswerTexts<'a> {
         refusals.iter().find(|text| speaks_of_rights(None, text)).or(refusals.first()).cloned()
     }
 
-    /// Whether the answer to a listing says that there are no rows, and nothing that could mean something else.
+    /// Whether the answer to a listing says that there are no rows, and nothing that could mean something
+    /// else.
     pub fn say_none_exist(&self) -> bool {
         let texts: Vec<String> = self.iter().collect();
         texts.iter().any(|text| says_there_are_none(text))
             && !texts.iter().any(|text| absence(text) == Absence::Unclear && !says_there_are_none(text))
     }
 
-    /// Whether the answer to a listing says that there are no campaigns, in one text: "No results found" alone may be about
-    /// anything.
+    /// Whether the answer to a listing says that there are no campaigns, in one text: "No results found"
+    /// alone may be about anything.
     pub fn say_no_campaigns_exist(&self) -> bool {
         let about_campaigns =
             |text: String| says_there_are_none(&text) && text.to_lowercase().contains("campaign");
         self.say_none_exist() && self.iter().any(about_campaigns)
     }
 
-    /// Whether the answer to a read says that the campaign does not exist. A gateway's 404 has texts of its own.
+    /// Whether the answer to a read says that the campaign does not exist. A gateway's 404 has texts of its
+    /// own.
     pub fn say_absent(&self) -> bool {
         let absences: Vec<Absence> = self.iter().map(|text| absence(&text)).collect();
         !absences.contains(&Absence::Unclear)

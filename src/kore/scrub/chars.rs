@@ -1,5 +1,5 @@
-/// Whether a character does not show: a control character, or a mark of no width (byte order, joiners, directions,
-/// variations, soft hyphen).
+/// Whether a character does not show: a control character, or a mark of no width (byte order, joiners,
+/// directions, variations, soft hyphen).
 pub fn is_invisible(c: char) -> bool {
     c.is_control()
         || matches!(c, '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{180e}' | '\u{feff}' | '\u{fffe}')

@@ -7,7 +7,8 @@ use super::telephone;
 
 /// Longest message that is shown, in characters.
 pub const MAX_MESSAGE_CHARS: usize = 256;
-/// Most characters of a text that are read. It is more than may be shown, because replacements shorten the text.
+/// Most characters of a text that are read. It is more than may be shown, because replacements shorten the
+/// text.
 const MAX_READ_CHARS: usize = 16 * MAX_MESSAGE_CHARS;
 
 /// A JWT: its header is a JSON object, and base64url of `{"` is `eyJ`.

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!   secrets.rs    redacts the secrets of a call, if an answer echoes them
-//!   message.rs    one line, without tokens, queries and telephone numbers, cut   ──▶  telephone.rs finds the numbers
+//!   message.rs    one line, without tokens, queries and telephone numbers, cut   ──▶  telephone.rs
 //!   chars.rs      characters that do not show; texts that are too long
 //! ```
 

@@ -5,7 +5,8 @@ const SHORTEST_SECRET: usize = 4;
 
 /// Replaces each secret in a text that came from outside with `[redacted]`.
 ///
-/// Services do echo the token or the client secret in an error: as it is, or encoded as in a URL, HTML or JSON.
+/// Services do echo the token or the client secret in an error: as it is, or encoded as in a URL, HTML or
+/// JSON.
 pub fn redact(text: &str, secrets: &[&str]) -> String {
     let secrets = secrets.iter().filter(|secret| secret.len() >= SHORTEST_SECRET);
     secrets.fold(text.to_owned(), |text, secret| {
@@ -21,8 +22,8 @@ pub fn redact(text: &str, secrets: &[&str]) -> String {
     })
 }
 
-/// Whether a text may hold a secret with some characters encoded: letters and digits usually are not. Most texts hold none,
-/// and are spared the search with a regular expression.
+/// Whether a text may hold a secret with some characters encoded: letters and digits usually are not. Most
+/// texts hold none, and are spared the search with a regular expression.
 fn may_be_encoded(secret: &str, text: &str) -> bool {
     let pieces = secret.split(|c: char| !c.is_ascii_alphanumeric());
     let mut pieces = pieces.filter(|piece| piece.len() >= 3).peekable();

@@ -1,13 +1,14 @@
-//! Finds telephone numbers in a text from outside, in every common spelling, and distinguishes them from identifiers,
-//! addresses and times.
+//! Finds telephone numbers in a text from outside, in every common spelling, and distinguishes them from
+//! identifiers, addresses and times.
 //!
 //! ```text
-//!   at each position:  identifier, address, version, count or time? ─▶ it stays    telephone number? ─▶ [number]
+//!   at each position:  identifier, address, version, count or time?  ─▶ it stays
+//!                      otherwise, telephone number?                  ─▶ [number]
 //! ```
 //!
-//! A telephone number has 7 to 15 digits [E.164], in groups. A run of digits that may be one or something else (a count of
-//! millions, milliseconds since 1970, a date without separators) is masked, too: a message without such a number is nearly
-//! as useful, and a telephone number identifies a person.
+//! A telephone number has 7 to 15 digits [E.164], in groups. A run of digits that may be one or something
+//! else (a count of millions, milliseconds since 1970, a date without separators) is masked, too: a message
+//! without such a number is nearly as useful, and a telephone number identifies a person.
 
 use std::net::Ipv6Addr;
 use std::sync::LazyLock;
@@ -18,20 +19,22 @@ use super::chars::is_invisible;
 
 /// Fewest digits of a telephone number [E.164, with the shortest country codes and national numbers in use].
 const FEWEST_DIGITS: usize = 7;
-/// Most digits in one run of a telephone number: the 15 of E.164, and a prefix (`00`, `011`). A longer run is a hash, or an
-/// identifier that happens to have no letters.
+/// Most digits in one run of a telephone number: the 15 of E.164, and a prefix (`00`, `011`). A longer run is
+/// a hash, or an identifier that happens to have no letters.
 const LONGEST_RUN: usize = 19;
 /// Most visible characters between two groups of one number, as in `(0) - 511`.
 const WIDEST_GAP: usize = 4;
 /// Most digits of a group beside a separator of [`LIST`]. Longer groups are numbers of their own in a list.
 const LONGEST_LISTED: usize = 6;
-/// Separators of lists. Within one number they are accepted only alone, and between groups of at least two digits.
+/// Separators of lists. Within one number they are accepted only alone, and between groups of at least two
+/// digits.
 const LIST: [char; 6] = [',', ';', '|', '\u{ff0c}', '\u{3001}', '\u{60c}'];
 /// Most characters of an IPv6 address.
 const LONGEST_ADDRESS: usize = 39;
 
-/// Kore's identifiers: `cd-` campaign, `cid-` its run, `cl-` list, `cf-` flow, `st-` stream, `cs-` client. The samples in the
-/// documentation have 7 or 8 characters in the first group and end in `xxxxx`; a text may abbreviate them.
+/// Kore's identifiers: `cd-` campaign, `cid-` its run, `cl-` list, `cf-` flow, `st-` stream, `cs-` client.
+/// The samples in the documentation have 7 or 8 characters in the first group and end in `xxxxx`; a text may
+/// abbreviate them.
 static KORE_ID: LazyLock<Regex> = LazyLock::new(|| {
     pattern(
         r"^(?i-u:cd|cid|cl|cf|st|cs)-[0-9a-fA-Fx]{7,8}(-[0-9a-fA-F]{4}){0,3}(-[0-9a-fA-Fx]{1,12})?(?-u:\b)",
@@ -65,8 +68,8 @@ static ADDRESS: LazyLock<Regex> = LazyLock::new(|| {
 static VERSION: LazyLock<Regex> = LazyLock::new(|| pattern(r"^(?:0|[1-9][0-9]*)(?:[.][0-9]+){2,3}"));
 /// A version that begins with a year.
 static CALENDAR: LazyLock<Regex> = LazyLock::new(|| pattern(r"^20[0-9]{2}(?:[.][0-9]{1,2}){2}"));
-/// A version after `v` or a name, as in `v11.24.0` and `Chrome/120.0.6099.109`; accepted if it has fewer digits than a
-/// telephone number, or a group of a single digit.
+/// A version after `v` or a name, as in `v11.24.0` and `Chrome/120.0.6099.109`; accepted if it has fewer
+/// digits than a telephone number, or a group of a single digit.
 static NAMED_VERSION: LazyLock<Regex> = LazyLock::new(|| pattern(r"^[1-9][0-9]{0,3}(?:[.][0-9]{1,8}){1,3}"));
 /// A count with separators, in Western or Indian groups.
 static COUNT: LazyLock<Regex> = LazyLock::new(|| {
@@ -125,7 +128,8 @@ fn identifier(rest: &str) -> Option<usize> {
     if let Some(length) = found(&UUID) {
         let uuid = &rest[..length];
         let is_complete = uuid.len() >= 35 && uuid.split('-').count() == 5;
-        // An abbreviated one without letters inside may be a telephone number: `8163301-1234`, or a letter and that.
+        // An abbreviated one without letters inside may be a telephone number: `8163301-1234`, or a letter
+        // and that.
         let within = uuid.trim_start_matches(|c: char| c.is_ascii_alphabetic());
         if is_complete || within.contains(|c: char| c.is_ascii_alphabetic()) {
             return Some(length);
@@ -143,8 +147,8 @@ fn identifier(rest: &str) -> Option<usize> {
     None
 }
 
-/// The length in bytes of the address, version or count that begins at this position: like telephone numbers, these have
-/// digits in groups.
+/// The length in bytes of the address, version or count that begins at this position: like telephone numbers,
+/// these have digits in groups.
 fn grouped(text: &str, at: usize) -> Option<usize> {
     let (before, rest) = text.split_at(at);
     let begins = rest.starts_with(|c: char| c.is_ascii_alphanumeric());
@@ -260,7 +264,8 @@ impl Number {
     }
 }
 
-/// The groups of digits that begin at this position, with a `+` or parenthesis before them and an extension after them.
+/// The groups of digits that begin at this position, with a `+` or parenthesis before them and an extension
+/// after them.
 fn number(text: &str, at: usize) -> Number {
     let rest = &text[at..];
     let mut number = Number::default();
@@ -269,7 +274,8 @@ fn number(text: &str, at: usize) -> Number {
     if rest.starts_with(' ') || !rest[reached..].starts_with(char::is_numeric) {
         return number;
     }
-    // An international or trunk prefix: this is a telephone number, and no address or version begins within it.
+    // An international or trunk prefix: this is a telephone number, and no address or version begins within
+    // it.
     let dialled = rest[..reached].contains(is_plus) || rest[reached..].starts_with('0');
     let (mut groups, mut colons) = (0, false);
     loop {
@@ -322,8 +328,8 @@ fn joins(gap: &str, before: usize, others: &str) -> bool {
     seen.clone().count() <= WIDEST_GAP && seen.all(is_separator)
 }
 
-/// Separators between two groups of digits: blanks of every width, dashes, dots, slashes, parentheses, and a backslash that
-/// escapes one of them.
+/// Separators between two groups of digits: blanks of every width, dashes, dots, slashes, parentheses, and a
+/// backslash that escapes one of them.
 fn is_separator(c: char) -> bool {
     c.is_whitespace()
         || is_plus(c)

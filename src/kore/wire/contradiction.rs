@@ -5,8 +5,8 @@ use super::state::{is_under_way, undone_state};
 use crate::kore::scrub;
 use crate::kore::words::Undone;
 
-/// Fields that report an error at any depth of the answer to a DELETE, in lower case and without `_`. To doubt a true
-/// success costs a proof of absence, and no safety.
+/// Fields that report an error at any depth of the answer to a DELETE, in lower case and without `_`. To
+/// doubt a true success costs a proof of absence, and no safety.
 const DENIALS: [&str; 6] = ["error", "errors", "errormessage", "errordescription", "errorcode", "customcode"];
 /// Fields that affirm or count what was done: a `false` or a 0 denies it.
 const AFFIRMED: [&str; 7] =
@@ -16,8 +16,8 @@ const LEFT_OUT: [&str; 4] = ["failed", "failures", "notdeleted", "skipped"];
 /// Fields that hold a text for people, beside the `message` of the frame.
 const REMARKS: [&str; 8] =
     ["message", "messages", "msg", "reason", "detail", "details", "warning", "warnings"];
-/// Beginnings of the names of fields with the state of a deletion, as `jobStatus`; other fields may hold the state of the
-/// campaign or of its schedule.
+/// Beginnings of the names of fields with the state of a deletion, as `jobStatus`; other fields may hold the
+/// state of the campaign or of its schedule.
 const OF_THE_DELETION: [&str; 5] = ["delet", "job", "task", "operation", "request"];
 
 /// What contradicts the success in the answer to a DELETE, at any depth.
@@ -67,8 +67,8 @@ impl Contradiction {
     }
 }
 
-/// Whether a field of an answer that says success says the contrary: an error, the state of something that has failed or is
-/// under way, or that nothing was deleted.
+/// Whether a field of an answer that says success says the contrary: an error, the state of something that
+/// has failed or is under way, or that nothing was deleted.
 fn denial(name: &str, field: &Value) -> Option<Undone> {
     let text = field.as_str().map(str::trim);
     let is_zero = field.as_f64() == Some(0.0);

@@ -9,7 +9,8 @@ use super::state::{is_deleted, is_under_way};
 use crate::kore::answer::RawAnswer;
 use crate::kore::words::Undone;
 
-/// The frame of every answer. `status` is the result of the call in create, get, list and delete [all `*-v2` pages].
+/// The frame of every answer. `status` is the result of the call in create, get, list and delete [all `*-v2`
+/// pages].
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Envelope {
     /// `success`, or the service's word for a failure (`failure`, `error`; the pages disagree).
@@ -22,13 +23,16 @@ pub struct Envelope {
     pub error_texts: Vec<String>,
     /// Codes of errors at any depth, as received: numbers, which need not be HTTP statuses, or words.
     pub error_codes: Vec<String>,
-    /// `data._id` and `data.id` as received, to be compared and not shown. The pages disagree which one is the campaign's.
+    /// `data._id` and `data.id` as received, to be compared and not shown. The pages disagree which one is
+    /// the campaign's.
     pub ids: Vec<String>,
     /// The same for each row of `data.results`.
     pub row_ids: Vec<Vec<String>>,
-    /// The ids of all campaigns in `data`, at any depth: a read counts as having seen a campaign wherever it stands.
+    /// The ids of all campaigns in `data`, at any depth: a read counts as having seen a campaign wherever it
+    /// stands.
     pub shown_ids: Vec<String>,
-    /// Whether the answer reports an error, whatever else it says: [delete-users] has a success with `errors` in an item.
+    /// Whether the answer reports an error, whatever else it says: [delete-users] has a success with `errors`
+    /// in an item.
     pub has_errors: bool,
     /// A field, at any depth, by which the requested operation is not done, or not yet.
     pub denies: Option<Undone>,
@@ -43,10 +47,11 @@ impl Envelope {
         Self::read(&answer.body, &answer.secrets())
     }
 
-    /// Reads an envelope; `None` if the bytes are not a JSON object. Secrets are redacted in everything that may be shown.
+    /// Reads an envelope; `None` if the bytes are not a JSON object. Secrets are redacted in everything that
+    /// may be shown.
     ///
-    /// They are redacted in the decoded texts: in the bytes a secret could hide behind an escape, and a short one could
-    /// change a key or the id.
+    /// They are redacted in the decoded texts: in the bytes a secret could hide behind an escape, and a short
+    /// one could change a key or the id.
     pub(super) fn read(body: &[u8], secrets: &[&str]) -> Option<Self> {
         // An invalid byte in a description must not hide that the campaign was deleted.
         let text = String::from_utf8_lossy(body);

@@ -8,15 +8,15 @@ use crate::kore::scrub;
 
 /// Longest body, in bytes, that is read as a text of its own. A longer one is a page for people.
 const MAX_STRAY_BYTES: usize = 1024;
-/// Fields of an error that hold a text, in lower case and without `_`; the documentation shows `message`, `msg` and
-/// `reason`.
+/// Fields of an error that hold a text, in lower case and without `_`; the documentation shows `message`,
+/// `msg` and `reason`.
 const ERROR_TEXTS: [&str; 9] =
     ["message", "msg", "error", "errors", "errormessage", "errordescription", "detail", "details", "reason"];
-/// The same, read from the frame and its errors only, because campaigns in `data` have fields of these names; the
-/// documentation shows `name` [delete-users].
+/// The same, read from the frame and its errors only, because campaigns in `data` have fields of these names;
+/// the documentation shows `name` [delete-users].
 const TEXTS_OF_THE_FRAME: [&str; 5] = ["name", "title", "description", "data", "status"];
-/// Fields of an error that hold a code; the documentation shows `code`, `statusCode`, `status` and `customCode`
-/// [delete-users].
+/// Fields of an error that hold a code; the documentation shows `code`, `statusCode`, `status` and
+/// `customCode` [delete-users].
 pub const ERROR_CODES: [&str; 6] =
     ["code", "statuscode", "errorcode", "customcode", "httpstatus", "httpcode"];
 /// Fields that report an error, whatever else the answer says.
@@ -76,8 +76,8 @@ impl Errors {
     }
 }
 
-/// The texts of a body that is not a JSON object: the body itself if it is short, or the texts of a JSON text or array. HTML
-/// comes from a server on the way.
+/// The texts of a body that is not a JSON object: the body itself if it is short, or the texts of a JSON text
+/// or array. HTML comes from a server on the way.
 pub fn stray_texts(body: &[u8], secrets: &[&str]) -> Vec<String> {
     let text = String::from_utf8_lossy(body);
     let text = text.trim_start_matches('\u{feff}').trim();

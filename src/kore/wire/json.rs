@@ -14,9 +14,9 @@ static NUMBERS: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(r#""(?:[^"\\]|\\.)*"|-?(?:NaN|Infinity)\b|-?[0-9][0-9.eE+-]*"#).unwrap()
 });
 
-/// The value of a JSON text. A careless writer's mistake in one string must not hide a whole page: half of a surrogate pair,
-/// which JSON may hold and Rust's strings can't, is read as U+FFFD, a control character as a blank, an invalid escape as it
-/// stands, and a number that can't be represented as `null`.
+/// The value of a JSON text. A careless writer's mistake in one string must not hide a whole page: half of a
+/// surrogate pair, which JSON may hold and Rust's strings can't, is read as U+FFFD, a control character as a
+/// blank, an invalid escape as it stands, and a number that can't be represented as `null`.
 pub fn parse(text: &str) -> Option<Value> {
     serde_json::from_str(text).ok().or_else(|| {
         // Between the tokens of a JSON text, a blank means the same as a line break.
@@ -34,8 +34,8 @@ fn with_true_numbers(text: &str) -> Cow<'_, str> {
     })
 }
 
-/// The text with U+FFFD in place of each lone surrogate, and with the backslash of each invalid escape escaped. Pairs, and
-/// escaped backslashes before a `u`, stay.
+/// The text with U+FFFD in place of each lone surrogate, and with the backslash of each invalid escape
+/// escaped. Pairs, and escaped backslashes before a `u`, stay.
 fn with_whole_escapes(text: &str) -> String {
     let mut whole = String::with_capacity(text.len());
     let mut rest = text;

@@ -5,12 +5,13 @@
 //!                                              ├▶ contradiction.rs  what contradicts a success
 //!                                              ├▶ ids.rs            the ids of campaigns
 //!                                              └▶ state.rs          what the name of a state says
-//!   campaign.rs, page.rs: `data` of an envelope to a Campaign or a Page      fields.rs: one field of an object
+//!   campaign.rs, page.rs: `data` of an envelope to a Campaign or a Page
+//!   fields.rs: one field of an object
 //! ```
 //!
-//! A campaign that was deleted must not count as "not deleted" because a field of the answer has changed its type. So each
-//! field is read by itself: a number is accepted where the documentation has a text, anything else is left out. Only the
-//! envelope's `status`, the campaign's id and what contradicts the success decide.
+//! A campaign that was deleted must not count as "not deleted" because a field of the answer has changed its
+//! type. So each field is read by itself: a number is accepted where the documentation has a text, anything
+//! else is left out. Only the envelope's `status`, the campaign's id and what contradicts the success decide.
 
 mod campaign;
 mod contradiction;

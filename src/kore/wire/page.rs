@@ -35,7 +35,8 @@ pub fn page(envelope: &Envelope) -> Option<Page> {
     })
 }
 
-/// Whether `data` without `results` is that of an empty listing: it has nothing but the other fields of a page.
+/// Whether `data` without `results` is that of an empty listing: it has nothing but the other fields of a
+/// page.
 fn holds_nothing(data: &Value) -> bool {
     let is_empty = |field: &Value| match field {
         Value::Null => true,
@@ -48,7 +49,8 @@ fn holds_nothing(data: &Value) -> bool {
     is_empty(data) || data.as_object().is_some_and(|fields| fields.iter().all(is_of_a_page))
 }
 
-/// A row under each of its ids, which are compared as received. The ids that are shown were redacted with the row.
+/// A row under each of its ids, which are compared as received. The ids that are shown were redacted with the
+/// row.
 fn row(value: &Value, ids: &[String]) -> Row {
     let shown = row_ids(value);
     let Some(campaign) = campaign(value) else { return Row::default() };

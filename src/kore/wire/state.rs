@@ -2,12 +2,13 @@
 
 use crate::kore::words::Undone;
 
-/// States of something that is under way, in lower case and without blanks; no page of the documentation names one.
+/// States of something that is under way, in lower case and without blanks; no page of the documentation
+/// names one.
 const UNDER_WAY: [&str; 8] =
     ["accepted", "deleting", "initiated", "inprogress", "pending", "processing", "queued", "scheduled"];
 
-/// Whether this is the state of a campaign that does not exist any more. The documentation of today does not name it; the
-/// first version of [delete-voice-campaign] did.
+/// Whether this is the state of a campaign that does not exist any more. The documentation of today does not
+/// name it; the first version of [delete-voice-campaign] did.
 pub fn is_deleted(state: &str) -> bool {
     state.trim().eq_ignore_ascii_case("deleted")
 }

@@ -26,8 +26,8 @@ static ANOTHER: LazyLock<Regex> = LazyLock::new(|| {
         r"\b(?:{ours}|{ON_THE_WAY}|page|permissions?|privileges?|rights?|access|contact|queue|list)\b"
     ))
 });
-/// "No campaigns found", "You have no campaigns": a listing without rows. The same words in the singular are those of a service
-/// that does not know one campaign.
+/// "No campaigns found", "You have no campaigns": a listing without rows. The same words in the singular are
+/// those of a service that does not know one campaign.
 static NONE: LazyLock<Regex> = LazyLock::new(|| {
     let rows = r"(?:(?:campaign|record|result)(?:s\b|\(s\)|\b))";
     let many = r"(?:(?:campaign|record|result)(?:s\b|\(s\)))";
@@ -55,7 +55,8 @@ pub enum Absence {
     Unsaid,
     /// The campaign does not exist.
     Said,
-    /// The campaign may not exist, or something else is missing: "Campaign not found or access denied", "Stream not found".
+    /// The campaign may not exist, or something else is missing: "Campaign not found or access denied",
+    /// "Stream not found".
     Unclear,
 }
 

@@ -13,8 +13,8 @@ static STATE: LazyLock<Regex> = LazyLock::new(|| {
     let states = "running|active|paused|preparing|scheduled|stopped|completed|in progress|in use";
     pattern(&format!(r"\b(?:{states}|state|status|while|until)\b"))
 });
-/// The right in a text that comes with 401, which is about the token: "Unauthorized to perform this activity", "You do not have
-/// permission to …".
+/// The right in a text that comes with 401, which is about the token: "Unauthorized to perform this
+/// activity", "You do not have permission to …".
 static NAMES_THE_RIGHT: LazyLock<Regex> = LazyLock::new(|| {
     pattern(r"\b(?:un|not )authori[sz]ed to\b|\b(?:permissions?|privileges?|scopes?|roles?)\b")
 });
@@ -27,9 +27,9 @@ static CREDENTIALS: LazyLock<Regex> = LazyLock::new(|| {
         r"\b(?:token|jwt|credentials?|signature|client id|unauthenticated|authenticat[a-z]+|log ?in|sign ?in)\b",
     )
 });
-/// "You've exceeded the per-minute rate limit" [rate-limit-ccai], "hourly" [rate-limit], "Rate limit for this API has been
-/// reached." (forum), "RATE_LIMIT_EXCEEDED", "Too Many Requests". A campaign may be called "Rate limit", so these two words
-/// alone are not enough.
+/// "You've exceeded the per-minute rate limit" [rate-limit-ccai], "hourly" [rate-limit], "Rate limit for this
+/// API has been reached." (forum), "RATE_LIMIT_EXCEEDED", "Too Many Requests". A campaign may be called "Rate
+/// limit", so these two words alone are not enough.
 static RATE_LIMIT: LazyLock<Regex> = LazyLock::new(|| {
     any(&[
         r"\brate ?limit(?:s|ed)?\b.*\b(?:exceed(?:ed|s)?|reached|hit)\b",
@@ -39,8 +39,8 @@ static RATE_LIMIT: LazyLock<Regex> = LazyLock::new(|| {
     ])
 });
 
-/// Whether a refusal with this HTTP status and message says that the app lacks a right. If it is about the token, or about
-/// client ID and secret, it does not.
+/// Whether a refusal with this HTTP status and message says that the app lacks a right. If it is about the
+/// token, or about client ID and secret, it does not.
 pub fn speaks_of_rights(http_status: Option<i32>, message: &str) -> bool {
     let text = plain(message);
     let named = names_a_right(&text) && (http_status != Some(401) || NAMES_THE_RIGHT.is_match(&text));
@@ -49,7 +49,8 @@ pub fn speaks_of_rights(http_status: Option<i32>, message: &str) -> bool {
     !TOKEN.is_match(&text) && (named || http_status == Some(403) && may_be_a_right)
 }
 
-/// Whether the text of an error, or an error code, refuses us, for lack of a right or because of the credentials.
+/// Whether the text of an error, or an error code, refuses us, for lack of a right or because of the
+/// credentials.
 pub fn refuses_us(text: &str) -> bool {
     let text = plain(text);
     TOKEN.is_match(&text)
@@ -62,7 +63,8 @@ pub fn speaks_of_the_rate_limit(text: &str) -> bool {
     RATE_LIMIT.is_match(&plain(text))
 }
 
-/// Whether the texts of a refusal are about the state of a campaign, and not about us. "Forbidden" says no more than HTTP 403.
+/// Whether the texts of a refusal are about the state of a campaign, and not about us. "Forbidden" says no
+/// more than HTTP 403.
 pub fn speak_of_a_state(texts: impl Iterator<Item = String>) -> bool {
     let says_more = |text: &String| !matches!(text.as_str(), "forbidden" | "code 403" | "code forbidden");
     let texts: Vec<String> = texts.map(|text| plain(&text)).filter(says_more).collect();

@@ -6,8 +6,8 @@ use regex::Regex;
 
 use super::text::{any, pattern, words};
 
-/// "The campaign has been deleted", "Successfully deleted", "Deletion completed", "OK": everything that a message without a name
-/// may say if the deletion is done.
+/// "The campaign has been deleted", "Successfully deleted", "Deletion completed", "OK": everything that a
+/// message without a name may say if the deletion is done.
 static DONE: LazyLock<Regex> = LazyLock::new(|| {
     let what = "(?:(?:the|your|this|1) )?(?:(?:voice )?campaign|record|resource|item)";
     let doing = "(?:(?:the|your|this) )?(?:(?:campaign )?deletion|operation|request)";
@@ -53,11 +53,12 @@ pub enum Undone {
     Unsaid,
 }
 
-/// What the message of a success says of the deletion of a campaign with this name; `None` if it says that the deletion is done,
-/// or if the message is empty. No list of refusals is ever complete, so the message has to say "done" and nothing else: to doubt
-/// a true success costs a proof of absence, and no safety.
+/// What the message of a success says of the deletion of a campaign with this name; `None` if it says that
+/// the deletion is done, or if the message is empty. No list of refusals is ever complete, so the message has
+/// to say "done" and nothing else: to doubt a true success costs a proof of absence, and no safety.
 pub fn undone(message: &str, name: Option<&str>) -> Option<Undone> {
-    // "Campaign cannot be deleted" is not about a campaign called "cannot be", unless the answer has that `name`.
+    // "Campaign cannot be deleted" is not about a campaign called "cannot be", unless the answer has that
+    // `name`.
     let text = without_name(&words(message), name);
     match (says_done(&text), DENIED.is_match(&text), UNDER_WAY.is_match(&text)) {
         (true, ..) => None,

@@ -1,9 +1,9 @@
 use super::absence::{Absence, absence, says_there_are_none};
 use super::refusal::{refuses_us, speaks_of_rights};
 
-/// R25: the documented words, and those of others, as sentences and as codes.
+/// R25: the documented text, and those of other services, as sentences and as codes.
 #[test]
-fn a_missing_right_is_told_from_the_rest() {
+fn a_missing_right_is_recognized() {
     for text in [
         "Unauthorized to perform this activity",
         "You are not authorized to perform this action",
@@ -70,7 +70,7 @@ fn a_missing_right_is_told_from_the_rest() {
     ] {
         assert_eq!(speaks_of_rights(Some(403), text), right, "{text}");
     }
-    // Under 401 it has to name the right.
+    // With 401, a text has to name the right.
     for text in ["Unauthorized to perform this activity", "You do not have permission to delete campaigns"] {
         assert!(speaks_of_rights(Some(401), text), "{text}");
     }
@@ -80,7 +80,7 @@ fn a_missing_right_is_told_from_the_rest() {
     }
 }
 
-/// Names of campaigns, states of campaigns, and what may mean that there is none.
+/// Names and states of campaigns, and texts that may mean that a campaign does not exist.
 #[test]
 fn other_refusals_are_not_about_rights() {
     for text in [
@@ -112,7 +112,7 @@ fn other_refusals_are_not_about_rights() {
     }
 }
 
-/// R24: that there is no campaign is believed of words that say so, and nothing else.
+/// R24: only a text that says that the campaign does not exist, and nothing else, is believed.
 #[test]
 fn an_absence_is_said_in_words_of_its_own() {
     for text in [
@@ -166,7 +166,7 @@ fn an_absence_is_said_in_words_of_its_own() {
     }
 }
 
-/// R27: a stream without campaigns, and what is said of one campaign alone, of something else, or of us.
+/// R27: texts about a stream without campaigns, and texts about one campaign, something else, or us.
 #[test]
 fn a_stream_without_campaigns_is_said_to_have_none() {
     for text in [
@@ -203,7 +203,7 @@ fn a_stream_without_campaigns_is_said_to_have_none() {
     }
 }
 
-/// Who we are is another matter than what we may, under 403, too.
+/// Refused credentials are not a missing right, with 403, too.
 #[test]
 fn words_about_the_token_are_about_credentials() {
     for text in [

@@ -8,7 +8,8 @@ use regex::Regex;
 static QUOTED: LazyLock<Regex> = LazyLock::new(|| pattern(r#""[^"]*"|`[^`]*`|“[^”]*”|‘[^’]*’"#));
 /// The end of a word in camel case.
 static CAMEL: LazyLock<Regex> = LazyLock::new(|| pattern("([a-z])([A-Z])"));
-/// "Campaign <name> is running": the form of Kore's messages [delete-voice-campaign-v2]. The first group is the name.
+/// "Campaign <name> is running": the form of Kore's messages [delete-voice-campaign-v2]. The first group is
+/// the name.
 static NAMED: LazyLock<Regex> = LazyLock::new(|| {
     let verbs = "is|isn't|was|has|have|had|does|doesn't|did|can|can't|cannot|could|couldn't|may|must|should|will|not|already";
     let said = "deleted|deletion|retrieved|updated|details|creation|schedule|scheduled";

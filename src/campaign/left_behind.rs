@@ -9,6 +9,7 @@ use super::evidence::{OtherClaim, recorded_deletion};
 use super::reason::Reason;
 use super::shared::Remembered;
 use crate::api::{BREAK_GLASS, DeletionOutcome, DeletionPolicy, VoiceCampaign};
+use crate::connection::ConnectionName;
 use crate::kore::{Account, CampaignService, scrub};
 use crate::kube_ext::{CallError, Note};
 use crate::pacing::{LAST_TRY, backoff};
@@ -31,7 +32,7 @@ pub fn is_left_behind(last: &VoiceCampaign, remembered: &Remembered, others: &[O
 pub async fn report<S: CampaignService>(object: VoiceCampaign, context: Arc<Context<S>>) {
     let (namespace, name) = (object.namespace().unwrap_or_default(), object.name_any());
     let (voicecampaign, uid) = (format!("{namespace}/{name}"), object.uid());
-    let account = || context.connections.called(&namespace, &object.spec.connection_ref.name);
+    let account = || context.connections.called(&ConnectionName::used_by(&object));
     let known = account();
     // A watch with a label selector shows an object as gone when its labels change: it belongs to another
     // instance then. If the operator may not ask the API server, or can't for long, it believes the watch:

@@ -10,6 +10,7 @@ use super::context::Context;
 use super::evidence::needs_connection;
 use super::left_behind::{is_left_behind, report};
 use crate::api::{DeletionPolicy, VoiceCampaign, Watched};
+use crate::connection::ConnectionName;
 use crate::kore::CampaignService;
 
 /// The watch shows an object.
@@ -25,9 +26,9 @@ pub fn present<S: CampaignService>(object: &Arc<Watched>, context: &Context<S>) 
 pub(super) fn uses_connection<S>(object: &VoiceCampaign, context: &Context<S>) {
     let uid = object.uid().unwrap_or_default();
     if needs_connection(object) && !context.memory.is_over(&uid) {
-        let (namespace, name) = (object.namespace().unwrap_or_default(), &object.spec.connection_ref.name);
-        if context.users.uses(&uid, (namespace.clone(), name.clone())) {
-            context.connections.wake(&namespace, name);
+        let connection = ConnectionName::used_by(object);
+        if context.users.uses(&uid, connection.clone()) {
+            context.connections.wake(&connection);
         }
     } else {
         needs_none(&uid, context);
@@ -36,8 +37,8 @@ pub(super) fn uses_connection<S>(object: &VoiceCampaign, context: &Context<S>) {
 
 /// An object no longer needs its connection.
 pub(super) fn needs_none<S>(uid: &str, context: &Context<S>) {
-    if let Some((namespace, name)) = context.users.gone(uid) {
-        context.connections.wake(&namespace, &name);
+    if let Some(connection) = context.users.gone(uid) {
+        context.connections.wake(&connection);
     }
 }
 

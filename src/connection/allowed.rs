@@ -1,21 +1,21 @@
 use crate::kore::normal_host;
 
-/// The hosts that tokens may be sent to; any, if none is named.
+/// The hosts that tokens may be sent to (`--allowed-hosts`); any host, if the list is empty.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct AllowedHosts(Vec<String>);
 
 impl AllowedHosts {
-    /// These base addresses, however they are spelled; an empty one is none.
+    /// These base addresses, in any spelling. Empty ones are ignored.
     pub fn new<'a>(hosts: impl IntoIterator<Item = &'a str>) -> Self {
         Self(hosts.into_iter().filter(|host| !host.is_empty()).map(normal_host).collect())
     }
 
-    /// Whether a host is one of those that are named.
+    /// Whether a host is in the list.
     pub fn names(&self, host: &str) -> bool {
         self.0.contains(&normal_host(host))
     }
 
-    /// Whether a host may be called.
+    /// Whether the operator may call a host.
     pub fn allows(&self, host: &str) -> bool {
         self.0.is_empty() || self.0.contains(&normal_host(host))
     }
@@ -42,6 +42,6 @@ mod tests {
         ] {
             assert!(!hosts.allows(bad), "{bad}");
         }
-        assert!(AllowedHosts::new([""]).allows("https://anywhere"), "none is named");
+        assert!(AllowedHosts::new([""]).allows("https://anywhere"), "the list is empty");
     }
 }

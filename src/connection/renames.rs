@@ -3,19 +3,19 @@ use std::collections::BTreeSet;
 use crate::api::KoreConnectionSpec;
 use crate::kore::Account;
 
-/// Which hosts are one and the same for an account, because a connection says that it was reachable under others before.
+/// Which hosts lead to the same account, because a connection lists former hosts of it.
 #[derive(Debug, Default)]
 pub struct Renames(Vec<BTreeSet<Account>>);
 
 impl Renames {
-    /// What these connections say, taken together.
+    /// The renames that these connections list, taken together.
     pub fn new<'a>(connections: impl IntoIterator<Item = &'a KoreConnectionSpec>) -> Self {
         let renamed = connections.into_iter().filter(|spec| !spec.former_hosts.is_empty());
         let groups = renamed.map(|spec| {
             let hosts = spec.former_hosts.iter().chain([&spec.host]);
             hosts.map(|host| Account::new(host, &spec.account_id)).collect::<BTreeSet<_>>()
         });
-        // What two connections say of one host is said of all their hosts.
+        // Two connections with a host in common describe one account under all their hosts.
         Self(groups.fold(Vec::new(), |known, group| {
             let (same, mut other): (Vec<_>, Vec<_>) =
                 known.into_iter().partition(|known: &BTreeSet<Account>| !known.is_disjoint(&group));
@@ -24,7 +24,7 @@ impl Renames {
         }))
     }
 
-    /// The one name of an account by which accounts are compared, whichever of its hosts it is known by.
+    /// The account under the host by which accounts are compared; the same for all of its hosts.
     pub fn one(&self, account: Account) -> Account {
         let group = self.0.iter().find(|group| group.contains(&account));
         group.and_then(|group| group.first().cloned()).unwrap_or(account)
@@ -42,7 +42,8 @@ mod tests {
         .unwrap()
     }
 
-    /// All hosts that connections say to be one are one, in whatever order they are known; but of that account alone.
+    /// All hosts that connections list together are one, in any order of the connections; but for that
+    /// account only.
     #[test]
     fn hosts_that_are_said_to_be_one_are_one_account() {
         let mut said = vec![

@@ -1,11 +1,11 @@
-//! What the status of a connection says. Pure.
+//! The status of a connection. Pure.
 
 #![warn(clippy::wildcard_enum_match_arm)]
 
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 
-use super::Problem;
+use super::problem::Problem;
 use crate::api::{KoreConnection, KoreConnectionStatus, StreamStatus};
 use crate::kube_ext::round_down;
 
@@ -14,17 +14,17 @@ use crate::kube_ext::round_down;
 pub enum ConnectionReason {
     /// Kore has accepted the credentials.
     CredentialsAccepted,
-    /// The credentials are there; Kore has not been asked with them yet.
+    /// The Secret has credentials; Kore has not been called with them yet.
     CredentialsNotTried,
-    /// The Secret, or one of its keys, is missing or may not be read.
+    /// The Secret or one of its keys is missing, can't be right, or may not be read.
     CredentialsMissing,
     /// Kore has refused the credentials.
     CredentialsRejected,
-    /// Tokens may not be sent to the host.
+    /// The operator may not send tokens to the host.
     HostNotAllowed,
-    /// The connection is being deleted, and campaigns need it.
+    /// The connection is being deleted, and is still held.
     InUse,
-    /// It does not fit its schema.
+    /// The connection does not fit its schema.
     Invalid,
 }
 
@@ -40,7 +40,7 @@ impl ConnectionReason {
         Self::Invalid,
     ];
 
-    /// The reason as it stands in a condition.
+    /// The reason in a condition.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::CredentialsAccepted => "CredentialsAccepted",
@@ -54,37 +54,37 @@ impl ConnectionReason {
     }
 }
 
-/// What Kore said of the credentials when they were last used.
+/// Whether Kore accepted the credentials when they were last used.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// It accepted them.
+    /// Kore accepted them.
     Accepted,
-    /// It refused them, with these words.
+    /// Kore refused them, with this text.
     Refused(String),
 }
 
 /// What is known of a connection.
 pub struct Known<'a> {
-    /// Why there are no credentials, if there are none.
+    /// Why the connection can't be used, if it can't.
     pub problem: Option<&'a Problem>,
-    /// What looks wrong with them and may be right, in sentences.
-    pub encoded: &'a [&'static str],
-    /// What Kore said of them, if it was asked since the operator started or they changed.
+    /// Hints at what looks wrong with the credentials and may be right, as sentences.
+    pub hints: &'a [&'static str],
+    /// Whether Kore accepted them, if they were used since the operator started or they changed.
     pub verdict: Option<&'a Verdict>,
-    /// How many campaigns use it.
+    /// Number of campaigns that use the connection.
     pub campaigns: usize,
-    /// What else holds it.
+    /// What else keeps our finalizer on it.
     pub held: Option<&'a str>,
-    /// The Secrets that carry our finalizer for it.
+    /// The Secrets that carry our finalizer for the connection.
     pub secrets_in_use: &'a [String],
     /// The streams that have campaigns which no VoiceCampaign names.
     pub streams: Vec<StreamStatus>,
 }
 
-/// The status of a connection of which this is known.
+/// The status of a connection.
 pub fn of(connection: &KoreConnection, known: &Known<'_>, now: Timestamp) -> KoreConnectionStatus {
     let stored = connection.status.clone().unwrap_or_default();
-    let (ready, phase, reason, message) = describe(connection, known, &stored);
+    let Description { ready, phase, reason, message } = describe(connection, known, &stored);
     let condition = |type_: &str, status: &str| {
         let since = stored
             .conditions
@@ -110,42 +110,65 @@ pub fn of(connection: &KoreConnection, known: &Known<'_>, now: Timestamp) -> Kor
     }
 }
 
-type Description = (&'static str, Option<&'static str>, ConnectionReason, String);
+/// The conditions of a connection, before they have a time.
+struct Description {
+    /// Status of the condition `Ready`.
+    ready: &'static str,
+    /// Type of the second condition, if there is one.
+    phase: Option<&'static str>,
+    reason: ConnectionReason,
+    message: String,
+}
+
+impl Description {
+    fn ready(reason: ConnectionReason, message: &str) -> Self {
+        Self { ready: "True", phase: None, reason, message: message.to_owned() }
+    }
+
+    fn not_ready(phase: &'static str, reason: ConnectionReason, message: String) -> Self {
+        Self { ready: "False", phase: Some(phase), reason, message }
+    }
+}
 
 fn describe(connection: &KoreConnection, known: &Known<'_>, stored: &KoreConnectionStatus) -> Description {
-    let campaigns = known.campaigns;
-    if connection.metadata.deletion_timestamp.is_some() && campaigns > 0 {
-        let message = format!(
-            "The connection is being deleted. It is held, with its Secret, for {campaigns} VoiceCampaigns that could not be \
-             deleted in Kore without it, and goes when they are gone."
-        );
-        return ("False", Some("Reconciling"), ConnectionReason::InUse, message);
-    }
-    if let (true, Some(why)) = (connection.metadata.deletion_timestamp.is_some(), known.held) {
-        let message = format!("The connection is being deleted, and can't be let go: {why}.");
-        return ("False", Some("Reconciling"), ConnectionReason::InUse, message);
+    let terminating = connection.metadata.deletion_timestamp.is_some();
+    if let Some(message) = still_needed(known).filter(|_| terminating) {
+        return Description::not_ready("Reconciling", ConnectionReason::InUse, message);
     }
     if let Some(problem) = known.problem {
-        return ("False", Some("Stalled"), reason_of(problem), problem.to_string());
+        return Description::not_ready("Stalled", reason_of(problem), problem.to_string());
     }
     match known.verdict {
         Some(Verdict::Accepted) => accepted(),
-        Some(Verdict::Refused(words)) => {
-            // It may look so and be right: it is worth a word only when it was refused.
-            let hints: String = known.encoded.iter().map(|hint| format!(" {hint}")).collect();
+        Some(Verdict::Refused(refusal)) => {
+            // What looks wrong may be right, so the hints are shown only after a refusal.
+            let hints: String = known.hints.iter().map(|hint| format!(" {hint}")).collect();
             let message = format!(
-                "Kore refused the credentials: {words}. Check the keys clientId and clientSecret of the Secret, that the JWT \
+                "Kore refused the credentials: {refusal}. Check the keys clientId and clientSecret of the Secret, that the JWT \
                  app is published and has the scope Campaign Management, and that the clocks agree.{hints}"
             );
-            ("False", Some("Stalled"), ConnectionReason::CredentialsRejected, message)
+            Description::not_ready("Stalled", ConnectionReason::CredentialsRejected, message)
         }
-        // After a restart, what was known before it still holds; unless the connection has changed since.
-        None => told(connection, stored).unwrap_or_else(|| {
-            let message = "The credentials are there; Kore has not been asked with them yet.".to_owned();
-            // Whoever waits for it before he creates the first campaign must not wait for ever.
-            ("True", None, ConnectionReason::CredentialsNotTried, message)
+        // After a restart, the stored verdict still holds, unless the connection has changed since.
+        None => stored_verdict(connection, stored).unwrap_or_else(|| {
+            // Ready, because tools may wait for the connection before they create the first campaign.
+            let message = "The Secret has credentials; Kore has not been called with them yet.";
+            Description::ready(ConnectionReason::CredentialsNotTried, message)
         }),
     }
+}
+
+/// Why a connection that is being deleted is not removed yet.
+fn still_needed(known: &Known<'_>) -> Option<String> {
+    let campaigns = known.campaigns;
+    if campaigns > 0 {
+        return Some(format!(
+            "The connection is being deleted. It is held, with its Secret, for {campaigns} VoiceCampaigns, which can't be \
+             deleted in Kore without it, and is removed when they are gone."
+        ));
+    }
+    let why = known.held?;
+    Some(format!("The connection is being deleted, but the operator can't remove its finalizer: {why}."))
 }
 
 fn reason_of(problem: &Problem) -> ConnectionReason {
@@ -163,7 +186,7 @@ fn reason_of(problem: &Problem) -> ConnectionReason {
     }
 }
 
-/// Whether there are no credentials for a connection, or Kore has refused them, as far as is known.
+/// Whether a connection has no credentials, or Kore has refused them, as far as is known.
 pub(super) fn is_refused(connection: &KoreConnection, verdict: Option<&Verdict>) -> bool {
     let says = |reason| says(connection, reason);
     match verdict {
@@ -181,7 +204,7 @@ pub(super) fn is_accepted(connection: &KoreConnection, verdict: Option<&Verdict>
     }
 }
 
-/// Whether the status of a connection has this reason, for what is now in its spec.
+/// Whether the status of a connection has this reason, for the current spec.
 fn says(connection: &KoreConnection, reason: ConnectionReason) -> bool {
     let stored = connection.status.as_ref();
     let stored = stored.filter(|status| status.observed_generation == connection.metadata.generation);
@@ -190,11 +213,11 @@ fn says(connection: &KoreConnection, reason: ConnectionReason) -> bool {
 }
 
 fn accepted() -> Description {
-    let message = "Kore has accepted the credentials.".to_owned();
-    ("True", None, ConnectionReason::CredentialsAccepted, message)
+    Description::ready(ConnectionReason::CredentialsAccepted, "Kore has accepted the credentials.")
 }
 
-fn told(connection: &KoreConnection, stored: &KoreConnectionStatus) -> Option<Description> {
+/// The verdict of Kore that the status has for the current spec.
+fn stored_verdict(connection: &KoreConnection, stored: &KoreConnectionStatus) -> Option<Description> {
     let ready = stored.conditions.iter().find(|condition| condition.type_ == "Ready")?;
     if stored.observed_generation != connection.metadata.generation {
         return None;
@@ -202,7 +225,7 @@ fn told(connection: &KoreConnection, stored: &KoreConnectionStatus) -> Option<De
     let refused = ConnectionReason::CredentialsRejected;
     match ready.reason.as_str() {
         "CredentialsAccepted" => Some(accepted()),
-        "CredentialsRejected" => Some(("False", Some("Stalled"), refused, ready.message.clone())),
+        "CredentialsRejected" => Some(Description::not_ready("Stalled", refused, ready.message.clone())),
         _ => None,
     }
 }
@@ -211,19 +234,19 @@ fn told(connection: &KoreConnection, stored: &KoreConnectionStatus) -> Option<De
 mod tests {
     use super::*;
 
-    /// What looks wrong may be right: it is told when Kore has refused it, and not before.
+    /// What looks wrong may be right, so the hints appear only after Kore has refused the credentials.
     #[test]
-    fn a_refused_secret_that_looks_wrong_is_told() {
+    fn hints_are_shown_after_a_refusal() {
         let connection: KoreConnection = serde_json::from_value(serde_json::json!({
             "apiVersion": "voicecampaign.dev/v1alpha1", "kind": "KoreConnection", "metadata": {"name": "production"},
             "spec": {"host": "https://platform.kore.ai", "accountId": "a", "credentialsSecretRef": {"name": "kore-jwt-app"}},
         }))
         .unwrap();
-        let message = |verdict: &Verdict, encoded: &[&'static str]| {
+        let message = |verdict: &Verdict, hints: &[&'static str]| {
             let (problem, verdict) = (None, Some(verdict));
             let known = Known {
                 problem,
-                encoded,
+                hints,
                 verdict,
                 campaigns: 1,
                 held: None,
@@ -233,7 +256,7 @@ mod tests {
             of(&connection, &known, Timestamp::UNIX_EPOCH).conditions[0].message.clone()
         };
         let refused = Verdict::Refused("HTTP 401".to_owned());
-        let hint = "What stands under clientSecret looks percent-encoded.";
+        let hint = "The value of clientSecret looks percent-encoded.";
         assert!(message(&refused, &[hint, hint]).ends_with(&format!(" {hint} {hint}")));
         assert!(!message(&refused, &[]).contains(hint));
         assert!(!message(&Verdict::Accepted, &[hint]).contains(hint));

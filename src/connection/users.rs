@@ -1,26 +1,25 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// Which objects use which connection, as the watches show it.
+use super::name::ConnectionName;
+
+/// Which VoiceCampaigns use which connection, as the watches show it.
 #[derive(Default)]
 pub struct Users {
     index: Mutex<Index>,
 }
 
-/// Namespace and name of a connection.
-pub type ConnectionKey = (String, String);
-
 #[derive(Default)]
 struct Index {
-    /// How many objects use each.
-    connections: HashMap<Arc<ConnectionKey>, usize>,
-    /// The connection of each uid.
-    used: HashMap<Box<str>, Arc<ConnectionKey>>,
+    /// Number of objects that use each connection.
+    connections: HashMap<Arc<ConnectionName>, usize>,
+    /// The connection that the object of each uid uses.
+    used: HashMap<Box<str>, Arc<ConnectionName>>,
 }
 
 impl Users {
-    /// An object uses a connection. Whether that is news.
-    pub fn uses(&self, uid: &str, connection: ConnectionKey) -> bool {
+    /// Records that an object uses a connection. Returns whether it used none, or another one, before.
+    pub fn uses(&self, uid: &str, connection: ConnectionName) -> bool {
         let mut index = self.index();
         if index.used.get(uid).is_some_and(|known| **known == connection) {
             return false;
@@ -33,15 +32,14 @@ impl Users {
         true
     }
 
-    /// An object needs no connection any more. Which one it has used.
-    pub fn gone(&self, uid: &str) -> Option<ConnectionKey> {
+    /// Records that an object needs no connection any more. Returns the one that it used.
+    pub fn gone(&self, uid: &str) -> Option<ConnectionName> {
         self.index().forget(uid).map(|connection| (*connection).clone())
     }
 
-    /// How many objects use a connection.
-    pub fn count(&self, namespace: &str, connection: &str) -> usize {
-        let key = (namespace.to_owned(), connection.to_owned());
-        self.index().connections.get(&key).copied().unwrap_or_default()
+    /// Number of objects that use a connection.
+    pub fn count(&self, connection: &ConnectionName) -> usize {
+        self.index().connections.get(connection).copied().unwrap_or_default()
     }
 
     fn index(&self) -> MutexGuard<'_, Index> {
@@ -50,7 +48,7 @@ impl Users {
 }
 
 impl Index {
-    fn forget(&mut self, uid: &str) -> Option<Arc<ConnectionKey>> {
+    fn forget(&mut self, uid: &str) -> Option<Arc<ConnectionName>> {
         let connection = self.used.remove(uid)?;
         let users = self.connections.get_mut(&connection)?;
         *users -= 1;
@@ -67,16 +65,17 @@ mod tests {
 
     #[test]
     fn an_object_counts_once_and_goes_by_its_uid() {
-        let (users, key) = (Users::default(), ("n".to_owned(), "c".to_owned()));
+        let users = Users::default();
+        let [key, other] = ["c", "d"].map(|name| ConnectionName::new("n", name));
         assert!(users.uses("u-1", key.clone()));
         assert!(!users.uses("u-1", key.clone()));
         assert!(users.uses("u-2", key.clone()));
-        assert_eq!(users.count("n", "c"), 2);
-        assert!(users.uses("u-2", ("n".into(), "d".into())));
-        assert_eq!((users.count("n", "c"), users.count("n", "d")), (1, 1));
+        assert_eq!(users.count(&key), 2);
+        assert!(users.uses("u-2", other.clone()));
+        assert_eq!((users.count(&key), users.count(&other)), (1, 1));
         assert!(users.uses("u-2", key.clone()));
         assert_eq!(users.gone("u-1"), Some(key.clone()));
         assert_eq!(users.gone("u-1"), None);
-        assert_eq!((users.count("n", "c"), users.count("n", "d")), (1, 0));
+        assert_eq!((users.count(&key), users.count(&other)), (1, 0));
     }
 }

@@ -1,10 +1,11 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// A voice campaign as Kore returns it [delete-voice-campaign-v2, get-voice-campaign-by-id-v2, get-all-campaigns-v2].
+/// A voice campaign as Kore returns it [delete-voice-campaign-v2, get-voice-campaign-by-id-v2,
+/// get-all-campaigns-v2].
 ///
-/// Every field is optional: the documents disagree on which are sent. Texts are cut to 256 characters and lists to 100
-/// entries when they are read, so that a status stays small.
+/// Every field is optional, because the pages disagree which are sent. Texts are cut to 256 characters and
+/// lists to 100 entries when they are read, so that a status stays small.
 #[derive(JsonSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Campaign {
@@ -62,8 +63,8 @@ pub struct Campaign {
 }
 
 impl Campaign {
-    /// The campaign with what only a GET or a DELETE returns taken from what was known of it before: a row of a listing
-    /// leaves that out [get-all-campaigns-v2].
+    /// The campaign, completed by the fields of `known` that a row of a listing lacks [get-all-campaigns-v2];
+    /// only a GET or a DELETE returns those. Nothing is taken from another campaign.
     pub fn completed_by(self, known: Option<&Self>) -> Self {
         let Some(known) = known.filter(|known| known.id == self.id).cloned() else { return self };
         Self {

@@ -1,12 +1,13 @@
-//! One normal form of a base address. Pure.
+//! The normal form of a base address. Pure.
 
 use url::{Host, Url};
 
-/// The one spelling of a base address by which addresses are compared: scheme, host and a port that is not the scheme's own.
+/// The spelling of a base address that comparisons use: scheme, host, and the port unless it is the scheme's
+/// default.
 ///
-/// Lower case, without a trailing dot, path, leading zeros in the port or the domain `cluster.local` of a Service; IP addresses
-/// in their canonical spelling, and an IPv4 address that is written as an IPv6 one as IPv4. What is no address is compared as
-/// it is written, in lower case.
+/// It is in lower case, without a trailing dot, a path, leading zeros in the port, and the domain
+/// `cluster.local` of a Service. IP addresses are in canonical form, and IPv4-mapped IPv6 addresses become
+/// IPv4. A text that is no address is only converted to lower case.
 pub fn normal_host(host: &str) -> String {
     let as_written = || host.to_lowercase();
     let Ok(url) = Url::parse(host) else { return as_written() };
@@ -17,7 +18,7 @@ pub fn normal_host(host: &str) -> String {
             let service = bare.strip_suffix(".cluster.local").filter(|bare| bare.ends_with(".svc"));
             let bare = service.unwrap_or(bare);
             if bare != name {
-                // It may be an IP address now.
+                // Without the dot it may be an IP address.
                 return normal_host(&format!("{}://{bare}{port}", url.scheme()));
             }
             name.to_owned()
@@ -36,7 +37,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    /// Each line is one host in several spellings, and no two lines are the same host.
+    /// Each entry is one host in several spellings; no two entries are the same host.
     const HOSTS: [&[&str]; 10] = [
         &[
             "https://h",
@@ -79,13 +80,13 @@ mod tests {
             assert!(!forms.contains(&normal), "{normal} is another host");
             forms.push(normal);
         }
-        // What is no address is compared all the same.
+        // Texts that are no addresses can be compared, too.
         assert_eq!(normal_host("https://h:99999"), normal_host("https://H:99999"));
         assert_ne!(normal_host("https://h:99999"), normal_host("https://h:99998"));
     }
 
     proptest! {
-        /// The normal form is its own, whatever the definition lets in.
+        /// Normalizing twice changes nothing, for every host that the CRD admits.
         #[test]
         fn a_normal_form_is_its_own(
             host in r"https://[a-z0-9]([a-z0-9.-]{0,9}[a-z0-9])?[.]?(:[0-9]{1,5})?|http://\[(([0-9a-f]{1,4}:){7}[0-9a-f]{1,4}|[0-9a-f:]{2,9})\](:[0-9]{1,5})?"
@@ -94,7 +95,7 @@ mod tests {
             prop_assert_eq!(normal_host(&normal), normal);
         }
 
-        /// Another case, a trailing dot, zeros before the port: one host. Another port: another one.
+        /// Case, a trailing dot and leading zeros of the port do not distinguish hosts; the port does.
         #[test]
         fn spellings_are_one_and_ports_are_not(name in "[a-z]{1,9}([.][a-z]{1,9}){0,3}", port in 1_u16..) {
             let normal = normal_host(&format!("https://{name}:{port}"));

@@ -1,4 +1,4 @@
-//! The connections to Kore: to whom through a proxy, and whose certificates are trusted.
+//! HTTP clients for Kore: which hosts are called through a proxy, and which certificates are trusted.
 
 use std::error::Error;
 use std::path::{Path, PathBuf};
@@ -7,21 +7,23 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// How long a connection may take; the deadline of the call still holds. (`pacing::ARRIVES_WITHIN` is longer by the look at the CA file.)
+/// Deadline of connecting, within the deadline of the call. (`pacing::ARRIVES_WITHIN` is longer by
+/// [`CA_CHECK_DEADLINE`].)
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-/// How often the CA file is looked at, at most. The kubelet needs up to a minute to bring a changed ConfigMap.
+/// Shortest time between two checks of the CA file. The kubelet needs up to a minute to update a changed
+/// ConfigMap.
 const CA_CHECK_INTERVAL: Duration = Duration::from_secs(10);
-/// How long a call waits for that look.
+/// Longest time that a call waits for such a check.
 const CA_CHECK_DEADLINE: Duration = Duration::from_secs(1);
 
-/// What a user may set about the HTTP client.
+/// Settings of the HTTP client.
 #[derive(Clone, Debug, Default)]
 pub struct ClientSettings {
-    /// PEM file with certificates that are trusted in addition to the system's.
+    /// PEM file with certificates to trust in addition to the system's.
     pub extra_ca_file: Option<PathBuf>,
 }
 
-/// The HTTP client can't be built.
+/// Why the HTTP client can't be built.
 #[derive(Debug, thiserror::Error)]
 pub enum BuildError {
     /// The file with additional certificates can't be read.
@@ -29,7 +31,7 @@ pub enum BuildError {
     ReadCa {
         /// The file.
         path: PathBuf,
-        /// What went wrong.
+        /// Cause.
         source: std::io::Error,
     },
     /// The file holds no certificate, or one that can't be used.
@@ -37,17 +39,17 @@ pub enum BuildError {
     ParseCa {
         /// The file.
         path: PathBuf,
-        /// What went wrong.
+        /// Cause; `None` if the file holds no certificate.
         source: Option<reqwest::Error>,
     },
-    /// TLS can't be set up, as where the system has no certificates at all.
+    /// TLS can't be set up, for example because the system has no certificates at all.
     #[error(
         "the HTTP client can't be built; are the system's CA certificates installed? (SSL_CERT_FILE names another bundle)"
     )]
     Client(#[source] reqwest::Error),
 }
 
-/// The HTTP clients, with the certificates that the CA file has now.
+/// The HTTP clients. They are built anew when the CA file changes.
 pub struct Http {
     ca_file: Option<PathBuf>,
     state: Mutex<State>,
@@ -55,20 +57,20 @@ pub struct Http {
 
 struct State {
     clients: Clients,
-    /// What the CA file held when the clients were made.
+    /// Content of the CA file when the clients were built.
     ca: Vec<u8>,
     checked_at: Instant,
-    /// Why the CA file can't be used since it has changed, as it was logged.
+    /// Why the changed CA file can't be used, as logged.
     unusable: Option<String>,
 }
 
-/// One connection pool for each scheme. A client is a handle to its pool.
+/// One client per scheme; each is a handle to a connection pool.
 #[derive(Clone)]
 struct Clients {
-    /// For `https`: honours `HTTPS_PROXY`, `ALL_PROXY` and `NO_PROXY`, as reqwest reads them. It refuses any other scheme.
+    /// For `https` only. Honours `HTTPS_PROXY`, `ALL_PROXY` and `NO_PROXY`, as reqwest reads them.
     encrypted: reqwest::Client,
-    /// For `http`, which is allowed to loopback addresses and Services of the cluster only. Never through a proxy: the
-    /// token would cross it in the open.
+    /// For `http`, which the CRD allows for loopback addresses and Services only. Never uses a proxy, which
+    /// would see the token in plain text.
     plain: reqwest::Client,
 }
 
@@ -87,16 +89,17 @@ impl Http {
             && self.is_due()
         {
             let this = Arc::clone(self);
-            // Reading a file and building a TLS configuration block; the calls of other accounts go on meanwhile.
-            let read_anew = tokio::task::spawn_blocking(move || this.read_anew(&path));
-            // A file system that hangs, or a panic there, leaves the clients as they are.
-            drop(tokio::time::timeout(CA_CHECK_DEADLINE, read_anew).await);
+            // Reading a file and building a TLS configuration block a thread; other calls must not wait for
+            // that.
+            let reload = tokio::task::spawn_blocking(move || this.reload(&path));
+            // After a timeout (a file system hangs) or a panic, the clients stay as they are.
+            drop(tokio::time::timeout(CA_CHECK_DEADLINE, reload).await);
         }
         let Clients { encrypted, plain } = self.state().clients.clone();
         if scheme == "https" { encrypted } else { plain }
     }
 
-    /// Whether it is time to look at the CA file; one caller is told so, the others take what there is.
+    /// Whether the CA file is to be checked now. Returns `true` to one caller per interval.
     fn is_due(&self) -> bool {
         let mut state = self.state();
         let due = state.checked_at.elapsed() >= CA_CHECK_INTERVAL;
@@ -106,8 +109,8 @@ impl Http {
         due
     }
 
-    /// Makes new clients if the CA file has changed. While it can't be used, the old ones stay.
-    fn read_anew(&self, path: &Path) {
+    /// Builds new clients if the CA file has changed. While the file can't be used, the old clients stay.
+    fn reload(&self, path: &Path) {
         let built = match read(path) {
             Ok(ca) if ca == self.state().ca => Ok(None),
             Ok(ca) => Clients::build(Some(path), &ca).map(|clients| Some((clients, ca))),
@@ -118,14 +121,14 @@ impl Http {
             Ok(None) => state.unusable = None,
             Ok(Some((clients, ca))) => {
                 *state = State { clients, ca, unusable: None, ..*state };
-                tracing::info!(file = %path.display(), "Read the CA file anew: it has changed");
+                tracing::info!(file = %path.display(), "Reloaded the changed CA file");
             }
             Err(error) => {
                 let why = error.source().map_or(error.to_string(), |source| format!("{error}: {source}"));
                 if state.unusable.as_ref() != Some(&why) {
                     tracing::warn!(
                         error = why,
-                        "The CA file can't be read anew; the certificates from before stay trusted"
+                        "The changed CA file can't be used; the previous certificates stay trusted"
                     );
                     state.unusable = Some(why);
                 }
@@ -152,7 +155,7 @@ impl Clients {
                 .map_err(BuildError::Client)
         };
         let encrypted = build(reqwest::Client::builder().https_only(true).tls_certs_merge(certificates))?;
-        // It needs no certificates: those of the system are not kept in memory twice.
+        // Without TLS it needs no certificates; the system's would be in memory twice.
         let plain = build(reqwest::Client::builder().no_proxy().tls_certs_only([]))?;
         Ok(Self { encrypted, plain })
     }
@@ -178,16 +181,16 @@ mod tests {
     }
 
     impl Http {
-        async fn look(self: &Arc<Self>) -> (Vec<u8>, bool) {
+        async fn ca_in_use(self: &Arc<Self>) -> (Vec<u8>, bool) {
             self.client_for("https").await;
             let state = self.state();
             (state.ca.clone(), state.unusable.is_some())
         }
     }
 
-    /// The file is looked at again now and then; what can't be used is told, and changes nothing.
+    /// The file is checked at intervals; one that can't be used is logged, and changes nothing.
     #[tokio::test(start_paused = true)]
-    async fn a_ca_file_is_read_anew_when_it_has_changed() {
+    async fn a_ca_file_is_reload_when_it_has_changed() {
         let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("ca.crt");
@@ -199,18 +202,18 @@ mod tests {
         {
             std::fs::write(&path, unusable).unwrap();
             tokio::time::advance(CA_CHECK_INTERVAL).await;
-            assert_eq!(http.look().await, (first.clone(), true));
+            assert_eq!(http.ca_in_use().await, (first.clone(), true));
         }
         std::fs::remove_file(&path).unwrap();
         tokio::time::advance(CA_CHECK_INTERVAL).await;
-        assert_eq!(http.look().await, (first.clone(), true));
+        assert_eq!(http.ca_in_use().await, (first.clone(), true));
 
-        // As the kubelet does it: the path leads elsewhere from one moment to the next.
+        // The kubelet updates a mounted file in this way: the path becomes a link to another file.
         let other = folder.path().join("..data");
         std::fs::write(&other, &second).unwrap();
         std::os::unix::fs::symlink(&other, &path).unwrap();
-        assert_eq!(http.look().await, (first, true), "it is not looked at with every call");
+        assert_eq!(http.ca_in_use().await, (first, true), "the file is not checked on every call");
         tokio::time::advance(CA_CHECK_INTERVAL).await;
-        assert_eq!(http.look().await, (second, false));
+        assert_eq!(http.ca_in_use().await, (second, false));
     }
 }

@@ -1,27 +1,34 @@
-//! Complete listings of a stream: the evidence that a campaign is not there. Pure but for [`Reading::next`].
+//! Listings of a stream. A complete one is evidence that a campaign does not exist. Pure, except
+//! [`Reading::next`].
 //!
 //! ```text
 //!   Reading::begin ─▶ next ─▶ Progress::More(Reading) ─▶ next ─▶ … ─▶ Progress::Done(Listing)
 //!                      │ one page each
-//!                      └─▶ Interrupted: the same page is asked for again
+//!                      └─▶ Interrupted: the same page is requested again
 //! ```
 //!
-//! A listing is judged by whether its pages agree, never by its age: at one call a minute a long one takes an hour.
+//! A listing is complete if its pages agree with one another, however long reading takes: at one call a
+//! minute, a long listing takes an hour.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
-use super::{Account, Campaign, CampaignService, Failure, Identity, Page, PageRequest, Target};
+use super::campaign::Campaign;
+use super::campaign_id::is_spelled;
+use super::failure::Failure;
+use super::page::{Page, PageRequest};
+use super::service::CampaignService;
+use super::target::{Account, Identity, Target};
 
-/// Rows asked for per page; the sample of [get-all-campaigns-v2] has 50, no maximum is documented.
+/// Rows requested per page, as in the sample of [get-all-campaigns-v2]. No maximum is documented.
 const PAGE_ROWS: u32 = 50;
-/// Most rows of one listing, however few a page has. A service that always says `hasMore` must not keep us for ever.
+/// Most rows of one listing, so that reading ends even if the service always says `hasMore`.
 const MAX_ROWS: usize = 50_000;
 
 /// All voice campaigns of a stream, as the service listed them.
 ///
-/// Only [`Reading`] makes one, from pages that only `classify` makes from answers. So whoever holds one has read it.
+/// Only [`Reading`] makes one, from pages that only `classify` makes, from answers. So it cannot be made up.
 #[derive(Clone, Debug)]
 pub struct Listing {
     begun_at: Timestamp,
@@ -29,117 +36,114 @@ pub struct Listing {
     identity: Identity,
     stream_id: String,
     campaigns: BTreeMap<String, Campaign>,
-    /// The ids of each row of a campaign that lives: `_id` and `id`, if they differ.
+    /// The ids of each row, except rows of deleted campaigns: `_id` and `id`, if these differ.
     rows: BTreeSet<Vec<String>>,
-    /// Whether it has a row of a campaign that is deleted.
+    /// Whether there is a row of a deleted campaign.
     shows_deleted: bool,
     complete: bool,
     names_its_rows: bool,
 }
 
 impl Listing {
-    /// When the first page was asked for.
+    /// When the first page was requested.
     pub fn begun_at(&self) -> Timestamp {
         self.begun_at
     }
 
-    /// When the last page was there.
+    /// When the last page was received.
     pub fn ended_at(&self) -> Timestamp {
         self.ended_at
     }
 
-    /// As whom it was read.
+    /// The identity under which the listing was read.
     pub fn identity(&self) -> &Identity {
         &self.identity
     }
 
-    /// The stream.
+    /// Identifier of the stream.
     pub fn stream_id(&self) -> &str {
         &self.stream_id
     }
 
-    /// The campaign of this id, if it was listed: whichever of `_id` and `id` it is, if they differ, and however it is spelled: whatever
-    /// may show it counts as seen. From a listing that is not complete nothing follows if it was not.
+    /// The campaign with this id, if it was listed: under `_id` or `id`, in any spelling ([`is_spelled`]), so
+    /// that every row that may show the campaign counts. `None` means nothing if the listing is not complete.
     pub fn get(&self, campaign_id: &str) -> Option<&Campaign> {
         self.campaigns.get(campaign_id).or_else(|| {
             self.campaigns.iter().find(|(id, _)| is_spelled(id, campaign_id)).map(|(_, campaign)| campaign)
         })
     }
 
-    /// The campaigns that were listed, each by all of its ids: which of them is the one that a VoiceCampaign names, is not known.
+    /// The ids of each listed campaign. Which of them a VoiceCampaign names is not known.
     pub fn rows(&self) -> impl Iterator<Item = &[String]> {
         self.rows.iter().map(Vec::as_slice)
     }
 
-    /// The ids of the campaigns that were listed.
+    /// The ids of all listed campaigns.
     pub fn ids(&self) -> impl Iterator<Item = &str> {
         self.campaigns.keys().map(String::as_str)
     }
 
-    /// How many campaigns were listed. One that the service lists as `Deleted` is none.
+    /// Number of listed campaigns, without those that the service lists as `Deleted`.
     pub fn campaigns(&self) -> usize {
         self.rows.len()
     }
 
-    /// Whether the service showed nothing of the stream. Where it shows a campaign that is `Deleted`, it lets us see the stream.
+    /// Whether the listing has no row at all. A row of a `Deleted` campaign shows that we may read the
+    /// stream.
     pub fn shows_nothing(&self) -> bool {
         self.rows.is_empty() && !self.shows_deleted
     }
 
-    /// Whether the pages add up: those that named a total named the same, and the rows are that many, each with an id of its own. A single
-    /// page without a total has to say that there are no more; one without rows need not say that there are none.
+    /// Whether the pages agree: all totals are the same, and there are as many rows, each with an id of its
+    /// own. A single page without a total has to say that it is the last one; if it has no rows either, it
+    /// need not.
     ///
-    /// Rows that are added or removed while the pages are read shift the others; one may be missed then.
+    /// If rows are added or removed while the pages are read, the others shift, and one may be missed.
     pub fn is_complete(&self) -> bool {
         self.complete
     }
 
-    /// Whether each page has rows, or says that there are none; an answer that says success and nothing else may be anybody's.
+    /// Whether each page has rows, or says that there are none. A bare success may come from any server on
+    /// the way.
     pub fn names_its_rows(&self) -> bool {
         self.names_its_rows
     }
 }
 
-/// Whether an id that the service has written is that of a campaign, however it is spelled, and whatever that can't be seen stands in it.
-pub fn is_spelled(written: &str, campaign_id: &str) -> bool {
-    let visible = written.chars().filter(char::is_ascii_graphic);
-    visible.map(|c| c.to_ascii_lowercase()).eq(campaign_id.chars().map(|c| c.to_ascii_lowercase()))
-}
-
-/// A listing that is being read.
+/// A listing of which some pages have been read.
 #[derive(Clone, Debug)]
 pub struct Reading {
     account: Account,
     listing: Box<Listing>,
-    /// Rows asked for per page.
+    /// Rows requested per page.
     limit: u32,
     pages: u32,
     rows: usize,
     total: Option<i64>,
-    /// The ids of each row so far.
+    /// The ids of each row received so far, of deleted campaigns, too.
     seen: BTreeSet<Vec<String>>,
 }
 
-/// How far a listing has come.
+/// The state of a listing after a page.
 #[derive(Clone, Debug)]
 pub enum Progress {
-    /// There are more pages.
+    /// More pages follow.
     More(Reading),
     /// That was the last page.
     Done(Listing),
 }
 
-/// A page did not come; what was read before it stands.
+/// A page could not be read. The pages before it stay valid.
 #[derive(Clone, Debug)]
 pub struct Interrupted {
-    /// Why.
+    /// The failure of the call.
     pub failure: Failure,
-    /// The listing so far.
+    /// The listing without that page.
     pub reading: Reading,
 }
 
 impl Reading {
-    /// Begins a listing: no page has been asked for yet.
+    /// Begins a listing. Requests no page yet.
     pub fn begin(target: &Target, stream_id: &str, now: Timestamp) -> Self {
         let listing = Box::new(Listing {
             begun_at: now,
@@ -163,22 +167,24 @@ impl Reading {
         }
     }
 
-    /// When it was begun.
+    /// When the first page was requested, or the listing was begun.
     pub fn begun_at(&self) -> Timestamp {
         self.listing.begun_at
     }
 
-    /// Asks for the next page. The clock is asked before and after.
+    /// Requests the next page. The clock is read before the first page, and after each.
+    ///
+    /// A target of another identity or account begins the listing anew.
     ///
     /// # Errors
-    /// If the service does not answer with one; then the same page can be asked for again.
+    /// If the call fails. The next call of [`Interrupted::reading`] requests the same page.
     pub async fn next<S: CampaignService>(
         mut self,
         service: &S,
         target: &Target,
         clock: impl Fn() -> Timestamp,
     ) -> Result<Progress, Box<Interrupted>> {
-        // Somebody else's pages prove nothing.
+        // Pages that were read under another identity are no evidence under this one.
         if target.identity() != self.listing.identity || target.account != self.account {
             self = Self::begin(target, &self.listing.stream_id, clock());
         }
@@ -196,13 +202,13 @@ impl Reading {
         Ok(self.take(page, clock()))
     }
 
-    /// What is asked for next: it follows from the rows that came, not from those that were asked for.
+    /// The next request. `skip` counts the received rows, not the requested ones.
     fn request(&self) -> PageRequest {
         let skip = u32::try_from(self.rows).unwrap_or(u32::MAX);
         PageRequest { page: self.pages + 1, skip, limit: self.limit }
     }
 
-    /// The same listing from its first page on, with half as many rows per page.
+    /// The same listing, begun anew with half as many rows per page.
     fn with_smaller_pages(&self, target: &Target, now: Timestamp) -> Result<Self, Failure> {
         match self.limit / 2 {
             0 => Err(Failure::oversized_row()),
@@ -210,7 +216,7 @@ impl Reading {
         }
     }
 
-    /// Takes in a page.
+    /// Adds a page, and decides whether to read another.
     fn take(mut self, page: Page, ended_at: Timestamp) -> Progress {
         let Page { rows, has_more, total_results, total_pages, oversized: _, names_rows } = page;
         self.listing.names_its_rows &= names_rows;
@@ -219,7 +225,7 @@ impl Reading {
         let (received, has_more) = (rows.len(), has_more == Some(true));
         self.pages += 1;
         self.rows += received;
-        // One page may say it for all.
+        // It is enough if one page has a total.
         let same_total = self.total.is_none() || total_results.is_none_or(|total| self.total == Some(total));
         self.total = self.total.or(total_results);
         let mut new = 0;
@@ -237,29 +243,31 @@ impl Reading {
             }
         }
         self.listing.ended_at = ended_at;
-        // Each row has an id, and none came before.
+        // Each row must have an id, and must be new.
         self.listing.complete &= same_total && new == received;
         let total = self.total.map(|total| usize::try_from(total).unwrap_or(usize::MAX));
         let names_more = total_pages.is_some_and(|pages| pages > i64::from(self.pages));
-        // A total may be that of the page alone.
+        // A full page that says nothing about more may be followed by another; a total may be that of the
+        // page alone.
         let may_go_on = says_nothing && received >= usize::try_from(self.limit).unwrap_or(usize::MAX);
-        // Whatever it says of more: rows that it counts and has not shown may follow. But a page without a new row leads
-        // nowhere.
+        // Rows that are counted and were not shown may follow, even if `hasMore` is false. After a page
+        // without a new row, reading on is pointless.
         let more = has_more || names_more || may_go_on || total.is_some_and(|total| total > self.rows);
         if more && new > 0 && self.rows < MAX_ROWS {
             if self.pages == 1 && received < usize::try_from(self.limit).unwrap_or(usize::MAX) {
-                // That is how many it gives; asked for so many, `skip` and `page` mean the same row.
+                // The service limits its pages to this size. With this `limit`, `skip` and `page` mean the
+                // same row.
                 self.limit = u32::try_from(received).unwrap_or(self.limit);
             }
             return Progress::More(self);
         }
         let none =
             self.pages == 1 && self.rows == 0 && total_pages.is_none_or(|pages| (0..=1).contains(&pages));
-        // A single page can't have shifted.
+        // The rows of a single page can't have shifted.
         let adds_up = total.map_or(none || says_last && self.pages == 1, |total| total == self.rows);
-        // It may count pages of another size: that there is no further row, an empty page shows.
+        // The service may count pages of another size; an empty page shows that there are no further rows.
         let is_last = !names_more || self.pages > 1 && received == 0;
-        // After all rows that are counted, an empty page is the end, whatever it says of more.
+        // An empty page after all counted rows is the end, even if `hasMore` is true.
         let is_end = self.pages > 1 && received == 0 && total.is_some();
         self.listing.complete &= adds_up && is_last && (is_end || !has_more);
         Progress::Done(*self.listing)
@@ -269,9 +277,9 @@ impl Reading {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::kore::answers;
     use crate::kore::{
         Algorithm, CampaignKey, ConfirmedDeletion, Credentials, FailureKind, RawAnswer, TokenSettings,
+        answers,
     };
     use futures::FutureExt;
     use proptest::prelude::*;
@@ -317,13 +325,13 @@ mod tests {
         (from..to).map(|number| json!(format!("cd-{number}"))).collect()
     }
 
-    /// A page as the service would have it, with this `data`.
+    /// A page with this `data`.
     fn answered(data: &Value) -> Page {
         let body = json!({"status": "success", "data": data}).to_string().into();
         answers::listing(&RawAnswer { http_status: 200, body, ..RawAnswer::default() }).unwrap()
     }
 
-    /// Lists so many rows, some at a time; what it was asked for.
+    /// A service with a number of rows, and the requests it received.
     struct Service<F> {
         rows: usize,
         page: F,
@@ -342,12 +350,12 @@ mod tests {
         async fn list(&self, _: &Target, _: &str, request: PageRequest) -> Result<Page, Failure> {
             let mut asked = self.asked.lock().unwrap();
             asked.push(request);
-            assert!(asked.len() <= self.rows + 20, "it is asked for ever");
+            assert!(asked.len() <= self.rows + 20, "the reading does not end");
             (self.page)(request)
         }
     }
 
-    /// Reads a listing of a service to its end.
+    /// Reads a listing to its end.
     fn read_all<F: Fn(PageRequest) -> Page + Send + Sync + 'static>(
         rows: usize,
         page: F,
@@ -365,7 +373,7 @@ mod tests {
         (read, service.asked.into_inner().unwrap())
     }
 
-    /// The rows from one on, so many at most, of so many.
+    /// A page of at most `limit` rows after the first `skip`, of `rows` in all.
     fn rows_of(rows: usize, skip: usize, limit: usize) -> Page {
         let end = (skip + limit).min(rows);
         page(&ids(skip.min(end), end), end < rows, &json!(rows))
@@ -375,7 +383,7 @@ mod tests {
         usize::try_from(asked).unwrap()
     }
 
-    /// 45 campaigns, 50 asked for, 20 given: whether the service goes by `skip` or by `page`, it is read whole.
+    /// 45 campaigns, 50 requested per page and 20 returned: the service may go by `skip` or by `page`.
     #[test]
     fn a_service_that_gives_fewer_rows_than_asked_is_read_whole() {
         let (by_skip, asked) =
@@ -387,7 +395,7 @@ mod tests {
             rows_of(45, number(page - 1) * number(limit), number(limit).min(20))
         });
         assert!(by_page.is_ok_and(|listing| listing.is_complete() && listing.campaigns() == 45));
-        // It thinks that it has given what was asked for.
+        // A service that computes `hasMore` as if it had returned all requested rows.
         let (unaware, _) = read_all(45, |PageRequest { skip, limit, .. }| {
             let page = rows_of(45, number(skip), number(limit).min(20));
             Page { has_more: Some(number(skip) + number(limit) < 45), ..page }
@@ -395,7 +403,7 @@ mod tests {
         assert!(unaware.is_ok_and(|listing| listing.is_complete() && listing.campaigns() == 45));
     }
 
-    /// Pages of one row, and more of them than a listing of full pages has.
+    /// Many pages of one row each.
     #[test]
     fn a_stream_of_small_pages_is_read_to_its_end() {
         let (read, asked) = read_all(2500, |PageRequest { skip, .. }| rows_of(2500, number(skip), 1));
@@ -403,7 +411,8 @@ mod tests {
         assert_eq!(asked.len(), 2500);
     }
 
-    /// R26: it always gives the first page, or always says that there is more: that ends, and proves nothing.
+    /// R26: a service that always returns the first page, or always says `hasMore`: reading ends, and the
+    /// listing is not complete.
     #[test]
     fn a_service_that_repeats_itself_is_no_complete_listing() {
         let (repeats, asked) = read_all(45, |_| rows_of(45, 0, 20));
@@ -415,10 +424,10 @@ mod tests {
         assert!(endless.is_ok_and(|listing| !listing.is_complete() && listing.campaigns() == MAX_ROWS));
     }
 
-    /// A page that is too large is asked for again with fewer rows; nobody is told of it.
+    /// A page that is too large is no failure: the listing begins anew with fewer rows per page.
     #[test]
     fn a_page_that_is_too_large_is_asked_for_with_fewer_rows() {
-        // The 30th row alone is as large as seven others may be.
+        // With row 30, no page of more than seven rows fits.
         let (read, asked) = read_all(60, |PageRequest { skip, limit, .. }| {
             let (skip, limit) = (number(skip), number(limit));
             if (skip..skip + limit).contains(&30) && limit > 7 {
@@ -438,7 +447,7 @@ mod tests {
         assert_eq!(asked.last().unwrap(), &PageRequest { page: 1, skip: 0, limit: 1 });
     }
 
-    /// R27: an empty stream need not be described; but what is said of it must not contradict.
+    /// R27: an answer without rows need not say that there are none, but must not contradict that.
     #[test]
     fn an_empty_listing_needs_no_total() {
         for data in [
@@ -470,8 +479,8 @@ mod tests {
         assert!(!read(&[first, answered(&json!({"results": []}))]).is_complete());
     }
 
-    /// An answer without rows says so, by a field of a listing or in words about campaigns; success alone, or words about anything, may be
-    /// whatever answers everything in the same way.
+    /// An answer without rows says so by a field of a listing, or in words about campaigns. A bare success,
+    /// or words about something else, may come from a server that answers every request alike.
     #[test]
     fn an_answer_without_rows_says_so() {
         let says_so = |data: Value| read(&[answered(&data)]).names_its_rows();
@@ -495,7 +504,8 @@ mod tests {
         assert!(listing.is_complete() && listing.names_its_rows());
     }
 
-    /// R24: kore's first page on deletions showed the state `Deleted`. Such a row counts, and is no campaign.
+    /// R24: the first version of [delete-voice-campaign] showed the state `Deleted`. Such a row counts, and
+    /// is no campaign.
     #[test]
     fn a_row_that_is_deleted_is_no_campaign() {
         for state in ["Deleted", "deleted", "DELETED"] {
@@ -519,7 +529,7 @@ mod tests {
         assert_eq!(read(&[answered(&json!({"results": state, "totalResults": 1}))]).campaigns(), 1);
     }
 
-    /// R27: the documents disagree whether it is `_id` or `id`.
+    /// R27: the pages of the documentation disagree whether it is `_id` or `id`.
     #[test]
     fn a_row_with_two_ids_is_found_under_both_and_counted_once() {
         let rows = json!([{"_id": "row-1", "id": "cd-1"}, {"_id": "cd-2", "id": "row-2"}, {"_id": "same", "id": "same"}]);
@@ -532,7 +542,7 @@ mod tests {
     }
 
     proptest! {
-        /// R26: however the service cuts so many rows into pages, they are read whole.
+        /// R26: all rows are read, in pages of any sizes.
         #[test]
         fn rows_in_pages_of_any_sizes_are_read_whole(
             rows in 0_usize..200,
@@ -548,7 +558,7 @@ mod tests {
         }
     }
 
-    /// Q10: at the pace that others leave, every second page is refused; the listing goes on where it was.
+    /// Q10: every second page is refused; the listing continues where it was.
     #[test]
     fn a_page_that_did_not_come_is_asked_for_again() {
         let asked = std::sync::atomic::AtomicU32::new(0);
@@ -579,7 +589,8 @@ mod tests {
         assert!(read(&[page(&[], false, &json!(0))]).is_complete());
     }
 
-    /// R19: a row was removed or added between two pages, so that another moved from one page to the other.
+    /// R19: a row was removed or added between two requests, so that another moved from one page to the
+    /// other.
     #[test]
     fn pages_that_have_shifted_are_no_complete_listing() {
         let first = page(&ids(0, 50), true, &json!(60));
@@ -596,7 +607,8 @@ mod tests {
         assert!(!read(&uncounted).is_complete());
     }
 
-    /// R26: whatever names more pages is asked for them, and what can't be read does not say that there are none.
+    /// R26: more pages are requested as long as any field names more; a value that can't be read does not say
+    /// that none follow.
     #[test]
     fn a_page_is_the_last_only_if_nothing_names_another() {
         let rows = |from, to| json!(ids(from, to).iter().map(|id| json!({"_id": id})).collect::<Vec<_>>());
@@ -631,7 +643,7 @@ mod tests {
             let read = read_all(5, move |_| of(0, 5, json!({"totalResults": 5, "hasMore": more})));
             assert!(read.0.is_ok_and(|listing| listing.is_complete()) && read.1.len() == 1);
         }
-        // An empty page shows that there is no further row, however the pages are counted.
+        // An empty page shows that there are no further rows, even if `totalPages` counts more.
         for more in [json!({"totalResults": 50}), json!({"totalResults": 50, "totalPages": 5})] {
             let (read, asked) = read_all(50, move |PageRequest { skip, limit, .. }| {
                 of(number(skip).min(50), (number(skip) + number(limit)).min(50), more.clone())
@@ -639,13 +651,13 @@ mod tests {
             assert!(read.is_ok_and(|listing| listing.is_complete() && listing.campaigns() == 50));
             assert_eq!(asked.len(), 2);
         }
-        // One page may name the total for all.
+        // It is enough if one page has a total.
         let counted = json!({"totalResults": 60, "hasMore": true});
         assert!(read(&[of(0, 50, counted.clone()), of(50, 60, json!({"hasMore": false}))]).is_complete());
         assert!(!read(&[of(0, 50, counted), of(50, 59, json!({"hasMore": false}))]).is_complete());
     }
 
-    /// R27: one page that says that it is the last needs no total, and a total may be written as a fraction.
+    /// R27: a single page that says that it is the last needs no total; a total may be written as a fraction.
     #[test]
     fn a_single_page_needs_no_total() {
         assert!(read(&[page(&ids(0, 5), false, &json!(null))]).is_complete());
@@ -656,7 +668,7 @@ mod tests {
         assert!(!read(&[answers::listing(&answer).unwrap()]).is_complete());
     }
 
-    /// Whatever may show the campaign counts as seen.
+    /// Case and characters that do not show are ignored.
     #[test]
     fn an_id_is_found_however_it_is_spelled() {
         let listing = read(&[page(&[json!(" CD-1 ")], false, &json!(1))]);

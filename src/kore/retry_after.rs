@@ -1,23 +1,28 @@
+//! The header `Retry-After`. Pure.
+
 use std::time::Duration;
 
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
-/// Shortest pause a service can ask for: less would be a hot loop.
+/// Shortest pause that is accepted; with less, the operator would retry in a hot loop.
 pub const MIN_RETRY_AFTER: Duration = Duration::from_secs(1);
-/// Longest pause a service can ask for: a header that says ten years must not park a deletion for ten years.
+/// Longest pause that is accepted: a header of ten years must not delay a deletion for ten years.
 pub const MAX_RETRY_AFTER: Duration = Duration::from_secs(15 * 60);
-/// Pause after a refusal for the rate limit that names none: the documented window is one minute [rate-limit-ccai].
+/// Pause after a refusal because of the rate limit without the header: the documented window is one minute
+/// [rate-limit-ccai].
 pub const DEFAULT_THROTTLE_PAUSE: Duration = Duration::from_secs(60);
-/// A number of seconds since 1970 this close to now is a moment: as a pause it would be more than fifty years.
+/// A number of seconds since 1970 this close to now is a point in time; as a pause it would be more than
+/// fifty years.
 const EPOCH_NEIGHBOURHOOD: SignedDuration = SignedDuration::from_hours(24);
 
-/// Reads the `Retry-After` headers of an answer: numbers of seconds, durations, dates; bounded. `None` if nothing in them
-/// can be read. Where several are named (two headers, or a proxy has joined them), all are kept to: the longest counts.
+/// Reads the `Retry-After` headers of an answer: numbers of seconds, durations or dates. The pause is between
+/// [`MIN_RETRY_AFTER`] and [`MAX_RETRY_AFTER`]; `None` if no header can be read. Of several values (two
+/// headers, or headers that a proxy has joined) the longest counts, which satisfies all.
 ///
-/// A date is meant by the clock of whoever wrote it, so it counts from the answer's `Date` header (`sent`), if that can
-/// be read, and from `now` otherwise.
+/// A date refers to the clock of the service. So the pause counts from the answer's `Date` header (`sent`),
+/// if that can be read, and from `now` otherwise.
 pub fn parse<'a>(
     headers: impl IntoIterator<Item = &'a str>,
     sent: Option<&str>,
@@ -25,19 +30,19 @@ pub fn parse<'a>(
 ) -> Option<Duration> {
     let clock = sent.and_then(|text| moment(bare(text))).unwrap_or(now);
     let pauses = headers.into_iter().filter_map(|header| {
-        // A date has a comma, too.
+        // The header as a whole first: a date has a comma, too.
         pause(header, clock).or_else(|| header.split(',').filter_map(|part| pause(part, clock)).max())
     });
     pauses.max().map(|pause| pause.clamp(MIN_RETRY_AFTER, MAX_RETRY_AFTER))
 }
 
-/// Without what stands around: blanks, quotes, and a parameter or comment behind.
+/// The text without blanks and quotes around it, and without a parameter or comment after it.
 fn bare(text: &str) -> &str {
     let text = text.split([';', '(']).next().unwrap_or_default();
     text.trim_matches(|c: char| c.is_whitespace() || matches!(c, '"' | '\'' | '`' | ','))
 }
 
-/// How long one text wants us to wait; not bounded from above yet.
+/// The pause in one text, not bounded yet.
 fn pause(text: &str, clock: Timestamp) -> Option<Duration> {
     let text = bare(text);
     if let Some(seconds) = number(text) {
@@ -48,7 +53,7 @@ fn pause(text: &str, clock: Timestamp) -> Option<Duration> {
     }
     match moment(text) {
         Some(moment) => Some(until(moment, clock)),
-        // "30s", "2 minutes", "PT30S".
+        // A duration: "30s", "2 minutes", "PT30S".
         None => text.parse::<SignedDuration>().ok().map(|pause| pause.try_into().unwrap_or_default()),
     }
 }
@@ -59,7 +64,7 @@ fn number(text: &str) -> Option<f64> {
     numeric.then(|| text.parse().ok()).flatten()
 }
 
-/// The moment that a number of seconds or milliseconds since 1970 names, if it is close to now.
+/// The time of a number of seconds or milliseconds since 1970, if it is close to now.
 fn epoch(number: f64, clock: Timestamp) -> Option<Timestamp> {
     let moment = |seconds: f64| {
         let since = SignedDuration::try_from_secs_f64(seconds).ok()?;
@@ -73,12 +78,13 @@ fn until(moment: Timestamp, clock: Timestamp) -> Duration {
     moment.duration_since(clock).try_into().unwrap_or_default()
 }
 
-/// A date in one of the three forms of HTTP, as e-mail writes it, or in ISO 8601; without an offset it is UTC.
+/// A date in one of the three formats of HTTP, in that of e-mail (RFC 2822), or in ISO 8601; UTC if it has no
+/// offset.
 fn moment(text: &str) -> Option<Timestamp> {
     if let Ok(date) = httpdate::parse_http_date(text) {
         return Timestamp::try_from(date).ok();
     }
-    // A weekday that is wrong, or left out, makes no other date.
+    // A wrong or missing weekday does not change the date.
     let undated = text.split_once(',').map_or(text, |(_, date)| date.trim_start());
     let email = undated.strip_suffix("UTC").map_or(undated.to_owned(), |date| format!("{date}GMT"));
     jiff::fmt::rfc2822::parse(&email)
@@ -102,7 +108,7 @@ mod tests {
         parse([header], None, at(NOW))
     }
 
-    /// R6: seconds, a date, absent, 0, negative, ten years, nonsense.
+    /// R6: seconds, absent, 0, negative, ten years, nonsense.
     #[test]
     fn every_spelling_is_bounded() {
         let seconds = |number| Some(Duration::from_secs(number));
@@ -161,7 +167,7 @@ mod tests {
         assert_eq!(one("Sun, 23 Nov 2036 12:00:00 GMT"), Some(MAX_RETRY_AFTER));
     }
 
-    /// Ours may be an hour off, and so may the service's.
+    /// Our clock may be an hour off, and so may the service's.
     #[test]
     fn a_date_counts_by_the_clock_of_the_service() {
         let date = "Mon, 23 Nov 2026 12:00:30 GMT";
@@ -170,15 +176,15 @@ mod tests {
             assert_eq!(parse([date], Some("Mon, 23 Nov 2026 11:59:30 GMT"), at(ours)), minute, "{ours}");
         }
         let half = Some(Duration::from_secs(30));
-        assert_eq!(parse([date], Some("yesterday"), at(NOW)), half, "a clock that can't be read");
+        assert_eq!(parse([date], Some("yesterday"), at(NOW)), half, "a `Date` that can't be read");
         assert_eq!(
             parse(["30"], Some("Mon, 23 Nov 2026 11:00:00 GMT"), at(NOW)),
             half,
-            "seconds have no clock"
+            "seconds depend on no clock"
         );
     }
 
-    /// Who keeps to the longest keeps to all.
+    /// The longest pause satisfies all.
     #[test]
     fn of_several_the_longest_counts() {
         let several = |headers: &[&str]| parse(headers.iter().copied(), None, at(NOW));

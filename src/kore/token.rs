@@ -1,3 +1,5 @@
+//! Tokens: a fresh JWT for each request.
+
 use std::time::Duration;
 
 use jsonwebtoken::{EncodingKey, Header, encode};
@@ -5,14 +7,21 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::Serialize;
 use uuid::Uuid;
 
-use super::Credentials;
-
-/// How far the service's clock may be from ours, in either direction. A minute is far for a machine with NTP, and so
-/// little that a stolen token gains nothing by it.
+/// Tolerated difference between the service's clock and ours, in either direction. Machines with NTP stay far
+/// below a minute, and a minute more is of no use to the thief of a token.
 const CLOCK_MARGIN: Duration = Duration::from_secs(60);
-/// Kore refuses a token with a `jti` whose `exp` is further ahead [sdk-security]: of its clock, and of `iat` for a
-/// service that compares those.
+/// Longest validity: Kore refuses a token with a `jti` whose `exp` is further ahead of its clock
+/// [sdk-security]. The same bound is kept between `iat` and `exp`, for a service that compares these.
 const LONGEST_LIFE: Duration = Duration::from_secs(60 * 60);
+
+/// Client ID and secret of a JWT app. `Debug` shows neither.
+#[derive(Clone, Debug)]
+pub struct Credentials {
+    /// Client ID, sent as claim `appId`.
+    pub client_id: SecretString,
+    /// Client secret, the key of the signature.
+    pub client_secret: SecretString,
+}
 
 /// How tokens are made.
 #[derive(Clone, Debug, PartialEq)]
@@ -21,7 +30,7 @@ pub struct TokenSettings {
     pub algorithm: Algorithm,
     /// Claim `sub`.
     pub subject: String,
-    /// How long a token is valid, by every clock that is at most a minute from ours.
+    /// Validity of a token by every clock that is at most a minute off ours.
     pub ttl: Duration,
 }
 
@@ -52,15 +61,16 @@ struct Validity {
 }
 
 impl Validity {
-    /// Begins in the past of a clock that is behind, and ends in the future of one that is ahead; but no later than
-    /// [`LONGEST_LIFE`] from now by a clock that is behind.
+    /// `iat` is [`CLOCK_MARGIN`] ago and `exp` as far beyond the `ttl`, so that the token is valid for a
+    /// service whose clock is behind or ahead; but a clock that is behind never sees `exp` more than
+    /// [`LONGEST_LIFE`] ahead.
     fn around(now: Duration, ttl: Duration) -> Self {
         let ahead = (ttl + CLOCK_MARGIN).min(LONGEST_LIFE - CLOCK_MARGIN);
         Self { from: now.saturating_sub(CLOCK_MARGIN).as_secs(), until: (now + ahead).as_secs() }
     }
 }
 
-/// Signs a fresh token. One token serves one request: a `jti` that was used is refused as a replay [sdk-security].
+/// Signs a fresh token. One token serves one request: Kore refuses a used `jti` as a replay [sdk-security].
 ///
 /// # Errors
 /// If the secret can't be used as a key.
@@ -89,7 +99,8 @@ pub fn sign(
 mod tests {
     use super::*;
 
-    /// Whatever is asked for, no clock within a minute of ours finds the token too new, too old, or too long.
+    /// For every `ttl`, no clock within a minute of ours finds the token too new, expired, or valid for too
+    /// long.
     #[test]
     fn a_token_is_valid_by_every_clock_within_a_minute() {
         for milliseconds in [1_764_158_400_000, 1_764_158_400_999] {
@@ -116,7 +127,7 @@ mod tests {
         }
     }
 
-    /// What is sent says what was computed.
+    /// The claims are those that were computed.
     #[test]
     fn a_token_carries_its_validity() {
         let credentials = Credentials { client_id: "cs-1".into(), client_secret: "secret".into() };

@@ -103,7 +103,7 @@ pub(super) async fn watch_connections(
         users.for_each(|campaign| wake.wake(reference(campaign.as_ref())));
     };
     let look_at = |connection: &Connection| {
-        context.connections.wake(&connection.namespace().unwrap_or_default(), &connection.name_any());
+        context.connections.wake(&connection::ConnectionName::of(connection));
     };
     let is_gone = |connection: &Connection| {
         tokio::spawn(connection::gone(connection.clone(), context.clone()));

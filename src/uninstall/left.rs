@@ -12,7 +12,7 @@ use tokio::time::sleep;
 
 use super::PAUSE;
 use crate::api::{KoreConnection, PROTECT, VoiceCampaign};
-use crate::connection::{IN_USE, is_held, raw_secrets_of};
+use crate::connection::{IN_USE, is_held, secrets_in_use};
 use crate::kube_ext::{Selected, prune};
 
 /// Objects of one page of a list.
@@ -158,7 +158,7 @@ impl Left {
         Ok(others
             .flat_map(|other| {
                 let namespace = other.namespace().unwrap_or_default();
-                raw_secrets_of(&other).into_iter().map(move |name| (namespace.clone(), name))
+                secrets_in_use(&other).into_iter().map(move |name| (namespace.clone(), name))
             })
             .collect())
     }

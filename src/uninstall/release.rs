@@ -14,7 +14,7 @@ use super::PAUSE;
 use super::left::{Left, name};
 use crate::api::{KoreConnection, VoiceCampaign};
 use crate::campaign::{self, REMOTE_CAMPAIGN, Reason, ReleasePermit};
-use crate::connection::{IN_USE, Unneeded, raw_secrets_of};
+use crate::connection::{IN_USE, Unneeded, secrets_in_use};
 use crate::kube_ext::{AllMayGo, CallError, Events, Finalizer, Kube, Leadership, Note};
 
 /// Takes our finalizers off everything that is left. What the API server refuses is tried again until the time is over: it may not have
@@ -106,7 +106,7 @@ async fn let_connection_go(
 ) -> Result<bool, CallError> {
     let namespace = object.namespace().unwrap_or_default();
     let named = object.data["spec"]["credentialsSecretRef"]["name"].as_str().map(ToOwned::to_owned);
-    let secrets: BTreeSet<String> = raw_secrets_of(object).into_iter().chain(named).collect();
+    let secrets: BTreeSet<String> = secrets_in_use(object).into_iter().chain(named).collect();
     let mut changed = false;
     for name in secrets {
         if of_others.contains(&(namespace.clone(), name.clone())) {

@@ -299,7 +299,8 @@ async fn a_policy_that_keeps_a_connection_is_named() {
     wait::until("the connection says what keeps it", PATIENCE, || {
         let connection: Value = serde_json::from_str(&connection()?)?;
         let message = condition(&connection, "Obstructed")["message"].as_str().unwrap_or_default().to_owned();
-        Ok((message.contains("can't be let go") && message.contains("stay as they are")).then_some(()))
+        Ok((message.contains("can't remove its finalizer") && message.contains("stay as they are"))
+            .then_some(()))
     })
     .unwrap();
     world.run(&["delete", "validatingadmissionpolicybinding", &world.namespace]);

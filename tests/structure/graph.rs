@@ -46,14 +46,10 @@ impl Graph {
 
     /// Imports between children of a module that run from a lower layer to a higher, or within one.
     pub fn upward(&self, parent: &str, layers: &[&[&str]]) -> Vec<String> {
-        let layer_of = |module: &str| {
-            let child = child_of(module, parent)?;
-            Some((child, layers.iter().position(|layer| layer.contains(&child))?))
-        };
         let mut broken = Vec::new();
         for (module, others) in &self.imports {
             for other in others {
-                let (Some((from, low)), Some((to, high))) = (layer_of(module), layer_of(other)) else {
+                let (Some((from, low)), Some((to, high))) = (layer(module, parent, layers), layer(other, parent, layers)) else {
                     continue;
                 };
                 if from != to && low <= high {
@@ -109,6 +105,12 @@ impl Graph {
         }
         crowded
     }
+}
+
+/// The child of a module through which the way to another leads, and its layer.
+fn layer<'a>(module: &'a str, parent: &str, layers: &[&[&str]]) -> Option<(&'a str, usize)> {
+    let child = child_of(module, parent)?;
+    Some((child, layers.iter().position(|layer| layer.contains(&child))?))
 }
 
 fn child_of<'a>(module: &'a str, parent: &str) -> Option<&'a str> {

@@ -2,25 +2,25 @@
 code that needs it. */}}
 {{- define "operator.rules" -}}
 # The watch and the check at start (src/run); patch adds and removes the finalizer remote-campaign
-# (src/campaign/act.rs).
+# (src/campaign/act/).
 - apiGroups: [voicecampaign.dev]
   resources: [voicecampaigns]
   verbs: [get, list, watch, patch]
-# The status of a campaign (src/campaign/act.rs).
+# The status of a campaign (src/campaign/act/).
 - apiGroups: [voicecampaign.dev]
   resources: [voicecampaigns/status]
   verbs: [patch]
 # The watch of connections (src/run), and reads where the cache lags behind; patch adds and removes the
-# finalizer in-use (src/connection/keep.rs).
+# finalizer in-use (src/connection/keep/).
 - apiGroups: [voicecampaign.dev]
   resources: [koreconnections]
   verbs: [get, list, watch, patch]
-# The status of a connection (src/connection/reconcile.rs).
+# The status of a connection (src/connection/controller/).
 - apiGroups: [voicecampaign.dev]
   resources: [koreconnections/status]
   verbs: [patch]
-# The credentials, by name, when a campaign needs them (src/connection/resolve.rs), and the finalizer in-use
-# on their Secret (src/connection/keep.rs). Never list or watch.
+# The credentials, by name, when a campaign needs them (src/connection/lookup/), and the finalizer in-use
+# on their Secret (src/connection/keep/). Never list or watch.
 - apiGroups: [""]
   resources: [secrets]
   verbs: [get, patch]

@@ -13,7 +13,7 @@ use crate::campaign::decide;
 use crate::campaign::evidence::answer;
 use crate::campaign::pass::Pass;
 use crate::campaign::shared::{Caller, Gate, Heir, StreamKey, access};
-use crate::connection::{UsableConnection, Verdict};
+use crate::connection::{ConnectionName, UsableConnection, Verdict};
 use crate::kore::{CampaignKey, Failure, FailureKind, Target};
 use crate::kube_ext::reference;
 use crate::pacing::Place;
@@ -25,7 +25,7 @@ pub fn gate<S>(connection: &UsableConnection, object: &VoiceCampaign, context: &
     // Before that, not all statuses are known.
     if context.unsynced().is_none() {
         let heir = || Heir {
-            connection: decide::connection_name(object),
+            connection: ConnectionName::used_by(object).to_string(),
             access: access(target, &object.spec.stream_id),
         };
         gate.inherit(*requests_per_minute, heir, || context.claims.past(&target.account));
@@ -52,8 +52,8 @@ pub async fn record_verdict<S, T>(
     object: &VoiceCampaign,
     context: &Context<S>,
 ) {
-    let (namespace, name) = connection_of(object);
-    let record = |verdict| context.connections.record_verdict(namespace, name, &connection.secret, verdict);
+    let name = ConnectionName::used_by(object);
+    let record = |verdict| context.connections.record_verdict(&name, &connection.secret, verdict);
     let Err(failure) = result else { return record(Verdict::Accepted) };
     match failure.kind {
         FailureKind::CredentialsRejected => {
@@ -61,7 +61,7 @@ pub async fn record_verdict<S, T>(
             if !failure.lacks_right() {
                 record(Verdict::Refused(answer::quoted(failure)));
             }
-            context.connections.forget(namespace, name).await;
+            context.connections.forget(&name).await;
         }
         FailureKind::MayBeAbsent | FailureKind::Accepted | FailureKind::Refused => record(Verdict::Accepted),
         FailureKind::Throttled
@@ -76,11 +76,6 @@ pub async fn record_verdict<S, T>(
 pub fn requeue_at(until: Option<Timestamp>) -> Action {
     let pause = |until: Timestamp| Duration::try_from(until.duration_since(Timestamp::now()));
     until.map_or_else(Action::await_change, |until| Action::requeue(pause(until).unwrap_or(Duration::ZERO)))
-}
-
-/// Namespace and name of an object's connection.
-pub fn connection_of(object: &VoiceCampaign) -> (&str, &str) {
-    (object.metadata.namespace.as_deref().unwrap_or_default(), &object.spec.connection_ref.name)
 }
 
 /// The campaign, as Kore names it.

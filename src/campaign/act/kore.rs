@@ -6,13 +6,13 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 use kube::runtime::controller::Action;
 
-use super::account::{caller, connection_of, gate, key_of, record_verdict, result_name, stream_of};
+use super::account::{caller, gate, key_of, record_verdict, result_name, stream_of};
 use crate::campaign::context::Context;
 use crate::campaign::decide::{self, Urgency};
 use crate::campaign::evidence::GetResult;
 use crate::campaign::pass::Pass;
-use crate::campaign::shared::{Caller, Join, Need, Operation, Reader, Seat, StreamKey, access};
-use crate::connection::{Connection, UsableConnection};
+use crate::campaign::shared::{Caller, Join, Need, Operation, Seat, StreamKey, access};
+use crate::connection::{Connection, ConnectionName, UsableConnection};
 use crate::kore::{CampaignService, Progress, Reading};
 use crate::kube_ext::reference;
 use crate::pacing::Turn;
@@ -126,9 +126,8 @@ async fn read_page<S: CampaignService>(
         context.listings.put_back(&key, reading);
     }
     context.listings.read(&key, result, charge, |listing| {
-        let (namespace, connection_name) = connection_of(&pass.object);
-        let reader = Reader { namespace, connection: connection_name };
-        context.emptiness.judge(&connection.target.account, reader, listing)
+        let reader = ConnectionName::used_by(&pass.object);
+        context.emptiness.judge(&connection.target.account, &reader, listing)
     });
     note_listings(pass, context);
     if more { in_a_new_pass() } else { ControlFlow::Continue(()) }

@@ -7,7 +7,6 @@ use kube::ResourceExt;
 use kube::core::error_boundary::InvalidObject;
 use kube::runtime::controller::Action;
 
-use super::account::connection_of;
 use super::kore::note_listings;
 use crate::api::{DeletionOutcome, VoiceCampaign, VoiceCampaignStatus};
 use crate::campaign::context::Context;
@@ -18,6 +17,7 @@ use crate::campaign::pass::{self, CACHE_LAG, Pass};
 use crate::campaign::reason::Reason;
 use crate::campaign::shared::Written;
 use crate::campaign::status;
+use crate::connection::ConnectionName;
 use crate::kore::CampaignService;
 use crate::kube_ext::obstacle::{is_said, take_back};
 use crate::kube_ext::{CallError, CallErrorClass, invalid};
@@ -61,8 +61,8 @@ pub async fn resolve<S: CampaignService>(
     pass: &mut Pass,
     context: &Context<S>,
 ) -> Result<ControlFlow<Action>, Error> {
-    let (namespace, name) = connection_of(&pass.object);
-    pass.connection = context.connections.resolve(namespace, name).await.map_err(Error::Connection)?;
+    let name = ConnectionName::used_by(&pass.object);
+    pass.connection = context.connections.resolve(&name).await.map_err(Error::Connection)?;
     note_listings(pass, context);
     Ok(ControlFlow::Continue(()))
 }
@@ -72,8 +72,7 @@ pub async fn protect<S: CampaignService>(
     pass: &mut Pass,
     context: &Context<S>,
 ) -> Result<ControlFlow<Action>, Error> {
-    let (namespace, name) = connection_of(&pass.object);
-    match context.connections.keep(namespace, name).await {
+    match context.connections.keep(&ConnectionName::used_by(&pass.object)).await {
         Ok(_) => {}
         // Without the right to it the campaign is held all the same: that matters more.
         Err(CallError::Forbidden(why)) => {

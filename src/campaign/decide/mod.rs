@@ -27,7 +27,7 @@ mod step;
 mod turn;
 
 pub(super) use life::{next_observation, refresh_wanted};
-pub(super) use past::{connection_name, past};
+pub(super) use past::past;
 pub(super) use place::{next_attempt, place, place_of_read, promised};
 pub(super) use progress::progress;
 pub use step::{Step, Urgency};

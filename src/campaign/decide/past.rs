@@ -10,6 +10,7 @@ use crate::api::{DeletionStatus, VoiceCampaign};
 use crate::campaign::evidence::{answer, recorded_deletion};
 use crate::campaign::reason::Reason;
 use crate::campaign::status;
+use crate::connection::ConnectionName;
 use crate::kore::FailureKind;
 use crate::pacing::{ARRIVES_WITHIN, Outage, Past, Pause, Refusal, longest_backoff};
 
@@ -23,7 +24,7 @@ pub fn past<'a>(objects: impl Iterator<Item = &'a VoiceCampaign>) -> Past {
     for object in objects {
         // Kore has shown a campaign over this connection.
         if object.status.as_ref().is_some_and(|status| status.seen_as.is_some()) {
-            proven.insert(connection_name(object));
+            proven.insert(ConnectionName::used_by(object).to_string());
         }
         let Some(record) = recorded_deletion(object) else { continue };
         let reason = object.status.as_ref().map(status::reason);
@@ -40,7 +41,7 @@ pub fn past<'a>(objects: impl Iterator<Item = &'a VoiceCampaign>) -> Past {
             Some(Reason::AccountUnavailable) => {
                 let held = Some(record.uid.clone()).filter(|_| record.failures == 0);
                 let outage = Outage::new(since, next, held);
-                let connection = connection_name(object);
+                let connection = ConnectionName::used_by(object).to_string();
                 let known = outages.remove(&connection);
                 outages.insert(connection, known.into_iter().fold(outage, Outage::join));
             }
@@ -49,7 +50,8 @@ pub fn past<'a>(objects: impl Iterator<Item = &'a VoiceCampaign>) -> Past {
                 if !record.last_answer.as_ref().is_some_and(answer::lacks_right) =>
             {
                 let refusal = Refusal { since, probe: None };
-                let known = past.refusals.entry(connection_name(object)).or_insert(refusal);
+                let known =
+                    past.refusals.entry(ConnectionName::used_by(object).to_string()).or_insert(refusal);
                 known.since = known.since.min(since);
                 known.probe = next.map_or(known.probe, |next| earlier(known.probe, next));
             }
@@ -62,12 +64,6 @@ pub fn past<'a>(objects: impl Iterator<Item = &'a VoiceCampaign>) -> Past {
     past.outage = of_all.into_values().reduce(Outage::join);
     past.unproven = unproven;
     past
-}
-
-/// Whose credentials an object is deleted with: its connection, by namespace and name.
-pub fn connection_name(object: &VoiceCampaign) -> String {
-    let namespace = object.metadata.namespace.as_deref().unwrap_or_default();
-    format!("{namespace}/{}", object.spec.connection_ref.name)
 }
 
 /// When calls about this campaign alone had arrived, at the latest: times are cut to a second.

@@ -3,7 +3,9 @@
 use super::observed::ListingTrouble;
 use crate::api::{DeletionStatus, LastAnswer, ProofStatus};
 use crate::campaign::reason::Reason;
-use crate::kore::{AnswerSummary, ConfirmedDeletion, DENIED, Failure, FailureKind, speaks_of_rights};
+use crate::kore::{
+    AnswerSummary, ConfirmedDeletion, DENIED_SUCCESS_PREFIX, Failure, FailureKind, speaks_of_rights,
+};
 
 /// What status keeps of the result of a DELETE.
 pub fn of_delete(result: &Result<ConfirmedDeletion, Failure>) -> LastAnswer {
@@ -87,7 +89,9 @@ pub fn is_refused_again(deletion: &DeletionStatus, proof: &ProofStatus) -> bool 
 /// Whether the last DELETE was answered with what may be a refusal; only a read of the campaign shows whether
 /// it is one.
 fn may_be_refused(deletion: &DeletionStatus) -> bool {
-    let denied = || deletion.last_answer.as_ref().is_some_and(|answer| answer.message.starts_with(DENIED));
+    let denied = || {
+        deletion.last_answer.as_ref().is_some_and(|answer| answer.message.starts_with(DENIED_SUCCESS_PREFIX))
+    };
     match reason(deletion) {
         Some(Reason::Service(FailureKind::MayBeAbsent)) => true,
         Some(Reason::Service(FailureKind::Accepted)) => denied(),

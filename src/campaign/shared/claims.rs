@@ -27,7 +27,7 @@ use super::index::{Index, readable, same_campaign};
 use crate::api::{VoiceCampaign, Watched};
 use crate::campaign::decide;
 use crate::campaign::evidence::OtherClaim;
-use crate::connection::{Connections, Renames, Standing};
+use crate::connection::{ConnectionName, Connections, Renames, Standing};
 use crate::kore::{Account, Identity};
 use crate::kube_ext::{CallError, Kube, Synced};
 use crate::pacing::Past;
@@ -204,8 +204,7 @@ impl Claims {
     }
 
     fn claim(&self, other: &VoiceCampaign, account: Option<&Account>, renames: &Renames) -> Claim {
-        let namespace = other.namespace().unwrap_or_default();
-        let connection = self.connections.standing(&namespace, &other.spec.connection_ref.name);
+        let connection = self.connections.standing(&ConnectionName::used_by(other));
         let connection = connection.map(|known| Standing { account: renames.one(known.account), ..known });
         let recorded = recorded_account(other).map(|recorded| renames.one(recorded));
         Claim::of(other, account, recorded.as_ref(), connection.as_ref())
@@ -215,7 +214,7 @@ impl Claims {
     /// or else where its connection leads.
     fn place_of(&self, object: &VoiceCampaign) -> Option<Account> {
         let namespace = object.namespace().unwrap_or_default();
-        let called = self.connections.called(&namespace, &object.spec.connection_ref.name);
+        let called = self.connections.called(&ConnectionName::used_by(object));
         let (Some(recorded), Some(called)) = (recorded_account(object), &called) else {
             return recorded_account(object).or(called);
         };

@@ -10,12 +10,11 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use jiff::{SignedDuration, Timestamp};
-use kube::ResourceExt;
 
 use super::claim::was_there;
 use super::claims::{Claims, Stream};
 use crate::api::VoiceCampaign;
-use crate::connection::Connections;
+use crate::connection::{ConnectionName, Connections};
 use crate::kore::{Account, Identity, Listing, is_spelled};
 use crate::kube_ext::Synced;
 
@@ -68,27 +67,18 @@ impl LastShown {
     }
 }
 
-/// Namespace and name of the connection that a listing was read over.
-#[derive(Clone, Copy)]
-pub struct Reader<'a> {
-    /// Its namespace.
-    pub namespace: &'a str,
-    /// Its name.
-    pub connection: &'a str,
-}
-
 impl Emptiness {
     /// Nothing was listed yet.
     pub fn new(claims: Arc<Claims>, connections: Arc<Connections>, synced: [Arc<Synced>; 2]) -> Self {
         Self { claims, connections, synced, streams: Mutex::default() }
     }
 
-    /// What there is to doubt of a listing; remembers what it shows.
-    pub fn judge(&self, account: &Account, reader: Reader<'_>, listing: &Arc<Listing>) -> Doubt {
+    /// What there is to doubt of a listing that was read over a connection; remembers what it shows.
+    pub fn judge(&self, account: &Account, reader: &ConnectionName, listing: &Arc<Listing>) -> Doubt {
         if !listing.is_complete() {
             return Doubt::default();
         }
-        let renames = self.connections.believed_in(reader.namespace);
+        let renames = self.connections.believed_in(&reader.namespace);
         let stream = Stream { account, stream_id: listing.stream_id(), renames: &renames };
         if listing.shows_nothing() {
             return self.doubt(&stream, listing.identity());
@@ -97,8 +87,7 @@ impl Emptiness {
         let shown = self.last_shown(account, stream.stream_id);
         let is_known = |id: &String| self.claims.is_named(&stream, id) || shown.has_deleted(id);
         let others = listing.rows().any(|ids| !ids.iter().any(is_known));
-        let connection = (reader.namespace, reader.connection);
-        self.connections.note_others(connection, account, stream.stream_id, others);
+        self.connections.note_others(reader, account, stream.stream_id, others);
         Doubt::default()
     }
 
@@ -152,9 +141,8 @@ impl Emptiness {
     pub fn left(&self, object: &VoiceCampaign) {
         let is_nobodys = was_there(object) && self.claims.others(object).is_empty();
         if let Some(account) = self.claims.account_of(object).filter(|_| is_nobodys) {
-            let namespace = object.namespace().unwrap_or_default();
-            let connection = (namespace.as_str(), object.spec.connection_ref.name.as_str());
-            self.connections.note_others(connection, &account, &object.spec.stream_id, true);
+            let connection = ConnectionName::used_by(object);
+            self.connections.note_others(&connection, &account, &object.spec.stream_id, true);
         }
     }
 
@@ -229,7 +217,9 @@ mod tests {
         }
     }
 
-    const READER: Reader<'_> = Reader { namespace: "n", connection: "c" };
+    fn reader(namespace: &str) -> ConnectionName {
+        ConnectionName::new(namespace, "c")
+    }
 
     fn account() -> Account {
         Account { host: "https://h".into(), account_id: "a".into() }
@@ -312,7 +302,7 @@ mod tests {
         }
 
         fn judge(&self, listing: &Arc<Listing>) -> Doubt {
-            self.emptiness.judge(&account(), READER, listing)
+            self.emptiness.judge(&account(), &reader("n"), listing)
         }
 
         fn is_doubted(&self) -> bool {
@@ -524,8 +514,8 @@ mod tests {
                 json!({"streams": [{"streamId": "st-1", "othersSeenAt": "2026-11-23T10:00:00Z"}]});
             let renamed = serde_json::from_value(connection).unwrap();
             world.writer.apply_watcher_event(&watcher::Event::Apply(renamed));
-            let account = world.connections.key(world.connections.called("n", "c").unwrap());
-            let doubt = world.emptiness.judge(&account, READER, &listing(&[]));
+            let account = world.connections.key(world.connections.called(&reader("n")).unwrap());
+            let doubt = world.emptiness.judge(&account, &reader("n"), &listing(&[]));
             assert!(doubt.suddenly_empty, "{former}");
 
             // So is what Kore has shown to a VoiceCampaign under the former host.
@@ -561,7 +551,8 @@ mod tests {
                 "accountId": "a", "credentialsSecretRef": {"name": "s"}}});
             let strange = serde_json::from_value(strange).unwrap();
             world.writer.apply_watcher_event(&watcher::Event::Apply(strange));
-            let key = |namespace| world.connections.key(world.connections.called(namespace, "c").unwrap());
+            let key =
+                |namespace| world.connections.key(world.connections.called(&reader(namespace)).unwrap());
             assert_eq!(key("n"), account());
             assert_eq!(key("evil"), Account::new(host, "a"));
             // A host of his own has shown him the campaign.

@@ -29,7 +29,7 @@ mod stream;
 pub use accounts::Accounts;
 pub use caller::{Caller, access};
 pub use claims::{Claims, REFUSED_FOR_GOOD};
-pub use emptiness::{Emptiness, Reader};
+pub use emptiness::Emptiness;
 pub use gate::{Gate, Heir, Seat};
 pub use listings::{Listings, StreamKey};
 #[cfg(test)]

@@ -1,42 +1,46 @@
-//! Telephone numbers in a text from outside: found however they are written, and told from identifiers and times.
+//! Finds telephone numbers in a text from outside, in every common spelling, and distinguishes them from
+//! identifiers, addresses and times.
 //!
 //! ```text
-//!   at each place of the text:  identifier, address, version, count, or time? ─▶ stays    telephone number? ─▶ [number]
+//!   at each position:  identifier, address, version, count or time?  ─▶ it stays
+//!                      otherwise, telephone number?                  ─▶ [number]
 //! ```
 //!
-//! A telephone number has 7 to 15 digits [E.164], in groups. Where a run of digits may be one or something else (a count of
-//! millions, milliseconds since 1970, a date without separators), it is taken for one: a message that loses such a
-//! number loses little, and one that shows a telephone number shows a person.
+//! A telephone number has 7 to 15 digits [E.164], in groups. A run of digits that may be one or something
+//! else (a count of millions, milliseconds since 1970, a date without separators) is masked, too: a message
+//! without such a number is nearly as useful, and a telephone number identifies a person.
 
 use std::net::Ipv6Addr;
 use std::sync::LazyLock;
 
 use regex::Regex;
 
-use super::scrub::is_invisible;
+use super::chars::is_invisible;
 
 /// Fewest digits of a telephone number [E.164, with the shortest country codes and national numbers in use].
 const FEWEST_DIGITS: usize = 7;
-/// Most digits in one run that may be a telephone number: the 15 of E.164, and what is dialled before it (`00`, `011`).
-/// A longer run is a hash or an identifier that happens to have no letters.
+/// Most digits in one run of a telephone number: the 15 of E.164, and a prefix (`00`, `011`). A longer run is
+/// a hash, or an identifier that happens to have no letters.
 const LONGEST_RUN: usize = 19;
-/// Most characters that can be seen between two groups of one number, as in `(0) - 511`.
+/// Most visible characters between two groups of one number, as in `(0) - 511`.
 const WIDEST_GAP: usize = 4;
-/// Most digits of a group beside a comma or a colon: in a list, each number is a longer one of its own.
+/// Most digits of a group beside a separator of [`LIST`]. Longer groups are numbers of their own in a list.
 const LONGEST_LISTED: usize = 6;
-/// What separates the numbers of a list: within one number only alone, and between groups of at least two digits.
+/// Separators of lists. Within one number they are accepted only alone, and between groups of at least two
+/// digits.
 const LIST: [char; 6] = [',', ';', '|', '\u{ff0c}', '\u{3001}', '\u{60c}'];
 /// Most characters of an IPv6 address.
 const LONGEST_ADDRESS: usize = 39;
 
-/// Kore's identifiers: `cd-` campaign, `cid-` its run, `cl-` list, `cf-` flow, `st-` stream, `cs-` client. The documents'
-/// samples have 7 or 8 characters in the first group and end in `xxxxx`; a text may cut them short.
-static KORES: LazyLock<Regex> = LazyLock::new(|| {
+/// Kore's identifiers: `cd-` campaign, `cid-` its run, `cl-` list, `cf-` flow, `st-` stream, `cs-` client.
+/// The samples in the documentation have 7 or 8 characters in the first group and end in `xxxxx`; a text may
+/// abbreviate them.
+static KORE_ID: LazyLock<Regex> = LazyLock::new(|| {
     pattern(
         r"^(?i-u:cd|cid|cl|cf|st|cs)-[0-9a-fA-Fx]{7,8}(-[0-9a-fA-F]{4}){0,3}(-[0-9a-fA-Fx]{1,12})?(?-u:\b)",
     )
 });
-/// A UUID, whole or cut short.
+/// A UUID, whole or abbreviated.
 static UUID: LazyLock<Regex> =
     LazyLock::new(|| pattern(r"^[0-9a-fA-F]{7,8}(-[0-9a-fA-F]{4}){1,3}(-[0-9a-fA-Fx]{1,12})?(?-u:\b)"));
 /// Hexadecimal digits, the end of which may be masked with `x`.
@@ -48,7 +52,7 @@ static DATES: LazyLock<[Regex; 2]> = LazyLock::new(|| {
         pattern(r"^(?P<a>[0-9]{1,2})[-/._](?P<b>[0-9]{1,2})[-/._](?P<y>(?:19|20)[0-9]{2})"),
     ]
 });
-/// ISO 8601 without separators; without a time it can't be told from a telephone number.
+/// ISO 8601 without separators, with a time. A date alone looks like a telephone number.
 static COMPACT: LazyLock<Regex> =
     LazyLock::new(|| pattern(r"^(?:19|20)[0-9]{6}T[0-9]{4,6}(?:[.][0-9]{1,9})?"));
 static CLOCK: LazyLock<Regex> = LazyLock::new(|| {
@@ -60,20 +64,20 @@ static ADDRESS: LazyLock<Regex> = LazyLock::new(|| {
     let octet = "(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])";
     pattern(&format!("^(?:{octet}[.]){{3}}{octet}(?::[0-9]{{1,5}})?"))
 });
-/// A version, if it has fewer digits than a telephone number.
+/// A version; accepted if it has fewer digits than a telephone number.
 static VERSION: LazyLock<Regex> = LazyLock::new(|| pattern(r"^(?:0|[1-9][0-9]*)(?:[.][0-9]+){2,3}"));
 /// A version that begins with a year.
 static CALENDAR: LazyLock<Regex> = LazyLock::new(|| pattern(r"^20[0-9]{2}(?:[.][0-9]{1,2}){2}"));
-/// A version behind a name, as in `v11.24.0` and `Chrome/120.0.6099.109`: it has fewer digits than a telephone number, or a group
-/// of a single digit.
+/// A version after `v` or a name, as in `v11.24.0` and `Chrome/120.0.6099.109`; accepted if it has fewer
+/// digits than a telephone number, or a group of a single digit.
 static NAMED_VERSION: LazyLock<Regex> = LazyLock::new(|| pattern(r"^[1-9][0-9]{0,3}(?:[.][0-9]{1,8}){1,3}"));
-/// A count with separators, also those of India.
+/// A count with separators, in Western or Indian groups.
 static COUNT: LazyLock<Regex> = LazyLock::new(|| {
     pattern(r"^(?:[1-9][0-9]{0,2}(?:,[0-9]{3}){2,}|[1-9][0-9]?(?:,[0-9]{2})+,[0-9]{3})(?:[.][0-9]{1,2})?")
 });
-/// Three groups with colons between them; two may be a line and a column.
+/// Three groups with colons between them. Two groups may be a line and a column.
 static COLONS: LazyLock<Regex> = LazyLock::new(|| pattern(r"^[0-9]{1,6}(?::[0-9]{3,6}){2}"));
-/// What is dialled after the connection is made.
+/// An extension, as in `ext. 12`.
 static EXTENSION: LazyLock<Regex> =
     LazyLock::new(|| pattern(r"^[ ,;]*(?i-u:x|ext|extension|#)[ .:=]*[0-9]{1,7}"));
 
@@ -82,7 +86,7 @@ fn pattern(pattern: &str) -> Regex {
     Regex::new(pattern).unwrap()
 }
 
-/// The text with `[number]` in the place of each telephone number.
+/// The text with `[number]` in place of each telephone number.
 pub fn masked(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
     let mut at = 0;
@@ -101,7 +105,7 @@ pub fn masked(text: &str) -> String {
     shown
 }
 
-/// The length of the identifier or time that begins here.
+/// The length in bytes of the identifier or time that begins at this position.
 fn protected(text: &str, at: usize) -> Option<usize> {
     let rest = &text[at..];
     if !rest.starts_with(|c: char| c.is_ascii_alphanumeric()) {
@@ -118,13 +122,14 @@ fn protected(text: &str, at: usize) -> Option<usize> {
 
 fn identifier(rest: &str) -> Option<usize> {
     let found = |regex: &Regex| whole(rest, regex.find(rest)?.end());
-    if let Some(length) = found(&KORES) {
+    if let Some(length) = found(&KORE_ID) {
         return Some(length);
     }
     if let Some(length) = found(&UUID) {
         let uuid = &rest[..length];
         let is_complete = uuid.len() >= 35 && uuid.split('-').count() == 5;
-        // One that is cut short may be `8163301-1234`, or a letter and that.
+        // An abbreviated one without letters inside may be a telephone number: `8163301-1234`, or a letter
+        // and that.
         let within = uuid.trim_start_matches(|c: char| c.is_ascii_alphabetic());
         if is_complete || within.contains(|c: char| c.is_ascii_alphabetic()) {
             return Some(length);
@@ -132,7 +137,7 @@ fn identifier(rest: &str) -> Option<usize> {
     }
     if let Some(length) = found(&HEXADECIMAL) {
         let digits = rest[..length].trim_end_matches('x');
-        // Letters before or behind a number (`c8163301234`) make no hash of it; letters within do.
+        // Letters before or after digits (`c8163301234`) do not make a hash, but letters between them do.
         let within = digits.trim_matches(|c: char| c.is_ascii_alphabetic());
         let is_hash = length >= 16 && within.contains(|c: char| c.is_ascii_alphabetic());
         if is_hash || within.len() > LONGEST_RUN {
@@ -142,7 +147,8 @@ fn identifier(rest: &str) -> Option<usize> {
     None
 }
 
-/// The length of the address, version or count that begins here: digits in groups, as a telephone number has them.
+/// The length in bytes of the address, version or count that begins at this position: like telephone numbers,
+/// these have digits in groups.
 fn grouped(text: &str, at: usize) -> Option<usize> {
     let (before, rest) = text.split_at(at);
     let begins = rest.starts_with(|c: char| c.is_ascii_alphanumeric());
@@ -160,7 +166,7 @@ fn grouped(text: &str, at: usize) -> Option<usize> {
         found(regex, '.', rest).filter(|length| is_one(&rest[..*length]))
     };
     let named = |rest: &str| version(&NAMED_VERSION, rest, &|text| is_short(text) || has_digit(text));
-    // Behind digits, three groups of two may go on with a number.
+    // After other digits, three groups may be the end of a telephone number.
     let alone = !before.trim_end_matches(|c: char| !c.is_alphanumeric()).ends_with(char::is_numeric);
     let name = before.strip_suffix('/').is_some_and(|name| name.ends_with(|c: char| c.is_ascii_alphabetic()));
     rest.strip_prefix(['v', 'V'])
@@ -179,7 +185,7 @@ fn ipv6(rest: &str) -> Option<usize> {
     address.parse::<Ipv6Addr>().ok().and_then(|_| whole(rest, address.len()))
 }
 
-/// Whether what follows this text belongs to a number that began in it.
+/// Whether a number that began in this text may continue after it.
 fn is_in_a_number(before: &str) -> bool {
     let mut last = before.chars().rev();
     match last.next() {
@@ -204,7 +210,7 @@ fn time(before: &str, rest: &str) -> Option<usize> {
     clock(rest).map(|length| zoned(rest, length))
 }
 
-/// The length of the date that begins here. `2025-12-0412` is none, nor is `2012-11-10-99`.
+/// The length in bytes of the date that begins here. Neither `2025-12-0412` nor `2012-11-10-99` is a date.
 fn date(rest: &str) -> Option<usize> {
     let found = DATES.iter().find_map(|regex| regex.captures(rest))?;
     let two = |name: &str| found[name].parse::<u8>().unwrap_or_default();
@@ -227,19 +233,19 @@ fn clock(rest: &str) -> Option<usize> {
     whole_but_for_unit(rest, length)
 }
 
-/// The length with the offset from UTC that stands behind a time, if one does.
+/// The length of a time with the offset from UTC that follows, if one does.
 fn zoned(rest: &str, length: usize) -> usize {
     let offset = OFFSET.find(&rest[length..]).map(|offset| length + offset.end());
     offset.filter(|length| whole(rest, *length).is_some()).unwrap_or(length)
 }
 
-/// The length, if no letter or digit follows.
+/// `length`, if no letter or digit follows.
 fn whole(rest: &str, length: usize) -> Option<usize> {
     let behind = rest[length..].chars().next();
     (!behind.is_some_and(|c| c.is_alphanumeric() && !matches!(c, 'Z' | 'z'))).then_some(length)
 }
 
-/// The length, if no digit follows; a letter may, as in `2025-12-04T` or `10:50:56Z`.
+/// `length`, if no digit follows; a letter may, as in `2025-12-04T` or `10:50:56Z`.
 fn whole_but_for_unit(rest: &str, length: usize) -> Option<usize> {
     (!rest[length..].starts_with(char::is_numeric)).then_some(length)
 }
@@ -247,7 +253,7 @@ fn whole_but_for_unit(rest: &str, length: usize) -> Option<usize> {
 /// Digits in groups.
 #[derive(Default)]
 struct Number {
-    /// Bytes, with what stands between the groups and before the first.
+    /// Length in bytes, with the characters between the groups and before the first one.
     length: usize,
     digits: usize,
 }
@@ -258,7 +264,8 @@ impl Number {
     }
 }
 
-/// The groups of digits that begin here, with a `+` or a parenthesis before them, and an extension behind.
+/// The groups of digits that begin at this position, with a `+` or parenthesis before them and an extension
+/// after them.
 fn number(text: &str, at: usize) -> Number {
     let rest = &text[at..];
     let mut number = Number::default();
@@ -267,7 +274,8 @@ fn number(text: &str, at: usize) -> Number {
     if rest.starts_with(' ') || !rest[reached..].starts_with(char::is_numeric) {
         return number;
     }
-    // So begins a number that is dialled; behind it nothing is an address or a version.
+    // An international or trunk prefix: this is a telephone number, and no address or version begins within
+    // it.
     let dialled = rest[..reached].contains(is_plus) || rest[reached..].starts_with('0');
     let (mut groups, mut colons) = (0, false);
     loop {
@@ -298,7 +306,7 @@ fn number(text: &str, at: usize) -> Number {
     if number.is_telephone() {
         number.length += EXTENSION.find(&rest[number.length..]).map_or(0, |extension| extension.end());
     }
-    // The parenthesis before a number is its own only if it is closed within.
+    // An opening parenthesis belongs to the number only if the number closes it.
     if rest.starts_with('(') && !rest[..number.length].contains(')') { Number::default() } else { number }
 }
 
@@ -310,7 +318,7 @@ fn is_colon(gap: &str) -> bool {
     matches!(gap, ":" | "\u{ff1a}")
 }
 
-/// Whether this gap, behind a group of so many digits and before the others, is within one number.
+/// Whether a gap is within one number: it follows a group of `before` digits, and `others` follows the gap.
 fn joins(gap: &str, before: usize, others: &str) -> bool {
     let mut seen = gap.chars().filter(|c| !is_invisible(*c));
     if gap.contains(LIST) {
@@ -320,8 +328,8 @@ fn joins(gap: &str, before: usize, others: &str) -> bool {
     seen.clone().count() <= WIDEST_GAP && seen.all(is_separator)
 }
 
-/// What may stand between two groups of digits: blanks of every width, dashes, dots, slashes, parentheses, and what escapes
-/// them.
+/// Separators between two groups of digits: blanks of every width, dashes, dots, slashes, parentheses, and a
+/// backslash that escapes one of them.
 fn is_separator(c: char) -> bool {
     c.is_whitespace()
         || is_plus(c)
@@ -469,7 +477,7 @@ mod tests {
         }
     }
 
-    /// A text without end costs no time without end.
+    /// The time grows in proportion to the length of a text.
     #[test]
     fn a_long_text_takes_no_square_of_its_length() {
         for part in
@@ -481,7 +489,7 @@ mod tests {
         }
     }
 
-    /// A number of E.164 as people and machines write it.
+    /// A number of E.164 as people and programs write it.
     fn spelled() -> impl Strategy<Value = String> {
         let separator = prop::sample::select(vec![
             "", " ", "-", ".", "/", "*", "\\-", "\u{1}", "\u{fe0e}", "\u{a0}", "\u{2009}", "\u{2013}", " - ",
@@ -569,7 +577,7 @@ mod tests {
     }
 
     proptest! {
-        /// No digit of it is left, and what stands around stays.
+        /// No digit of the number is left, and the text around it stays.
         #[test]
         fn no_telephone_number_is_shown((before, after) in sentence(), number in spelled()) {
             let shown = masked(&format!("{before}{number}{after}"));

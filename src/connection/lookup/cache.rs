@@ -1,0 +1,103 @@
+use std::sync::Arc;
+
+use kube::ResourceExt;
+use kube::runtime::reflector::{ObjectRef, Store};
+
+use crate::api::{KoreConnection, KoreConnectionSpec};
+use crate::connection::allowed::AllowedHosts;
+use crate::connection::name::ConnectionName;
+use crate::connection::problem::Problem;
+use crate::connection::renames::Renames;
+use crate::connection::watched::Watched;
+use crate::kore::Account;
+use crate::kube_ext::Selected;
+
+/// The KoreConnections as the watches have them.
+pub struct CachedConnections {
+    pub stores: Vec<Store<Watched>>,
+    pub selected: Selected,
+    pub allowed: AllowedHosts,
+}
+
+impl CachedConnections {
+    pub fn get(&self, name: &ConnectionName) -> Option<Arc<Watched>> {
+        let key = ObjectRef::new(&name.name).within(&name.namespace);
+        self.stores.iter().find_map(|store| store.get(&key))
+    }
+
+    /// The connections of an account, without those that do not fit their schema.
+    pub fn of_account(&self, of: &Account) -> impl Iterator<Item = KoreConnection> {
+        let connections = self.stores.iter().flat_map(Store::state);
+        let readable = connections.filter_map(|connection| connection.0.as_ref().ok().cloned());
+        let renames = self.vouched_for();
+        readable.filter(move |connection| renames.one(account(&connection.spec)) == *of)
+    }
+
+    /// The renames that count for the objects of a namespace. The `formerHosts` of a connection count in its
+    /// own namespace only: whoever may write there could claim the account of somebody else. If the
+    /// administrator has listed all hosts of a connection in `--allowed-hosts`, its `formerHosts` count
+    /// everywhere.
+    pub fn believed_in(&self, namespace: &str) -> Renames {
+        self.renames(|connection| {
+            connection.namespace().as_deref() == Some(namespace) || self.is_vouched_for(&connection.spec)
+        })
+    }
+
+    /// The renames that count everywhere.
+    pub fn vouched_for(&self) -> Renames {
+        self.renames(|connection| self.is_vouched_for(&connection.spec))
+    }
+
+    fn renames(&self, is_believed: impl Fn(&KoreConnection) -> bool) -> Renames {
+        let all: Vec<_> = self.stores.iter().flat_map(Store::state).collect();
+        let readable = all.iter().filter_map(|connection| connection.0.as_ref().ok());
+        let believed =
+            readable.filter(|connection| !connection.spec.former_hosts.is_empty() && is_believed(connection));
+        Renames::new(believed.map(|connection| &connection.spec))
+    }
+
+    /// Whether the administrator has listed all hosts of a connection.
+    fn is_vouched_for(&self, spec: &KoreConnectionSpec) -> bool {
+        spec.former_hosts.iter().chain([&spec.host]).all(|host| self.allowed.names(host))
+    }
+
+    /// The problem, if the operator may not send tokens to the host of a connection.
+    pub fn host_problem(&self, connection: &KoreConnection) -> Option<Problem> {
+        let host = &connection.spec.host;
+        (!self.allowed.allows(host))
+            .then(|| Problem::HostNotAllowed { connection: connection.name_any(), host: host.clone() })
+    }
+
+    /// The connection, if it and all others of its account belong to this instance: only one instance can
+    /// keep the account's quota.
+    ///
+    /// # Errors
+    /// If one of them belongs to another instance.
+    pub fn of_this_instance<'a>(
+        &self,
+        connection: &'a KoreConnection,
+    ) -> Result<&'a KoreConnection, Problem> {
+        let not_selected = |name| Problem::NotSelected { name, selector: self.selected.to_string() };
+        if !self.selected.selects(connection) {
+            return Err(not_selected(connection.name_any()));
+        }
+        if self.selected.selects_all() {
+            return Ok(connection);
+        }
+        let all: Vec<_> = self.stores.iter().flat_map(Store::state).collect();
+        let readable = all.iter().filter_map(|other| other.0.as_ref().ok());
+        let renames = Renames::new(readable.map(|other| &other.spec));
+        let one = |connection: &KoreConnection| renames.one(account(&connection.spec));
+        let others_of_the_account =
+            all.iter().filter(|other| other.0.as_ref().is_ok_and(|other| one(other) == one(connection)));
+        match others_of_the_account.into_iter().find(|other| !self.selected.selects(other.as_ref())) {
+            Some(other) => Err(not_selected(ConnectionName::of(other.as_ref()).to_string())),
+            None => Ok(connection),
+        }
+    }
+}
+
+/// The account of a connection, by the host that it calls.
+pub fn account(spec: &KoreConnectionSpec) -> Account {
+    Account::new(&spec.host, &spec.account_id)
+}

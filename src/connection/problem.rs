@@ -1,0 +1,126 @@
+use super::secret::{Flaw, SecretProblem};
+use crate::api::KoreConnection;
+
+/// Why a connection can't be used. The text says what to do.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum Problem {
+    /// The connection does not exist.
+    #[error(
+        "There is no KoreConnection {name} in this namespace. Create it, or set spec.deletionPolicy to Orphan to leave the campaign in Kore."
+    )]
+    ConnectionNotFound {
+        /// Name of the KoreConnection.
+        name: String,
+    },
+    /// The connection does not fit its schema.
+    #[error(
+        "The KoreConnection {name} can't be read: {why}. Apply it again with the current CustomResourceDefinition."
+    )]
+    ConnectionInvalid {
+        /// Name of the KoreConnection.
+        name: String,
+        /// The error of the deserialization.
+        why: String,
+    },
+    /// The connection, or another one of its account, belongs to another instance of the operator.
+    #[error(
+        "The labels of the KoreConnection {name} do not match the selector of this operator instance ({selector}). Only one instance may call an account: give all connections of the account the labels of its campaigns, or set spec.deletionPolicy to Orphan to leave the campaign in Kore."
+    )]
+    NotSelected {
+        /// Name of the KoreConnection; with its namespace, if it is another one than the campaign's.
+        name: String,
+        /// The selector of this instance.
+        selector: String,
+    },
+    /// The operator may not send tokens to the host.
+    #[error(
+        "The operator may not call the host {host} of the KoreConnection {connection} (--allowed-hosts), and sends nothing there. Have the administrator of the operator allow the host, or set spec.deletionPolicy to Orphan to leave the campaign in Kore."
+    )]
+    HostNotAllowed {
+        /// Name of the KoreConnection.
+        connection: String,
+        /// Its host.
+        host: String,
+    },
+    /// The connection leads to another account than that of the campaign.
+    #[error(
+        "The campaign is in the account {was}, but the KoreConnection {connection} leads to the account {now}, whose answers prove nothing about the campaign. Create the connection again as it was; if its environment was renamed, list the old host in formerHosts; or set spec.deletionPolicy to Orphan to leave the campaign in Kore."
+    )]
+    AccountChanged {
+        /// Name of the KoreConnection.
+        connection: String,
+        /// The account of the campaign.
+        was: String,
+        /// The account of the connection.
+        now: String,
+    },
+    /// The Secret does not exist.
+    #[error(
+        "The Secret {secret} of the KoreConnection {connection} does not exist in this namespace. Create it with the keys clientId and clientSecret of a Kore JWT app, or set spec.deletionPolicy to Orphan to leave the campaign in Kore."
+    )]
+    SecretNotFound {
+        /// Name of the KoreConnection.
+        connection: String,
+        /// Name of the Secret.
+        secret: String,
+    },
+    /// The Secret lacks a key, or the value is empty.
+    #[error(
+        "The Secret {secret} has no value for the key {key}. Copy the value from the JWT app in Kore, or set spec.deletionPolicy to Orphan to leave the campaign in Kore."
+    )]
+    KeyMissing {
+        /// Name of the Secret.
+        secret: String,
+        /// The key.
+        key: &'static str,
+    },
+    /// The Secret has a key with another spelling.
+    #[error(
+        "The Secret {secret} has the key {found}; it must be {key}. Rename the key, or set spec.deletionPolicy to Orphan to leave the campaign in Kore."
+    )]
+    KeyMisspelled {
+        /// Name of the Secret.
+        secret: String,
+        /// The required key.
+        key: &'static str,
+        /// The key in the Secret.
+        found: String,
+    },
+    /// The value of a key can't be right.
+    #[error(
+        "The value of the key {key} in the Secret {secret} {flaw}. Copy the value from the JWT app in Kore, or set spec.deletionPolicy to Orphan to leave the campaign in Kore."
+    )]
+    ValueUnusable {
+        /// Name of the Secret.
+        secret: String,
+        /// The key.
+        key: &'static str,
+        /// The flaw of the value.
+        flaw: Flaw,
+    },
+    /// The operator may not read the Secret.
+    #[error(
+        "The operator is not allowed to read the Secret {secret}. Its role needs the verb get on secrets in this namespace."
+    )]
+    SecretForbidden {
+        /// Name of the Secret.
+        secret: String,
+    },
+}
+
+impl Problem {
+    /// The problem of a connection whose Secret provides no credentials.
+    pub(super) fn of_secret(problem: SecretProblem, connection: &KoreConnection) -> Self {
+        let secret = connection.spec.credentials_secret_ref.name.clone();
+        match problem {
+            SecretProblem::NotFound => Self::SecretNotFound {
+                connection: connection.metadata.name.clone().unwrap_or_default(),
+                secret,
+            },
+            SecretProblem::Forbidden => Self::SecretForbidden { secret },
+            SecretProblem::KeyMissing(key) => Self::KeyMissing { secret, key },
+            SecretProblem::KeyMisspelled { key, found } => Self::KeyMisspelled { secret, key, found },
+            SecretProblem::Unusable(key, flaw) => Self::ValueUnusable { secret, key, flaw },
+        }
+    }
+}

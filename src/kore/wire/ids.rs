@@ -1,0 +1,40 @@
+//! The ids of campaigns in an answer, as received: to be compared, not to be shown.
+
+use serde_json::Value;
+
+use super::fields::{raw_text, text};
+use super::state::is_deleted;
+
+/// Fields with the id of the object that they are in. The pages of the documentation disagree which one.
+const IDS: [&str; 2] = ["_id", "id"];
+/// A field that may hold the id of the object, too, or refer to another one.
+const REFERENCE: &str = "campaignId";
+
+/// `_id` and `id`, as far as present. Empty if a byte of one was invalid: it could be any id.
+pub fn ids(value: &Value) -> Vec<String> {
+    valid_ids(value, &IDS)
+}
+
+/// The same for an object that may be a campaign: with `campaignId`, if it has other fields of a campaign.
+pub fn row_ids(value: &Value) -> Vec<String> {
+    let has_more = value.get("name").or(value.get("status")).is_some();
+    if has_more { valid_ids(value, &[IDS.as_slice(), &[REFERENCE]].concat()) } else { ids(value) }
+}
+
+/// The ids of campaigns that exist, anywhere in a value.
+pub fn shown_ids(value: &Value) -> Vec<String> {
+    let lives = !text(value, "status").is_some_and(|status| is_deleted(&status));
+    let mut shown = if lives { row_ids(value) } else { Vec::new() };
+    match value {
+        Value::Object(fields) => shown.extend(fields.values().flat_map(shown_ids)),
+        Value::Array(entries) => shown.extend(entries.iter().flat_map(shown_ids)),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
+    shown
+}
+
+fn valid_ids(value: &Value, fields: &[&str]) -> Vec<String> {
+    let id = |field: &&str| raw_text(value, field).filter(|id| !id.trim().is_empty());
+    let ids: Vec<String> = fields.iter().filter_map(id).collect();
+    if ids.iter().any(|id| id.contains(char::REPLACEMENT_CHARACTER)) { Vec::new() } else { ids }
+}

@@ -3,7 +3,7 @@ use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{IDENTIFIER_RULE, time};
+use super::fields::{IDENTIFIER_RULE, time};
 
 /// A host that the operator may call: `https` anywhere, `http` only where the token does not leave the
 /// machine or the cluster. A name with a trailing dot is looked up as it is, in no search domain.

@@ -49,7 +49,9 @@ impl Graph {
         let mut broken = Vec::new();
         for (module, others) in &self.imports {
             for other in others {
-                let (Some((from, low)), Some((to, high))) = (layer(module, parent, layers), layer(other, parent, layers)) else {
+                let (Some((from, low)), Some((to, high))) =
+                    (layer(module, parent, layers), layer(other, parent, layers))
+                else {
                     continue;
                 };
                 if from != to && low <= high {
@@ -134,9 +136,14 @@ fn resolve(
 }
 
 fn names(source: &Source, modules: &BTreeSet<&str>) -> Names {
-    let mut reader = Reader { module: segments(&source.module), modules, names: Names::default() };
+    let module = segments(&source.module);
+    let mut reader = Reader { module, modules, names: Names::default(), first: BTreeSet::new() };
     source.items().for_each(|item| reader.visit_item(item));
-    reader.names
+    let Reader { mut names, first, .. } = reader;
+    // What a file gives another address, and uses itself, it imports.
+    let used = names.exported.iter().filter(|(name, _)| first.contains(*name)).map(|(_, path)| path.clone());
+    names.used.extend(used.collect::<Vec<_>>());
+    names
 }
 
 fn segments(module: &str) -> Vec<String> {
@@ -147,6 +154,8 @@ struct Reader<'a> {
     module: Vec<String>,
     modules: &'a BTreeSet<&'a str>,
     names: Names,
+    /// How the paths in the code begin.
+    first: BTreeSet<String>,
 }
 
 impl Reader<'_> {
@@ -203,6 +212,7 @@ impl<'ast> Visit<'ast> for Reader<'_> {
     /// A path that is written out, as `crate::NAME`; or through a module that was imported or is a child.
     fn visit_path(&mut self, path: &'ast Path) {
         let segments: Vec<String> = path.segments.iter().map(|segment| segment.ident.to_string()).collect();
+        self.first.extend(segments.first().cloned());
         if segments.len() > 1 && path.leading_colon.is_none() {
             self.note(segments, None, false);
         }

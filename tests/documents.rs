@@ -1,5 +1,7 @@
 //! The documents say what the code says.
 
+#![expect(clippy::unwrap_used, reason = "a panic in a test is a failed test")]
+
 use serde_json::Value;
 use voicecampaign_operator::api;
 use voicecampaign_operator::campaign::Reason;

@@ -1,4 +1,4 @@
-//! What is counted. The table in README.md is held against [`Metrics::encode`] by a test.
+//! What is counted. The table in docs/operations.md is held against [`Metrics::encode`] by a test.
 
 use std::time::Duration;
 

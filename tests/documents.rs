@@ -1,5 +1,7 @@
 //! The documents say what the code says.
 
+#![expect(clippy::unwrap_used, reason = "a panic in a test is a failed test")]
+
 use serde_json::Value;
 use voicecampaign_operator::api;
 use voicecampaign_operator::campaign::Reason;
@@ -8,7 +10,7 @@ use voicecampaign_operator::kube_ext::obstacle::API_SERVER_ERROR;
 
 const CAMPAIGN: &str = include_str!("../docs/voicecampaign.md");
 const CONNECTION: &str = include_str!("../docs/koreconnection.md");
-const README: &str = include_str!("../README.md");
+const TROUBLESHOOTING: &str = include_str!("../docs/troubleshooting.md");
 
 /// Each reason has a row of its own, and each row is a reason.
 #[test]
@@ -27,7 +29,9 @@ fn every_reason_is_explained() {
 fn an_obstacle_is_explained() {
     let explained = format!("`Obstructed` (reason `{API_SERVER_ERROR}`)");
     assert!(
-        CAMPAIGN.contains(&explained) && CONNECTION.contains(&explained) && README.contains("`Obstructed`")
+        CAMPAIGN.contains(&explained)
+            && CONNECTION.contains(&explained)
+            && TROUBLESHOOTING.contains("`Obstructed`")
     );
 }
 
@@ -40,13 +44,22 @@ fn every_reason_of_a_connection_is_explained() {
     assert_eq!(documented, ConnectionReason::ALL.map(ConnectionReason::as_str));
 }
 
-/// What can hold a deletion is in the README's table, where somebody looks who waits.
+/// The table of docs/troubleshooting.md says what to do for each reason that can delay a deletion.
 #[test]
-fn every_reason_that_can_hold_a_deletion_is_in_the_readme() {
-    let unheld =
+fn every_reason_that_can_delay_a_deletion_is_in_troubleshooting() {
+    let never_delay =
         ["CampaignFound", "CampaignNotFound", "Pending", "Deleting", "Deleted", "Absent", "Orphaned"];
-    for reason in Reason::all().map(Reason::as_str).filter(|reason| !unheld.contains(reason)) {
-        assert!(README.contains(&format!("`{reason}`")), "{reason} is missing in README.md");
+    // Never the reason of a condition, so it is explained beside the table.
+    let only_an_event = Reason::CampaignLeftBehind.as_str();
+    assert!(TROUBLESHOOTING.contains(&format!("`{only_an_event}`")));
+    let table = TROUBLESHOOTING.split("| reason |").nth(1).unwrap().split("\n\n").next().unwrap();
+    let first_cells: Vec<&str> = table.lines().filter_map(|row| row.split('|').nth(1)).collect();
+    for reason in Reason::all()
+        .map(Reason::as_str)
+        .filter(|reason| !never_delay.contains(reason) && *reason != only_an_event)
+    {
+        let rows = first_cells.iter().filter(|cell| cell.contains(&format!("`{reason}`"))).count();
+        assert_eq!(rows, 1, "rows for {reason} in docs/troubleshooting.md");
     }
 }
 
@@ -79,36 +92,69 @@ fn every_field_is_documented() {
     }
 }
 
-/// A link to a file of the repository leads to one.
+/// A link to a file of the repository leads to one, and a link to a section to a heading.
 #[test]
 fn links_lead_somewhere() {
-    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
-    for name in [
-        "README.md",
-        "ARCHITECTURE.md",
-        "CONTRIBUTING.md",
-        "SECURITY.md",
-        "CHANGELOG.md",
-        "docs/voicecampaign.md",
-        "docs/koreconnection.md",
-        "docs/situations.md",
-        "docs/conformance.md",
-        "docs/guard.md",
-        "docs/gitops.md",
-        "docs/migration.md",
-    ] {
-        let path = root.join(name);
-        let text = std::fs::read_to_string(&path).unwrap();
+    let mut checked = 0;
+    for (path, text) in documents() {
         for link in text.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
-            let file = link.split('#').next().unwrap();
-            if !file.is_empty() && !file.contains("://") {
-                assert!(
-                    path.parent().unwrap().join(file).exists(),
-                    "{name} links to {file}, which is not there"
-                );
+            if link.contains("://") {
+                continue;
             }
+            let (file, anchor) = link.split_once('#').unwrap_or((link, ""));
+            let target = if file.is_empty() { path.clone() } else { path.parent().unwrap().join(file) };
+            assert!(target.exists(), "{} links to {file}, which does not exist", path.display());
+            if !anchor.is_empty() {
+                let linked = std::fs::read_to_string(&target).unwrap();
+                let found = headings(&linked).any(|heading| slug(heading) == anchor);
+                assert!(found, "{} links to {link}: no heading has this anchor", path.display());
+            }
+            checked += 1;
         }
     }
+    assert!(checked >= 50, "{checked} links");
+
+    /// The headings of a Markdown text, without the comments in its code.
+    fn headings(text: &str) -> impl Iterator<Item = &str> {
+        let mut in_code = false;
+        text.lines().filter_map(move |line| {
+            in_code ^= line.trim_start().starts_with("```");
+            line.strip_prefix('#').filter(|_| !in_code).map(|rest| rest.trim_start_matches('#').trim())
+        })
+    }
+
+    /// The anchor that GitHub gives to a heading.
+    fn slug(heading: &str) -> String {
+        let kept = heading.chars().filter(|c| c.is_alphanumeric() || matches!(c, ' ' | '-' | '_'));
+        kept.collect::<String>().to_lowercase().replace(' ', "-")
+    }
+}
+
+/// A line of Markdown has at most 120 columns, unless it is a row of a table or has a link.
+#[test]
+fn lines_are_short_enough_to_read() {
+    // ARCHITECTURE.md still has longer lines.
+    for (path, text) in documents().into_iter().filter(|(path, _)| !path.ends_with("ARCHITECTURE.md")) {
+        for (number, line) in (1..).zip(text.lines()) {
+            let may_be_long = line.trim_start().starts_with('|') || line.contains("](");
+            let columns = line.chars().count();
+            assert!(may_be_long || columns <= 120, "{}:{number} has {columns} columns", path.display());
+        }
+    }
+}
+
+/// The documents for people, in the root folder and in `docs/`, that no other tool generates.
+fn documents() -> Vec<(std::path::PathBuf, String)> {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    let of_folder =
+        |folder: std::path::PathBuf| std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let paths = of_folder(root.to_owned()).chain(of_folder(root.join("docs")));
+    let documents: Vec<_> = paths
+        .filter(|path| path.extension().is_some_and(|extension| extension == "md"))
+        .map(|path| (path.clone(), std::fs::read_to_string(path).unwrap()))
+        .collect();
+    assert!(documents.len() >= 15, "{} documents", documents.len());
+    documents
 }
 
 /// The table of the promise names tests that exist.

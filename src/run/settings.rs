@@ -409,10 +409,10 @@ mod tests {
         assert_eq!(settings.admin_address, None);
     }
 
-    /// Every option is an environment variable, too, and both are in the README.
+    /// Every option is an environment variable, too, and both are in docs/flags.md.
     #[test]
-    fn every_option_has_a_variable_and_is_in_the_readme() {
-        let readme = include_str!("../../README.md");
+    fn every_option_has_a_variable_and_is_documented() {
+        let flags = include_str!("../../docs/flags.md");
         let command = Cli::command();
         let run = command.find_subcommand("run").unwrap();
         for argument in run
@@ -421,8 +421,8 @@ mod tests {
         {
             let option = format!("`--{}`", argument.get_long().unwrap());
             let variable = format!("`{}`", argument.get_env().unwrap().to_str().unwrap());
-            assert!(readme.contains(&option), "{option} is missing in README.md");
-            assert!(readme.contains(&variable), "{variable} is missing in README.md");
+            assert!(flags.contains(&option), "{option} is missing in docs/flags.md");
+            assert!(flags.contains(&variable), "{variable} is missing in docs/flags.md");
         }
     }
 }

@@ -10,7 +10,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use testbed::{repository, wait};
 
-/// The README's quick start on the playground: the samples as they are, asked for at Kore's own address.
+/// The README's commands on the playground: with the samples unchanged, and at Kore's own address.
 #[test]
 fn the_samples_work_on_the_playground_as_they_are() {
     let mut child = Command::new(env!("CARGO_BIN_EXE_playground"))

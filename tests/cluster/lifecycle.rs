@@ -216,8 +216,8 @@ async fn the_admin_server_tells_health_and_metrics() {
     }
     for line in metrics.lines().filter(|line| line.starts_with("# TYPE")) {
         let name = line.split(' ').nth(2).unwrap();
-        let documented = include_str!("../../README.md").contains(&format!("`{name}"));
-        assert!(documented, "{name} is not documented in README.md");
+        let documented = include_str!("../../docs/operations.md").contains(&format!("`{name}"));
+        assert!(documented, "{name} is not documented in docs/operations.md");
     }
 }
 

@@ -27,8 +27,8 @@ pub const ALL: [(&str, Scenario); 8] = [
     ("flux_applies_prunes_and_removes", flux_applies_prunes_and_removes),
 ];
 
-/// The quick start of the README, word for word: from nothing to a deleted campaign, at Kore's own address, and back. Only the registry is
-/// left out; and as Kore's own address leads here by way of a proxy, that and its CA are added.
+/// The commands of the README, word for word: from nothing to a deleted campaign, at Kore's own address, and back. Only
+/// the registry is left out. Kore's own address leads to the simulator through a proxy, so the proxy and its CA are added.
 fn installed_as_the_readme_says(cluster: &Cluster) {
     cluster.create_namespace(SYSTEM);
     let map = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "kore-ca", "namespace": SYSTEM},
@@ -63,12 +63,21 @@ fn installed_as_the_readme_says(cluster: &Cluster) {
     cluster.run(&["delete", "namespace", SYSTEM, "--timeout=60s"]);
 }
 
-/// The commands of the quick start, without those about the image and the right cluster.
+/// Sections of the README that lead from nothing to a deleted campaign and back, in the order of the README.
+const QUICK_START: [&str; 4] =
+    ["Install", "Connect Kore and declare a campaign", "Delete a campaign", "Uninstall"];
+
+/// The commands of these sections, without those about the image and the right cluster.
 fn readme_commands() -> Vec<String> {
     let readme = include_str!("../../README.md");
-    let quick_start = readme.split("## Quick start").nth(1).unwrap().split("\n## ").next().unwrap();
-    let blocks: String =
-        quick_start.split("```sh\n").skip(1).map(|rest| rest.split("```").next().unwrap()).collect();
+    let sections: Vec<(&str, &str)> =
+        readme.split("\n## ").skip(1).map(|section| section.split_once('\n').unwrap()).collect();
+    let quick_start = sections.iter().filter(|(heading, _)| QUICK_START.contains(heading));
+    assert!(quick_start.clone().map(|(heading, _)| *heading).eq(QUICK_START), "a section is missing");
+    let blocks: String = quick_start
+        .flat_map(|(_, text)| text.split("```sh\n").skip(1))
+        .map(|rest| rest.split("```").next().unwrap())
+        .collect();
     let blocks = blocks.replace("\\\n", " ");
     let lines = blocks.lines().map(|line| line.split('#').next().unwrap());
     let lines = lines.map(|line| line.split_whitespace().collect::<Vec<_>>().join(" "));

@@ -28,7 +28,8 @@ Ready. In another terminal:
   kubectl -n {NAMESPACE} describe vcamp survey
   kubectl -n {NAMESPACE} delete vcamp renewal-outreach
 
-The README's quick start, from its step 3 on, without a change to the samples; the operator asks Kore's own address, and gets there:
+The README's commands from "Connect Kore and declare a campaign" on, with the samples unchanged. Here Kore's own address leads to the
+simulator:
 
   kubectl apply -k deploy/samples
   kubectl delete voicecampaign renewal-outreach

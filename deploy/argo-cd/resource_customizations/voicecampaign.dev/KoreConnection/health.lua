@@ -1,4 +1,4 @@
--- The conditions are those of kstatus: Ready always, Reconciling and Stalled while they hold.
+-- Conditions as in kstatus: Ready is always present, Reconciling and Stalled only while true.
 if obj.status == nil or obj.status.conditions == nil or obj.status.observedGeneration ~= obj.metadata.generation then
   return {status = "Progressing", message = "The operator has not seen this version of the resource yet"}
 end

@@ -1,5 +1,5 @@
--- The conditions are those of kstatus: Ready always, Reconciling and Stalled while they hold. Nobody asks this script about an
--- object that is being deleted: Argo CD shows "Pending deletion". What its deletion waits for is in its conditions and events.
+-- Conditions as in kstatus: Ready is always present, Reconciling and Stalled only while true. Argo CD does not run this
+-- script for an object that is being deleted, and shows "Pending deletion". Its conditions and events say why it waits.
 if obj.status == nil or obj.status.conditions == nil or obj.status.observedGeneration ~= obj.metadata.generation then
   return {status = "Progressing", message = "The operator has not seen this version of the resource yet"}
 end

@@ -1,4 +1,4 @@
--- The operator looks at the campaign when this annotation has a new value.
+-- The operator observes the campaign when this annotation has a new value.
 local os = require("os")
 if obj.metadata.annotations == nil then
   obj.metadata.annotations = {}

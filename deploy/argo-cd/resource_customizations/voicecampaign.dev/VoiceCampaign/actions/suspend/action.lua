@@ -1,3 +1,3 @@
--- Also while it is being deleted: then Kore is not asked to delete the campaign until it is resumed.
+-- Also while the object is being deleted: the operator then sends no DELETE to Kore until *resume*.
 obj.spec.suspend = true
 return obj

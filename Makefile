@@ -69,11 +69,11 @@ outage-table: ## Write the table of an outage in docs/benchmarks.md anew: ours b
 	$(CARGO) test --release --locked --test outage -- --write
 
 .PHONY: check
-check: ## Check format, lints, generated files, dependencies
+check: ## Check format, lints, generated files, structure, documents, dependencies
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
 	$(CARGO) clippy --test node --locked -- -D warnings
-	$(CARGO) test --locked --test generated
+	$(CARGO) test --locked --test generated --test structure --test documents
 	$(CARGO) deny --locked check bans licenses sources
 
 .PHONY: audit

@@ -133,8 +133,7 @@ fn links_lead_somewhere() {
 /// A line of Markdown has at most 120 columns, unless it is a row of a table or has a link.
 #[test]
 fn lines_are_short_enough_to_read() {
-    // ARCHITECTURE.md still has longer lines.
-    for (path, text) in documents().into_iter().filter(|(path, _)| !path.ends_with("ARCHITECTURE.md")) {
+    for (path, text) in documents() {
         for (number, line) in (1..).zip(text.lines()) {
             let may_be_long = line.trim_start().starts_with('|') || line.contains("](");
             let columns = line.chars().count();
@@ -216,7 +215,8 @@ fn both_images_are_alike() {
     assert!(dockerfile.contains(&format!("VERSION={}\n", env!("CARGO_PKG_VERSION"))));
 }
 
-/// Everything may go when an administrator says so, at an uninstall, and at no other time: nothing else makes that value.
+/// Everything may go when an administrator says so, at an uninstall, and at no other time: nothing else makes
+/// that value.
 #[test]
 fn only_an_uninstall_lets_everything_go() {
     fn find(folder: &std::path::Path, found: &mut Vec<String>) {

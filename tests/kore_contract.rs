@@ -204,7 +204,8 @@ async fn simulator(behaviour: Behaviour) -> Simulator {
     simulator
 }
 
-/// R18: the simulator refuses a token that was used, is signed otherwise, or lacks a claim: every request has its own.
+/// R18: the simulator refuses a token that was used, is signed otherwise, or lacks a claim: every request has
+/// its own.
 #[tokio::test]
 async fn every_request_has_a_token_of_its_own_with_all_claims() {
     let kore = simulator(Behaviour::default()).await;
@@ -397,7 +398,8 @@ async fn a_private_ca_is_honoured() {
     std::fs::remove_file(file.1).unwrap();
 }
 
-/// A CA is replaced while the operator runs, as the kubelet does it: the path leads elsewhere from one moment to the next.
+/// A CA is replaced while the operator runs, as the kubelet does it: the path leads elsewhere from one moment
+/// to the next.
 #[tokio::test]
 async fn a_rotated_ca_is_trusted_without_a_restart() {
     let ((before, old_ca), (after, new_ca)) = (serve_tls(10).await, serve_tls(100).await);
@@ -423,7 +425,8 @@ async fn a_rotated_ca_is_trusted_without_a_restart() {
     assert_eq!(failure.kind, FailureKind::Unreachable, "what is not trusted any more");
 }
 
-/// The token would cross the proxy in the open. What is encrypted goes through it, and a name that only it can resolve does.
+/// The token would cross the proxy in the open. What is encrypted goes through it, and a name that only it
+/// can resolve does.
 #[test]
 fn a_plain_host_is_never_reached_through_a_proxy() {
     const TEST: &str = "a_plain_host_is_never_reached_through_a_proxy";
@@ -618,7 +621,8 @@ async fn a_service_with_smaller_pages_is_listed_whole() {
     assert_eq!(pages_asked(&kore), [[1, 0, 50], [2, 20, 20], [3, 40, 20]]);
 }
 
-/// R26: a page of more than 1 MiB is asked for again with fewer rows; a single row of that size is the end of it.
+/// R26: a page of more than 1 MiB is asked for again with fewer rows; a single row of that size is the end of
+/// it.
 #[tokio::test]
 async fn a_page_that_is_too_large_is_asked_for_in_parts() {
     let description = json!({"description": "x".repeat(60 * 1024)});

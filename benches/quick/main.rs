@@ -1,5 +1,6 @@
-//! `make bench-quick`: the operator, a stock one and the floor (`benches/peers/`), in turn on the same control plane and the same Kore.
-//! Writes its table into docs/benchmarks.md. Never a test: machines differ, and only the ratios say something.
+//! `make bench-quick`: the operator, a stock one and the floor (`benches/peers/`), in turn on the same
+//! control plane and the same Kore. Writes its table into docs/benchmarks.md. Never a test: machines differ,
+//! and only the ratios say something.
 
 #![expect(clippy::unwrap_used, reason = "a benchmark that can't go on has nothing to say")]
 

@@ -83,7 +83,8 @@ impl Campaigns {
         Some(row.fields(now))
     }
 
-    /// Deletes at once, or at `gone_at`; answers with the campaign as it was. Reads show it for a while longer.
+    /// Deletes at once, or at `gone_at`; answers with the campaign as it was. Reads show it for a while
+    /// longer.
     pub(crate) fn delete(
         &mut self,
         key: &CampaignKey,

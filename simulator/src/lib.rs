@@ -1,5 +1,5 @@
-//! The campaign API of Kore.ai as its public documents describe it, over HTTP, with a journal of every request and
-//! scripted faults. For tests and demonstrations; it keeps everything in memory.
+//! The campaign API of Kore.ai as its public documents describe it, over HTTP, with a journal of every
+//! request and scripted faults. For tests and demonstrations; it keeps everything in memory.
 //!
 //! ```text
 //!  request ─▶ server.rs ─▶ api.rs: journal ─▶ faults ─▶ rate limit ─▶ auth.rs ─▶ campaigns.rs ─▶ answer

@@ -17,8 +17,8 @@ struct Cli {
     #[arg(long = "app", value_name = "CLIENT_ID:CLIENT_SECRET", required = true)]
     apps: Vec<App>,
 
-    /// How to behave where the documents leave it open, as JSON, for example {"unknownCampaign":"failure"}; GET
-    /// /_control/behaviour shows every field
+    /// How to behave where the documents leave it open, as JSON, for example {"unknownCampaign":"failure"};
+    /// GET /_control/behaviour shows every field
     #[arg(long, default_value = "{}", value_name = "JSON", value_parser = behaviour)]
     behaviour: Behaviour,
 

@@ -1,5 +1,5 @@
-//! Where the programs come from: a variable, or our own cache, which is built when it is missing. A kubectl on PATH is not
-//! used: its version is unknown.
+//! Where the programs come from: a variable, or our own cache, which is built when it is missing. A kubectl
+//! on PATH is not used: its version is unknown.
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
@@ -58,8 +58,8 @@ const CONTROLLER_MANAGER: Program = (
 );
 const KUBECTL: Program = ("kubectl", "TEST_ASSET_KUBECTL", "k8s.io/kubernetes/cmd/kubectl");
 
-/// The oldest version that we promise, one in the middle, and the newest, for `make test-kubernetes`. Their etcd is that of
-/// [`CONTROL_PLANE`].
+/// The oldest version that we promise, one in the middle, and the newest, for `make test-kubernetes`. Their
+/// etcd is that of [`CONTROL_PLANE`].
 const OTHER_KUBERNETES: [Set; 3] = [
     kubernetes("kubernetes-1.30", "1.30.14"),
     kubernetes("kubernetes-1.33", "1.33.13"),
@@ -131,8 +131,8 @@ const FLUX: Set = Set {
     ],
 };
 
-/// The program of this name: from its variable, from `KUBEBUILDER_ASSETS`, or from our cache, there of the version that [`KUBERNETES`]
-/// names.
+/// The program of this name: from its variable, from `KUBEBUILDER_ASSETS`, or from our cache, there of the
+/// version that [`KUBERNETES`] names.
 ///
 /// # Errors
 /// If the name is none of ours, the program can't be built, or there is no such version.
@@ -204,7 +204,8 @@ pub fn gitops(name: &str) -> Result<PathBuf> {
     }
 }
 
-/// Builds what the tests on a control plane need, all but the programs of a node: what is built while tests run takes their time.
+/// Builds what the tests on a control plane need, all but the programs of a node: what is built while tests
+/// run takes their time.
 ///
 /// # Errors
 /// If one can't be built.
@@ -332,7 +333,8 @@ pub fn workspace(program: &str) -> Result<PathBuf> {
     let mut build = Command::new(&cargo);
     build
         .args(["build", "--quiet", "--locked", "--message-format=json-render-diagnostics"])
-        // All of them, as `make` builds them: another choice would have other features, and compile everything again.
+        // All of them, as `make` builds them: another choice would have other features, and compile
+        // everything again.
         .args(["--workspace", "--bins"])
         .args((!cfg!(debug_assertions)).then_some("--release"))
         .current_dir(repository());

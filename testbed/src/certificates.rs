@@ -11,8 +11,9 @@ use rcgen::{
 use crate::kore_ai::KORE_HOST;
 use crate::node::NODE;
 
-/// Writes what a control plane needs into `folder`: a CA, the certificate of the API server, which is reached at these
-/// addresses, the key of the ServiceAccount tokens, and the client certificate of an administrator; and those of a node.
+/// Writes what a control plane needs into `folder`: a CA, the certificate of the API server, which is reached
+/// at these addresses, the key of the ServiceAccount tokens, and the client certificate of an administrator;
+/// and those of a node.
 pub fn write(folder: &Path, addresses: &[IpAddr]) -> Result<()> {
     let issuer = authority(folder)?;
     let mut server = named("kube-apiserver");

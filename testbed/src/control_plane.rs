@@ -23,8 +23,8 @@ pub(crate) const START: Duration = Duration::from_secs(60);
 const FOLDER_PREFIX: &str = "voicecampaign-testbed-";
 /// Name of the administrator's kubeconfig.
 const ADMINISTRATOR: &str = "admin";
-/// Every read and write of our kinds, of events, Secrets and leases, so that tests can count what the operator asks for; and what else a
-/// Pod asks for when the operator is uninstalled.
+/// Every read and write of our kinds, of events, Secrets and leases, so that tests can count what the
+/// operator asks for; and what else a Pod asks for when the operator is uninstalled.
 const AUDIT_POLICY: &str = r#"{"apiVersion": "audit.k8s.io/v1", "kind": "Policy", "omitStages": ["RequestReceived"], "rules": [
   {"level": "Metadata", "resources": [
     {"group": "voicecampaign.dev"}, {"group": "events.k8s.io"}, {"group": "", "resources": ["events", "secrets"]},
@@ -57,8 +57,8 @@ pub enum Reach {
 }
 
 impl ControlPlane {
-    /// Builds what is missing and starts everything; returns when the API server is ready and namespaces have their
-    /// ServiceAccounts.
+    /// Builds what is missing and starts everything; returns when the API server is ready and namespaces have
+    /// their ServiceAccounts.
     ///
     /// # Errors
     /// If a program is missing or does not come up.
@@ -198,8 +198,8 @@ impl ControlPlane {
         SecondApiServer::start(self, ([127, 0, 0, 1], self.etcd_port).into())
     }
 
-    /// Writes a kubeconfig for a bearer token, for the API server or another address of it. Over plain HTTP, as to a
-    /// proxy, kube-rs sends the token, and kubectl does not.
+    /// Writes a kubeconfig for a bearer token, for the API server or another address of it. Over plain HTTP,
+    /// as to a proxy, kube-rs sends the token, and kubectl does not.
     ///
     /// # Errors
     /// If the file can't be written.
@@ -377,7 +377,8 @@ fn held(process: &Mutex<Option<Process>>) -> MutexGuard<'_, Option<Process>> {
     process.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Removes the folders of processes that are gone: a test's process ends without a word, and keeps its logs until here.
+/// Removes the folders of processes that are gone: a test's process ends without a word, and keeps its logs
+/// until here.
 fn remove_leftovers() {
     let Ok(entries) = fs::read_dir(std::env::temp_dir()) else { return };
     for entry in entries.flatten() {

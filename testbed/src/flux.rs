@@ -1,5 +1,5 @@
-//! Flux, as processes: its kustomize-controller and its helm-controller. There is no source-controller: what it would have fetched is
-//! published here, as the artifact of a source.
+//! Flux, as processes: its kustomize-controller and its helm-controller. There is no source-controller: what
+//! it would have fetched is published here, as the artifact of a source.
 
 use std::fs;
 use std::io::{Read, Write};
@@ -32,7 +32,8 @@ pub struct Flux {
     controllers: Vec<Process>,
 }
 
-/// Builds the controllers and downloads the definitions, where they are missing: later there may be no network.
+/// Builds the controllers and downloads the definitions, where they are missing: later there may be no
+/// network.
 ///
 /// # Errors
 /// If one can't be had.

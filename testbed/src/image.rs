@@ -1,5 +1,5 @@
-//! The operator's image, without Docker: from scratch, with one static program, the certificates of public authorities, and the
-//! licences of what the program is made of. The Dockerfile makes the same.
+//! The operator's image, without Docker: from scratch, with one static program, the certificates of public
+//! authorities, and the licences of what the program is made of. The Dockerfile makes the same.
 
 use std::fs;
 use std::io::Write;
@@ -16,13 +16,14 @@ use crate::{process, repository};
 pub const OPERATOR: &str = concat!("voicecampaign-operator:", env!("CARGO_PKG_VERSION"));
 /// Writes the list of dependencies into the program.
 const AUDITABLE: (&str, &str) = ("cargo-auditable", "0.7.7");
-/// Where Debian, and many others, keep the certificates of public authorities; also where the program looks for them.
+/// Where Debian, and many others, keep the certificates of public authorities; also where the program looks
+/// for them.
 const AUTHORITIES: &str = "etc/ssl/certs/ca-certificates.crt";
 /// Who runs it: nobody that a system knows.
 const USER: &str = "65532:65532";
 
-/// Builds the operator, statically, and packs it; returns the archive, which `docker load`, `ctr images import` and
-/// `kind load image-archive` take.
+/// Builds the operator, statically, and packs it; returns the archive, which `docker load`, `ctr images
+/// import` and `kind load image-archive` take.
 ///
 /// # Errors
 /// If the build fails, or this machine has no certificates to put in.
@@ -200,7 +201,8 @@ fn needs_interpreter(binary: &[u8]) -> bool {
 mod tests {
     use super::*;
 
-    /// Each part of the program is named with its licence, and has its text, if it brings one; and the Dockerfile puts them in, too.
+    /// Each part of the program is named with its licence, and has its text, if it brings one; and the
+    /// Dockerfile puts them in, too.
     #[test]
     fn the_image_has_the_licences_of_its_parts() {
         let files = licenses().unwrap();

@@ -1,4 +1,5 @@
-//! Leads whoever asks for Kore's own address, over TLS, to the simulator: so that manifests need not be changed to be tried.
+//! Leads whoever asks for Kore's own address, over TLS, to the simulator: so that manifests need not be
+//! changed to be tried.
 //!
 //! ```text
 //!   operator ──CONNECT platform.kore.ai:443 (HTTPS_PROXY), TLS──▶ KoreAi ──HTTP──▶ simulator

@@ -1,5 +1,5 @@
-//! A real etcd, kube-apiserver and kube-controller-manager, the simulated Kore and the operator, as local processes.
-//! For the tests, the demonstration and the benchmarks alike.
+//! A real etcd, kube-apiserver and kube-controller-manager, the simulated Kore and the operator, as local
+//! processes. For the tests, the demonstration and the benchmarks alike.
 //!
 //! ```text
 //!   Testbed ──▶ binaries.rs    finds or builds: etcd, kube-apiserver, … (Go), operator, simulator (Cargo)

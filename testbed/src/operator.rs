@@ -79,7 +79,8 @@ impl Options {
     }
 }
 
-/// Installs what `deploy/` has for a whole cluster. Nothing makes Pods of the Deployment on this control plane.
+/// Installs what `deploy/` has for a whole cluster. Nothing makes Pods of the Deployment on this control
+/// plane.
 ///
 /// # Errors
 /// If the API server refuses one.
@@ -228,8 +229,8 @@ impl Operator {
         self.process.signal(Signal::SIGCONT)
     }
 
-    /// Something that kills it so from any thread, and returns when it is dead; it kills this run only, not one that
-    /// follows it.
+    /// Something that kills it so from any thread, and returns when it is dead; it kills this run only, not
+    /// one that follows it.
     pub fn killer(&self) -> impl Fn() + Clone + Send + Sync + use<> {
         self.process.killer()
     }

@@ -99,8 +99,8 @@ impl Process {
         kill_child(&self.child);
     }
 
-    /// Something that kills it (SIGKILL) and waits for the end, from any thread. It kills this process only, and nobody
-    /// once this has ended, whoever has its number then.
+    /// Something that kills it (SIGKILL) and waits for the end, from any thread. It kills this process only,
+    /// and nobody once this has ended, whoever has its number then.
     pub fn killer(&self) -> impl Fn() + Clone + Send + Sync + use<> {
         let child = self.child.clone();
         move || kill_child(&child)
@@ -156,8 +156,8 @@ type Request = (Command, Sender<std::io::Result<Child>>);
 
 /// Starts a command from a thread that lives as long as this process.
 ///
-/// Linux sends the signal for a parent's death when the *thread* ends that started the child; a test's thread ends
-/// long before its process.
+/// Linux sends the signal for a parent's death when the *thread* ends that started the child; a test's thread
+/// ends long before its process.
 fn spawn(command: Command) -> Result<Child> {
     static SPAWNER: OnceLock<Mutex<Sender<Request>>> = OnceLock::new();
     let spawner = SPAWNER.get_or_init(|| {
@@ -197,7 +197,8 @@ fn die_with_parent(command: &mut Command) -> &mut Command {
 pub fn end_with_starter() {
     #[cfg(target_os = "linux")]
     {
-        // Without it, only a SIGKILL of make would leave something behind: a demonstration that runs to its end.
+        // Without it, only a SIGKILL of make would leave something behind: a demonstration that runs to its
+        // end.
         let _ = nix::sys::prctl::set_pdeathsig(Signal::SIGTERM);
     }
 }

@@ -1,4 +1,5 @@
-//! What tools make of an object: kstatus (Helm 4, Flux, `kubectl wait`-like tools) and Argo CD, by their own code.
+//! What tools make of an object: kstatus (Helm 4, Flux, `kubectl wait`-like tools) and Argo CD, by their own
+//! code.
 
 use std::io::Write;
 use std::process::{Command, Stdio};

@@ -11,8 +11,9 @@ use crate::kubectl::Kubectl;
 use crate::process::Process;
 use crate::{audit, wait};
 
-/// A running API server beside that of the control plane, on the same etcd, with the same certificates and tokens. It
-/// reaches etcd through a relay: while that is frozen, its view of the cluster is of the past. Dropping it ends it.
+/// A running API server beside that of the control plane, on the same etcd, with the same certificates and
+/// tokens. It reaches etcd through a relay: while that is frozen, its view of the cluster is of the past.
+/// Dropping it ends it.
 #[derive(Debug)]
 pub struct SecondApiServer {
     // In the order in which they are ended.

@@ -5,8 +5,9 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
 
-/// Asks until there is an answer, for at most `limit`. Between two questions there are 50 ms; more if a question takes its time (up to
-/// 500 ms), because that is time that others wait for: each kubectl is a process that takes a tenth of a second of a processor.
+/// Asks until there is an answer, for at most `limit`. Between two questions there are 50 ms; more if a
+/// question takes its time (up to 500 ms), because that is time that others wait for: each kubectl is a
+/// process that takes a tenth of a second of a processor.
 ///
 /// # Errors
 /// If there is no answer in time, or asking fails in a way that waiting can't mend.

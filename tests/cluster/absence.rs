@@ -54,7 +54,8 @@ fn asked(world: &World, name: &str) -> Vec<Entry> {
     world.kore.journal().into_iter().filter(about).collect()
 }
 
-/// Two complete listings without the campaign, 10 s apart and after its last DELETE and a GET, are in the journal.
+/// Two complete listings without the campaign, 10 s apart and after its last DELETE and a GET, are in the
+/// journal.
 fn assert_proven(world: &World, name: &str) {
     let asked = asked(world, name);
     let deleted = asked.iter().rposition(|entry| entry.operation == Operation::Delete).unwrap();
@@ -68,7 +69,8 @@ fn assert_proven(world: &World, name: &str) {
     assert!(last.at.duration_since(first.at).as_secs() >= 10, "{listings:#?}");
 }
 
-/// A campaign that never was in Kore: reported while the object lives; let go as absent, with the proof in status.
+/// A campaign that never was in Kore: reported while the object lives; let go as absent, with the proof in
+/// status.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_absent_campaign_is_let_go_with_its_proof() {
     let world = world("absent").await;
@@ -94,7 +96,8 @@ async fn an_absent_campaign_is_let_go_with_its_proof() {
     world.assert_no_violations();
 }
 
-/// R2, K27: the campaign is deleted, the answer lost, the operator killed. It ends as absent, and is no failure.
+/// R2, K27: the campaign is deleted, the answer lost, the operator killed. It ends as absent, and is no
+/// failure.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_lost_answer_ends_as_absent_after_kill_9() {
     let world = world("lost-answer").await;
@@ -118,7 +121,8 @@ async fn a_lost_answer_ends_as_absent_after_kill_9() {
     assert_proven(&world, "renewal");
 }
 
-/// K27: a proof that is half-way when the operator is killed goes on where it was: no third DELETE, no second first listing.
+/// K27: a proof that is half-way when the operator is killed goes on where it was: no third DELETE, no second
+/// first listing.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_proof_survives_kill_9() {
     let world = world("half-proven").await;
@@ -162,8 +166,8 @@ async fn an_outage_in_the_middle_of_a_proof_is_told_once() {
     world.wait_until_gone_within("ghost", 2 * PROOF);
 }
 
-/// R10, R11: a gateway that answers 404 to everything, in HTML or in JSON, for a minute. Nothing is believed; after it the
-/// campaign is deleted.
+/// R10, R11: a gateway that answers 404 to everything, in HTML or in JSON, for a minute. Nothing is believed;
+/// after it the campaign is deleted.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_gateway_that_answers_404_to_everything_proves_nothing() {
     for (name, body) in
@@ -186,8 +190,9 @@ async fn a_gateway_that_answers_404_to_everything_proves_nothing() {
     }
 }
 
-/// R10: the app loses its access and is shown an empty stream, while a campaign that nobody names is in it. That is told as what needs a
-/// person, and not believed, after a restart neither; when the policy says so, the resource goes.
+/// R10: the app loses its access and is shown an empty stream, while a campaign that nobody names is in it.
+/// That is told as what needs a person, and not believed, after a restart neither; when the policy says so,
+/// the resource goes.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_app_that_lost_its_access_is_not_believed() {
     let world = world("masked").await;
@@ -226,14 +231,15 @@ async fn an_app_that_lost_its_access_is_not_believed() {
     world.wait_until_gone("renewal");
 }
 
-/// A stream that is deleted as a whole is empty, and nobody is missing whom nobody asked to delete: the plain proof counts, also when the
-/// leader is killed in the middle, and the answers to the last DELETEs are lost.
+/// A stream that is deleted as a whole is empty, and nobody is missing whom nobody asked to delete: the plain
+/// proof counts, also when the leader is killed in the middle, and the answers to the last DELETEs are lost.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stream_that_is_deleted_as_a_whole_is_not_doubted() {
     let world = World::new("whole-stream").await;
     let names: Vec<String> = (0..12).map(|number| format!("c-{number}")).collect();
     names.iter().for_each(|name| world.create_campaign(name, &json!({})));
-    // Only now: a listing that shows a campaign before its object is there tells of one that nobody asked to delete.
+    // Only now: a listing that shows a campaign before its object is there tells of one that nobody asked to
+    // delete.
     let mut operator = world.operator();
     names.iter().for_each(|name| drop(world.wait_for_reason(name, "CampaignFound")));
     for name in &names[6..] {
@@ -251,7 +257,8 @@ async fn a_stream_that_is_deleted_as_a_whole_is_not_doubted() {
     names.iter().for_each(|name| world.wait_until_gone_within(name, PROOF));
 }
 
-/// What the service may answer for ever about a campaign that is gone: 500 to each DELETE. The deletion begins to look by itself.
+/// What the service may answer for ever about a campaign that is gone: 500 to each DELETE. The deletion
+/// begins to look by itself.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_deletion_has_no_dead_end() {
     let world = world("no-dead-end").await;
@@ -266,7 +273,8 @@ async fn a_deletion_has_no_dead_end() {
     assert_proven(&world, "deletes-fail");
 }
 
-/// Kore answers everything about the last campaign of a stream with nothing: that proves nothing, is told, and is not the end.
+/// Kore answers everything about the last campaign of a stream with nothing: that proves nothing, is told,
+/// and is not the end.
 #[tokio::test(flavor = "multi_thread")]
 async fn who_answers_everything_with_nothing_is_asked_again() {
     let world = World::new("answers-nothing").await;
@@ -287,7 +295,8 @@ async fn who_answers_everything_with_nothing_is_asked_again() {
     world.wait_until_gone_within("last", 2 * PROOF);
 }
 
-/// A GET says nothing about a campaign that is gone, for ever: three listings over five minutes carry the proof.
+/// A GET says nothing about a campaign that is gone, for ever: three listings over five minutes carry the
+/// proof.
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "takes minutes: make test-long"]
 async fn listings_carry_a_proof_over_a_longer_time() {
@@ -314,7 +323,8 @@ async fn listings_carry_a_proof_over_a_longer_time() {
     assert!(third.begun_at.0.duration_since(first.ended_at.0).as_secs() >= 300);
 }
 
-/// R12: Kore answers "cannot be deleted" with 200, and shows the campaign each time: that is a refusal, and a Warning.
+/// R12: Kore answers "cannot be deleted" with 200, and shows the campaign each time: that is a refusal, and a
+/// Warning.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_refusal_in_an_answer_of_success_is_told_as_one() {
     let world = world("cannot").await;
@@ -371,7 +381,8 @@ async fn an_accepted_deletion_is_looked_after_until_the_campaign_is_gone() {
     world.wait_until_gone("never");
 }
 
-/// R5: reads show the campaign for a while after it is gone. R19: pages that do not add up. Both end the same.
+/// R5: reads show the campaign for a while after it is gone. R19: pages that do not add up. Both end the
+/// same.
 #[tokio::test(flavor = "multi_thread")]
 async fn reads_that_lag_behind_or_do_not_add_up_are_read_again() {
     let world = world("lagging").await;

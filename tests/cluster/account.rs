@@ -9,8 +9,8 @@ use testbed::{Operator, wait};
 
 use crate::support::*;
 
-/// R1: an outage of a minute, with 100 deletions: a few calls, one write per object, and when it is over all go at once, oldest
-/// first, with no pause of their own. Who is to probe next shows when.
+/// R1: an outage of a minute, with 100 deletions: a few calls, one write per object, and when it is over all
+/// go at once, oldest first, with no pause of their own. Who is to probe next shows when.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_outage_is_probed_and_then_made_up_for() {
     let world = World::new("probed").await;
@@ -38,7 +38,8 @@ async fn an_outage_is_probed_and_then_made_up_for() {
         assert!(ready(&object)["message"].as_str().unwrap().contains("HTTP 503, maintenance"), "{object:#}");
         assert!(object["status"]["deletion"]["failures"].as_i64().unwrap_or(0) <= 1, "{object:#}");
     }
-    // One that says so, and another of those that have called, or that a busy machine let wait before the trouble was known.
+    // One that says so, and another of those that have called, or that a busy machine let wait before the
+    // trouble was known.
     let writes = world.status_writes() - written;
     println!("{writes} writes for {} deletions in an outage", names.len());
     assert!(writes <= names.len() + names.len() / 2, "{writes} writes");
@@ -77,8 +78,9 @@ async fn a_restart_in_an_outage_probes_on() {
     names.iter().for_each(|name| world.wait_until_gone_within(name, Duration::from_secs(90)));
 }
 
-/// One namespace has credentials that Kore refuses, and 50 campaigns to delete; another one's deletions in the same account are
-/// done as if those were not there. The refused ones need a person, and go when the Secret is right.
+/// One namespace has credentials that Kore refuses, and 50 campaigns to delete; another one's deletions in
+/// the same account are done as if those were not there. The refused ones need a person, and go when the
+/// Secret is right.
 #[tokio::test(flavor = "multi_thread")]
 async fn refused_credentials_hold_up_nobody_with_others() {
     const QUOTA: usize = 60;
@@ -118,7 +120,8 @@ async fn refused_credentials_hold_up_nobody_with_others() {
     assert!(names.iter().all(|name| !dev.in_kore(name)));
 }
 
-/// A refusal that takes longer than a moment: whoever reads that a person is needed reads so all the time, also while it is tried again.
+/// A refusal that takes longer than a moment: whoever reads that a person is needed reads so all the time,
+/// also while it is tried again.
 #[tokio::test(flavor = "multi_thread")]
 async fn whoever_needs_a_person_says_so_all_the_time() {
     let world = World::new("stays-stalled").await;
@@ -142,7 +145,8 @@ async fn whoever_needs_a_person_says_so_all_the_time() {
     .unwrap();
 }
 
-/// Campaigns whose DELETE always fails, while reads work: two of them hold up nobody, and 50 of them cost a tenth of the quota.
+/// Campaigns whose DELETE always fails, while reads work: two of them hold up nobody, and 50 of them cost a
+/// tenth of the quota.
 #[tokio::test(flavor = "multi_thread")]
 async fn poisoned_campaigns_do_not_hold_up_a_healthy_one() {
     let world = World::new("poisoned").await;
@@ -177,8 +181,8 @@ async fn poisoned_campaigns_do_not_hold_up_a_healthy_one() {
     poisoned.iter().for_each(|name| world.wait_until_gone_within(name, Duration::from_secs(400)));
 }
 
-/// DELETEs take effect, and their answers are lost, while reads work: each campaign is asked to be deleted once, and a look tells
-/// the rest.
+/// DELETEs take effect, and their answers are lost, while reads work: each campaign is asked to be deleted
+/// once, and a look tells the rest.
 #[tokio::test(flavor = "multi_thread")]
 async fn lost_answers_are_looked_for() {
     let world = World::new("lost-answers").await;
@@ -196,8 +200,8 @@ async fn lost_answers_are_looked_for() {
     assert!(deletes <= 2 * names.len(), "{deletes} DELETEs for {} campaigns", names.len());
 }
 
-/// The quota of the connection is raised while many wait: the times that they were promised move up within a minute, also
-/// after a restart.
+/// The quota of the connection is raised while many wait: the times that they were promised move up within a
+/// minute, also after a restart.
 #[tokio::test(flavor = "multi_thread")]
 async fn promised_times_move_up_with_the_quota() {
     let world = World::new("raised").await;
@@ -271,8 +275,8 @@ async fn a_hanging_account_does_not_hold_up_another() {
     wait::until("the dead account is told", PATIENCE, || Ok(dead.iter().all(told).then_some(()))).unwrap();
 }
 
-/// All calls to an account hang: as many deletions as its quota lets call wait for an answer, and the others say that they wait for
-/// the quota, before anybody has got an answer.
+/// All calls to an account hang: as many deletions as its quota lets call wait for an answer, and the others
+/// say that they wait for the quota, before anybody has got an answer.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_hanging_account_has_no_more_callers_than_its_quota() {
     const QUOTA: usize = 20;
@@ -304,8 +308,8 @@ async fn a_hanging_account_has_no_more_callers_than_its_quota() {
     assert!((1..=QUOTA).contains(&deleting), "{deleting} wait for an answer");
 }
 
-/// Many campaigns of an account that Kore refuses to delete use its quota up; others of the account go before them
-/// nevertheless.
+/// Many campaigns of an account that Kore refuses to delete use its quota up; others of the account go before
+/// them nevertheless.
 #[tokio::test(flavor = "multi_thread")]
 async fn refused_campaigns_do_not_hold_up_others_of_their_account() {
     const QUOTA: u32 = 30;
@@ -327,8 +331,8 @@ async fn refused_campaigns_do_not_hold_up_others_of_their_account() {
     let before = world.kore.journal().len();
     delete_all(&world, &good);
     good.iter().for_each(|name| world.wait_until_gone_within(name, Duration::from_secs(180)));
-    // First those that were deleted earlier and have not been asked for yet, then the good ones, and all others again with what
-    // the good ones leave of a minute.
+    // First those that were deleted earlier and have not been asked for yet, then the good ones, and all
+    // others again with what the good ones leave of a minute.
     let since = world.kore.journal().split_off(before);
     let bursts = bursts(&since);
     let last =
@@ -339,8 +343,8 @@ async fn refused_campaigns_do_not_hold_up_others_of_their_account() {
     world.assert_no_violations();
 }
 
-/// A restart in the middle of a full queue: the order is kept, and no minute has more calls than the quota, those of before
-/// included.
+/// A restart in the middle of a full queue: the order is kept, and no minute has more calls than the quota,
+/// those of before included.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_restart_keeps_the_order_and_the_quota() {
     const QUOTA: usize = 10;
@@ -369,8 +373,8 @@ async fn a_restart_keeps_the_order_and_the_quota() {
     assert!(order.len() > 2 && order.windows(2).all(in_order), "{order:?}");
 }
 
-/// 200 deletions with the quota that Kore documents, and nobody else who calls: no minute has more calls, nothing is refused, and the
-/// quota is used: 0.95 of it at least.
+/// 200 deletions with the quota that Kore documents, and nobody else who calls: no minute has more calls,
+/// nothing is refused, and the quota is used: 0.95 of it at least.
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "takes minutes: make test-long"]
 async fn two_hundred_deletions_take_the_documented_quota() {
@@ -396,8 +400,8 @@ async fn two_hundred_deletions_take_the_documented_quota() {
     world.assert_no_violations();
 }
 
-/// An outage of ten minutes with 1,000 deletions, and a quota that is scaled to them: 150 calls at most; and then all are gone
-/// in 1.05 of the time that the quota takes.
+/// An outage of ten minutes with 1,000 deletions, and a quota that is scaled to them: 150 calls at most; and
+/// then all are gone in 1.05 of the time that the quota takes.
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "takes a quarter of an hour: make test-long"]
 async fn ten_minutes_of_outage_cost_few_calls() {

@@ -1,4 +1,5 @@
-//! What Kore may answer beside the samples of its documents: nothing of it is a dead end, and nothing of it is believed too much.
+//! What Kore may answer beside the samples of its documents: nothing of it is a dead end, and nothing of it
+//! is believed too much.
 
 use std::time::Duration;
 
@@ -14,8 +15,8 @@ fn answer(status: u16, body: &str) -> Outcome {
     Outcome::Answer { status, headers: [].into(), body: body.to_owned() }
 }
 
-/// R23: each campaign's DELETE takes effect, and is answered with a success that names no campaign: it is looked for at once, and
-/// found to be absent. Nobody's DELETE is sent again.
+/// R23: each campaign's DELETE takes effect, and is answered with a success that names no campaign: it is
+/// looked for at once, and found to be absent. Nobody's DELETE is sent again.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_success_without_a_campaign_is_looked_after() {
     let world = World::new("nameless").await;
@@ -70,7 +71,8 @@ async fn a_success_without_a_campaign_is_not_believed() {
     }
 }
 
-/// R24: kore keeps what it has deleted, and says so wherever it is asked; also of all that there is in the stream, whoever deleted it.
+/// R24: kore keeps what it has deleted, and says so wherever it is asked; also of all that there is in the
+/// stream, whoever deleted it.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_campaign_that_kore_returns_as_deleted_is_absent() {
     let world = World::new("kept").await;
@@ -88,7 +90,8 @@ async fn a_campaign_that_kore_returns_as_deleted_is_absent() {
     world.wait_for_reason("bystander", "CampaignNotFound");
 }
 
-/// R25: an app that may read and not delete: what is missing is said, the connection is not blamed, and once it may, it goes on.
+/// R25: an app that may read and not delete: what is missing is said, the connection is not blamed, and once
+/// it may, it goes on.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_missing_right_to_delete_is_named() {
     let world = World::new("no-right").await;

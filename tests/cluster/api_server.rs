@@ -24,8 +24,9 @@ const ALL: [Kind; 10] = [
     Kind::Other,
 ];
 
-/// K24, K29, K10, K28: for a while every request is refused (token revoked, role revoked, too many), or watches break in the
-/// middle of an object. No finalizer goes, nothing ends, and all is done when it is over.
+/// K24, K29, K10, K28: for a while every request is refused (token revoked, role revoked, too many), or
+/// watches break in the middle of an object. No finalizer goes, nothing ends, and all is done when it is
+/// over.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_refusing_api_server_is_outwaited() {
     let world = World::new("refusing").await;
@@ -59,8 +60,8 @@ fn behind_a_relay(world: &World) -> (Operator, faults::Relay) {
     (Operator::start(plane(), &options).unwrap(), relay)
 }
 
-/// K8, K9: all connections to the API server are forgotten on the way, and none of both ends is told. The watches, which
-/// hear nothing any more, are begun anew before it is too late for anybody.
+/// K8, K9: all connections to the API server are forgotten on the way, and none of both ends is told. The
+/// watches, which hear nothing any more, are begun anew before it is too late for anybody.
 #[tokio::test(flavor = "multi_thread")]
 async fn connections_that_are_forgotten_on_the_way_are_replaced() {
     let world = World::new("forgotten").await;
@@ -99,8 +100,8 @@ async fn ten_minutes_of_silence_are_outwaited() {
     assert!(world.in_kore("living") && operator.is_running());
 }
 
-/// K22: a lone 404 to a write, from a server that lags behind or a gateway, is not believed: the object is looked at once more,
-/// and let go in the same pass.
+/// K22: a lone 404 to a write, from a server that lags behind or a gateway, is not believed: the object is
+/// looked at once more, and let go in the same pass.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_object_that_is_there_is_not_taken_for_gone() {
     let world = World::new("not-gone").await;
@@ -140,8 +141,8 @@ async fn a_deletion_on_the_first_of_two_pages_is_done() {
     world.assert_no_violations();
 }
 
-/// K5: the version that a list was begun at is compacted before its second page. The list begins anew; nothing in it is
-/// taken for gone meanwhile.
+/// K5: the version that a list was begun at is compacted before its second page. The list begins anew;
+/// nothing in it is taken for gone meanwhile.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_list_that_expires_between_two_pages_loses_nothing() {
     const OBJECTS: usize = 520;
@@ -153,7 +154,8 @@ async fn a_list_that_expires_between_two_pages_loses_nothing() {
     let (mut operator, proxy, nemesis) = behind_a_proxy(&world);
     ["c0", "c519"].iter().for_each(|name| drop(world.wait_for_reason(name, "ConnectionNotFound")));
     let mut faults = plan(&[Kind::NextPage], Lasting::Times(2), expired());
-    // So that both watches list anew: that of the connections, which is the sooner, may take some of them alone.
+    // So that both watches list anew: that of the connections, which is the sooner, may take some of them
+    // alone.
     faults.faults.extend(plan(&[Kind::Watch], Lasting::Times(6), expired()).faults);
     nemesis.arm(faults);
     proxy.cut_all();
@@ -168,7 +170,8 @@ async fn a_list_that_expires_between_two_pages_loses_nothing() {
     assert!(operator.is_running() && world.kore.journal().is_empty());
 }
 
-/// Waits until each fault has hit what it can. A pass that was due anyway may see an object before the lists do.
+/// Waits until each fault has hit what it can. A pass that was due anyway may see an object before the lists
+/// do.
 fn wait_until_spent(nemesis: &Nemesis) {
     wait::until("all faults have hit", PATIENCE, || Ok(nemesis.spent().then_some(()))).unwrap();
 }

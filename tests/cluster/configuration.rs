@@ -36,8 +36,8 @@ async fn a_missing_key_stalls_without_a_call_and_heals() {
     assert!(!world.in_kore("renewal"));
 }
 
-/// A key that is spelled otherwise and a value that can't be right are named, without the value; what is only around a value
-/// is healed.
+/// A key that is spelled otherwise and a value that can't be right are named, without the value; what is only
+/// around a value is healed.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_secret_that_is_wrong_says_how_and_heals() {
     let world = World::without_connection("wrong-secret").await;
@@ -185,7 +185,8 @@ async fn a_slot_goes_back_when_its_owner_goes() {
 /// `operator:pr0xy-pa55word` in Base64.
 const PROXY_AUTHORIZATION: &str = "b3BlcmF0b3I6cHIweHktcGE1NXdvcmQ=";
 
-/// R22: `HTTPS_PROXY` and its kin are honoured, with the credentials in them, which nobody is told; but what is not encrypted never goes through a proxy.
+/// R22: `HTTPS_PROXY` and its kin are honoured, with the credentials in them, which nobody is told; but what
+/// is not encrypted never goes through a proxy.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_proxy_is_honoured() {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};

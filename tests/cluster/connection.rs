@@ -75,8 +75,9 @@ impl World {
     }
 }
 
-/// K17: a namespace is deleted as a whole, with a hundred campaigns, while the service is down for a minute. It goes by
-/// itself, within seconds of the last confirmation; and meanwhile each object says why it is there.
+/// K17: a namespace is deleted as a whole, with a hundred campaigns, while the service is down for a minute.
+/// It goes by itself, within seconds of the last confirmation; and meanwhile each object says why it is
+/// there.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_namespace_goes_with_everything_in_it() {
     let world = World::new("whole").await;
@@ -161,7 +162,8 @@ async fn connection_and_secret_outlive_the_need_for_them() {
     }
 }
 
-/// The first that comes and the last that goes: whoever has its finalizer has its connection kept, again and again.
+/// The first that comes and the last that goes: whoever has its finalizer has its connection kept, again and
+/// again.
 #[tokio::test(flavor = "multi_thread")]
 async fn campaigns_that_come_and_go_never_lose_their_connection() {
     let world = World::new("come-and-go").await;
@@ -229,7 +231,8 @@ async fn a_connection_says_how_it_is() {
     world.wait_for_connection_reason("CredentialsAccepted");
 }
 
-/// Campaigns that go one by one cost no write of their connection's status each; and the last number is right.
+/// Campaigns that go one by one cost no write of their connection's status each; and the last number is
+/// right.
 #[tokio::test(flavor = "multi_thread")]
 async fn single_deletions_are_counted_in_a_few_writes() {
     const CAMPAIGNS: i64 = 21;
@@ -263,7 +266,8 @@ async fn single_deletions_are_counted_in_a_few_writes() {
     assert!((1..=most).contains(&cost), "{cost} writes in {:?}", begun.elapsed());
 }
 
-/// K25: another Secret: it is kept at once and used at the next attempt, and the old one is let go. No Secret is ever listed.
+/// K25: another Secret: it is kept at once and used at the next attempt, and the old one is let go. No Secret
+/// is ever listed.
 #[tokio::test(flavor = "multi_thread")]
 async fn another_secret_is_followed_and_the_old_one_let_go() {
     let world = World::new("other-secret").await;
@@ -295,7 +299,8 @@ async fn another_secret_is_followed_and_the_old_one_let_go() {
     assert_eq!(verbs, ["get".to_owned(), "patch".to_owned()].into());
 }
 
-/// A connection is removed by force: its campaigns say so, its Secret is not stuck, and all heals when it is there again.
+/// A connection is removed by force: its campaigns say so, its Secret is not stuck, and all heals when it is
+/// there again.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_connection_removed_by_force_is_told_and_heals() {
     let world = World::new("forced").await;
@@ -371,8 +376,8 @@ async fn a_connection_that_does_not_fit_its_schema_says_so_and_goes() {
     .unwrap();
 }
 
-/// A connection that does not fit its schema, and can't be mended, is removed by force: its Secret is let go, and its
-/// campaign goes on when it is there again.
+/// A connection that does not fit its schema, and can't be mended, is removed by force: its Secret is let go,
+/// and its campaign goes on when it is there again.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_misfit_connection_removed_by_force_lets_its_secret_go() {
     let world = World::alone("misfit-forced").await;
@@ -418,7 +423,8 @@ async fn a_misfit_connection_is_mended() {
     }
 }
 
-/// Of a host that is not allowed nobody gets a token: nothing is sent there, not even for what is deleted, and all say why.
+/// Of a host that is not allowed nobody gets a token: nothing is sent there, not even for what is deleted,
+/// and all say why.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_host_that_is_not_allowed_is_not_called() {
     let world = World::new("disallowed").await;

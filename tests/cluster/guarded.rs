@@ -44,8 +44,8 @@ impl World {
         ])
     }
 
-    /// An operator with a ServiceAccount of another namespace, which the policies' bindings name: the operator
-    /// works on when the namespace of the test is deleted.
+    /// An operator with a ServiceAccount of another namespace, which the policies' bindings name: the
+    /// operator works on when the namespace of the test is deleted.
     fn operator_elsewhere(&self) -> Operator {
         let system = self.beside(&format!("{}-system", self.namespace));
         system.run(&["create", "serviceaccount", RELEASE]);

@@ -47,7 +47,8 @@ async fn foreground_deletion_ends_right() {
     assert_eq!(world.deletes("renewal").len(), 1);
 }
 
-/// K3: an object that is created under a name that has just become free is a new one: nothing is deleted for it.
+/// K3: an object that is created under a name that has just become free is a new one: nothing is deleted for
+/// it.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_object_recreated_under_the_same_name_is_not_deleted() {
     let world = World::new("recreated").await;

@@ -29,7 +29,8 @@ fn earlier_chart(folder: &Path) -> PathBuf {
     chart
 }
 
-/// The API server takes every object that the chart renders, all of its fields included, and all that `deploy/` has.
+/// The API server takes every object that the chart renders, all of its fields included, and all that
+/// `deploy/` has.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_api_server_takes_every_object() {
     let plane = ControlPlane::start().unwrap();
@@ -90,8 +91,8 @@ fn monitor_definition(kind: &str) -> Value {
                 {"type": "object", "x-kubernetes-preserve-unknown-fields": true}}}]}})
 }
 
-/// Installed, upgraded, rolled back and uninstalled, with deletions in flight: nothing is lost, each campaign is deleted once, and
-/// what is left after the uninstall is there for the next installation.
+/// Installed, upgraded, rolled back and uninstalled, with deletions in flight: nothing is lost, each campaign
+/// is deleted once, and what is left after the uninstall is there for the next installation.
 #[tokio::test(flavor = "multi_thread")]
 async fn deletions_outlive_an_upgrade_a_rollback_and_an_uninstall() {
     for major in [4, 3] {

@@ -42,8 +42,8 @@ impl Manifests {
 
 const POLICIES: [&str; 2] = ["policies/guard", "policies/finalizer"];
 
-/// Whoever moves and renames everything has policies that know the operator by its new name; and a connection that names the Secret
-/// which kustomize has made.
+/// Whoever moves and renames everything has policies that know the operator by its new name; and a connection
+/// that names the Secret which kustomize has made.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_renamed_installation_is_guarded() {
     let plane: &'static ControlPlane = Box::leak(Box::new(ControlPlane::start().unwrap()));

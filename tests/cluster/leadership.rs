@@ -40,7 +40,8 @@ fn lease(world: &World) -> Option<Value> {
     all["items"].as_array().unwrap().iter().find(ours).cloned()
 }
 
-/// K11: the leader is killed, and the next one told to stop. Each time another goes on, the second time at once.
+/// K11: the leader is killed, and the next one told to stop. Each time another goes on, the second time at
+/// once.
 #[tokio::test(flavor = "multi_thread")]
 async fn another_instance_takes_over() {
     let world = World::new("takeover").await;
@@ -98,8 +99,8 @@ async fn a_leader_that_slept_does_nothing_any_more() {
     assert!(lease["spec"]["holderIdentity"].as_str().unwrap().contains("other"), "{lease:#}");
 }
 
-/// K12: clocks are not compared. A lease that somebody renews is respected, however old it says it is; and one that nobody
-/// renews is taken, however new.
+/// K12: clocks are not compared. A lease that somebody renews is respected, however old it says it is; and
+/// one that nobody renews is taken, however new.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_wrong_clock_steals_no_lease_and_keeps_none() {
     let world = World::new("wrong-clock").await;
@@ -126,7 +127,8 @@ async fn a_wrong_clock_steals_no_lease_and_keeps_none() {
     wait::until("the second leads", PATIENCE, || Ok(leads(&second).then_some(()))).unwrap();
 }
 
-/// K11: two instances at work, as in a rolling update without a lease. Nothing is lost, and a DELETE may be sent twice.
+/// K11: two instances at work, as in a rolling update without a lease. Nothing is lost, and a DELETE may be
+/// sent twice.
 #[tokio::test(flavor = "multi_thread")]
 async fn two_instances_at_once_do_no_harm() {
     let world = World::new("two").await;

@@ -39,7 +39,8 @@ async fn the_schedule_survives_kill_9() {
     assert!(deletes[1].at >= promised, "sent at {}, promised {promised}", deletes[1].at);
 }
 
-/// K7: Kore confirms while the API server is silent. The answer is kept until it can be written; nothing is sent again.
+/// K7: Kore confirms while the API server is silent. The answer is kept until it can be written; nothing is
+/// sent again.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_answer_outlives_a_silent_api_server() {
     // The others' control plane must not fall silent.
@@ -75,7 +76,8 @@ async fn sigterm_finishes_what_is_in_flight() {
     assert_eq!(world.deletes("renewal").len(), 1);
 }
 
-/// K32: a call that outlasts the grace period does not hold the process: it ends, and the next start looks again.
+/// K32: a call that outlasts the grace period does not hold the process: it ends, and the next start looks
+/// again.
 #[tokio::test(flavor = "multi_thread")]
 async fn sigterm_does_not_wait_for_ever() {
     let world = World::without_connection("sigterm-hang").await;
@@ -221,8 +223,8 @@ async fn the_admin_server_tells_health_and_metrics() {
     }
 }
 
-/// K20: a cluster without the definitions: the operator says how to install them, lives, and begins when they are there. And
-/// one object that does not fit is told so, while the others go on.
+/// K20: a cluster without the definitions: the operator says how to install them, lives, and begins when they
+/// are there. And one object that does not fit is told so, while the others go on.
 #[tokio::test(flavor = "multi_thread")]
 async fn missing_definitions_and_misfit_objects_stop_nothing() {
     let own = ControlPlane::start().unwrap();
@@ -278,8 +280,8 @@ async fn missing_definitions_and_misfit_objects_stop_nothing() {
         })
         .unwrap_or_else(|error| panic!("{error}: {last:?}\n{}", operator.output()));
     }
-    // A definition that knows nothing of `deletion` prunes it from the status: what fits is let go all the same. And all
-    // namespaces are watched without --watch-namespaces.
+    // A definition that knows nothing of `deletion` prunes it from the status: what fits is let go all the
+    // same. And all namespaces are watched without --watch-namespaces.
     let condition = json!({"type": "object", "x-kubernetes-preserve-unknown-fields": true});
     let old = json!([{"op": "replace", "path": "/spec/versions/0/schema/openAPIV3Schema", "value": {"type": "object",
         "properties": {"spec": condition, "status": {"type": "object", "properties": {

@@ -10,7 +10,8 @@ use voicecampaign_operator::{NAME, USER_AGENT};
 use crate::release::{RELEASE, installed_with};
 use crate::support::*;
 
-/// Each kind that the operator writes has its name as field manager, and no other that nobody has given; its calls have it as user agent.
+/// Each kind that the operator writes has its name as field manager, and no other that nobody has given; its
+/// calls have it as user agent.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_the_operator_writes_has_its_name() {
     // So that the operator itself puts its finalizer on.

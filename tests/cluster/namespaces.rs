@@ -28,8 +28,8 @@ async fn installed_for_two(name: &str, other: &str) -> (World, World, Options) {
     (world, beside, options)
 }
 
-/// K33: of three namespaces one is not there, and in one the operator has no rights. That is told, and the third is worked in as if those were
-/// not watched; and when the rights are there, that one is, too.
+/// K33: of three namespaces one is not there, and in one the operator has no rights. That is told, and the
+/// third is worked in as if those were not watched; and when the rights are there, that one is, too.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_namespace_that_cannot_be_read_holds_up_no_other() {
     let world = installed("readable").await;
@@ -59,8 +59,8 @@ async fn a_namespace_that_cannot_be_read_holds_up_no_other() {
     .unwrap();
 }
 
-/// K33, R10: after a restart one namespace is refused. Its campaigns are not known, so an empty listing can't be held against them, and is not
-/// believed in the other.
+/// K33, R10: after a restart one namespace is refused. Its campaigns are not known, so an empty listing can't
+/// be held against them, and is not believed in the other.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_empty_stream_is_not_believed_while_a_namespace_is_refused() {
     let (world, other, options) = installed_for_two("half-known", "not-known").await;
@@ -89,7 +89,8 @@ async fn an_empty_stream_is_not_believed_while_a_namespace_is_refused() {
     world.wait_until_gone("renewal");
 }
 
-/// K33: an instance whose role is broken is not ready, whether it stands by or leads: an update to it stops before the one that works.
+/// K33: an instance whose role is broken is not ready, whether it stands by or leads: an update to it stops
+/// before the one that works.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_instance_that_could_not_work_is_not_ready() {
     let world = installed("broken-role").await;
@@ -185,8 +186,8 @@ async fn two_namespaces_are_worked_in_with_rights_in_each() {
     world.wait_until_gone("moved");
 }
 
-/// K34: a namespace with everything in it, the operator's rights included, is deleted during an outage of Kore, and the operator is killed
-/// meanwhile. It completes by itself: the RoleBinding goes last.
+/// K34: a namespace with everything in it, the operator's rights included, is deleted during an outage of
+/// Kore, and the operator is killed meanwhile. It completes by itself: the RoleBinding goes last.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_namespace_goes_with_the_rights_in_it() {
     let home = installed("rights-home").await;
@@ -228,7 +229,8 @@ async fn a_namespace_goes_with_the_rights_in_it() {
     assert!(!restarted.output().contains("was removed before Kore had confirmed"), "{}", restarted.output());
 }
 
-/// K34: when the last VoiceCampaign has gone, nothing of the operator's holds the RoleBinding; also after a process that was killed before.
+/// K34: when the last VoiceCampaign has gone, nothing of the operator's holds the RoleBinding; also after a
+/// process that was killed before.
 #[tokio::test(flavor = "multi_thread")]
 async fn rights_are_let_go_with_the_last_campaign() {
     let world = installed("rights-let-go").await;
@@ -249,8 +251,8 @@ async fn rights_are_let_go_with_the_last_campaign() {
     let_go(&world.released_operator());
 }
 
-/// K34: an upgrade that would leave VoiceCampaigns outside is refused with their names, before anything is changed; and so is one that the API
-/// server would refuse half way.
+/// K34: an upgrade that would leave VoiceCampaigns outside is refused with their names, before anything is
+/// changed; and so is one that the API server would refuse half way.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_upgrade_strands_nothing() {
     let (world, other, options) = installed_for_two("narrowed", "narrowed-out").await;
@@ -308,7 +310,8 @@ async fn an_upgrade_strands_nothing() {
     world.install_again(&["watchNamespaces={narrowed}"]);
 }
 
-/// So is one that would select other objects, unless what has our finalizers is selected still, or by another release.
+/// So is one that would select other objects, unless what has our finalizers is selected still, or by another
+/// release.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_changed_selector_strands_nothing() {
     let world = installed_with("reselected", &["selector=shard=a"]).await;

@@ -39,7 +39,8 @@ async fn many_campaigns_are_observed_by_few_listings() {
     assert_eq!(writes(), before, "nothing has changed, and something is written");
 }
 
-/// A user asks for a look now, and sees that it has been made. A campaign that has vanished is told, and nothing follows.
+/// A user asks for a look now, and sees that it has been made. A campaign that has vanished is told, and
+/// nothing follows.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_refresh_is_answered_and_a_vanished_campaign_is_told() {
     let world = World::new("refresh").await;
@@ -94,7 +95,8 @@ async fn what_happened_while_the_operator_was_away_is_told() {
     assert_eq!(calls(&world, Operation::Get), before.1);
 }
 
-/// A campaign was deleted, and its manifest applied again: what a listing has shown before that says nothing of it.
+/// A campaign was deleted, and its manifest applied again: what a listing has shown before that says nothing
+/// of it.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_manifest_that_is_applied_again_is_looked_at_anew() {
     let world = World::new("again").await;
@@ -112,7 +114,8 @@ async fn a_manifest_that_is_applied_again_is_looked_at_anew() {
     assert!(calls(&world, Operation::List) + calls(&world, Operation::Get) > before, "it was asked for");
 }
 
-/// Objects that are created while every call is refused are not known to be there, whatever was listed before.
+/// Objects that are created while every call is refused are not known to be there, whatever was listed
+/// before.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_cannot_be_asked_is_unknown() {
     let world = World::new("unasked").await;

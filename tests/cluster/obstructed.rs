@@ -1,4 +1,5 @@
-//! The API server fails what the operator asks of it, and takes what it writes to the status: the status says so.
+//! The API server fails what the operator asks of it, and takes what it writes to the status: the status says
+//! so.
 
 use std::time::Duration;
 
@@ -49,7 +50,8 @@ async fn a_secret_that_the_api_server_can_not_read_is_named() {
     });
 }
 
-/// Reads of the Secret are never answered: all who wait for it are told in the time that one takes, and not one after another.
+/// Reads of the Secret are never answered: all who wait for it are told in the time that one takes, and not
+/// one after another.
 #[tokio::test(flavor = "multi_thread")]
 async fn many_wait_for_a_secret_as_long_as_one() {
     let world = World::new("unanswered").await;
@@ -70,8 +72,8 @@ async fn many_wait_for_a_secret_as_long_as_one() {
     names.iter().for_each(|name| world.wait_until_gone(name));
 }
 
-/// After a start the VoiceCampaigns of another namespace, or the KoreConnections of their own, are not listed: Kore is asked nothing, and each
-/// resource that waits for it says why.
+/// After a start the VoiceCampaigns of another namespace, or the KoreConnections of their own, are not
+/// listed: Kore is asked nothing, and each resource that waits for it says why.
 #[tokio::test(flavor = "multi_thread")]
 async fn lists_that_are_missing_are_named_and_kore_asked_nothing() {
     let campaigns = |world: &World| world.campaign("c", &json!({}));
@@ -162,7 +164,8 @@ fn connection_reads(world: &World) -> usize {
     requests.iter().filter(wanted).count()
 }
 
-/// Somebody's policy keeps every finalizer where it is: the campaign is deleted, once, and the object says what holds it.
+/// Somebody's policy keeps every finalizer where it is: the campaign is deleted, once, and the object says
+/// what holds it.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_policy_that_keeps_the_finalizer_is_named() {
     let world = World::new("kept-by-policy").await;
@@ -194,8 +197,8 @@ async fn a_policy_that_keeps_the_finalizer_is_named() {
     assert_eq!(world.deletes("renewal").len(), 1);
 }
 
-/// A webhook that refuses with the code of a race is named as well; and when the answer to the write that succeeds is lost, nothing is said
-/// any more of an object that somebody else holds.
+/// A webhook that refuses with the code of a race is named as well; and when the answer to the write that
+/// succeeds is lost, nothing is said any more of an object that somebody else holds.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_refusal_in_the_words_of_a_race_is_named() {
     let world = World::new("raced").await;
@@ -222,8 +225,8 @@ async fn a_refusal_in_the_words_of_a_race_is_named() {
     assert_eq!(world.deletes("renewal").len(), 1);
 }
 
-/// A webhook refuses the status, a policy does: where no status can say so, an event does. The policy's refusal is one of the content, which
-/// holds no deletion.
+/// A webhook refuses the status, a policy does: where no status can say so, an event does. The policy's
+/// refusal is one of the content, which holds no deletion.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_refusal_of_the_status_is_an_event() {
     let world = World::new("untold").await;

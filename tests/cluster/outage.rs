@@ -1,5 +1,5 @@
-//! The control plane itself fails: killed, restored from a backup, without the definitions. On one of its own, one at a
-//! time.
+//! The control plane itself fails: killed, restored from a backup, without the definitions. On one of its
+//! own, one at a time.
 
 use std::process::Command;
 use std::sync::OnceLock;
@@ -21,7 +21,8 @@ async fn failing_plane() -> (&'static ControlPlane, MutexGuard<'static, ()>) {
     (PLANE.get_or_init(start_plane), alone)
 }
 
-/// K7: the API server is killed while Kore confirms, and comes back. The answer is not lost, and nothing is sent again.
+/// K7: the API server is killed while Kore confirms, and comes back. The answer is not lost, and nothing is
+/// sent again.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_api_server_that_is_killed_is_outwaited() {
     let (plane, _alone) = failing_plane().await;
@@ -40,7 +41,8 @@ async fn an_api_server_that_is_killed_is_outwaited() {
     assert!(operator.is_running());
 }
 
-/// K11: the API server is away for longer than a lease is held. The leader goes on within seconds of its return, and was never restarted.
+/// K11: the API server is away for longer than a lease is held. The leader goes on within seconds of its
+/// return, and was never restarted.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_leader_is_back_with_its_api_server() {
     let (plane, _alone) = failing_plane().await;
@@ -93,7 +95,8 @@ async fn five_minutes_without_an_api_server_are_outwaited() {
     assert!(world.in_kore("living") && operator.is_running());
 }
 
-/// K6: etcd is restored from a backup in which the object lived. Its campaign is gone; that is told, and nothing is made up.
+/// K6: etcd is restored from a backup in which the object lived. Its campaign is gone; that is told, and
+/// nothing is made up.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_restored_backup_brings_no_outcome_back() {
     let (plane, _alone) = failing_plane().await;
@@ -165,8 +168,8 @@ async fn take_back_alarms(plane: &ControlPlane) {
     panic!("etcd keeps its alarm");
 }
 
-/// K31: etcd has no space left when Kore confirms. Nothing can be written, and so nothing is let go; when there is space
-/// again, the answer is written, and nothing is sent twice.
+/// K31: etcd has no space left when Kore confirms. Nothing can be written, and so nothing is let go; when
+/// there is space again, the answer is written, and nothing is sent twice.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_etcd_without_space_is_outwaited() {
     let (plane, _alone) = failing_plane().await;
@@ -201,8 +204,8 @@ async fn an_etcd_without_space_is_outwaited() {
     assert_eq!(world.deletes("renewal").len(), 1);
 }
 
-/// K19: the definitions are deleted, with objects; the campaigns are deleted first. When they are there again, the operator
-/// goes on.
+/// K19: the definitions are deleted, with objects; the campaigns are deleted first. When they are there
+/// again, the operator goes on.
 #[tokio::test(flavor = "multi_thread")]
 async fn definitions_that_go_and_come_again_need_no_restart() {
     let (plane, _alone) = failing_plane().await;

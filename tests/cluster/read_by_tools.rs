@@ -322,7 +322,8 @@ fn scripts(kind: &str) -> Value {
     json!({"health": read("health.lua"), "discovery": read("actions/discovery.lua"), "actions": actions})
 }
 
-/// What a person would say of a living VoiceCampaign with this reason: in the words of kstatus, and of Argo CD. `None`: none lives with it.
+/// What a person would say of a living VoiceCampaign with this reason: in the words of kstatus, and of Argo
+/// CD. `None`: none lives with it.
 fn of_campaign(reason: Reason) -> Option<(&'static str, &'static str)> {
     match reason {
         Reason::CampaignFound => Some(("Current", "Healthy")),
@@ -398,7 +399,8 @@ fn expected(object: &Value) -> (&'static str, &'static str) {
     expected.unwrap_or_else(|| panic!("none should live with this reason: {object:#}"))
 }
 
-/// Each version of each object, whatever it says: kstatus and Argo CD say what a person would; every reason in the code is among them.
+/// Each version of each object, whatever it says: kstatus and Argo CD say what a person would; every reason
+/// in the code is among them.
 #[tokio::test(flavor = "multi_thread")]
 async fn every_status_is_read_as_a_person_would() {
     let recorded = record().await;
@@ -449,8 +451,9 @@ fn assert_actions(object: &Value, argo: &ArgoCd) {
     assert!(wish.as_str().unwrap().parse::<jiff::Timestamp>().is_ok(), "{wish}");
 }
 
-/// The test data for Argo CD's own repository: one living object for each reason, as it was recorded. `make generate` writes them anew;
-/// otherwise it is seen to that there is one for each, and what Argo CD says of it.
+/// The test data for Argo CD's own repository: one living object for each reason, as it was recorded. `make
+/// generate` writes them anew; otherwise it is seen to that there is one for each, and what Argo CD says of
+/// it.
 fn settle_testdata(kind: &str, objects: &[Value]) {
     let living: BTreeMap<String, &Value> = objects
         .iter()

@@ -1,4 +1,5 @@
-//! A release of the chart that works in a namespace of its own, so that each test can have rights and policies of its own.
+//! A release of the chart that works in a namespace of its own, so that each test can have rights and
+//! policies of its own.
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -110,7 +111,8 @@ impl World {
         let manifest = self.campaign("probe", &json!({})).to_string();
         wait::until("an object has its finalizer when it is created", PATIENCE, || {
             let created = ["create", "--dry-run=server", "--output=json", "--filename", "-"];
-            // For up to 5 s after a definition is new, the API server answers 503 where a policy would mutate.
+            // For up to 5 s after a definition is new, the API server answers 503 where a policy would
+            // mutate.
             let created = self.kubectl.pipe(&created, &manifest);
             Ok(created.is_ok_and(|created| created.contains("remote-campaign")).then_some(()))
         })

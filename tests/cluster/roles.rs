@@ -1,5 +1,5 @@
-//! The rights that the chart gives: each is used, each is needed, and no other is asked for. In the mode where the operator has them in
-//! one namespace only, so that each test can have rights of its own.
+//! The rights that the chart gives: each is used, each is needed, and no other is asked for. In the mode
+//! where the operator has them in one namespace only, so that each test can have rights of its own.
 
 use std::collections::BTreeSet;
 use std::time::Duration;

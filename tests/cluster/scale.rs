@@ -33,7 +33,8 @@ async fn a_thousand_deletions_at_once_delete_each_campaign_once() {
     assert!(deletes.values().all(|count| *count == 1), "a campaign was deleted more than once");
 }
 
-/// A thousand campaigns were deleted in Kore's own console, and then in Kubernetes. They share the listings of their proofs.
+/// A thousand campaigns were deleted in Kore's own console, and then in Kubernetes. They share the listings
+/// of their proofs.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_thousand_absences_share_a_few_listings() {
     let _alone = ONE_AT_A_TIME.lock().await;
@@ -54,13 +55,15 @@ async fn a_thousand_absences_share_a_few_listings() {
     let deletes = deletes(&world);
     assert_eq!(deletes.len(), OBJECTS);
     assert!(deletes.values().all(|count| *count == 1), "an absence was proven by asking again and again");
-    // Two, unless the API server takes so long to delete them that they come in batches; each by itself would take two thousand.
+    // Two, unless the API server takes so long to delete them that they come in batches; each by itself would
+    // take two thousand.
     let listings = listings(&world) - before;
     assert!((2..=20).contains(&listings), "{listings} listings");
 }
 
-/// Ten thousand deletions wait for the quota of an hour and a half, and the operator is restarted. It is ready soon; it makes no call
-/// that the minute has no room for; it goes on with the oldest; and it does not write again what is written.
+/// Ten thousand deletions wait for the quota of an hour and a half, and the operator is restarted. It is
+/// ready soon; it makes no call that the minute has no room for; it goes on with the oldest; and it does not
+/// write again what is written.
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "takes minutes: make test-long"]
 async fn a_restart_with_ten_thousand_deletions_is_no_storm() {
@@ -118,7 +121,8 @@ async fn a_restart_with_ten_thousand_deletions_is_no_storm() {
     for window in calls.windows(QUOTA + 1) {
         assert!(window[QUOTA].at.duration_since(window[0].at).as_secs() >= 60);
     }
-    // Whoever was called for is older than all who wait, to within the time that a chunk of them takes to come.
+    // Whoever was called for is older than all who wait, to within the time that a chunk of them takes to
+    // come.
     let asked = deletes(&world);
     let seconds = |number: usize| deleted[number].parse::<jiff::Timestamp>().unwrap().as_second();
     let called = (0..PENDING).filter(|number| asked.contains_key(&id(&name_of(*number))));
@@ -136,8 +140,8 @@ async fn a_restart_with_ten_thousand_deletions_is_no_storm() {
     world.assert_no_violations();
 }
 
-/// Campaigns in Kore and objects that have their finalizer; without it they would just go (kubernetes#77988 is another
-/// matter).
+/// Campaigns in Kore and objects that have their finalizer; without it they would just go (kubernetes#77988
+/// is another matter).
 async fn create_all(world: &World) -> Api<VoiceCampaign> {
     let campaigns = world.campaigns().await;
     let names: Vec<String> = (0..OBJECTS).map(name_of).collect();
@@ -159,7 +163,8 @@ async fn create_all(world: &World) -> Api<VoiceCampaign> {
     campaigns
 }
 
-/// One by one: a DELETE of the collection takes a loaded API server more than the minute that it gives a request.
+/// One by one: a DELETE of the collection takes a loaded API server more than the minute that it gives a
+/// request.
 async fn delete_all(campaigns: &Api<VoiceCampaign>) {
     let parameters = DeleteParams::default();
     stream::iter(0..OBJECTS)
@@ -204,8 +209,8 @@ async fn wait_for_count(world: &World, what: &str, wanted: impl Fn(&VoiceCampaig
     }
 }
 
-/// K30: an object as big as the API server takes it: the longest name, thousands of finalizers of others, a long annotation.
-/// It is deleted like any other, and the others' finalizers stay.
+/// K30: an object as big as the API server takes it: the longest name, thousands of finalizers of others, a
+/// long annotation. It is deleted like any other, and the others' finalizers stay.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_huge_object_is_deleted_like_any_other() {
     const THEIRS: usize = 10_000;
@@ -230,7 +235,8 @@ async fn a_huge_object_is_deleted_like_any_other() {
     });
     assert!(!world.kore.campaigns().contains(&key));
     assert_eq!(released["metadata"]["finalizers"], json!(theirs));
-    // kube-rs names an event after its object, and so this one's name is too long. What it says is in the log.
+    // kube-rs names an event after its object, and so this one's name is too long. What it says is in the
+    // log.
     assert!(operator.output().contains("Could not write an event"), "{}", operator.output());
     world.run(&["patch", "vcamp", &name, "--type=merge", "-p", r#"{"metadata":{"finalizers":null}}"#]);
     world.wait_until_gone(&name);

@@ -1,5 +1,5 @@
-//! Every scope that the chart and `deploy/overlays` have: run with the environment, the ServiceAccount and the rights that it brings, and no
-//! others.
+//! Every scope that the chart and `deploy/overlays` have: run with the environment, the ServiceAccount and
+//! the rights that it brings, and no others.
 
 use kore_simulator::Fault;
 use serde_json::json;
@@ -76,8 +76,9 @@ const OF_OVERLAYS: [Scope; 4] = [
     Scope::new("renamed overlay of a namespace", Renamed("overlays/namespaced"), &["campaigns"]),
 ];
 
-/// In each scope a campaign is found and deleted, and nothing is refused to the operator; and a namespace goes by itself with what is in it,
-/// though it is deleted in an outage of Kore, and the operator is restarted meanwhile.
+/// In each scope a campaign is found and deleted, and nothing is refused to the operator; and a namespace
+/// goes by itself with what is in it, though it is deleted in an outage of Kore, and the operator is
+/// restarted meanwhile.
 #[tokio::test(flavor = "multi_thread")]
 async fn each_scope_works_with_the_rights_that_it_brings() {
     work(&OF_THE_CHART).await;

@@ -81,7 +81,8 @@ async fn a_hanging_call_delays_nobody_else() {
     }
 }
 
-/// R12: Kore refuses to delete a campaign that runs. What it says is in status, and it is asked again until it is stopped.
+/// R12: Kore refuses to delete a campaign that runs. What it says is in status, and it is asked again until
+/// it is stopped.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_refused_deletion_is_told_and_repeated() {
     let world = World::new("running").await;

@@ -19,8 +19,8 @@ async fn two_namespaces(name: &str) -> (World, World, Operator) {
     (old, new, operator)
 }
 
-/// A manifest is moved between namespaces: apply the new, delete the old at once. The campaign stays, and the old object
-/// goes when it is told to leave it.
+/// A manifest is moved between namespaces: apply the new, delete the old at once. The campaign stays, and the
+/// old object goes when it is told to leave it.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_move_between_namespaces_does_not_delete_the_campaign() {
     let (old, new, _operator) = two_namespaces("moved").await;
@@ -45,8 +45,8 @@ async fn a_move_between_namespaces_does_not_delete_the_campaign() {
     assert!(old.in_kore("renewal") && old.deletes("renewal").is_empty());
 }
 
-/// Somebody else names the campaign, and can't be shown it: that holds its deletion for as long as its connection may be on its way, which
-/// a test can't wait for; but not when it was applied after that.
+/// Somebody else names the campaign, and can't be shown it: that holds its deletion for as long as its
+/// connection may be on its way, which a test can't wait for; but not when it was applied after that.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_claim_without_a_connection_is_told_and_holds_for_a_while() {
     let (mine, other, _operator) = two_namespaces("squatted").await;
@@ -83,7 +83,8 @@ async fn a_host_is_one_however_it_is_spelled() {
     assert!(old.in_kore("renewal") && old.deletes("renewal").is_empty());
 }
 
-/// An environment was renamed: the connection moves with its campaigns, which go on where they are, and are deleted there.
+/// An environment was renamed: the connection moves with its campaigns, which go on where they are, and are
+/// deleted there.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_account_moves_to_its_new_host() {
     let (world, other, _operator) = two_namespaces("renamed").await;
@@ -137,7 +138,8 @@ async fn a_held_deletion_goes_on_when_nobody_keeps_the_campaign() {
     }
 }
 
-/// K14, K13: an object whose finalizer was stripped, or that was deleted before it had one: the campaign may still call.
+/// K14, K13: an object whose finalizer was stripped, or that was deleted before it had one: the campaign may
+/// still call.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_campaign_left_behind_is_counted_and_reported() {
     let world = World::new("left-behind").await;
@@ -185,7 +187,8 @@ async fn a_campaign_left_behind_is_counted_and_reported() {
     orphans(1);
 }
 
-/// The patch that lets an object go has done so, and its answer is lost: the deletion is counted all the same, once, and nothing is reported.
+/// The patch that lets an object go has done so, and its answer is lost: the deletion is counted all the
+/// same, once, and nothing is reported.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_deletion_is_counted_though_the_last_answer_is_lost() {
     let world = World::new("uncounted").await;
@@ -221,8 +224,8 @@ async fn a_deletion_is_counted_though_the_last_answer_is_lost() {
     assert!(metrics.contains("voicecampaign_operator_orphans_total 0"), "{metrics}");
 }
 
-/// A read that fails does not say that an object is gone: one with other labels is not reported as left behind, and one that was let go by
-/// force is, once the API server can be asked.
+/// A read that fails does not say that an object is gone: one with other labels is not reported as left
+/// behind, and one that was let go by force is, once the API server can be asked.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_read_that_fails_leaves_nothing_behind() {
     let world = World::new("unread").await;

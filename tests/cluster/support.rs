@@ -19,7 +19,8 @@ pub const CLIENT_SECRET: &str = "s3cr3t-that-must-never-show-9f8e7d";
 /// Long enough for a loaded machine; what is waited for takes a fraction of it.
 pub const PATIENCE: Duration = Duration::from_secs(60);
 
-/// The control plane, started by the first test that needs it. A missing part is a failure, never a skipped test.
+/// The control plane, started by the first test that needs it. A missing part is a failure, never a skipped
+/// test.
 pub fn plane() -> &'static ControlPlane {
     static PLANE: OnceLock<ControlPlane> = OnceLock::new();
     PLANE.get_or_init(start_plane)
@@ -50,12 +51,14 @@ pub fn serves_mutating_policies() -> bool {
     minor() >= 36
 }
 
-/// Whether it selects our kinds by their fields: since 1.31. An older one drops what a definition says of that.
+/// Whether it selects our kinds by their fields: since 1.31. An older one drops what a definition says of
+/// that.
 pub fn serves_field_selectors() -> bool {
     minor() >= 31
 }
 
-/// Whether a Job that is complete has met its criteria of success before: since 1.32. An older one has them only if it names some.
+/// Whether a Job that is complete has met its criteria of success before: since 1.32. An older one has them
+/// only if it names some.
 pub fn wants_success_criteria() -> bool {
     minor() >= 32
 }

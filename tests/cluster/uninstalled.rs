@@ -1,5 +1,5 @@
-//! What the chart does before it is uninstalled: the hook's own objects and arguments, with its rights. That it runs as a Job, the tests on
-//! the node show.
+//! What the chart does before it is uninstalled: the hook's own objects and arguments, with its rights. That
+//! it runs as a Job, the tests on the node show.
 
 use std::process::Command;
 use std::time::Duration;
@@ -67,7 +67,8 @@ impl World {
         self.kubectl.get("job", &self.namespace, &format!("{RELEASE}-uninstall")).unwrap()
     }
 
-    /// Renders the chart, and applies every object, hooks included, as a tool does that knows nothing of helm.
+    /// Renders the chart, and applies every object, hooks included, as a tool does that knows nothing of
+    /// helm.
     fn apply_as_plain_objects(&self, values: &[&str]) {
         let chart = chart().display().to_string();
         let mut arguments = vec!["template", RELEASE, &chart, "--namespace", &self.namespace];
@@ -112,8 +113,8 @@ async fn at_work(namespace: &str, on_remaining: &str, more: &[&str]) -> (World, 
     (world, operator)
 }
 
-/// With campaigns left nothing is uninstalled, and it says which ones and how to go on; without, connections are let go, and the policies
-/// are gone, before the operator goes.
+/// With campaigns left nothing is uninstalled, and it says which ones and how to go on; without, connections
+/// are let go, and the policies are gone, before the operator goes.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_uninstall_with_campaigns_left_is_refused() {
     let (world, _operator) = at_work("uninstall-refused", "refuse", &[]).await;
@@ -140,7 +141,8 @@ async fn an_uninstall_with_campaigns_left_is_refused() {
     world.kubectl.try_run(&["delete", "namespace", &world.namespace, "--timeout=60s"]).unwrap();
 }
 
-/// The campaigns are deleted in Kore, and it is waited for that; what is in the way is said, and it goes on when it is repeated.
+/// The campaigns are deleted in Kore, and it is waited for that; what is in the way is said, and it goes on
+/// when it is repeated.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_uninstall_deletes_and_waits() {
     let (world, _operator) =
@@ -179,7 +181,8 @@ async fn an_uninstall_deletes_and_waits() {
     world.assert_nothing_is_held();
 }
 
-/// An API server that is busy, or away for a while, does not end an uninstall; the hook says what it waits for.
+/// An API server that is busy, or away for a while, does not end an uninstall; the hook says what it waits
+/// for.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_uninstall_outwaits_the_api_server() {
     let (world, _operator) = at_work("uninstall-busy", "delete-and-wait", &[]).await;
@@ -220,7 +223,8 @@ async fn an_uninstall_outwaits_the_api_server() {
     assert_eq!(world.policies(), 0);
 }
 
-/// Whoever is told to stop does so at once, and fails, with a sentence: the kernel ignores the signal in a container, unless it is listened for.
+/// Whoever is told to stop does so at once, and fails, with a sentence: the kernel ignores the signal in a
+/// container, unless it is listened for.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_ends_by_itself_can_be_told_to_stop() {
     let (world, _operator) = at_work("uninstall-stopped", "delete-and-wait", &[]).await;
@@ -242,7 +246,8 @@ async fn what_ends_by_itself_can_be_told_to_stop() {
     assert_eq!(world.policies(), all_policies());
 }
 
-/// Everything is let go, and reported; the campaigns stay in Kore, the definitions and the living objects stay, too.
+/// Everything is let go, and reported; the campaigns stay in Kore, the definitions and the living objects
+/// stay, too.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_uninstall_lets_everything_go() {
     let (world, mut operator) = at_work("uninstall-orphans", "orphan", &[]).await;
@@ -303,8 +308,9 @@ async fn an_uninstall_lets_everything_go() {
     world.install(&[]);
 }
 
-/// A hook that a tool applies like any other object harms nothing: neither where helm has never been, nor over a living release. Where it
-/// can't be said whether a release is being uninstalled, nothing is deleted and nothing is let go, and an uninstall does not go on.
+/// A hook that a tool applies like any other object harms nothing: neither where helm has never been, nor
+/// over a living release. Where it can't be said whether a release is being uninstalled, nothing is deleted
+/// and nothing is let go, and an uninstall does not go on.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_hook_that_is_applied_as_any_object_harms_nothing() {
     for mode in ["refuse", "delete-and-wait", "orphan"] {
@@ -404,7 +410,8 @@ async fn a_namespace_that_is_gone_has_nothing_left() {
     assert!(well, "{said}");
 }
 
-/// In a namespace that is being deleted the hook has no rights any more: it says so, goes on with the others, and waits for that one.
+/// In a namespace that is being deleted the hook has no rights any more: it says so, goes on with the others,
+/// and waits for that one.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_namespace_that_is_being_deleted_is_waited_for() {
     let values = "uninstall.onRemaining=delete-and-wait";

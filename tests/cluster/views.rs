@@ -12,7 +12,8 @@ use testbed::wait;
 use crate::proxied::{behind_a_proxy, plan};
 use crate::support::*;
 
-/// K1: the watch is silent while the deletion is done. The cache still shows the object as it was; nothing is repeated.
+/// K1: the watch is silent while the deletion is done. The cache still shows the object as it was; nothing is
+/// repeated.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_cache_that_lags_behind_repeats_nothing() {
     let world = World::new("lagging-cache").await;
@@ -32,7 +33,8 @@ async fn a_cache_that_lags_behind_repeats_nothing() {
     );
 }
 
-/// K3: the watch is silent while the object is stripped, deleted and created anew. Nothing is deleted for the new one.
+/// K3: the watch is silent while the object is stripped, deleted and created anew. Nothing is deleted for the
+/// new one.
 #[tokio::test(flavor = "multi_thread")]
 async fn missed_events_do_not_delete_the_new_objects_campaign() {
     let world = World::new("missed").await;
@@ -51,8 +53,8 @@ async fn missed_events_do_not_delete_the_new_objects_campaign() {
     assert!(world.in_kore("renewal") && world.deletes("renewal").is_empty());
 }
 
-/// K2: two API servers; the operator is moved to one whose view is of the past, when an object of the same name was being
-/// deleted. Nothing is deleted for the object that is there now.
+/// K2: two API servers; the operator is moved to one whose view is of the past, when an object of the same
+/// name was being deleted. Nothing is deleted for the object that is there now.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_view_of_the_past_deletes_nothing() {
     let world = World::new("past").await;
@@ -89,7 +91,8 @@ async fn a_view_of_the_past_deletes_nothing() {
     assert!(!world.in_kore("renewal"));
 }
 
-/// K4, K15: somebody writes the status, and moves finalizers, all the time. Ours goes all the same, and theirs stay.
+/// K4, K15: somebody writes the status, and moves finalizers, all the time. Ours goes all the same, and
+/// theirs stay.
 #[tokio::test(flavor = "multi_thread")]
 async fn busy_writers_do_not_hold_a_deletion_up() {
     let world = Arc::new(World::new("busy").await);
@@ -135,8 +138,9 @@ async fn busy_writers_do_not_hold_a_deletion_up() {
     assert_eq!(world.deletes("renewal").len(), 1);
 }
 
-/// K23: a manifest with our finalizer in Git, applied again and again by two appliers, by server-side apply. The old
-/// object's campaign is deleted once; the new object, which has our finalizer from the start, loses nothing.
+/// K23: a manifest with our finalizer in Git, applied again and again by two appliers, by server-side apply.
+/// The old object's campaign is deleted once; the new object, which has our finalizer from the start, loses
+/// nothing.
 #[tokio::test(flavor = "multi_thread")]
 async fn two_appliers_with_our_finalizer_in_git_delete_nothing_twice() {
     let world = World::new("appliers").await;
@@ -212,8 +216,8 @@ async fn an_object_deleted_at_birth_is_deleted_or_reported() {
     assert!(operator.is_running());
 }
 
-/// `Orphan` is taken back while the patch that lets the object go is on its way: the API server refuses it, and the campaign is
-/// deleted.
+/// `Orphan` is taken back while the patch that lets the object go is on its way: the API server refuses it,
+/// and the campaign is deleted.
 #[tokio::test(flavor = "multi_thread")]
 async fn orphan_taken_back_at_the_last_moment_deletes() {
     let world = World::new("taken-back").await;

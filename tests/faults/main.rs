@@ -4,8 +4,9 @@
 //!   matrix.rs: plans ─▶ trial.rs: one plan against the real thing ─▶ oracles.rs: what must hold ─▶ a line, a summary
 //! ```
 //!
-//! `cargo test` runs the quick lane: every crash with a fresh view, and a sample of the errors. `make test-faults` runs
-//! everything. A plan that failed is run again by its line: `cargo test --test faults -- --plan '{"name":…}'`.
+//! `cargo test` runs the quick lane: every crash with a fresh view, and a sample of the errors. `make
+//! test-faults` runs everything. A plan that failed is run again by its line: `cargo test --test faults --
+//! --plan '{"name":…}'`.
 
 mod matrix;
 mod oracles;

@@ -102,8 +102,8 @@ pub fn violations(evidence: &Evidence) -> Vec<String> {
     found
 }
 
-/// One, and one more for each whose answer may not have come: those that a fault hit, those of an operator that died,
-/// and one for each time that Kore still showed the campaign.
+/// One, and one more for each whose answer may not have come: those that a fault hit, those of an operator
+/// that died, and one for each time that Kore still showed the campaign.
 fn allowed_deletes(evidence: &Evidence) -> usize {
     let hit = evidence
         .effects

@@ -42,7 +42,8 @@ impl Scenario {
         Behaviour { requests_per_minute: None, deletion, ..Behaviour::default() }
     }
 
-    /// The effects of an undisturbed run by kind, and how many there are of each; the run itself is held against it.
+    /// The effects of an undisturbed run by kind, and how many there are of each; the run itself is held
+    /// against it.
     pub fn effects(self) -> &'static [(Kind, u32)] {
         match self {
             Self::Confirmed => &[(Kind::KoreDelete, 1), (Kind::Status, 1), (Kind::Finalizer, 1)],

@@ -1,4 +1,5 @@
-//! One plan, run against a real API server and a simulated Kore, with the operator as a process between two proxies.
+//! One plan, run against a real API server and a simulated Kore, with the operator as a process between two
+//! proxies.
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -29,8 +30,8 @@ const CLIENT_SECRET: &str = "s3cr3t-that-must-never-show-9f8e7d";
 const TARGET: &str = "renewal";
 const BYSTANDER: &str = "bystander";
 
-/// How long a trial may take to its end, its faults included: a view that is a minute old, a proof that begins anew, and a
-/// slow machine.
+/// How long a trial may take to its end, its faults included: a view that is a minute old, a proof that
+/// begins anew, and a slow machine.
 const PATIENCE: Duration = Duration::from_secs(180);
 
 /// What all trials share.

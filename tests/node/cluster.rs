@@ -1,6 +1,6 @@
-//! The cluster: a node of our own; or one that is there, named by
-//! `TEST_CLUSTER_KUBECONFIG` (an administrator's), `TEST_CLUSTER_LOAD` (a command that loads an image archive, as in
-//! `kind load image-archive`) and `TEST_CLUSTER_HOST` (the address at which its Pods reach this machine).
+//! The cluster: a node of our own; or one that is there, named by `TEST_CLUSTER_KUBECONFIG` (an
+//! administrator's), `TEST_CLUSTER_LOAD` (a command that loads an image archive, as in `kind load
+//! image-archive`) and `TEST_CLUSTER_HOST` (the address at which its Pods reach this machine).
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
@@ -232,7 +232,8 @@ impl Cluster {
     /// Removes all that [`Self::prepare`] and the scenario have made, and the operator last.
     pub fn clear(&self) {
         self.kore.clear_faults();
-        // A hundred objects of a megabyte that name one campaign wake each other: each is read a hundred times.
+        // A hundred objects of a megabyte that name one campaign wake each other: each is read a hundred
+        // times.
         self.run(&["delete", "namespace", CAMPAIGNS, "--timeout=300s"]);
         self.uninstall();
         self.run(&["delete", "namespace", SYSTEM, "--timeout=60s"]);

@@ -1,4 +1,5 @@
-//! The operator in Pods: its image, installed by helm on a node with a real kubelet and containerd, and the service outside of it.
+//! The operator in Pods: its image, installed by helm on a node with a real kubelet and containerd, and the
+//! service outside of it.
 //!
 //! ```text
 //!   main ─▶ outside: builds, and makes an enclosure ─▶ inside: cluster.rs starts the node ─▶ scenarios.rs, one after the other

@@ -27,8 +27,9 @@ pub const ALL: [(&str, Scenario); 8] = [
     ("flux_applies_prunes_and_removes", flux_applies_prunes_and_removes),
 ];
 
-/// The commands of the README, word for word: from nothing to a deleted campaign, at Kore's own address, and back. Only
-/// the registry is left out. Kore's own address leads to the simulator through a proxy, so the proxy and its CA are added.
+/// The commands of the README, word for word: from nothing to a deleted campaign, at Kore's own address, and
+/// back. Only the registry is left out. Kore's own address leads to the simulator through a proxy, so the
+/// proxy and its CA are added.
 fn installed_as_the_readme_says(cluster: &Cluster) {
     cluster.create_namespace(SYSTEM);
     let map = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "kore-ca", "namespace": SYSTEM},
@@ -88,7 +89,8 @@ fn readme_commands() -> Vec<String> {
         .collect()
 }
 
-/// The leader's Pod is deleted with deletions in flight. It finishes what it has begun, and lets go of the lease; the other one goes on.
+/// The leader's Pod is deleted with deletions in flight. It finishes what it has begun, and lets go of the
+/// lease; the other one goes on.
 fn a_leader_that_is_deleted_loses_nothing(cluster: &Cluster) {
     let names = at_work(cluster, &["replicas=2"], 60);
     cluster.kore.add_fault(Fault::delay_delete(None, 1500));
@@ -168,8 +170,8 @@ fn an_upgrade_with_200_deletions_in_flight(cluster: &Cluster) {
     cluster.clear();
 }
 
-/// Somebody puts so much into annotations that the objects do not fit into the memory: the kernel kills the operator again and again, with
-/// deletions in flight. With more memory all goes on.
+/// Somebody puts so much into annotations that the objects do not fit into the memory: the kernel kills the
+/// operator again and again, with deletions in flight. With more memory all goes on.
 fn too_little_memory_loses_nothing(cluster: &Cluster) {
     let small = ["replicas=1", "resources.requests.memory=16Mi", "resources.limits.memory=16Mi"];
     let names = at_work(cluster, &small, 150);
@@ -206,8 +208,8 @@ fn one_namespace_without_a_cluster_role(cluster: &Cluster) {
     cluster.clear();
 }
 
-/// `helm uninstall` with campaigns left, as its hook's Job on the node: refused, with the list; deleted in Kore; let go. The definitions are
-/// kept each time.
+/// `helm uninstall` with campaigns left, as its hook's Job on the node: refused, with the list; deleted in
+/// Kore; let go. The definitions are kept each time.
 fn an_uninstall_strands_nothing(cluster: &Cluster) {
     let names = at_work(cluster, &[], 3);
     let refused = cluster.try_uninstall().unwrap_err().to_string();
@@ -218,7 +220,8 @@ fn an_uninstall_strands_nothing(cluster: &Cluster) {
         "{refused}"
     );
     assert_eq!(cluster.leader(), cluster.pods()[0].0, "it works on");
-    // After an uninstall that was refused, helm upgrades nothing before it was rolled back; as the message says.
+    // After an uninstall that was refused, helm upgrades nothing before it was rolled back; as the message
+    // says.
     assert!(refused.contains("helm rollback"), "{refused}");
     cluster.helm(&["rollback", RELEASE, "1", "--namespace", SYSTEM]);
     cluster.install(&["uninstall.onRemaining=delete-and-wait"]);
@@ -247,8 +250,9 @@ fn an_uninstall_strands_nothing(cluster: &Cluster) {
     assert!(names.iter().all(|name| cluster.in_kore(name)));
 }
 
-/// Flux, with what `deploy/flux` has: it installs the operator, waits until the campaigns are found, prunes one, waits until all are deleted
-/// in Kore, and uninstalls the operator; which is refused as long as campaigns are left.
+/// Flux, with what `deploy/flux` has: it installs the operator, waits until the campaigns are found, prunes
+/// one, waits until all are deleted in Kore, and uninstalls the operator; which is refused as long as
+/// campaigns are left.
 fn flux_applies_prunes_and_removes(cluster: &Cluster) {
     cluster.prepare();
     let flux = Flux::start(cluster.kubectl()).unwrap();

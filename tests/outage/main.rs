@@ -1,8 +1,8 @@
-//! An outage in virtual time: Kore is down for ten and a half minutes while many campaigns are deleted. How many calls does that cost, and how
-//! soon are all gone when Kore is back?
+//! An outage in virtual time: Kore is down for ten and a half minutes while many campaigns are deleted. How
+//! many calls does that cost, and how soon are all gone when Kore is back?
 //!
-//! Checks that the operator's own clock does as the table of docs/benchmarks.md says. `--write` writes the table anew, with
-//! what others do beside it (`make outage-table`).
+//! Checks that the operator's own clock does as the table of docs/benchmarks.md says. `--write` writes the
+//! table anew, with what others do beside it (`make outage-table`).
 
 #![expect(clippy::unwrap_used, reason = "a panic in a test is a failed test")]
 

@@ -33,7 +33,8 @@ pub trait Strategy {
     /// A campaign's time has come.
     fn turn(&mut self, campaign: usize, now: Time) -> Turned;
 
-    /// When it comes again, after this answer to its call number `attempts`; and who else has reason to come now.
+    /// When it comes again, after this answer to its call number `attempts`; and who else has reason to come
+    /// now.
     fn record_result(
         &mut self,
         campaign: usize,

@@ -1,4 +1,5 @@
-//! `make demo`: what the operator does, shown on a real control plane. Ends with 0 only if all it shows came true.
+//! `make demo`: what the operator does, shown on a real control plane. Ends with 0 only if all it shows came
+//! true.
 
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};

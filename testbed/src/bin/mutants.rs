@@ -1,7 +1,8 @@
-//! `make test-mutants`: breaks one protection at a time, and shows which test notices. Ends with 0 only if each is noticed.
+//! `make test-mutants`: breaks one protection at a time, and shows which test notices. Ends with 0 only if
+//! each is noticed.
 //!
-//! A suite that never fails proves nothing. Each mutant is a change of the source that a hurried hand could make; it must
-//! compile, and one of the tests that are named with it must fail.
+//! A suite that never fails proves nothing. Each mutant is a change of the source that a hurried hand could
+//! make; it must compile, and one of the tests that are named with it must fail.
 
 use std::fmt;
 use std::path::{Path, PathBuf};

@@ -95,8 +95,8 @@ impl Forwarder {
         url.clone_into(&mut self.url.lock().unwrap_or_else(PoisonError::into_inner));
     }
 
-    /// Sends a request; returns with the head of the answer, whose body comes piece by piece. An upstream that can't be
-    /// reached is to the client what it would be without us: a connection that ends.
+    /// Sends a request; returns with the head of the answer, whose body comes piece by piece. An upstream
+    /// that can't be reached is to the client what it would be without us: a connection that ends.
     pub async fn send(&self, request: Request) -> Result<Response<Pieces>, Ending> {
         let Request { mut head, body } = request;
         let url = {

@@ -84,7 +84,8 @@ impl Exchange {
         self.forward_after(Duration::ZERO).await
     }
 
-    /// In a task of its own: a request that has arrived here is on its way, whether or not its sender lives to hear of it.
+    /// In a task of its own: a request that has arrived here is on its way, whether or not its sender lives
+    /// to hear of it.
     async fn forward_after(self, pause: Duration) -> Result<Response<Pieces>, Ending> {
         let Self { forwarder, nemesis, kind, ticket, request } = self;
         let sent = tokio::spawn(async move {

@@ -73,8 +73,8 @@ impl Kind {
         }
     }
 
-    /// Whether it is a step of the operator's work: a write, or a question to Kore, which is part of a deletion's
-    /// proof. Events are none: nothing depends on them.
+    /// Whether it is a step of the operator's work: a write, or a question to Kore, which is part of a
+    /// deletion's proof. Events are none: nothing depends on them.
     pub fn is_effect(self) -> bool {
         match self {
             Self::Status

@@ -71,8 +71,8 @@ where
     }
 }
 
-/// What proxies and relays run on: of their own, so that they serve while a test blocks its thread, and outlive the test
-/// that has started one for all.
+/// What proxies and relays run on: of their own, so that they serve while a test blocks its thread, and
+/// outlive the test that has started one for all.
 fn runtime() -> Result<&'static Runtime> {
     static RUNTIME: OnceLock<std::io::Result<Runtime>> = OnceLock::new();
     let build = || Builder::new_multi_thread().worker_threads(2).thread_name("faults").enable_all().build();

@@ -11,8 +11,9 @@
 //!                     inject.rs: the request dies, hangs, is answered otherwise … or goes on (forward.rs)
 //! ```
 //!
-//! A [`Plan`] is one line of JSON, and says by index, never by time, where its faults hit; so a run that failed can be
-//! run again from its line. Everything runs on threads of its own: a test may block, and may share a proxy with others.
+//! A [`Plan`] is one line of JSON, and says by index, never by time, where its faults hit; so a run that
+//! failed can be run again from its line. Everything runs on threads of its own: a test may block, and may
+//! share a proxy with others.
 
 mod answer;
 mod armed;

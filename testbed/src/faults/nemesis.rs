@@ -9,8 +9,8 @@ use tokio::sync::Notify;
 use super::armed::{Armed, Hold};
 use super::{Action, Kind, Plan};
 
-/// Decides what becomes of each request, and remembers the effects. Clones are one: the proxies of a run share it, so that
-/// effects on the API server and on Kore are counted together.
+/// Decides what becomes of each request, and remembers the effects. Clones are one: the proxies of a run
+/// share it, so that effects on the API server and on Kore are counted together.
 #[derive(Clone, Debug, Default)]
 pub struct Nemesis(Arc<Inner>);
 
@@ -85,8 +85,8 @@ impl Nemesis {
         self.0.changed.notify_waiters();
     }
 
-    /// What the crash actions do: it is called in the place where the operator is to die, and must have killed it when it
-    /// returns.
+    /// What the crash actions do: it is called in the place where the operator is to die, and must have
+    /// killed it when it returns.
     pub fn on_crash(&self, kill: Arc<dyn Fn() + Send + Sync>) {
         self.state().crash = Some(Crash(kill));
     }

@@ -36,7 +36,8 @@ pub struct Trigger {
     /// Kinds of request that match; every effect if empty.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub kinds: Vec<Kind>,
-    /// Index of the first request hit, counted from 1 among those that match and come after the plan was armed.
+    /// Index of the first request hit, counted from 1 among those that match and come after the plan was
+    /// armed.
     pub from: u32,
     /// How many are hit, or how long.
     pub lasting: Lasting,
@@ -52,8 +53,8 @@ pub enum Lasting {
     ForMs(u64),
 }
 
-/// What becomes of a request that a fault hits. "Forwarded" means that the upstream has got it, and has answered in full
-/// (with the head of its answer, if it is a watch): it has taken effect.
+/// What becomes of a request that a fault hits. "Forwarded" means that the upstream has got it, and has
+/// answered in full (with the head of its answer, if it is a watch): it has taken effect.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", rename_all_fields = "camelCase", deny_unknown_fields)]
 pub enum Action {
@@ -65,22 +66,23 @@ pub enum Action {
     LoseRequest,
     /// It is forwarded; the connection is closed without an answer.
     LoseAnswer,
-    /// It is not forwarded, and never answered; the connection stays open until the client closes it. It goes on
-    /// hanging when the faults have ended.
+    /// It is not forwarded, and never answered; the connection stays open until the client closes it. It goes
+    /// on hanging when the faults have ended.
     Hang,
     /// It is forwarded, and never answered, as with [`Self::Hang`].
     HangAfter,
     /// It is not forwarded; the connection is reset (TCP RST).
     Reset,
-    /// It is forwarded; the answer ends with the connection in the middle of its body. A watch ends in the middle of the
-    /// first piece of its stream.
+    /// It is forwarded; the answer ends with the connection in the middle of its body. A watch ends in the
+    /// middle of the first piece of its stream.
     CutBody,
     /// It is forwarded; the true answer's body comes in pieces of 16 bytes, with a pause before each.
     Slow {
         /// The pause, in milliseconds.
         pause_ms: u64,
     },
-    /// It is forwarded after a pause, also if the client has gone meanwhile: the network was slow, and loses nothing.
+    /// It is forwarded after a pause, also if the client has gone meanwhile: the network was slow, and loses
+    /// nothing.
     Delay {
         /// The pause, in milliseconds.
         ms: u64,
@@ -89,12 +91,12 @@ pub enum Action {
     Answer(Answer),
     /// It is forwarded; this is the answer, instead of the true one.
     AnswerAfter(Answer),
-    /// It is forwarded. From the first such request on, no watch delivers anything, neither one that is open nor one
-    /// that begins; all that the upstream sends meanwhile is delivered afterwards. It lasts for the time of the
-    /// trigger, or, where that counts requests, until the faults are ended.
+    /// It is forwarded. From the first such request on, no watch delivers anything, neither one that is open
+    /// nor one that begins; all that the upstream sends meanwhile is delivered afterwards. It lasts for the
+    /// time of the trigger, or, where that counts requests, until the faults are ended.
     ///
-    /// With [`Kind::Watch`] among the trigger's kinds, a watch that is open when the plan is armed counts as a request
-    /// that comes at that moment.
+    /// With [`Kind::Watch`] among the trigger's kinds, a watch that is open when the plan is armed counts as
+    /// a request that comes at that moment.
     HoldWatch,
 }
 

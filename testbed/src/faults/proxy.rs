@@ -31,8 +31,9 @@ pub enum Upstream {
     },
 }
 
-/// Stands between the operator and one service, in plain HTTP/1.1, and does to each request what its [`Nemesis`] says.
-/// Requests and answers are passed on as they are, tokens included; dropping it ends it and closes its connections.
+/// Stands between the operator and one service, in plain HTTP/1.1, and does to each request what its
+/// [`Nemesis`] says. Requests and answers are passed on as they are, tokens included; dropping it ends it and
+/// closes its connections.
 #[derive(Debug)]
 pub struct Proxy {
     listening: Listening,
@@ -61,7 +62,8 @@ impl Proxy {
         self.listening.address()
     }
 
-    /// Moves the requests from now on to another server; what is under way, as an open watch, stays where it is.
+    /// Moves the requests from now on to another server; what is under way, as an open watch, stays where it
+    /// is.
     pub fn switch_to(&self, url: &str) {
         self.forwarder.switch_to(url);
     }

@@ -11,9 +11,11 @@ use tokio::sync::watch;
 
 use super::listening::Listening;
 
-/// A TCP relay to one address: a link that can freeze or lose its connections without a word. Dropping it closes them.
+/// A TCP relay to one address: a link that can freeze or lose its connections without a word. Dropping it
+/// closes them.
 ///
-/// The relay's own system still acknowledges what is sent into a frozen connection, as far as its buffers reach.
+/// The relay's own system still acknowledges what is sent into a frozen connection, as far as its buffers
+/// reach.
 #[derive(Debug)]
 pub struct Relay {
     listening: Listening,
@@ -59,7 +61,8 @@ impl Relay {
         self.listening.address()
     }
 
-    /// Nothing goes through any more, in both directions; connections stay open, new ones are accepted and hang.
+    /// Nothing goes through any more, in both directions; connections stay open, new ones are accepted and
+    /// hang.
     pub fn freeze(&self) {
         self.flow.send_modify(|flow| flow.frozen = true);
     }
@@ -69,8 +72,8 @@ impl Relay {
         self.flow.send_modify(|flow| flow.frozen = false);
     }
 
-    /// The connections that are open now stay open, but carry nothing for ever, also not after [`Self::thaw`]; as when a
-    /// load balancer has forgotten them. New ones work.
+    /// The connections that are open now stay open, but carry nothing for ever, also not after
+    /// [`Self::thaw`]; as when a load balancer has forgotten them. New ones work.
     pub fn blackhole(&self) {
         let opened = self.opened.load(Ordering::SeqCst);
         self.flow.send_modify(|flow| flow.buried = opened);

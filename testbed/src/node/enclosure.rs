@@ -1,5 +1,6 @@
-//! A part of the machine for a node: its own processes, mounts and network. When it ends, for whatever reason, the kernel takes away
-//! what was in it. What is not part of it, control groups and some settings of the kernel, is put back by who made it.
+//! A part of the machine for a node: its own processes, mounts and network. When it ends, for whatever
+//! reason, the kernel takes away what was in it. What is not part of it, control groups and some settings of
+//! the kernel, is put back by who made it.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -49,8 +50,8 @@ pub fn is_guardian() -> bool {
     std::env::var_os(ROLE).is_some_and(|role| role == GUARDIAN)
 }
 
-/// Runs this program again, inside; returns its exit code when everything is as it was before. That is seen to by a guardian, which lives
-/// on when this process is killed.
+/// Runs this program again, inside; returns its exit code when everything is as it was before. That is seen
+/// to by a guardian, which lives on when this process is killed.
 ///
 /// # Errors
 /// If this machine can't have one: it takes root and some programs.
@@ -72,7 +73,8 @@ pub fn run_inside() -> Result<i32> {
     Ok(status.code().unwrap_or(1))
 }
 
-/// Makes an enclosure, runs this program inside, and puts back what has to be: when the inside has ended, or whoever started us.
+/// Makes an enclosure, runs this program inside, and puts back what has to be: when the inside has ended, or
+/// whoever started us.
 ///
 /// # Errors
 /// If there is a kubelet on this machine already, or the machine is not as it was.
@@ -87,7 +89,8 @@ pub fn guard() -> Result<i32> {
     // What one that was killed together with its guardian has left is nobody's.
     groups().iter().for_each(|group| remove_group(group));
     ensure!(groups().is_empty(), "there are control groups of a kubelet on this machine: {:?}", groups());
-    // From the inside, nobody outside is seen to live: what others have in the common folder would look like leftovers.
+    // From the inside, nobody outside is seen to live: what others have in the common folder would look like
+    // leftovers.
     let mut folder = tempfile::Builder::new().prefix("voicecampaign-node-").tempdir()?;
     let before = Machine::look(folder.path())?;
     let mut inside = Command::new("/usr/bin/unshare");
@@ -115,7 +118,8 @@ pub fn guard() -> Result<i32> {
     Ok(status.code().unwrap_or(1))
 }
 
-/// Makes the inside ready: a network of its own with a loopback, and nothing of the machine's own containers to be seen.
+/// Makes the inside ready: a network of its own with a loopback, and nothing of the machine's own containers
+/// to be seen.
 ///
 /// # Errors
 /// If a command fails.
@@ -137,8 +141,8 @@ pub(super) fn command(program: &str, arguments: &[&str]) -> Result<()> {
     Ok(())
 }
 
-/// What the kernel does not take away with the enclosure: settings and control groups. And what it does, as far as it can be seen: links,
-/// mounts and processes of a node.
+/// What the kernel does not take away with the enclosure: settings and control groups. And what it does, as
+/// far as it can be seen: links, mounts and processes of a node.
 #[derive(Debug, PartialEq, Eq)]
 struct Machine {
     settings: BTreeMap<&'static str, String>,

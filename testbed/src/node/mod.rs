@@ -1,7 +1,9 @@
-//! A node on a control plane: kubelet, containerd, kube-proxy, a scheduler and DNS, as local processes inside of an [`enclosure`].
+//! A node on a control plane: kubelet, containerd, kube-proxy, a scheduler and DNS, as local processes inside
+//! of an [`enclosure`].
 //!
-//! What is not obvious about the settings: `restrict_oom_score_adj`, because runc may not lower its own without CAP_SYS_RESOURCE;
-//! `failCgroupV1: false` for older and mixed hierarchies; no image is ever removed, because none could be pulled again.
+//! What is not obvious about the settings: `restrict_oom_score_adj`, because runc may not lower its own
+//! without CAP_SYS_RESOURCE; `failCgroupV1: false` for older and mixed hierarchies; no image is ever removed,
+//! because none could be pulled again.
 
 pub mod enclosure;
 

@@ -10,7 +10,8 @@ use testbed::faults::{Action, Answer, Fault, Kind, Nemesis, Proxy, Upstream};
 
 use crate::support::{Call, End, PATIENCE, SILENCE, STATUS, Service, body, call, eventually, plan};
 
-/// What a client hears from a PATCH with this fault, which the service gets so often; and the answer in the record.
+/// What a client hears from a PATCH with this fault, which the service gets so often; and the answer in the
+/// record.
 async fn patch_with(then: Action, forwarded: usize) -> (String, End, Option<u16>) {
     let service = Service::start("true").await;
     let (proxy, nemesis) = service.with_fault(Kind::Status, then.clone());
@@ -30,8 +31,8 @@ async fn crash_before_kills_before_the_service_has_the_request() {
     assert_eq!(crash(Action::CrashBefore).await, (vec![(0, None)], 0));
 }
 
-/// When it dies after its request, the request has taken effect at the moment of death, not some time later; and the
-/// record says so.
+/// When it dies after its request, the request has taken effect at the moment of death, not some time later;
+/// and the record says so.
 #[tokio::test(flavor = "multi_thread")]
 async fn crash_after_kills_when_the_service_has_answered() {
     assert_eq!(crash(Action::CrashAfter).await, (vec![(1, Some(200))], 1));

@@ -58,7 +58,8 @@ fn create(kubectl: &Kubectl, secret: &str) -> Result<String> {
     kubectl.try_run(&["create", "secret", "generic", secret])
 }
 
-/// All that the named tests build on: a token through plain HTTP, watches through the proxy, a view of the past.
+/// All that the named tests build on: a token through plain HTTP, watches through the proxy, a view of the
+/// past.
 #[tokio::test(flavor = "multi_thread")]
 async fn lists_and_watches_pass_to_a_real_api_server_and_to_a_second_one_whose_view_can_freeze() {
     let plane = ControlPlane::start().unwrap();

@@ -21,8 +21,8 @@ pub const PATIENCE: Duration = Duration::from_secs(30);
 /// How long nothing must come before a connection counts as silent.
 pub const SILENCE: Duration = Duration::from_millis(300);
 
-/// A service that remembers its requests, answers each with its name and the request's body, and sends to watches what the
-/// test says.
+/// A service that remembers its requests, answers each with its name and the request's body, and sends to
+/// watches what the test says.
 #[derive(Clone)]
 pub struct Service {
     pub url: String,

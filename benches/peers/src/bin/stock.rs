@@ -1,5 +1,5 @@
-//! A stock operator, as kube-rs's own examples suggest it: the finalizer helper, the defaults, a fixed pause after an error. It calls
-//! Kore with this project's client, so that only the controller differs.
+//! A stock operator, as kube-rs's own examples suggest it: the finalizer helper, the defaults, a fixed pause
+//! after an error. It calls Kore with this project's client, so that only the controller differs.
 
 use std::sync::Arc;
 use std::time::Duration;

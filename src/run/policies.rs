@@ -157,11 +157,9 @@ impl Found {
     /// Whether it is about what ours are about, by the ServiceAccount of an operator, whatever its labels are.
     fn is_ours(&self) -> bool {
         let spec = &self.fields["spec"];
-        let about = [REMOTE_CAMPAIGN.name(), IN_USE.name(), PROTECT];
-        let conditions = spec["matchConditions"].as_array().into_iter().flatten();
-        let mut expressions = conditions.filter_map(|condition| condition["expression"].as_str());
-        spec["paramKind"]["kind"] == "ServiceAccount"
-            && expressions.any(|one| about.iter().any(|name| one.contains(&format!("'{name}' in "))))
+        let about = [REMOTE_CAMPAIGN.name(), IN_USE.name(), PROTECT].map(|name| format!("'{name}'"));
+        let names_ours = |expression: &str| about.iter().any(|name| expression.contains(name));
+        spec["paramKind"]["kind"] == "ServiceAccount" && expressions(spec).any(names_ours)
     }
 
     fn is_bound_by(&self, binding: &Self) -> bool {
@@ -175,6 +173,18 @@ impl Found {
             rule["resources"].as_array().is_some_and(|kinds| kinds.iter().any(|kind| kind == "secrets"))
         };
         rules.is_some_and(|rules| rules.iter().any(has_secrets))
+    }
+}
+
+/// Every CEL expression of a policy: conditions, variables, validations and mutations.
+fn expressions(value: &Value) -> Box<dyn Iterator<Item = &str> + '_> {
+    match value {
+        Value::Object(fields) => {
+            let own = fields.get("expression").and_then(Value::as_str);
+            Box::new(own.into_iter().chain(fields.values().flat_map(expressions)))
+        }
+        Value::Array(entries) => Box::new(entries.iter().flat_map(expressions)),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => Box::new(std::iter::empty()),
     }
 }
 
@@ -274,6 +284,9 @@ mod tests {
             let mut foreign = policy.clone();
             foreign["spec"]["paramKind"] = Value::Null;
             assert!(!found(foreign).is_ours());
+            for part in ["variables", "validations", "mutations"] {
+                policy["spec"][part] = Value::Null;
+            }
             policy["spec"]["matchConditions"] =
                 json!([{"name": "a", "expression": "has(object.metadata.labels)"}]);
             assert!(!found(policy).is_ours());

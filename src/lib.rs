@@ -1,21 +1,34 @@
-//! Operator that removes Kore.ai voice campaigns, for certain, when their `VoiceCampaign` is deleted.
+//! Operator that deletes a Kore.ai voice campaign when its `VoiceCampaign` is deleted, and keeps the resource
+//! until Kore has confirmed.
 //!
 //! ```text
-//!             watch VoiceCampaign
-//!                     │
-//!  api ──▶ campaign:  fetch ─▶ decide ─▶ act ─▶ record        run: wiring, settings, signals,
-//!   types             reads    PURE      one    status,            admin server, telemetry
-//!                                        effect event, metric
-//!            │           │         │       │
-//!            ▼           ▼         ▼       ▼
-//!        connection   kore      pacing   kube_ext
-//!        whose        the       when     finalizer, events,
-//!        credentials  service   to call  pruning
+//!                           run        settings, wiring, watches, signals, admin server
+//!            ┌───────────────┴──────────────┐
+//!            ▼                              ▼
+//!        campaign  ◀──────────────────  uninstall
+//!        watch ─▶ pass ─▶ decide ─▶ act ─▶ record
+//!            │      reads   PURE     one effect
+//!            ▼
+//!        connection       whose credentials; keeps the connection and its Secret
+//!            │
+//!            ▼
+//!        kube_ext, metrics     finalizers that test the uid, writes, events, the lease
+//!            │
+//!            ▼
+//!        api, pacing           the kinds; when to call (PURE)
+//!            │
+//!            ▼
+//!        kore                  the service: requests, and what answers mean
 //! ```
 //!
-//! `api`, `campaign::decide`, `campaign::status`, `pacing` and `kore::wire` import neither a Kubernetes client nor an
-//! HTTP client nor a clock. `kore` knows no Kubernetes. Only `run` reads the environment. Only `campaign::act`, `kube_ext` and
-//! `uninstall` write to the API server. `ARCHITECTURE.md` follows one deletion through these folders.
+//! An arrow is an import; none runs up, and no two files import each other (`tests/structure`). `api`,
+//! `pacing`, `campaign::{decide, evidence, status}` and `kore::wire` name no clock and no client. `kore`
+//! knows no Kubernetes. Only `run` reads the environment.
+//!
+//! Who writes: every write to the API server goes through `kube_ext::Kube`. `campaign::act` writes
+//! VoiceCampaigns, `connection` writes KoreConnections, their Secrets and the operator's RoleBinding,
+//! `uninstall` what remains; each writes events. Only `campaign::act` calls Kore. `ARCHITECTURE.md` follows
+//! one deletion through these folders.
 
 #![warn(missing_docs)]
 

@@ -16,7 +16,7 @@ use super::status::{self, Known};
 use super::users::Users;
 use crate::api::{KoreConnection, KoreConnectionStatus};
 use crate::kore::scrub;
-use crate::kube_ext::obstacle::{self, is_said_after, say, take_back};
+use crate::kube_ext::obstacle::{self, is_reported_after};
 use crate::kube_ext::{CallError, Events, Kube, Note, Selected, Synced, invalid};
 use crate::pacing::{LAST_TRY, backoff};
 
@@ -136,7 +136,7 @@ impl Memory {
 /// # Errors
 /// If the API server can't be asked or written to.
 pub async fn reconcile(object: Arc<Watched>, context: Arc<Context>) -> Result<Action, CallError> {
-    if let Some(pause) = context.synced.look_again(LISTED_SOON) {
+    if let Some(pause) = context.synced.requeue_after(LISTED_SOON) {
         return Ok(Action::requeue(pause));
     }
     if !context.selected.selects(object.as_ref()) {
@@ -183,7 +183,7 @@ async fn look(cached: &KoreConnection, context: &Context) -> Result<Action, Call
     if terminating && !IN_USE.is_on(&connection.metadata) {
         // It goes, or somebody else holds it.
         if let Some(status) = &connection.status {
-            take_back(&connection, &status.conditions, &context.kube).await;
+            obstacle::clear(&connection, &status.conditions, &context.kube).await;
         }
         return Ok(Action::await_change());
     }
@@ -229,14 +229,14 @@ async fn tell_obstacle(error: &CallError, connection: &KoreConnection, context: 
         return;
     }
     let failures = context.memory.failures(&connection.uid().unwrap_or_default()).saturating_add(1);
-    let Some(status) = connection.status.as_ref().filter(|_| is_said_after(failures)) else { return };
+    let Some(status) = connection.status.as_ref().filter(|_| is_reported_after(failures)) else { return };
     let terminating = connection.metadata.deletion_timestamp.is_some();
     let what =
         if terminating { "This resource can't be let go" } else { "The connection can't be looked after" };
-    let message = format!("{what}: {}.", scrub::message(&error.said()));
+    let message = format!("{what}: {}.", scrub::message(&error.with_server_message()));
     let (metadata, stored) = (&connection.metadata, &status.conditions);
     let Some(condition) = obstacle::condition(metadata, stored, message, Timestamp::now()) else { return };
-    say(connection, stored, condition, (&context.kube, &context.events)).await;
+    obstacle::report(connection, stored, condition, &context.kube, &context.events).await;
 }
 
 /// Lets the operator's rights in a namespace go, if nobody there needs them any more.
@@ -272,8 +272,8 @@ async fn reconcile_invalid(invalid: &InvalidObject, context: &Context) -> Result
         held.as_ref()
             .map_or(String::new(), |why| format!(" It is being deleted, and can't be let go: {why}.")),
     );
-    let told = (status::ConnectionReason::Invalid.as_str(), message.as_str());
-    invalid::report::<KoreConnection>(&object, told, &context.kube).await?;
+    let report = invalid::Report { reason: status::ConnectionReason::Invalid.as_str(), message: &message };
+    invalid::report::<KoreConnection>(&object, report, &context.kube).await?;
     Ok(Action::requeue(if held.is_some() { RETRY } else { INTERVAL }))
 }
 

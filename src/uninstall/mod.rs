@@ -126,7 +126,7 @@ pub async fn prepare(uninstall: Uninstall, cluster: kube::Config) -> anyhow::Res
             if let Some(name) = deployment {
                 stop(&client, &own_namespace, name, until).await?;
             }
-            release::all(&client, &left, &AllMayGo::as_the_administrator_says(), until).await?;
+            release::all(&client, &left, &AllMayGo::granted_by_the_administrator(), until).await?;
         }
     }
     remove_policies(&client, policies).await?;

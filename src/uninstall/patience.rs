@@ -10,7 +10,7 @@ use tower::BoxError;
 use tower::buffer::BufferLayer;
 use tower::retry::{Policy, RetryLayer};
 
-use crate::kube_ext::in_full;
+use crate::kube_ext::error_chain;
 use crate::pacing::backoff;
 
 /// The longest pause before the API server is asked again, unless it names a longer one.
@@ -52,7 +52,7 @@ impl<B> Policy<Request<Body>, Response<B>, BoxError> for Patience {
                 (answer.status().to_string(), pause_asked_for(answer.headers()))
             }
             Ok(_) => return None,
-            Err(error) => (in_full(&**error), Duration::ZERO),
+            Err(error) => (error_chain(&**error), Duration::ZERO),
         };
         let left = self.until.checked_duration_since(Instant::now()).filter(|left| !left.is_zero())?;
         self.failures += 1;

@@ -6,8 +6,8 @@ use voicecampaign_operator::api;
 use voicecampaign_operator::run::{self, Cli, Command};
 use voicecampaign_operator::uninstall;
 
-/// It keeps less room between thousands of small objects than the C library's, and gives back what a list took. It is set in
-/// `.cargo/config.toml`.
+/// With thousands of small objects, jemalloc fragments less than the allocator of the C library, and returns
+/// the memory of a list to the system. Its options are in `.cargo/config.toml`.
 #[global_allocator]
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
@@ -22,9 +22,9 @@ fn main() -> anyhow::Result<()> {
             Ok(())
         }
         Command::Check(args) => {
-            block_on(run::unless_told_to_stop(async { run::check(args, run::cluster().await?).await }))
+            block_on(run::until_terminated(async { run::check(args, run::cluster().await?).await }))
         }
-        Command::PrepareUninstall(args) => block_on(run::unless_told_to_stop(async {
+        Command::PrepareUninstall(args) => block_on(run::until_terminated(async {
             uninstall::prepare(args.uninstall(), run::cluster().await?).await
         })),
         Command::Run(args) => {
@@ -38,11 +38,11 @@ fn main() -> anyhow::Result<()> {
     }
 }
 
-/// It mostly waits: one thread is enough, and each more would keep memory of its own.
+/// One thread is enough, because the process mostly waits; each thread keeps memory of its own.
 fn block_on(work: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let outcome = runtime.block_on(work);
-    // Without waiting for a look-up of a name, which nobody can end.
+    // Does not wait for a DNS lookup, which can't be cancelled.
     runtime.shutdown_background();
     outcome
 }

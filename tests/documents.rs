@@ -224,7 +224,9 @@ fn only_an_uninstall_lets_everything_go() {
             let path = entry.path();
             if path.is_dir() {
                 find(&path, found);
-            } else if std::fs::read_to_string(&path).unwrap().contains("AllMayGo::as_the_administrator_says(")
+            } else if std::fs::read_to_string(&path)
+                .unwrap()
+                .contains("AllMayGo::granted_by_the_administrator(")
             {
                 found.push(path.display().to_string());
             }

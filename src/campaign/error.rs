@@ -42,7 +42,7 @@ impl Error {
             | Self::Claims(CallError::NotLeading) => None,
             Self::Write { what: WRITE_THE_STATUS, source } if !source.is_answer() => None,
             Self::Write { source, .. } | Self::Connection(source) | Self::Claims(source) => {
-                Some(format!("{self}: {}", source.said()))
+                Some(format!("{self}: {}", source.with_server_message()))
             }
             Self::Deadline | Self::NoProgress => None,
         }

@@ -5,58 +5,62 @@ use kube::runtime::reflector::{ObjectRef, Store, store::Writer};
 use kube::runtime::watcher::Event;
 use kube::{Resource, ResourceExt};
 
-/// The cache of a watch. What is listed anew takes the place of what is there object by object: kube-rs would keep a second
-/// copy of everything until the list is complete, and the room for it for ever.
+/// The cache of a watch. A relist replaces the cached objects one by one: kube-rs would buffer a second copy
+/// of all objects until the list is complete, and keep the memory for it.
 pub struct Cache<K: Resource<DynamicType = ()> + Clone + 'static> {
     writer: Writer<K>,
     store: Store<K>,
-    /// A list has come to its end.
+    /// Whether a list has been complete.
     complete: bool,
-    /// The uids of the list that is being read.
+    /// The uids that the relist in progress has shown so far.
     listed: HashSet<String>,
 }
 
-/// What the cache shows after an event.
+/// What an event of the watch has changed in the cache.
 pub enum Change<K> {
-    /// An object is new, or has changed. Another one that had its name is gone.
-    Changed(Arc<K>, Option<Arc<K>>),
-    /// The same, in a list.
-    Relisted(Arc<K>, Option<Arc<K>>),
-    /// An object is gone.
+    /// The watch shows that an object is new or has changed.
+    Changed(Applied<K>),
+    /// A relist shows the object.
+    Relisted(Applied<K>),
+    /// The watch shows that an object is gone; this is its last state.
     Gone(K),
-    /// A list is complete: the first one, or another. What was there before it and is gone, nobody has seen how.
+    /// A list is complete.
     Complete {
-        /// There was none before.
+        /// Whether it is the first list since the start.
         first: bool,
-        /// What is gone.
+        /// The last known states of objects that are gone, whose deletion the watch has not shown.
         missing: Vec<Arc<K>>,
     },
-    /// Nothing new. The first list is shown when it is complete.
+    /// Nothing. The objects of the first list are in the cache once it is complete.
     Nothing,
 }
 
+/// An object that is in the cache now.
+pub struct Applied<K> {
+    /// The object as cached.
+    pub object: Arc<K>,
+    /// The object that had its name before, under another uid, and is gone.
+    pub replaced: Option<Arc<K>>,
+}
+
 impl<K: Resource<DynamicType = ()> + Clone + 'static> Cache<K> {
-    /// An empty one.
-    pub fn of(writer: Writer<K>) -> Self {
+    /// An empty cache.
+    pub fn new(writer: Writer<K>) -> Self {
         Self { store: writer.as_reader(), writer, complete: false, listed: HashSet::new() }
     }
 
-    /// What is in it.
+    /// The cached objects.
     pub fn store(&self) -> &Store<K> {
         &self.store
     }
 
-    /// Takes in an event of the watch.
-    pub fn take(&mut self, event: Event<K>) -> Change<K> {
+    /// Applies an event of the watch.
+    pub fn apply(&mut self, event: Event<K>) -> Change<K> {
         match event {
-            Event::Apply(object) => {
-                let (object, another) = self.put(object);
-                Change::Changed(object, another)
-            }
+            Event::Apply(object) => Change::Changed(self.put(object)),
             Event::InitApply(object) if self.complete => {
                 self.listed.extend(object.uid());
-                let (object, another) = self.put(object);
-                Change::Relisted(object, another)
+                Change::Relisted(self.put(object))
             }
             Event::Delete(object) => {
                 self.writer.apply_watcher_event(&Event::Delete(object.clone()));
@@ -87,12 +91,11 @@ impl<K: Resource<DynamicType = ()> + Clone + 'static> Cache<K> {
         }
     }
 
-    /// Puts an object into the cache. Returns it as it is there, and another one that had its name.
-    fn put(&mut self, object: K) -> (Arc<K>, Option<Arc<K>>) {
+    fn put(&mut self, object: K) -> Applied<K> {
         let name = ObjectRef::from_obj(&object);
-        let before = self.store.get(&name).filter(|before| before.meta().uid != object.meta().uid);
+        let replaced = self.store.get(&name).filter(|before| before.meta().uid != object.meta().uid);
         self.writer.apply_watcher_event(&Event::Apply(object.clone()));
-        (self.store.get(&name).unwrap_or_else(|| Arc::new(object)), before)
+        Applied { object: self.store.get(&name).unwrap_or_else(|| Arc::new(object)), replaced }
     }
 }
 
@@ -109,7 +112,7 @@ mod tests {
         serde_json::from_value(json!({"metadata": metadata})).unwrap()
     }
 
-    fn there(cache: &Cache<ConfigMap>) -> Vec<(String, String)> {
+    fn cached(cache: &Cache<ConfigMap>) -> Vec<(String, String)> {
         let state = cache.store().state();
         let mut all: Vec<_> =
             state.iter().map(|object| (object.uid().unwrap(), object.resource_version().unwrap())).collect();
@@ -117,18 +120,18 @@ mod tests {
         all
     }
 
-    /// Takes in a list, and returns the uids of those that others replace, and of those that are missing.
+    /// Applies a list. Returns the uids of the objects that it replaces, and of those that are missing.
     fn list(cache: &mut Cache<ConfigMap>, objects: &[ConfigMap]) -> (Vec<String>, Vec<String>) {
-        cache.take(Event::Init);
+        cache.apply(Event::Init);
         let mut replaced = Vec::new();
         for object in objects {
-            if let Change::Relisted(shown, another) = cache.take(Event::InitApply(object.clone())) {
-                assert_eq!(*shown, *object);
-                replaced.extend(another.and_then(|another| another.uid()));
+            if let Change::Relisted(applied) = cache.apply(Event::InitApply(object.clone())) {
+                assert_eq!(*applied.object, *object);
+                replaced.extend(applied.replaced.and_then(|replaced| replaced.uid()));
             }
         }
-        let is_first = there(cache).is_empty();
-        let Change::Complete { first, missing } = cache.take(Event::InitDone) else {
+        let is_first = cached(cache).is_empty();
+        let Change::Complete { first, missing } = cache.apply(Event::InitDone) else {
             panic!("it is complete")
         };
         assert_eq!(first, is_first);
@@ -142,51 +145,54 @@ mod tests {
     }
 
     fn new() -> Cache<ConfigMap> {
-        Cache::of(store().1)
+        Cache::new(store().1)
     }
 
-    /// Until the first list is complete, nobody sees a part of it.
+    /// Until the first list is complete, the cache shows no part of it.
     #[test]
     fn the_first_list_is_shown_as_a_whole() {
         let mut cache = new();
-        cache.take(Event::Init);
-        cache.take(Event::InitApply(object("given-up", "u-0", 1)));
-        cache.take(Event::Init);
-        cache.take(Event::InitApply(object("a", "u-1", 2)));
-        assert!(there(&cache).is_empty());
-        cache.take(Event::InitDone);
-        assert_eq!(there(&cache), pairs(&[("u-1", "2")]));
+        cache.apply(Event::Init);
+        cache.apply(Event::InitApply(object("given-up", "u-0", 1)));
+        cache.apply(Event::Init);
+        cache.apply(Event::InitApply(object("a", "u-1", 2)));
+        assert!(cached(&cache).is_empty());
+        cache.apply(Event::InitDone);
+        assert_eq!(cached(&cache), pairs(&[("u-1", "2")]));
     }
 
-    /// What a watch has missed, the next list shows: changes, what is gone, and what has another's name now.
+    /// A relist brings what the watch has missed: changes, deletions, and objects re-created under the same
+    /// name.
     #[test]
-    fn a_later_list_takes_the_place_of_what_is_there() {
+    fn a_relist_replaces_what_is_cached() {
         let mut cache = new();
         let first = [object("a", "u-1", 1), object("b", "u-2", 2), object("c", "u-3", 3)];
         assert_eq!(list(&mut cache, &first), (vec![], vec![]));
         let second = [object("a", "u-1", 5), object("b", "u-4", 6), object("d", "u-5", 7)];
-        // One that is listed in part only, because it was interrupted, lets nothing go.
-        cache.take(Event::Init);
-        cache.take(Event::InitApply(second[0].clone()));
-        assert_eq!(there(&cache), pairs(&[("u-1", "5"), ("u-2", "2"), ("u-3", "3")]));
+        // A list that was interrupted removes nothing.
+        cache.apply(Event::Init);
+        cache.apply(Event::InitApply(second[0].clone()));
+        assert_eq!(cached(&cache), pairs(&[("u-1", "5"), ("u-2", "2"), ("u-3", "3")]));
         assert_eq!(list(&mut cache, &second), (vec!["u-2".into()], vec!["u-3".into()]));
-        assert_eq!(there(&cache), pairs(&[("u-1", "5"), ("u-4", "6"), ("u-5", "7")]));
-        // From a backup: an older version counts, too.
+        assert_eq!(cached(&cache), pairs(&[("u-1", "5"), ("u-4", "6"), ("u-5", "7")]));
+        // etcd was restored from a backup: an older version counts, too.
         assert_eq!(list(&mut cache, &[object("a", "u-1", 1)]), (vec![], vec!["u-4".into(), "u-5".into()]));
-        assert_eq!(there(&cache), pairs(&[("u-1", "1")]));
+        assert_eq!(cached(&cache), pairs(&[("u-1", "1")]));
     }
 
-    /// Also a watch may show an object whose predecessor it has not shown to go.
+    /// A watch, too, may show an object without having shown the deletion of its predecessor.
     #[test]
-    fn a_change_tells_of_another_one_of_the_same_name() {
+    fn a_change_names_the_object_that_it_replaces() {
         let mut cache = new();
         list(&mut cache, &[object("a", "u-1", 1)]);
         let event = Event::Apply(object("a", "u-2", 2));
-        let Change::Changed(_, Some(another)) = cache.take(event) else { panic!("another one is gone") };
-        assert_eq!(another.uid().as_deref(), Some("u-1"));
+        let Change::Changed(Applied { replaced: Some(replaced), .. }) = cache.apply(event) else {
+            panic!("another object is gone")
+        };
+        assert_eq!(replaced.uid().as_deref(), Some("u-1"));
         let event = Event::Apply(object("a", "u-2", 3));
-        assert!(matches!(cache.take(event), Change::Changed(_, None)));
-        cache.take(Event::Delete(object("a", "u-2", 4)));
-        assert!(there(&cache).is_empty());
+        assert!(matches!(cache.apply(event), Change::Changed(Applied { replaced: None, .. })));
+        cache.apply(Event::Delete(object("a", "u-2", 4)));
+        assert!(cached(&cache).is_empty());
     }
 }

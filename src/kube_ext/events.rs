@@ -4,38 +4,39 @@ use std::time::Duration;
 use kube::Resource;
 use kube::runtime::events::{Event, EventType, Recorder, Reporter};
 
-use super::{CallError, Kube};
+use super::call_error::CallError;
+use super::client::Kube;
 
-/// How long an event may hold up the work.
+/// How long an event may delay a reconcile.
 const DEADLINE: Duration = Duration::from_secs(2);
-/// Longest note the API server takes, in bytes.
+/// Longest note that the API server accepts, in bytes.
 const MAX_NOTE_BYTES: usize = 1024;
 
-/// Writes events. An event that can't be written is no error: a terminating namespace refuses every create, and
-/// everything a user must act on is in status, too.
+/// Publishes events. A failure to write one is no error: a terminating namespace rejects every create, and
+/// the status has everything that a user must act on.
 #[derive(Clone)]
 pub struct Events {
     recorder: Recorder,
     kube: Kube,
 }
 
-/// What an event says.
+/// The content of an event.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Note {
-    /// Whether somebody should look.
+    /// Whether its type is `Warning`, and not `Normal`.
     pub warning: bool,
-    /// Why; one of the reasons of docs/voicecampaign.md.
+    /// Machine-readable reason; one of those in docs/voicecampaign.md.
     pub reason: &'static str,
-    /// What was being done.
+    /// What the operator was doing.
     pub action: &'static str,
-    /// In words.
+    /// The message for users.
     pub text: String,
 }
 
 impl Events {
-    /// Events reported by the operator, as this instance (Pod).
+    /// A publisher of events that name the operator as their controller, and this instance (Pod).
     pub fn new(kube: Kube, instance: Option<String>) -> Self {
-        // Without a name of its own, the instance is the host.
+        // Without a name, kube-rs uses the host name.
         let reporter = match instance {
             Some(name) => Reporter { controller: crate::NAME.to_owned(), instance: Some(name) },
             None => Reporter::from(crate::NAME),
@@ -43,13 +44,13 @@ impl Events {
         Self { recorder: Recorder::new(kube.client(), reporter), kube }
     }
 
-    /// Writes one event about an object, or gives up.
+    /// Publishes one event about an object. A failure is only logged.
     pub async fn publish<K: Resource<DynamicType = ()>>(&self, object: &K, note: Note) {
         let Note { warning, reason, action, text } = note;
         let event = Event {
             type_: if warning { EventType::Warning } else { EventType::Normal },
             reason: reason.to_owned(),
-            note: Some(cut(text.clone())),
+            note: Some(truncated(text.clone())),
             action: action.to_owned(),
             secondary: None,
         };
@@ -58,24 +59,27 @@ impl Events {
         let written = tokio::time::timeout(DEADLINE, written).await;
         match written {
             Ok(Ok(())) => {}
-            // An event is named after its object, by kube-rs: with a name of more than 236 characters it has none.
-            Ok(Err(CallError::Refused(why))) => tracing::warn!(reason, text, why, "Could not write an event"),
-            Ok(Err(error)) => tracing::debug!(reason, %error, "Could not write an event"),
-            Err(_elapsed) => tracing::debug!(reason, "Could not write an event in time"),
+            // kube-rs names an event after its object: an object name of more than 236 characters leaves no
+            // valid name for the event.
+            Ok(Err(CallError::Refused(why))) => {
+                tracing::warn!(reason, text, why, "Could not publish an event")
+            }
+            Ok(Err(error)) => tracing::debug!(reason, %error, "Could not publish an event"),
+            Err(_elapsed) => tracing::debug!(reason, "Could not publish an event in time"),
         }
     }
 }
 
-/// At most as long as the API server takes, cut on a character boundary.
-fn cut(mut text: String) -> String {
-    const SIGN: char = '…';
+/// Truncates a note, on a character boundary, to what the API server accepts.
+fn truncated(mut text: String) -> String {
+    const ELLIPSIS: char = '…';
     if text.len() > MAX_NOTE_BYTES {
-        let mut end = MAX_NOTE_BYTES - SIGN.len_utf8();
+        let mut end = MAX_NOTE_BYTES - ELLIPSIS.len_utf8();
         while !text.is_char_boundary(end) {
             end -= 1;
         }
         text.truncate(end);
-        text.push(SIGN);
+        text.push(ELLIPSIS);
     }
     text
 }
@@ -85,9 +89,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_long_note_is_cut_to_what_the_api_server_takes() {
-        let note = cut("ö".repeat(2000));
+    fn a_long_note_is_truncated_to_what_the_api_server_accepts() {
+        let note = truncated("ö".repeat(2000));
         assert!(note.len() <= MAX_NOTE_BYTES && note.len() > MAX_NOTE_BYTES - 8 && note.ends_with('…'));
-        assert_eq!(cut("short".to_owned()), "short");
+        assert_eq!(truncated("short".to_owned()), "short");
     }
 }

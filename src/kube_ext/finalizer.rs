@@ -4,29 +4,39 @@ use json_patch::Patch;
 use kube::api::ObjectMeta;
 use serde_json::json;
 
-/// A finalizer of ours, and what must be in hand to remove it.
+/// A finalizer of this operator. The type says what permits its removal.
 ///
-/// kube-rs's own helper removes the finalizer on any `Ok` and patches by name alone; it would finalize an object that was
-/// re-created under the same name. These patches test the uid and the value they touch, and touch no other finalizer.
+/// kube-rs's own helper removes the finalizer on any `Ok`, and patches by name alone: it would finalize an
+/// object that was re-created under the same name. The patches here test the uid and the value that they
+/// change, and change no other finalizer.
 #[derive(Debug)]
 pub struct Finalizer<Permit> {
     name: &'static str,
     permit: PhantomData<fn(Permit)>,
 }
 
-/// The administrator has said, at an uninstall, that everything may go that our finalizers hold.
+/// The administrator has permitted an uninstall to remove the operator's finalizers from all objects.
 #[derive(Debug)]
 pub struct AllMayGo(());
 
 impl AllMayGo {
-    /// For `crate::uninstall` alone, where that was said.
-    pub(crate) fn as_the_administrator_says() -> Self {
+    /// For `crate::uninstall` alone, which takes the administrator's option.
+    pub(crate) fn granted_by_the_administrator() -> Self {
         Self(())
     }
 }
 
+/// What must hold of an object when the API server applies a patch to it.
+#[derive(Clone, Copy, Debug)]
+pub struct Precondition<'a> {
+    /// JSON pointer to a field.
+    pub path: &'a str,
+    /// The value that the field must have.
+    pub value: &'a str,
+}
+
 impl<Permit> Finalizer<Permit> {
-    /// A finalizer of this name; removing it takes a `Permit`.
+    /// A finalizer of this name. Its removal takes a `Permit`.
     pub const fn new(name: &'static str) -> Self {
         Self { name, permit: PhantomData }
     }
@@ -41,21 +51,22 @@ impl<Permit> Finalizer<Permit> {
         self.position(metadata).is_some()
     }
 
-    /// The patch that adds it; fails if the object is another one, or its finalizers have changed since.
+    /// The patch that adds it. The API server rejects the patch if another object has the name by now, or the
+    /// finalizers have changed.
     pub fn adding(&self, metadata: &ObjectMeta) -> Patch {
         let uid = json!({"op": "test", "path": "/metadata/uid", "value": metadata.uid});
-        let seen = json!({"op": "test", "path": "/metadata/finalizers", "value": metadata.finalizers});
+        let unchanged = json!({"op": "test", "path": "/metadata/finalizers", "value": metadata.finalizers});
         let add = match &metadata.finalizers {
             Some(others) if !others.is_empty() => {
                 json!({"op": "add", "path": "/metadata/finalizers/-", "value": self.name})
             }
             Some(_) | None => json!({"op": "add", "path": "/metadata/finalizers", "value": [self.name]}),
         };
-        patch(json!([uid, seen, add]))
+        patch(json!([uid, unchanged, add]))
     }
 
-    /// The patch that removes it, if the object carries it; fails if the object is another one, or the finalizer has
-    /// moved since.
+    /// The patch that removes it; `None` if the object does not carry it. The API server rejects the patch if
+    /// another object has the name by now, or the finalizer has moved.
     pub fn removing(&self, metadata: &ObjectMeta, _permit: Permit) -> Option<Patch> {
         let path = format!("/metadata/finalizers/{}", self.position(metadata)?);
         Some(patch(json!([
@@ -65,12 +76,13 @@ impl<Permit> Finalizer<Permit> {
         ])))
     }
 
-    /// The same; and it fails if the value at `path` is not `value` when it is applied.
+    /// Like [`Self::removing`]. The API server also rejects the patch if the precondition does not hold when
+    /// it applies the patch.
     pub fn removing_while(
         &self,
         metadata: &ObjectMeta,
         permit: Permit,
-        (path, value): (&str, &str),
+        Precondition { path, value }: Precondition<'_>,
     ) -> Option<Patch> {
         let mut patch = self.removing(metadata, permit)?;
         let test = self::patch(json!([{"op": "test", "path": path, "value": value}]));
@@ -112,7 +124,7 @@ mod tests {
         Some(object["metadata"]["finalizers"].clone())
     }
 
-    /// K15, K16: others' finalizers stay, wherever ours stands.
+    /// K15, K16: others' finalizers stay, wherever ours is in the list.
     #[test]
     fn removing_takes_only_ours() {
         let patch = OURS.removing(&metadata(&["foregroundDeletion", "example.com/ours", "b"]), ()).unwrap();
@@ -122,7 +134,8 @@ mod tests {
         );
     }
 
-    /// K15: an object re-created under the same name, and a finalizer that has moved, are left alone.
+    /// K15: the patch changes neither an object re-created under the same name, nor a finalizer that has
+    /// moved.
     #[test]
     fn removing_fails_on_another_object_and_on_a_moved_finalizer() {
         let patch = OURS.removing(&metadata(&["example.com/ours"]), ()).unwrap();
@@ -131,11 +144,11 @@ mod tests {
         assert!(OURS.removing(&metadata(&["new"]), ()).is_none());
     }
 
-    /// What the removal depends on may have changed since the object was read.
+    /// The field that permits the removal may have changed since the object was read.
     #[test]
     fn removing_fails_when_its_reason_is_gone() {
-        let patch =
-            OURS.removing_while(&metadata(&["example.com/ours"]), (), ("/spec/reason", "good")).unwrap();
+        let precondition = Precondition { path: "/spec/reason", value: "good" };
+        let patch = OURS.removing_while(&metadata(&["example.com/ours"]), (), precondition).unwrap();
         for (uid, reason, removed) in [("u-1", "good", true), ("u-1", "bad", false), ("u-2", "good", false)] {
             let mut object = json!({"metadata": {"uid": uid, "finalizers": ["example.com/ours"]}, "spec": {"reason": reason}});
             assert_eq!(json_patch::patch(&mut object, &patch).is_ok(), removed);

@@ -1,5 +1,5 @@
-//! An object that does not fit its schema: written under an older or looser definition. It is told so in its conditions; the
-//! others go on.
+//! Objects that do not deserialize as their kind, because they were written under an older or looser CRD. The
+//! operator reports that in their conditions, and goes on with the other objects.
 
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, ObjectMeta, Time};
@@ -9,16 +9,26 @@ use kube::core::error_boundary::InvalidObject;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-use super::client::{CallError, CallErrorClass, Kube};
+use super::call_error::{CallError, CallErrorClass};
+use super::client::Kube;
 use super::time::round_down;
 
-/// Most characters of a condition's message; the API server refuses more than 32768.
+/// Longest message of the condition, in characters; the API server rejects more than 32768.
 const LONGEST_MESSAGE: usize = 1000;
 
-/// Reads an object that does not fit its schema, as the cache has it; `None` if it is gone, or was mended meanwhile.
+/// Why an object is invalid, as its conditions report it.
+#[derive(Clone, Copy, Debug)]
+pub struct Report<'a> {
+    /// Reason of the conditions.
+    pub reason: &'a str,
+    /// Message of the conditions, truncated to 1000 characters.
+    pub message: &'a str,
+}
+
+/// Reads an object that did not deserialize in the watch; `None` if it is gone, or deserializes by now.
 ///
 /// # Errors
-/// If the API server can't be asked.
+/// If the call to the API server fails.
 pub async fn read<K>(invalid: &InvalidObject, kube: &Kube) -> Result<Option<DynamicObject>, CallError>
 where
     K: Resource<DynamicType = ()> + DeserializeOwned,
@@ -30,20 +40,16 @@ where
     Ok(fresh.filter(|fresh| fresh.clone().try_parse::<K>().is_err()))
 }
 
-/// Says in the object's conditions that it can't be read, unless they say so already.
+/// Reports in the conditions of an object that it does not deserialize, unless they do so already.
 ///
 /// # Errors
-/// If the API server can't be asked or written to.
-pub async fn report<K>(
-    object: &DynamicObject,
-    (reason, message): (&str, &str),
-    kube: &Kube,
-) -> Result<(), CallError>
+/// If the call to the API server fails.
+pub async fn report<K>(object: &DynamicObject, report: Report<'_>, kube: &Kube) -> Result<(), CallError>
 where
     K: Resource<DynamicType = ()>,
 {
     let stored = object.data.get("status").cloned().unwrap_or(Value::Null);
-    let conditions = conditions(&object.metadata, (reason, message), &stored);
+    let conditions = conditions(&object.metadata, report, &stored);
     if stored["conditions"] == conditions {
         return Ok(());
     }
@@ -53,16 +59,18 @@ where
     match kube.replace_raw_status::<K>(object, &status).await {
         Ok(()) => Ok(()),
         Err(error) => match error.class() {
-            // Refused: what does not fit is in the status itself, or the definition is stricter by now.
+            // Refused: the status itself does not fit the schema, or the CRD is stricter by now.
             CallErrorClass::Race | CallErrorClass::Refused => Ok(()),
             CallErrorClass::Other => Err(error),
         },
     }
 }
 
-fn conditions(metadata: &ObjectMeta, (reason, message): (&str, &str), stored: &Value) -> Value {
-    let told = stored["conditions"].as_array().into_iter().flatten().find(|told| told["reason"] == reason);
-    let since = told.and_then(|told| serde_json::from_value(told["lastTransitionTime"].clone()).ok());
+fn conditions(metadata: &ObjectMeta, Report { reason, message }: Report<'_>, stored: &Value) -> Value {
+    let mut reported = stored["conditions"].as_array().into_iter().flatten();
+    let reported = reported.find(|condition| condition["reason"] == reason);
+    let since =
+        reported.and_then(|condition| serde_json::from_value(condition["lastTransitionTime"].clone()).ok());
     let since: Time = since.unwrap_or_else(|| round_down(Timestamp::now()));
     let condition = |type_: &str, status: &str| Condition {
         type_: type_.to_owned(),

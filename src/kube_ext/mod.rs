@@ -1,24 +1,43 @@
-//! What kube-rs does not bring, or brings in a form that cost others an outage: finalizers that test the uid, writes
-//! with a deadline, events that may fail, a lease that can't be stolen by a wrong clock, a cache without ballast.
+//! What kube-rs does not have, or has in a form that has caused outages: finalizers whose patches test the
+//! uid, writes with a deadline, events that may fail, a lease that a wrong clock can't steal, a cache without
+//! what nobody reads.
+//!
+//! ```text
+//!   client.rs        reads, and writes while leadership.rs says that this instance leads
+//!     ├─ status_patch.rs  patches of a status (pure)
+//!     └─ call_error.rs    why a call failed, and what the caller should do about it
+//!   finalizer.rs     patches that add and remove a finalizer (pure)
+//!   lease.rs         leader election, extends the leadership
+//!   events.rs        events that may fail
+//!   obstacle.rs      the condition Obstructed; invalid.rs: the condition of objects that do not deserialize
+//!   cache.rs         the cache of a watch, of objects that prune.rs has pruned
+//!   synced.rs        whether all watches have listed; wake.rs: triggers reconciles
+//!   selected.rs      the label selector
+//! ```
 
 mod cache;
+mod call_error;
 mod client;
 mod events;
 mod finalizer;
 pub mod invalid;
+mod leadership;
 mod lease;
 pub mod obstacle;
 mod prune;
 mod selected;
+mod status_patch;
 mod synced;
 mod time;
 mod wake;
 
-pub use cache::{Cache, Change};
-pub use client::{CallError, CallErrorClass, Kube, Room, in_full};
+pub use cache::{Applied, Cache, Change};
+pub use call_error::{CallError, CallErrorClass, error_chain};
+pub use client::{CallPermit, Kube};
 pub use events::{Events, Note};
-pub use finalizer::{AllMayGo, Finalizer};
-pub use lease::{Candidate, Leadership};
+pub use finalizer::{AllMayGo, Finalizer, Precondition};
+pub use leadership::Leadership;
+pub use lease::Candidate;
 pub use prune::prune;
 pub use selected::Selected;
 pub use synced::Synced;

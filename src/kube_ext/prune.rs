@@ -1,8 +1,9 @@
-/// What our own annotations begin with.
+/// Prefix of the operator's own annotations.
 const OURS: &str = "voicecampaign.dev/";
 
-/// Drops from an object, before it is cached, what nobody reads: managed fields are three quarters of its memory, and the
-/// annotations of others may hold 256 KB (kubectl's last-applied one repeats the whole object).
+/// Drops from an object, before it is cached, what the operator never reads: managed fields are three
+/// quarters of its memory, and other annotations may hold 256 KB (kubectl's last-applied one repeats the
+/// whole object).
 pub fn prune<K: kube::Resource>(object: &mut K) {
     object.meta_mut().managed_fields = None;
     if let Some(annotations) = &mut object.meta_mut().annotations {

@@ -5,22 +5,23 @@ use std::str::FromStr;
 use kube::core::{Expression, Selector, SelectorExt};
 use kube::{Resource, ResourceExt};
 
-/// The objects that this instance works for, by their labels: all, or those that a selector selects.
+/// The label selector of this instance. It reconciles the objects that the selector selects; all if it is
+/// empty.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Selected(Selector);
 
 impl Selected {
-    /// Whether this instance works for the object.
+    /// Whether this instance reconciles the object.
     pub fn selects(&self, object: &impl Resource) -> bool {
         self.0.matches(object.labels())
     }
 
-    /// Whether it works for all.
+    /// Whether this instance reconciles all objects.
     pub fn selects_all(&self) -> bool {
         self.0.selects_all()
     }
 
-    /// For a watch.
+    /// The selector, for lists and watches.
     pub fn selector(&self) -> &Selector {
         &self.0
     }
@@ -32,7 +33,7 @@ impl fmt::Display for Selected {
     }
 }
 
-/// As kubectl takes it.
+/// Parses what kubectl accepts as `--selector`.
 impl FromStr for Selected {
     type Err = String;
 
@@ -40,14 +41,14 @@ impl FromStr for Selected {
         let expressions: Option<Vec<Expression>> =
             requirements(text).into_iter().map(|part| requirement(part.trim())).collect();
         expressions.map(|expressions| Self(expressions.into_iter().collect())).ok_or_else(|| {
-            "must be requirements separated by commas, as `shard=a`, `shard!=a`, `shard in (a,b)`, `shard notin (a,b)`, \
+            "must be requirements separated by commas, such as `shard=a`, `shard!=a`, `shard in (a,b)`, `shard notin (a,b)`, \
              `shard` or `!shard`"
                 .to_owned()
         })
     }
 }
 
-/// Parts between the commas that are not in parentheses.
+/// Splits at the commas that are not in parentheses.
 fn requirements(text: &str) -> Vec<&str> {
     let mut depth = 0;
     let parts = text.split(|c| {
@@ -64,8 +65,8 @@ fn requirements(text: &str) -> Vec<&str> {
 fn requirement(text: &str) -> Option<Expression> {
     if let Some((before, values)) = text.trim_end().strip_suffix(')').and_then(|text| text.split_once('(')) {
         let (name, operator) = before.trim().rsplit_once(char::is_whitespace)?;
-        let one_at_least = Some(values).filter(|values| !values.trim().is_empty())?;
-        let values: Option<BTreeSet<String>> = one_at_least.split(',').map(value).collect();
+        let not_empty = Some(values).filter(|values| !values.trim().is_empty())?;
+        let values: Option<BTreeSet<String>> = not_empty.split(',').map(value).collect();
         match operator {
             "in" => Some(Expression::In(key_of(name)?, values?)),
             "notin" => Some(Expression::NotIn(key_of(name)?, values?)),
@@ -82,21 +83,21 @@ fn requirement(text: &str) -> Option<Expression> {
     }
 }
 
-/// A label's key: a name, perhaps after a domain and `/`.
+/// A label key: a name, optionally after a DNS domain and `/`.
 fn key_of(text: &str) -> Option<String> {
     let text = text.trim();
     let (domain, name) = text.split_once('/').map_or((None, text), |(domain, name)| (Some(domain), name));
     let domain_fits =
-        domain.is_none_or(|domain| !domain.is_empty() && domain.len() <= 253 && is_made_of_words(domain));
-    (domain_fits && !name.is_empty() && name.len() <= 63 && is_made_of_words(name)).then(|| text.to_owned())
+        domain.is_none_or(|domain| !domain.is_empty() && domain.len() <= 253 && is_label_text(domain));
+    (domain_fits && !name.is_empty() && name.len() <= 63 && is_label_text(name)).then(|| text.to_owned())
 }
 
 fn value(text: &str) -> Option<String> {
     let text = text.trim();
-    (text.len() <= 63 && is_made_of_words(text)).then(|| text.to_owned())
+    (text.len() <= 63 && is_label_text(text)).then(|| text.to_owned())
 }
 
-fn is_made_of_words(text: &str) -> bool {
+fn is_label_text(text: &str) -> bool {
     let at_ends = |c: Option<char>| c.is_none_or(|c| c.is_ascii_alphanumeric());
     let inside = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
     text.chars().all(inside) && at_ends(text.chars().next()) && at_ends(text.chars().last())

@@ -1,85 +1,117 @@
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 
-/// The watches list everything within seconds of a start; what takes longer is worth a word.
-const IN_TIME: Duration = Duration::from_secs(10);
-/// A list that fails is asked for again about as often.
-const MISSING_PAUSE: Duration = Duration::from_secs(5);
+/// After a start, the watches list everything within seconds; longer than this is worth a report.
+const DUE_WITHIN: Duration = Duration::from_secs(10);
+/// How often to check again after that: a failed list is retried about as often.
+const OVERDUE_REQUEUE: Duration = Duration::from_secs(5);
 
-/// Whether all watches of a kind have listed what there is, but for those that the API server refuses.
+/// How far the watches of one kind have come since the start, by namespace.
 ///
-/// kube-rs's own `Store::wait_until_ready` wakes only one of those who wait, and its controller is one of them.
+/// kube-rs's own `Store::wait_until_ready` wakes only one of its waiters, and its controller is one of them.
 #[derive(Debug)]
 pub struct Synced {
-    state: watch::Sender<State>,
+    /// `None` is the one watch of all namespaces.
+    watches: watch::Sender<BTreeMap<Option<String>, WatchState>>,
     begun: Instant,
 }
 
-#[derive(Debug)]
-struct State {
-    /// How many watches are waited for.
-    missing: usize,
-    /// Where the API server has refused a list, and has not shown one since the start.
-    unseen: BTreeSet<String>,
+/// How far a watch has come since the start.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum WatchState {
+    /// It has not listed its objects yet.
+    Starting,
+    /// It has listed its objects. It stays so when the watch is interrupted or refused later.
+    Synced,
+    /// The API server has refused the list since the start, for so long that nobody waits for it any more.
+    Forbidden,
 }
 
 impl Synced {
-    /// None of so many watches has.
-    pub fn of(watches: usize) -> Self {
-        let state = State { missing: watches, unseen: BTreeSet::new() };
-        Self { state: watch::Sender::new(state), begun: Instant::now() }
+    /// The watches of these namespaces (`None`: the one watch of all), none of which has listed anything.
+    pub fn new(namespaces: impl IntoIterator<Item = Option<String>>) -> Self {
+        let starting = namespaces.into_iter().map(|namespace| (namespace, WatchState::Starting)).collect();
+        Self { watches: watch::Sender::new(starting), begun: Instant::now() }
     }
 
-    /// One more of them has.
-    pub fn one_more(&self) {
-        self.state.send_modify(|state| state.missing = state.missing.saturating_sub(1));
-    }
-
-    /// The API server refuses one of them, in this namespace: nobody waits for it any more.
-    pub fn one_refused(&self, namespace: &str) {
-        self.state.send_modify(|state| {
-            state.missing = state.missing.saturating_sub(1);
-            state.unseen.insert(namespace.to_owned());
+    /// The watch of this namespace has listed its objects.
+    pub fn set_synced(&self, namespace: Option<&str>) {
+        self.watches.send_modify(|watches| {
+            watches.insert(namespace.map(ToOwned::to_owned), WatchState::Synced);
         });
     }
 
-    /// One that was refused has listed what there is after all.
-    pub fn refused_no_more(&self, namespace: &str) {
-        self.state.send_modify(|state| drop(state.unseen.take(namespace)));
+    /// The API server forbids the watch of this namespace: nobody waits for it any more. Changes nothing if
+    /// the watch was synced before.
+    pub fn set_forbidden(&self, namespace: Option<&str>) {
+        self.watches.send_if_modified(|watches| {
+            let state = watches.entry(namespace.map(ToOwned::to_owned)).or_insert(WatchState::Starting);
+            let is_starting = *state == WatchState::Starting;
+            if is_starting {
+                *state = WatchState::Forbidden;
+            }
+            is_starting
+        });
     }
 
-    /// The namespaces whose objects are not known, because the API server refuses them.
-    pub fn unseen(&self) -> Vec<String> {
-        self.state.borrow().unseen.iter().cloned().collect()
+    /// Whether the objects of this namespace are unknown because the API server forbids its watch.
+    pub fn is_forbidden(&self, namespace: &str) -> bool {
+        self.watches.borrow().get(&Some(namespace.to_owned())) == Some(&WatchState::Forbidden)
     }
 
-    /// Whether this namespace is one of them.
-    pub fn is_unseen(&self, namespace: &str) -> bool {
-        self.state.borrow().unseen.contains(namespace)
+    /// The namespaces whose objects are unknown because the API server forbids their watch.
+    pub fn forbidden(&self) -> Vec<String> {
+        let watches = self.watches.borrow();
+        let forbidden = watches.iter().filter(|(_, state)| **state == WatchState::Forbidden);
+        forbidden.map(|(namespace, _)| namespace.as_deref().unwrap_or("all namespaces").to_owned()).collect()
     }
 
-    /// When whoever waits for them looks again: after `soon`, or, when they are late, as often as the list that is missing is asked for. `None`
-    /// if none is waited for.
-    pub fn look_again(&self, soon: Duration) -> Option<Duration> {
-        (!self.is_complete()).then_some(if self.are_late() { MISSING_PAUSE } else { soon })
-    }
-
-    /// Whether they take so long that it is worth a word, if they are still waited for.
-    pub fn are_late(&self) -> bool {
-        self.begun.elapsed() >= IN_TIME
-    }
-
-    /// Whether none is waited for.
+    /// Whether no watch is starting any more.
     pub fn is_complete(&self) -> bool {
-        self.state.borrow().missing == 0
+        is_complete(&self.watches.borrow())
     }
 
-    /// Returns when none is waited for, or when they are late.
+    /// Whether the watches take so long that this should be reported, if some are still starting.
+    pub fn is_overdue(&self) -> bool {
+        self.begun.elapsed() >= DUE_WITHIN
+    }
+
+    /// When to check again whether the watches are complete: after `soon`, or less often once they are
+    /// overdue; `None` if they are complete.
+    pub fn requeue_after(&self, soon: Duration) -> Option<Duration> {
+        (!self.is_complete()).then_some(if self.is_overdue() { OVERDUE_REQUEUE } else { soon })
+    }
+
+    /// Returns when the watches are complete, or overdue.
     pub async fn wait(&self) {
-        let mut state = self.state.subscribe();
-        // An error means that it is late, or that the sender is gone, which is ourselves.
-        let _ = tokio::time::timeout(IN_TIME, state.wait_for(|state| state.missing == 0)).await;
+        let mut watches = self.watches.subscribe();
+        // An error means that they are overdue; the sender is `self`, and can't be gone.
+        let _ = tokio::time::timeout(DUE_WITHIN, watches.wait_for(is_complete)).await;
+    }
+}
+
+fn is_complete(watches: &BTreeMap<Option<String>, WatchState>) -> bool {
+    !watches.values().any(|state| *state == WatchState::Starting)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_forbidden_namespace_is_not_waited_for() {
+        let synced = Synced::new(["a", "b"].map(|name| Some(name.to_owned())));
+        synced.set_synced(Some("a"));
+        assert!(!synced.is_complete());
+        synced.set_forbidden(Some("b"));
+        assert!(synced.is_complete() && synced.is_forbidden("b"));
+        assert_eq!(synced.forbidden(), ["b"]);
+        synced.set_synced(Some("b"));
+        assert!(synced.forbidden().is_empty());
+        // Its objects are known, though no longer up to date.
+        synced.set_forbidden(Some("a"));
+        assert!(synced.is_complete() && synced.forbidden().is_empty());
     }
 }

@@ -2,9 +2,9 @@ use futures::channel::mpsc;
 use kube::runtime::reflector::ObjectRef;
 use kube::{Resource, ResourceExt};
 
-/// Has objects reconciled, in whichever controller they belong to.
+/// Triggers reconciles of objects, in the controller that watches their namespace.
 pub struct Wake<K: Resource> {
-    /// By the namespace that the controller works in; `None` for all.
+    /// By the namespace that the controller watches; `None` for all.
     controllers: Vec<(Option<String>, mpsc::UnboundedSender<ObjectRef<K>>)>,
 }
 
@@ -12,29 +12,29 @@ impl<K: Resource> Wake<K>
 where
     K::DynamicType: Clone,
 {
-    /// Wakers of the controllers of these namespaces, and what each controller is to listen to.
-    pub fn of(scopes: &[Option<String>]) -> (Self, Vec<mpsc::UnboundedReceiver<ObjectRef<K>>>) {
-        let (controllers, receivers) = scopes
+    /// A trigger for the controllers of these namespaces, and the receiver of each controller.
+    pub fn of(namespaces: &[Option<String>]) -> (Self, Vec<mpsc::UnboundedReceiver<ObjectRef<K>>>) {
+        let (controllers, receivers) = namespaces
             .iter()
-            .map(|scope| {
+            .map(|namespace| {
                 let (sender, receiver) = mpsc::unbounded();
-                ((scope.clone(), sender), receiver)
+                ((namespace.clone(), sender), receiver)
             })
             .unzip();
         (Self { controllers }, receivers)
     }
 
-    /// Has an object reconciled soon.
+    /// Triggers a reconcile of this object.
     pub fn wake(&self, object: ObjectRef<K>) {
-        let covers = |scope: &Option<String>| scope.is_none() || *scope == object.namespace;
-        if let Some((_, sender)) = self.controllers.iter().find(|(scope, _)| covers(scope)) {
+        let covers = |watched: &Option<String>| watched.is_none() || *watched == object.namespace;
+        if let Some((_, sender)) = self.controllers.iter().find(|(watched, _)| covers(watched)) {
             // Fails only when the controller has ended.
             let _ = sender.unbounded_send(object);
         }
     }
 }
 
-/// The name of an object, as it is watched, and no more: thousands wait for their turn.
+/// A reference of namespace and name alone: thousands of them wait in memory.
 pub fn reference<K>(object: &impl ResourceExt) -> ObjectRef<K>
 where
     K: Resource<DynamicType = ()>,

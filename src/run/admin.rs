@@ -1,9 +1,12 @@
+//! Serves `/livez`, `/readyz` and `/metrics`.
+
 use std::collections::VecDeque;
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
+use anyhow::Context as _;
 use axum::Router;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
@@ -13,22 +16,22 @@ use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::net::TcpListener;
-use tokio::task::{AbortHandle, JoinSet};
+use tokio::task::{AbortHandle, JoinHandle, JoinSet};
 
 use super::health::Health;
 use crate::metrics::Metrics;
 
-/// Connections that are open at once: the kubelet's probes and a few scrapers, ten times over. One more closes the oldest, which is
-/// idle, because an answer takes milliseconds.
+/// Most open connections: ten times what the kubelet's probes and a few scrapers need. One more closes the
+/// oldest, which is idle, because a response takes milliseconds.
 const CONNECTIONS: usize = 32;
-/// How long a connection may be idle, or take to send a request. Longer than the usual time between two scrapes.
+/// How long a connection may be idle, or take to send a request. Longer than the usual scrape interval.
 const IDLE: Duration = Duration::from_secs(90);
-/// Longest head of a request, in bytes: a path and what scrapers say of themselves. The least that hyper allows.
+/// Longest head of a request, in bytes: a path and a few headers. The minimum that hyper allows.
 const REQUEST: usize = 8192;
-/// After a connection could not be accepted: there are no file descriptors, and asking at once would find none, either.
-const NO_ROOM: Duration = Duration::from_secs(1);
+/// Pause after a failed accept: without a free file descriptor, a retry at once would fail, too.
+const ACCEPT_PAUSE: Duration = Duration::from_secs(1);
 
-/// What OpenMetrics text is served as; Prometheus reads the counters' names by it.
+/// Content type of OpenMetrics text; Prometheus parses the names of counters by it.
 const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 #[derive(Clone)]
@@ -37,14 +40,26 @@ struct Admin {
     metrics: Arc<Metrics>,
 }
 
-/// Listens there. `[::]` is each address of both families; where IPv6 is switched off, each of IPv4.
+/// Starts the admin server in a task of its own, unless it is switched off.
 ///
 /// # Errors
 /// If the address can't be bound.
-pub(super) async fn listen<T>(
-    address: SocketAddr,
-    bind: impl AsyncFn(SocketAddr) -> io::Result<T>,
-) -> io::Result<T> {
+pub(super) async fn start(
+    address: Option<SocketAddr>,
+    health: &Arc<Health>,
+    metrics: &Arc<Metrics>,
+) -> anyhow::Result<Option<JoinHandle<()>>> {
+    let Some(address) = address else { return Ok(None) };
+    let listener = listen(address, TcpListener::bind)
+        .await
+        .with_context(|| format!("the admin address {address} can't be used"))?;
+    tracing::info!(address = %listener.local_addr()?, "Serving /livez, /readyz and /metrics");
+    Ok(Some(tokio::spawn(serve(listener, health.clone(), metrics.clone()))))
+}
+
+/// Binds an address. `[::]` stands for all addresses of both families, and for all IPv4 addresses where IPv6
+/// is switched off.
+async fn listen<T>(address: SocketAddr, bind: impl AsyncFn(SocketAddr) -> io::Result<T>) -> io::Result<T> {
     match bind(address).await {
         Err(error) if address.ip() == Ipv6Addr::UNSPECIFIED && error.kind() != io::ErrorKind::AddrInUse => {
             bind((Ipv4Addr::UNSPECIFIED, address.port()).into()).await
@@ -53,7 +68,7 @@ pub(super) async fn listen<T>(
     }
 }
 
-pub(super) async fn serve(listener: TcpListener, health: Arc<Health>, metrics: Arc<Metrics>) {
+async fn serve(listener: TcpListener, health: Arc<Health>, metrics: Arc<Metrics>) {
     let router = Router::new()
         .route("/livez", get(livez))
         .route("/readyz", get(readyz))
@@ -71,11 +86,11 @@ pub(super) async fn serve(listener: TcpListener, health: Arc<Health>, metrics: A
             Ok((stream, _peer)) => stream,
             Err(error) => {
                 tracing::warn!(%error, "The admin server can't accept a connection");
-                tokio::time::sleep(NO_ROOM).await;
+                tokio::time::sleep(ACCEPT_PAUSE).await;
                 continue;
             }
         };
-        // Those before it are served first, if there is something to serve.
+        // Lets the open connections serve a pending request before one of them may be closed.
         tokio::task::yield_now().await;
         while connections.try_join_next().is_some() {}
         open.retain(|connection| !connection.is_finished());
@@ -89,7 +104,7 @@ pub(super) async fn serve(listener: TcpListener, health: Arc<Health>, metrics: A
             .header_read_timeout(IDLE)
             .max_buf_size(REQUEST)
             .serve_connection(TokioIo::new(stream), service.clone());
-        // Whoever closes it in the middle is nobody's concern.
+        // A peer that closes early is no error.
         open.push_back(connections.spawn(async { drop(connection.await) }));
     }
 }
@@ -97,16 +112,16 @@ pub(super) async fn serve(listener: TcpListener, health: Arc<Health>, metrics: A
 async fn livez(State(admin): State<Admin>) -> impl IntoResponse {
     match admin.health.is_alive() {
         true => (StatusCode::OK, "ok\n"),
-        false => (StatusCode::SERVICE_UNAVAILABLE, "the work is stuck\n"),
+        false => (StatusCode::SERVICE_UNAVAILABLE, "the controllers are stuck\n"),
     }
 }
 
 async fn readyz(State(admin): State<Admin>) -> impl IntoResponse {
-    match (admin.health.ready(), admin.health.refused()) {
+    match (admin.health.ready(), admin.health.forbidden()) {
         (Err(why), _) => (StatusCode::SERVICE_UNAVAILABLE, format!("{why}\n")),
-        (Ok(()), refused) if refused.is_empty() => (StatusCode::OK, "ok\n".to_owned()),
-        (Ok(()), refused) => {
-            (StatusCode::OK, format!("ok, but for what the API server refuses: {refused}\n"))
+        (Ok(()), forbidden) if forbidden.is_empty() => (StatusCode::OK, "ok\n".to_owned()),
+        (Ok(()), forbidden) => {
+            (StatusCode::OK, format!("ok, but the API server does not allow to watch {forbidden}\n"))
         }
     }
 }
@@ -134,7 +149,7 @@ mod tests {
         answer
     }
 
-    /// On a cluster with IPv6, with IPv4 or with both; and where there is no IPv6 at all.
+    /// On a node with IPv6, with IPv4 or with both; and where IPv6 is switched off.
     #[tokio::test]
     async fn it_listens_on_both_families() {
         let every: SocketAddr = "[::]:0".parse().unwrap();
@@ -155,16 +170,20 @@ mod tests {
         );
         assert!(
             listen("[::1]:8080".parse().unwrap(), without_ipv6).await.is_err(),
-            "that is no other address"
+            "only `[::]` stands for IPv4 addresses"
         );
         let taken = async |address: SocketAddr| match address {
             SocketAddr::V4(_) => Ok(address),
             SocketAddr::V6(_) => Err(io::Error::from(io::ErrorKind::AddrInUse)),
         };
-        assert!(listen("[::]:8080".parse().unwrap(), taken).await.is_err(), "half of it would be another's");
+        assert!(
+            listen("[::]:8080".parse().unwrap(), taken).await.is_err(),
+            "another process has half of the addresses"
+        );
     }
 
-    /// K36: a thousand that say nothing, and some that stop in the middle, take no more than their places; who asks is answered.
+    /// K36: a thousand connections without a request, or with half of one, do not keep another request from
+    /// its response.
     #[tokio::test]
     async fn idle_connections_take_no_room() {
         let address = started().await;
@@ -186,7 +205,7 @@ mod tests {
         assert!((1..=CONNECTIONS).contains(&open), "{open} are open");
     }
 
-    /// A connection that is idle for long is closed, whether it has asked for something before or not.
+    /// An idle connection is closed, whether it has served a request before or not.
     #[tokio::test(start_paused = true)]
     async fn an_idle_connection_is_closed() {
         let address = started().await;

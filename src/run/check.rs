@@ -1,3 +1,5 @@
+//! The command `check`.
+
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
@@ -10,80 +12,88 @@ use super::settings::CheckArgs;
 use crate::api::VoiceCampaign;
 use crate::campaign::REMOTE_CAMPAIGN;
 
-/// How long an operator, and the Service before it, may take to come up.
+/// How long the operator and its Service may take to become ready.
 const PATIENCE: Duration = Duration::from_secs(60);
-/// Between two tries.
+/// Pause between two attempts.
 const PAUSE: Duration = Duration::from_secs(1);
-/// How long one request may take.
+/// Deadline of one request.
 const DEADLINE: Duration = Duration::from_secs(10);
 
-/// Checks that an operator is up, that the API server takes its kinds, and that the admission policies hold, and prints what does. It changes nothing.
+/// Checks that an operator is ready, that the API server accepts its kinds, and that its admission policies
+/// are in effect. Prints each check that succeeds, and changes nothing.
 ///
 /// # Errors
-/// With the first thing that does not hold.
+/// With the first check that fails.
 pub async fn check(args: CheckArgs, cluster: kube::Config) -> anyhow::Result<()> {
     if let Some(address) = &args.admin_url {
         let address = address.trim_end_matches('/');
         let http = reqwest::Client::builder().no_proxy().timeout(DEADLINE).build()?;
-        patiently(async || get(&http, &format!("{address}/readyz")).await).await?;
+        retrying(async || get(&http, &format!("{address}/readyz")).await).await?;
         println!("ok: {address} is ready");
         let metrics = get(&http, &format!("{address}/metrics")).await?;
         ensure!(
             metrics.contains("voicecampaign_operator_"),
-            "{address}/metrics has no metric of the operator"
+            "{address}/metrics serves no metric of the operator"
         );
-        println!("ok: {address} has metrics");
+        println!("ok: {address} serves metrics");
     }
     let namespace = args.namespace.unwrap_or_else(|| cluster.default_namespace.clone());
     let client = Client::try_from(cluster)?;
     let api = Api::namespaced(client.clone(), &namespace);
-    patiently(async || create_dry(&api, "cd-check").await.context("a VoiceCampaign is refused")).await?;
-    println!("ok: the API server takes a VoiceCampaign in {namespace} (dry run)");
-    let taken = patiently(async || match create_dry(&api, "no id").await {
+    retrying(async || create_dry(&api, "cd-check").await.context("the API server rejects a VoiceCampaign"))
+        .await?;
+    println!("ok: the API server accepts a VoiceCampaign in {namespace} (dry run)");
+    let accepted = retrying(async || match create_dry(&api, "no id").await {
         Err(kube::Error::Api(status)) if status.code == 422 => Ok(false),
         Err(error) => Err(error.into()),
         Ok(_) => Ok(true),
     });
     ensure!(
-        !taken.await?,
-        "a `campaignId` that can't be one is taken: the definitions are not this operator's"
+        !accepted.await?,
+        "the API server accepts an invalid `campaignId`: its CustomResourceDefinitions are not this operator's"
     );
-    println!("ok: it refuses one that can't be right");
-    let given: Vec<String> = args.policies.into_iter().filter(|name| !name.is_empty()).collect();
-    match Policies::read(&client, &given, args.service_account.as_deref()).await {
-        Ok(policies) if policies.is_empty() => println!("there are no admission policies (docs/guard.md)"),
-        Ok(policies) => policies_hold(&policies, &api, &namespace).await?,
+    println!("ok: the API server rejects an invalid VoiceCampaign");
+    let names: Vec<String> = args.policies.into_iter().filter(|name| !name.is_empty()).collect();
+    match Policies::read(&client, &names, args.service_account.as_deref()).await {
+        Ok(policies) if policies.is_empty() => {
+            println!("no admission policies are installed (docs/guard.md)")
+        }
+        Ok(policies) => check_policies(&policies, &api, &namespace).await?,
         Err(kube::Error::Api(status)) if status.is_forbidden() => {
-            println!("not checked: whether the admission policies hold. {}", status.message);
+            println!("not checked: whether the admission policies are in effect. {}", status.message);
         }
         Err(error) => return Err(error).context("the admission policies can't be read"),
     }
     Ok(())
 }
 
-/// Checks that the policies are bound as they have to be, and that the API server keeps the one that can be tried without changing anything.
-async fn policies_hold(policies: &Policies, api: &Api<VoiceCampaign>, namespace: &str) -> anyhow::Result<()> {
+/// Checks that the policies are bound correctly, and, with a dry run, that the mutating one is in effect.
+async fn check_policies(
+    policies: &Policies,
+    api: &Api<VoiceCampaign>,
+    namespace: &str,
+) -> anyhow::Result<()> {
     let problems = policies.problems();
-    ensure!(problems.is_empty(), "the admission policies do not hold:\n- {}", problems.join("\n- "));
+    ensure!(problems.is_empty(), "the admission policies are not in effect:\n- {}", problems.join("\n- "));
     if policies.mutate_in(namespace) {
-        // A policy that is new is kept within seconds.
-        patiently(async || {
+        // A new policy takes effect within seconds.
+        retrying(async || {
             let created = create_dry(api, "cd-check").await?;
             ensure!(
                 created.finalizers().iter().any(|name| name == REMOTE_CAMPAIGN.name()),
-                "a VoiceCampaign is created in {namespace} without its finalizer, though there is a MutatingAdmissionPolicy for that (if it is not \
-                 meant for this namespace, name another with --namespace)"
+                "a VoiceCampaign is created in {namespace} without its finalizer, although a MutatingAdmissionPolicy should \
+                 add it (if that policy is not meant for this namespace, name another with --namespace)"
             );
             Ok(())
         })
         .await?;
     }
-    println!("ok: the admission policies hold");
+    println!("ok: the admission policies are in effect");
     Ok(())
 }
 
-/// Tries until it works.
-async fn patiently<T>(mut attempt: impl AsyncFnMut() -> anyhow::Result<T>) -> anyhow::Result<T> {
+/// Retries until the attempt succeeds, for [`PATIENCE`] at most.
+async fn retrying<T>(mut attempt: impl AsyncFnMut() -> anyhow::Result<T>) -> anyhow::Result<T> {
     let begun = tokio::time::Instant::now();
     loop {
         match attempt().await {

@@ -1,3 +1,5 @@
+//! What the API server must have before the controllers can start: the CRDs, and permissions.
+
 use std::time::Duration;
 
 use k8s_openapi::api::authorization::v1::{
@@ -9,15 +11,17 @@ use kube::core::Status;
 use kube::{Api, Client};
 
 use super::health::Health;
+use super::scope::watched;
 use crate::api::{KoreConnection, VoiceCampaign};
-use crate::kube_ext::in_full;
+use crate::kube_ext::error_chain;
 
-/// How often a missing definition is looked for.
+/// How often to check for missing CRDs and permissions.
 const RETRY: Duration = Duration::from_secs(5);
-/// How long one question may take.
+/// Deadline of one call.
 const DEADLINE: Duration = Duration::from_secs(10);
 
-/// Waits until the API server serves our kinds, in one of the namespaces at least; says what is missing, and what mends it.
+/// Waits until the controllers can start in at least one of the namespaces. Logs what is missing, and how to
+/// fix it.
 pub(super) async fn wait_until_served(client: &Client, namespaces: &[String], health: &Health) {
     while let Err(problem) = problem(client, namespaces).await {
         tracing::error!("{problem}");
@@ -26,70 +30,73 @@ pub(super) async fn wait_until_served(client: &Client, namespaces: &[String], he
     }
 }
 
-/// Whether the operator could work: the API server serves our kinds, and lets it list and watch them, in one of the namespaces at least.
+/// Whether the API server serves the operator's kinds, and lets the operator list and watch them, in at least
+/// one of the namespaces.
 ///
 /// # Errors
-/// With what is missing, and what mends it.
+/// With what is missing, and how to fix it.
 pub(super) async fn problem(client: &Client, namespaces: &[String]) -> Result<(), String> {
-    let scopes: Vec<Option<&str>> = if namespaces.is_empty() {
-        vec![None]
-    } else {
-        namespaces.iter().map(|name| Some(name.as_str())).collect()
-    };
     let mut problem = Ok(());
-    for namespace in scopes {
-        match readable(client, namespace).await {
+    for namespace in watched(namespaces) {
+        match can_watch(client, namespace.as_deref()).await {
             Ok(()) => return Ok(()),
-            // The first is as good as any; but that something is not installed mends all.
-            Err(found) => problem = problem.and(Err(in_words(found))),
+            // One problem is enough to report: usually all namespaces have the same.
+            Err(found) => problem = problem.and(Err(describe(found))),
         }
     }
     problem
 }
 
-fn in_words(problem: kube::Error) -> String {
+fn describe(problem: kube::Error) -> String {
     match problem {
-        // A kind that is not served is answered with a plain page, not with a Status.
+        // For a kind that it does not serve, the API server answers with a plain page, not with a Status.
         kube::Error::Api(status) if status.code == 404 => {
             "The CustomResourceDefinitions are not installed. Install them with: \
              voicecampaign-operator crds | kubectl apply --server-side -f -"
                 .to_owned()
         }
         kube::Error::Api(status) if status.is_forbidden() => format!(
-            "The operator's role is missing a permission; see templates/rbac.yaml of the chart, or deploy/: {}",
+            "The operator's role lacks a permission; see templates/rbac.yaml of the chart, or deploy/: {}",
             status.message
         ),
-        error => format!("The API server can't be asked: {}", in_full(&error)),
+        error => format!("A call to the API server failed: {}", error_chain(&error)),
     }
 }
 
-async fn readable(client: &Client, namespace: Option<&str>) -> Result<(), kube::Error> {
+async fn can_watch(client: &Client, namespace: Option<&str>) -> Result<(), kube::Error> {
     serves::<VoiceCampaign>(client, namespace).await?;
     serves::<KoreConnection>(client, namespace).await?;
-    may::<VoiceCampaign>("watch", namespace, None, client).await?;
-    may::<KoreConnection>("watch", namespace, None, client).await
+    let watch = Access { verb: "watch", namespace, name: None };
+    is_allowed::<VoiceCampaign>(watch, client).await?;
+    is_allowed::<KoreConnection>(watch, client).await
 }
 
-/// Whether the operator may take its lease from another instance.
+/// Whether the operator has the permission to take this lease from another instance.
 ///
 /// # Errors
 /// With what is missing.
 pub(super) async fn may_take(client: &Client, lease: &str) -> Result<(), String> {
-    let namespace = client.default_namespace();
-    may::<Lease>("update", Some(namespace), Some(lease), client).await.map_err(in_words)
+    let update = Access { verb: "update", namespace: Some(client.default_namespace()), name: Some(lease) };
+    is_allowed::<Lease>(update, client).await.map_err(describe)
 }
 
-/// Whether the operator may do something with a kind, or with one object of it, as far as the API server can say without that being done.
-async fn may<K>(
-    verb: &str,
-    namespace: Option<&str>,
-    name: Option<&str>,
-    client: &Client,
-) -> Result<(), kube::Error>
+/// What the operator wants to do with a kind.
+#[derive(Clone, Copy)]
+struct Access<'a> {
+    verb: &'a str,
+    /// `None` for all.
+    namespace: Option<&'a str>,
+    /// `None` for all objects.
+    name: Option<&'a str>,
+}
+
+/// Whether the operator has a permission, as the API server answers a SelfSubjectAccessReview.
+async fn is_allowed<K>(access: Access<'_>, client: &Client) -> Result<(), kube::Error>
 where
     K: kube::Resource<DynamicType = ()>,
 {
-    let question = SelfSubjectAccessReview {
+    let Access { verb, namespace, name } = access;
+    let review = SelfSubjectAccessReview {
         spec: SelfSubjectAccessReviewSpec {
             resource_attributes: Some(ResourceAttributes {
                 group: Some(K::group(&()).into_owned()),
@@ -105,8 +112,8 @@ where
     };
     let api: Api<SelfSubjectAccessReview> = Api::all(client.clone());
     let parameters = PostParams::default();
-    let answer = match in_time(api.create(&parameters, &question)).await {
-        // Where nobody may ask, the call itself will tell.
+    let answer = match within_deadline(api.create(&parameters, &review)).await {
+        // Where reviews are forbidden, the call itself shows whether it is allowed.
         Err(kube::Error::Api(status)) if status.is_forbidden() => return Ok(()),
         answer => answer?,
     };
@@ -120,6 +127,7 @@ where
     }
 }
 
+/// Whether the API server serves a kind, and lets the operator list it.
 async fn serves<K>(client: &Client, namespace: Option<&str>) -> Result<(), kube::Error>
 where
     K: kube::Resource<Scope = kube::core::NamespaceResourceScope, DynamicType = ()>
@@ -132,10 +140,10 @@ where
         None => Api::all(client.clone()),
     };
     let one = ListParams::default().limit(1);
-    in_time(api.list_metadata(&one)).await.map(|_| ())
+    within_deadline(api.list_metadata(&one)).await.map(|_| ())
 }
 
-async fn in_time<T>(call: impl Future<Output = kube::Result<T>>) -> kube::Result<T> {
+async fn within_deadline<T>(call: impl Future<Output = kube::Result<T>>) -> kube::Result<T> {
     tokio::time::timeout(DEADLINE, call)
         .await
         .unwrap_or_else(|elapsed| Err(kube::Error::Service(Box::new(elapsed))))

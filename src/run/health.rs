@@ -1,50 +1,59 @@
+//! What `/livez` and `/readyz` answer. Kore has no part in it: an outage of Kore must not take the operator
+//! out of rotation.
+
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// How often the thread of the work says that it is not stuck.
+/// How often the thread of the controllers reports that it is not stuck.
 const BEAT: Duration = Duration::from_secs(1);
-/// For how long it may not. Each step of the work takes milliseconds; a machine may be short of time.
-const STUCK: Duration = Duration::from_secs(60);
+/// Without a report for so long, it is stuck. Each step takes milliseconds, but a machine may be overloaded.
+const STUCK_AFTER: Duration = Duration::from_secs(60);
 
-/// Whether the operator does its work, or could. Does not depend on Kore: an outage there must not take the operator out of rotation.
+/// Whether the operator works, or could take over if it stands by.
 #[derive(Debug, Default)]
 pub struct Health {
     state: Mutex<State>,
-    /// When the thread of the work last said that it is not stuck.
+    /// When the thread of the controllers last reported that it is not stuck; `None` if no controllers run.
     beat: Mutex<Option<Instant>>,
 }
 
 #[derive(Debug)]
 enum State {
-    /// It is not known yet who leads, or what there is to watch; and this is what is in the way.
+    /// No instance is known to lead, or no watch has begun; with what this instance waits for.
     Starting(String),
-    /// Another instance leads. With what keeps this one from taking over, if something does.
+    /// Another instance leads; with what would keep this one from taking over, if anything.
     StandingBy(Result<(), String>),
-    /// Each watch, by what it shows; with its namespace.
-    Working(BTreeMap<String, (Option<String>, Watching)>),
+    /// This instance leads; with its watches by name.
+    Leading(BTreeMap<String, Watch>),
 }
 
 impl Default for State {
     fn default() -> Self {
-        Self::Starting("waiting for the API server to show VoiceCampaigns and KoreConnections".to_owned())
+        Self::Starting("waiting for the API server to list VoiceCampaigns and KoreConnections".to_owned())
     }
 }
 
-/// What a watch has come to.
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Watching {
-    /// It has not shown its objects yet.
-    Waiting,
-    /// It has shown its objects.
-    Shown,
-    /// The API server refuses it.
-    Refused(String),
+#[derive(Debug)]
+struct Watch {
+    /// The watched namespace; `None` for all.
+    namespace: Option<String>,
+    state: WatchState,
 }
 
-/// The part of one watch in it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum WatchState {
+    /// It has not listed its objects yet.
+    Starting,
+    /// It has listed its objects.
+    Synced,
+    /// The API server forbids it; with the reason that the API server gives.
+    Forbidden(String),
+}
+
+/// Reports the state of one watch.
 #[derive(Clone, Debug)]
 pub(super) struct WatchHealth {
     health: Arc<Health>,
@@ -53,18 +62,34 @@ pub(super) struct WatchHealth {
 }
 
 impl Health {
-    /// Nothing is known, and nobody works.
+    /// Nothing is known yet, and no controllers run.
     pub(super) fn starting(&self) {
         *self.state() = State::default();
         *self.beat() = None;
     }
 
-    /// This is in the way of the work.
+    /// The controllers can't start yet because of this problem.
     pub(super) fn waiting(&self, problem: &str) {
         *self.state() = State::Starting(problem.to_owned());
     }
 
-    /// Says again and again that the thread it runs in is not stuck.
+    /// Another instance leads; `could_lead` says what would keep this one from taking over.
+    pub(super) fn standing_by(&self, could_lead: Result<(), String>) {
+        *self.state() = State::StandingBy(could_lead);
+    }
+
+    /// A watch of a kind (in the plural) starts, in one namespace or in all.
+    pub(super) fn watch(self: &Arc<Self>, kind: &str, namespace: Option<&str>) -> WatchHealth {
+        let name = match namespace {
+            Some(namespace) => format!("{kind} in {namespace}"),
+            None => kind.to_owned(),
+        };
+        let watch = WatchHealth { health: self.clone(), name, namespace: namespace.map(ToOwned::to_owned) };
+        watch.set(WatchState::Starting);
+        watch
+    }
+
+    /// Reports every second that the thread in which it runs is not stuck.
     pub(super) async fn keep_beating(&self) {
         loop {
             *self.beat() = Some(Instant::now());
@@ -72,56 +97,45 @@ impl Health {
         }
     }
 
-    /// Whether the thread of the work, if there is one, goes on.
+    /// Whether the thread of the controllers, if they run, is not stuck.
     pub fn is_alive(&self) -> bool {
-        self.beat().is_none_or(|beat| beat.elapsed() < STUCK)
+        self.beat().is_none_or(|beat| beat.elapsed() < STUCK_AFTER)
     }
 
-    /// Another instance leads; this is what keeps this one from taking over.
-    pub(super) fn standing_by(&self, could: Result<(), String>) {
-        *self.state() = State::StandingBy(could);
-    }
-
-    /// A watch of this name has to show its objects, those of a namespace or all.
-    pub(super) fn watch(self: &Arc<Self>, name: String, namespace: Option<&str>) -> WatchHealth {
-        let watch = WatchHealth { health: self.clone(), name, namespace: namespace.map(ToOwned::to_owned) };
-        watch.note(Watching::Waiting);
-        watch
-    }
-
-    /// Whether each watch has shown its objects, but for those that the API server refuses, as long as there is a namespace in which it
-    /// refuses none; or, of an instance that stands by, whether it could do so.
+    /// Whether each watch has listed its objects, but for those that the API server forbids, as long as there
+    /// is a namespace in which it forbids none. An instance that stands by is ready if it could take over.
     ///
     /// # Errors
     /// With what is not ready.
     pub fn ready(&self) -> Result<(), String> {
         match &*self.state() {
             State::Starting(problem) => Err(problem.clone()),
-            State::StandingBy(could) => {
-                could.clone().map_err(|why| format!("standing by, and could not take over: {why}"))
+            State::StandingBy(could_lead) => {
+                could_lead.clone().map_err(|why| format!("standing by, and could not take over: {why}"))
             }
-            State::Working(watches) => {
-                let waiting = watches.iter().find(|(_, (_, watching))| *watching == Watching::Waiting);
-                // Without its KoreConnections nothing can be done for a VoiceCampaign, nor the other way round.
-                let works_in = |wanted: &Option<String>| {
-                    let mut of_it = watches.values().filter(|(namespace, _)| namespace == wanted);
-                    of_it.all(|(_, watching)| *watching == Watching::Shown)
+            State::Leading(watches) => {
+                let starting = watches.iter().find(|(_, watch)| watch.state == WatchState::Starting);
+                // A VoiceCampaign is of no use without its KoreConnection, nor the other way round.
+                let works_in = |namespace: &Option<String>| {
+                    let mut of_it = watches.values().filter(|watch| watch.namespace == *namespace);
+                    of_it.all(|watch| watch.state == WatchState::Synced)
                 };
-                match waiting {
-                    Some((name, _)) => Err(format!("waiting for the API server to show {name}")),
-                    None if !watches.values().any(|(namespace, _)| works_in(namespace)) => {
-                        Err(format!("the API server refuses too much to work anywhere: {}", refused(watches)))
-                    }
+                match starting {
+                    Some((name, _)) => Err(format!("waiting for the API server to list {name}")),
+                    None if !watches.values().any(|watch| works_in(&watch.namespace)) => Err(format!(
+                        "the API server does not allow the operator to work in any namespace: {}",
+                        forbidden(watches)
+                    )),
                     None => Ok(()),
                 }
             }
         }
     }
 
-    /// What the API server refuses, in words; empty if nothing.
-    pub fn refused(&self) -> String {
+    /// The watches that the API server forbids, with its reasons, for people; empty if there are none.
+    pub fn forbidden(&self) -> String {
         match &*self.state() {
-            State::Working(watches) => refused(watches),
+            State::Leading(watches) => forbidden(watches),
             State::Starting(_) | State::StandingBy(_) => String::new(),
         }
     }
@@ -135,42 +149,43 @@ impl Health {
     }
 }
 
-fn refused(watches: &BTreeMap<String, (Option<String>, Watching)>) -> String {
-    let refused = watches.iter().filter_map(|(name, (_, watching))| match watching {
-        Watching::Refused(why) => Some(format!("{name}: {why}")),
-        Watching::Waiting | Watching::Shown => None,
+fn forbidden(watches: &BTreeMap<String, Watch>) -> String {
+    let forbidden = watches.iter().filter_map(|(name, watch)| match &watch.state {
+        WatchState::Forbidden(reason) => Some(format!("{name}: {reason}")),
+        WatchState::Starting | WatchState::Synced => None,
     });
-    refused.collect::<Vec<_>>().join("; ")
+    forbidden.collect::<Vec<_>>().join("; ")
 }
 
 impl WatchHealth {
-    /// The watch has shown its objects.
+    /// The watch has listed its objects.
     pub(super) fn synced(&self) {
-        self.note(Watching::Shown);
+        self.set(WatchState::Synced);
     }
 
-    /// The API server refuses the watch.
-    pub(super) fn refused(&self, why: &str) {
-        self.note(Watching::Refused(why.to_owned()));
+    /// The API server forbids the watch.
+    pub(super) fn forbidden(&self, reason: &str) {
+        self.set(WatchState::Forbidden(reason.to_owned()));
     }
 
-    /// What it shows.
+    /// The name of the watch, for people.
     pub(super) fn name(&self) -> &str {
         &self.name
     }
 
-    /// The namespace in which it looks.
-    pub(super) fn namespace(&self) -> &str {
-        self.namespace.as_deref().unwrap_or("all namespaces")
+    /// The watched namespace; `None` for all.
+    pub(super) fn namespace(&self) -> Option<&str> {
+        self.namespace.as_deref()
     }
 
-    fn note(&self, watching: Watching) {
+    fn set(&self, watch: WatchState) {
         let mut state = self.health.state();
-        if !matches!(&*state, State::Working(_)) {
-            *state = State::Working(BTreeMap::new());
+        if !matches!(&*state, State::Leading(_)) {
+            *state = State::Leading(BTreeMap::new());
         }
-        if let State::Working(watches) = &mut *state {
-            watches.insert(self.name.clone(), (self.namespace.clone(), watching));
+        if let State::Leading(watches) = &mut *state {
+            let watch = Watch { namespace: self.namespace.clone(), state: watch };
+            watches.insert(self.name.clone(), watch);
         }
     }
 }
@@ -179,20 +194,21 @@ impl WatchHealth {
 mod tests {
     use super::*;
 
-    /// A thread that is stuck in its work is noticed; one that has none to do is not.
+    /// A thread that is stuck is noticed; an instance without controllers is not.
     #[tokio::test(start_paused = true)]
     async fn a_thread_that_is_stuck_is_not_alive() {
         let health = Arc::new(Health::default());
         assert!(health.is_alive());
-        let beating = tokio::time::timeout(2 * STUCK, health.keep_beating()).await;
+        let beating = tokio::time::timeout(2 * STUCK_AFTER, health.keep_beating()).await;
         assert!(beating.is_err() && health.is_alive());
-        tokio::time::sleep(STUCK).await;
+        tokio::time::sleep(STUCK_AFTER).await;
         assert!(!health.is_alive());
         health.starting();
         assert!(health.is_alive());
     }
 
-    /// K33: one namespace that can't be read makes nobody wait; if none can, or another has not been shown yet, it is said which.
+    /// K33: a namespace that can't be read holds up no other. If none can be read, or one is not listed yet,
+    /// the answer names it.
     #[test]
     fn ready_is_who_can_work_or_could() {
         let health = Arc::new(Health::default());
@@ -202,21 +218,21 @@ mod tests {
         health.standing_by(Ok(()));
         assert_eq!(health.ready(), Ok(()));
         health.starting();
-        assert!(health.ready().is_err(), "it leads, and has shown nothing");
+        assert!(health.ready().is_err(), "it leads, and has listed nothing");
         health.waiting("no definitions");
         assert_eq!(health.ready(), Err("no definitions".to_owned()));
-        let a = health.watch("VoiceCampaigns in a".into(), Some("a"));
-        let b = health.watch("VoiceCampaigns in b".into(), Some("b"));
+        let a = health.watch("VoiceCampaigns", Some("a"));
+        let b = health.watch("VoiceCampaigns", Some("b"));
         a.synced();
         assert!(health.ready().unwrap_err().contains("VoiceCampaigns in b"));
-        b.refused("forbidden");
-        assert_eq!((health.ready(), health.refused().as_str()), (Ok(()), "VoiceCampaigns in b: forbidden"));
-        a.refused("forbidden");
+        b.forbidden("forbidden");
+        assert_eq!((health.ready(), health.forbidden().as_str()), (Ok(()), "VoiceCampaigns in b: forbidden"));
+        a.forbidden("forbidden");
         assert!(health.ready().unwrap_err().contains("VoiceCampaigns in a: forbidden"));
         b.synced();
         assert_eq!(health.ready(), Ok(()));
-        let connections = health.watch("KoreConnections in b".into(), Some("b"));
-        connections.refused("forbidden");
+        let connections = health.watch("KoreConnections", Some("b"));
+        connections.forbidden("forbidden");
         assert!(health.ready().is_err(), "one kind alone is of no use");
         a.synced();
         assert_eq!(health.ready(), Ok(()));

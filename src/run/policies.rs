@@ -1,5 +1,6 @@
-//! Whether the admission policies (docs/guard.md) do what they are there for. One that is not bound does nothing, and one that takes another
-//! ServiceAccount for the operator's does nothing or hinders the operator; the API server says so to nobody.
+//! Whether the admission policies (docs/guard.md) are in effect. A policy without a binding has no effect,
+//! and one that names another ServiceAccount as the operator's has no effect, or restricts the operator. The
+//! API server reports neither.
 
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::Container;
@@ -11,55 +12,55 @@ use crate::api::PROTECT;
 use crate::campaign::REMOTE_CAMPAIGN;
 use crate::connection::IN_USE;
 
-/// Kinds of policies; `…Binding` is the kind of what binds one.
+/// Kinds of policies. The kind of their bindings ends in `Binding`.
 const KINDS: [&str; 2] = ["ValidatingAdmissionPolicy", "MutatingAdmissionPolicy"];
-/// Label of what the chart and `deploy/` install, unless a kustomization has another one for everything.
+/// Label of what the chart and `deploy/` install, unless a kustomization overrides it.
 const PART_OF: (&str, &str) = ("app.kubernetes.io/part-of", "voicecampaign-operator");
 
-/// Policies, their bindings, and whom they have to know.
+/// The policies of an operator, and what they should refer to.
 #[derive(Debug, Default)]
 pub(super) struct Policies {
     policies: Vec<Found>,
     bindings: Vec<Found>,
-    /// Names of what has to be there.
-    wanted: Vec<String>,
-    /// ServiceAccounts of operators, as `namespace/name`.
+    /// Names of the policies that must exist.
+    required: Vec<String>,
+    /// ServiceAccounts that operators run as, as `namespace/name`.
     operators: Vec<String>,
 }
 
 /// A policy or a binding.
 #[derive(Debug)]
 struct Found {
-    /// Kind of the policy, also of a binding.
+    /// Kind of the policy; for a binding, kind of the policy that it binds.
     kind: &'static str,
     name: String,
     fields: Value,
 }
 
 impl Policies {
-    /// Reads the policies of these names and their bindings; or, if there are no names, all that are ours. If no ServiceAccount is
-    /// named, the Deployments of operators name them.
+    /// Reads the policies and bindings of these names; without names, all that belong to an operator. Without
+    /// the ServiceAccount of the `operator`, reads those that the Deployments of operators name.
     ///
     /// # Errors
-    /// If the API server does not let them be read.
+    /// If a call to the API server fails.
     pub(super) async fn read(
         client: &Client,
         names: &[String],
         operator: Option<&str>,
     ) -> kube::Result<Self> {
-        let mut all = Self { wanted: names.to_vec(), ..Self::default() };
+        let mut all = Self { required: names.to_vec(), ..Self::default() };
         for kind in KINDS {
             all.policies.extend(read(client, kind, kind, names).await?);
-            // Somebody may have bound them anew.
+            // A user may have bound a policy again, under another name.
             all.bindings.extend(read(client, kind, &format!("{kind}Binding"), names).await?);
         }
         if names.is_empty() {
-            all.policies.retain(|policy| is_installed(&policy.fields) || policy.is_ours());
+            all.policies.retain(|policy| is_installed(&policy.fields) || policy.is_of_an_operator());
             let policies = &all.policies;
-            let is_ours = |binding: &Found| {
+            let is_of_an_operator = |binding: &Found| {
                 policies.iter().any(|policy| policy.is_bound_by(binding)) || is_installed(&binding.fields)
             };
-            all.bindings.retain(is_ours);
+            all.bindings.retain(is_of_an_operator);
         }
         all.operators = match operator {
             Some(operator) => vec![operator.to_owned()],
@@ -69,26 +70,27 @@ impl Policies {
         Ok(all)
     }
 
-    /// Whether there are none, and none have to be there.
+    /// Whether there are none, and none are required.
     pub(super) fn is_empty(&self) -> bool {
-        self.policies.is_empty() && self.bindings.is_empty() && self.wanted.is_empty()
+        self.policies.is_empty() && self.bindings.is_empty() && self.required.is_empty()
     }
 
-    /// Whether one of them is to put the finalizer on what is created in this namespace: none leaves it out by its name.
+    /// Whether one of them should add the finalizer to what is created in this namespace: it does not exclude
+    /// the namespace by its name.
     pub(super) fn mutate_in(&self, namespace: &str) -> bool {
-        let leaves_out = |resources: &Value| leaves_out(&resources["namespaceSelector"], namespace);
+        let excludes = |resources: &Value| excludes(&resources["namespaceSelector"], namespace);
         self.policies.iter().filter(|policy| policy.kind == KINDS[1]).any(|policy| {
             let mut bindings = self.bindings.iter().filter(|binding| policy.is_bound_by(binding));
-            !leaves_out(&policy.fields["spec"]["matchConstraints"])
-                && bindings.any(|binding| !leaves_out(&binding.fields["spec"]["matchResources"]))
+            !excludes(&policy.fields["spec"]["matchConstraints"])
+                && bindings.any(|binding| !excludes(&binding.fields["spec"]["matchResources"]))
         })
     }
 
-    /// What is wrong with them, and how to mend it.
+    /// What is wrong with them, and how to fix it.
     pub(super) fn problems(&self) -> Vec<String> {
-        let is_there = |name: &&String| self.policies.iter().any(|policy| policy.name == **name);
-        let missing = self.wanted.iter().filter(|name| !is_there(name));
-        let missing = missing.map(|name| format!("the policy {name} is not there: install it again"));
+        let exists = |name: &&String| self.policies.iter().any(|policy| policy.name == **name);
+        let missing = self.required.iter().filter(|name| !exists(name));
+        let missing = missing.map(|name| format!("the policy {name} does not exist: install it again"));
         let of_policies = self.policies.iter().flat_map(|policy| self.problems_of_policy(policy));
         let of_bindings = self.bindings.iter().flat_map(|binding| self.problems_of_binding(binding));
         missing.chain(of_policies).chain(of_bindings).collect()
@@ -99,19 +101,19 @@ impl Policies {
         let mut problems = Vec::new();
         if !self.bindings.iter().any(|binding| policy.is_bound_by(binding)) {
             problems.push(format!(
-                "the {kind} {name} does nothing, because no {kind}Binding names it: install it again"
+                "the {kind} {name} has no effect, because no {kind}Binding names it: install it again"
             ));
         }
-        if fields["spec"]["failurePolicy"] == "Ignore" && !policy.sees_secrets() {
+        if fields["spec"]["failurePolicy"] == "Ignore" && !policy.matches_secrets() {
             problems.push(format!(
-                "the {kind} {name} lets everything pass when it fails: set its `failurePolicy` to Fail"
+                "the {kind} {name} admits every request when it fails: set its `failurePolicy` to Fail"
             ));
         }
         let warnings = fields["status"]["typeChecking"]["expressionWarnings"].as_array();
         for warning in warnings.into_iter().flatten() {
             let text = |field: &str| warning[field].as_str().unwrap_or_default().trim().to_owned();
             problems.push(format!(
-                "the API server warns of {} of the {kind} {name}, which may fail: install it again. It says: {}",
+                "the API server warns that {} of the {kind} {name} may fail: install it again. The warning: {}",
                 text("fieldRef"),
                 text("warning")
             ));
@@ -126,7 +128,7 @@ impl Policies {
         if !self.policies.iter().any(|policy| policy.is_bound_by(binding)) {
             let policy = spec["policyName"].as_str().unwrap_or_default();
             problems.push(format!(
-                "the {kind}Binding {name} does nothing, because the policy that it names, {policy}, is not there: mend its \
+                "the {kind}Binding {name} has no effect, because its policy {policy} does not exist: correct its \
                  `policyName`; with kustomize, include deploy/names"
             ));
         }
@@ -135,18 +137,21 @@ impl Policies {
             .is_some_and(|actions| actions.iter().any(|action| action == "Deny"));
         if *kind == KINDS[0] && !denies {
             problems.push(format!(
-                "the {kind}Binding {name} refuses nothing: set its `validationActions` to [Deny]"
+                "the {kind}Binding {name} denies nothing: set its `validationActions` to [Deny]"
             ));
         }
         let text = |field: &str| spec["paramRef"][field].as_str().unwrap_or_default();
         let account = format!("{}/{}", text("namespace"), text("name"));
         if !self.operators.contains(&account) {
             problems.push(format!(
-                "the {kind}Binding {name} takes the ServiceAccount {account} for the operator's, and no operator runs under it ({}). Its \
-                 policy does nothing if there is no such ServiceAccount, and hinders the operator if there is. Mend its `paramRef`; with \
-                 kustomize, include deploy/names, and set the same `namespace`, `namePrefix` and `nameSuffix` for the policies as for the \
-                 operator",
-                if self.operators.is_empty() { "there is none".to_owned() } else { format!("but under {}", self.operators.join(", ")) }
+                "the {kind}Binding {name} names the ServiceAccount {account} as the operator's, but {}. Its policy has no \
+                 effect if that ServiceAccount does not exist, and restricts the operator if it does. Correct its \
+                 `paramRef`; with kustomize, include deploy/names, and set the same `namespace`, `namePrefix` and \
+                 `nameSuffix` for the policies as for the operator",
+                match self.operators.as_slice() {
+                    [] => "no operator is installed".to_owned(),
+                    operators => format!("operators run as {}", operators.join(", ")),
+                }
             ));
         }
         problems
@@ -154,8 +159,9 @@ impl Policies {
 }
 
 impl Found {
-    /// Whether it is about what ours are about, by the ServiceAccount of an operator, whatever its labels are.
-    fn is_ours(&self) -> bool {
+    /// Whether a policy of an operator, whatever its labels are: it refers to a ServiceAccount, and to one of
+    /// the finalizers or annotations that the operator's policies are about.
+    fn is_of_an_operator(&self) -> bool {
         let spec = &self.fields["spec"];
         let about = [REMOTE_CAMPAIGN.name(), IN_USE.name(), PROTECT].map(|name| format!("'{name}'"));
         let names_ours = |expression: &str| about.iter().any(|name| expression.contains(name));
@@ -166,8 +172,9 @@ impl Found {
         self.kind == binding.kind && binding.fields["spec"]["policyName"] == self.name.as_str()
     }
 
-    /// Such a policy sees every Secret of the cluster: when it fails, it must not hold them up.
-    fn sees_secrets(&self) -> bool {
+    /// Whether it matches Secrets. Such a policy evaluates every Secret of the cluster; so when it fails, it
+    /// must admit the request.
+    fn matches_secrets(&self) -> bool {
         let rules = self.fields["spec"]["matchConstraints"]["resourceRules"].as_array();
         let has_secrets = |rule: &Value| {
             rule["resources"].as_array().is_some_and(|kinds| kinds.iter().any(|kind| kind == "secrets"))
@@ -188,8 +195,8 @@ fn expressions(value: &Value) -> Box<dyn Iterator<Item = &str> + '_> {
     }
 }
 
-/// Whether a selector of namespaces leaves one out by its name. (The chart selects by names.)
-fn leaves_out(selector: &Value, namespace: &str) -> bool {
+/// Whether a namespace selector excludes a namespace by its name. (The chart selects by names.)
+fn excludes(selector: &Value, namespace: &str) -> bool {
     const NAME: &str = "kubernetes.io/metadata.name";
     let label = &selector["matchLabels"][NAME];
     let expressions = selector["matchExpressions"].as_array().into_iter().flatten();
@@ -208,13 +215,13 @@ fn leaves_out(selector: &Value, namespace: &str) -> bool {
         })
 }
 
-/// Whether the label says that it is of the chart or `deploy/`.
+/// Whether it has the label of the chart and `deploy/`.
 fn is_installed(object: &Value) -> bool {
     let (label, value) = PART_OF;
     object["metadata"]["labels"][label] == value
 }
 
-/// Objects of a kind of the API group of the policies: those of these names, or all.
+/// Reads objects of a kind of `admissionregistration.k8s.io`: those of these names, or all.
 async fn read(client: &Client, of: &'static str, kind: &str, names: &[String]) -> kube::Result<Vec<Found>> {
     let kind = GroupVersionKind::gvk("admissionregistration.k8s.io", "v1", kind);
     let api = Api::<DynamicObject>::all_with(client.clone(), &ApiResource::from_gvk(&kind));
@@ -225,7 +232,7 @@ async fn read(client: &Client, of: &'static str, kind: &str, names: &[String]) -
     if names.is_empty() {
         match api.list(&ListParams::default()).await {
             Ok(list) => objects = list.items,
-            // The cluster does not serve the kind.
+            // The API server does not serve the kind.
             Err(kube::Error::Api(status)) if status.is_not_found() => {}
             Err(error) => return Err(error),
         }
@@ -238,21 +245,21 @@ async fn read(client: &Client, of: &'static str, kind: &str, names: &[String]) -
     objects.into_iter().map(found).collect()
 }
 
-/// Under which ServiceAccounts operators run.
+/// The ServiceAccounts that operators run as.
 async fn operators(client: &Client) -> kube::Result<Vec<String>> {
     let deployments: Api<Deployment> = Api::all(client.clone());
     let list = deployments.list(&ListParams::default()).await?;
     let account = |deployment: &Deployment| {
         let pod = deployment.spec.as_ref()?.template.spec.as_ref()?;
-        pod.containers.iter().find(|container| runs_the_operator(container))?;
+        pod.containers.iter().find(|container| is_an_operator(container))?;
         let name = pod.service_account_name.as_deref().unwrap_or("default");
         Some(format!("{}/{name}", deployment.namespace()?))
     };
     Ok(list.items.iter().filter_map(account).collect())
 }
 
-/// Whether the chart or `deploy/` has made it an operator's, whatever its labels and its image are.
-fn runs_the_operator(container: &Container) -> bool {
+/// Whether the chart or `deploy/` has made the container, whatever its labels and its image are.
+fn is_an_operator(container: &Container) -> bool {
     let has = |name: &str| container.env.iter().flatten().any(|variable| variable.name == name);
     container.args.iter().flatten().any(|argument| argument == "run")
         && has("LEASE_NAME")
@@ -268,7 +275,7 @@ mod tests {
         serde_saphyr::from_multiple(text).unwrap()
     }
 
-    /// A kustomization may have labels of its own for everything.
+    /// A kustomization may override all labels.
     #[test]
     fn policies_are_known_without_their_labels() {
         let all = manifests(include_str!("../../deploy/policies/guard/policies.yaml"))
@@ -278,23 +285,23 @@ mod tests {
         let mut known = 0;
         for mut policy in all.filter(|object| object["kind"].as_str().unwrap().ends_with("AdmissionPolicy")) {
             policy["metadata"]["labels"] = json!({"app.kubernetes.io/part-of": "outbound"});
-            assert!(found(policy.clone()).is_ours(), "{policy:#}");
+            assert!(found(policy.clone()).is_of_an_operator(), "{policy:#}");
             known += 1;
-            // Another one of the same kind of objects is somebody else's.
+            // Without the ServiceAccount, it is a policy of somebody else.
             let mut foreign = policy.clone();
             foreign["spec"]["paramKind"] = Value::Null;
-            assert!(!found(foreign).is_ours());
+            assert!(!found(foreign).is_of_an_operator());
             for part in ["variables", "validations", "mutations"] {
                 policy["spec"][part] = Value::Null;
             }
             policy["spec"]["matchConditions"] =
                 json!([{"name": "a", "expression": "has(object.metadata.labels)"}]);
-            assert!(!found(policy).is_ours());
+            assert!(!found(policy).is_of_an_operator());
         }
         assert_eq!(known, 5);
     }
 
-    /// Only a name leaves a namespace out for sure: what selects by other labels is tried.
+    /// Only a name excludes a namespace for sure. A policy that selects by other labels is tried.
     #[test]
     fn where_the_finalizer_is_put_on_is_known_by_names_alone() {
         let name = "kubernetes.io/metadata.name";
@@ -335,8 +342,8 @@ mod tests {
         let deployment = all.into_iter().find(|object| object["kind"] == "Deployment").unwrap();
         let mut deployment: Deployment = serde_json::from_value(deployment).unwrap();
         let mut container = deployment.spec.take().unwrap().template.spec.unwrap().containers.remove(0);
-        assert!(runs_the_operator(&container));
+        assert!(is_an_operator(&container));
         container.env.as_mut().unwrap().retain(|variable| variable.name != "LEASE_NAME");
-        assert!(!runs_the_operator(&container));
+        assert!(!is_an_operator(&container));
     }
 }

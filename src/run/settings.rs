@@ -30,11 +30,14 @@ pub struct Cli {
 pub enum Command {
     /// Run the operator: on the cluster of KUBECONFIG, else of ~/.kube/config, else the one it runs in
     Run(RunArgs),
-    /// Check that an operator is up, that the cluster has its definitions, and that its admission policies hold; changes nothing (`helm test` runs it)
+    /// Check that an operator is up, that the cluster has its definitions, and that its admission policies
+    /// hold; changes nothing (`helm test` runs it)
     Check(CheckArgs),
-    /// Have nothing left that only the operator could let go, before it is uninstalled (the chart's pre-delete hook runs it)
+    /// Have nothing left that only the operator could let go, before it is uninstalled (the chart's
+    /// pre-delete hook runs it)
     PrepareUninstall(UninstallArgs),
-    /// Print the CustomResourceDefinitions as YAML: `voicecampaign-operator crds | kubectl apply --server-side -f -`
+    /// Print the CustomResourceDefinitions as YAML: `voicecampaign-operator crds | kubectl apply
+    /// --server-side -f -`
     Crds,
 }
 
@@ -49,11 +52,13 @@ pub struct RunArgs {
     #[arg(long, env = "SELECTOR", value_name = "SELECTOR", default_value = "", hide_default_value = true)]
     pub selector: Selected,
 
-    /// Base addresses of Kore that tokens may be sent to, separated by commas, as https://platform.kore.ai; all if not set or empty
+    /// Base addresses of Kore that tokens may be sent to, separated by commas, as https://platform.kore.ai;
+    /// all if not set or empty
     #[arg(long, env = "ALLOWED_HOSTS", value_name = "URL", value_delimiter = ',', value_parser = host)]
     pub allowed_hosts: Vec<String>,
 
-    /// RoleBinding of the operator in each of its namespaces, which is held as long as there are VoiceCampaigns; none if not set or empty
+    /// RoleBinding of the operator in each of its namespaces, which is held as long as there are
+    /// VoiceCampaigns; none if not set or empty
     #[arg(long, env = "ROLE_BINDING", value_name = "NAME", default_value = "", hide_default_value = true, value_parser = lease)]
     pub role_binding: String,
 
@@ -66,7 +71,8 @@ pub struct RunArgs {
     #[arg(long, env = "LEASE_NAME", value_name = "NAME", default_value = "", hide_default_value = true, value_parser = lease)]
     pub lease_name: String,
 
-    /// Where to serve /livez, /readyz and /metrics; `[::]` is each address of IPv6 and IPv4, `none` is nowhere
+    /// Where to serve /livez, /readyz and /metrics; `[::]` is each address of IPv6 and IPv4, `none` is
+    /// nowhere
     #[arg(long, env = "ADMIN_ADDRESS", value_name = "IP:PORT", default_value = "[::]:8080", value_parser = admin_address)]
     pub admin_address: AdminAddress,
 
@@ -94,16 +100,18 @@ pub struct CheckArgs {
     #[arg(long, value_name = "URL")]
     pub admin_url: Option<String>,
 
-    /// Namespace in which a VoiceCampaign is created, as a dry run; the one of the kubeconfig or of the Pod if not set
+    /// Namespace in which a VoiceCampaign is created, as a dry run; the one of the kubeconfig or of the Pod
+    /// if not set
     #[arg(long, value_name = "NAMESPACE", value_parser = namespace)]
     pub namespace: Option<String>,
 
-    /// Admission policies that have to be there, separated by commas, each with a binding of its name; all with the label
-    /// `app.kubernetes.io/part-of=voicecampaign-operator` if not set
+    /// Admission policies that have to be there, separated by commas, each with a binding of its name; all
+    /// with the label `app.kubernetes.io/part-of=voicecampaign-operator` if not set
     #[arg(long, value_name = "NAME", value_delimiter = ',')]
     pub policies: Vec<String>,
 
-    /// ServiceAccount that the policies have to take for the operator's; that of any Deployment with the same label if not set
+    /// ServiceAccount that the policies have to take for the operator's; that of any Deployment with the same
+    /// label if not set
     #[arg(long, value_name = "NAMESPACE/NAME")]
     pub service_account: Option<String>,
 }
@@ -135,7 +143,8 @@ pub struct UninstallArgs {
     #[arg(long, value_name = "NAME")]
     pub deployment: Option<String>,
 
-    /// RoleBinding of the operator in each of its namespaces, which it holds as long as there are VoiceCampaigns; none if not set or empty
+    /// RoleBinding of the operator in each of its namespaces, which it holds as long as there are
+    /// VoiceCampaigns; none if not set or empty
     #[arg(long, value_name = "NAME", default_value = "", hide_default_value = true, value_parser = lease)]
     pub role_binding: String,
 
@@ -384,7 +393,8 @@ mod tests {
         assert_eq!((settings.kore.extra_ca_file, settings.instance), (None, None));
     }
 
-    /// Instances that work for the same have the same lease; one that is named is the same whatever they work for.
+    /// Instances that work for the same have the same lease; one that is named is the same whatever they work
+    /// for.
     #[test]
     fn a_lease_depends_on_what_is_worked_for_unless_it_is_named() {
         let lease = |more: &[&str]| {

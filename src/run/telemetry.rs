@@ -3,17 +3,17 @@ use tracing_subscriber::EnvFilter;
 
 use super::settings::{LogFormat, RunArgs};
 
-/// kube-rs logs every failed request as an error of its own; the controller reports those that matter, once.
+/// kube-rs logs every failed request; the operator reports those that matter once.
 const QUIET: &str = "kube_client::client::builder=off,kube_runtime=warn,hyper_util=warn";
 
 /// Sets up logging to standard error.
 ///
 /// # Errors
-/// If `RUST_LOG` can't be read, or logging was set up before.
+/// If `RUST_LOG` is invalid, or logging was set up before.
 pub fn init(args: &RunArgs) -> anyhow::Result<()> {
     let filter = match std::env::var("RUST_LOG") {
         Ok(directives) if !directives.is_empty() => {
-            EnvFilter::try_new(directives).context("RUST_LOG can't be read")?
+            EnvFilter::try_new(directives).context("RUST_LOG is invalid")?
         }
         _ => EnvFilter::try_new(format!("{},{QUIET}", args.log_level.directive()))?,
     };

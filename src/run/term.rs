@@ -1,3 +1,5 @@
+//! A term of leadership.
+
 use std::thread;
 use std::time::Duration;
 
@@ -5,35 +7,37 @@ use anyhow::Context as _;
 use tokio::sync::{oneshot, watch as signal};
 use tokio::time::timeout;
 
-/// How long the thread may take to its next pause, in which it is ended: it never blocks for longer than a step takes.
-const ENDED: Duration = Duration::from_secs(5);
+/// How long the thread may take to its next await point, where it ends: a step never blocks it for longer
+/// than milliseconds.
+const END_WITHIN: Duration = Duration::from_secs(5);
 
-/// A term of leadership, in a thread and a runtime of its own. When it ends, whatever is going on in it ends, wherever in it that was
-/// spawned: nothing of an old term is left in a new one. The lease is renewed outside of it, and so never waits behind the work.
+/// The controllers of one term of leadership, in a thread and a runtime of their own. When the term ends, all
+/// its tasks end, whoever has spawned them: nothing of it runs on into the next term. The lease is renewed
+/// outside of the term, and so never waits for it.
 pub(super) struct Term {
     stopping: signal::Sender<bool>,
     end: Option<oneshot::Sender<()>>,
-    /// None when it was heard that it is over.
-    over: Option<oneshot::Receiver<anyhow::Result<()>>>,
+    /// `None` once the result was returned.
+    done: Option<oneshot::Receiver<anyhow::Result<()>>>,
 }
 
 impl Term {
-    /// Begins a term with this work, which is told when to stop.
+    /// Begins a term with this work, which receives whether to stop.
     ///
     /// # Errors
-    /// If there can't be another thread.
+    /// If the runtime or the thread can't be created.
     pub(super) fn begin<W>(work: W) -> anyhow::Result<Self>
     where
         W: AsyncFnOnce(signal::Receiver<bool>) -> anyhow::Result<()> + Send + 'static,
     {
         let (stopping, stopped) = signal::channel(false);
         let (end, ended) = oneshot::channel();
-        let (done, over) = oneshot::channel();
-        // It mostly waits: one thread is enough, and each more would keep memory of its own.
+        let (sender, done) = oneshot::channel();
+        // One thread is enough, because the work mostly waits; each thread keeps memory of its own.
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
-            .context("there can't be another runtime")?;
+            .context("the runtime of a term can't be created")?;
         let run = move || {
             let outcome = runtime.block_on(async {
                 tokio::select! {
@@ -41,15 +45,18 @@ impl Term {
                     _ = ended => Ok(()),
                 }
             });
-            // Without waiting for a look-up of a name, which nobody can end.
+            // Does not wait for a DNS lookup, which can't be cancelled.
             runtime.shutdown_background();
-            drop(done.send(outcome));
+            drop(sender.send(outcome));
         };
-        thread::Builder::new().name("term".into()).spawn(run).context("there can't be another thread")?;
-        Ok(Self { stopping, end: Some(end), over: Some(over) })
+        thread::Builder::new()
+            .name("term".into())
+            .spawn(run)
+            .context("the thread of a term can't be created")?;
+        Ok(Self { stopping, end: Some(end), done: Some(done) })
     }
 
-    /// Tells the work to stop.
+    /// Asks the work to stop.
     pub(super) fn stop(&self) {
         self.stopping.send_replace(true);
     }
@@ -59,21 +66,21 @@ impl Term {
     /// # Errors
     /// If the work has failed.
     pub(super) async fn ended(&mut self) -> anyhow::Result<()> {
-        let Some(over) = &mut self.over else { return Ok(()) };
-        let outcome = over.await;
-        self.over = None;
-        outcome.context("the work has ended in a panic")?
+        let Some(done) = &mut self.done else { return Ok(()) };
+        let outcome = done.await;
+        self.done = None;
+        outcome.context("the controllers have panicked")?
     }
 
-    /// Ends whatever is going on, and returns when nothing is any more.
+    /// Ends all tasks of the term, and returns when they have ended.
     ///
     /// # Errors
-    /// If it does not end, because the thread is stuck: only the end of the process ends it.
+    /// If the thread is stuck: then only the end of the process ends it.
     pub(super) async fn end(mut self) -> anyhow::Result<()> {
         drop(self.end.take());
-        let Some(over) = self.over.take() else { return Ok(()) };
-        // What it has come to, nobody asks any more.
-        timeout(ENDED, over).await.map(drop).context("the work is stuck, and can't be ended")
+        let Some(done) = self.done.take() else { return Ok(()) };
+        // The result does not matter any more.
+        timeout(END_WITHIN, done).await.map(drop).context("the controllers are stuck and can't be ended")
     }
 }
 
@@ -84,7 +91,7 @@ mod tests {
 
     use super::*;
 
-    /// K11: what was spawned in a term does not outlive it, though nobody waits for it.
+    /// K11: a task that was spawned in a term does not outlive the term, though nothing awaits the task.
     #[tokio::test]
     async fn nothing_outlives_a_term() {
         let steps = Arc::new(AtomicU32::new(0));
@@ -108,14 +115,14 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_term_that_is_told_to_stop_finishes_its_work() {
+    async fn a_term_that_is_asked_to_stop_finishes_its_work() {
         let mut term = Term::begin(async |mut stopping: signal::Receiver<bool>| {
             stopping.wait_for(|stopping| *stopping).await?;
-            anyhow::bail!("it says what it has come to")
+            anyhow::bail!("the result of the work")
         })
         .unwrap();
         term.stop();
-        assert!(term.ended().await.unwrap_err().to_string().contains("come to"));
+        assert!(term.ended().await.unwrap_err().to_string().contains("result of the work"));
         term.end().await.unwrap();
     }
 }

@@ -1,5 +1,5 @@
-//! Whether the release is being uninstalled at all. A tool that does not know Helm's hooks applies the hook like any other object of the
-//! chart, and so runs it for a release that is to live.
+//! Whether the release is being uninstalled at all. A tool that does not know Helm's hooks applies the hook
+//! like any other object of the chart, and so runs it for a release that is to live.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,8 @@ use kube::{Api, Client, ResourceExt};
 
 /// Annotation by which Helm knows its objects.
 const HELM: &str = "meta.helm.sh/release-name";
-/// Annotation by which Argo CD does, which runs hooks, too, and leaves alone what Helm has said of a release before.
+/// Annotation by which Argo CD does, which runs hooks, too, and leaves alone what Helm has said of a release
+/// before.
 const ARGO_CD: &str = "argocd.argoproj.io/tracking-id";
 
 /// What is known of an uninstall.
@@ -98,7 +99,8 @@ mod tests {
         judge("kore", &Shown { status: status.map(ToOwned::to_owned), deployment })
     }
 
-    /// Only Helm's own word uninstalls a release, and a tool that may be uninstalling is never told that it may go on.
+    /// Only Helm's own word uninstalls a release, and a tool that may be uninstalling is never told that it
+    /// may go on.
     #[test]
     fn only_a_release_that_helm_uninstalls_is_uninstalled() {
         let deployments: [Option<&[&str]>; 5] =

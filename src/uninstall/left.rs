@@ -1,4 +1,4 @@
-//! What is left that only the operator could let go. Read as it is, whether it fits its schema or not.
+//! The objects that still need the operator to remove its finalizer, whether or not they fit their schema.
 
 use std::collections::BTreeSet;
 
@@ -10,7 +10,7 @@ use kube::core::PartialObjectMeta;
 use kube::{Api, Client, Resource, ResourceExt};
 use tokio::time::sleep;
 
-use super::PAUSE;
+use super::patience::PAUSE;
 use crate::api::{KoreConnection, PROTECT, VoiceCampaign};
 use crate::connection::{IN_USE, is_held, secrets_in_use};
 use crate::kube_ext::{Selected, prune};
@@ -56,7 +56,8 @@ pub struct Left {
 }
 
 impl Left {
-    /// Looks in these namespaces (in all, if there are none) for objects with these labels, and for the operator's RoleBinding of this name.
+    /// Looks in these namespaces (in all, if there are none) for objects with these labels, and for the
+    /// operator's RoleBinding of this name.
     pub fn new(
         client: Client,
         namespaces: &[String],
@@ -118,8 +119,8 @@ impl Left {
         Ok(held)
     }
 
-    /// Deletes these VoiceCampaigns, but for those that are being deleted already. What the API server says of the first one that it
-    /// refuses.
+    /// Deletes these VoiceCampaigns, but for those that are being deleted already. What the API server says
+    /// of the first one that it refuses.
     ///
     /// # Errors
     /// If the API server can't be asked.
@@ -216,7 +217,8 @@ impl Left {
         Ok(Found { objects: all, hidden })
     }
 
-    /// With a namespace, the rights in it are gone: there is nothing left in it, or that is hidden while it is being deleted.
+    /// With a namespace, the rights in it are gone: there is nothing left in it, or that is hidden while it
+    /// is being deleted.
     async fn excuse(
         &self,
         refused: kube::Error,
@@ -247,7 +249,8 @@ impl Left {
     }
 }
 
-/// Whether its owner has protected it from deletion; one that is being deleted already is not protected any more.
+/// Whether its owner has protected it from deletion; one that is being deleted already is not protected any
+/// more.
 pub fn is_protected(object: &DynamicObject) -> bool {
     object.metadata.deletion_timestamp.is_none()
         && object.annotations().get(PROTECT).is_some_and(|protect| protect == "true")

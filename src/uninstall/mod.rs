@@ -1,18 +1,18 @@
-//! What has to be done before the operator is uninstalled, so that nothing is left that only it could let go.
+//! Prepares for uninstall: makes sure that no object still needs this operator to remove its finalizer.
 //!
 //! ```text
-//!   asked.rs  is the release being uninstalled? If not, nothing is done; if that can't be said, it is `refuse`
+//!   asked.rs  does Helm uninstall the release? If not, nothing is done; if unknown, the mode is `refuse`
 //!     ▼
 //!   left.rs   what is left: VoiceCampaigns, and KoreConnections that are held
 //!     ▼
-//!   refuse ───────────▶ say what is left, and fail
-//!   delete-and-wait ──▶ delete them; the operator, which is still at work, does the rest
-//!   orphan ───────────▶ the policies and the operator go first; release.rs takes our finalizers off
+//!   refuse ───────────▶ report what is left, and fail
+//!   delete-and-wait ──▶ delete the VoiceCampaigns; the operator, which still runs, does the rest
+//!   orphan ───────────▶ delete the policies and the operator; then release.rs removes our finalizers
 //!
-//!   patience.rs   asks again for what the API server can't do just now
+//!   patience.rs   repeats a call that the API server can't answer just now
 //! ```
 //!
-//! Whatever the mode, it may be repeated at any time, and the admission policies go before the operator does.
+//! Every mode may be repeated at any time, and removes the admission policies before the operator.
 
 mod asked;
 mod left;
@@ -31,35 +31,34 @@ use tokio::time::{Instant, sleep};
 use crate::kube_ext::{AllMayGo, Selected};
 use asked::Asked;
 use left::Left;
+use patience::PAUSE;
 
-/// Between two looks.
-const PAUSE: Duration = Duration::from_secs(1);
-/// So many objects are not listed anew each second.
+/// More objects than that are listed every ten seconds, and not every second.
 const MANY: usize = 500;
-/// How long the operator may take to let connections go that no campaign needs any more.
-const LETTING_GO: Duration = Duration::from_secs(60);
+/// How long the operator may take to release connections that no campaign needs any more.
+const RELEASED_WITHIN: Duration = Duration::from_secs(60);
 
 /// What to do with the VoiceCampaigns that are left.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum OnRemaining {
-    /// Say which ones, and fail: nothing is uninstalled
+    /// Report which ones, and fail: nothing is uninstalled
     Refuse,
     /// Delete them, and with them their campaigns in Kore; wait until they are gone
     DeleteAndWait,
-    /// Stop the operator, and let them go; their campaigns stay in Kore
+    /// Stop the operator, and remove its finalizers; the campaigns stay in Kore
     Orphan,
 }
 
-/// What is uninstalled.
+/// What to uninstall, and how.
 #[derive(Clone, Debug)]
 pub struct Uninstall {
-    /// What to do with what is left.
+    /// What to do with the VoiceCampaigns that are left.
     pub on_remaining: OnRemaining,
     /// Namespaces the operator works in; all if empty.
     pub namespaces: Vec<String>,
-    /// Objects it works for.
+    /// The objects that the operator reconciles.
     pub selected: Selected,
-    /// Its own namespace.
+    /// The namespace of the operator.
     pub namespace: Option<String>,
     /// Helm's release, if its hook runs this: nothing is done unless Helm uninstalls it.
     pub release: Option<String>,
@@ -73,7 +72,7 @@ pub struct Uninstall {
     pub timeout: Duration,
 }
 
-/// Prepares an uninstall. What it does, and what is in the way, it prints.
+/// Prepares an uninstall, and prints each step and each obstacle.
 ///
 /// # Errors
 /// If something is left, or the API server can't be asked.
@@ -118,7 +117,8 @@ pub async fn prepare(uninstall: Uninstall, cluster: kube::Config) -> anyhow::Res
             wait_for_connections(&left, until).await?;
         }
         OnRemaining::Orphan => {
-            // A namespace that is being deleted has taken the rights of the hook with it: then the operator had better stay.
+            // A namespace that is being deleted may have taken the rights of this Job with it: then the
+            // operator has to stay.
             all_can_be_read(&left).await.context(
                 "what is left can't be read, and so can't be let go. Is one of the namespaces being deleted? Nothing is uninstalled",
             )?;
@@ -126,7 +126,7 @@ pub async fn prepare(uninstall: Uninstall, cluster: kube::Config) -> anyhow::Res
             if let Some(name) = deployment {
                 stop(&client, &own_namespace, name, until).await?;
             }
-            release::all(&client, &left, &AllMayGo::as_the_administrator_says(), until).await?;
+            release::all(&client, &left, &AllMayGo::granted_by_the_administrator(), until).await?;
         }
     }
     remove_policies(&client, policies).await?;
@@ -150,7 +150,7 @@ the newest revision (helm upgrades no release that is being uninstalled), `helm 
 --reuse-values --set uninstall.onRemaining=orphan            (their campaigns stay in Kore, and may go on calling people)\n\
 and uninstall again. Without this check (--no-hooks) they would be held by a finalizer that nobody removes.";
 
-/// The same where it is not known what is done with the release.
+/// The same where nobody knows what happens to the release.
 const BY_HAND: &str = "\
 Delete them, wait until they are gone, and uninstall again. To keep their campaigns in Kore, set `deletionPolicy: Orphan` first.";
 
@@ -160,8 +160,8 @@ async fn all_can_be_read(left: &Left) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Deletes everything that is left, and waits until it is gone. What is created meanwhile is deleted, too. What is in a namespace that is being
-/// deleted is deleted with it.
+/// Deletes the VoiceCampaigns that are left, also new ones, and waits until they are gone. Those in a
+/// namespace that is being deleted go with it.
 async fn delete_all(left: &Left, until: Instant) -> anyhow::Result<()> {
     let mut told = String::new();
     loop {
@@ -200,9 +200,10 @@ async fn delete_all(left: &Left, until: Instant) -> anyhow::Result<()> {
     }
 }
 
-/// The operator lets connections, Secrets and its own rights go when no campaign needs them any more.
+/// Waits until the operator has released connections, Secrets and its own rights, which no campaign needs any
+/// more.
 async fn wait_for_connections(left: &Left, until: Instant) -> anyhow::Result<()> {
-    let until = until.min(Instant::now() + LETTING_GO);
+    let until = until.min(Instant::now() + RELEASED_WITHIN);
     loop {
         let (held, bindings) = (left.held_connections().await?, left.held_bindings().await?);
         if held.is_empty() && bindings.is_empty() {
@@ -247,7 +248,7 @@ async fn remove_policies(client: &Client, names: &[String]) -> anyhow::Result<()
     Ok(())
 }
 
-/// Deletes the operator's Deployment, and waits until its Pods are gone: it would put the finalizers on again.
+/// Deletes the operator's Deployment, and waits until its Pods are gone: they would add the finalizers again.
 async fn stop(client: &Client, namespace: &str, name: &str, until: Instant) -> anyhow::Result<()> {
     let deployments: Api<Deployment> = Api::namespaced(client.clone(), namespace);
     match deployments.delete(name, &DeleteParams::foreground()).await {

@@ -10,16 +10,19 @@ use tower::BoxError;
 use tower::buffer::BufferLayer;
 use tower::retry::{Policy, RetryLayer};
 
-use crate::kube_ext::in_full;
+use crate::kube_ext::error_chain;
 use crate::pacing::backoff;
+
+/// The pause between two lists, and between two tries.
+pub const PAUSE: Duration = Duration::from_secs(1);
 
 /// The longest pause before the API server is asked again, unless it names a longer one.
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 /// Requests that may wait for their turn; more than are ever made at once.
 const WAITING: usize = 64;
 
-/// A client that asks again, until the time is over, for what the API server can't do just now: 429, 5xx, or no answer. It prints what it
-/// waits for. Each request must be one that may be repeated.
+/// A client that asks again, until the time is over, for what the API server can't do just now: 429, 5xx, or
+/// no answer. It prints what it waits for. Each request must be one that may be repeated.
 ///
 /// # Errors
 /// If the configuration can't be used.
@@ -52,7 +55,7 @@ impl<B> Policy<Request<Body>, Response<B>, BoxError> for Patience {
                 (answer.status().to_string(), pause_asked_for(answer.headers()))
             }
             Ok(_) => return None,
-            Err(error) => (in_full(&**error), Duration::ZERO),
+            Err(error) => (error_chain(&**error), Duration::ZERO),
         };
         let left = self.until.checked_duration_since(Instant::now()).filter(|left| !left.is_zero())?;
         self.failures += 1;

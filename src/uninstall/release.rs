@@ -1,4 +1,5 @@
-//! Lets everything go: the administrator has said so. The operator is stopped by then, and the policies are gone.
+//! Lets everything go: the administrator has said so. The operator is stopped by then, and the policies are
+//! gone.
 
 use std::collections::BTreeSet;
 
@@ -10,15 +11,15 @@ use kube::{Client, Resource, ResourceExt};
 use serde::de::DeserializeOwned;
 use tokio::time::{Instant, sleep};
 
-use super::PAUSE;
 use super::left::{Left, name};
+use super::patience::PAUSE;
 use crate::api::{KoreConnection, VoiceCampaign};
 use crate::campaign::{self, REMOTE_CAMPAIGN, Reason, ReleasePermit};
 use crate::connection::{IN_USE, Unneeded, secrets_in_use};
 use crate::kube_ext::{AllMayGo, CallError, Events, Finalizer, Kube, Leadership, Note};
 
-/// Takes our finalizers off everything that is left. What the API server refuses is tried again until the time is over: it may not have
-/// heard yet that the policies are gone.
+/// Takes our finalizers off everything that is left. What the API server refuses is tried again until the
+/// time is over: it may not have heard yet that the policies are gone.
 ///
 /// # Errors
 /// If the API server can't be asked, or something is left.
@@ -96,8 +97,8 @@ async fn let_campaign_go(
     Ok(true)
 }
 
-/// The Secrets first: the connection knows which ones. Not those that another instance's connection needs. Whether there was anything to
-/// do.
+/// The Secrets first: the connection knows which ones. Not those that another instance's connection needs.
+/// Whether there was anything to do.
 async fn let_connection_go(
     object: &DynamicObject,
     of_others: &BTreeSet<(String, String)>,

@@ -113,7 +113,7 @@ async fn an_object_that_is_there_is_not_taken_for_gone() {
     world.wait_until_gone("renewal");
     assert!(nemesis.spent() && !world.in_kore("renewal"));
     assert_eq!(world.deletes("renewal").len(), 1);
-    assert!(!operator.output().contains("Could not finish a pass"), "{}", operator.output());
+    assert!(!operator.output().contains("Reconcile failed"), "{}", operator.output());
 }
 
 /// A deletion that only a list shows is not lost, however long the other pages of the list take.

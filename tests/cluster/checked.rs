@@ -38,31 +38,31 @@ async fn policies_that_do_not_hold_are_told() {
     let kubectl = world.kubectl_of(pod["serviceAccountName"].as_str().unwrap());
     let check = || check(kubectl.kubeconfig(), &arguments);
     let (holds, said) = check();
-    assert!(holds && said.contains("ok: the admission policies hold"), "{said}");
+    assert!(holds && said.contains("ok: the admission policies are in effect"), "{said}");
 
     let (validating, mutating) = ("validatingadmissionpolicy", "mutatingadmissionpolicy");
     let binding = format!("{validating}binding/guard");
     let warned = json!({"status": {"observedGeneration": 1, "typeChecking": {"expressionWarnings":
         [{"fieldRef": "spec.validations[0].expression", "warning": "undefined field 'x'"}]}}});
     let broken = [
-        (binding.clone(), json!({"spec": {"policyName": "nowhere"}}), "nowhere, is not there"),
+        (binding.clone(), json!({"spec": {"policyName": "nowhere"}}), "nowhere does not exist"),
         (
             binding.clone(),
             json!({"spec": {"policyName": "nowhere"}}),
             "no ValidatingAdmissionPolicyBinding names",
         ),
-        (binding.clone(), json!({"spec": {"validationActions": ["Audit"]}}), "refuses nothing"),
+        (binding.clone(), json!({"spec": {"validationActions": ["Audit"]}}), "denies nothing"),
         (
             binding,
             json!({"spec": {"paramRef": {"name": "default"}}}),
-            "takes the ServiceAccount checked/default",
+            "names the ServiceAccount checked/default",
         ),
         (
             format!("{mutating}binding/finalizer"),
             json!({"spec": {"paramRef": {"namespace": "elsewhere"}}}),
-            "takes the ServiceAccount elsewhere/voicecampaign-operator",
+            "names the ServiceAccount elsewhere/voicecampaign-operator",
         ),
-        (format!("{validating}/guard"), json!({"spec": {"failurePolicy": "Ignore"}}), "lets everything pass"),
+        (format!("{validating}/guard"), json!({"spec": {"failurePolicy": "Ignore"}}), "admits every request"),
         (format!("{validating}/protect"), warned, "undefined field 'x'"),
         // It is bound, but not here: only a dry run shows that.
         (
@@ -93,13 +93,13 @@ async fn policies_that_do_not_hold_are_told() {
     assert!(holds, "{said}");
     world.run(&["delete", &format!("{validating}binding/protect.{RELEASE}.checked")]);
     let (_, said) = check();
-    assert!(said.contains("protect.voicecampaign-operator.checked does nothing, because no"), "{said}");
+    assert!(said.contains("protect.voicecampaign-operator.checked has no effect, because no"), "{said}");
     world.run(&["delete", &format!("{validating}/protect.{RELEASE}.checked")]);
     let (_, said) = check();
-    assert!(said.contains("the policy protect.voicecampaign-operator.checked is not there"), "{said}");
+    assert!(said.contains("the policy protect.voicecampaign-operator.checked does not exist"), "{said}");
 
     // Whoever may not read them is told so, and that is all.
     world.run(&["delete", "clusterrolebinding", &format!("policies.{RELEASE}-check.checked")]);
     let (holds, said) = check();
-    assert!(holds && said.contains("not checked: whether the admission policies hold"), "{said}");
+    assert!(holds && said.contains("not checked: whether the admission policies are in effect"), "{said}");
 }

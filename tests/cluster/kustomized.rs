@@ -138,7 +138,7 @@ async fn a_renamed_installation_is_guarded() {
 
     let check = || check(world.kubectl.kubeconfig(), &["--namespace=campaigns"]);
     let (holds, said) = check();
-    assert!(holds && said.contains("ok: the admission policies hold"), "{said}");
+    assert!(holds && said.contains("ok: the admission policies are in effect"), "{said}");
     // A kustomization may have labels of its own for everything.
     let mut kinds = "validatingadmissionpolicies,validatingadmissionpolicybindings".to_owned();
     if serves_mutating_policies() {
@@ -148,14 +148,14 @@ async fn a_renamed_installation_is_guarded() {
     run(&[&["label", &kinds], &other[..]].concat());
     run(&[&["label", "deployment", "--namespace=moved"], &other[..]].concat());
     let (holds, said) = check();
-    assert!(holds && said.contains("ok: the admission policies hold"), "{said}");
+    assert!(holds && said.contains("ok: the admission policies are in effect"), "{said}");
     // Policies that were not renamed with the operator.
     let guard = manifests.0.path().join("deploy/policies/guard").display().to_string();
     run(&[&apply[..], &[&guard]].concat());
     let (holds, said) = check();
     let words = [
-        "voicecampaign-system/voicecampaign-operator for the operator's",
-        "but under moved/our-voicecampaign-operator-x",
+        "voicecampaign-system/voicecampaign-operator as the operator's",
+        "operators run as moved/our-voicecampaign-operator-x",
     ];
     assert!(!holds && words.iter().all(|words| said.contains(words)), "{said}");
 }

@@ -92,7 +92,7 @@ async fn a_leader_that_slept_does_nothing_any_more() {
         Ok(sleeper.output().contains("Standing by: another instance leads").then_some(()))
     })
     .unwrap();
-    assert!(sleeper.output().contains("The lease is lost") && sleeper.is_running(), "{}", sleeper.output());
+    assert!(sleeper.output().contains("Lost the lease") && sleeper.is_running(), "{}", sleeper.output());
     std::thread::sleep(Duration::from_secs(2));
     assert_eq!((seen.effects().len(), world.kore.journal().len()), (writes, calls), "{:#?}", seen.effects());
     let lease = lease(&world).unwrap();

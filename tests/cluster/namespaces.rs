@@ -137,7 +137,7 @@ async fn an_instance_that_could_not_work_is_not_ready() {
     verbs(r#"["get","watch"]"#);
     told(503, "update leases is not allowed");
     leader.kill();
-    told(503, "can't tell who leads, or take the lease");
+    told(503, "could not read or take the lease");
     verbs(r#"["get","watch","update"]"#);
     told(200, "ok");
 }

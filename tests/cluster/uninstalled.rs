@@ -241,7 +241,7 @@ async fn what_ends_by_itself_can_be_told_to_stop() {
         let status = process.terminate(Duration::from_secs(5)).unwrap();
         let said = process.output();
         assert_eq!(status.code(), Some(1), "{name}: {said}");
-        assert!(said.contains("told to stop before everything was done"), "{name}: {said}");
+        assert!(said.contains("terminated before everything was done"), "{name}: {said}");
     }
     assert_eq!(world.policies(), all_policies());
 }

@@ -1,7 +1,7 @@
 //! The deletion under every fault: each effect of it meets a crash, and each outcome that a call can have.
 //!
 //! ```text
-//!   matrix.rs: plans ─▶ trial.rs: one plan against the real thing ─▶ oracles.rs: what must hold ─▶ a line, a summary
+//!   matrix.rs: plans ─▶ trial.rs: one plan against the real thing ─▶ oracles.rs: what must hold ─▶ a line
 //! ```
 //!
 //! `cargo test` runs the quick lane: every crash with a fresh view, and a sample of the errors. `make

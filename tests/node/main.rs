@@ -2,8 +2,8 @@
 //! service outside of it.
 //!
 //! ```text
-//!   main ─▶ outside: builds, and makes an enclosure ─▶ inside: cluster.rs starts the node ─▶ scenarios.rs, one after the other
-//!                    └─▶ puts back what the enclosure can't take with it, and looks whether the machine is as it was
+//!   main ─▶ outside: builds, and makes an enclosure ─▶ inside: cluster.rs starts the node ─▶ scenarios.rs
+//!                    └─▶ restores what the enclosure can't take with it, and checks the machine
 //! ```
 //!
 //! With `TEST_CLUSTER_KUBECONFIG` another cluster is used (cluster.rs says how), and there is no enclosure.

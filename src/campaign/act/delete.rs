@@ -20,7 +20,7 @@ use crate::campaign::shared::{Caller, Gate, Operation, Seat};
 use crate::campaign::status::{self, Situation};
 use crate::connection::{CREDENTIALS_LIFE, Connection, UsableConnection};
 use crate::kore::CampaignService;
-use crate::kube_ext::{CallError, Room};
+use crate::kube_ext::{CallError, CallPermit};
 use crate::pacing::{Charge, Place, Turn};
 
 /// The way of a DELETE to Kore.
@@ -161,8 +161,8 @@ async fn send<S: CampaignService>(ready: Ready<'_, S>, pass: &mut Pass, context:
 
 /// Waits for something; if that takes longer than a moment, the object's status says meanwhile what goes on.
 async fn unless_silent<S, T>(work: impl Future<Output = T>, pass: &mut Pass, context: &Context<S>) -> T {
-    let say = async |room| say_in_flight(room, pass, context).await;
-    let (result, written) = silence::broken(work, context.kube.room(), say).await;
+    let say = async |permit| say_in_flight(permit, pass, context).await;
+    let (result, written) = silence::broken(work, context.kube.call_permit(), say).await;
     // As it was then; the work may have taken long since.
     if let Some((object, read_at)) = written.flatten() {
         pass.see_at(object, read_at);
@@ -171,7 +171,11 @@ async fn unless_silent<S, T>(work: impl Future<Output = T>, pass: &mut Pass, con
 }
 
 /// Writes that a DELETE is on its way. If that fails, the result is written anyway.
-async fn say_in_flight<S>(room: Room, pass: &Pass, context: &Context<S>) -> Option<(VoiceCampaign, Instant)> {
+async fn say_in_flight<S>(
+    permit: CallPermit,
+    pass: &Pass,
+    context: &Context<S>,
+) -> Option<(VoiceCampaign, Instant)> {
     // A status that says that a person has to act must not change with every retry.
     if pass.object.status.as_ref().is_some_and(|status| status::reason(status).needs_a_person()) {
         return None;
@@ -184,7 +188,7 @@ async fn say_in_flight<S>(room: Room, pass: &Pass, context: &Context<S>) -> Opti
     if decide::is_stored(&status, &pass.object, false) {
         return None;
     }
-    let written = context.kube.replace_status_in(room, &pass.object, &status).await;
+    let written = context.kube.replace_status_with(permit, &pass.object, &status).await;
     context.metrics.wrote("status");
     let failed = |error: &CallError| tracing::debug!(%error, "Could not write that the DELETE is on its way");
     written.inspect_err(failed).ok().map(|object| (object, Instant::now()))

@@ -19,8 +19,8 @@ use crate::campaign::shared::Written;
 use crate::campaign::status;
 use crate::connection::ConnectionName;
 use crate::kore::CampaignService;
-use crate::kube_ext::obstacle::{is_said, take_back};
-use crate::kube_ext::{CallError, CallErrorClass, invalid};
+use crate::kube_ext::obstacle::{self, is_reported};
+use crate::kube_ext::{CallError, CallErrorClass, Precondition, invalid};
 
 /// How often in a pass a write is repeated at once because the object has changed meanwhile.
 const MAX_RACES: u32 = 3;
@@ -94,7 +94,7 @@ pub async fn record<S: CampaignService>(
     context: &Context<S>,
 ) -> Result<ControlFlow<Action>, Error> {
     let mut notes = status::notes(pass.object.status.as_ref(), &status);
-    let was_obstructed = pass.object.status.as_ref().is_some_and(|stored| is_said(&stored.conditions));
+    let was_obstructed = pass.object.status.as_ref().is_some_and(|stored| is_reported(&stored.conditions));
     let written = context.kube.replace_status(&pass.object, &status).await;
     context.metrics.wrote("status");
     let as_wanted = match written {
@@ -153,7 +153,8 @@ pub async fn release<S: CampaignService>(
     let patch = match permit.outcome() {
         // The policy may have been taken back, and the cache may lag.
         DeletionOutcome::Orphaned => {
-            REMOTE_CAMPAIGN.removing_while(metadata, permit, ("/spec/deletionPolicy", "Orphan"))
+            let is_orphan = Precondition { path: "/spec/deletionPolicy", value: "Orphan" };
+            REMOTE_CAMPAIGN.removing_while(metadata, permit, is_orphan)
         }
         DeletionOutcome::Deleted | DeletionOutcome::Absent => REMOTE_CAMPAIGN.removing(metadata, permit),
     };
@@ -184,7 +185,7 @@ pub async fn release<S: CampaignService>(
 /// Our part in an object is over: whatever still holds it, it is not what the API server refuses us.
 pub async fn clear_obstacle<S>(object: &VoiceCampaign, context: &Context<S>) {
     if let Some(status) = object.status.as_ref().filter(|_| !object.finalizers().is_empty()) {
-        take_back(object, &status.conditions, &context.kube).await;
+        obstacle::clear(object, &status.conditions, &context.kube).await;
     }
 }
 
@@ -241,8 +242,8 @@ pub async fn report_invalid<S>(invalid: &InvalidObject, context: &Context<S>) ->
              current CustomResourceDefinition.",
             invalid.error
         );
-        let told = (Reason::Invalid.as_str(), message.as_str());
-        invalid::report::<VoiceCampaign>(&object, told, &context.kube).await.map_err(failed)?;
+        let report = invalid::Report { reason: Reason::Invalid.as_str(), message: &message };
+        invalid::report::<VoiceCampaign>(&object, report, &context.kube).await.map_err(failed)?;
     }
     Ok(Action::requeue(INVALID_RETRY))
 }

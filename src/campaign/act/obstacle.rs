@@ -10,7 +10,7 @@ use crate::campaign::context::{Context, Unsynced};
 use crate::campaign::pass::Pass;
 use crate::campaign::status::obstacle;
 use crate::kore::CampaignService;
-use crate::kube_ext::obstacle::{is_said_after, say};
+use crate::kube_ext::obstacle::{self as obstructed, is_reported_after};
 
 /// The lists after a start are there within seconds.
 const SYNCED_SOON: Duration = Duration::from_secs(1);
@@ -21,14 +21,14 @@ pub async fn until_synced<S: CampaignService>(
     pass: &Pass,
     context: &Context<S>,
 ) -> ControlFlow<Action> {
-    if synced.are_late() {
+    if synced.is_overdue() {
         let why = format!(
             "the API server has not listed all {kind} since the operator was started, and before that the operator asks \
              Kore nothing, and leaves nothing there; /readyz of the operator and its log say which list is missing"
         );
         put(&why, pass, context).await;
     }
-    ControlFlow::Break(Action::requeue(synced.look_again(SYNCED_SOON).unwrap_or(Duration::ZERO)))
+    ControlFlow::Break(Action::requeue(synced.requeue_after(SYNCED_SOON).unwrap_or(Duration::ZERO)))
 }
 
 /// Reports what a pass failed with, if passes have failed so for long enough.
@@ -36,7 +36,7 @@ pub async fn report<S: CampaignService>(why: Option<String>, pass: &mut Pass, co
     // No call follows.
     (pass.seat, pass.work_permit) = (None, None);
     let failures = context.memory.failures(&pass.uid).saturating_add(1);
-    if let Some(why) = why.filter(|_| is_said_after(failures)) {
+    if let Some(why) = why.filter(|_| is_reported_after(failures)) {
         put(&why, pass, context).await;
     }
 }
@@ -44,6 +44,6 @@ pub async fn report<S: CampaignService>(why: Option<String>, pass: &mut Pass, co
 async fn put<S: CampaignService>(why: &str, pass: &Pass, context: &Context<S>) {
     let Some(status) = &pass.object.status else { return };
     let Some(condition) = obstacle::condition(&pass.object, why, Timestamp::now()) else { return };
-    say(&pass.object, &status.conditions, condition, (&context.kube, &context.events)).await;
+    obstructed::report(&pass.object, &status.conditions, condition, &context.kube, &context.events).await;
     context.metrics.wrote("status");
 }

@@ -69,7 +69,7 @@ pub fn is_stored(status: &VoiceCampaignStatus, object: &VoiceCampaign, rests: bo
 
 /// The status without its obstacle; `None` if it has none.
 fn unobstructed(status: &VoiceCampaignStatus) -> Option<VoiceCampaignStatus> {
-    if !obstacle::is_said(&status.conditions) {
+    if !obstacle::is_reported(&status.conditions) {
         return None;
     }
     let others = status.conditions.iter().filter(|condition| !obstacle::is_obstacle(condition));

@@ -233,7 +233,7 @@ impl Claims {
     /// Whether the API server has refused a namespace for so long that this operator does not work there: it
     /// refuses it now.
     fn is_refused_for_good(&self, namespace: &str) -> bool {
-        if self.synced.is_unseen(namespace) {
+        if self.synced.is_forbidden(namespace) {
             return true;
         }
         let mut refused = self.refused();

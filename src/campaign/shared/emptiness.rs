@@ -124,7 +124,7 @@ impl Emptiness {
     /// The namespaces of which not all is known: the VoiceCampaigns, or the KoreConnections, which tell of
     /// campaigns that nobody names.
     fn unseen(&self) -> Vec<String> {
-        let unseen: BTreeSet<_> = self.synced.iter().flat_map(|synced| synced.unseen()).collect();
+        let unseen: BTreeSet<_> = self.synced.iter().flat_map(|synced| synced.forbidden()).collect();
         unseen.into_iter().take(MAX_UNSEEN).collect()
     }
 
@@ -269,7 +269,7 @@ mod tests {
             let stores = vec![store.clone()];
             let connections = Connections::new(kube.clone(), stores, keeper, wake, selected, allowed);
             let connections = Arc::new(connections);
-            let synced = [(); 2].map(|()| Arc::new(Synced::of(1)));
+            let synced = [(); 2].map(|()| Arc::new(Synced::new([Some("b".to_owned())])));
             let of_campaigns = synced[0].clone();
             let claims = Claims::new(kube, connections.clone(), accounts, Vec::new(), of_campaigns);
             let claims = Arc::new(claims);
@@ -399,8 +399,8 @@ mod tests {
     async fn an_empty_stream_is_doubted_as_long_as_a_namespace_is_not_known() {
         let world = World::new();
         let [campaigns, connections] = &world.synced;
-        campaigns.one_refused("b");
-        connections.one_refused("b");
+        campaigns.set_forbidden(Some("b"));
+        connections.set_forbidden(Some("b"));
         world.update(&being_deleted("cd-1"));
         let unseen = |ids| world.judge(&listing(ids)).unseen_namespaces;
         assert_eq!(unseen(&[]), ["b"]);
@@ -413,16 +413,16 @@ mod tests {
         let world = World::new();
         let [campaigns, connections] = &world.synced;
         for (listed, other) in [(campaigns, connections), (connections, campaigns)] {
-            listed.one_refused("b");
+            listed.set_forbidden(Some("b"));
             assert!(listed.is_complete());
             assert_eq!(
-                (world.judge(&listing(&[])).unseen_namespaces, other.unseen()),
+                (world.judge(&listing(&[])).unseen_namespaces, other.forbidden()),
                 (vec!["b".into()], vec![])
             );
-            listed.refused_no_more("b");
+            listed.set_synced(Some("b"));
             assert_eq!(world.judge(&listing(&[])).unseen_namespaces, [""; 0]);
         }
-        (0..9).for_each(|number| campaigns.one_refused(&format!("b-{number}")));
+        (0..9).for_each(|number| campaigns.set_forbidden(Some(&format!("b-{number}"))));
         assert_eq!(world.judge(&listing(&[])).unseen_namespaces.len(), MAX_UNSEEN);
     }
 

@@ -34,7 +34,7 @@ pub async fn reconcile_invalid(object: &InvalidObject, context: &Context) -> Res
         "The resource does not fit its schema, and its campaigns can't be deleted in Kore: {error}. Apply it again with the \
          current CustomResourceDefinition.{deletion}"
     );
-    let condition = (ConnectionReason::Invalid.as_str(), message.as_str());
-    invalid::report::<KoreConnection>(&object, condition, &context.kube).await?;
+    let report = invalid::Report { reason: ConnectionReason::Invalid.as_str(), message: &message };
+    invalid::report::<KoreConnection>(&object, report, &context.kube).await?;
     Ok(Action::requeue(if held.is_some() { RETRY } else { INTERVAL }))
 }

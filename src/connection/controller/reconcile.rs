@@ -14,7 +14,7 @@ use crate::connection::name::ConnectionName;
 use crate::connection::status::{self, ConnectionReason, Known};
 use crate::connection::watched::Watched;
 use crate::kore::scrub;
-use crate::kube_ext::obstacle::{self, is_said_after, say, take_back};
+use crate::kube_ext::obstacle::{self, is_reported_after};
 use crate::kube_ext::{CallError, Note};
 use crate::pacing::backoff;
 
@@ -29,7 +29,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 /// # Errors
 /// If a call to the API server fails.
 pub async fn reconcile(object: Arc<Watched>, context: Arc<Context>) -> Result<Action, CallError> {
-    if let Some(pause) = context.synced.look_again(UNTIL_LISTED) {
+    if let Some(pause) = context.synced.requeue_after(UNTIL_LISTED) {
         return Ok(Action::requeue(pause));
     }
     if !context.selected.selects(object.as_ref()) {
@@ -82,7 +82,7 @@ async fn reconcile_valid(cached: &KoreConnection, context: &Context) -> Result<A
     if terminating && !IN_USE.is_on(&connection.metadata) {
         // The object goes, or another finalizer holds it.
         if let Some(status) = &connection.status {
-            take_back(&connection, &status.conditions, &context.kube).await;
+            obstacle::clear(&connection, &status.conditions, &context.kube).await;
         }
         return Ok(Action::await_change());
     }
@@ -147,17 +147,17 @@ async fn report_obstacle(error: &CallError, connection: &KoreConnection, context
         return;
     }
     let failures = context.memory.failures(&connection.uid().unwrap_or_default()).saturating_add(1);
-    let Some(status) = connection.status.as_ref().filter(|_| is_said_after(failures)) else { return };
+    let Some(status) = connection.status.as_ref().filter(|_| is_reported_after(failures)) else { return };
     let terminating = connection.metadata.deletion_timestamp.is_some();
     let what = if terminating {
         "The operator can't remove its finalizer from this connection"
     } else {
         "The operator can't reconcile this connection"
     };
-    let message = format!("{what}: {}.", scrub::message(&error.said()));
+    let message = format!("{what}: {}.", scrub::message(&error.with_server_message()));
     let (metadata, stored) = (&connection.metadata, &status.conditions);
     let Some(condition) = obstacle::condition(metadata, stored, message, Timestamp::now()) else { return };
-    say(connection, stored, condition, (&context.kube, &context.events)).await;
+    obstacle::report(connection, stored, condition, &context.kube, &context.events).await;
 }
 
 /// The event about a new status, if that concerns a person.

@@ -596,7 +596,7 @@ const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         name: "whoever can't take the lease is ready",
-        file: "src/run/mod.rs",
+        file: "src/run/election.rs",
         from: "Some(lease) => crds::may_take(client, lease).await,",
         to: "Some(_) => Ok(()),",
         tests: &["--test", "cluster", "namespaces::an_instance_that_could_not_work_is_not_ready"],
@@ -723,22 +723,22 @@ const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "Orphan not tested when the object is let go",
         file: "src/campaign/act/kubernetes.rs",
-        from: r#"REMOTE_CAMPAIGN.removing_while(metadata, permit, ("/spec/deletionPolicy", "Orphan"))"#,
-        to: "REMOTE_CAMPAIGN.removing(metadata, permit)",
+        from: "REMOTE_CAMPAIGN.removing_while(metadata, permit, is_orphan)",
+        to: "{ let _ = is_orphan; REMOTE_CAMPAIGN.removing(metadata, permit) }",
         tests: &["--test", "cluster", "views::orphan_taken_back_at_the_last_moment_deletes"],
     },
     Mutant {
         name: "expiry of the lease not checked",
-        file: "src/kube_ext/lease.rs",
-        from: "            Term::Until(expiry) => Instant::now() < expiry,",
-        to: "            Term::Until(_) => true,",
-        tests: &["--lib", "lease"],
+        file: "src/kube_ext/leadership.rs",
+        from: "            Expiry::At(expiry) => Instant::now() < expiry,",
+        to: "            Expiry::At(_) => true,",
+        tests: &["--lib", "leadership"],
     },
     Mutant {
         name: "a lease respected for as long as it says",
         file: "src/kube_ext/lease.rs",
-        from: "        self.since + duration.unwrap_or(DURATION).min(LONGEST)",
-        to: "        self.since + duration.unwrap_or(DURATION)",
+        from: "        self.since + duration.unwrap_or(LEASE_DURATION).min(LONGEST_LEASE)",
+        to: "        self.since + duration.unwrap_or(LEASE_DURATION)",
         tests: &["--lib", "lease"],
     },
     Mutant {
@@ -873,10 +873,10 @@ const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         name: "a watch in vain is begun at once",
-        file: "src/run/watch.rs",
-        from: "self.in_vain = self.in_vain.saturating_add(1);",
-        to: "self.in_vain = 1;",
-        tests: &["--lib", "watch"],
+        file: "src/run/relist.rs",
+        from: "self.failed_lists = self.failed_lists.saturating_add(1);",
+        to: "self.failed_lists = 1;",
+        tests: &["--lib", "relist"],
     },
     Mutant {
         name: "an Orphan that was taken back taken for a release",
@@ -979,22 +979,22 @@ const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "check takes a policy of somebody else for ours",
         file: "src/run/policies.rs",
-        from: "spec[\"paramKind\"][\"kind\"] == \"ServiceAccount\"\n            && expressions",
+        from: "spec[\"paramKind\"][\"kind\"] == \"ServiceAccount\" && expressions",
         to: "expressions",
         tests: &["--lib", "policies_are_known_without_their_labels"],
     },
     Mutant {
         name: "check knows policies by their labels alone",
         file: "src/run/policies.rs",
-        from: "is_installed(&policy.fields) || policy.is_ours()",
+        from: "is_installed(&policy.fields) || policy.is_of_an_operator()",
         to: "is_installed(&policy.fields)",
         tests: &["--test", "cluster", "kustomized::a_renamed_installation_is_guarded"],
     },
     Mutant {
         name: "ready though the API server refuses everything",
         file: "src/run/health.rs",
-        from: "None if !watches.values().any(|(namespace, _)| works_in(namespace)) => {",
-        to: "None if watches.is_empty() => {",
+        from: "None if !watches.values().any(|watch| works_in(&watch.namespace)) => Err(format!(",
+        to: "None if watches.is_empty() => Err(format!(",
         tests: &["--lib", "health"],
     },
     Mutant {
@@ -1013,9 +1013,9 @@ const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         name: "a namespace that can't be read holds up all",
-        file: "src/run/watch.rs",
-        from: "self.stage == Stage::Awaited && since.elapsed() >= REFUSED_FOR_GOOD",
-        to: "self.stage == Stage::Awaited && since.elapsed() == Duration::MAX",
+        file: "src/run/progress.rs",
+        from: "if since.elapsed() >= REFUSED_FOR_GOOD {",
+        to: "if since.elapsed() == Duration::MAX {",
         tests: &["--test", "cluster", "namespaces::a_namespace_that_cannot_be_read_holds_up_no_other"],
     },
     Mutant {
@@ -1221,9 +1221,9 @@ const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         name: "a refused namespace counted as listed",
-        file: "src/run/watch.rs",
-        from: "self.synced.one_refused(self.health.namespace());",
-        to: "self.synced.one_more();",
+        file: "src/run/progress.rs",
+        from: "self.synced.set_forbidden(self.namespace());",
+        to: "self.synced.set_synced(self.namespace());",
         tests: &[
             "--test",
             "cluster",
@@ -1351,8 +1351,8 @@ const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         name: "a view that lags behind replaces all conditions",
-        file: "src/kube_ext/client.rs",
-        from: r#"            {"op": "test", "path": "/metadata/resourceVersion", "value": metadata.resource_version},"#,
+        file: "src/kube_ext/status_patch.rs",
+        from: "            {\"op\": \"test\", \"path\": \"/metadata/resourceVersion\", \"value\": metadata.resource_version},",
         to: "",
         tests: &["--lib", "a_condition_is_put"],
     },
@@ -1387,8 +1387,8 @@ const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "what the API server fails is said with each try",
         file: "src/kube_ext/obstacle.rs",
-        from: "failures.is_multiple_of(LASTING) && (failures / LASTING).is_power_of_two()",
-        to: "failures >= LASTING",
+        from: "failures.is_multiple_of(FAILURES_BEFORE_REPORT) && (failures / FAILURES_BEFORE_REPORT).is_power_of_two()",
+        to: "failures >= FAILURES_BEFORE_REPORT",
         tests: &["--lib", "obstacle"],
     },
     Mutant {
@@ -1414,7 +1414,7 @@ const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         name: "a time in a status not bounded",
-        file: "src/api/mod.rs",
+        file: "src/api/fields.rs",
         from: "time.0.clamp(Timestamp::MIN + years, Timestamp::MAX - years)",
         to: "{ let _ = years; time.0 }",
         tests: &["--lib", "the_ends_of_time"],
@@ -1428,7 +1428,7 @@ const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         name: "what could not be read of a Secret shown",
-        file: "src/kube_ext/client.rs",
+        file: "src/kube_ext/call_error.rs",
         from: "                _ => self.to_string(),",
         to: "                other => format!(\"{self}: {other}\"),",
         tests: &["--lib", "an_obstacle"],
@@ -1673,14 +1673,14 @@ const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         name: "SIGTERM ignored by what ends by itself",
-        file: "src/run/mod.rs",
+        file: "src/run/signals.rs",
         from: "    let stop = termination()?;",
         to: "    let stop = std::future::pending::<()>();",
         tests: &["--test", "cluster", "uninstalled::what_ends_by_itself_can_be_told_to_stop"],
     },
     Mutant {
         name: "calls to the API server without a name",
-        file: "src/run/mod.rs",
+        file: "src/run/cluster.rs",
         from: "    config.headers.push(",
         to: "    config.headers.clone().push(",
         tests: &["--test", "cluster", "named::what_the_operator_writes_has_its_name"],

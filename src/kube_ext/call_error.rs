@@ -1,0 +1,107 @@
+//! Why a call to the API server failed, and what its caller should do about it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Deadline of one call to the API server, from when it is sent.
+pub(super) const DEADLINE: Duration = Duration::from_secs(10);
+
+/// A call to the API server that failed.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum CallError {
+    /// 404: no object has this name.
+    #[error("the API server says that the object does not exist")]
+    Gone,
+    /// 409, or a failed `test` of a JSON patch: another object has the name by now, or the tested part of the
+    /// object has changed. A webhook may answer like this, too.
+    #[error("the API server says that the object has changed: {0}")]
+    Changed(String),
+    /// The API server, a webhook or a policy rejects the content of the write.
+    #[error("the API server refuses the write: {0}")]
+    Refused(String),
+    /// 403: the operator's role lacks a permission, or an admission plugin denies the request.
+    #[error("the API server does not allow it: {0}")]
+    Forbidden(String),
+    /// Any other failure, such as an unreachable or overloaded API server.
+    #[error("the call to the API server failed")]
+    Failed(#[source] Arc<kube::Error>),
+    /// This instance does not lead any more; nothing was sent.
+    #[error("another instance leads by now")]
+    NotLeading,
+    /// The API server did not answer before the deadline; it may have done the write.
+    #[error("the API server did not answer within {} s", DEADLINE.as_secs())]
+    Deadline,
+}
+
+/// What the caller should do about a failed write.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CallErrorClass {
+    /// Another client has written first, or the object is gone: read it again.
+    Race,
+    /// The API server, a webhook or a policy rejects the content: a retry with the same content fails, too.
+    Refused,
+    /// Any other failure: a retry may succeed.
+    Other,
+}
+
+impl CallError {
+    /// What the caller should do about it.
+    pub fn class(&self) -> CallErrorClass {
+        match self {
+            Self::Changed(_) | Self::Gone => CallErrorClass::Race,
+            Self::Refused(_) => CallErrorClass::Refused,
+            Self::Forbidden(_) | Self::Failed(_) | Self::NotLeading | Self::Deadline => CallErrorClass::Other,
+        }
+    }
+
+    /// The error with the message of the API server, for a status. It contains nothing of a response that
+    /// could not be parsed: that may be a Secret.
+    pub fn with_server_message(&self) -> String {
+        match self {
+            Self::Failed(error) => match &**error {
+                kube::Error::Api(status) => format!("{self}: {}", status.message),
+                _ => self.to_string(),
+            },
+            Self::Gone
+            | Self::Changed(_)
+            | Self::Refused(_)
+            | Self::Forbidden(_)
+            | Self::NotLeading
+            | Self::Deadline => self.to_string(),
+        }
+    }
+
+    /// Whether the API server answered the call.
+    pub fn is_answer(&self) -> bool {
+        match self {
+            Self::Failed(error) => matches!(**error, kube::Error::Api(_)),
+            Self::Gone | Self::Changed(_) | Self::Refused(_) | Self::Forbidden(_) => true,
+            Self::NotLeading | Self::Deadline => false,
+        }
+    }
+}
+
+impl From<kube::Error> for CallError {
+    fn from(error: kube::Error) -> Self {
+        match error {
+            kube::Error::Api(status) if status.is_not_found() => Self::Gone,
+            kube::Error::Api(status) if status.is_forbidden() => Self::Forbidden(status.message),
+            kube::Error::Api(status) if status.is_conflict() || status.is_already_exists() => {
+                Self::Changed(status.message)
+            }
+            // The API server answers 422 for a failed `test` as well as for invalid content; only the latter
+            // names a field.
+            kube::Error::Api(status) if status.is_invalid() => {
+                let names_a_field = status.details.as_ref().is_some_and(|details| !details.causes.is_empty());
+                if names_a_field { Self::Refused(status.message) } else { Self::Changed(status.message) }
+            }
+            other => Self::Failed(Arc::new(other)),
+        }
+    }
+}
+
+/// An error and its causes, in one line.
+pub fn error_chain(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(Some(error), |error| error.source());
+    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
+}

@@ -8,8 +8,7 @@ use rcgen::{
     KeyUsagePurpose, SanType,
 };
 
-use crate::kore_ai::KORE_HOST;
-use crate::node::NODE;
+use crate::addresses::{KORE_HOST, NODE};
 
 /// Writes what a control plane needs into `folder`: a CA, the certificate of the API server, which is reached
 /// at these addresses, the key of the ServiceAccount tokens, and the client certificate of an administrator;

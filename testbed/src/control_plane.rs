@@ -1,24 +1,20 @@
 //! etcd, kube-apiserver and kube-controller-manager.
 
 use std::fs;
-use std::net::{IpAddr, SocketAddr, TcpListener};
+use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use anyhow::{Context, Result};
 use nix::sys::signal::Signal;
 use serde_json::{Value, json};
 
+use crate::addresses::{Network, START, free_port};
 use crate::kubectl::Kubectl;
-use crate::node::Network;
 use crate::process::Process;
-use crate::second_api_server::SecondApiServer;
 use crate::{audit, binaries, certificates, wait};
 
-/// How long a start may take on a loaded machine.
-pub(crate) const START: Duration = Duration::from_secs(60);
 /// Folders in the temporary directory: this, the id of the process, and something random.
 const FOLDER_PREFIX: &str = "voicecampaign-testbed-";
 /// Name of the administrator's kubeconfig.
@@ -143,7 +139,11 @@ impl ControlPlane {
 
     /// Address of etcd, where it also speaks JSON.
     pub fn etcd_url(&self) -> String {
-        format!("http://127.0.0.1:{}", self.etcd_port)
+        format!("http://{}", self.etcd_address())
+    }
+
+    pub(crate) fn etcd_address(&self) -> SocketAddr {
+        ([127, 0, 0, 1], self.etcd_port).into()
     }
 
     /// The folder of etcd's data.
@@ -188,14 +188,6 @@ impl ControlPlane {
     /// If the file can't be read.
     pub fn ca_pem(&self) -> Result<String> {
         fs::read_to_string(self.folder().join("ca.crt")).context("the CA can't be read")
-    }
-
-    /// Starts another API server on the same etcd, behind a relay.
-    ///
-    /// # Errors
-    /// If it does not come up.
-    pub fn start_second_api_server(&self) -> Result<SecondApiServer> {
-        SecondApiServer::start(self, ([127, 0, 0, 1], self.etcd_port).into())
     }
 
     /// Writes a kubeconfig for a bearer token, for the API server or another address of it. Over plain HTTP,
@@ -390,9 +382,4 @@ fn remove_leftovers() {
             let _ = fs::remove_dir_all(entry.path());
         }
     }
-}
-
-/// A port that was free a moment ago.
-pub(crate) fn free_port() -> Result<u16> {
-    Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
 }

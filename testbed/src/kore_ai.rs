@@ -20,8 +20,6 @@ use tokio_rustls::TlsAcceptor;
 
 use crate::certificates;
 
-/// Kore's own host [api-campaign-v2].
-pub const KORE_HOST: &str = "platform.kore.ai";
 /// Longest request for a tunnel, in bytes.
 const LONGEST: usize = 8 * 1024;
 

@@ -18,6 +18,7 @@
 //!      └──────▶ faults/        what comes between the operator, the API server, etcd and Kore, as planned
 //! ```
 
+pub mod addresses;
 pub mod audit;
 pub mod binaries;
 mod certificates;

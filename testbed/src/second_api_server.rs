@@ -5,7 +5,8 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 
-use crate::control_plane::{ControlPlane, START, free_port};
+use crate::addresses::{START, free_port};
+use crate::control_plane::ControlPlane;
 use crate::faults::Relay;
 use crate::kubectl::Kubectl;
 use crate::process::Process;
@@ -25,7 +26,12 @@ pub struct SecondApiServer {
 }
 
 impl SecondApiServer {
-    pub(crate) fn start(plane: &ControlPlane, etcd: SocketAddr) -> Result<Self> {
+    /// Starts another API server on the etcd of a control plane, behind a relay.
+    ///
+    /// # Errors
+    /// If it does not come up.
+    pub fn beside(plane: &ControlPlane) -> Result<Self> {
+        let etcd = plane.etcd_address();
         let mut attempts = 0;
         loop {
             attempts += 1;

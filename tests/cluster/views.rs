@@ -7,7 +7,7 @@ use std::time::Duration;
 use kore_simulator::Fault;
 use serde_json::json;
 use testbed::faults::{Action, Kind, Lasting};
-use testbed::wait;
+use testbed::{SecondApiServer, wait};
 
 use crate::proxied::{behind_a_proxy, plan};
 use crate::support::*;
@@ -59,7 +59,7 @@ async fn missed_events_do_not_delete_the_new_objects_campaign() {
 async fn a_view_of_the_past_deletes_nothing() {
     let world = World::new("past").await;
     let (_operator, proxy, _nemesis) = behind_a_proxy(&world);
-    let second = plane().start_second_api_server().unwrap();
+    let second = SecondApiServer::beside(plane()).unwrap();
     let old = world.create_found("renewal");
     world.kore.add_fault(Fault::answer_delete(None, 503, ""));
     world.delete("renewal");

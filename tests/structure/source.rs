@@ -1,4 +1,4 @@
-//! The files of `src/`, without their tests.
+//! The files of a crate, without their tests.
 
 use std::path::{Path, PathBuf};
 
@@ -7,7 +7,7 @@ use syn::spanned::Spanned;
 use syn::visit::{self, Visit};
 use syn::{Attribute, Item};
 
-/// One file of `src/`.
+/// One file of a crate.
 pub struct Source {
     /// Relative to the repository.
     pub path: PathBuf,
@@ -17,40 +17,47 @@ pub struct Source {
     items: Vec<Item>,
 }
 
-/// Every file of `src/` that is part of the library, but those that hold only tests.
+/// Every file of the operator's library, but those that hold only tests.
 pub fn all() -> Vec<Source> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let sources = of("src");
+    assert!(sources.len() > 100, "the sources are elsewhere by now");
+    sources
+}
+
+/// Every file of a library in this folder, but those that hold only tests.
+pub fn of(folder: &str) -> Vec<Source> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
     let mut sources = Vec::new();
-    collect(&root, &mut sources);
+    collect(&root, &root, &mut sources);
     let tests: Vec<String> = sources.iter().flat_map(Source::test_modules).collect();
     sources.retain(|source| {
-        !tests.iter().any(|tests| source.module == *tests || source.is_in(tests)) && source.module != "main"
+        !tests.iter().any(|tests| source.module == *tests || source.is_in(tests))
+            && source.module != "main"
+            && !source.is_in("bin")
     });
-    assert!(sources.len() > 100, "the sources are elsewhere by now");
     sources.sort_by(|one, other| one.path.cmp(&other.path));
     sources
 }
 
-fn collect(folder: &Path, sources: &mut Vec<Source>) {
+fn collect(root: &Path, folder: &Path, sources: &mut Vec<Source>) {
     for entry in std::fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
         if path.is_dir() {
-            collect(&path, sources);
+            collect(root, &path, sources);
         } else if path.extension().is_some_and(|extension| extension == "rs") {
-            sources.push(Source::read(&path));
+            sources.push(Source::read(root, &path));
         }
     }
 }
 
 impl Source {
-    fn read(path: &Path) -> Self {
-        let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    fn read(root: &Path, path: &Path) -> Self {
         let text = std::fs::read_to_string(path).unwrap();
-        let path = path.strip_prefix(root).unwrap().to_owned();
         let items = syn::parse_file(&text).unwrap().items;
-        let name = path.with_extension("").to_str().unwrap().replace('/', "::");
-        let name = name.strip_prefix("src::").unwrap();
-        let module = name.strip_suffix("::mod").unwrap_or(name);
+        let inside = path.strip_prefix(root).unwrap().with_extension("");
+        let name = inside.to_str().unwrap().replace('/', "::");
+        let path = path.strip_prefix(env!("CARGO_MANIFEST_DIR")).unwrap().to_owned();
+        let module = name.strip_suffix("::mod").unwrap_or(&name);
         let module = if module == "lib" { String::new() } else { module.to_owned() };
         Self { path, module, text, items }
     }

@@ -26,9 +26,11 @@ mod nemesis;
 mod plan;
 mod proxy;
 mod relay;
+mod upstream;
 
 pub use kind::Kind;
 pub use nemesis::{Nemesis, Seen};
 pub use plan::{Action, Answer, Fault, Lasting, Plan, Trigger};
-pub use proxy::{Proxy, Upstream};
+pub use proxy::Proxy;
 pub use relay::Relay;
+pub use upstream::Upstream;

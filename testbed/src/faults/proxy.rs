@@ -13,23 +13,7 @@ use super::forward::{Ending, Forwarder};
 use super::inject;
 use super::listening::Listening;
 use super::nemesis::Nemesis;
-
-/// What a proxy stands before.
-#[derive(Clone, Debug)]
-pub enum Upstream {
-    /// An API server.
-    Kubernetes {
-        /// Its address, as `https://127.0.0.1:1234`.
-        url: String,
-        /// The only CA that is trusted for it.
-        ca_pem: String,
-    },
-    /// Kore, or its simulator.
-    Kore {
-        /// Its address, as `http://127.0.0.1:1234`.
-        url: String,
-    },
-}
+use super::upstream::Upstream;
 
 /// Stands between the operator and one service, in plain HTTP/1.1, and does to each request what its
 /// [`Nemesis`] says. Requests and answers are passed on as they are, tokens included; dropping it ends it and

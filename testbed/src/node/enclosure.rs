@@ -12,6 +12,7 @@ use anyhow::{Context, Result, bail, ensure};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
+use crate::addresses::BRIDGE;
 use crate::wait;
 
 /// Says to the program which of the three it is.
@@ -160,7 +161,7 @@ impl Machine {
         let mounts = fs::read_to_string("/proc/self/mountinfo")?;
         let mut left: Vec<String> =
             mounts.lines().filter(|line| line.contains(&ours)).map(ToOwned::to_owned).collect();
-        left.extend(names(Path::new("/sys/class/net")).into_iter().filter(|name| name == super::BRIDGE));
+        left.extend(names(Path::new("/sys/class/net")).into_iter().filter(|name| name == BRIDGE));
         for process in names(Path::new("/proc")) {
             let line = fs::read(format!("/proc/{process}/cmdline")).unwrap_or_default();
             let line = String::from_utf8_lossy(&line).replace('\0', " ");

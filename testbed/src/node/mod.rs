@@ -8,47 +8,19 @@
 pub mod enclosure;
 
 use std::fs;
-use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::Result;
 use serde_json::json;
 
-use crate::control_plane::{ControlPlane, Reach, START};
+use crate::addresses::{BRIDGE, NODE, Network, START};
+use crate::control_plane::{ControlPlane, Reach};
 use crate::process::Process;
 use crate::{binaries, image, wait};
 
-/// Name of the node.
-pub const NODE: &str = "testbed";
-/// The bridge that all Pods are at.
-const BRIDGE: &str = "testbed0";
 /// The image of what holds a Pod's namespaces.
 const PAUSE: &str = "pause:testbed";
-
-/// Where Pods and Services are.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Network {
-    /// The address of this machine in the network of the Pods.
-    pub gateway: Ipv4Addr,
-    /// The network of the Pods.
-    pub pods: &'static str,
-    /// The network of the Services.
-    pub services: &'static str,
-    /// The Service of the API server: the first address of that network.
-    pub api_service: Ipv4Addr,
-}
-
-impl Default for Network {
-    fn default() -> Self {
-        Self {
-            gateway: Ipv4Addr::new(10, 88, 0, 1),
-            pods: "10.88.0.0/24",
-            services: "10.97.0.0/24",
-            api_service: Ipv4Addr::new(10, 97, 0, 1),
-        }
-    }
-}
 
 /// A control plane with a node.
 #[derive(Debug)]

@@ -7,7 +7,7 @@ use anyhow::Result;
 use reqwest::{Client, Response};
 use serde_json::{Value, json};
 use testbed::faults::{Action, Fault, Kind, Lasting, Nemesis, Proxy, Trigger, Upstream};
-use testbed::{ControlPlane, Kubectl};
+use testbed::{ControlPlane, Kubectl, SecondApiServer};
 
 use crate::support::{PATIENCE, SILENCE, plan};
 
@@ -88,7 +88,7 @@ async fn lists_and_watches_pass_to_a_real_api_server_and_to_a_second_one_whose_v
     nemesis.disarm();
     hear_of(&mut watch, "two").await;
 
-    let second = plane.start_second_api_server().unwrap();
+    let second = SecondApiServer::beside(&plane).unwrap();
     proxy.switch_to(second.url());
     view.wait_until_cached("two").await;
     let asked = second.requests().unwrap();

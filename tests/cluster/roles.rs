@@ -99,14 +99,14 @@ async fn without_any_of_its_rules_something_fails() {
         let says = |text: &str| operator.output().contains(text);
         match resource.as_str() {
             "voicecampaigns" | "koreconnections" => {
-                fails("it says what is missing", &|| says("missing a permission"));
+                fails("it says what is missing", &|| says("lacks a permission"));
                 assert_eq!(operator.ask("/readyz").unwrap().0, 503);
             }
             "voicecampaigns/status" => {
                 fails("it says that it may not write", &|| says("voicecampaigns/status"));
                 world.delete("renewal");
                 std::thread::sleep(Duration::from_secs(2));
-                assert!(world.get("renewal").is_some(), "it goes without a outcome in its status");
+                assert!(world.get("renewal").is_some(), "it is released without an outcome in its status");
             }
             "koreconnections/status" => {
                 fails("it says that it may not write", &|| says("koreconnections/status"));
@@ -122,7 +122,7 @@ async fn without_any_of_its_rules_something_fails() {
                 assert_eq!(world.events("renewal"), [""; 0]);
             }
             "rolebindings" => {
-                fails("it says that it can't keep its rights", &|| says("can't keep its rights"));
+                fails("it says that it can't keep its rights", &|| says("may not keep its rights"));
                 world.wait_for_reason("renewal", "CampaignFound");
             }
             other => panic!("a rule for {other} has no test"),

@@ -237,7 +237,7 @@ async fn a_huge_object_is_deleted_like_any_other() {
     assert_eq!(released["metadata"]["finalizers"], json!(theirs));
     // kube-rs names an event after its object, and so this one's name is too long. What it says is in the
     // log.
-    assert!(operator.output().contains("Could not write an event"), "{}", operator.output());
+    assert!(operator.output().contains("Could not publish an event"), "{}", operator.output());
     world.run(&["patch", "vcamp", &name, "--type=merge", "-p", r#"{"metadata":{"finalizers":null}}"#]);
     world.wait_until_gone(&name);
 }

@@ -112,6 +112,7 @@ async fn works(plane: &'static ControlPlane, scope: &Scope) {
     let missing = scope.missing.map(|name| worlds[0].beside(name));
     let before = plane.requests().unwrap().len();
     let (namespace, name) = install(&worlds[0], scope);
+    worlds[0].wait_until_creatable();
     if let Some(missing) = missing {
         missing.kubectl.try_run(&["delete", "namespace", &missing.namespace]).unwrap();
     }

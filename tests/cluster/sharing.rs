@@ -244,8 +244,10 @@ async fn a_read_that_fails_leaves_nothing_behind() {
     let asked = |count: usize| {
         wait::until("it has asked in vain", PATIENCE, || {
             let output = operator.output();
-            let times =
-                output.lines().filter(|line| line.contains("tell whether the object is gone")).count();
+            let times = output
+                .lines()
+                .filter(|line| line.contains("does not know whether the object is gone"))
+                .count();
             Ok((times >= count).then_some(()))
         })
         .unwrap_or_else(|error| panic!("{error}: {}", operator.output()));

@@ -164,6 +164,18 @@ impl World {
         self.kubectl.apply(&manifest.to_string()).unwrap();
     }
 
+    /// Waits until VoiceCampaigns can be created. For some seconds after a CRD and its policies are new, the API
+    /// server answers 503, because the policies do not know the kind yet.
+    pub fn wait_until_creatable(&self) {
+        let mut manifest = self.campaign("dry-run", &json!({}));
+        manifest["metadata"]["namespace"] = json!(self.namespace);
+        let dry_run = ["apply", "--server-side", "--dry-run=server", "--filename", "-"];
+        wait::until("a VoiceCampaign can be created", PATIENCE, || {
+            Ok(self.kubectl.pipe(&dry_run, &manifest.to_string()).ok())
+        })
+        .unwrap();
+    }
+
     /// A campaign in Kore and the VoiceCampaign that stands for it, with other fields of its spec.
     pub fn create_campaign(&self, name: &str, spec: &Value) {
         self.kore.seed(self.key(name), &json!({}));

@@ -107,7 +107,9 @@ impl NamespaceGuard<'_> {
             return Ok(());
         }
         if self.keep_secret(&name).await? {
-            self.kept.connections.insert(connection.name_any(), KeptConnection::of(connection));
+            // Not the Secret of the spec: that may have changed since this one was read.
+            let kept = KeptConnection { uid: connection.uid(), secret: name.clone() };
+            self.kept.connections.insert(connection.name_any(), kept);
         }
         // If the connection has changed its Secret, the previous one is released.
         self.release_secrets(connection, Some(&name)).await.map(drop)

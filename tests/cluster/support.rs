@@ -164,8 +164,8 @@ impl World {
         self.kubectl.apply(&manifest.to_string()).unwrap();
     }
 
-    /// Waits until VoiceCampaigns can be created. For some seconds after a CRD and its policies are new, the API
-    /// server answers 503, because the policies do not know the kind yet.
+    /// Waits until VoiceCampaigns can be created. For some seconds after a CRD and its policies are new, the
+    /// API server answers 503, because the policies do not know the kind yet.
     pub fn wait_until_creatable(&self) {
         let mut manifest = self.campaign("dry-run", &json!({}));
         manifest["metadata"]["namespace"] = json!(self.namespace);

@@ -11,9 +11,9 @@ use crate::campaign::context::Context;
 use crate::campaign::decide::{self, Urgency};
 use crate::campaign::evidence::GetResult;
 use crate::campaign::pass::Pass;
-use crate::campaign::shared::{Caller, Join, Need, Operation, Seat, StreamKey, access};
+use crate::campaign::shared::{Caller, Join, Need, Operation, Page, Seat, StreamKey, access};
 use crate::connection::{Connection, ConnectionName, UsableConnection};
-use crate::kore::{CampaignService, Progress, Reading};
+use crate::kore::{CampaignService, Progress};
 use crate::kube_ext::reference;
 use crate::pacing::Turn;
 
@@ -76,9 +76,9 @@ pub async fn list<S: CampaignService>(
     }
     let need = Need { uid: &pass.uid, object: reference(&pass.object), not_before, urgency };
     match context.listings.join(&key, &connection.target, need) {
-        Join::Yours(reading) => {
-            let page = Page { urgency, key, reading };
-            read_page(page, &connection, pass, context).await
+        Join::Yours(page) => {
+            let next = NextPage { urgency, key, page };
+            read_page(next, &connection, pass, context).await
         }
         Join::Others(due) => {
             pass.listing_due = Some(due);
@@ -93,24 +93,25 @@ pub async fn list<S: CampaignService>(
 }
 
 /// The next page of a listing.
-struct Page {
+struct NextPage {
     urgency: Urgency,
     key: StreamKey,
-    reading: Reading,
+    page: Page,
 }
 
 async fn read_page<S: CampaignService>(
-    Page { urgency, key, reading }: Page,
+    NextPage { urgency, key, page }: NextPage,
     connection: &UsableConnection,
     pass: &mut Pass,
     context: &Context<S>,
 ) -> ControlFlow<Action> {
     let caller = caller_of_listing(&key, connection, pass, context);
     let Some(_seat) = claim_read(urgency, &caller, connection, pass, context).await else {
-        context.listings.put_back(&key, reading);
+        context.listings.put_back(&key, page);
         return ControlFlow::Continue(());
     };
     context.listings.asks(&key);
+    let Page { reading, era } = page;
     let Some(service) = context.service() else { return ControlFlow::Break(Action::await_change()) };
     let started = Instant::now();
     let (result, interrupted) = match reading.next(service, &connection.target, Timestamp::now).await {
@@ -123,9 +124,9 @@ async fn read_page<S: CampaignService>(
     record_verdict(&result, connection, &pass.object, context).await;
     let more = matches!(result, Ok(Progress::More(_)));
     if let Some(reading) = interrupted {
-        context.listings.put_back(&key, reading);
+        context.listings.put_back(&key, Page { reading, era });
     }
-    context.listings.read(&key, result, charge, |listing| {
+    context.listings.read(&key, era, result, charge, |listing| {
         let reader = ConnectionName::used_by(&pass.object);
         context.emptiness.judge(&connection.target.account, &reader, listing)
     });

@@ -13,10 +13,10 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::emptiness::Doubt;
 use super::even_clock::EvenClock;
-use super::stream::{Join, Need, Stream};
+use super::stream::{Era, Join, Need, Page, Stream};
 use crate::api::Watched;
 use crate::campaign::evidence::{ListingTrouble, StreamListing};
-use crate::kore::{Account, CampaignKey, Failure, Identity, Listing, Progress, Reading, Target};
+use crate::kore::{Account, CampaignKey, Failure, Identity, Listing, Progress, Target};
 use crate::kube_ext::Wake;
 use crate::pacing::Charge;
 
@@ -114,21 +114,22 @@ impl Listings {
     }
 
     /// The page can't be asked for now, or did not come; the next object goes on from here.
-    pub fn put_back(&self, key: &StreamKey, reading: Reading) {
-        self.with_stream(key, |stream| stream.put_back(reading));
+    pub fn put_back(&self, key: &StreamKey, page: Page) {
+        self.with_stream(key, |stream| stream.put_back(page));
     }
 
     /// A page was read. `judge` says what there is to doubt of a listing, and remembers what it shows.
     pub fn read(
         &self,
         key: &StreamKey,
+        era: Era,
         result: Result<Progress, Failure>,
         charge: Charge,
         judge: impl FnOnce(&Arc<Listing>) -> Doubt,
     ) {
         let now = Timestamp::now();
         let woken = self.with_stream(key, |stream| {
-            if !stream.answered() {
+            if !stream.answered(era) {
                 return Vec::new();
             }
             match result {
@@ -226,30 +227,30 @@ pub mod tests {
     #[test]
     fn a_reading_goes_on_as_long_as_somebody_waits_for_it() {
         let listings = Listings::new(Arc::new(Wake::of(&[]).0));
-        let Join::Yours(reading) = join(&listings, "a") else { panic!() };
-        let begun_at = reading.begun_at();
+        let Join::Yours(page) = join(&listings, "a") else { panic!() };
+        let begun_at = page.reading.begun_at();
         std::thread::sleep(Duration::from_millis(5));
-        listings.put_back(&key(), reading);
-        let Join::Yours(reading) = join(&listings, "b") else { panic!() };
-        assert_eq!(reading.begun_at(), begun_at, "a waits for it");
-        listings.put_back(&key(), reading);
+        listings.put_back(&key(), page);
+        let Join::Yours(page) = join(&listings, "b") else { panic!() };
+        assert_eq!(page.reading.begun_at(), begun_at, "a waits for it");
+        listings.put_back(&key(), page);
         listings.forget("a");
         listings.forget("b");
-        let Join::Yours(reading) = join(&listings, "c") else { panic!() };
-        assert!(reading.begun_at() > begun_at);
+        let Join::Yours(page) = join(&listings, "c") else { panic!() };
+        assert!(page.reading.begun_at() > begun_at);
     }
 
     /// Q10: the next object asks for a page that did not come; the pages before it still count.
     #[test]
     fn a_reading_outlives_a_page_that_did_not_come() {
         let listings = Listings::new(Arc::new(Wake::of(&[]).0));
-        let Join::Yours(reading) = join(&listings, "a") else { panic!() };
-        let begun_at = reading.begun_at();
+        let Join::Yours(page) = join(&listings, "a") else { panic!() };
+        let (begun_at, era) = (page.reading.begun_at(), page.era);
         std::thread::sleep(Duration::from_millis(5));
-        listings.put_back(&key(), reading);
-        listings.read(&key(), Err(Failure::unreachable("cut")), Charge::Account, |_| Doubt::default());
-        let Join::Yours(reading) = join(&listings, "a") else { panic!() };
-        assert_eq!(reading.begun_at(), begun_at);
+        listings.put_back(&key(), page);
+        listings.read(&key(), era, Err(Failure::unreachable("cut")), Charge::Account, |_| Doubt::default());
+        let Join::Yours(page) = join(&listings, "a") else { panic!() };
+        assert_eq!(page.reading.begun_at(), begun_at);
     }
 
     /// After the machine's clock was put forward or back, listings are read anew, also one that was on its
@@ -258,10 +259,10 @@ pub mod tests {
     fn a_jump_of_the_clock_begins_the_listings_anew() {
         for hours in [-12, 12] {
             let listings = Listings::new(Arc::new(Wake::of(&[]).0));
-            let Join::Yours(reading) = join(&listings, "a") else { panic!() };
+            let Join::Yours(page) = join(&listings, "a") else { panic!() };
             listings.known.lock().unwrap().time.put_ahead(SignedDuration::from_hours(hours));
             assert!(matches!(join(&listings, "b"), Join::Others(_)), "somebody reads");
-            listings.put_back(&key(), reading);
+            listings.put_back(&key(), page);
             let Join::Others(until) = join(&listings, "b") else { panic!() };
             let left = until.duration_since(Timestamp::now());
             assert!(left > SignedDuration::from_secs(9) && left <= proof::DISTANCE, "{left}");

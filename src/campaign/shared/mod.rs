@@ -36,4 +36,4 @@ pub use listings::{Listings, StreamKey};
 pub use memory::Release;
 pub use memory::{Memory, Remembered, Written};
 pub use operation::Operation;
-pub use stream::{Join, Need};
+pub use stream::{Join, Need, Page};

@@ -34,6 +34,8 @@ pub struct Stream {
     newest: Option<StreamListing>,
     trouble: Option<ListingTrouble>,
     state: State,
+    /// How often the machine's clock has jumped: what was begun before the last jump is dropped.
+    era: u64,
     /// No listing begins before: an earlier one may have been read by a clock that showed another time.
     not_before: Option<Instant>,
     /// When each campaign was last in a listing.
@@ -49,11 +51,7 @@ enum State {
     /// The pages so far are read; the next object asks for the next page.
     Paused(Reading),
     /// A page is on its way.
-    OnItsWay {
-        since: Instant,
-        /// The machine's clock jumped since the listing began: the page is dropped.
-        stale: bool,
-    },
+    OnItsWay { since: Instant },
 }
 
 struct Member {
@@ -81,8 +79,20 @@ pub enum Join {
     /// Nobody: what there is to know is known, a listing or why there is none.
     Nobody,
     /// You do.
-    Yours(Reading),
+    Yours(Page),
 }
+
+/// The right to ask for the next page.
+pub struct Page {
+    /// The pages so far.
+    pub reading: Reading,
+    /// When the listing began, in jumps of the clock.
+    pub era: Era,
+}
+
+/// A time between two jumps of the machine's clock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Era(u64);
 
 impl Stream {
     /// Nothing is read yet.
@@ -91,6 +101,7 @@ impl Stream {
             newest: None,
             trouble: None,
             state: State::Idle,
+            era: 0,
             not_before: None,
             listed: HashMap::new(),
             members: HashMap::new(),
@@ -125,8 +136,8 @@ impl Stream {
                 Reading::begin(target, stream_id, now)
             }
         };
-        self.state = State::OnItsWay { since: Instant::now(), stale: false };
-        Join::Yours(reading)
+        self.state = State::OnItsWay { since: Instant::now() };
+        Join::Yours(Page { reading, era: Era(self.era) })
     }
 
     /// Whether the newest listing, which another object may just have read, is what the caller needs; or
@@ -141,7 +152,7 @@ impl Stream {
 
     /// Until when nobody else may ask for a page: one is on its way, or the clock has jumped.
     fn reserved_until(&self, now: Timestamp) -> Option<Timestamp> {
-        if let State::OnItsWay { since, .. } = self.state
+        if let State::OnItsWay { since } = self.state
             && since.elapsed() < ABANDONED
         {
             return Some(later(now, ABANDONED));
@@ -159,7 +170,11 @@ impl Stream {
                 let is_wanted = self.members.values().any(|member| member.joined_at <= reading.begun_at());
                 is_wanted.then_some(reading)
             }
-            State::Idle | State::OnItsWay { .. } => None,
+            // A page that is on its way stays so: who asked for it may only have waited long for a seat.
+            other @ (State::Idle | State::OnItsWay { .. }) => {
+                self.state = other;
+                None
+            }
         }
     }
 
@@ -179,24 +194,30 @@ impl Stream {
 
     /// The page is asked for now, after a wait for a seat.
     pub fn asks(&mut self) {
-        if let State::OnItsWay { since, .. } = &mut self.state {
-            *since = Instant::now();
+        if !matches!(self.state, State::Paused(_)) {
+            self.state = State::OnItsWay { since: Instant::now() };
         }
     }
 
     /// The page can't be asked for now, or did not come; the next object goes on from here.
-    pub fn put_back(&mut self, reading: Reading) {
-        self.state = match self.state {
-            State::OnItsWay { stale: true, .. } => State::Idle,
-            State::OnItsWay { stale: false, .. } | State::Idle | State::Paused(_) => State::Paused(reading),
-        };
+    pub fn put_back(&mut self, page: Page) {
+        self.release();
+        if page.era == Era(self.era) {
+            self.state = State::Paused(page.reading);
+        }
     }
 
-    /// A page is answered. Returns whether its content counts.
-    pub fn answered(&mut self) -> bool {
-        let State::OnItsWay { stale, .. } = self.state else { return true };
-        self.state = State::Idle;
-        !stale
+    /// A page is answered. Returns whether its content counts: not, if the clock has jumped since its listing
+    /// began.
+    pub fn answered(&mut self, era: Era) -> bool {
+        self.release();
+        era == Era(self.era)
+    }
+
+    fn release(&mut self) {
+        if let State::OnItsWay { .. } = self.state {
+            self.state = State::Idle;
+        }
     }
 
     /// There are more pages.
@@ -252,10 +273,10 @@ impl Stream {
         let distance = Duration::try_from(proof::DISTANCE).unwrap_or_default();
         (self.newest, self.trouble) = (None, None);
         self.listed.clear();
-        self.state = match self.state {
-            State::OnItsWay { since, .. } => State::OnItsWay { since, stale: true },
-            State::Idle | State::Paused(_) => State::Idle,
-        };
+        self.era += 1;
+        if let State::Paused(_) = self.state {
+            self.state = State::Idle;
+        }
         self.not_before = Some(Instant::now() + distance);
         self.members.drain().map(|(_, member)| member.object).collect()
     }
@@ -267,4 +288,52 @@ impl Stream {
 
 fn later(time: Timestamp, pause: Duration) -> Timestamp {
     time + SignedDuration::try_from(pause).unwrap_or(SignedDuration::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::campaign::shared::listings::tests::target;
+
+    fn join(stream: &mut Stream, uid: &str, urgency: Urgency) -> Join {
+        let (object, not_before) = (ObjectRef::new(uid), Timestamp::now());
+        stream.join(Need { uid, object, not_before, urgency }, &target(), "st-1", Timestamp::now())
+    }
+
+    /// What was begun before the clock jumped never counts, however long its page waited for a seat, and
+    /// whoever has joined or read meanwhile.
+    #[test]
+    fn a_page_of_another_era_does_not_count() {
+        for urgency in [Urgency::Deletion, Urgency::Observation] {
+            let mut stream = Stream::new();
+            let Join::Yours(page) = join(&mut stream, "a", Urgency::Observation) else { panic!() };
+            stream.begin_anew();
+            // The page is given up, and the distance to what was read before is over.
+            stream.state = State::OnItsWay { since: Instant::now() - ABANDONED };
+            stream.not_before = None;
+            let joined = join(&mut stream, "b", urgency);
+            assert_eq!(matches!(joined, Join::Yours(_)), urgency == Urgency::Observation);
+            stream.asks();
+            assert!(!stream.answered(page.era));
+            if let Join::Yours(other) = joined {
+                assert!(stream.answered(other.era));
+            }
+        }
+    }
+
+    /// An object that only waits does not take the page of another.
+    #[test]
+    fn a_page_that_is_given_up_is_reserved_again_when_it_is_asked_for() {
+        let mut stream = Stream::new();
+        let Join::Yours(page) = join(&mut stream, "a", Urgency::Observation) else { panic!() };
+        stream.state = State::OnItsWay { since: Instant::now() - ABANDONED };
+        stream.forget("a");
+        assert!(matches!(join(&mut stream, "b", Urgency::Deletion), Join::Others(_)), "it settles");
+        stream.asks();
+        let late = Timestamp::now() + SETTLE + SETTLE;
+        let need =
+            Need { uid: "b", object: ObjectRef::new("b"), not_before: late, urgency: Urgency::Deletion };
+        assert!(matches!(stream.join(need, &target(), "st-1", late), Join::Others(_)), "it is on its way");
+        assert!(stream.answered(page.era));
+    }
 }

@@ -42,6 +42,13 @@ const FINALIZER_KEPT: &str = "charts/voicecampaign-operator/templates/policies/f
 
 const MUTANTS: &[Mutant] = &[
     Mutant {
+        name: "a listing from before a jump of the clock counts",
+        file: "src/campaign/shared/stream.rs",
+        from: "        self.release();\n        era == Era(self.era)",
+        to: "        self.release();\n        let _ = era;\n        true",
+        tests: &["--lib", "shared"],
+    },
+    Mutant {
         name: "a pause of one campaign pauses all",
         file: "src/pacing/account/record.rs",
         from: "                charge == Charge::Account && self.clock.holds_all()",

@@ -140,18 +140,18 @@ impl Claims {
         })
     }
 
-    /// The campaigns of a stream that living objects name, that were there, and that nobody has asked to
-    /// delete: those that should be in a listing.
-    pub fn expected(&self, of: &Stream<'_>) -> Vec<String> {
+    /// Whether a listing of a stream should contain a campaign that a living object names: one that was there, that
+    /// nobody has asked to delete, and that is not `deleted`.
+    pub fn expects_any(&self, of: &Stream<'_>, deleted: impl Fn(&str) -> bool) -> bool {
         let index = self.index();
-        let living = index.all().filter(|object| {
+        index.all().any(|object| {
             object.spec.stream_id == of.stream_id
                 && !is_asked_for(object)
                 && was_there(object)
                 && self.may_be_of(of, object)
                 && !self.is_asked_for_in(&index, of, &object.spec.campaign_id)
-        });
-        living.map(|object| object.spec.campaign_id.clone()).collect()
+                && !deleted(&object.spec.campaign_id)
+        })
     }
 
     /// Whether statuses say that Kore showed campaigns of a stream to this identity.

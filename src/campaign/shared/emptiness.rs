@@ -105,8 +105,7 @@ impl Emptiness {
 
     /// Whether campaigns that nobody asked to delete should be in a stream.
     fn is_somebody_missing(&self, stream: &Stream<'_>, shown: &LastShown) -> bool {
-        let expected = self.claims.expected(stream);
-        if expected.iter().any(|id| !shown.has_deleted(id)) {
+        if self.claims.expects_any(stream, |id| shown.has_deleted(id)) {
             return true;
         }
         match &shown.listing {

@@ -35,7 +35,7 @@ pub struct Stream {
     trouble: Option<ListingTrouble>,
     state: State,
     /// How often the machine's clock has jumped: what was begun before the last jump is dropped.
-    era: u64,
+    era: Era,
     /// No listing begins before: an earlier one may have been read by a clock that showed another time.
     not_before: Option<Instant>,
     /// When each campaign was last in a listing.
@@ -101,7 +101,7 @@ impl Stream {
             newest: None,
             trouble: None,
             state: State::Idle,
-            era: 0,
+            era: Era(0),
             not_before: None,
             listed: HashMap::new(),
             members: HashMap::new(),
@@ -137,7 +137,7 @@ impl Stream {
             }
         };
         self.state = State::OnItsWay { since: Instant::now() };
-        Join::Yours(Page { reading, era: Era(self.era) })
+        Join::Yours(Page { reading, era: self.era })
     }
 
     /// Whether the newest listing, which another object may just have read, is what the caller needs; or
@@ -202,7 +202,7 @@ impl Stream {
     /// The page can't be asked for now, or did not come; the next object goes on from here.
     pub fn put_back(&mut self, page: Page) {
         self.release();
-        if page.era == Era(self.era) {
+        if page.era == self.era {
             self.state = State::Paused(page.reading);
         }
     }
@@ -211,7 +211,7 @@ impl Stream {
     /// began.
     pub fn answered(&mut self, era: Era) -> bool {
         self.release();
-        era == Era(self.era)
+        era == self.era
     }
 
     fn release(&mut self) {
@@ -273,7 +273,7 @@ impl Stream {
         let distance = Duration::try_from(proof::DISTANCE).unwrap_or_default();
         (self.newest, self.trouble) = (None, None);
         self.listed.clear();
-        self.era += 1;
+        self.era.0 += 1;
         if let State::Paused(_) = self.state {
             self.state = State::Idle;
         }

@@ -44,7 +44,7 @@ const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "a listing from before a jump of the clock counts",
         file: "src/campaign/shared/stream.rs",
-        from: "        self.release();\n        era == Era(self.era)",
+        from: "        self.release();\n        era == self.era",
         to: "        self.release();\n        let _ = era;\n        true",
         tests: &["--lib", "shared"],
     },

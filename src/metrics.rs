@@ -1,4 +1,5 @@
-//! What is counted. The table in docs/operations.md is held against [`Metrics::encode`] by a test.
+//! The metrics of the operator. The table in docs/operations.md is held against [`Metrics::encode`] by a
+//! test.
 
 use std::time::Duration;
 
@@ -11,7 +12,8 @@ use prometheus_client::registry::{Registry, Unit};
 
 use crate::api::DeletionOutcome;
 
-/// The metrics of the process. Labels come from fixed sets: never a name, an id or a text from outside.
+/// The metrics of the process. Label values come from fixed sets, and are never a name, an id or a text
+/// from outside.
 pub struct Metrics {
     registry: Registry,
     remote_requests: Family<RemoteLabels, Counter>,
@@ -84,16 +86,16 @@ impl Default for Metrics {
             "VoiceCampaigns removed before deletion was confirmed; their campaigns may still run. Alert on any increase",
             metrics.orphans.clone(),
         );
-        registry.register("reconciles", "Passes over an object, by result", metrics.reconciles.clone());
+        registry.register("reconciles", "Reconciles of an object, by result", metrics.reconciles.clone());
         registry.register_with_unit(
             "reconcile_duration",
-            "Time of one pass over an object, calls to Kore included",
+            "Time of one reconcile, calls to Kore included",
             Unit::Seconds,
             metrics.reconcile_duration.clone(),
         );
         registry.register(
             "kubernetes_writes",
-            "Writes to VoiceCampaigns, by what is written",
+            "Writes to VoiceCampaigns, by target (status or finalizer)",
             metrics.writes.clone(),
         );
         Self { registry, ..metrics }
@@ -101,30 +103,30 @@ impl Default for Metrics {
 }
 
 impl Metrics {
-    /// A request to Kore has come to its result.
+    /// Counts a request to Kore.
     pub fn called(&self, operation: &'static str, result: &'static str, duration: Duration) {
         self.remote_requests.get_or_create(&RemoteLabels { operation, result }).inc();
         self.remote_duration.get_or_create(&OperationLabels { operation }).observe(duration.as_secs_f64());
     }
 
-    /// A VoiceCampaign was let go.
+    /// Counts a VoiceCampaign whose finalizer the operator removed.
     pub fn released(&self, outcome: DeletionOutcome) {
         self.deletions.get_or_create(&OutcomeLabels { outcome: outcome.as_str() }).inc();
     }
 
-    /// A VoiceCampaign was removed before its deletion was confirmed.
+    /// Counts a VoiceCampaign that was removed before its deletion was confirmed.
     pub fn orphaned(&self) {
         self.orphans.inc();
     }
 
-    /// A pass has ended.
+    /// Counts a reconcile of a VoiceCampaign.
     pub fn reconciled(&self, ok: bool, duration: Duration) {
         let result = if ok { "success" } else { "error" };
         self.reconciles.get_or_create(&ResultLabels { result }).inc();
         self.reconcile_duration.observe(duration.as_secs_f64());
     }
 
-    /// A VoiceCampaign was written: its `status` or its `finalizer`.
+    /// Counts a write to a VoiceCampaign: to its `status` or its `finalizer`.
     pub fn wrote(&self, target: &'static str) {
         self.writes.get_or_create(&WriteLabels { target }).inc();
     }

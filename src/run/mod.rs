@@ -1,7 +1,7 @@
 //! The process: its settings, terms of leadership, the controllers in them, and the admin server.
 //!
 //! ```text
-//!   settings.rs, telemetry.rs, cluster.rs, signals.rs      what main.rs starts with
+//!   settings.rs (parse.rs), telemetry.rs, cluster.rs, signals.rs    what main.rs starts with
 //!     ▼
 //!   mod.rs          one term after another, until the process is asked to terminate
 //!     ├─ admin.rs       /livez, /readyz (health.rs) and /metrics, in every term
@@ -22,6 +22,7 @@ mod controllers;
 mod crds;
 mod election;
 mod health;
+mod parse;
 mod policies;
 mod progress;
 mod relist;

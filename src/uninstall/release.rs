@@ -1,5 +1,5 @@
-//! Lets everything go: the administrator has said so. The operator is stopped by then, and the policies are
-//! gone.
+//! Removes the operator's finalizers from everything that is left, with the consent of the administrator. The
+//! operator is stopped by then, and its policies are deleted.
 
 use std::collections::BTreeSet;
 
@@ -11,62 +11,68 @@ use kube::{Client, Resource, ResourceExt};
 use serde::de::DeserializeOwned;
 use tokio::time::{Instant, sleep};
 
-use super::left::{Left, name};
-use super::patience::PAUSE;
+use super::remaining::{Remaining, SecretName, name};
+use super::retry::PAUSE;
 use crate::api::{KoreConnection, VoiceCampaign};
 use crate::campaign::{self, REMOTE_CAMPAIGN, Reason, ReleasePermit};
 use crate::connection::{IN_USE, Unneeded, secrets_in_use};
 use crate::kube_ext::{AllMayGo, CallError, Events, Finalizer, Kube, Leadership, Note};
 
-/// Takes our finalizers off everything that is left. What the API server refuses is tried again until the
-/// time is over: it may not have heard yet that the policies are gone.
+/// Removes our finalizers from everything that is left. What the API server rejects is retried until the
+/// time is over: it may not have observed yet that the policies are deleted.
 ///
 /// # Errors
-/// If the API server can't be asked, or something is left.
-pub async fn all(client: &Client, left: &Left, consent: &AllMayGo, until: Instant) -> anyhow::Result<()> {
+/// If a call to the API server fails, or a finalizer is left.
+pub async fn all(
+    client: &Client,
+    remaining: &Remaining,
+    consent: &AllMayGo,
+    until: Instant,
+) -> anyhow::Result<()> {
     let kube = Kube::new(client.clone(), Leadership::unlimited());
     let events = Events::new(kube.clone(), None);
     loop {
-        let (mut done, mut refused) = (0, None);
-        let mut note = |object: &DynamicObject, outcome: Result<bool, CallError>| match outcome {
-            Ok(changed) => done += usize::from(changed),
-            Err(CallError::Gone) => done += 1,
-            Err(error) => refused = Some(format!("{}: {error}", name(object))),
+        let (mut released, mut failed) = (0, None);
+        let mut record = |object: &DynamicObject, outcome: Result<bool, CallError>| match outcome {
+            Ok(changed) => released += usize::from(changed),
+            Err(CallError::Gone) => released += 1,
+            Err(error) => failed = Some(format!("{}: {error}", name(object))),
         };
-        for object in left.campaigns().await?.all()? {
-            note(&object, let_campaign_go(&object, consent, &kube, &events).await);
+        for object in remaining.campaigns().await?.all()? {
+            record(&object, release_campaign(&object, consent, &kube, &events).await);
         }
-        let of_others = left.secrets_of_others().await?;
-        for object in left.connections().await?.all()? {
-            note(&object, let_connection_go(&object, &of_others, consent, &kube).await);
+        let of_others = remaining.secrets_of_others().await?;
+        for object in remaining.connections().await?.all()? {
+            record(&object, release_connection(&object, &of_others, consent, &kube).await);
         }
-        for binding in left.held_bindings().await?.all()? {
+        for binding in remaining.held_bindings().await?.all()? {
             let patch = IN_USE.removing(&binding.metadata, Unneeded::as_all_may_go(consent));
             match kube.patch_metadata(&binding, patch.unwrap_or_default()).await {
-                Ok(_) | Err(CallError::Gone) => done += 1,
+                Ok(_) | Err(CallError::Gone) => released += 1,
                 Err(error) => {
-                    refused = Some(format!(
+                    failed = Some(format!(
                         "the RoleBinding in {}: {error}",
                         binding.namespace().unwrap_or_default()
                     ))
                 }
             }
         }
-        match (done, refused) {
-            // An operator that still runs somewhere would have put one on again.
+        match (released, failed) {
+            // Nothing had a finalizer, so no operator that still runs has added one again.
             (0, None) => return Ok(()),
             (_, why) if Instant::now() >= until => {
                 let why =
-                    why.unwrap_or_else(|| "the finalizers come back: an operator still runs".to_owned());
-                bail!("not everything could be let go: {why}")
+                    why.unwrap_or_else(|| "finalizers are added again: an operator still runs".to_owned());
+                bail!("could not remove all finalizers: {why}")
             }
             _ => sleep(PAUSE).await,
         }
     }
 }
 
-/// The outcome stands in the status before the object goes, as always. Whether there was anything to do.
-async fn let_campaign_go(
+/// Records the outcome in the status, as for every deletion, and removes the finalizer. Returns whether
+/// the object had it.
+async fn release_campaign(
     object: &DynamicObject,
     consent: &AllMayGo,
     kube: &Kube,
@@ -84,12 +90,13 @@ async fn let_campaign_go(
             kube.replace_status(campaign, &status).await?;
         }
     }
-    take_off::<VoiceCampaign, _>(object, (&REMOTE_CAMPAIGN, permit), kube).await?;
+    remove::<VoiceCampaign, _>(&REMOTE_CAMPAIGN, permit, object, kube).await?;
     let id = object.data["spec"]["campaignId"].as_str().unwrap_or("?").to_owned();
     let text = format!(
-        "The operator is uninstalled, and holds this resource no more. Its campaign {id} stays in Kore, and may go on calling people."
+        "The operator is being uninstalled, and has removed its finalizer. The campaign {id} stays in Kore, and may go on \
+         calling people."
     );
-    println!("Let go: {}; its campaign {id} stays in Kore.", name(object));
+    println!("Released {}; its campaign {id} stays in Kore.", name(object));
     let note = Note { warning: true, reason: Reason::Orphaned.as_str(), action: "Uninstall", text };
     if let Some(campaign) = &readable {
         events.publish(campaign, note).await;
@@ -97,11 +104,12 @@ async fn let_campaign_go(
     Ok(true)
 }
 
-/// The Secrets first: the connection knows which ones. Not those that another instance's connection needs.
-/// Whether there was anything to do.
-async fn let_connection_go(
+/// Removes the finalizer from the Secrets of a connection, but for those that connections of other
+/// instances use; and then from the connection, which names the Secrets. Returns whether one of them had
+/// it.
+async fn release_connection(
     object: &DynamicObject,
-    of_others: &BTreeSet<(String, String)>,
+    of_others: &BTreeSet<SecretName>,
     consent: &AllMayGo,
     kube: &Kube,
 ) -> Result<bool, CallError> {
@@ -110,7 +118,7 @@ async fn let_connection_go(
     let secrets: BTreeSet<String> = secrets_in_use(object).into_iter().chain(named).collect();
     let mut changed = false;
     for name in secrets {
-        if of_others.contains(&(namespace.clone(), name.clone())) {
+        if of_others.contains(&SecretName { namespace: namespace.clone(), name: name.clone() }) {
             continue;
         }
         let Some(secret) = kube.find_metadata::<Secret>(&namespace, &name).await? else { continue };
@@ -119,15 +127,16 @@ async fn let_connection_go(
             changed = true;
         }
     }
-    let held = IN_USE.is_on(&object.metadata);
-    take_off::<KoreConnection, _>(object, (&IN_USE, Unneeded::as_all_may_go(consent)), kube).await?;
-    Ok(changed || held)
+    let has_finalizer = IN_USE.is_on(&object.metadata);
+    remove::<KoreConnection, _>(&IN_USE, Unneeded::as_all_may_go(consent), object, kube).await?;
+    Ok(changed || has_finalizer)
 }
 
-/// Takes a finalizer off an object that may not fit its schema.
-async fn take_off<K, Permit>(
+/// Removes a finalizer from an object that may not deserialize as its kind.
+async fn remove<K, Permit>(
+    finalizer: &Finalizer<Permit>,
+    permit: Permit,
     object: &DynamicObject,
-    (finalizer, permit): (&Finalizer<Permit>, Permit),
     kube: &Kube,
 ) -> Result<(), CallError>
 where
@@ -139,9 +148,9 @@ where
     let Some(patch) = finalizer.removing(&object.metadata, permit) else { return Ok(()) };
     let metadata = object.metadata.clone().into_response_partial::<K>();
     let written = kube.patch_metadata(&metadata, patch).await?;
-    // The policy that keeps it on a living object is gone, but the API server may not have heard of that yet.
+    // The policy that adds the finalizer again is deleted, but the API server may not have observed that yet.
     if finalizer.is_on(&written.metadata) {
-        return Err(CallError::Refused("a policy has put the finalizer on again".to_owned()));
+        return Err(CallError::Refused("a policy has added the finalizer again".to_owned()));
     }
     Ok(())
 }

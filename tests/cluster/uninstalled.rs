@@ -126,7 +126,7 @@ async fn an_uninstall_with_campaigns_left_is_refused() {
     for _ in 0..2 {
         let (well, said) = world.prepare_uninstall();
         assert!(!well && said.contains("2 VoiceCampaigns are left: nothing is uninstalled"), "{said}");
-        assert!(said.contains("uninstall-refused/living is there (CampaignFound)"), "{said}");
+        assert!(said.contains("uninstall-refused/living exists (CampaignFound)"), "{said}");
         assert!(said.contains("uninstall-refused/deleted is being deleted ("), "{said}");
         assert!(said.contains("uninstall.onRemaining=delete-and-wait"), "{said}");
         assert_eq!(world.policies(), all_policies(), "nothing has changed");
@@ -216,7 +216,7 @@ async fn an_uninstall_outwaits_the_api_server() {
     let waits =
         [("GET", secrets, "429"), ("GET", path.to_owned(), "500"), ("DELETE", format!("{path}/one"), "429")];
     for (method, path, why) in waits {
-        let waiting = format!("Waiting for the API server, to {method} {path}: {why}");
+        let waiting = format!("Retrying {method} {path}: {why}");
         assert!(said.contains(&waiting), "{waiting} is not in {said}");
     }
     assert!(world.kore.campaigns().is_empty());
@@ -273,13 +273,13 @@ async fn an_uninstall_lets_everything_go() {
         .prepare_uninstall_but_for(&["--policies", "--timeout", "--deployment"], &["--timeout-seconds=1"]);
     assert!(!well && said.contains("uninstall-orphans/living: "), "{said}");
     assert!(world.get("living").unwrap()["metadata"]["finalizers"].is_array());
-    assert!(!said.contains("Let go: uninstall-orphans/living"), "{said}");
+    assert!(!said.contains("Released uninstall-orphans/living"), "{said}");
     let (well, said) = world.prepare_uninstall();
     assert!(
-        well && said.contains("Let go: uninstall-orphans/living; its campaign cd-living stays in Kore."),
+        well && said.contains("Released uninstall-orphans/living; its campaign cd-living stays in Kore."),
         "{said}"
     );
-    assert!(said.contains("Let go: uninstall-orphans/deleted;"), "{said}");
+    assert!(said.contains("Released uninstall-orphans/deleted;"), "{said}");
     assert!(
         !world.run(&["get", "deployments", "--output=name"]).contains(RELEASE),
         "nobody puts a finalizer on again"
@@ -323,14 +323,20 @@ async fn a_hook_that_is_applied_as_any_object_harms_nothing() {
         world.wait_for_policies();
         world.create_found("living");
         let (well, said) = finished(&mut world.run_by(&world.hook_job().unwrap(), None));
-        assert!(well && said.contains("is of no release of Helm: nothing is being uninstalled"), "{said}");
+        assert!(
+            well && said.contains("does not belong to a Helm release: nothing is being uninstalled"),
+            "{said}"
+        );
         world.assert_unharmed();
 
         // A person, or another tool, has put Helm's annotation there; or the tool is Argo CD.
         for annotation in ["meta.helm.sh/release-name", "argocd.argoproj.io/tracking-id"] {
             world.run(&["annotate", "deployment", RELEASE, &format!("{annotation}=x")]);
             let (well, said) = finished(&mut world.run_by(&world.hook_job().unwrap(), None));
-            assert!(!well && said.contains("can't be said") && said.contains("living is there"), "{said}");
+            assert!(
+                !well && said.contains("It is unknown whether") && said.contains("living exists"),
+                "{said}"
+            );
             world.assert_unharmed();
             world.run(&["annotate", "deployment", RELEASE, &format!("{annotation}-")]);
         }
@@ -436,7 +442,7 @@ async fn a_namespace_that_is_being_deleted_is_waited_for() {
         let mode = format!("--on-remaining={mode}");
         world.prepare_uninstall_but_for(&["--on-remaining", "--timeout"], &[&mode, "--timeout-seconds=5"])
     };
-    let hidden = "has gone with them: uninstall-dying-too";
+    let hidden = "was deleted with them: uninstall-dying-too";
     let (well, said) = prepare("refuse");
     assert!(!well && said.contains("1 VoiceCampaigns are left") && said.contains(hidden), "{said}");
     let (well, said) = prepare("delete-and-wait");
@@ -445,7 +451,7 @@ async fn a_namespace_that_is_being_deleted_is_waited_for() {
     let (well, said) = prepare("refuse");
     assert!(!well && said.contains(&format!("{hidden}: nothing is uninstalled")), "{said}");
     let (well, said) = prepare("orphan");
-    assert!(!well && said.contains(hidden) && said.contains("can't be let go"), "{said}");
+    assert!(!well && said.contains(hidden) && said.contains("can't remove its finalizers"), "{said}");
     assert_eq!(world.policies(), all_policies(), "nothing has changed");
     world.kore.clear_faults();
     let (well, said) = world.prepare_uninstall();

@@ -10,25 +10,34 @@ use kube::core::PartialObjectMeta;
 use kube::{Api, Client, Resource, ResourceExt};
 use tokio::time::sleep;
 
-use super::patience::PAUSE;
+use super::retry::PAUSE;
 use crate::api::{KoreConnection, PROTECT, VoiceCampaign};
 use crate::connection::{IN_USE, is_held, secrets_in_use};
 use crate::kube_ext::{Selected, prune};
 
-/// Objects of one page of a list.
+/// Objects per page of a list.
 const PAGE: u32 = 500;
-/// How often a list is begun anew that was cut, or took too long.
-const TRIES: u32 = 20;
-/// Objects that are named before the others are counted.
+/// How often a page is read again, or a list begun again whose continue token has expired.
+const RETRIES: u32 = 20;
+/// How many objects to name; the others are only counted.
 const NAMED: usize = 20;
 
-/// What is left, as far as it can be seen.
+/// Objects that are left, as far as they can be listed.
 #[derive(Debug)]
 pub struct Found<T> {
-    /// The objects.
+    /// The objects that could be listed.
     pub objects: Vec<T>,
-    /// Namespaces that are being deleted, and have taken the right to look at what is left in them with them.
+    /// Namespaces that are being deleted, and with them the permission to list their objects.
     pub hidden: BTreeSet<String>,
+}
+
+/// A Secret.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct SecretName {
+    /// Its namespace.
+    pub namespace: String,
+    /// Its name.
+    pub name: String,
 }
 
 impl<T> Found<T> {
@@ -37,27 +46,27 @@ impl<T> Found<T> {
         self.objects.is_empty() && self.hidden.is_empty()
     }
 
-    /// The objects, if all can be seen.
+    /// The objects, if all could be listed.
     ///
     /// # Errors
-    /// If some can't be.
+    /// If some could not.
     pub fn all(self) -> anyhow::Result<Vec<T>> {
-        ensure!(self.hidden.is_empty(), "{}", hidden_in_words(&self.hidden));
+        ensure!(self.hidden.is_empty(), "{}", describe_hidden(&self.hidden));
         Ok(self.objects)
     }
 }
 
-/// Finds what is left where an operator works.
-pub struct Left {
+/// Lists the objects of an operator that are left.
+pub struct Remaining {
     client: Client,
     scopes: Vec<Option<String>>,
     selected: Selected,
     role_binding: Option<String>,
 }
 
-impl Left {
-    /// Looks in these namespaces (in all, if there are none) for objects with these labels, and for the
-    /// operator's RoleBinding of this name.
+impl Remaining {
+    /// Lists the selected objects in these namespaces (in all, if there are none), and the operator's
+    /// RoleBinding of this name.
     pub fn new(
         client: Client,
         namespaces: &[String],
@@ -71,36 +80,36 @@ impl Left {
         Self { client, scopes, selected: selected.clone(), role_binding: role_binding.map(ToOwned::to_owned) }
     }
 
-    /// The VoiceCampaigns.
+    /// The VoiceCampaigns of this operator.
     ///
     /// # Errors
-    /// If the API server can't be asked.
+    /// If a call to the API server fails.
     pub async fn campaigns(&self) -> kube::Result<Found<DynamicObject>> {
-        self.list::<VoiceCampaign>(&self.of_this_instance()).await
+        self.list::<VoiceCampaign>(&self.selected()).await
     }
 
-    /// The KoreConnections.
+    /// The KoreConnections of this operator.
     ///
     /// # Errors
-    /// If the API server can't be asked.
+    /// If a call to the API server fails.
     pub async fn connections(&self) -> kube::Result<Found<DynamicObject>> {
-        self.list::<KoreConnection>(&self.of_this_instance()).await
+        self.list::<KoreConnection>(&self.selected()).await
     }
 
-    /// The KoreConnections that are held, or whose Secrets are.
+    /// The KoreConnections of this operator that have its finalizer, or whose Secrets have it.
     ///
     /// # Errors
-    /// If the API server can't be asked.
+    /// If a call to the API server fails.
     pub async fn held_connections(&self) -> kube::Result<Found<DynamicObject>> {
         let mut connections = self.connections().await?;
         connections.objects.retain(is_held);
         Ok(connections)
     }
 
-    /// The RoleBindings of the operator that are held.
+    /// The RoleBindings of this operator that have its finalizer.
     ///
     /// # Errors
-    /// If the API server can't be asked.
+    /// If a call to the API server fails.
     pub async fn held_bindings(&self) -> kube::Result<Found<PartialObjectMeta<RoleBinding>>> {
         let mut held = Found { objects: Vec::new(), hidden: BTreeSet::new() };
         for (name, namespace) in self
@@ -111,7 +120,8 @@ impl Left {
             let api: Api<RoleBinding> = Api::namespaced(self.client.clone(), namespace);
             match api.get_metadata_opt(name).await {
                 Err(kube::Error::Api(status)) if status.is_forbidden() => {
-                    self.excuse(kube::Error::Api(status), Some(namespace), &mut held.hidden).await?;
+                    self.accept_forbidden(kube::Error::Api(status), Some(namespace), &mut held.hidden)
+                        .await?;
                 }
                 found => held.objects.extend(found?.filter(|binding| IN_USE.is_on(&binding.metadata))),
             }
@@ -119,13 +129,13 @@ impl Left {
         Ok(held)
     }
 
-    /// Deletes these VoiceCampaigns, but for those that are being deleted already. What the API server says
-    /// of the first one that it refuses.
+    /// Deletes these VoiceCampaigns, but for those that are being deleted already. Returns the message of
+    /// the first deletion that the API server rejects.
     ///
     /// # Errors
-    /// If the API server can't be asked.
+    /// If a call to the API server fails.
     pub async fn delete(&self, campaigns: &[DynamicObject]) -> kube::Result<Option<String>> {
-        let mut refusal = None;
+        let mut rejected = None;
         for campaign in campaigns.iter().filter(|campaign| campaign.metadata.deletion_timestamp.is_none()) {
             let this_one = Preconditions { uid: campaign.uid(), resource_version: None };
             let parameters = DeleteParams { preconditions: Some(this_one), ..DeleteParams::default() };
@@ -135,22 +145,22 @@ impl Left {
                 .await
             {
                 Ok(_) => {}
-                // Somebody was faster.
+                // Another client has deleted it, or another object has its name by now.
                 Err(kube::Error::Api(status)) if status.is_not_found() || status.is_conflict() => {}
                 Err(kube::Error::Api(status)) if status.is_forbidden() || status.is_invalid() => {
-                    refusal.get_or_insert(status.message);
+                    rejected.get_or_insert(status.message);
                 }
                 Err(error) => return Err(error),
             }
         }
-        Ok(refusal)
+        Ok(rejected)
     }
 
-    /// Namespace and name of each Secret that connections of other instances need.
+    /// The Secrets that connections of other instances use.
     ///
     /// # Errors
-    /// If the API server can't be asked.
-    pub async fn secrets_of_others(&self) -> anyhow::Result<BTreeSet<(String, String)>> {
+    /// If a call to the API server fails.
+    pub async fn secrets_of_others(&self) -> anyhow::Result<BTreeSet<SecretName>> {
         if self.selected.selects_all() {
             return Ok(BTreeSet::new());
         }
@@ -159,12 +169,14 @@ impl Left {
         Ok(others
             .flat_map(|other| {
                 let namespace = other.namespace().unwrap_or_default();
-                secrets_in_use(&other).into_iter().map(move |name| (namespace.clone(), name))
+                secrets_in_use(&other)
+                    .into_iter()
+                    .map(move |name| SecretName { namespace: namespace.clone(), name })
             })
             .collect())
     }
 
-    fn of_this_instance(&self) -> ListParams {
+    fn selected(&self) -> ListParams {
         ListParams::default().labels_from(self.selected.selector())
     }
 
@@ -172,54 +184,65 @@ impl Left {
         &self,
         which: &ListParams,
     ) -> kube::Result<Found<DynamicObject>> {
-        let (mut all, mut hidden) = (Vec::new(), BTreeSet::new());
+        let mut found = Found { objects: Vec::new(), hidden: BTreeSet::new() };
         for scope in &self.scopes {
-            let (begun, mut failures) = (all.len(), 0);
-            let mut parameters = which.clone().limit(PAGE);
-            loop {
-                let page = match self.api::<K>(scope.as_deref()).list(&parameters).await {
-                    Ok(page) => page,
-                    Err(kube::Error::Api(status)) => match status.code {
-                        // Without a definition there are no objects.
-                        404 => break,
-                        403 => {
-                            let refused = kube::Error::Api(status);
-                            self.excuse(refused, scope.as_deref(), &mut hidden).await?;
-                            break;
-                        }
-                        // It took too long, and begins anew.
-                        410 if failures < TRIES => {
-                            failures += 1;
-                            all.truncate(begun);
-                            parameters.continue_token = None;
-                            sleep(PAUSE).await;
-                            continue;
-                        }
-                        _ => return Err(kube::Error::Api(status)),
-                    },
-                    Err(error) if failures >= TRIES => return Err(error),
-                    Err(_) => {
-                        failures += 1;
-                        sleep(PAUSE).await;
-                        continue;
-                    }
-                };
-                all.extend(page.items.into_iter().map(|mut object| {
-                    prune(&mut object);
-                    object
-                }));
-                match page.metadata.continue_.filter(|token| !token.is_empty()) {
-                    Some(token) => parameters.continue_token = Some(token),
-                    None => break,
+            let namespace = scope.as_deref();
+            match self.list_in::<K>(namespace, which, &mut found.objects).await {
+                Ok(()) => {}
+                Err(kube::Error::Api(status)) if status.code == 403 => {
+                    let forbidden = kube::Error::Api(status);
+                    self.accept_forbidden(forbidden, namespace, &mut found.hidden).await?;
                 }
+                Err(error) => return Err(error),
             }
         }
-        Ok(Found { objects: all, hidden })
+        Ok(found)
     }
 
-    /// With a namespace, the rights in it are gone: there is nothing left in it, or that is hidden while it
-    /// is being deleted.
-    async fn excuse(
+    /// Lists the objects of one namespace, or of all, page by page.
+    async fn list_in<K: Resource<DynamicType = ()>>(
+        &self,
+        namespace: Option<&str>,
+        which: &ListParams,
+        objects: &mut Vec<DynamicObject>,
+    ) -> kube::Result<()> {
+        let (before, mut failures) = (objects.len(), 0);
+        let mut parameters = which.clone().limit(PAGE);
+        loop {
+            let page = match self.api::<K>(namespace).list(&parameters).await {
+                Ok(page) => page,
+                // Without a CRD there are no objects.
+                Err(kube::Error::Api(status)) if status.code == 404 => return Ok(()),
+                // The continue token has expired: the list begins again.
+                Err(kube::Error::Api(status)) if status.code == 410 && failures < RETRIES => {
+                    failures += 1;
+                    objects.truncate(before);
+                    parameters.continue_token = None;
+                    sleep(PAUSE).await;
+                    continue;
+                }
+                Err(error @ kube::Error::Api(_)) => return Err(error),
+                Err(error) if failures >= RETRIES => return Err(error),
+                Err(_) => {
+                    failures += 1;
+                    sleep(PAUSE).await;
+                    continue;
+                }
+            };
+            objects.extend(page.items.into_iter().map(|mut object| {
+                prune(&mut object);
+                object
+            }));
+            match page.metadata.continue_.filter(|token| !token.is_empty()) {
+                Some(token) => parameters.continue_token = Some(token),
+                None => return Ok(()),
+            }
+        }
+    }
+
+    /// Accepts a 403 for a namespace that is gone, which has nothing left; and for one that is being
+    /// deleted, whose objects are hidden. The permissions in a namespace are deleted with it.
+    async fn accept_forbidden(
         &self,
         refused: kube::Error,
         namespace: Option<&str>,
@@ -234,7 +257,7 @@ impl Left {
                 Ok(())
             }
             Ok(Some(_)) => Err(refused),
-            // It can't be said.
+            // Whether the namespace exists is unknown.
             Err(kube::Error::Api(status)) if status.is_forbidden() => Err(refused),
             Err(error) => Err(error),
         }
@@ -249,8 +272,7 @@ impl Left {
     }
 }
 
-/// Whether its owner has protected it from deletion; one that is being deleted already is not protected any
-/// more.
+/// Whether a user has protected it from deletion. An object that is being deleted is not protected any more.
 pub fn is_protected(object: &DynamicObject) -> bool {
     object.metadata.deletion_timestamp.is_none()
         && object.annotations().get(PROTECT).is_some_and(|protect| protect == "true")
@@ -261,21 +283,22 @@ pub fn name(object: &DynamicObject) -> String {
     format!("{}/{}", object.namespace().unwrap_or_default(), object.name_any())
 }
 
-/// Where something may be left that can't be seen.
-pub fn hidden_in_words(hidden: &BTreeSet<String>) -> String {
+/// Describes namespaces whose objects can't be listed.
+pub fn describe_hidden(hidden: &BTreeSet<String>) -> String {
     let names: Vec<&str> = hidden.iter().map(String::as_str).collect();
     format!(
-        "what is left in namespaces that are being deleted can't be seen, because the right to look has gone with them: {}",
+        "what is left in namespaces that are being deleted is unknown, because the permission to list it was deleted with \
+         them: {}",
         names.join(", ")
     )
 }
 
-/// Which VoiceCampaigns are left, and why.
-pub fn in_words(Found { objects: campaigns, hidden }: &Found<DynamicObject>) -> String {
+/// Describes which VoiceCampaigns are left, and why.
+pub fn describe(Found { objects: campaigns, hidden }: &Found<DynamicObject>) -> String {
     let mut lines = vec![format!("VoiceCampaigns that are left: {}", campaigns.len())];
     lines.extend(campaigns.iter().take(NAMED).map(|campaign| {
         let state =
-            if campaign.metadata.deletion_timestamp.is_some() { "is being deleted" } else { "is there" };
+            if campaign.metadata.deletion_timestamp.is_some() { "is being deleted" } else { "exists" };
         format!(
             "  {} {state}{}",
             name(campaign),
@@ -286,12 +309,12 @@ pub fn in_words(Found { objects: campaigns, hidden }: &Found<DynamicObject>) -> 
         lines.push(format!("  and {} more", campaigns.len() - NAMED));
     }
     if !hidden.is_empty() {
-        lines.push(format!("  {}", hidden_in_words(hidden)));
+        lines.push(format!("  {}", describe_hidden(hidden)));
     }
     lines.join("\n")
 }
 
-/// The reason of its condition `Ready`.
+/// The reason of the condition `Ready`.
 fn reason(campaign: &DynamicObject) -> Option<&str> {
     let conditions = campaign.data["status"]["conditions"].as_array()?;
     conditions.iter().find(|condition| condition["type"] == "Ready")?["reason"].as_str()
@@ -314,11 +337,11 @@ mod tests {
             .unwrap()
         };
         let objects = (0..22).map(campaign).collect::<Vec<DynamicObject>>();
-        let words = in_words(&Found { objects, hidden: BTreeSet::new() });
+        let words = describe(&Found { objects, hidden: BTreeSet::new() });
         assert!(
-            words.contains("left: 22\n  m/c0 is being deleted (ServiceUnavailable)\n  m/c1 is there"),
+            words.contains("left: 22\n  m/c0 is being deleted (ServiceUnavailable)\n  m/c1 exists"),
             "{words}"
         );
-        assert!(words.ends_with("m/c19 is there (ServiceUnavailable)\n  and 2 more"), "{words}");
+        assert!(words.ends_with("m/c19 exists (ServiceUnavailable)\n  and 2 more"), "{words}");
     }
 }

@@ -13,36 +13,36 @@ use tower::retry::{Policy, RetryLayer};
 use crate::kube_ext::error_chain;
 use crate::pacing::backoff;
 
-/// The pause between two lists, and between two tries.
+/// Pause before an object is read again, or a write is retried.
 pub const PAUSE: Duration = Duration::from_secs(1);
 
-/// The longest pause before the API server is asked again, unless it names a longer one.
+/// Longest pause before a request is repeated, unless the API server asks for a longer one.
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
-/// Requests that may wait for their turn; more than are ever made at once.
-const WAITING: usize = 64;
+/// Size of the buffer for requests; more than are ever in flight at once.
+const BUFFERED: usize = 64;
 
-/// A client that asks again, until the time is over, for what the API server can't do just now: 429, 5xx, or
-/// no answer. It prints what it waits for. Each request must be one that may be repeated.
+/// A client that repeats a request until the time is over if the API server can't serve it just now: 429,
+/// 5xx, or no response. It prints each retry. All requests must be idempotent.
 ///
 /// # Errors
 /// If the configuration can't be used.
 pub(super) fn client(cluster: kube::Config, until: Instant) -> kube::Result<Client> {
-    let patience = Patience { until, failures: 0, copies: RetryPolicy::default() };
-    // A service that is to be asked again has to be cloned, which a buffer makes possible.
-    let buffer = BufferLayer::new(WAITING);
-    Ok(ClientBuilder::try_from(cluster)?.with_layer(&buffer).with_layer(&RetryLayer::new(patience)).build())
+    let policy = RetryUntil { until, failures: 0, copies: RetryPolicy::default() };
+    // The retry layer clones its service, which a buffer makes possible.
+    let buffer = BufferLayer::new(BUFFERED);
+    Ok(ClientBuilder::try_from(cluster)?.with_layer(&buffer).with_layer(&RetryLayer::new(policy)).build())
 }
 
-/// The policy, for one request.
+/// The policy for one request.
 #[derive(Clone)]
-struct Patience {
+struct RetryUntil {
     until: Instant,
     failures: i32,
-    /// How kube-rs copies a request.
+    /// Clones requests as kube-rs does.
     copies: RetryPolicy,
 }
 
-impl<B> Policy<Request<Body>, Response<B>, BoxError> for Patience {
+impl<B> Policy<Request<Body>, Response<B>, BoxError> for RetryUntil {
     type Future = Sleep;
 
     fn retry(
@@ -50,9 +50,9 @@ impl<B> Policy<Request<Body>, Response<B>, BoxError> for Patience {
         request: &mut Request<Body>,
         outcome: &mut Result<Response<B>, BoxError>,
     ) -> Option<Sleep> {
-        let (why, asked_for) = match outcome {
-            Ok(answer) if can_t_just_now(answer.status()) => {
-                (answer.status().to_string(), pause_asked_for(answer.headers()))
+        let (why, at_least) = match outcome {
+            Ok(answer) if is_temporary(answer.status()) => {
+                (answer.status().to_string(), retry_after(answer.headers()))
             }
             Ok(_) => return None,
             Err(error) => (error_chain(&**error), Duration::ZERO),
@@ -60,8 +60,8 @@ impl<B> Policy<Request<Body>, Response<B>, BoxError> for Patience {
         let left = self.until.checked_duration_since(Instant::now()).filter(|left| !left.is_zero())?;
         self.failures += 1;
         let (method, path) = (request.method(), request.uri().path());
-        println!("Waiting for the API server, to {method} {path}: {why}");
-        let pause = backoff(path, self.failures).min(LONGEST_PAUSE).max(asked_for);
+        println!("Retrying {method} {path}: {why}");
+        let pause = backoff(path, self.failures).min(LONGEST_PAUSE).max(at_least);
         Some(sleep(pause.min(left)))
     }
 
@@ -73,13 +73,13 @@ impl<B> Policy<Request<Body>, Response<B>, BoxError> for Patience {
     }
 }
 
-/// Whether the API server would do later what it does not do now.
-fn can_t_just_now(status: StatusCode) -> bool {
+/// Whether the API server may serve the same request later.
+fn is_temporary(status: StatusCode) -> bool {
     status == StatusCode::TOO_MANY_REQUESTS || status.is_server_error()
 }
 
-/// `Retry-After`, which the API server gives in seconds.
-fn pause_asked_for(headers: &HeaderMap) -> Duration {
+/// `Retry-After`, which the API server sends in seconds.
+fn retry_after(headers: &HeaderMap) -> Duration {
     let seconds = headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
     Duration::from_secs(seconds.unwrap_or_default())
 }

@@ -60,12 +60,12 @@ test-long: ## Run the tests that take their time: outages of minutes, the docume
 	$(CARGO) test --release --locked --test cluster -- --ignored --nocapture
 
 .PHONY: bench-quick
-bench-quick: ## Measure the operator beside a stock one and the floor, and write the table in docs/benchmarks.md anew (6 min, once built)
+bench-quick: ## Measure the operator beside a stock one and the floor, and rewrite the table in docs/benchmarks.md (6 min, once built)
 	$(CARGO) build --release --locked --workspace --bins
 	$(CARGO) bench --locked --bench quick
 
 .PHONY: outage-table
-outage-table: ## Write the table of an outage in docs/benchmarks.md anew: ours beside simpler ways to repeat a call
+outage-table: ## Rewrite the table of an outage in docs/benchmarks.md: ours beside simpler ways to repeat a call
 	$(CARGO) test --release --locked --test outage -- --write
 
 .PHONY: check
@@ -81,13 +81,13 @@ audit: ## Check the dependencies for known vulnerabilities (needs the network)
 	$(CARGO) deny --locked check advisories
 
 .PHONY: generate
-generate: ## Write the generated files anew (crds/, deploy/, the chart's README, the tests in docs/situations.md)
+generate: ## Write the generated files (crds/, deploy/, the chart's README, the tests in docs/situations.md)
 	UPDATE_GENERATED=1 $(CARGO) test --locked --test generated
 	UPDATE_GENERATED=1 $(CARGO) test --locked --test chart
 	UPDATE_GENERATED=1 $(CARGO) test --locked --test cluster -- read_by_tools::the_config_map
 
 .PHONY: generate-testdata
-generate-testdata: ## Record the test data of the scripts for Argo CD anew
+generate-testdata: ## Record the test data of the Argo CD scripts
 	UPDATE_GENERATED=1 $(CARGO) test --locked --test cluster -- read_by_tools
 
 .PHONY: format

@@ -28,7 +28,7 @@ fn main() -> anyhow::Result<()> {
             uninstall::prepare(args.uninstall(), run::cluster().await?).await
         })),
         Command::Run(args) => {
-            run::init_telemetry(&args)?;
+            run::init_logging(&args)?;
             tracing::info!(version = env!("CARGO_PKG_VERSION"), "Starting {NAME}");
             block_on(async {
                 let stop = run::termination()?;

@@ -9,18 +9,18 @@ use super::fields::{optional_time, time};
 #[serde(rename_all = "camelCase")]
 pub struct DeletionStatus {
     /// The `metadata.uid` of the resource that is being deleted. A record that was restored from a backup
-    /// onto another object does not count.
+    /// onto another object is ignored.
     pub uid: String,
 
     /// When the deletion was requested: the `metadata.deletionTimestamp` of the resource.
     #[serde(deserialize_with = "time")]
     pub requested_at: Time,
 
-    /// How many DELETE requests Kore has answered or failed to answer.
+    /// Number of DELETE requests that have ended, with an answer or without one.
     pub attempts: i32,
 
-    /// How many of these requests failed for a reason of this campaign's own. The pause between attempts
-    /// grows with this number, and not with failures of the whole account.
+    /// Number of these requests that failed because of this campaign, and not because of its whole account.
+    /// The pause between attempts grows with this number.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub failures: i32,
 
@@ -28,14 +28,14 @@ pub struct DeletionStatus {
     #[serde(default, deserialize_with = "optional_time", skip_serializing_if = "Option::is_none")]
     pub last_attempt_at: Option<Time>,
 
-    /// The operator calls Kore again at this time, and not before: with a DELETE, or with a read for the
-    /// proof.
+    /// When the operator sends its next request for this campaign, and none before: a DELETE, or a read for
+    /// the proof.
     #[serde(default, deserialize_with = "optional_time", skip_serializing_if = "Option::is_none")]
     pub next_attempt_at: Option<Time>,
 
-    /// Since when the deletion is held, because calls to its account fail whatever the campaign, or because
-    /// Kore refuses the credentials. One call at a time probes whether that has ended; the resource that
-    /// probes next has a `nextAttemptAt`.
+    /// Since when the deletion waits, because requests to its account fail whatever the campaign, or because
+    /// Kore refuses the credentials. One request at a time probes whether that has ended; the resource that
+    /// sends the next one has a `nextAttemptAt`.
     #[serde(default, deserialize_with = "optional_time", skip_serializing_if = "Option::is_none")]
     pub held_since: Option<Time>,
 
@@ -48,13 +48,13 @@ pub struct DeletionStatus {
     #[serde(default, deserialize_with = "optional_time", skip_serializing_if = "Option::is_none")]
     pub may_have_taken_effect_at: Option<Time>,
 
-    /// How many answers to DELETE requests in a row say neither that the campaign is deleted nor that it
-    /// exists. After 3 of them the operator reads whether it exists.
+    /// Number of consecutive answers to DELETE requests that say neither that the campaign is deleted nor
+    /// that it exists. After 3, the operator reads whether it exists.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub unconfirmed_in_a_row: i32,
 
-    /// When Kore last showed the campaign although a DELETE seemed to say that it is absent, or may have
-    /// deleted it.
+    /// When Kore last returned the campaign although the answer to a DELETE seemed to say that it is absent,
+    /// or although a DELETE may have deleted it.
     #[serde(default, deserialize_with = "optional_time", skip_serializing_if = "Option::is_none")]
     pub seen_at: Option<Time>,
 
@@ -75,24 +75,24 @@ pub struct DeletionStatus {
 /// What the operator has read, since a DELETE that was not confirmed, to prove that the campaign is absent: a
 /// GET that does not return it, and two complete listings of the stream that do not contain it; or, where no
 /// GET says whether it exists, three such listings over a longer time. The same app of the same account reads
-/// them all. An answer that shows the campaign ends the proof.
+/// them all. An answer that contains the campaign ends the proof.
 #[derive(JsonSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
 #[serde(rename_all = "camelCase")]
 pub struct ProofStatus {
     /// The identity that reads: a fingerprint of host, account, `iid` and client ID. With another identity,
-    /// the proof begins anew.
+    /// the proof starts again.
     pub identity: String,
 
-    /// When the answer to the DELETE was there. Only what the operator asked for later proves anything.
+    /// When the operator received the answer to the DELETE. Only what it requested later proves anything.
     #[serde(deserialize_with = "time")]
     pub answered_at: Time,
 
-    /// When the operator sent the GET to which Kore did not return the campaign.
+    /// When the operator sent the GET that did not return the campaign.
     #[serde(default, deserialize_with = "optional_time", skip_serializing_if = "Option::is_none")]
     pub not_returned_at: Option<Time>,
 
-    /// How many answers to a GET do not say whether the campaign exists. After 3 of them, listings alone
-    /// carry the proof, as long as that stays so.
+    /// Number of GETs whose answer does not say whether the campaign exists. After 3, complete listings alone
+    /// prove that it is absent, unless a later GET says more.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub silent_gets: i32,
 
@@ -113,13 +113,12 @@ pub struct ProofStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub third_listing: Option<ListingRecord>,
 
-    /// An empty listing that the operator doubts, because campaigns that nobody asked to delete are missing
-    /// with this one, or because another app saw the campaign than the one that read the listing. It counts
-    /// for nothing; the operator reads another one 5 min later.
+    /// An empty listing that is not used as proof: it should contain campaigns that nobody asked to delete,
+    /// or the campaign was last seen with other credentials. The operator reads the next one 5 min later.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub doubted_listing: Option<ListingRecord>,
 
-    /// How many reads in a row have failed.
+    /// Number of consecutive reads that have failed.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub failures: i32,
 
@@ -132,25 +131,25 @@ pub struct ProofStatus {
 #[derive(JsonSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
 #[serde(rename_all = "camelCase")]
 pub struct ListingRecord {
-    /// When the operator asked for its first page.
+    /// When the operator requested its first page.
     #[serde(deserialize_with = "time")]
     pub begun_at: Time,
 
-    /// When its last page was there.
+    /// When the operator received its last page.
     #[serde(deserialize_with = "time")]
     pub ended_at: Time,
 
-    /// How many campaigns it contains.
+    /// Number of campaigns in the listing.
     pub campaigns: i64,
 
     /// Whether it is empty although it should contain campaigns that nobody asked to delete. The app may have
-    /// lost a permission; such a listing counts for nothing.
+    /// lost a permission, so such a listing is not used as proof.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub suddenly_empty: bool,
 
-    /// Namespaces that the API server does not let the operator list, and whose VoiceCampaigns may have
-    /// campaigns in this stream: the operator does not believe an empty listing as long as nothing else shows
-    /// what it should contain.
+    /// Namespaces whose VoiceCampaigns the API server does not let the operator list. They may name campaigns
+    /// of this stream, so an empty listing is not used as proof, unless something else shows what it should
+    /// contain.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unseen_namespaces: Vec<String>,
 }
@@ -200,6 +199,6 @@ pub struct LastAnswer {
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub message: String,
 
-    /// What kind of answer it was: the reason that the conditions show while the next attempt is waited for.
+    /// What kind of answer it was: the reason that the conditions have until the next attempt.
     pub reason: String,
 }

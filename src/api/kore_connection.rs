@@ -145,8 +145,9 @@ pub struct KoreConnectionStatus {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub secrets_in_use: Vec<String>,
 
-    /// The streams whose last listing contained campaigns that no VoiceCampaign names. So the operator knows
-    /// after a restart that an empty stream has lost campaigns that nobody asked to delete. At most 1000.
+    /// The streams whose last listing contained campaigns that no VoiceCampaign names. After a restart the
+    /// operator knows from it that such a stream, if its listing is empty, has lost campaigns that nobody
+    /// asked to delete. At most 1000.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub streams: Vec<StreamStatus>,
 }
@@ -158,7 +159,7 @@ pub struct StreamStatus {
     /// The stream.
     pub stream_id: String,
 
-    /// Since when listings have shown such campaigns.
+    /// Since when listings have contained such campaigns.
     #[serde(deserialize_with = "time")]
     pub others_seen_at: Time,
 }

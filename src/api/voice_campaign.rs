@@ -112,8 +112,8 @@ pub struct VoiceCampaignSpec {
     #[serde(default)]
     pub deletion_policy: DeletionPolicy,
 
-    /// `true`: the operator makes no call to Kore for this campaign; a deletion is held and says so. Default
-    /// `false`.
+    /// If `true`, the operator sends no request to Kore for this campaign, and a deletion waits with the
+    /// reason `Suspended`, unless `deletionPolicy` is `Orphan`. Default `false`.
     #[serde(default)]
     pub suspend: bool,
 }
@@ -145,10 +145,10 @@ pub struct VoiceCampaignStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub observed_generation: Option<i64>,
 
-    /// `Ready` always. Only while they hold: `Reconciling` (the operator goes on by itself), `Stalled` (a
-    /// person has to act), `Shared` (another VoiceCampaign names the same campaign), `Obstructed` (the API
-    /// server refuses a call of the operator, or fails to answer it). Each has a reason, and a message that
-    /// says what the operator does or waits for.
+    /// `Ready` always. Only while they hold: `Reconciling` (the operator continues by itself), `Stalled` (a
+    /// person has to act), `Shared` (another VoiceCampaign names the same campaign), `Obstructed` (requests
+    /// of the operator to the Kubernetes API server fail or are denied). Each has a reason, and a message
+    /// that says what the operator does or waits for.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["type".into()]))]
     pub conditions: Vec<Condition>,
@@ -157,25 +157,25 @@ pub struct VoiceCampaignStatus {
     #[serde(default, deserialize_with = "readable", skip_serializing_if = "Option::is_none")]
     pub campaign: Option<Box<Campaign>>,
 
-    /// The account in which Kore has the campaign: set when Kore showed the campaign, or when the operator
-    /// first asked to delete it. A KoreConnection that was created anew with another account can't delete the
-    /// campaign, nor prove that it is absent.
+    /// The account in which Kore has the campaign: set when Kore returned the campaign, or when the operator
+    /// first asked to delete it. A KoreConnection that was created again with another account can neither
+    /// delete the campaign nor prove that it is absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub account: Option<AccountReference>,
 
-    /// The identity to which Kore last showed the campaign: a fingerprint of host, account, `iid` and client
-    /// ID. An empty stream that Kore shows to another identity proves nothing.
+    /// The identity for which Kore last returned the campaign: a fingerprint of host, account, `iid` and
+    /// client ID. An empty listing that another identity reads proves nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seen_as: Option<String>,
 
     /// Since when Kore's listings of the stream contain other campaigns, and not this one, which was there
-    /// before. Absent while they contain it, and when only a GET or an empty listing missed it: Kore shows
-    /// the same to an app without access.
+    /// before. Absent while they contain it, and when only a GET or an empty listing missed it: Kore also
+    /// answers an app without access that way.
     #[serde(default, deserialize_with = "optional_time", skip_serializing_if = "Option::is_none")]
     pub not_listed_since: Option<Time>,
 
-    /// The last value of the annotation `voicecampaign.dev/refresh-requested-at` that is done: the operator
-    /// has read the campaign since somebody set it.
+    /// The last value of the annotation `voicecampaign.dev/refresh-requested-at` that the operator has
+    /// handled, by reading the campaign after somebody had set it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_handled_refresh_at: Option<String>,
 
@@ -196,7 +196,7 @@ pub struct AccountReference {
 }
 
 /// A value that does not deserialize counts as absent: a newer operator may have written it, and an older
-/// one, after a rollback, has to go on. Without its record a deletion begins anew, which is safe.
+/// one, after a rollback, has to go on. Without its record a deletion begins again, which is safe.
 fn readable<'de, D: Deserializer<'de>, T: DeserializeOwned>(deserializer: D) -> Result<Option<T>, D::Error> {
     let value = serde_json::Value::deserialize(deserializer)?;
     Ok(serde_json::from_value(value).ok())

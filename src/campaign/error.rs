@@ -121,7 +121,7 @@ mod tests {
         assert!(write(WRITE_THE_STATUS, webhook).obstacle().unwrap().contains("webhook \"keep\""));
         for error in [
             write("remove the finalizer", CallError::NotLeading),
-            write(WRITE_THE_STATUS, CallError::Deadline),
+            write(WRITE_THE_STATUS, CallError::Deadline(Duration::from_secs(10))),
             write(WRITE_THE_STATUS, failed(kube::Error::LinesCodecMaxLineLengthExceeded)),
             Error::Claims(CallError::NotLeading),
         ] {

@@ -41,15 +41,18 @@ pub async fn report<S: CampaignService>(object: VoiceCampaign, context: Arc<Cont
         match context.kube.read_again(&object).await {
             Ok(Some(_)) => {
                 if failures > 1 {
-                    tracing::info!(voicecampaign, uid, "The object is there after all");
+                    tracing::info!(voicecampaign, uid, "The object still exists");
                 }
                 return;
             }
             Ok(None) | Err(CallError::Forbidden(_)) => break,
             Err(error) => {
                 // This instance may end before it knows, and no other instance has seen the object.
-                let if_so = if failures == 1 { clean_up(&object, known.as_ref()) } else { String::new() };
-                tracing::warn!(%error, voicecampaign, uid, "The operator does not know whether the object is gone. {if_so}");
+                let if_gone = match failures {
+                    1 => format!(" If it is gone: {}", clean_up(&object, known.as_ref())),
+                    _ => String::new(),
+                };
+                tracing::warn!(%error, voicecampaign, uid, "The operator can't read whether the object still exists.{if_gone}");
                 tokio::time::sleep(backoff(&name, failures)).await;
             }
         }
@@ -70,8 +73,8 @@ fn clean_up(object: &VoiceCampaign, account: Option<&Account>) -> String {
             "DELETE {host}/campaign/api/v2/public/{stream}/campaign/{campaign}?accountId={account_id}&campaignType=voice"
         ),
         None => format!(
-            "DELETE /campaign/api/v2/public/{stream}/campaign/{campaign} with the account of the KoreConnection {}, which is \
-             gone, too",
+            "DELETE /campaign/api/v2/public/{stream}/campaign/{campaign} with the account of the KoreConnection {}, which no \
+             longer exists",
             spec.connection_ref.name
         ),
     };
@@ -83,7 +86,10 @@ fn in_words(object: &VoiceCampaign, account: Option<&Account>) -> String {
         Some(why) => {
             format!("its finalizer was removed by hand ({BREAK_GLASS}: {})", scrub::cut(&why, MAX_WHY))
         }
-        None => "its finalizer was removed by hand, or it was deleted before the finalizer was on".to_owned(),
+        None => {
+            "its finalizer was removed by hand, or it was deleted before the operator had added the finalizer"
+                .to_owned()
+        }
     };
     format!(
         "The VoiceCampaign was removed before Kore had confirmed that its campaign is deleted: {how}. {}",
@@ -143,7 +149,7 @@ mod tests {
             text.contains("(voicecampaign.dev/break-glass: INC-7, ask [number] xxx") && text.len() < 1024,
             "{text}"
         );
-        assert!(!text.contains("before the finalizer was on"), "{text}");
+        assert!(!text.contains("before the operator"), "{text}");
     }
 
     #[test]

@@ -5,16 +5,14 @@ use crate::api::KoreConnection;
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum Problem {
     /// The connection does not exist.
-    #[error(
-        "There is no KoreConnection {name} in this namespace. Create it, or set spec.deletionPolicy to Orphan to leave the campaign in Kore."
-    )]
+    #[error("The KoreConnection {name} does not exist in this namespace. Create it.")]
     ConnectionNotFound {
         /// Name of the KoreConnection.
         name: String,
     },
     /// The connection does not fit its schema.
     #[error(
-        "The KoreConnection {name} can't be read: {why}. Apply it again with the current CustomResourceDefinition."
+        "The KoreConnection {name} does not fit its schema: {why}. Apply it again with the current CustomResourceDefinition."
     )]
     ConnectionInvalid {
         /// Name of the KoreConnection.
@@ -24,7 +22,7 @@ pub enum Problem {
     },
     /// The connection, or another one of its account, belongs to another instance of the operator.
     #[error(
-        "The labels of the KoreConnection {name} do not match the selector of this operator instance ({selector}). Only one instance may call an account: give all connections of the account the labels of its campaigns, or set spec.deletionPolicy to Orphan to leave the campaign in Kore."
+        "The labels of the KoreConnection {name} do not match the selector of this operator instance ({selector}). Only one instance may call an account: give every KoreConnection of the account the labels of its VoiceCampaigns."
     )]
     NotSelected {
         /// Name of the KoreConnection; with its namespace, if it is another one than the campaign's.
@@ -34,7 +32,7 @@ pub enum Problem {
     },
     /// The operator may not send tokens to the host.
     #[error(
-        "The operator may not call the host {host} of the KoreConnection {connection} (--allowed-hosts), and sends nothing there. Have the administrator of the operator allow the host, or set spec.deletionPolicy to Orphan to leave the campaign in Kore."
+        "The operator is not allowed to call the host {host} of the KoreConnection {connection}, and sends nothing there. Ask the administrator of the operator to add the host to allowedHosts (flag --allowed-hosts)."
     )]
     HostNotAllowed {
         /// Name of the KoreConnection.
@@ -44,7 +42,7 @@ pub enum Problem {
     },
     /// The connection leads to another account than that of the campaign.
     #[error(
-        "The campaign is in the account {was}, but the KoreConnection {connection} leads to the account {now}, whose answers prove nothing about the campaign. Create the connection again as it was; if its environment was renamed, list the old host in formerHosts; or set spec.deletionPolicy to Orphan to leave the campaign in Kore."
+        "The campaign is in the account {was}, but the KoreConnection {connection} leads to the account {now}, whose answers prove nothing about the campaign. Delete the connection and create it with its former host and accountId; or, if Kore renamed the host, add the former one to formerHosts."
     )]
     AccountChanged {
         /// Name of the KoreConnection.
@@ -56,7 +54,7 @@ pub enum Problem {
     },
     /// The Secret does not exist.
     #[error(
-        "The Secret {secret} of the KoreConnection {connection} does not exist in this namespace. Create it with the keys clientId and clientSecret of a Kore JWT app, or set spec.deletionPolicy to Orphan to leave the campaign in Kore."
+        "The Secret {secret} of the KoreConnection {connection} does not exist in this namespace. Create it with the keys clientId and clientSecret of a Kore JWT app."
     )]
     SecretNotFound {
         /// Name of the KoreConnection.
@@ -65,9 +63,7 @@ pub enum Problem {
         secret: String,
     },
     /// The Secret lacks a key, or the value is empty.
-    #[error(
-        "The Secret {secret} has no value for the key {key}. Copy the value from the JWT app in Kore, or set spec.deletionPolicy to Orphan to leave the campaign in Kore."
-    )]
+    #[error("The Secret {secret} has no value for the key {key}. Copy the value from the JWT app in Kore.")]
     KeyMissing {
         /// Name of the Secret.
         secret: String,
@@ -75,9 +71,7 @@ pub enum Problem {
         key: &'static str,
     },
     /// The Secret has a key with another spelling.
-    #[error(
-        "The Secret {secret} has the key {found}; it must be {key}. Rename the key, or set spec.deletionPolicy to Orphan to leave the campaign in Kore."
-    )]
+    #[error("The Secret {secret} has the key {found}; it must be {key}. Rename the key.")]
     KeyMisspelled {
         /// Name of the Secret.
         secret: String,
@@ -88,7 +82,7 @@ pub enum Problem {
     },
     /// The value of a key can't be right.
     #[error(
-        "The value of the key {key} in the Secret {secret} {flaw}. Copy the value from the JWT app in Kore, or set spec.deletionPolicy to Orphan to leave the campaign in Kore."
+        "The value of the key {key} in the Secret {secret} {flaw}. Copy the value from the JWT app in Kore."
     )]
     ValueUnusable {
         /// Name of the Secret.

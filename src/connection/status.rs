@@ -145,14 +145,15 @@ fn describe(connection: &KoreConnection, known: &Known<'_>, stored: &KoreConnect
             let hints: String = known.hints.iter().map(|hint| format!(" {hint}")).collect();
             let message = format!(
                 "Kore refused the credentials: {refusal}. Check the keys clientId and clientSecret of the Secret, that the JWT \
-                 app is published and has the scope Campaign Management, and that the clocks agree.{hints}"
+                 app is published and has the scope Campaign Management, and that the clock of the operator's machine is \
+                 right.{hints}"
             );
             Description::not_ready("Stalled", ConnectionReason::CredentialsRejected, message)
         }
         // After a restart, the stored verdict still holds, unless the connection has changed since.
         None => stored_verdict(connection, stored).unwrap_or_else(|| {
             // Ready, because tools may wait for the connection before they create the first campaign.
-            let message = "The Secret has credentials; Kore has not been called with them yet.";
+            let message = "The Secret has credentials; the operator has not used them yet.";
             Description::ready(ConnectionReason::CredentialsNotTried, message)
         }),
     }
@@ -163,8 +164,8 @@ fn still_needed(known: &Known<'_>) -> Option<String> {
     let campaigns = known.campaigns;
     if campaigns > 0 {
         return Some(format!(
-            "The connection is being deleted. It is held, with its Secret, for {campaigns} VoiceCampaigns, which can't be \
-             deleted in Kore without it, and is removed when they are gone."
+            "The connection is being deleted, but {campaigns} VoiceCampaigns still need it and its Secret: without them the \
+             operator can't delete their campaigns in Kore. The operator removes the connection once they are gone."
         ));
     }
     let why = known.held?;

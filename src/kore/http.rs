@@ -49,7 +49,7 @@ pub enum BuildError {
     Client(#[source] reqwest::Error),
 }
 
-/// The HTTP clients. They are built anew when the CA file changes.
+/// The HTTP clients. They are built again when the CA file changes.
 pub struct Http {
     ca_file: Option<PathBuf>,
     state: Mutex<State>,

@@ -174,7 +174,7 @@ impl Reading {
 
     /// Requests the next page. The clock is read before the first page, and after each.
     ///
-    /// A target of another identity or account begins the listing anew.
+    /// A target of another identity or account begins the listing again.
     ///
     /// # Errors
     /// If the call fails. The next call of [`Interrupted::reading`] requests the same page.
@@ -208,7 +208,7 @@ impl Reading {
         PageRequest { page: self.pages + 1, skip, limit: self.limit }
     }
 
-    /// The same listing, begun anew with half as many rows per page.
+    /// The same listing, begun again with half as many rows per page.
     fn with_smaller_pages(&self, target: &Target, now: Timestamp) -> Result<Self, Failure> {
         match self.limit / 2 {
             0 => Err(Failure::oversized_row()),
@@ -424,7 +424,7 @@ mod tests {
         assert!(endless.is_ok_and(|listing| !listing.is_complete() && listing.campaigns() == MAX_ROWS));
     }
 
-    /// A page that is too large is no failure: the listing begins anew with fewer rows per page.
+    /// A page that is too large is no failure: the listing begins again with fewer rows per page.
     #[test]
     fn a_page_that_is_too_large_is_asked_for_with_fewer_rows() {
         // With row 30, no page of more than seven rows fits.

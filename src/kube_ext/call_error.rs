@@ -28,9 +28,9 @@ pub enum CallError {
     /// This instance does not lead any more; nothing was sent.
     #[error("another instance leads by now")]
     NotLeading,
-    /// The API server did not answer before the deadline; it may have done the write.
-    #[error("the API server did not answer within {} s", DEADLINE.as_secs())]
-    Deadline,
+    /// The API server did not answer within this time; it may have done the write.
+    #[error("the API server did not answer within {} s", .0.as_secs())]
+    Deadline(Duration),
 }
 
 /// What the caller should do about a failed write.
@@ -50,7 +50,9 @@ impl CallError {
         match self {
             Self::Changed(_) | Self::Gone => CallErrorClass::Race,
             Self::Refused(_) => CallErrorClass::Refused,
-            Self::Forbidden(_) | Self::Failed(_) | Self::NotLeading | Self::Deadline => CallErrorClass::Other,
+            Self::Forbidden(_) | Self::Failed(_) | Self::NotLeading | Self::Deadline(_) => {
+                CallErrorClass::Other
+            }
         }
     }
 
@@ -67,7 +69,7 @@ impl CallError {
             | Self::Refused(_)
             | Self::Forbidden(_)
             | Self::NotLeading
-            | Self::Deadline => self.to_string(),
+            | Self::Deadline(_) => self.to_string(),
         }
     }
 
@@ -76,7 +78,7 @@ impl CallError {
         match self {
             Self::Failed(error) => matches!(**error, kube::Error::Api(_)),
             Self::Gone | Self::Changed(_) | Self::Refused(_) | Self::Forbidden(_) => true,
-            Self::NotLeading | Self::Deadline => false,
+            Self::NotLeading | Self::Deadline(_) => false,
         }
     }
 }

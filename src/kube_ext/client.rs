@@ -290,13 +290,13 @@ impl Kube {
     }
 }
 
-/// Makes a call under its permit. The deadline counts from here, so that a caller that waited for its permit
-/// does not fail because many others did.
+/// Makes a call under its permit. The deadline begins here, after the wait for the permit: no call fails
+/// because it waited behind others.
 async fn within_deadline<T>(
     _permit: CallPermit,
     call: impl Future<Output = Result<T, CallError>>,
 ) -> Result<T, CallError> {
-    tokio::time::timeout(DEADLINE, call).await.unwrap_or(Err(CallError::Deadline))
+    tokio::time::timeout(DEADLINE, call).await.unwrap_or(Err(CallError::Deadline(DEADLINE)))
 }
 
 fn patch_params() -> PatchParams {

@@ -53,7 +53,7 @@ impl Candidate {
     /// Waits until this instance leads. Calls `another_leads` each time it finds that another instance does,
     /// and `failed` when it can't read the lease, or can't take it although it is free.
     pub async fn lead(&mut self, another_leads: impl Fn(), failed: impl Fn(&str)) -> Leadership {
-        let mut logged = false;
+        let (mut logged, mut lost_a_race) = (false, false);
         loop {
             let begun = Instant::now();
             match self.try_to_lead().await {
@@ -62,6 +62,7 @@ impl Candidate {
                     return Leadership::until(begun + RENEW_DEADLINE);
                 }
                 Ok(false) => {
+                    lost_a_race = false;
                     if !std::mem::replace(&mut logged, true) {
                         let holder = self.observed.as_ref().and_then(Observed::holder);
                         tracing::info!(lease = self.name, holder, "Standing by: another instance leads");
@@ -69,8 +70,9 @@ impl Candidate {
                     another_leads();
                     self.wait_for_change().await;
                 }
-                // Another instance was faster.
-                Err(CallError::Changed(_)) => {}
+                // Another instance was faster. Twice in a row, and nobody holds the lease: a webhook denies
+                // it.
+                Err(CallError::Changed(_)) if !std::mem::replace(&mut lost_a_race, true) => {}
                 Err(error) => {
                     let error = error_chain(&error);
                     tracing::warn!(lease = self.name, error, "Could not read or take the lease; retrying");
@@ -111,8 +113,9 @@ impl Candidate {
             return;
         }
         leadership.end();
-        match self.write(None).await {
-            Ok(()) => tracing::info!(lease = self.name, "Released the lease"),
+        match self.write_while_held(None).await {
+            Ok(true) => tracing::info!(lease = self.name, "Released the lease"),
+            Ok(false) => {}
             Err(error) => {
                 tracing::warn!(lease = self.name, %error, "Could not release the lease; it expires");
             }
@@ -129,7 +132,12 @@ impl Candidate {
 
     /// Renews the lease once. Returns whether this instance still holds it.
     async fn renew(&mut self) -> Result<bool, CallError> {
-        match self.write(Some(self.identity.clone())).await {
+        self.write_while_held(Some(self.identity.clone())).await
+    }
+
+    /// Writes the lease with this holder, if this instance still holds it. Returns whether it does.
+    async fn write_while_held(&mut self, holder: Option<String>) -> Result<bool, CallError> {
+        match self.write(holder.clone()).await {
             // Another instance holds it; or somebody has only set a label.
             Err(CallError::Changed(_) | CallError::Gone) => {}
             written => return written.map(|()| true),
@@ -138,7 +146,7 @@ impl Candidate {
         if self.observed.as_ref().and_then(Observed::holder) != Some(&self.identity) {
             return Ok(false);
         }
-        self.write(Some(self.identity.clone())).await.map(|()| true)
+        self.write(holder).await.map(|()| true)
     }
 
     async fn read(&mut self) -> Result<(), CallError> {
@@ -208,7 +216,8 @@ impl Observed {
         }
         let seconds = self.lease.spec.as_ref().and_then(|spec| spec.lease_duration_seconds);
         let duration = seconds.and_then(|seconds| u64::try_from(seconds).ok()).map(Duration::from_secs);
-        self.since + duration.unwrap_or(LEASE_DURATION).min(LONGEST_LEASE)
+        // Its holder relies on it for RENEW_DEADLINE, whatever somebody has written into it.
+        self.since + duration.unwrap_or(LEASE_DURATION).clamp(LEASE_DURATION, LONGEST_LEASE)
     }
 }
 
@@ -239,12 +248,14 @@ fn next_lease(observed: Option<&Lease>, name: &str, holder: Option<String>, now:
 async fn within_deadline<T>(call: impl Future<Output = kube::Result<T>>) -> Result<T, CallError> {
     match timeout(CALL_DEADLINE, call).await {
         Ok(answer) => Ok(answer?),
-        Err(_elapsed) => Err(CallError::Deadline),
+        Err(_elapsed) => Err(CallError::Deadline(CALL_DEADLINE)),
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use kube::client::Body;
+
     use super::*;
 
     fn lease(holder: &str, version: &str) -> Lease {
@@ -268,6 +279,10 @@ mod tests {
         }
         observed.lease.spec.as_mut().unwrap().lease_duration_seconds = Some(i32::MAX);
         assert_eq!(observed.free_at("b"), observed.since + LONGEST_LEASE);
+        for short in [1, 0, -1] {
+            observed.lease.spec.as_mut().unwrap().lease_duration_seconds = Some(short);
+            assert_eq!(observed.free_at("b"), observed.since + LEASE_DURATION, "{short}");
+        }
         for nobody in [Some(String::new()), None] {
             observed.lease.spec.as_mut().unwrap().holder_identity = nobody;
             assert_eq!(observed.free_at("b"), observed.since);
@@ -294,6 +309,24 @@ mod tests {
         assert_eq!(spec(&renewed).renew_time, Some(MicroTime(late)));
         let free = next_lease(Some(&renewed), "x", None, late);
         assert_eq!((spec(&free).lease_transitions, spec(&free).holder_identity), (Some(2), None));
+    }
+
+    /// A webhook may answer each write with a conflict, although nobody holds the lease. That is reported,
+    /// and retried after a pause.
+    #[tokio::test(start_paused = true)]
+    async fn a_lease_that_cannot_be_taken_is_retried_after_a_pause() {
+        let service = tower::service_fn(async |request: http::Request<Body>| {
+            let code = if request.method() == http::Method::GET { 404 } else { 409 };
+            let status = serde_json::json!({"kind": "Status", "apiVersion": "v1", "status": "Failure", "code": code,
+                "reason": if code == 404 { "NotFound" } else { "Conflict" }, "message": "denied by a webhook"});
+            let body = Body::from(status.to_string().into_bytes());
+            Ok::<_, std::convert::Infallible>(http::Response::builder().status(code).body(body).unwrap())
+        });
+        let mut candidate = Candidate::new(Client::new(service, "n"), "x".to_owned(), None);
+        let failures = std::cell::Cell::new(0);
+        let leads = candidate.lead(|| {}, |_| failures.set(failures.get() + 1));
+        assert!(timeout(Duration::from_secs(20), leads).await.is_err(), "it must not lead");
+        assert!((9..=11).contains(&failures.get()), "{} reports in 20 s", failures.get());
     }
 
     /// The holder stops before another may begin.

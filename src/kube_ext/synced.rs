@@ -36,15 +36,15 @@ impl Synced {
         Self { watches: watch::Sender::new(starting), begun: Instant::now() }
     }
 
-    /// The watch of this namespace has listed its objects.
+    /// Marks the watch of this namespace as synced.
     pub fn set_synced(&self, namespace: Option<&str>) {
         self.watches.send_modify(|watches| {
             watches.insert(namespace.map(ToOwned::to_owned), WatchState::Synced);
         });
     }
 
-    /// The API server forbids the watch of this namespace: nobody waits for it any more. Changes nothing if
-    /// the watch was synced before.
+    /// Marks the watch of this namespace as forbidden, so that nobody waits for it any more; does nothing if
+    /// it was synced before.
     pub fn set_forbidden(&self, namespace: Option<&str>) {
         self.watches.send_if_modified(|watches| {
             let state = watches.entry(namespace.map(ToOwned::to_owned)).or_insert(WatchState::Starting);
@@ -54,6 +54,11 @@ impl Synced {
             }
             is_starting
         });
+    }
+
+    /// Whether the watch of this namespace has listed its objects since the start.
+    pub fn has_listed(&self, namespace: Option<&str>) -> bool {
+        self.watches.borrow().get(&namespace.map(ToOwned::to_owned)) == Some(&WatchState::Synced)
     }
 
     /// Whether the objects of this namespace are unknown because the API server forbids its watch.

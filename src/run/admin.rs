@@ -121,7 +121,7 @@ async fn readyz(State(admin): State<Admin>) -> impl IntoResponse {
         (Err(why), _) => (StatusCode::SERVICE_UNAVAILABLE, format!("{why}\n")),
         (Ok(()), forbidden) if forbidden.is_empty() => (StatusCode::OK, "ok\n".to_owned()),
         (Ok(()), forbidden) => {
-            (StatusCode::OK, format!("ok, but the API server does not allow to watch {forbidden}\n"))
+            (StatusCode::OK, format!("ok, but the API server does not let the operator watch {forbidden}\n"))
         }
     }
 }

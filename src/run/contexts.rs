@@ -31,8 +31,8 @@ pub(super) struct Contexts<S> {
 }
 
 impl<S> Wiring<S> {
-    /// Builds what the controllers of all scopes share. The returned function makes the contexts of one scope
-    /// of it, given the cache of its campaigns.
+    /// Builds what all scopes share. The returned function takes a scope's cache of campaigns, and builds the
+    /// contexts of that scope.
     pub(super) fn contexts<'a>(
         &'a self,
         scopes: &[Scope],

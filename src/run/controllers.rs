@@ -23,7 +23,7 @@ use crate::api::{KoreConnection, VoiceCampaign, Watched as Campaign};
 use crate::campaign::{self, MAX_WORKING_PASSES};
 use crate::connection::{self, Watched as Connection};
 use crate::kore::CampaignService;
-use crate::kube_ext::{Kube, error_chain};
+use crate::kube_ext::{Kube, Synced, error_chain};
 
 /// How long kube-rs takes to begin a reconcile: its scheduler counts in milliseconds.
 const BEGIN_RECONCILE: Duration = Duration::from_millis(5);
@@ -92,15 +92,17 @@ fn run_connections<S: CampaignService>(
 ) -> impl Future<Output = ()> + Send + use<S> {
     let context = contexts.connections.clone();
     let health = wiring.health.watch("KoreConnections", namespace);
-    let progress = Progress::new(health, contexts.campaigns.connections_synced.clone());
+    let synced = contexts.campaigns.connections_synced.clone();
+    let progress = Progress::new(health, synced.clone());
     let api = api::<KoreConnection>(&wiring.kube, namespace);
+    let unlisted = stopped_unlisted(wiring.stopping.clone(), synced, namespace.map(ToOwned::to_owned));
     let watch = watch_connections(api, feed.writer, dependents, context.clone(), progress);
     let controller = Controller::for_stream(stream::pending(), feed.store)
         .reconcile_on(feed.triggered)
         .graceful_shutdown_on(stopped(wiring.stopping.clone()))
         .run(connection::reconcile, connection::error_policy, context)
         .for_each(async |result| log_if_failed(result));
-    either(controller, watch)
+    first_of(controller, watch, unlisted)
 }
 
 fn run_campaigns<S: CampaignService>(
@@ -111,6 +113,8 @@ fn run_campaigns<S: CampaignService>(
 ) -> impl Future<Output = ()> + Send + use<S> {
     let health = wiring.health.watch("VoiceCampaigns", namespace);
     let progress = Progress::new(health, context.synced.clone());
+    let (stopping, synced) = (wiring.stopping.clone(), context.synced.clone());
+    let unlisted = stopped_unlisted(stopping, synced, namespace.map(ToOwned::to_owned));
     let api = api::<VoiceCampaign>(&wiring.kube, namespace);
     let selected = wiring.settings.selected.clone();
     let watch = watch_campaigns(api, feed.writer, selected, context.clone(), progress);
@@ -129,14 +133,28 @@ fn run_campaigns<S: CampaignService>(
             () = stop_early => {}
         }
     };
-    either(controller, watch)
+    first_of(controller, watch, unlisted)
 }
 
-/// Runs until one of them ends.
-async fn either(one: impl Future<Output = ()>, other: impl Future<Output = ()>) {
+/// Runs until the controller or its watch ends, or the operator stops without a list.
+async fn first_of(
+    controller: impl Future<Output = ()>,
+    watch: impl Future<Output = ()>,
+    unlisted: impl Future<Output = ()>,
+) {
     tokio::select! {
-        () = one => {}
-        () = other => {}
+        () = controller => {}
+        () = watch => {}
+        () = unlisted => {}
+    }
+}
+
+/// Returns when the operator stops, if the watch has not listed its objects by then. kube-rs begins no
+/// reconcile before the list is there, and does not end its controller either.
+async fn stopped_unlisted(stopping: signal::Receiver<bool>, synced: Arc<Synced>, namespace: Option<String>) {
+    stopped(stopping).await;
+    if synced.has_listed(namespace.as_deref()) {
+        std::future::pending().await
     }
 }
 

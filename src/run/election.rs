@@ -1,3 +1,4 @@
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -46,20 +47,34 @@ impl Election {
         };
         // Notified whenever another instance is found to lead.
         let standing_by = Notify::new();
+        // Why the lease could not be read or taken the last time.
+        let lease_error = Mutex::new(None);
+        let set_lease_error = |error: Option<String>| {
+            *lease_error.lock().unwrap_or_else(PoisonError::into_inner) = error;
+        };
         let checks = async {
             standing_by.notified().await;
             loop {
                 let could_lead = could_lead(client, namespaces, lease.as_deref()).await;
+                let lease_error = lease_error.lock().unwrap_or_else(PoisonError::into_inner).clone();
+                let could_lead = lease_error.map_or(could_lead, Err);
                 let pause = if could_lead.is_ok() { CHECK_INTERVAL } else { CHECK_RETRY };
                 health.standing_by(could_lead);
-                // Sooner after a failure to read the lease has ended: `health` says still that it failed.
+                // At once when the lease can be read again: until then `health` reports that it can't.
                 let _ = timeout(pause, standing_by.notified()).await;
             }
         };
         let leadership = tokio::select! {
             leadership = candidate.lead(
-                || standing_by.notify_one(),
-                |error| health.waiting(&format!("could not read or take the lease: {error}")),
+                || {
+                    set_lease_error(None);
+                    standing_by.notify_one();
+                },
+                |error| {
+                    let error = format!("could not read or take the lease: {error}");
+                    health.waiting(&error);
+                    set_lease_error(Some(error));
+                },
             ) => leadership,
             never = checks => never,
         };

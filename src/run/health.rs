@@ -78,7 +78,7 @@ impl Health {
         *self.state() = State::StandingBy(could_lead);
     }
 
-    /// A watch of a kind (in the plural) starts, in one namespace or in all.
+    /// Registers a watch that is starting. `kind` is in the plural; `namespace` is `None` for all.
     pub(super) fn watch(self: &Arc<Self>, kind: &str, namespace: Option<&str>) -> WatchHealth {
         let name = match namespace {
             Some(namespace) => format!("{kind} in {namespace}"),
@@ -102,8 +102,8 @@ impl Health {
         self.beat().is_none_or(|beat| beat.elapsed() < STUCK_AFTER)
     }
 
-    /// Whether each watch has listed its objects, but for those that the API server forbids, as long as there
-    /// is a namespace in which it forbids none. An instance that stands by is ready if it could take over.
+    /// Ready if no watch is starting any more, and all watches of at least one namespace have synced. A
+    /// standby is ready if it could take over.
     ///
     /// # Errors
     /// With what is not ready.

@@ -1,7 +1,7 @@
 //! The process: its settings, terms of leadership, the controllers in them, and the admin server.
 //!
 //! ```text
-//!   settings.rs (parse.rs), telemetry.rs, cluster.rs, signals.rs    what main.rs starts with
+//!   settings.rs (parse.rs), logging.rs, cluster.rs, signals.rs    what main.rs starts with
 //!     ▼
 //!   mod.rs          one term after another, until the process is asked to terminate
 //!     ├─ admin.rs       /livez, /readyz (health.rs) and /metrics, in every term
@@ -22,6 +22,7 @@ mod controllers;
 mod crds;
 mod election;
 mod health;
+mod logging;
 mod parse;
 mod policies;
 mod progress;
@@ -29,16 +30,15 @@ mod relist;
 mod scope;
 mod settings;
 mod signals;
-mod telemetry;
 mod term;
 mod watch;
 
 pub use check::check;
 pub use cluster::cluster;
 pub use health::Health;
+pub use logging::init as init_logging;
 pub use settings::{CheckArgs, Cli, Command, LogFormat, RunArgs, Settings, UninstallArgs};
 pub use signals::{termination, until_terminated};
-pub use telemetry::init as init_telemetry;
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -142,7 +142,7 @@ impl Process {
             _ = term.ended() => {}
             () = &mut lost => tracing::warn!("Stopped without the lease: another instance may lead by now"),
             () = sleep(GRACE) => {
-                tracing::warn!("Stopped with a call in flight; it is repeated after the next start");
+                tracing::warn!("Stopped after {} s although not every reconcile had ended; the next start repeats its call", GRACE.as_secs());
             }
         }
         drop(lost);

@@ -1,6 +1,6 @@
 //! Whether the admission policies (docs/guard.md) are in effect. A policy without a binding has no effect,
-//! and one that names another ServiceAccount as the operator's has no effect, or restricts the operator. The
-//! API server reports neither.
+//! and one that names the wrong ServiceAccount either has no effect or restricts the operator. The API server
+//! reports neither.
 
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::Container;
@@ -159,8 +159,8 @@ impl Policies {
 }
 
 impl Found {
-    /// Whether a policy of an operator, whatever its labels are: it refers to a ServiceAccount, and to one of
-    /// the finalizers or annotations that the operator's policies are about.
+    /// Whether it is a policy of an operator, whatever its labels are: it refers to a ServiceAccount, and to
+    /// one of the finalizers or annotations that the operator's policies are about.
     fn is_of_an_operator(&self) -> bool {
         let spec = &self.fields["spec"];
         let about = [REMOTE_CAMPAIGN.name(), IN_USE.name(), PROTECT].map(|name| format!("'{name}'"));

@@ -73,7 +73,7 @@ impl Progress {
         if !self.logged.as_ref().is_some_and(is_known) {
             tracing::error!(
                 reason,
-                "The API server forbids to watch {}; the operator does nothing there until that changes",
+                "The API server forbids watching {}. Until that ends, the operator learns of no change there",
                 self.name()
             );
             self.logged = Some(Logged { at: Instant::now(), reason });
@@ -84,7 +84,7 @@ impl Progress {
     pub(super) fn synced(&mut self) {
         self.forbidden_since = None;
         if self.logged.take().is_some() {
-            tracing::info!("The API server allows to watch {}", self.name());
+            tracing::info!("The API server allows watching {} again", self.name());
         }
         self.health.synced();
         self.synced.set_synced(self.namespace());

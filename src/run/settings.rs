@@ -139,8 +139,8 @@ pub struct UninstallArgs {
     #[arg(long, value_name = "NAMESPACE", value_parser = namespace)]
     pub namespace: Option<String>,
 
-    /// Helm release: nothing is done unless Helm is uninstalling it. If not set, the operator is being
-    /// uninstalled
+    /// Helm release: nothing is done unless Helm is uninstalling it. If not set, the command assumes that the
+    /// operator is being uninstalled
     #[arg(long, value_name = "NAME")]
     pub release: Option<String>,
 
@@ -157,8 +157,8 @@ pub struct UninstallArgs {
     #[arg(long, value_name = "NAME", value_delimiter = ',')]
     pub policies: Vec<String>,
 
-    /// How long to wait at most, in seconds
-    #[arg(long, value_name = "SECONDS", default_value_t = 240)]
+    /// How long to wait at most, in seconds: up to a week
+    #[arg(long, value_name = "SECONDS", default_value_t = 240, value_parser = clap::value_parser!(u64).range(1..=604_800))]
     pub timeout_seconds: u64,
 }
 

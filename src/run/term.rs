@@ -7,8 +7,8 @@ use anyhow::Context as _;
 use tokio::sync::{oneshot, watch as signal};
 use tokio::time::timeout;
 
-/// How long the thread may take to its next await point, where it ends: a step never blocks it for longer
-/// than milliseconds.
+/// How long to wait for the thread to end. It ends at its next await point, which it reaches within
+/// milliseconds.
 const END_WITHIN: Duration = Duration::from_secs(5);
 
 /// The controllers of one term of leadership, in a thread and a runtime of their own. When the term ends, all

@@ -1,7 +1,7 @@
 //! Prepares for uninstall: makes sure that no object still needs this operator to remove its finalizer.
 //!
 //! ```text
-//!   helm_release.rs  does Helm uninstall the release? If not, nothing is done; if unknown, `refuse` is
+//!   helm_release.rs  is Helm uninstalling the release? If not: do nothing; if that is unknown: `refuse`
 //!     ▼
 //!   remaining.rs     VoiceCampaigns, and KoreConnections and RoleBindings with our finalizer
 //!     ▼

@@ -3,7 +3,7 @@
 use anyhow::{Context, bail};
 use k8s_openapi::api::apps::v1::Deployment;
 use kube::api::{ApiResource, DeleteParams, DynamicObject, GroupVersionKind};
-use kube::{Api, Client};
+use kube::{Api, Client, ResourceExt};
 use tokio::time::{Instant, sleep};
 
 use super::retry::PAUSE;
@@ -44,16 +44,20 @@ pub(super) async fn delete_policies(client: &Client, names: &[String]) -> anyhow
 /// Deletes the operator's Deployment, and waits until its Pods are gone: they would add the finalizers again.
 pub(super) async fn stop(client: &Client, namespace: &str, name: &str, until: Instant) -> anyhow::Result<()> {
     let deployments: Api<Deployment> = Api::namespaced(client.clone(), namespace);
+    let Some(deployment) = deployments.get_metadata_opt(name).await? else {
+        println!("There is no Deployment {name} in {namespace}. Make sure that no operator runs.");
+        return Ok(());
+    };
     match deployments.delete(name, &DeleteParams::foreground()).await {
         Ok(_) => {}
-        Err(kube::Error::Api(status)) if status.is_not_found() => {
-            println!("There is no Deployment {name} in {namespace}. Make sure that no operator runs.");
-            return Ok(());
-        }
+        Err(kube::Error::Api(status)) if status.is_not_found() => {}
         Err(error) => return Err(error).context("failed to delete the operator's Deployment"),
     }
     println!("Stopping the operator.");
-    while deployments.get_metadata_opt(name).await?.is_some() {
+    while let Some(found) = deployments.get_metadata_opt(name).await? {
+        if found.uid() != deployment.uid() {
+            bail!("something has created the Deployment {name} again: switch that off, and uninstall again");
+        }
         if Instant::now() >= until {
             bail!("the Pods of the operator are not gone yet; uninstall again later");
         }

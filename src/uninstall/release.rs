@@ -1,7 +1,7 @@
 //! Removes the operator's finalizers from everything that is left, with the consent of the administrator. The
 //! operator is stopped by then, and its policies are deleted.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 
 use anyhow::bail;
 use jiff::Timestamp;
@@ -31,42 +31,63 @@ pub async fn all(
 ) -> anyhow::Result<()> {
     let kube = Kube::new(client.clone(), Leadership::unlimited());
     let events = Events::new(kube.clone(), None);
+    let mut before = HashSet::new();
     loop {
-        let (mut released, mut failed) = (0, None);
-        let mut record = |object: &DynamicObject, outcome: Result<bool, CallError>| match outcome {
-            Ok(changed) => released += usize::from(changed),
-            Err(CallError::Gone) => released += 1,
-            Err(error) => failed = Some(format!("{}: {error}", name(object))),
-        };
+        let mut pass = Pass::default();
         for object in remaining.campaigns().await?.all()? {
-            record(&object, release_campaign(&object, consent, &kube, &events).await);
+            pass.record(&object, &name(&object), release_campaign(&object, consent, &kube, &events).await);
         }
         let of_others = remaining.secrets_of_others().await?;
         for object in remaining.connections().await?.all()? {
-            record(&object, release_connection(&object, &of_others, consent, &kube).await);
+            let outcome = release_connection(&object, &of_others, consent, &kube).await;
+            pass.record(&object, &name(&object), outcome);
         }
-        for binding in remaining.held_bindings().await?.all()? {
-            let patch = IN_USE.removing(&binding.metadata, Unneeded::as_all_may_go(consent));
-            match kube.patch_metadata(&binding, patch.unwrap_or_default()).await {
-                Ok(_) | Err(CallError::Gone) => released += 1,
-                Err(error) => {
-                    failed = Some(format!(
-                        "the RoleBinding in {}: {error}",
-                        binding.namespace().unwrap_or_default()
-                    ))
-                }
+        if pass.found_nothing() {
+            // Last: in a namespace that is being deleted, the rights go with them.
+            for binding in remaining.held_bindings().await?.all()? {
+                let patch = IN_USE.removing(&binding.metadata, Unneeded::as_all_may_go(consent));
+                let outcome = kube.patch_metadata(&binding, patch.unwrap_or_default()).await;
+                let name = format!("the RoleBinding in {}", binding.namespace().unwrap_or_default());
+                pass.record(&binding, &name, outcome.map(|_| true));
             }
         }
-        match (released, failed) {
-            // Nothing had a finalizer, so no operator that still runs has added one again.
-            (0, None) => return Ok(()),
-            (_, why) if Instant::now() >= until => {
-                let why =
-                    why.unwrap_or_else(|| "finalizers are added again: an operator still runs".to_owned());
-                bail!("could not remove all finalizers: {why}")
-            }
-            _ => sleep(PAUSE).await,
+        // Nothing had a finalizer, so no operator that still runs has added one again.
+        if pass.found_nothing() {
+            return Ok(());
         }
+        let Pass { released, failed } = pass;
+        let added_again = !released.is_disjoint(&before);
+        let why = failed
+            .or(added_again.then(|| "finalizers are added again, so an operator still runs".to_owned()));
+        if let Some(why) = why.filter(|_| Instant::now() >= until) {
+            bail!("could not remove all finalizers: {why}");
+        }
+        before.extend(released);
+        sleep(PAUSE).await;
+    }
+}
+
+/// What one pass over everything has found.
+#[derive(Default)]
+struct Pass {
+    /// The uids of the objects whose finalizer it has removed.
+    released: HashSet<String>,
+    /// The last failure.
+    failed: Option<String>,
+}
+
+impl Pass {
+    /// Records whether an object had a finalizer, or why that could not be removed.
+    fn record<K: ResourceExt>(&mut self, object: &K, name: &str, outcome: Result<bool, CallError>) {
+        match outcome {
+            Ok(false) => {}
+            Ok(true) | Err(CallError::Gone) => self.released.extend(object.uid()),
+            Err(error) => self.failed = Some(format!("{name}: {error}")),
+        }
+    }
+
+    fn found_nothing(&self) -> bool {
+        self.released.is_empty() && self.failed.is_none()
     }
 }
 

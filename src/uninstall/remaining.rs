@@ -75,7 +75,7 @@ impl Remaining {
     ) -> Self {
         let scopes = match namespaces {
             [] => vec![None],
-            namespaces => namespaces.iter().cloned().map(Some).collect(),
+            namespaces => namespaces.iter().collect::<BTreeSet<_>>().into_iter().cloned().map(Some).collect(),
         };
         Self { client, scopes, selected: selected.clone(), role_binding: role_binding.map(ToOwned::to_owned) }
     }
@@ -169,8 +169,11 @@ impl Remaining {
         Ok(others
             .flat_map(|other| {
                 let namespace = other.namespace().unwrap_or_default();
+                let named =
+                    other.data["spec"]["credentialsSecretRef"]["name"].as_str().map(ToOwned::to_owned);
                 secrets_in_use(&other)
                     .into_iter()
+                    .chain(named)
                     .map(move |name| SecretName { namespace: namespace.clone(), name })
             })
             .collect())

@@ -7,7 +7,7 @@ use tokio::time::{Instant, sleep};
 use super::remaining::{self, Remaining};
 use super::retry::PAUSE;
 
-/// More objects than this are listed every ten seconds, and not every second.
+/// With more objects than this, they are listed every ten seconds instead of every second.
 const MANY: usize = 500;
 /// How long the operator may take to release connections that no campaign needs any more.
 const RELEASED_WITHIN: Duration = Duration::from_secs(60);

@@ -11,7 +11,7 @@ use voicecampaign_operator::api::{DeletionOutcome, DeletionStatus, VoiceCampaign
 
 use crate::support::*;
 
-/// Long enough for a proof that begins anew once.
+/// Long enough for a proof that begins again once.
 const PROOF: Duration = Duration::from_secs(90);
 
 /// A world whose stream holds a campaign that stays, so that it is never empty.

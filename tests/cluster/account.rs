@@ -54,7 +54,7 @@ async fn an_outage_is_probed_and_then_made_up_for() {
     world.assert_no_violations();
 }
 
-/// A process that is killed in the middle of an outage does not begin its probes anew.
+/// A process that is killed in the middle of an outage does not begin its probes again.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_restart_in_an_outage_probes_on() {
     let world = World::new("probed-on").await;

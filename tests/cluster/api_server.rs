@@ -61,7 +61,7 @@ fn behind_a_relay(world: &World) -> (Operator, faults::Relay) {
 }
 
 /// K8, K9: all connections to the API server are forgotten on the way, and none of both ends is told. The
-/// watches, which hear nothing any more, are begun anew before it is too late for anybody.
+/// watches, which hear nothing any more, are begun again before it is too late for anybody.
 #[tokio::test(flavor = "multi_thread")]
 async fn connections_that_are_forgotten_on_the_way_are_replaced() {
     let world = World::new("forgotten").await;
@@ -128,7 +128,7 @@ async fn a_deletion_on_the_first_of_two_pages_is_done() {
     let (_operator, proxy, nemesis) = behind_a_proxy(&world);
     world.wait_for_reason("c0", "CampaignFound");
     let mut faults = plan(&[Kind::NextPage], Lasting::Times(1), Action::Delay { ms: 5000 });
-    // So that both watches list anew, some seconds later.
+    // So that both watches list again, some seconds later.
     faults.faults.extend(plan(&[Kind::Watch], Lasting::Times(2), expired()).faults);
     let busy = Action::Answer(Answer::status(503));
     faults.faults.extend(plan(&[Kind::Read], Lasting::ForMs(3000), busy).faults);
@@ -141,7 +141,7 @@ async fn a_deletion_on_the_first_of_two_pages_is_done() {
     world.assert_no_violations();
 }
 
-/// K5: the version that a list was begun at is compacted before its second page. The list begins anew;
+/// K5: the version that a list was begun at is compacted before its second page. The list begins again;
 /// nothing in it is taken for gone meanwhile.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_list_that_expires_between_two_pages_loses_nothing() {
@@ -154,7 +154,7 @@ async fn a_list_that_expires_between_two_pages_loses_nothing() {
     let (mut operator, proxy, nemesis) = behind_a_proxy(&world);
     ["c0", "c519"].iter().for_each(|name| drop(world.wait_for_reason(name, "ConnectionNotFound")));
     let mut faults = plan(&[Kind::NextPage], Lasting::Times(2), expired());
-    // So that both watches list anew: that of the connections, which is the sooner, may take some of them
+    // So that both watches list again: that of the connections, which is the sooner, may take some of them
     // alone.
     faults.faults.extend(plan(&[Kind::Watch], Lasting::Times(6), expired()).faults);
     nemesis.arm(faults);

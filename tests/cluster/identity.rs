@@ -70,7 +70,7 @@ async fn an_object_recreated_under_the_same_name_is_not_deleted() {
         Ok(child.status.success().then_some(()))
     })
     .unwrap();
-    // Somebody has created the campaign anew, too.
+    // Somebody has created the campaign again, too.
     world.kore.seed(world.key("renewal"), &json!({}));
     let new = world.wait_for("renewal", "the new one is cared for", |object| {
         object["metadata"]["uid"] != old["metadata"]["uid"] && ready(object)["reason"].is_string()

@@ -29,14 +29,15 @@ async fn installed_for_two(name: &str, other: &str) -> (World, World, Options) {
 }
 
 /// K33: of three namespaces one is not there, and in one the operator has no rights. That is told, and the
-/// third is worked in as if those were not watched; and when the rights are there, that one is, too.
+/// third is worked in as if those were not watched; and when the rights are there, that one is, too. The
+/// missing one delays no stop, and does not fill the log.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_namespace_that_cannot_be_read_holds_up_no_other() {
     let world = installed("readable").await;
     let forbidden = world.beside("forbidden");
     forbidden.connect_all();
     let options = working_in(&world, "a-missing-one,forbidden,readable");
-    let operator = Operator::start(world.plane, &options).unwrap();
+    let mut operator = Operator::start(world.plane, &options).unwrap();
     let (code, told) = operator.ask("/readyz").unwrap();
     assert_eq!(code, 200);
     for namespace in ["a-missing-one", "forbidden"] {
@@ -57,6 +58,12 @@ async fn a_namespace_that_cannot_be_read_holds_up_no_other() {
         Ok((told.contains("in a-missing-one") && !told.contains("in forbidden")).then_some(()))
     })
     .unwrap();
+
+    assert!(operator.terminate().unwrap().success());
+    let log = operator.output();
+    assert!(!log.contains("not every reconcile had ended"), "{log}");
+    let lines = log.lines().filter(|line| line.contains("a-missing-one")).count();
+    assert!((2..=4).contains(&lines), "{lines} lines about the missing namespace: {log}");
 }
 
 /// K33, R10: after a restart one namespace is refused. Its campaigns are not known, so an empty listing can't
@@ -138,6 +145,12 @@ async fn an_instance_that_could_not_work_is_not_ready() {
     told(503, "update leases is not allowed");
     leader.kill();
     told(503, "could not read or take the lease");
+    // Nor one that may take the lease, and not read it.
+    verbs(r#"["watch","update"]"#);
+    for _ in 0..24 {
+        std::thread::sleep(Duration::from_millis(500));
+        assert_eq!(other.ask("/readyz").unwrap().0, 503);
+    }
     verbs(r#"["get","watch","update"]"#);
     told(200, "ok");
 }

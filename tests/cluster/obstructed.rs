@@ -127,7 +127,8 @@ async fn nothing_is_asked_without(kinds: &str, name: &str, one: impl Fn(&World) 
     for (campaign, what) in [("going", deleted), ("absent", deleted), ("looked-at", alive)] {
         let message = wait_until_told(&world, campaign);
         assert!(
-            message.starts_with(what) && message.contains(&format!("has not listed all {kinds}")),
+            message.starts_with(what)
+                && message.contains(&format!("has not received the list of all {kinds}")),
             "{message}"
         );
     }

@@ -452,7 +452,7 @@ fn assert_actions(object: &Value, argo: &ArgoCd) {
 }
 
 /// The test data for Argo CD's own repository: one living object for each reason, as it was recorded. `make
-/// generate` writes them anew; otherwise it is seen to that there is one for each, and what Argo CD says of
+/// generate` writes them again; otherwise it is seen to that there is one for each, and what Argo CD says of
 /// it.
 fn settle_testdata(kind: &str, objects: &[Value]) {
     let living: BTreeMap<String, &Value> = objects

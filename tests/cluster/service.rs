@@ -126,7 +126,7 @@ async fn a_redirect_is_told_and_not_followed() {
     assert!(other.kore.journal().is_empty(), "the token went to another host");
 }
 
-/// R21: a person has created the campaign anew under the same name, with another id. It is not touched.
+/// R21: a person has created the campaign again under the same name, with another id. It is not touched.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_campaign_of_the_same_name_is_not_touched() {
     let world = World::new("same-name").await;

@@ -246,7 +246,7 @@ async fn a_read_that_fails_leaves_nothing_behind() {
             let output = operator.output();
             let times = output
                 .lines()
-                .filter(|line| line.contains("does not know whether the object is gone"))
+                .filter(|line| line.contains("can't read whether the object still exists"))
                 .count();
             Ok((times >= count).then_some(()))
         })

@@ -22,14 +22,19 @@ impl World {
 
     /// The same without the arguments that begin so, and with others.
     fn prepare_uninstall_but_for(&self, without: &[&str], more: &[&str]) -> (bool, String) {
-        let whole = self.hook(None);
+        finished(&mut self.hook_but_for(None, without, more))
+    }
+
+    /// The pre-delete hook without the arguments that begin so, and with others.
+    fn hook_but_for(&self, server: Option<&str>, without: &[&str], more: &[&str]) -> Command {
+        let whole = self.hook(server);
         let mut command = Command::new(whole.get_program());
         let stays = |argument: &&std::ffi::OsStr| {
             !without.iter().any(|start| argument.to_string_lossy().starts_with(start))
         };
         command.args(whole.get_args().filter(stays)).args(more);
         command.envs(whole.get_envs().filter_map(|(name, value)| Some((name, value?))));
-        finished(&mut command)
+        command
     }
 
     /// The pre-delete hook of the release, which reaches the API server at this address, if not its own.
@@ -274,6 +279,10 @@ async fn an_uninstall_lets_everything_go() {
     assert!(!well && said.contains("uninstall-orphans/living: "), "{said}");
     assert!(world.get("living").unwrap()["metadata"]["finalizers"].is_array());
     assert!(!said.contains("Released uninstall-orphans/living"), "{said}");
+    // Nor do the rights go while a campaign is left.
+    let binding =
+        world.kubectl.get("rolebinding", &world.namespace, RELEASE).unwrap().expect("a RoleBinding");
+    assert!(binding["metadata"]["finalizers"].to_string().contains("in-use"), "{binding:#}");
     let (well, said) = world.prepare_uninstall();
     assert!(
         well && said.contains("Released uninstall-orphans/living; its campaign cd-living stays in Kore."),
@@ -306,6 +315,25 @@ async fn an_uninstall_lets_everything_go() {
     assert!(world.in_kore("living"));
     // The next installation takes up what is there.
     world.install(&[]);
+}
+
+/// An uninstall that takes longer than its time, but leaves nothing, succeeds.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_slow_uninstall_is_confirmed() {
+    let (world, mut operator) = at_work("uninstall-slow", "orphan", &[]).await;
+    world.create_found("living");
+    assert!(operator.terminate().unwrap().success());
+    let nemesis = Nemesis::new();
+    let upstream = Upstream::Kubernetes { url: plane().api_url(), ca_pem: plane().ca_pem().unwrap() };
+    let proxy = Proxy::start(upstream, nemesis.clone()).unwrap();
+    let at = Trigger { kinds: vec![Kind::Finalizer], from: 1, lasting: Lasting::Times(1) };
+    let faults = vec![faults::Fault { at, then: Action::Delay { ms: 4000 } }];
+    nemesis.arm(Plan { name: "slow".into(), seed: 0, faults });
+    let mut hook = world.hook_but_for(Some(&proxy.url()), &["--timeout"], &["--timeout-seconds=3"]);
+    let (well, said) = finished(&mut hook);
+    assert!(well && said.contains("Nothing is left that needs the operator"), "{said}");
+    assert_eq!(nemesis.injected(), 1, "{said}");
+    world.assert_nothing_is_held();
 }
 
 /// A hook that a tool applies like any other object harms nothing: neither where helm has never been, nor

@@ -33,8 +33,8 @@ async fn a_cache_that_lags_behind_repeats_nothing() {
     );
 }
 
-/// K3: the watch is silent while the object is stripped, deleted and created anew. Nothing is deleted for the
-/// new one.
+/// K3: the watch is silent while the object is stripped, deleted and created again. Nothing is deleted for
+/// the new one.
 #[tokio::test(flavor = "multi_thread")]
 async fn missed_events_do_not_delete_the_new_objects_campaign() {
     let world = World::new("missed").await;
@@ -164,7 +164,7 @@ async fn two_appliers_with_our_finalizer_in_git_delete_nothing_twice() {
     both();
     world.kore.add_fault(Fault::delay_delete(Some(1), 3000));
     world.delete("renewal");
-    let new = wait::until("the object is created anew", PATIENCE, || {
+    let new = wait::until("the object is created again", PATIENCE, || {
         // The other applier comes later, so that the new object has our finalizer from the start.
         apply("argocd", &with_finalizer);
         Ok(world.get("renewal").filter(|new| new["metadata"]["uid"] != old["metadata"]["uid"]))

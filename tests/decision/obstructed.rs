@@ -105,9 +105,7 @@ fn a_living_campaign_says_it_beside_what_was_observed() {
     assert!(said(&object).unwrap().starts_with("The operator can't observe the campaign"));
     let mut unheld = living();
     unheld.metadata.finalizers = None;
-    assert!(
-        said(&told(unheld, WHY)).unwrap().starts_with("A deletion of this resource would leave the campaign")
-    );
+    assert!(said(&told(unheld, WHY)).unwrap().starts_with("The operator can't add its finalizer"));
     // It is observed again, and nothing has changed: that ends it.
     let last_get = LastGet { at: at(2), again_at: at(600) };
     let observed_again = Observed { last_get: Some(last_get), ..observed(&object, &connection) };

@@ -154,7 +154,7 @@ fn a_sighting_begins_anew() {
         let next = deletion.next_attempt_at.clone().unwrap().0;
         assert!(next > deletion.last_attempt_at.clone().unwrap().0, "{what}");
         assert!(
-            ready(&status).message.contains("still had the campaign"),
+            ready(&status).message.contains("still returned the campaign"),
             "{what}: {}",
             ready(&status).message
         );
@@ -321,7 +321,7 @@ fn a_stream_that_is_suddenly_empty_is_never_believed() {
     assert!(has(status, "Stalled") && deletion(&object).next_attempt_at.as_ref().unwrap().0 == until);
     let message = &ready(status).message;
     assert!(
-        message.contains("access to the stream back") && message.contains("deletionPolicy to Orphan"),
+        message.contains("Restore the JWT app's scope") && message.contains("deletionPolicy to Orphan"),
         "{message}"
     );
 
@@ -366,7 +366,10 @@ fn an_empty_stream_proves_nothing_while_a_namespace_is_not_known() {
     assert!(matches!(step, Step::Stall { why: Reason::StreamSuddenlyEmpty, .. }), "{step:?}");
     assert_eq!(proof(&object).unwrap().doubted_listing.as_ref().unwrap().unseen_namespaces, ["b", "c"]);
     let message = &ready(object.status.as_ref().unwrap()).message;
-    assert!(message.contains("list b, c,") && message.contains("watchNamespaces"), "{message}");
+    assert!(
+        message.contains("the VoiceCampaigns in b, c,") && message.contains("watchNamespaces"),
+        "{message}"
+    );
     let (object, _) = shown(&proving(with_first(-15)), &unseen(&["cd-2"]), at(2));
     assert_eq!(deletion(&object).outcome, Some(DeletionOutcome::Absent), "the app has access");
 }
@@ -386,7 +389,7 @@ fn an_empty_stream_proves_nothing_to_another_app_than_the_one_that_saw_the_campa
     assert_eq!(deletion(&object).outcome, None);
     assert!(matches!(step, Step::Stall { why: Reason::StreamSuddenlyEmpty, .. }), "{step:?}");
     let message = &ready(object.status.as_ref().unwrap()).message;
-    assert!(message.contains("another app saw the campaign"), "{message}");
+    assert!(message.contains("last seen with other credentials"), "{message}");
     for (identity, listing) in [
         (None, &stranger),
         (Some(own.as_str()), &stranger),
@@ -451,7 +454,7 @@ fn deletes_that_say_nothing_begin_a_proof_after_a_few() {
     }
 }
 
-/// A refusal for the rate limit between two 5xx does not begin the count anew; a refusal for its state does.
+/// A refusal for the rate limit between two 5xx does not begin the count again; a refusal for its state does.
 #[test]
 fn the_count_goes_on_over_what_was_turned_away() {
     let connection = usable();
@@ -596,7 +599,7 @@ fn a_refusal_is_told_once_the_campaign_was_seen() {
         message.contains("Kore refuses to delete the campaign: HTTP 200, The campaign cannot be deleted"),
         "{message}"
     );
-    assert!(message.contains("still had the campaign"), "{message}");
+    assert!(message.contains("still returned the campaign"), "{message}");
     // The same answer again is the same refusal, also while it is looked whether the campaign is gone by now.
     let again = Attempt { number: 2, ..attempt.clone() };
     object.status = Some(told);

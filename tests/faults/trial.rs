@@ -31,7 +31,7 @@ const TARGET: &str = "renewal";
 const BYSTANDER: &str = "bystander";
 
 /// How long a trial may take to its end, its faults included: a view that is a minute old, a proof that
-/// begins anew, and a slow machine.
+/// begins again, and a slow machine.
 const PATIENCE: Duration = Duration::from_secs(180);
 
 /// What all trials share.

@@ -2,7 +2,7 @@
 //! many calls does that cost, and how soon are all gone when Kore is back?
 //!
 //! Checks that the operator's own clock does as the table of docs/benchmarks.md says. `--write` writes the
-//! table anew, with what others do beside it (`make outage-table`).
+//! table again, with what others do beside it (`make outage-table`).
 
 #![expect(clippy::unwrap_used, reason = "a panic in a test is a failed test")]
 

@@ -145,14 +145,14 @@ upgrades may have no right to read them. */}}
 {{- if $binding -}}
 {{- $terminating := and (has $namespace $before) (include "operator.isTerminating" (list $context $namespace)) -}}
 {{- $remove := printf "kubectl patch rolebinding %s --namespace %s --type=merge -p '{\"metadata\":{\"finalizers\":null}}'" $role $namespace -}}
-{{- /* In a namespace that is being deleted nobody can create the RoleBinding anew. */ -}}
+{{- /* In a namespace that is being deleted nobody can create the RoleBinding again. */ -}}
 {{- $wait := "The namespace is being deleted, and the operator needs the RoleBinding for that: wait until the namespace is gone, and upgrade again" -}}
 {{- if and $rendered (ne $binding.roleRef.kind $kind) -}}
 {{- fail (printf "`rbac.clusterRoles` can't be changed while the operator's RoleBinding in %s exists, because its `roleRef` is immutable. %s" $namespace (ternary $wait (printf "Remove its finalizer: %s; then delete it, and upgrade again at once" $remove) (not (empty $terminating)))) -}}
 {{- else if and (not $released) (has "voicecampaign.dev/in-use" (default list $binding.metadata.finalizers)) -}}
 {{- fail (printf "the operator's RoleBinding in %s is held for the VoiceCampaigns there by its finalizer voicecampaign.dev/in-use, which no operator would remove after this upgrade. %s" $namespace (ternary $wait (printf "If the operator no longer works there by this RoleBinding, remove the finalizer: %s; and upgrade again at once" $remove) (not (empty $terminating)))) -}}
 {{- else if and $rendered $binding.metadata.deletionTimestamp (not $terminating) -}}
-{{- fail (printf "the operator's RoleBinding in %s is being deleted, and its finalizer holds it until the last VoiceCampaign there is gone. To have the upgrade create it anew, remove the finalizer: %s; and upgrade again at once" $namespace $remove) -}}
+{{- fail (printf "the operator's RoleBinding in %s is being deleted, and its finalizer holds it until the last VoiceCampaign there is gone. To have the upgrade create it again, remove the finalizer: %s; and upgrade again at once" $namespace $remove) -}}
 {{- end -}}
 {{- end -}}
 {{- end -}}

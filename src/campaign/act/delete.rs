@@ -8,8 +8,8 @@ use jiff::Timestamp;
 use kube::runtime::controller::Action;
 
 use super::account::{caller, gate, key_of, record_verdict, result_name};
+use super::in_flight;
 use super::kubernetes::see_again;
-use super::silence;
 use crate::api::{DeletionStatus, VoiceCampaign};
 use crate::campaign::context::Context;
 use crate::campaign::decide;
@@ -162,7 +162,7 @@ async fn send<S: CampaignService>(ready: Ready<'_, S>, pass: &mut Pass, context:
 /// Waits for something; if that takes longer than a moment, the object's status says meanwhile what goes on.
 async fn unless_silent<S, T>(work: impl Future<Output = T>, pass: &mut Pass, context: &Context<S>) -> T {
     let say = async |permit| say_in_flight(permit, pass, context).await;
-    let (result, written) = silence::broken(work, context.kube.call_permit(), say).await;
+    let (result, written) = in_flight::report_if_slow(work, context.kube.call_permit(), say).await;
     // As it was then; the work may have taken long since.
     if let Some((object, read_at)) = written.flatten() {
         pass.see_at(object, read_at);

@@ -13,10 +13,10 @@
 
 mod account;
 mod delete;
+mod in_flight;
 mod kore;
 mod kubernetes;
 mod obstacle;
-mod silence;
 
 pub use kubernetes::{report_invalid, see_again};
 pub use obstacle::report as report_obstacle;

@@ -23,8 +23,8 @@ pub async fn until_synced<S: CampaignService>(
 ) -> ControlFlow<Action> {
     if synced.is_overdue() {
         let why = format!(
-            "the API server has not listed all {kind} since the operator was started, and before that the operator asks \
-             Kore nothing, and leaves nothing there; /readyz of the operator and its log say which list is missing"
+            "since its start the operator has not received the list of all {kind} from the API server, and until then it \
+             sends nothing to Kore and releases no resource; the operator's log and /readyz say which list is missing"
         );
         put(&why, pass, context).await;
     }

@@ -84,7 +84,7 @@ fn ask_kore(
     let proof = record
         .proof
         .clone()
-        // What Kore showed to somebody else proves nothing: begin anew.
+        // What Kore showed to somebody else proves nothing: begin again.
         .filter(|proof| proof.identity == identity.as_str() && proof::is_plausible(proof, now))
         .or_else(|| get_first(observed, &record, &identity, now));
     match proof {

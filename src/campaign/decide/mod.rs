@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!   being deleted?
-//!   ├─ no ─▶ life.rs: new, or no finalizer? (Protect, AddFinalizer) ─▶ suspended? ─▶ connection?
+//!   ├─ no ─▶ living.rs: new, or no finalizer? (Protect, AddFinalizer) ─▶ suspended? ─▶ connection?
 //!   │                ─▶ read lately? ─▶ List or Get
 //!   └─ yes ▶ deletion.rs: finalizer on? ─▶ a permit? ─▶ Release
 //!                         └─▶ new? (Protect) ─▶ suspended? ─▶ shared? ─▶ too early? ─▶ connection?
@@ -15,19 +15,19 @@
 
 #![warn(clippy::wildcard_enum_match_arm)]
 
+mod before_restart;
 mod common;
 mod deletion;
 mod due;
-mod life;
-mod past;
+mod living;
 mod place;
 mod progress;
 mod sighting;
 mod step;
 mod turn;
 
-pub(super) use life::{next_observation, refresh_wanted};
-pub(super) use past::past;
+pub(super) use before_restart::past;
+pub(super) use living::{next_observation, refresh_wanted};
 pub(super) use place::{next_attempt, place, place_of_read, promised};
 pub(super) use progress::progress;
 pub use step::{Step, Urgency};
@@ -43,7 +43,7 @@ use crate::kube_ext::obstacle;
 /// Decides the next step.
 pub fn decide(observed: &Observed<'_>, now: Timestamp) -> Step {
     let being_deleted = observed.object.metadata.deletion_timestamp.is_some();
-    let plan = if being_deleted { deletion::plan(observed, now) } else { life::plan(observed, now) };
+    let plan = if being_deleted { deletion::plan(observed, now) } else { living::plan(observed, now) };
     let status = plan.status.map(|status| {
         let status = status::of_account(status, observed.connection);
         let status = progress::seen_by(status, observed);

@@ -140,8 +140,8 @@ impl Claims {
         })
     }
 
-    /// Whether a listing of a stream should contain a campaign that a living object names: one that was there,
-    /// that nobody has asked to delete, and that is not `deleted`.
+    /// Whether a listing of a stream should contain a campaign that a living object names: one that was
+    /// there, that nobody has asked to delete, and that is not `deleted`.
     pub fn expects_any(&self, of: &Stream<'_>, deleted: impl Fn(&str) -> bool) -> bool {
         let index = self.index();
         index.all().any(|object| {

@@ -288,7 +288,7 @@ mod tests {
     }
 
     /// The time since when observations are possible is known once the account is called, and not while it is
-    /// down; after that it counts anew. While the clock lets no observation call, it is the time when it
+    /// down; after that it counts again. While the clock lets no observation call, it is the time when it
     /// will; unless only a smaller quota of the caller's own says no.
     #[tokio::test]
     async fn since_when_campaigns_can_be_looked_at_is_known() {

@@ -165,7 +165,7 @@ impl Listings {
     fn known(&self) -> MutexGuard<'_, Known> {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         if known.time.has_jumped() {
-            tracing::warn!("The machine's clock was put forward or back; the listings are read anew");
+            tracing::warn!("The machine's clock was put forward or back; the listings are read again");
             known.deletes.asked.clear();
             let streams = known.streams.values_mut();
             let woken = streams.flat_map(|used| used.stream.begin_anew());
@@ -223,7 +223,7 @@ pub mod tests {
     }
 
     /// A reading goes on as long as an object waits for it, however slow the quota makes it; after that, the
-    /// next one begins anew.
+    /// next one begins again.
     #[test]
     fn a_reading_goes_on_as_long_as_somebody_waits_for_it() {
         let listings = Listings::new(Arc::new(Wake::of(&[]).0));
@@ -253,7 +253,7 @@ pub mod tests {
         assert_eq!(page.reading.begun_at(), begun_at);
     }
 
-    /// After the machine's clock was put forward or back, listings are read anew, also one that was on its
+    /// After the machine's clock was put forward or back, listings are read again, also one that was on its
     /// way; and they keep their distance to what statuses recorded before.
     #[test]
     fn a_jump_of_the_clock_begins_the_listings_anew() {

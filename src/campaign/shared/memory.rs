@@ -7,7 +7,7 @@ use crate::campaign::evidence::{Attempt, LastGet};
 
 /// What this process knows of each object (by uid) beyond what the cache shows. A restart may lose it: it
 /// saves calls and writes, and status holds all that matters. The watch drops what is gone, at the latest
-/// when it lists anew.
+/// when it lists again.
 #[derive(Default)]
 pub struct Memory {
     objects: Mutex<HashMap<String, Remembered>>,

@@ -38,13 +38,13 @@ pub fn of_kind(kind: FailureKind, call: Call, answer: &LastAnswer) -> &'static s
         },
         FailureKind::CredentialsRejected => {
             "Kore refused the credentials; check the keys clientId and clientSecret of the Secret, that the JWT app is \
-             published and has the scope Campaign Management, and that the clocks agree; "
+             published and has the scope Campaign Management, and that the clock of the operator's machine is right; "
         }
         FailureKind::Throttled => "the rate limit of the account is used up; ",
         FailureKind::Refused => "Kore refused the request; ",
-        FailureKind::Unavailable => "Kore, or a gateway before it, is in trouble; ",
+        FailureKind::Unavailable => "Kore, or a gateway in front of it, returned a server error; ",
         FailureKind::Unreachable => "no answer came from Kore; ",
-        FailureKind::Unreadable => "the answer is not what Kore documents; ",
+        FailureKind::Unreadable => "the operator can't interpret the answer; ",
         FailureKind::ContractViolation => "the answer contradicts what Kore documents; ",
     }
 }

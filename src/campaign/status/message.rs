@@ -24,7 +24,7 @@ pub fn state(
         Situation::Pending => pending(),
         Situation::Seen(sighting) => seen(object, sighting),
         Situation::Suspended => suspended(object, deletion),
-        Situation::Misconfigured(problem) => misconfigured(problem),
+        Situation::Misconfigured(problem) => misconfigured(object, problem),
         Situation::InFlight => in_flight(deletion),
         Situation::BetweenAttempts { until } => between_attempts(deletion, until),
         Situation::Proving => being_proven(object, deletion),
@@ -58,25 +58,29 @@ fn seen(object: &VoiceCampaign, sighting: &Sighting) -> State {
 }
 
 fn found(campaign: &Campaign) -> State {
-    let state = campaign.status.as_deref().unwrap_or("not named");
-    let message = format!("Kore has the campaign; its state is {state}.");
+    let message = match campaign.status.as_deref() {
+        Some(state) => format!("Kore has the campaign; its state is {state}."),
+        None => "Kore has the campaign; the answer does not name its state.".to_owned(),
+    };
     State::settled(Ready::True, Reason::CampaignFound, message)
 }
 
 fn not_found(object: &VoiceCampaign, what: &str) -> State {
     let known = object.status.as_ref().is_some_and(|status| status.campaign.is_some());
     let message = if known {
-        format!("{what}, although it was there before. Was it deleted elsewhere?")
+        format!("{what}, although it was there before. It may have been deleted elsewhere.")
     } else {
-        format!("{what}. Are campaignId, streamId and the account right, or was it deleted elsewhere?")
+        format!(
+            "{what}. Check campaignId, streamId and the account; the campaign may also have been deleted elsewhere."
+        )
     };
     State::settled(Ready::False, Reason::CampaignNotFound, message)
 }
 
 fn suddenly_empty() -> State {
     let message = "Kore's listing of the stream is empty, although the campaign was there and nobody asked to delete it. \
-                   Kore shows the same to an app that has lost its access: give the JWT app its scope and its access to \
-                   the stream back. If the campaign was deleted elsewhere, delete this resource, too."
+                   Kore also answers an app without access that way: restore the JWT app's scope and its access to the \
+                   stream. If the campaign was deleted elsewhere, set spec.deletionPolicy to Orphan and delete this resource."
         .to_owned();
     State::settled(Ready::False, Reason::StreamSuddenlyEmpty, message)
 }
@@ -89,26 +93,31 @@ fn not_observed(failure: &Failure) -> State {
 
 fn suspended(object: &VoiceCampaign, deletion: Option<&DeletionStatus>) -> State {
     if deletion.is_some() {
-        let message = "The deletion is held, because spec.suspend is true. Set it to false to delete the campaign, or set \
+        let message = "The deletion is suspended, because spec.suspend is true. Set it to false to delete the campaign, or set \
                        spec.deletionPolicy to Orphan to leave the campaign in Kore and remove this resource."
             .to_owned();
         return State::settled(Ready::False, Reason::Suspended, message);
     }
-    let message = "The operator does not observe the campaign, because spec.suspend is true. It would hold a deletion, \
-                   unless spec.deletionPolicy is Orphan."
-        .to_owned();
+    let message =
+        "The operator does not observe the campaign, because spec.suspend is true. A deletion of this \
+                   resource would be suspended, too, unless spec.deletionPolicy is Orphan."
+            .to_owned();
     // What the last observation found; nothing is known beyond it.
     State::paused(Ready::stored(object), Reason::Suspended, message)
 }
 
-fn misconfigured(problem: &Problem) -> State {
-    State::settled(Ready::False, Reason::from(problem), problem.to_string())
+fn misconfigured(object: &VoiceCampaign, problem: &Problem) -> State {
+    let message = match object.metadata.deletion_timestamp {
+        Some(_) => format!("{problem} To leave the campaign in Kore, set spec.deletionPolicy to Orphan."),
+        None => problem.to_string(),
+    };
+    State::settled(Ready::False, Reason::from(problem), message)
 }
 
 fn in_flight(deletion: Option<&DeletionStatus>) -> State {
     let number = deletion.map_or(0, |deletion| deletion.attempts) + 1;
     let message = format!(
-        "The operator is sending the DELETE (attempt {number}), or waits for a free connection to the account."
+        "The operator is sending the DELETE request (attempt {number}), or waits until fewer requests to the account are open."
     );
     State::reconciling(Ready::False, Reason::Deleting, message)
 }
@@ -116,13 +125,14 @@ fn in_flight(deletion: Option<&DeletionStatus>) -> State {
 fn between_attempts(deletion: Option<&DeletionStatus>, until: Timestamp) -> State {
     let answered = deletion.and_then(|deletion| Some((deletion, advice::on_last_delete(deletion)?)));
     let Some((deletion, last)) = answered else {
-        let message = format!("The operator asks Kore to delete the campaign at {until:.0}.");
+        let message = format!("The DELETE request is scheduled for {until:.0}.");
         return State::reconciling(Ready::False, Reason::WaitingForQuota, message);
     };
     let refused = answer::is_refused(deletion).then_some(Reason::Service(FailureKind::Refused));
     let reason = refused.or_else(|| answer::reason(deletion)).unwrap_or(Reason::WaitingForQuota);
     let seen = deletion.seen_at.as_ref().filter(|seen| Some(*seen) >= deletion.last_attempt_at.as_ref());
-    let seen = seen.map(|seen| format!(" At {:.0} Kore still had the campaign.", seen.0)).unwrap_or_default();
+    let seen =
+        seen.map(|seen| format!(" At {:.0} Kore still returned the campaign.", seen.0)).unwrap_or_default();
     let message = format!(
         "The deletion is not confirmed. Attempt {}: {last}.{seen} The next attempt is at {until:.0}.",
         deletion.attempts
@@ -142,10 +152,10 @@ fn being_proven(object: &VoiceCampaign, deletion: Option<&DeletionStatus>) -> St
 
 fn held_for(other: &OtherClaim) -> State {
     let message = format!(
-        "The deletion is held: the VoiceCampaign {} names the same campaign, and keeps it. The operator deletes the \
-         campaign when that resource is deleted, too, or has deletionPolicy Orphan (or, if Kore has not shown the \
-         campaign to it and is not going to, 10 minutes after its creation). To leave the campaign in Kore and remove \
-         this resource, set spec.deletionPolicy of this resource to Orphan.",
+        "The VoiceCampaign {} names the same campaign and keeps it in Kore. The operator deletes the campaign once that \
+         resource is deleted, too, or has deletionPolicy Orphan. (If Kore never returns the campaign to that resource, \
+         it stops keeping the campaign 10 minutes after its creation.) To remove this resource and leave the campaign \
+         in Kore, set spec.deletionPolicy of this resource to Orphan.",
         other.name
     );
     State::reconciling(Ready::False, Reason::CampaignShared, message)
@@ -153,7 +163,7 @@ fn held_for(other: &OtherClaim) -> State {
 
 fn waiting_for_quota(until: Timestamp) -> State {
     let message = format!(
-        "The rate limit of the account is used up, or Kore asked for a pause. The operator calls Kore at {until:.0}."
+        "The rate limit of the account is used up, or Kore asked for a pause. The next request is scheduled for {until:.0}."
     );
     State::reconciling(Ready::False, Reason::WaitingForQuota, message)
 }
@@ -163,16 +173,16 @@ fn account_in_trouble(deletion: Option<&DeletionStatus>, trouble: Trouble<'_>) -
     let (since, quote) = (trouble.since, in_brackets(trouble));
     let Some(deletion) = deletion else {
         let message = format!(
-            "The operator can't observe the campaign: since {since:.0} calls to the account fail{quote}. The operator \
-             probes the account, and reads the campaign when the account answers."
+            "The operator can't observe the campaign: requests to the account have failed since {since:.0}{quote}. The \
+             operator probes the account, and reads the campaign once Kore answers."
         );
         return State::reconciling(Ready::Unknown, Reason::AccountUnavailable, message);
     };
     let own = deletion.last_answer.as_ref().filter(|_| deletion.attempts > 0);
     let own = own.map(|answer| format!(" Attempt {}: {}.", deletion.attempts, quoted_answer(answer)));
     let message = format!(
-        "The deletion is not confirmed: since {since:.0} calls to the account fail{quote}. The operator probes the \
-         account at least every minute, and continues the deletions, oldest first, when it answers.{}",
+        "The deletion is not confirmed: requests to the account have failed since {since:.0}{quote}. The operator \
+         probes the account at least once a minute, and resumes the deletions, oldest first, once Kore answers.{}",
         own.unwrap_or_default()
     );
     State::reconciling(Ready::False, Reason::AccountUnavailable, message)
@@ -191,8 +201,8 @@ fn credentials_refused(deletion: Option<&DeletionStatus>, trouble: Trouble<'_>) 
     let answer = LastAnswer { http_status, status: None, message: said.to_owned(), reason };
     let advice = advice::of_kind(kind, call, &answer).trim_end_matches("; ");
     let message = format!(
-        "{what}: {advice}{}. That is so since {:.0}; the operator retries with one call at a time, at least every \
-         minute, and reads the Secret anew for it.",
+        "{what}: {advice}{}. This started at {:.0}. The operator retries with one request at a time, at least once a \
+         minute, and reads the Secret again for each.",
         in_brackets(trouble),
         trouble.since
     );
@@ -211,7 +221,7 @@ fn released(object: &VoiceCampaign, deletion: Option<&DeletionStatus>, permit: R
         DeletionOutcome::Absent => {
             let proof = deletion.and_then(|deletion| deletion.proof.as_ref());
             let how = if proof.is_some_and(|proof| proof.not_returned_at.is_none()) {
-                "three complete listings of the stream, over 5 minutes, do not contain it, and no GET says whether it exists"
+                "three complete listings of the stream, over at least 5 minutes, do not contain it, and no GET says whether it exists"
             } else {
                 "a GET does not return it, and two complete listings of the stream do not contain it"
             };

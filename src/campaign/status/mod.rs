@@ -105,9 +105,8 @@ pub fn sharing(
         return status;
     }
     let message = format!(
-        "The same campaign is named by {}. A campaign should have one VoiceCampaign. While another one with \
-         deletionPolicy Delete lives, and Kore has shown it the campaign or may still do so, deleting this resource does \
-         not delete the campaign.",
+        "The same campaign is also named by {}. A campaign should have one VoiceCampaign: deleting this resource does not delete the \
+         campaign as long as another VoiceCampaign with deletionPolicy Delete keeps it.",
         names(others)
     );
     let kind = Kind { type_: SHARED, status: "True" };

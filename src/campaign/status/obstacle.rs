@@ -18,7 +18,9 @@ pub fn condition(object: &VoiceCampaign, why: &str, now: Timestamp) -> Option<Co
         }
         Some(_) => "The operator can't continue the deletion",
         None if REMOTE_CAMPAIGN.is_on(&object.metadata) => "The operator can't observe the campaign",
-        None => "A deletion of this resource would leave the campaign in Kore",
+        None => {
+            "The operator can't add its finalizer, so deleting this resource now would leave the campaign in Kore"
+        }
     };
     let stored = status.map(|status| status.conditions.as_slice()).unwrap_or_default();
     obstacle::condition(&object.metadata, stored, format!("{what}: {}.", scrub::message(why)), now)
@@ -28,7 +30,7 @@ pub fn condition(object: &VoiceCampaign, why: &str, now: Timestamp) -> Option<Co
 pub fn refused_status(object: &VoiceCampaign, refusal: &str) -> Note {
     let said = scrub::message(refusal);
     let text = format!(
-        "The API server refuses the new status, so the old one stays; the operator goes on nevertheless: {said}."
+        "The API server denies the new status, so the resource shows an old one; the operator continues anyway: {said}."
     );
     obstacle::note(&object.metadata, text)
 }

@@ -45,7 +45,7 @@ fn progress(object: &VoiceCampaign, proof: &ProofStatus, next: &str) -> String {
     match (&proof.doubted_listing, &proof.not_returned_at, &proof.first_listing) {
         (Some(doubted), ..) => in_doubt(object, proof, doubted, next),
         (None, None, _) if proof.silent_at.is_some() => without_a_get(proof, next),
-        (None, None, _) => format!("The operator reads {next} whether Kore still returns the campaign."),
+        (None, None, _) => format!("The operator sends a GET for the campaign {next}."),
         (None, Some(asked), None) => format!(
             "At {:.0} Kore did not return the campaign. Two complete listings of the stream must not contain it either; \
              the operator reads the first within a minute.",
@@ -67,32 +67,33 @@ fn last_read(failure: &LastAnswer, next: &str) -> String {
     format!(" The last read failed: {meaning}{}; the next one is {next}.", quoted_answer(failure))
 }
 
-/// Why an empty listing is not believed, and what to do.
+/// Why an empty listing is no proof, and what to do.
 fn in_doubt(object: &VoiceCampaign, proof: &ProofStatus, doubted: &ListingRecord, next: &str) -> String {
     let seen_as = object.status.as_ref().and_then(|status| status.seen_as.as_ref());
     let why = if !doubted.unseen_namespaces.is_empty() {
         return with_unseen_namespaces(doubted, next);
     } else if seen_as.is_some_and(|seen_as| *seen_as != proof.identity) {
-        "and another app saw the campaign: client ID, iid or host have changed since"
+        "and the campaign was last seen with other credentials: clientId, iid or host have changed since"
     } else {
-        "although campaigns that nobody asked to delete should be there"
+        "although campaigns that nobody asked to delete should be in it"
     };
     format!(
-        "At {:.0} Kore listed no campaign of the stream at all, {why}. Kore shows the same to an app without access, so \
-         this proves nothing, however often it is read. Give the JWT app its scope and its access to the stream back; \
-         or, if the campaigns are really gone, set spec.deletionPolicy to Orphan. The next listing is read {next}.",
+        "At {:.0} Kore's listing of the stream was empty, {why}. Kore also answers an app without access that way, so \
+         the operator takes no such listing as proof. Restore the JWT app's scope and its access to the stream; or, if \
+         the campaigns are really gone, set spec.deletionPolicy to Orphan. The operator reads the next listing {next}.",
         doubted.begun_at.0
     )
 }
 
-/// Why an empty listing is not believed while the operator does not know all VoiceCampaigns, and what to do.
+/// Why an empty listing is no proof while the operator does not know all VoiceCampaigns, and what to do.
 fn with_unseen_namespaces(doubted: &ListingRecord, next: &str) -> String {
     let namespaces = doubted.unseen_namespaces.join(", ");
     format!(
-        "At {:.0} Kore listed no campaign of the stream at all, as it does for an app without access; and the API server \
-         does not let the operator list {namespaces}, whose campaigns the listing would miss then. Give the operator its \
-         rights there back, or take namespaces that are gone out of its watchNamespaces; or, if the campaign is really \
-         gone, set spec.deletionPolicy to Orphan. The next listing is read {next}.",
+        "At {:.0} Kore's listing of the stream was empty, as it is for an app without access; and the API server does \
+         not let the operator list the VoiceCampaigns in {namespaces}, so the operator can't know which campaigns the \
+         listing should contain. Restore the operator's rights there, or remove namespaces that no longer exist from \
+         its watchNamespaces; or, if the campaign is really gone, set spec.deletionPolicy to Orphan. The operator reads \
+         the next listing {next}.",
         doubted.begun_at.0
     )
 }
@@ -101,9 +102,9 @@ fn with_unseen_namespaces(doubted: &ListingRecord, next: &str) -> String {
 fn without_a_get(proof: &ProofStatus, next: &str) -> String {
     let listings = [&proof.first_listing, &proof.second_listing].into_iter().flatten().count();
     format!(
-        "The operator has read the campaign {} times, and no answer says whether it exists. So three complete listings \
-         of the stream must not contain it, the third at least 5 minutes after the first; {listings} of them have been \
-         read. The next read is {next}, and begins with a GET.",
+        "The operator has sent {} GETs for the campaign, and no answer says whether it exists. So three complete \
+         listings of the stream must not contain it, the third at least 5 minutes after the first; the operator has \
+         read {listings} of them. Next, {next}, it sends another GET.",
         proof.silent_gets
     )
 }

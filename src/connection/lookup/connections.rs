@@ -128,7 +128,7 @@ impl Connections {
         })
     }
 
-    /// Reads the Secret of a connection anew. Returns why the connection can't be used, because of its host
+    /// Reads the Secret of a connection again. Returns why the connection can't be used, because of its host
     /// or its Secret; otherwise hints at what looks wrong with the credentials.
     ///
     /// If there are credentials, campaigns that found none before read the Secret again.
@@ -151,7 +151,7 @@ impl Connections {
         Ok(read.map(|found| found.hints).map_err(|problem| Problem::of_secret(problem, connection)))
     }
 
-    /// Forgets the credentials of a connection, so that the next attempt reads them anew.
+    /// Forgets the credentials of a connection, so that the next attempt reads them again.
     pub async fn forget(&self, name: &ConnectionName) {
         if let Ok(Ok(connection)) = self.find(name).await {
             self.credentials.forget(&SecretName::of(&connection)).await;

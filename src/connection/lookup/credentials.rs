@@ -82,7 +82,7 @@ impl Credentials {
         }
     }
 
-    /// Forgets a Secret, so that the next caller reads it anew.
+    /// Forgets a Secret, so that the next caller reads it again.
     pub async fn forget(&self, secret: &SecretName) {
         self.cache.lock().await.remove(secret);
     }

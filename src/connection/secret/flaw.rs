@@ -36,11 +36,11 @@ pub enum Flaw {
     #[error("has a blank or a line break in it")]
     Blank,
     /// A control character, or one of no width.
-    #[error("has an invisible character in it, as some editors and web pages insert; type the value anew")]
+    #[error("has an invisible character in it, as some editors and web pages insert; type the value again")]
     Invisible,
     /// A letter or a mark outside of ASCII.
     #[error(
-        "has a character in it that is not ASCII, as a dash or a quote that an editor has replaced; copy the value anew"
+        "has a character in it that is not ASCII, as a dash or a quote that an editor has replaced; copy the value again"
     )]
     NotAscii,
     /// The id is encoded, and the secret is not.

@@ -1,5 +1,5 @@
 //! `make test-kubernetes VERSION=…`: runs the tests of the chart and those on the control plane with another
-//! version of Kubernetes, and writes its row in docs/conformance.md anew.
+//! version of Kubernetes, and writes its row in docs/conformance.md again.
 
 use std::fs;
 use std::io::{BufRead, BufReader};

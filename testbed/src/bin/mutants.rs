@@ -64,7 +64,7 @@ const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         name: "a pause of one campaign pauses all after a restart",
-        file: "src/campaign/decide/past.rs",
+        file: "src/campaign/decide/before_restart.rs",
         from: "        FailureKind::Unavailable if failures <= 1 => ",
         to: "        FailureKind::Unavailable if failures <= 2 => ",
         tests: &["--lib", "past"],
@@ -274,7 +274,7 @@ const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         name: "an outage of a connection is one of the account after a restart",
-        file: "src/campaign/decide/past.rs",
+        file: "src/campaign/decide/before_restart.rs",
         from: "partition(|(connection, _)| proven.contains(connection))",
         to: "partition(|_| true)",
         tests: &["--lib", "past"],
@@ -421,7 +421,7 @@ const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         name: "a 429 before a restart asked for no pause",
-        file: "src/campaign/decide/past.rs",
+        file: "src/campaign/decide/before_restart.rs",
         from: "        FailureKind::Throttled => Duration::ZERO,",
         to: "        FailureKind::Throttled => return None,",
         tests: &["--lib", "past"],
@@ -435,7 +435,7 @@ const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         name: "a restart forgets that credentials were refused",
-        file: "src/campaign/decide/past.rs",
+        file: "src/campaign/decide/before_restart.rs",
         from: "            Some(Reason::Service(FailureKind::CredentialsRejected))\n                if !record.last_answer.as_ref().is_some_and(answer::lacks_right) =>\n            {",
         to: "            Some(Reason::Service(FailureKind::Throttled)) => {",
         tests: &["--lib", "past"],
@@ -665,7 +665,7 @@ const MUTANTS: &[Mutant] = &[
         tests: &["--lib", "pacing"],
     },
     Mutant {
-        name: "a time that is some seconds later is told anew",
+        name: "a time that is some seconds later is told again",
         file: "src/campaign/decide/turn.rs",
         from: "(*told..=*told + ABOUT).contains",
         to: "(*told..=*told).contains",
@@ -744,8 +744,8 @@ const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "a lease respected for as long as it says",
         file: "src/kube_ext/lease.rs",
-        from: "        self.since + duration.unwrap_or(LEASE_DURATION).min(LONGEST_LEASE)",
-        to: "        self.since + duration.unwrap_or(LEASE_DURATION)",
+        from: ".clamp(LEASE_DURATION, LONGEST_LEASE)",
+        to: "",
         tests: &["--lib", "lease"],
     },
     Mutant {
@@ -1519,7 +1519,7 @@ const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         name: "in-use put on too late",
-        file: "src/campaign/decide/life.rs",
+        file: "src/campaign/decide/living.rs",
         from: "        return protection(observed).unwrap_or(Step::AddFinalizer).into();",
         to: "        return Step::AddFinalizer.into();",
         tests: DECISION,

@@ -105,7 +105,7 @@ impl Forwarder {
             format!("{}{path}", base.trim_end_matches('/'))
         };
         drop_hop_by_hop(&mut head.headers);
-        // Both are about to be written anew.
+        // Both are about to be written again.
         head.headers.remove(HOST);
         head.headers.remove(CONTENT_LENGTH);
         let mut request = self.http.request(head.method, url).headers(head.headers);

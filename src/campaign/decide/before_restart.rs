@@ -1,4 +1,4 @@
-//! What the statuses say of the time before this process, so that a restart begins nothing anew.
+//! What the statuses say of the time before this process, so that a restart begins nothing again.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;

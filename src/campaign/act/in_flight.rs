@@ -4,13 +4,13 @@ use futures::future::{Either, join, select};
 
 use crate::campaign::decide::SILENT;
 
-/// Waits for `work`; if that takes longer than [`SILENT`], calls `say` meanwhile, once there is `room` for
+/// Waits for `work`; if that takes longer than [`SILENT`], calls `report` meanwhile, once there is `room` for
 /// the call. If the work ends before, nothing is said: the write would wait in line with a seat in hand that
 /// others need, and the result is written anyway.
-pub async fn broken<T, R, W>(
+pub async fn report_if_slow<T, R, W>(
     work: impl Future<Output = T>,
     room: impl Future<Output = R>,
-    say: impl AsyncFnOnce(R) -> W,
+    report: impl AsyncFnOnce(R) -> W,
 ) -> (T, Option<W>) {
     let room = pin!(async {
         tokio::time::sleep(SILENT.unsigned_abs()).await;
@@ -19,7 +19,7 @@ pub async fn broken<T, R, W>(
     match select(Box::pin(work), room).await {
         Either::Left((result, _)) => (result, None),
         Either::Right((room, work)) => {
-            let (result, said) = join(work, say(room)).await;
+            let (result, said) = join(work, report(room)).await;
             (result, Some(said))
         }
     }
@@ -40,12 +40,12 @@ mod tests {
         let moment = SILENT.unsigned_abs();
         let said = async |takes, room| {
             let begun = Instant::now();
-            let say = async |()| {
+            let report = async |()| {
                 let after = begun.elapsed();
                 sleep(moment / 2).await;
                 after
             };
-            let ((), said) = broken(sleep(takes), sleep(room), say).await;
+            let ((), said) = report_if_slow(sleep(takes), sleep(room), report).await;
             (said, begun.elapsed())
         };
         assert_eq!(said(moment / 2, Duration::ZERO).await, (None, moment / 2));

@@ -66,7 +66,7 @@ const FORMER_HOSTS_RULE: &str = "self.all(host, host.matches('^https?://([a-z0-9
     ),
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp")
 )]
-#[x_kube(validation = Rule::new("self.host == oldSelf.host || (has(self.formerHosts) && oldSelf.host in self.formerHosts)").message("`host` is immutable: create another KoreConnection instead; or, if the environment of this very account was renamed, list the old `host` in `formerHosts` in the same change"))]
+#[x_kube(validation = Rule::new("self.host == oldSelf.host || (has(self.formerHosts) && oldSelf.host in self.formerHosts)").message("`host` is immutable: create another KoreConnection instead; or, if the environment of this account was renamed, list the old `host` in `formerHosts` in the same change"))]
 #[serde(rename_all = "camelCase")]
 pub struct KoreConnectionSpec {
     /// Base address of the Kore environment, without a path; for example `https://platform.kore.ai`.
@@ -77,10 +77,10 @@ pub struct KoreConnectionSpec {
     )]
     pub host: String,
 
-    /// Addresses under which this very account was reachable before, if its environment was renamed; for
-    /// example `https://old.kore.ai`. Campaigns that were found under a former host then belong to the new
-    /// one; and for rate limits, and for VoiceCampaigns that share a campaign, all these addresses are one
-    /// account. The operator calls none of them.
+    /// Former addresses of this account, if its environment was renamed; for example `https://old.kore.ai`. A
+    /// campaign that was found under a former address then belongs to the new one. All these addresses are
+    /// one account, for rate limits and for VoiceCampaigns that name the same campaign. The operator sends
+    /// nothing to the former ones.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 8), inner(length(max = 253)))]
     #[x_kube(validation = Rule::new(FORMER_HOSTS_RULE).message("`formerHosts` must be base addresses as `host` has them: `https://` (or `http://`), a host name and an optional port, without a path"))]
@@ -129,7 +129,7 @@ pub struct KoreConnectionStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub observed_generation: Option<i64>,
 
-    /// `Ready` always: whether the operator can delete campaigns with it, as far as it knows. `Stalled` only
+    /// `Ready` always: whether the operator can delete campaigns through this connection, as far as it knows. `Stalled` only
     /// while a person has to act, `Reconciling` only while the connection is being deleted and campaigns
     /// still need it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -209,9 +209,10 @@ pub enum JwtAlgorithm {
 #[derive(JsonSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
 #[serde(rename_all = "camelCase")]
 pub struct RateLimitSpec {
-    /// Most calls in any 60 seconds, over all campaigns of the account: 1 to 6000, default 60, which is what
-    /// Kore documents. Where other integrations use the same account, leave them their share. A connection
-    /// counts the calls of all connections of its account, and keeps to its own number.
+    /// Maximum number of requests in any 60 seconds, over all campaigns of the account: 1 to 6000, default 60,
+    /// which is what Kore documents. Where other integrations use the same account, leave them their share.
+    /// The operator counts the requests of all connections of an account together, and sends none for a
+    /// connection while that count is at the connection's own limit.
     #[serde(default = "default_requests_per_minute")]
     #[schemars(range(min = 1, max = 6000))]
     pub requests_per_minute: i32,

@@ -18,7 +18,7 @@ pub enum Error {
         source: CallError,
     },
     /// Reading the connection or its Secret failed.
-    #[error("could not read the connection")]
+    #[error("could not read the KoreConnection or its Secret")]
     Connection(#[source] CallError),
     /// Listing the other objects of the same campaign failed.
     #[error("could not list other VoiceCampaigns of the campaign")]
@@ -89,12 +89,15 @@ mod tests {
         let said = Error::Connection(failed(kube::Error::Api(status.boxed()))).obstacle().unwrap();
         assert_eq!(
             said,
-            "could not read the connection: the call to the API server failed: no key to decrypt with"
+            "could not read the KoreConnection or its Secret: the call to the API server failed: no key to decrypt with"
         );
         let garbled = serde_json::from_str::<Vec<u8>>(r#"["s3cr3t"]"#).unwrap_err();
         assert!(garbled.to_string().contains("s3cr3t"));
         let said = Error::Connection(failed(kube::Error::SerdeError(garbled))).obstacle().unwrap();
-        assert_eq!(said, "could not read the connection: the call to the API server failed");
+        assert_eq!(
+            said,
+            "could not read the KoreConnection or its Secret: the call to the API server failed"
+        );
         let why = "a policy keeps it".to_owned();
         let refused = Error::Write { what: "remove the finalizer", source: CallError::Refused(why) };
         assert!(

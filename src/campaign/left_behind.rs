@@ -78,7 +78,10 @@ fn clean_up(object: &VoiceCampaign, account: Option<&Account>) -> String {
             spec.connection_ref.name
         ),
     };
-    format!("The campaign may still call people. Look for it in Kore, or send: {request}")
+    format!(
+        "The campaign may still call people. Look for it in Kore's console, or send, with the headers auth (a JWT of the \
+         app), iid and accountId: {request}"
+    )
 }
 
 fn in_words(object: &VoiceCampaign, account: Option<&Account>) -> String {
@@ -87,7 +90,7 @@ fn in_words(object: &VoiceCampaign, account: Option<&Account>) -> String {
             format!("its finalizer was removed by hand ({BREAK_GLASS}: {})", scrub::cut(&why, MAX_WHY))
         }
         None => {
-            "its finalizer was removed by hand, or it was deleted before the operator had added the finalizer"
+            "somebody removed the resource's finalizer, or deleted the resource before the operator had added one"
                 .to_owned()
         }
     };

@@ -12,7 +12,7 @@ pub enum Problem {
     },
     /// The connection does not fit its schema.
     #[error(
-        "The KoreConnection {name} does not fit its schema: {why}. Apply it again with the current CustomResourceDefinition."
+        "The KoreConnection {name} does not fit its schema: {why}. Apply the KoreConnection again; for a field of a wrong type, use `kubectl replace`."
     )]
     ConnectionInvalid {
         /// Name of the KoreConnection.
@@ -94,7 +94,7 @@ pub enum Problem {
     },
     /// The operator may not read the Secret.
     #[error(
-        "The operator is not allowed to read the Secret {secret}. Its role needs the verb get on secrets in this namespace."
+        "The operator is not allowed to read the Secret {secret}. Ask the administrator of the operator: the operator's role needs the verb get on secrets in this namespace."
     )]
     SecretForbidden {
         /// Name of the Secret.

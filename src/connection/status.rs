@@ -164,8 +164,8 @@ fn still_needed(known: &Known<'_>) -> Option<String> {
     let campaigns = known.campaigns;
     if campaigns > 0 {
         return Some(format!(
-            "The connection is being deleted, but {campaigns} VoiceCampaigns still need it and its Secret: without them the \
-             operator can't delete their campaigns in Kore. The operator removes the connection once they are gone."
+            "The connection is being deleted, but {campaigns} VoiceCampaigns still need the connection and its Secret to delete \
+             their campaigns in Kore. The operator removes the connection once the last of them is gone."
         ));
     }
     let why = known.held?;

@@ -20,7 +20,7 @@ pub enum CallError {
     #[error("the API server refuses the write: {0}")]
     Refused(String),
     /// 403: the operator's role lacks a permission, or an admission plugin denies the request.
-    #[error("the API server does not allow it: {0}")]
+    #[error("the API server forbids the request: {0}")]
     Forbidden(String),
     /// Any other failure, such as an unreachable or overloaded API server.
     #[error("the call to the API server failed")]

@@ -7,7 +7,7 @@ use kube::api::PostParams;
 use kube::{Api, Client, ResourceExt};
 use serde_json::json;
 
-use super::policies::Policies;
+use super::check_policies::Policies;
 use super::settings::CheckArgs;
 use crate::api::VoiceCampaign;
 use crate::campaign::REMOTE_CAMPAIGN;

@@ -51,12 +51,12 @@ fn describe(problem: kube::Error) -> String {
     match problem {
         // For a kind that it does not serve, the API server answers with a plain page, not with a Status.
         kube::Error::Api(status) if status.code == 404 => {
-            "The CustomResourceDefinitions are not installed. Install them with: \
-             voicecampaign-operator crds | kubectl apply --server-side -f -"
+            "The CustomResourceDefinitions are not installed. Install them, from the operator's repository, with: \
+             kubectl apply --server-side -f crds/"
                 .to_owned()
         }
         kube::Error::Api(status) if status.is_forbidden() => format!(
-            "The operator's role lacks a permission; see templates/rbac.yaml of the chart, or deploy/: {}",
+            "The operator's role lacks a permission; see templates/_rbac.tpl of the chart, or deploy/: {}",
             status.message
         ),
         error => format!("A call to the API server failed: {}", error_chain(&error)),

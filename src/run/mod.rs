@@ -11,11 +11,12 @@
 //!   controllers.rs  waits for the CRDs (crds.rs), then two controllers per scope (scope.rs, contexts.rs)
 //!     └─ watch.rs       the watches: relist.rs, progress.rs
 //!
-//!   check.rs        the command `check`; policies.rs: its part about admission policies
+//!   check.rs        the command `check`; check_policies.rs: its part about admission policies
 //! ```
 
 mod admin;
 mod check;
+mod check_policies;
 mod cluster;
 mod contexts;
 mod controllers;
@@ -24,7 +25,6 @@ mod election;
 mod health;
 mod logging;
 mod parse;
-mod policies;
 mod progress;
 mod relist;
 mod scope;

@@ -35,11 +35,10 @@ pub enum Command {
     /// Check that an operator is ready, that the API server accepts a VoiceCampaign, and that the admission
     /// policies are in effect; changes nothing (`helm test` runs it)
     Check(CheckArgs),
-    /// Prepare for uninstall: make sure no object still needs this operator to remove its finalizer (the
+    /// Prepare for uninstall: make sure no object still needs the operator to remove a finalizer (the
     /// chart's pre-delete hook runs it)
     PrepareUninstall(UninstallArgs),
-    /// Print the CustomResourceDefinitions as YAML: `voicecampaign-operator crds | kubectl apply
-    /// --server-side -f -`
+    /// Print the CustomResourceDefinitions as YAML, for `kubectl apply --server-side -f -`
     Crds,
 }
 
@@ -113,8 +112,8 @@ pub struct CheckArgs {
     #[arg(long, value_name = "NAME", value_delimiter = ',')]
     pub policies: Vec<String>,
 
-    /// ServiceAccount that the policies must name as the operator's; if not set, that of any Deployment of an
-    /// operator
+    /// ServiceAccount that the policies must name as the operator's; if not set, the one of any operator's
+    /// Deployment in the cluster
     #[arg(long, value_name = "NAMESPACE/NAME")]
     pub service_account: Option<String>,
 }

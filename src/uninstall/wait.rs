@@ -24,7 +24,8 @@ pub(super) async fn until_deleted(remaining: &Remaining, until: Instant) -> anyh
         // Before the first one is deleted.
         if let Some(protected) = campaigns.objects.iter().find(|campaign| remaining::is_protected(campaign)) {
             bail!(
-                "{} is protected from deletion (docs/guard.md): nothing is uninstalled",
+                "{} is protected from deletion: nothing is uninstalled. To have it deleted, too, remove its annotation \
+                 voicecampaign.dev/protect",
                 remaining::name(protected)
             );
         }

@@ -200,7 +200,10 @@ async fn a_copied_secret_can_be_deleted() {
     }
 
     let said = refused(world.strip_as(&editor, "secret/copied"));
-    assert!(said.contains("kubectl get koreconnections --namespace guarded-copies` shows none"), "{said}");
+    assert!(
+        said.contains("kubectl get koreconnections --namespace guarded-copies` shows no KoreConnection"),
+        "{said}"
+    );
     // The command of the message, word for word.
     let how = said.split('`').find(|command| command.starts_with("kubectl annotate")).unwrap();
     let how = how.trim_start_matches("kubectl ").replace('"', "");

@@ -88,7 +88,7 @@ async fn an_empty_stream_is_not_believed_while_a_namespace_is_refused() {
     let _restarted = Operator::start(world.plane, &options).unwrap();
     let object = world.wait_for_reason("renewal", "StreamSuddenlyEmpty");
     let message = ready(&object)["message"].as_str().unwrap().to_owned();
-    assert!(message.contains("list not-known"), "{message}");
+    assert!(message.contains("the VoiceCampaigns in not-known"), "{message}");
     let record = &object["status"]["deletion"]["proof"]["doubtedListing"];
     assert_eq!(record["unseenNamespaces"], json!(["not-known"]), "{object:#}");
     assert!(world.in_kore("renewal") && other.in_kore("stays"));

@@ -9,7 +9,7 @@ use voicecampaign_operator::pacing::Turn;
 
 use crate::support::*;
 
-const WHY: &str = "could not read the connection: the call to the API server failed: no key to decrypt with";
+const WHY: &str = "could not read the KoreConnection or its Secret: the call to the API server failed: no key to decrypt with";
 
 /// The object with what is said, as the API server would store it.
 fn told(mut object: VoiceCampaign, why: &str) -> VoiceCampaign {
@@ -30,11 +30,9 @@ fn said(object: &VoiceCampaign) -> Option<&str> {
 fn a_deletion_says_once_what_keeps_it() {
     let (unresolved, connection) = (Connection::NotLookedUp, usable());
     let mut object = told(deleted(), WHY);
-    assert!(
-        said(&object)
-            .unwrap()
-            .starts_with("The operator can't continue the deletion: could not read the connection")
-    );
+    assert!(said(&object).unwrap().starts_with(
+        "The operator can't continue the deletion: could not read the KoreConnection or its Secret"
+    ));
     assert_eq!(obstacle(&object, WHY, at(9)), None, "once");
     assert_eq!(decide(&observed(&object, &unresolved), at(9)), Step::Resolve);
     let unprotected = Observed { protected: false, ..observed(&object, &connection) };

@@ -23,8 +23,8 @@ pub async fn until_synced<S: CampaignService>(
 ) -> ControlFlow<Action> {
     if synced.is_overdue() {
         let why = format!(
-            "since its start the operator has not received the list of all {kind} from the API server, and until then it \
-             sends nothing to Kore and releases no resource; the operator's log and /readyz say which list is missing"
+            "the operator has not received the list of all {kind} from the API server since it started. It sends nothing to \
+             Kore and releases no resource until it has that list; its log and /readyz say which list is missing"
         );
         put(&why, pass, context).await;
     }

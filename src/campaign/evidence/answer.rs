@@ -25,8 +25,8 @@ pub fn of_listing_trouble(trouble: &ListingTrouble) -> LastAnswer {
     match &trouble.failure {
         Some(failure) => of_failure(failure),
         None => {
-            let message = "the pages of the listing do not add up: rows were added or removed while it was read, \
-                           have no id, or are not as many as it counts";
+            let message = "the pages of the listing do not add up: rows were added or removed during the reading, a \
+                           row has no ID, or the number of rows differs from Kore's total";
             summary(&in_our_words(message), Reason::ListingIncomplete)
         }
     }

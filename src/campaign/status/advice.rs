@@ -40,12 +40,20 @@ pub fn of_kind(kind: FailureKind, call: Call, answer: &LastAnswer) -> &'static s
             "Kore refused the credentials; check the keys clientId and clientSecret of the Secret, that the JWT app is \
              published and has the scope Campaign Management, and that the clock of the operator's machine is right; "
         }
-        FailureKind::Throttled => "the rate limit of the account is used up; ",
+        FailureKind::Throttled => {
+            "Kore refused the request for its rate limit; if other integrations use the account, lower rateLimit of the KoreConnection; "
+        }
         FailureKind::Refused => "Kore refused the request; ",
         FailureKind::Unavailable => "Kore, or a gateway in front of it, returned a server error; ",
-        FailureKind::Unreachable => "no answer came from Kore; ",
-        FailureKind::Unreadable => "the operator can't interpret the answer; ",
-        FailureKind::ContractViolation => "the answer contradicts what Kore documents; ",
+        FailureKind::Unreachable => {
+            "no answer came from Kore; if this lasts, check host, network, proxy and certificates; "
+        }
+        FailureKind::Unreadable => {
+            "the operator can't interpret the answer; if this lasts, check what stands between the operator and Kore; "
+        }
+        FailureKind::ContractViolation => {
+            "the answer contradicts what Kore documents; if this lasts, check host; "
+        }
     }
 }
 

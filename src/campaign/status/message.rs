@@ -37,7 +37,7 @@ pub fn state(
 }
 
 fn pending() -> State {
-    let message = "The operator has not asked Kore about the campaign yet.".to_owned();
+    let message = "The operator has not read the campaign yet; it does so within the rate limit of the account, and deletions come first.".to_owned();
     State::reconciling(Ready::Unknown, Reason::Pending, message)
 }
 
@@ -87,7 +87,10 @@ fn suddenly_empty() -> State {
 
 fn not_observed(failure: &Failure) -> State {
     let advice = advice::of_kind(failure.kind, Call::Read, &answer::of_failure(failure));
-    let message = format!("The operator can't observe the campaign: {advice}{}.", quoted(failure));
+    let message = format!(
+        "The operator can't observe the campaign: {advice}{}. It reads the campaign again.",
+        quoted(failure)
+    );
     State::settled(Ready::Unknown, Reason::Service(failure.kind), message)
 }
 
@@ -117,7 +120,7 @@ fn misconfigured(object: &VoiceCampaign, problem: &Problem) -> State {
 fn in_flight(deletion: Option<&DeletionStatus>) -> State {
     let number = deletion.map_or(0, |deletion| deletion.attempts) + 1;
     let message = format!(
-        "The operator is sending the DELETE request (attempt {number}), or waits until fewer requests to the account are open."
+        "The operator is sending the DELETE request (attempt {number}), or waits until fewer requests to the account are open. Each request ends after timeoutSeconds at most."
     );
     State::reconciling(Ready::False, Reason::Deleting, message)
 }
@@ -143,7 +146,7 @@ fn between_attempts(deletion: Option<&DeletionStatus>, until: Timestamp) -> Stat
 fn being_proven(object: &VoiceCampaign, deletion: Option<&DeletionStatus>) -> State {
     let proof = deletion.and_then(|deletion| Some((deletion, deletion.proof.as_ref()?)));
     let Some((deletion, proof)) = proof else {
-        let message = "The operator has not asked Kore yet.".to_owned();
+        let message = "The operator is about to read the campaign.".to_owned();
         return State::reconciling(Ready::False, Reason::Pending, message);
     };
     let reason = proving::reason_of_proof(deletion, proof);
@@ -153,8 +156,8 @@ fn being_proven(object: &VoiceCampaign, deletion: Option<&DeletionStatus>) -> St
 fn held_for(other: &OtherClaim) -> State {
     let message = format!(
         "The VoiceCampaign {} names the same campaign and keeps it in Kore. The operator deletes the campaign once that \
-         resource is deleted, too, or has deletionPolicy Orphan. (If Kore never returns the campaign to that resource, \
-         it stops keeping the campaign 10 minutes after its creation.) To remove this resource and leave the campaign \
+         resource is deleted, too, has deletionPolicy Orphan, or turns out to name a campaign that Kore does not return \
+         to it. To remove this resource and leave the campaign \
          in Kore, set spec.deletionPolicy of this resource to Orphan.",
         other.name
     );

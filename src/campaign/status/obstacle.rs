@@ -30,7 +30,7 @@ pub fn condition(object: &VoiceCampaign, why: &str, now: Timestamp) -> Option<Co
 pub fn refused_status(object: &VoiceCampaign, refusal: &str) -> Note {
     let said = scrub::message(refusal);
     let text = format!(
-        "The API server denies the new status, so the resource shows an old one; the operator continues anyway: {said}."
+        "The API server denies the new status: {said}. The resource shows an old status; the operator continues."
     );
     obstacle::note(&object.metadata, text)
 }

@@ -985,14 +985,14 @@ const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         name: "check takes a policy of somebody else for ours",
-        file: "src/run/policies.rs",
+        file: "src/run/check_policies.rs",
         from: "spec[\"paramKind\"][\"kind\"] == \"ServiceAccount\" && expressions",
         to: "expressions",
         tests: &["--lib", "policies_are_known_without_their_labels"],
     },
     Mutant {
         name: "check knows policies by their labels alone",
-        file: "src/run/policies.rs",
+        file: "src/run/check_policies.rs",
         from: "is_installed(&policy.fields) || policy.is_of_an_operator()",
         to: "is_installed(&policy.fields)",
         tests: &["--test", "cluster", "kustomized::a_renamed_installation_is_guarded"],
@@ -1946,14 +1946,14 @@ const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         name: "check takes any ServiceAccount for the operator's",
-        file: "src/run/policies.rs",
+        file: "src/run/check_policies.rs",
         from: "if !self.operators.contains(&account) {",
         to: "if self.operators.is_empty() {",
         tests: &["--test", "cluster", "checked::"],
     },
     Mutant {
         name: "check takes a policy that nobody has bound for one that holds",
-        file: "src/run/policies.rs",
+        file: "src/run/check_policies.rs",
         from: "if !self.bindings.iter().any(|binding| policy.is_bound_by(binding)) {",
         to: "if self.bindings.is_empty() {",
         tests: &["--test", "cluster", "checked::"],

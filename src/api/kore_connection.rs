@@ -129,9 +129,9 @@ pub struct KoreConnectionStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub observed_generation: Option<i64>,
 
-    /// `Ready` always: whether the operator can delete campaigns through this connection, as far as it knows. `Stalled` only
-    /// while a person has to act, `Reconciling` only while the connection is being deleted and campaigns
-    /// still need it.
+    /// `Ready` always: whether the operator can delete campaigns through this connection, as far as it knows.
+    /// `Stalled` only while a person has to act, `Reconciling` only while the connection is being deleted and
+    /// campaigns still need it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["type".into()]))]
     pub conditions: Vec<Condition>,
@@ -209,10 +209,10 @@ pub enum JwtAlgorithm {
 #[derive(JsonSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
 #[serde(rename_all = "camelCase")]
 pub struct RateLimitSpec {
-    /// Maximum number of requests in any 60 seconds, over all campaigns of the account: 1 to 6000, default 60,
-    /// which is what Kore documents. Where other integrations use the same account, leave them their share.
-    /// The operator counts the requests of all connections of an account together, and sends none for a
-    /// connection while that count is at the connection's own limit.
+    /// Maximum number of requests in any 60 seconds, over all campaigns of the account: 1 to 6000, default
+    /// 60, which is what Kore documents. Where other integrations use the same account, leave them their
+    /// share. The operator counts the requests of all connections of an account together, and sends none for
+    /// a connection while that count is at the connection's own limit.
     #[serde(default = "default_requests_per_minute")]
     #[schemars(range(min = 1, max = 6000))]
     pub requests_per_minute: i32,

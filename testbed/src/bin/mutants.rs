@@ -13,6 +13,12 @@ use anyhow::{Context, Result, ensure};
 use clap::Parser;
 use testbed::repository;
 
+/// Longest that the tests of a mutant may take, in seconds: with some, a test waits for ever for what the
+/// mutant prevents. Several times what the slowest of them takes.
+const LIMIT: &str = "600";
+/// What `timeout` returns then.
+const TIMED_OUT: i32 = 124;
+
 /// One protection less.
 struct Mutant {
     name: &'static str,
@@ -740,6 +746,41 @@ const MUTANTS: &[Mutant] = &[
         from: "            Expiry::At(expiry) => Instant::now() < expiry,",
         to: "            Expiry::At(_) => true,",
         tests: &["--lib", "leadership"],
+    },
+    Mutant {
+        name: "a lease that cannot be written is retried at once",
+        file: "src/kube_ext/lease.rs",
+        from: "Err(CallError::Changed(_)) if !std::mem::replace(&mut lost_a_race, true) => {}",
+        to: "Err(CallError::Changed(_)) => tokio::task::yield_now().await,",
+        tests: &["--lib", "lease"],
+    },
+    Mutant {
+        name: "a stop waits for a namespace that was never listed",
+        file: "src/run/controllers.rs",
+        from: "    if synced.has_listed(namespace.as_deref()) {",
+        to: "    if synced.has_listed(namespace.as_deref()) || true {",
+        tests: &["--test", "cluster", "namespaces::a_namespace_that_cannot_be_read_holds_up_no_other"],
+    },
+    Mutant {
+        name: "an uninstall gives up its rights first",
+        file: "src/uninstall/release.rs",
+        from: "        if pass.found_nothing() {\n            // Last",
+        to: "        if pass.found_nothing() || true {\n            // Last",
+        tests: &["--test", "cluster", "uninstalled::an_uninstall_lets_everything_go"],
+    },
+    Mutant {
+        name: "an uninstall that took long blames an operator",
+        file: "src/uninstall/release.rs",
+        from: "        let added_again = !released.is_disjoint(&before);",
+        to: "        let added_again = true;",
+        tests: &["--test", "cluster", "uninstalled::a_slow_uninstall_is_confirmed"],
+    },
+    Mutant {
+        name: "a standby that cannot read the lease is ready",
+        file: "src/run/election.rs",
+        from: "                let could_lead = lease_error.map_or(could_lead, Err);\n",
+        to: "                let _ = lease_error;\n",
+        tests: &["--test", "cluster", "namespaces::an_instance_that_could_not_work_is_not_ready"],
     },
     Mutant {
         name: "a lease respected for as long as it says",
@@ -2082,6 +2123,9 @@ impl Tree {
         if run.status.success() {
             return Ok(Outcome::Survived);
         }
+        if run.status.code() == Some(TIMED_OUT) {
+            return Ok(Outcome::Caught { test: format!("a test that does not end within {LIMIT} s") });
+        }
         let failed = output.lines().find_map(|line| {
             let test = line.strip_prefix("test ").and_then(|line| line.strip_suffix(" ... FAILED"));
             test.or_else(|| line.strip_prefix("VIOLATED ")?.split(':').next())
@@ -2097,7 +2141,11 @@ impl Tree {
         let program = mutant.tests.iter().take(if mutant.tests[0] == "--lib" { 1 } else { 2 });
         let tests: Vec<&str> = if building { program.copied().collect() } else { mutant.tests.to_vec() };
         let tests = separated(&tests, building);
-        Command::new(env!("CARGO"))
+        let mut command = if building { Command::new(env!("CARGO")) } else { Command::new("timeout") };
+        if !building {
+            command.args(["--kill-after=5", LIMIT, env!("CARGO")]);
+        }
+        command
             .args(arguments)
             .args(tests)
             .current_dir(&self.path)

@@ -751,7 +751,7 @@ const MUTANTS: &[Mutant] = &[
         name: "a lease that cannot be written is retried at once",
         file: "src/kube_ext/lease.rs",
         from: "Err(CallError::Changed(_)) if !std::mem::replace(&mut lost_a_race, true) => {}",
-        to: "Err(CallError::Changed(_)) => tokio::task::yield_now().await,",
+        to: "Err(CallError::Changed(_)) => sleep(Duration::from_millis(1)).await,",
         tests: &["--lib", "lease"],
     },
     Mutant {

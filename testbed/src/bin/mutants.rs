@@ -4,6 +4,7 @@
 //! A suite that never fails proves nothing. Each mutant is a change of the source that a hurried hand could
 //! make; it must compile, and one of the tests that are named with it must fail.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
@@ -2095,10 +2096,12 @@ impl Tree {
             .context("git lists the files of the repository")?;
         ensure!(listed.status.success(), "git does not list the files of the repository");
         let listed = String::from_utf8(listed.stdout)?;
-        let files: Vec<&str> = listed.split('\0').filter(|name| repository().join(name).is_file()).collect();
-        for name in files {
+        let files: BTreeSet<&Path> =
+            listed.split('\0').map(Path::new).filter(|name| repository().join(name).is_file()).collect();
+        for name in &files {
             copy(&repository().join(name), &path.join(name))?;
         }
+        remove_others(&path, &path, &files)?;
         Ok(Self { path, target })
     }
 
@@ -2114,9 +2117,9 @@ impl Tree {
     fn test(&self, mutant: &Mutant) -> Result<Outcome> {
         let build = self.cargo(&["test", "--locked", "--no-run"], mutant)?;
         if !build.status.success() {
-            return Ok(Outcome::DoesNotCompile {
-                error: String::from_utf8_lossy(&build.stderr).into_owned(),
-            });
+            let said = String::from_utf8_lossy(&build.stderr);
+            let errors: Vec<&str> = said.lines().filter(|line| line.starts_with("error")).collect();
+            return Ok(Outcome::DoesNotCompile { error: errors.join("; ") });
         }
         let run = self.cargo(&["test", "--locked"], mutant)?;
         let output = String::from_utf8_lossy(&run.stdout).into_owned();
@@ -2167,6 +2170,19 @@ fn separated<'a>(tests: &[&'a str], building: bool) -> Vec<&'a str> {
         arguments.extend(filters);
     }
     arguments
+}
+
+/// Removes what an earlier run has copied, and the repository no longer has.
+fn remove_others(tree: &Path, folder: &Path, files: &BTreeSet<&Path>) -> Result<()> {
+    for entry in std::fs::read_dir(folder)? {
+        let path = entry?.path();
+        if path.is_dir() {
+            remove_others(tree, &path, files)?;
+        } else if !files.contains(path.strip_prefix(tree)?) {
+            std::fs::remove_file(&path)?;
+        }
+    }
+    Ok(())
 }
 
 fn copy(from: &Path, to: &Path) -> Result<()> {

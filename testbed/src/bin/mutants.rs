@@ -74,7 +74,7 @@ const MUTANTS: &[Mutant] = &[
         file: "src/campaign/decide/before_restart.rs",
         from: "        FailureKind::Unavailable if failures <= 1 => ",
         to: "        FailureKind::Unavailable if failures <= 2 => ",
-        tests: &["--lib", "past"],
+        tests: &["--lib", "before_restart"],
     },
     Mutant {
         name: "Retry-After does not pause the account",
@@ -284,7 +284,7 @@ const MUTANTS: &[Mutant] = &[
         file: "src/campaign/decide/before_restart.rs",
         from: "partition(|(connection, _)| proven.contains(connection))",
         to: "partition(|_| true)",
-        tests: &["--lib", "past"],
+        tests: &["--lib", "before_restart"],
     },
     Mutant {
         name: "a restart forgets the outage of a connection",
@@ -431,7 +431,7 @@ const MUTANTS: &[Mutant] = &[
         file: "src/campaign/decide/before_restart.rs",
         from: "        FailureKind::Throttled => Duration::ZERO,",
         to: "        FailureKind::Throttled => return None,",
-        tests: &["--lib", "past"],
+        tests: &["--lib", "before_restart"],
     },
     Mutant {
         name: "a restart starts the probes of refused credentials over",
@@ -445,7 +445,7 @@ const MUTANTS: &[Mutant] = &[
         file: "src/campaign/decide/before_restart.rs",
         from: "            Some(Reason::Service(FailureKind::CredentialsRejected))\n                if !record.last_answer.as_ref().is_some_and(answer::lacks_right) =>\n            {",
         to: "            Some(Reason::Service(FailureKind::Throttled)) => {",
-        tests: &["--lib", "past"],
+        tests: &["--lib", "before_restart"],
     },
     Mutant {
         name: "refused credentials are probed in a pause",
@@ -2124,6 +2124,8 @@ impl Tree {
         let run = self.cargo(&["test", "--locked"], mutant)?;
         let output = String::from_utf8_lossy(&run.stdout).into_owned();
         if run.status.success() {
+            let selected = output.lines().any(|line| line.starts_with("running ") && line != "running 0 tests");
+            ensure!(selected || !output.contains("running 0 tests"), "{:?} select no test", mutant.tests);
             return Ok(Outcome::Survived);
         }
         if run.status.code() == Some(TIMED_OUT) {

@@ -2124,7 +2124,8 @@ impl Tree {
         let run = self.cargo(&["test", "--locked"], mutant)?;
         let output = String::from_utf8_lossy(&run.stdout).into_owned();
         if run.status.success() {
-            let selected = output.lines().any(|line| line.starts_with("running ") && line != "running 0 tests");
+            let selected =
+                output.lines().any(|line| line.starts_with("running ") && line != "running 0 tests");
             ensure!(selected || !output.contains("running 0 tests"), "{:?} select no test", mutant.tests);
             return Ok(Outcome::Survived);
         }

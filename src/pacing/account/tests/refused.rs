@@ -108,6 +108,9 @@ fn whoever_has_left_waits_with_the_credentials() {
     assert_eq!(account.clock.waiting(), (15..20).collect::<Vec<_>>(), "this stream alone");
 }
 
+/// Several times as many seconds as the longest of these deletions may take.
+const LONG: i64 = 3600;
+
 /// Plays the deletions of an account, all of which come at once. Those with the credentials of dev, which
 /// were due first, are refused. Returns when the last of the others was deleted, and how often one of them
 /// was promised a time at most.
@@ -117,7 +120,7 @@ fn others_are_deleted(quota: usize, dev: u32, prod: u32) -> (i64, usize) {
     let mut promises = vec![Vec::new(); comes.len()];
     let mut calls: Vec<(i64, u32)> = Vec::new();
     let mut left = prod;
-    for now in 0.. {
+    for now in 0..LONG {
         let (answered, under_way) = calls.into_iter().partition(|(answered, _)| *answered <= now);
         calls = under_way;
         let answered: Vec<(i64, u32)> = answered;
@@ -163,7 +166,7 @@ fn others_are_deleted(quota: usize, dev: u32, prod: u32) -> (i64, usize) {
             woken.extend(account.moved_up(at(now)));
         }
     }
-    unreachable!("the loop has no end")
+    panic!("after {LONG} s not all of the others are deleted")
 }
 
 /// All deletions with refused credentials have asked before the first refusal is known: they block nobody,

@@ -73,8 +73,8 @@ fn clean_up(object: &VoiceCampaign, account: Option<&Account>) -> String {
             "DELETE {host}/campaign/api/v2/public/{stream}/campaign/{campaign}?accountId={account_id}&campaignType=voice"
         ),
         None => format!(
-            "DELETE /campaign/api/v2/public/{stream}/campaign/{campaign} with the account of the KoreConnection {}, which no \
-             longer exists",
+            "DELETE /campaign/api/v2/public/{stream}/campaign/{campaign} with the account of the KoreConnection {}, which the \
+             operator can't read",
             spec.connection_ref.name
         ),
     };
@@ -95,7 +95,7 @@ fn in_words(object: &VoiceCampaign, account: Option<&Account>) -> String {
         }
     };
     format!(
-        "The VoiceCampaign was removed before Kore had confirmed that its campaign is deleted: {how}. {}",
+        "The VoiceCampaign was removed before Kore had confirmed that its campaign is deleted. {} (Cause: {how}.)",
         clean_up(object, account)
     )
 }
@@ -162,5 +162,17 @@ mod tests {
         let request =
             "DELETE https://h/campaign/api/v2/public/st-1/campaign/cd-1?accountId=a-1&campaignType=voice";
         assert!(text.contains(request) && text.len() < 1024, "{text}");
+    }
+
+    /// An event is cut after 1024 bytes: of the longest identifiers, and a long cause, the request stays
+    /// whole.
+    #[test]
+    fn the_request_is_not_cut() {
+        let account = Account { host: format!("https://{}", "h".repeat(245)), account_id: "a".repeat(128) };
+        let mut longest = object(json!({}));
+        (longest.spec.stream_id, longest.spec.campaign_id) = ("s".repeat(128), "c".repeat(128));
+        longest.metadata.annotations = Some([(BREAK_GLASS.to_owned(), "\u{e9}".repeat(500))].into());
+        let text = in_words(&longest, Some(&account));
+        assert!(text.find("&campaignType=voice").is_some_and(|at| at < 1000), "{text}");
     }
 }

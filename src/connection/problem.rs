@@ -12,7 +12,7 @@ pub enum Problem {
     },
     /// The connection does not fit its schema.
     #[error(
-        "The KoreConnection {name} does not fit its schema: {why}. Apply the KoreConnection again; for a field of a wrong type, use `kubectl replace`."
+        "The KoreConnection {name} does not fit its schema: {why}. Correct the KoreConnection (docs/koreconnection.md says how), and apply it with the current CustomResourceDefinition."
     )]
     ConnectionInvalid {
         /// Name of the KoreConnection.
@@ -42,7 +42,7 @@ pub enum Problem {
     },
     /// The connection leads to another account than that of the campaign.
     #[error(
-        "The campaign is in the account {was}, but the KoreConnection {connection} leads to the account {now}, whose answers prove nothing about the campaign. Delete the connection and create it with its former host and accountId; or, if Kore renamed the host, add the former one to formerHosts."
+        "The campaign is in the account {was}, but the KoreConnection {connection} leads to the account {now}, whose answers prove nothing about the campaign. Remove the connection by force (docs/koreconnection.md says how) and create it with its former host and accountId; or, if Kore renamed the host, add the former one to formerHosts."
     )]
     AccountChanged {
         /// Name of the KoreConnection.

@@ -153,7 +153,7 @@ fn describe(connection: &KoreConnection, known: &Known<'_>, stored: &KoreConnect
         // After a restart, the stored verdict still holds, unless the connection has changed since.
         None => stored_verdict(connection, stored).unwrap_or_else(|| {
             // Ready, because tools may wait for the connection before they create the first campaign.
-            let message = "The Secret has credentials; the operator has not used them yet.";
+            let message = "The Secret has credentials; Kore has neither accepted nor refused them yet.";
             Description::ready(ConnectionReason::CredentialsNotTried, message)
         }),
     }

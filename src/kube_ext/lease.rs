@@ -113,7 +113,8 @@ impl Candidate {
             return;
         }
         leadership.end();
-        match self.write_while_held(None).await {
+        let released = timeout(CALL_DEADLINE, self.write_while_held(None)).await;
+        match released.unwrap_or(Err(CallError::Deadline(CALL_DEADLINE))) {
             Ok(true) => tracing::info!(lease = self.name, "Released the lease"),
             Ok(false) => {}
             Err(error) => {

@@ -3,8 +3,7 @@ use tracing_subscriber::EnvFilter;
 
 use super::settings::{LogFormat, RunArgs};
 
-/// kube-rs logs every failed request and every failed watch; the operator logs those that matter, and not at
-/// each try.
+/// kube-rs logs every failed request and every failed watch; the operator itself logs those that matter.
 const QUIET: &str = "kube_client::client::builder=off,kube_runtime=error,hyper_util=warn";
 
 /// Sets up logging to standard error.

@@ -83,6 +83,12 @@ uninstalled), then `helm upgrade` with\n  \
 --reuse-values --set uninstall.onRemaining=orphan            (keeps their campaigns in Kore, which may go on calling people)\n\
 and uninstall again. An uninstall without this check (--no-hooks) leaves them with a finalizer that nobody removes.";
 
+/// The same, for an installation without Helm.
+const ADVICE_WITHOUT_HELM: &str = "\
+Delete them, wait until they are gone, and run this command again. Or run it with\n  \
+--on-remaining delete-and-wait   (deletes their campaigns in Kore)\n  \
+--on-remaining orphan            (keeps their campaigns in Kore, which may go on calling people)";
+
 /// The same, if it is unknown whether the release is being uninstalled.
 const ADVICE_IF_UNKNOWN: &str = "\
 Delete them, wait until they are gone, and uninstall again. To keep their campaigns in Kore, set `deletionPolicy: Orphan` first.";
@@ -140,7 +146,10 @@ async fn plan<'a>(
         None => Uninstalling::Yes,
     };
     Ok(match uninstalling {
-        Uninstalling::Yes => Some(Plan { on_remaining: *on_remaining, policies, advice: ADVICE }),
+        Uninstalling::Yes => {
+            let advice = if release.is_some() { ADVICE } else { ADVICE_WITHOUT_HELM };
+            Some(Plan { on_remaining: *on_remaining, policies, advice })
+        }
         Uninstalling::No(why) => {
             println!("{why}: nothing is being uninstalled, so nothing is done.");
             None

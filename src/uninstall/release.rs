@@ -2,6 +2,7 @@
 //! operator is stopped by then, and its policies are deleted.
 
 use std::collections::{BTreeSet, HashSet};
+use std::time::Duration;
 
 use anyhow::bail;
 use jiff::Timestamp;
@@ -17,6 +18,9 @@ use crate::api::{KoreConnection, VoiceCampaign};
 use crate::campaign::{self, REMOTE_CAMPAIGN, Reason, ReleasePermit};
 use crate::connection::{IN_USE, Unneeded, secrets_in_use};
 use crate::kube_ext::{AllMayGo, CallError, Events, Finalizer, Kube, Leadership, Note};
+
+/// How long a pass that only confirms may take after the time is over.
+const CONFIRMED_WITHIN: Duration = Duration::from_secs(60);
 
 /// Removes our finalizers from everything that is left. What the API server rejects is retried until the
 /// time is over: it may not have observed yet that the policies are deleted.
@@ -58,7 +62,13 @@ pub async fn all(
         let Pass { released, failed } = pass;
         let added_again = !released.is_disjoint(&before);
         let why = failed
-            .or(added_again.then(|| "finalizers are added again, so an operator still runs".to_owned()));
+            .or_else(|| {
+                added_again.then(|| "finalizers are added again, so an operator still runs".to_owned())
+            })
+            .or_else(|| {
+                let too_late = Instant::now() >= until + CONFIRMED_WITHIN;
+                too_late.then(|| "new objects with the operator's finalizers keep appearing".to_owned())
+            });
         if let Some(why) = why.filter(|_| Instant::now() >= until) {
             bail!("could not remove all finalizers: {why}");
         }
@@ -144,8 +154,12 @@ async fn release_connection(
         }
         let Some(secret) = kube.find_metadata::<Secret>(&namespace, &name).await? else { continue };
         if let Some(patch) = IN_USE.removing(&secret.metadata, Unneeded::as_all_may_go(consent)) {
-            kube.patch_metadata(&secret, patch).await?;
-            changed = true;
+            match kube.patch_metadata(&secret, patch).await {
+                Ok(_) => changed = true,
+                // The connection itself is still to be released.
+                Err(CallError::Gone) => {}
+                Err(error) => return Err(error),
+            }
         }
     }
     let has_finalizer = IN_USE.is_on(&object.metadata);

@@ -45,7 +45,7 @@ pub(super) async fn until_deleted(remaining: &Remaining, until: Instant) -> anyh
             };
             bail!(
                 "{} VoiceCampaigns are not gone yet{hidden}. Their deletion continues; uninstall again later, or with a \
-                 longer uninstall.timeoutSeconds",
+                 longer uninstall.timeoutSeconds (--timeout-seconds)",
                 campaigns.objects.len()
             );
         }
@@ -73,7 +73,9 @@ pub(super) async fn until_released(remaining: &Remaining, until: Instant) -> any
                 hidden.map(|name| format!("the objects in {name}, a namespace that is being deleted"));
             let names = connections.chain(roles).chain(hidden).collect::<Vec<_>>().join(", ");
             let way_out = match held.hidden.is_empty() && bindings.hidden.is_empty() {
-                true => ". uninstall.onRemaining=orphan removes the finalizers without the operator",
+                true => {
+                    ". uninstall.onRemaining=orphan (--on-remaining orphan) removes the finalizers without the operator"
+                }
                 false => "",
             };
             bail!(

@@ -329,7 +329,8 @@ async fn a_slow_uninstall_is_confirmed() {
     let at = Trigger { kinds: vec![Kind::Finalizer], from: 1, lasting: Lasting::Times(1) };
     let faults = vec![faults::Fault { at, then: Action::Delay { ms: 4000 } }];
     nemesis.arm(Plan { name: "slow".into(), seed: 0, faults });
-    let mut hook = world.hook_but_for(Some(&proxy.url()), &["--timeout"], &["--timeout-seconds=3"]);
+    let mut hook =
+        world.hook_but_for(Some(&proxy.url()), &["--timeout", "--deployment"], &["--timeout-seconds=3"]);
     let (well, said) = finished(&mut hook);
     assert!(well && said.contains("Nothing is left that needs the operator"), "{said}");
     assert_eq!(nemesis.injected(), 1, "{said}");

@@ -24,7 +24,7 @@ pub async fn until_synced<S: CampaignService>(
     if synced.is_overdue() {
         let why = format!(
             "the operator has not received the list of all {kind} from the API server since it started. It sends nothing to \
-             Kore and releases no resource until it has that list; its log and /readyz say which list is missing"
+             Kore until it has that list; its log and /readyz say which list is missing"
         );
         put(&why, pass, context).await;
     }

@@ -46,7 +46,7 @@ pub fn of_kind(kind: FailureKind, call: Call, answer: &LastAnswer) -> &'static s
         FailureKind::Refused => "Kore refused the request; ",
         FailureKind::Unavailable => "Kore, or a gateway in front of it, returned a server error; ",
         FailureKind::Unreachable => {
-            "no answer came from Kore; if this lasts, check host, network, proxy and certificates; "
+            "no complete answer came from Kore; if this lasts, check host, network, proxy and certificates; "
         }
         FailureKind::Unreadable => {
             "the operator can't interpret the answer; if this lasts, check what stands between the operator and Kore; "

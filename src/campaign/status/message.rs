@@ -120,7 +120,7 @@ fn misconfigured(object: &VoiceCampaign, problem: &Problem) -> State {
 fn in_flight(deletion: Option<&DeletionStatus>) -> State {
     let number = deletion.map_or(0, |deletion| deletion.attempts) + 1;
     let message = format!(
-        "The operator is sending the DELETE request (attempt {number}), or waits until fewer requests to the account are open. Each request ends after timeoutSeconds at most."
+        "The operator is sending the DELETE request (attempt {number}), or waits until fewer requests are open. Each request ends after timeoutSeconds at most."
     );
     State::reconciling(Ready::False, Reason::Deleting, message)
 }
@@ -156,8 +156,9 @@ fn being_proven(object: &VoiceCampaign, deletion: Option<&DeletionStatus>) -> St
 fn held_for(other: &OtherClaim) -> State {
     let message = format!(
         "The VoiceCampaign {} names the same campaign and keeps it in Kore. The operator deletes the campaign once that \
-         resource is deleted, too, has deletionPolicy Orphan, or turns out to name a campaign that Kore does not return \
-         to it. To remove this resource and leave the campaign \
+         resource is deleted, too, or has deletionPolicy Orphan. If Kore has never returned the campaign for that \
+         resource, it keeps the campaign until Kore answers without it, or for some 10 minutes after its creation if the \
+         operator can't ask Kore. To remove this resource and leave the campaign \
          in Kore, set spec.deletionPolicy of this resource to Orphan.",
         other.name
     );

@@ -45,7 +45,7 @@ fn progress(object: &VoiceCampaign, proof: &ProofStatus, next: &str) -> String {
     match (&proof.doubted_listing, &proof.not_returned_at, &proof.first_listing) {
         (Some(doubted), ..) => in_doubt(object, proof, doubted, next),
         (None, None, _) if proof.silent_at.is_some() => without_a_get(proof, next),
-        (None, None, _) => format!("The operator sends a GET for the campaign {next}."),
+        (None, None, _) => format!("Next ({next}), the operator reads whether Kore still has the campaign."),
         (None, Some(asked), None) => format!(
             "At {:.0} Kore did not return the campaign. Two complete listings of the stream must not contain it either; \
              the operator reads the first within a minute.",
@@ -102,9 +102,9 @@ fn with_unseen_namespaces(doubted: &ListingRecord, next: &str) -> String {
 fn without_a_get(proof: &ProofStatus, next: &str) -> String {
     let listings = [&proof.first_listing, &proof.second_listing].into_iter().flatten().count();
     format!(
-        "The operator has sent {} GETs for the campaign, and no answer says whether it exists. So three complete \
-         listings of the stream must not contain it, the third at least 5 minutes after the first; the operator has \
-         read {listings} of them. Next, {next}, it sends another GET.",
+        "The operator has sent {} GETs for the campaign without a clear answer. So three complete listings of the stream \
+         must not contain it, the third at least 5 minutes after the first; the operator has read {listings} of them. It \
+         sends the next request {next}.",
         proof.silent_gets
     )
 }

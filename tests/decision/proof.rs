@@ -536,7 +536,7 @@ fn listings_carry_a_proof_where_a_get_says_nothing() {
     // The first; 10 s; a GET; the second; 5 min after the first; a GET; the third.
     let (object, step) = shown(&proving(silent(-20, &[])), &listing(&["cd-2"]), at(2));
     ended(&step, &object, |proof| &proof.first_listing, 10);
-    assert!(ready(object.status.as_ref().unwrap()).message.contains("no answer says whether it exists"));
+    assert!(ready(object.status.as_ref().unwrap()).message.contains("without a clear answer"));
     let step = next(&proving(silent(-20, &[-15])), at(2));
     assert_eq!(step, Step::Get(Urgency::Deletion));
     let object = proving(silent(-20, &[-15]));

@@ -33,6 +33,11 @@ fn only_an_explicit_success_for_this_campaign_confirms() {
     assert_eq!(kind(200, r#"{"status":"success","id":"cd-1"}"#), Err(Accepted));
     assert_eq!(kind(200, &OK.replace("{\"_id", "{\"status\":\"Failed\",\"_id")), Err(Accepted));
     assert_eq!(kind(200, &OK.replace("{\"status", "{\"errors\":[{\"msg\":\"no\"}],\"status")), Err(Accepted));
+    // An error that says nothing is one, too.
+    for errors in ["[{\"code\":17}]", "[17]", "{\"code\":17}", "\"0\""] {
+        let body = OK.replace("{\"status", &format!("{{\"errors\":{errors},\"status"));
+        assert_eq!(kind(200, &body), Err(Accepted), "{body}");
+    }
     assert_eq!(kind(200, &OK.replace("{\"status", "{\"errors\":[],\"status")), Ok(()));
     assert_eq!(kind(200, r#"{"status":"failure","message":"no"}"#), Err(MayBeAbsent));
     assert_eq!(kind(200, r#"{"status":"error"}"#), Err(MayBeAbsent));

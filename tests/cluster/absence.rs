@@ -313,10 +313,7 @@ async fn listings_carry_a_proof_over_a_longer_time() {
     let object = world.wait_for("reads-say-nothing", "a first listing without a GET", |object| {
         object["status"]["deletion"]["proof"]["firstListing"].is_object()
     });
-    assert!(
-        ready(&object)["message"].as_str().unwrap().contains("without a clear answer"),
-        "{object:#}"
-    );
+    assert!(ready(&object)["message"].as_str().unwrap().contains("without a clear answer"), "{object:#}");
     world.wait_until_gone_within("reads-say-nothing", Duration::from_secs(420));
     let proof = record.await.unwrap().proof.unwrap();
     let (first, third) = (proof.first_listing.unwrap(), proof.third_listing.unwrap());

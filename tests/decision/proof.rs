@@ -64,7 +64,12 @@ fn shown(object: &VoiceCampaign, listing: &StreamListing, now: Timestamp) -> (Vo
     loop {
         let observed = Observed { listing: Some(listing), ..observed(&object, &connection) };
         match decide(&observed, now) {
-            Step::Record(status) => object.status = Some(*status),
+            Step::Record(status) => {
+                let before = object.status.as_ref().and_then(|status| status.deletion.as_ref()?.outcome);
+                let outcome = status.deletion.as_ref().and_then(|deletion| deletion.outcome);
+                assert!(before.is_none() || outcome == before, "an outcome is withdrawn");
+                object.status = Some(*status);
+            }
             step => return (object, step),
         }
     }

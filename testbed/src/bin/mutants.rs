@@ -1340,7 +1340,7 @@ const MUTANTS: &[Mutant] = &[
         name: "sighting overlooked",
         file: "src/campaign/evidence/proof.rs",
         from: "&& listing.get(&object.spec.campaign_id).is_some()\n",
-        to: "&& listing.get(&object.spec.campaign_id).is_some() && listing.is_empty()\n",
+        to: "&& listing.get(&object.spec.campaign_id).is_some() && listing.shows_nothing()\n",
         tests: DECISION,
     },
     Mutant {

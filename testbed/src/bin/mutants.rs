@@ -1362,7 +1362,7 @@ const MUTANTS: &[Mutant] = &[
         file: "src/kore/target.rs",
         from: "Self { host: normal_host(host), account_id: account_id.to_owned() }",
         to: "Self { host: host.to_owned(), account_id: account_id.to_owned() }",
-        tests: DECISION,
+        tests: &["--lib", "shared"],
     },
     Mutant {
         name: "another host asked",

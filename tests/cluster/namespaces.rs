@@ -255,8 +255,21 @@ async fn rights_are_let_go_with_the_last_campaign() {
     let mut operator = world.released_operator();
     world.create_found("renewal");
     assert!(held().contains("in-use"));
+    // One without a connection needs them, too, when no connection does any more.
+    world.create_campaign("lonely", &json!({"connectionRef": {"name": "missing"}}));
+    world.wait_for_reason("lonely", "ConnectionNotFound");
     world.delete("renewal");
     world.wait_until_gone("renewal");
+    wait::until("no connection is kept", PATIENCE, || {
+        let finalizers = world.run(&["get", "kconn", "--output=jsonpath={.items[*].metadata.finalizers}"]);
+        Ok(finalizers.is_empty().then_some(()))
+    })
+    .unwrap();
+    std::thread::sleep(Duration::from_secs(2));
+    assert!(held().contains("in-use"), "a campaign is left: {}", operator.output());
+    world.patch_spec("lonely", &json!({"deletionPolicy": "Orphan"}));
+    world.delete("lonely");
+    world.wait_until_gone("lonely");
     let_go(&operator);
     operator.kill();
     let finalizer = r#"{"metadata":{"finalizers":["voicecampaign.dev/in-use"]}}"#;

@@ -22,6 +22,7 @@ pub async fn installed(name: &str) -> World {
 pub async fn installed_with(name: &str, values: &[&str]) -> World {
     let world = World::new(name).await;
     world.install(values);
+    world.wait_until_creatable();
     world
 }
 

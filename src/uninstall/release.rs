@@ -12,11 +12,11 @@ use kube::{Client, Resource, ResourceExt};
 use serde::de::DeserializeOwned;
 use tokio::time::{Instant, sleep};
 
-use super::remaining::{Remaining, SecretName, name};
+use super::remaining::{Remaining, SecretName, name, secrets_of};
 use super::retry::PAUSE;
 use crate::api::{KoreConnection, VoiceCampaign};
 use crate::campaign::{self, REMOTE_CAMPAIGN, Reason, ReleasePermit};
-use crate::connection::{IN_USE, Unneeded, secrets_in_use};
+use crate::connection::{IN_USE, Unneeded};
 use crate::kube_ext::{AllMayGo, CallError, Events, Finalizer, Kube, Leadership, Note};
 
 /// How long a pass that only confirms may take after the time is over.
@@ -145,10 +145,8 @@ async fn release_connection(
     kube: &Kube,
 ) -> Result<bool, CallError> {
     let namespace = object.namespace().unwrap_or_default();
-    let named = object.data["spec"]["credentialsSecretRef"]["name"].as_str().map(ToOwned::to_owned);
-    let secrets: BTreeSet<String> = secrets_in_use(object).into_iter().chain(named).collect();
     let mut changed = false;
-    for name in secrets {
+    for name in secrets_of(object) {
         if of_others.contains(&SecretName { namespace: namespace.clone(), name: name.clone() }) {
             continue;
         }

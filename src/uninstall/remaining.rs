@@ -169,11 +169,8 @@ impl Remaining {
         Ok(others
             .flat_map(|other| {
                 let namespace = other.namespace().unwrap_or_default();
-                let named =
-                    other.data["spec"]["credentialsSecretRef"]["name"].as_str().map(ToOwned::to_owned);
-                secrets_in_use(&other)
+                secrets_of(&other)
                     .into_iter()
-                    .chain(named)
                     .map(move |name| SecretName { namespace: namespace.clone(), name })
             })
             .collect())
@@ -279,6 +276,13 @@ impl Remaining {
 pub fn is_protected(object: &DynamicObject) -> bool {
     object.metadata.deletion_timestamp.is_none()
         && object.annotations().get(PROTECT).is_some_and(|protect| protect == "true")
+}
+
+/// The Secrets that have the finalizer for a connection, or get it: those of its status, and that of its
+/// spec.
+pub fn secrets_of(connection: &DynamicObject) -> BTreeSet<String> {
+    let named = connection.data["spec"]["credentialsSecretRef"]["name"].as_str().map(ToOwned::to_owned);
+    secrets_in_use(connection).into_iter().chain(named).collect()
 }
 
 /// Namespace and name.

@@ -28,11 +28,7 @@ pub(super) fn switch(text: &str) -> Result<bool, String> {
 
 /// A name of an object: a DNS subdomain.
 pub(super) fn object_name(text: &str) -> Result<String, String> {
-    let part = |part: &str| {
-        let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
-        !part.is_empty() && part.chars().all(allowed) && !part.starts_with('-') && !part.ends_with('-')
-    };
-    if text.is_empty() || (text.len() <= 253 && text.split('.').all(part)) {
+    if text.is_empty() || (text.len() <= 253 && text.split('.').all(is_label)) {
         return Ok(text.to_owned());
     }
     Err("must be a name of a Kubernetes object: at most 253 lower-case letters, digits, `-` and `.`"
@@ -62,14 +58,15 @@ pub(super) fn host(text: &str) -> Result<String, String> {
 /// A name of a namespace: a DNS label.
 pub(super) fn namespace(text: &str) -> Result<String, String> {
     let text = text.trim();
-    let label = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
-    let valid = (1..=63).contains(&text.len())
-        && text.chars().all(label)
-        && !text.starts_with('-')
-        && !text.ends_with('-');
-    if valid || text.is_empty() {
+    if text.is_empty() || (text.len() <= 63 && is_label(text)) {
         return Ok(text.to_owned());
     }
     Err("must be names of namespaces, separated by commas: 1 to 63 lower-case letters, digits and `-` each"
         .to_owned())
+}
+
+/// Whether it is a DNS label, of any length.
+fn is_label(text: &str) -> bool {
+    let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+    !text.is_empty() && text.chars().all(allowed) && !text.starts_with('-') && !text.ends_with('-')
 }

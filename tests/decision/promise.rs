@@ -355,15 +355,17 @@ proptest! {
                 if let Some(name) = status.deletion.as_ref().and_then(|deletion| deletion.outcome) {
                     prop_assert!(outcome, "no outcome, no record of one: {name:?}");
                 }
-                // Once it is written, it is not written again: no hot loop. (A record without the conditions
-                // that belong to it is completed first.)
+                // Once it is written, it is not written again: no hot loop. (A time without the answer that
+                // explains it is explained first.)
                 let after = |status: VoiceCampaignStatus| {
                     let written = VoiceCampaign { status: Some(status), ..object.clone() };
                     decide(&Observed { object: &written, attempt: None, get: None, ..observed }, now)
                 };
-                let completed = object.status.as_ref().is_some_and(|status| status.conditions.is_empty());
+                let unexplained = recorded.is_some_and(|deletion| {
+                    deletion.next_attempt_at.is_some() && deletion.last_answer.is_none()
+                });
                 let again = match after(*status) {
-                    Step::Record(status) if completed => after(*status),
+                    Step::Record(status) if unexplained => after(*status),
                     again => again,
                 };
                 prop_assert!(!matches!(again, Step::Record(_)) || look.is_some() || listing.is_some(), "{again:?}");

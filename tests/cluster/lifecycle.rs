@@ -236,10 +236,7 @@ async fn missing_definitions_and_misfit_objects_stop_nothing() {
     let mut operator =
         Operator::launch(&own, &Options::new(env!("CARGO_BIN_EXE_voicecampaign-operator").into())).unwrap();
     wait::until("the operator says what is missing", PATIENCE, || {
-        Ok(operator
-            .output()
-            .contains("voicecampaign-operator crds | kubectl apply --server-side -f -")
-            .then_some(()))
+        Ok(operator.output().contains("kubectl apply --server-side -f crds/").then_some(()))
     })
     .unwrap_or_else(|error| panic!("{error}: {}", operator.output()));
     assert_eq!(operator.ask("/livez").unwrap().0, 200);

@@ -936,7 +936,7 @@ const MUTANTS: &[Mutant] = &[
         tests: &["--lib", "a_release_is_counted_once"],
     },
     Mutant {
-        name: "a recorded Orphan that was taken back taken for a ground",
+        name: "a recorded Orphan that was taken back permits a release",
         file: "src/campaign/left_behind.rs",
         from: "recorded.is_some_and(|outcome| outcome != DeletionOutcome::Orphaned)",
         to: "recorded.is_some()",
@@ -1542,12 +1542,12 @@ const MUTANTS: &[Mutant] = &[
                     }
                 };
                 let done = finalizer(&api, REMOTE_CAMPAIGN.name(), Arc::new(campaign.clone()), work).await;
-                done.or_else(|_| Ok(Action::requeue(Duration::from_secs(1))))
+                done.or_else(|_| Ok(Action::requeue(std::time::Duration::from_secs(1))))
             }",
         tests: &["--test", "cluster", "a_failing_service_is_asked_again_until_it_confirms"],
     },
     Mutant {
-        name: "ground in status not bound to the uid",
+        name: "outcome in status not bound to the uid",
         file: "src/campaign/evidence/record.rs",
         from: "        Some(&deletion.uid) == uid.as_ref() && Some(&deletion.requested_at) == deletion_timestamp.as_ref()",
         to: "        uid.is_some() && Some(&deletion.requested_at) == deletion_timestamp.as_ref()",

@@ -46,7 +46,7 @@ async fn main() {
             println!("round {round}: {who:?}");
             let running = bench.start(*who, &program(*who));
             bench.one_after_the_other(SINGLE, figures).await;
-            bench.at_once(AT_ONCE, figures).await;
+            bench.at_once(AT_ONCE, &running, figures).await;
             drop(running);
         }
     }

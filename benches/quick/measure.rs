@@ -61,8 +61,10 @@ pub struct Figures {
     pub at_once: Vec<Duration>,
     /// Resident memory in bytes, by number of objects.
     pub resident: Vec<(usize, u64)>,
-    /// Of the deletions at once: how many there were, calls to Kore, writes to the objects, events.
+    /// Of the deletions at once: how many there were, the contender's time on a processor, calls to Kore,
+    /// writes to the objects, events.
     pub deletions: usize,
+    pub cpu: Duration,
     pub calls: usize,
     pub writes: usize,
     pub events: usize,
@@ -186,11 +188,12 @@ impl Bench {
         figures.map(|figures| figures.single)
     }
 
-    pub async fn at_once(&self, count: usize, figures: &mut Figures) {
+    pub async fn at_once(&self, count: usize, contender: &Process, figures: &mut Figures) {
         let names = self.create("burst", 0..count, DELETED).await;
         self.until_held(&names).await;
         let mut gone = self.watch_gone().await;
         let before = self.counts().await;
+        let cpu_before = contender.cpu_time().unwrap();
         let begun = Instant::now();
         let parameters = DeleteParams::default();
         let deletes = stream::iter(&names).map(|name| self.campaigns.delete(name, &parameters));
@@ -209,6 +212,7 @@ impl Bench {
         tokio::time::sleep(Duration::from_secs(2)).await;
         let after = self.counts().await;
         figures.deletions += count;
+        figures.cpu += contender.cpu_time().unwrap() - cpu_before;
         figures.calls += after.0 - before.0;
         figures.writes += after.1 - before.1;
         figures.events += after.2 - before.2;

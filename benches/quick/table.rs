@@ -36,6 +36,9 @@ pub fn of(
         let megabytes = |figures: &Figures| figures.resident[index].1 as f64 / 1e6;
         row(format!("resident memory with {objects} objects"), "MB", &megabytes);
     }
+    row("processor time of its own, for each deletion".into(), "ms", &|figures| {
+        milliseconds(figures.cpu) / figures.deletions as f64
+    });
     let each = |count: usize, figures: &Figures| count as f64 / figures.deletions as f64;
     row("calls to Kore, for each deletion".into(), "", &|figures| each(figures.calls, figures));
     row("writes to the object, for each deletion".into(), "", &|figures| each(figures.writes, figures));

@@ -117,6 +117,19 @@ impl Process {
         Ok(kilobytes * 1024)
     }
 
+    /// Time on a processor so far, of all its threads.
+    ///
+    /// # Errors
+    /// If it has ended.
+    pub fn cpu_time(&self) -> Result<Duration> {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.pid()))?;
+        // Behind the name, which may contain anything: the state, ten numbers, and the time in user mode and
+        // in the kernel, in hundredths of a second (USER_HZ) [proc_pid_stat(5)].
+        let (_, numbers) = stat.rsplit_once(')').context("it has no name")?;
+        let spent = numbers.split_whitespace().skip(11).take(2).map(str::parse::<u64>);
+        Ok(Duration::from_millis(10 * spent.sum::<Result<u64, _>>()?))
+    }
+
     fn pid(&self) -> Pid {
         Pid::from_raw(i32::try_from(lock(&self.child).id()).unwrap_or(i32::MAX))
     }

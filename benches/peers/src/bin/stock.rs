@@ -1,5 +1,7 @@
 //! A stock operator, as kube-rs's own examples suggest it: the finalizer helper, the defaults, a fixed pause
-//! after an error. It calls Kore with this project's client, so that only the controller differs.
+//! after an error. It calls Kore with this project's client, so that only the controller differs, and writes
+//! the campaign that Kore returns into the status, as is asked of both. It leaves out everything else: the
+//! proof that a campaign is absent, the quota, and what becomes of living campaigns.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,8 +16,8 @@ use kube::{Api, Client, ResourceExt};
 use serde_json::json;
 use voicecampaign_operator::api::{JwtAlgorithm, KoreConnection, VoiceCampaign};
 use voicecampaign_operator::kore::{
-    Account, Algorithm, CampaignKey, CampaignService, ClientSettings, Credentials, KoreClient, Target,
-    TokenSettings,
+    Account, Algorithm, Campaign, CampaignKey, CampaignService, ClientSettings, Credentials, KoreClient,
+    Target, TokenSettings,
 };
 
 const FINALIZER: &str = "voicecampaign.dev/remote-campaign";
@@ -66,7 +68,7 @@ async fn delete(
     api: &Api<VoiceCampaign>,
     context: &Context,
 ) -> Result<Action, Error> {
-    say(object, api, "Deleting").await?;
+    say(object, api, "Deleting", None).await?;
     let namespace = object.namespace().unwrap_or_default();
     let connections: Api<KoreConnection> = Api::namespaced(context.client.clone(), &namespace);
     let connection = connections.get(&object.spec.connection_ref.name).await?;
@@ -75,16 +77,26 @@ async fn delete(
     let target = target(&connection, &secret).ok_or(Error::Secret)?;
     let spec = &object.spec;
     let key = CampaignKey { stream_id: spec.stream_id.clone(), campaign_id: spec.campaign_id.clone() };
-    context.kore.delete(&target, &key).await.map_err(|_failure| Error::Kore)?;
-    say(object, api, "Deleted").await?;
+    let deleted = context.kore.delete(&target, &key).await.map_err(|_failure| Error::Kore)?;
+    say(object, api, "Deleted", Some(deleted.campaign())).await?;
     Ok(Action::await_change())
 }
 
-async fn say(object: &VoiceCampaign, api: &Api<VoiceCampaign>, reason: &str) -> Result<(), Error> {
+/// Writes how far the deletion is, and the campaign that Kore has returned.
+async fn say(
+    object: &VoiceCampaign,
+    api: &Api<VoiceCampaign>,
+    reason: &str,
+    campaign: Option<&Campaign>,
+) -> Result<(), Error> {
     let now = k8s_openapi::jiff::Timestamp::now();
     let condition = json!({"type": "Ready", "status": "False", "reason": reason, "message": reason,
         "lastTransitionTime": format!("{now:.0}")});
-    let patch = Patch::Merge(json!({"status": {"conditions": [condition]}}));
+    let mut status = json!({"conditions": [condition]});
+    if let Some(campaign) = campaign {
+        status["campaign"] = json!(campaign);
+    }
+    let patch = Patch::Merge(json!({ "status": status }));
     api.patch_status(&object.name_any(), &PatchParams::default(), &patch).await?;
     Ok(())
 }

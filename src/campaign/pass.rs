@@ -6,7 +6,7 @@ use kube::ResourceExt;
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::evidence::{Attempt, GetResult, LastGet, ListingTrouble, Observed, OtherClaim, StreamListing};
-use super::shared::{Claims, Memory, Seat, Written};
+use super::shared::{Claims, Memory, Preparing, Seat, Written};
 use crate::api::VoiceCampaign;
 use crate::connection::Connection;
 use crate::pacing::Turn;
@@ -35,6 +35,8 @@ pub struct Pass {
     pub uid: String,
     /// Its connection, once a step has looked it up.
     pub connection: Connection,
+    /// When a step has looked it up.
+    pub looked_up_at: Option<Instant>,
     /// Whether a step has kept the connection for the object.
     pub protected: bool,
     /// A DELETE that Kore has answered, and that is not in status yet.
@@ -62,6 +64,8 @@ pub struct Pass {
     pub others: Vec<OtherClaim>,
     /// The right to work; given back when the pass waits for a seat.
     pub work_permit: Option<OwnedSemaphorePermit>,
+    /// The turn to prepare for a DELETE.
+    pub preparing: Option<Preparing>,
     /// The right to one of the account's calls under way.
     pub seat: Option<Seat>,
     /// Whether the cache shows an object that should be gone by now.
@@ -99,6 +103,7 @@ impl Pass {
             object,
             uid,
             connection: Connection::NotLookedUp,
+            looked_up_at: None,
             protected: false,
             attempt: remembered.attempt,
             get: None,
@@ -112,6 +117,7 @@ impl Pass {
             last_delete: None,
             others: claims.others(cached),
             work_permit: None,
+            preparing: None,
             seat: None,
             may_be_gone: remembered.over_since.is_some(),
             deletion_in_cache: cached.metadata.deletion_timestamp.is_some(),

@@ -1,4 +1,8 @@
 //! The one dangerous call: a DELETE, with a seat, for an object that was read just now, within the quota.
+//!
+//! ```text
+//!  its turn by the account's clock ─▶ room to prepare ─▶ read again, if needed ─▶ a seat ─▶ counted, sent
+//! ```
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -22,6 +26,10 @@ use crate::connection::{CREDENTIALS_LIFE, Connection, UsableConnection};
 use crate::kore::CampaignService;
 use crate::kube_ext::{CallError, CallPermit};
 use crate::pacing::{Charge, Place, Turn};
+
+/// An object that waits for others of its account says so after this time. When a thousand are deleted at
+/// once, a write for each would make all of them wait longer.
+const SILENT_IN_LINE: Duration = Duration::from_secs(5);
 
 /// The way of a DELETE to Kore.
 struct Way {
@@ -50,6 +58,13 @@ pub async fn delete<S: CampaignService>(
     let gate = gate(&connection, &pass.object, context);
     let caller = caller(pass, decide::place(&pass.object), &connection);
     let way = Way { connection, gate, caller };
+    if pass.preparing.is_none() && come_forward(&way, pass, context).await.is_none() {
+        return Ok(ControlFlow::Continue(()));
+    }
+    // Before a seat is taken, which others need, too; and again, if it was long in coming.
+    if !pass.is_fresh() {
+        return see_again(pass, context).await;
+    }
     if pass.seat.is_none() && take_seat(&way, pass, context).await.is_none() {
         return Ok(ControlFlow::Continue(()));
     }
@@ -66,27 +81,40 @@ pub async fn delete<S: CampaignService>(
     }
 }
 
-/// Waits for a seat; `None` if the next step has to be decided again first: it is not this object's turn, or
-/// the object or its credentials may have changed meanwhile.
-async fn take_seat<S: CampaignService>(way: &Way, pass: &mut Pass, context: &Context<S>) -> Option<()> {
+/// Waits until the object may prepare for its call; `None` if the next step has to be decided again first: it
+/// is not this object's turn, or the object or its credentials may have changed meanwhile.
+async fn come_forward<S: CampaignService>(way: &Way, pass: &mut Pass, context: &Context<S>) -> Option<()> {
     let Way { connection, gate, caller } = way;
     let before = pass.object.metadata.resource_version.clone();
-    let asked = Instant::now();
     pass.work_permit = None;
-    let seat = gate.seat_in_turn(caller, connection.requests_per_minute);
-    match unless_silent(seat, pass, context).await {
-        Ok(seat) => pass.seat = seat,
+    let preparing = gate.preparing_in_turn(caller, connection.requests_per_minute);
+    match unless_silent(SILENT_IN_LINE, preparing, pass, context).await {
+        Ok(preparing) => pass.preparing = preparing,
         Err(later) => {
             pass.wait_for(later, gate.trouble(caller, later));
             return None;
         }
     }
-    if asked.elapsed() > CREDENTIALS_LIFE {
+    still_holds(before.as_ref(), pass)
+}
+
+/// Waits for a seat; `None` if the next step has to be decided again first.
+async fn take_seat<S: CampaignService>(way: &Way, pass: &mut Pass, context: &Context<S>) -> Option<()> {
+    let before = pass.object.metadata.resource_version.clone();
+    let seat = way.gate.seat(way.caller.access.credentials);
+    pass.seat = unless_silent(SILENT_IN_LINE, seat, pass, context).await;
+    still_holds(before.as_ref(), pass)
+}
+
+/// `None` if what the pass knows may have changed in a wait: its object, which had this version before, or
+/// the credentials.
+fn still_holds(before: Option<&String>, pass: &mut Pass) -> Option<()> {
+    if pass.looked_up_at.is_some_and(|at| at.elapsed() > CREDENTIALS_LIFE) {
         // They may have been rotated meanwhile.
         pass.connection = Connection::NotLookedUp;
         return None;
     }
-    (pass.object.metadata.resource_version == before).then_some(())
+    (pass.object.metadata.resource_version.as_ref() == before).then_some(())
 }
 
 /// Notes the other objects of the campaign in the pass; before the first DELETE, those that the API server
@@ -117,7 +145,7 @@ fn prepare<'a, S: CampaignService>(
         return ControlFlow::Break(ControlFlow::Break(Action::await_change()));
     };
     let turn = way.gate.claim(&way.caller, way.connection.requests_per_minute);
-    let seat = pass.seat.take();
+    let (seat, _prepared) = (pass.seat.take(), pass.preparing.take());
     if turn != Turn::Go {
         pass.wait_for(turn, way.gate.trouble(&way.caller, turn));
         return ControlFlow::Break(ControlFlow::Continue(()));
@@ -144,7 +172,7 @@ async fn send<S: CampaignService>(ready: Ready<'_, S>, pass: &mut Pass, context:
         context.memory.note(&uid, |remembered| remembered.attempt = Some(attempt.clone()));
         attempt
     };
-    let attempt = unless_silent(call, pass, context).await;
+    let attempt = unless_silent(decide::SILENT.unsigned_abs(), call, pass, context).await;
     drop(seat);
     log(&attempt);
     record_verdict(&attempt.result, &connection, &pass.object, context).await;
@@ -159,10 +187,15 @@ async fn send<S: CampaignService>(ready: Ready<'_, S>, pass: &mut Pass, context:
     pass.attempt = Some(attempt);
 }
 
-/// Waits for something; if that takes longer than a moment, the object's status says meanwhile what goes on.
-async fn unless_silent<S, T>(work: impl Future<Output = T>, pass: &mut Pass, context: &Context<S>) -> T {
+/// Waits for something; if that takes longer than `silent`, the object's status says meanwhile what goes on.
+async fn unless_silent<S, T>(
+    silent: Duration,
+    work: impl Future<Output = T>,
+    pass: &mut Pass,
+    context: &Context<S>,
+) -> T {
     let say = async |permit| say_in_flight(permit, pass, context).await;
-    let (result, written) = in_flight::report_if_slow(work, context.kube.call_permit(), say).await;
+    let (result, written) = in_flight::report_if_slow(silent, work, context.kube.call_permit(), say).await;
     // As it was then; the work may have taken long since.
     if let Some((object, read_at)) = written.flatten() {
         pass.see_at(object, read_at);

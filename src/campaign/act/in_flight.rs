@@ -1,19 +1,19 @@
 use std::pin::pin;
+use std::time::Duration;
 
 use futures::future::{Either, join, select};
 
-use crate::campaign::decide::SILENT;
-
-/// Waits for `work`; if that takes longer than [`SILENT`], calls `report` meanwhile, once there is `room` for
+/// Waits for `work`; if that takes longer than `silent`, calls `report` meanwhile, once there is `room` for
 /// the call. If the work ends before, nothing is said: the write would wait in line with a seat in hand that
 /// others need, and the result is written anyway.
 pub async fn report_if_slow<T, R, W>(
+    silent: Duration,
     work: impl Future<Output = T>,
     room: impl Future<Output = R>,
     report: impl AsyncFnOnce(R) -> W,
 ) -> (T, Option<W>) {
     let room = pin!(async {
-        tokio::time::sleep(SILENT.unsigned_abs()).await;
+        tokio::time::sleep(silent).await;
         room.await
     });
     match select(Box::pin(work), room).await {
@@ -27,17 +27,15 @@ pub async fn report_if_slow<T, R, W>(
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use tokio::time::{Instant, sleep};
 
     use super::*;
 
-    /// Nothing is said of work that ends within [`SILENT`], nor of work that ends before there is room; nor
+    /// Nothing is said of work that ends in silence, nor of work that ends before there is room; nor
     /// does the work wait for room.
     #[tokio::test(start_paused = true)]
     async fn nothing_is_said_without_room() {
-        let moment = SILENT.unsigned_abs();
+        let moment = Duration::from_millis(250);
         let said = async |takes, room| {
             let begun = Instant::now();
             let report = async |()| {
@@ -45,7 +43,7 @@ mod tests {
                 sleep(moment / 2).await;
                 after
             };
-            let ((), said) = report_if_slow(sleep(takes), sleep(room), report).await;
+            let ((), said) = report_if_slow(moment, sleep(takes), sleep(room), report).await;
             (said, begun.elapsed())
         };
         assert_eq!(said(moment / 2, Duration::ZERO).await, (None, moment / 2));

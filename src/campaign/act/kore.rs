@@ -175,8 +175,8 @@ async fn claim_read<S>(
 ) -> Option<Seat> {
     let UsableConnection { target, requests_per_minute, .. } = connection;
     let gate = gate(connection, &pass.object, context);
-    // A seat that was taken for a DELETE: no pass holds one seat and waits for another.
-    pass.seat = None;
+    // What was taken for a DELETE: no pass holds one seat and waits for another.
+    (pass.preparing, pass.seat) = (None, None);
     let (seat, turn) = match urgency {
         Urgency::Deletion => {
             // Others work meanwhile: the account may hang.

@@ -1,7 +1,7 @@
 //! The steps that only concern the API server.
 
 use std::ops::ControlFlow;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use kube::ResourceExt;
 use kube::core::error_boundary::InvalidObject;
@@ -63,6 +63,7 @@ pub async fn resolve<S: CampaignService>(
 ) -> Result<ControlFlow<Action>, Error> {
     let name = ConnectionName::used_by(&pass.object);
     pass.connection = context.connections.resolve(&name).await.map_err(Error::Connection)?;
+    pass.looked_up_at = Some(Instant::now());
     note_listings(pass, context);
     Ok(ControlFlow::Continue(()))
 }

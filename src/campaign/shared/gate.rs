@@ -38,6 +38,13 @@ pub struct Seat {
     _of_all: OwnedSemaphorePermit,
 }
 
+/// The turn of a caller that prepares for its call: before it takes a seat, which others need, too, it reads
+/// its object again.
+pub struct Preparing {
+    _turn: OwnTurn,
+    _permit: OwnedSemaphorePermit,
+}
+
 /// The turn of a caller. A pass that comes to no call gives the turn back when it ends, so that nobody waits
 /// for that call.
 struct OwnTurn {
@@ -99,7 +106,7 @@ impl Gate {
     }
 
     /// A seat for one call; waits until one is free.
-    async fn seat(&self, credentials: u64) -> Option<Seat> {
+    pub async fn seat(&self, credentials: u64) -> Option<Seat> {
         let with_the_credentials = self.queue().seats(credentials);
         let with_the_credentials = with_the_credentials.seat().await?;
         let of_the_account = self.seats.clone().seat().await?;
@@ -121,6 +128,23 @@ impl Gate {
             _of_the_account: self.seats.clone().free_seat()?,
             _of_all: self.seats_in_all.clone().try_acquire_owned().ok()?,
         })
+    }
+
+    /// The right to prepare for a call that may be made now, once there is room; or when to ask again.
+    pub async fn preparing_in_turn(
+        self: &Arc<Self>,
+        caller: &Caller,
+        per_minute: usize,
+    ) -> Result<Option<Preparing>, Turn> {
+        match self.turn(caller, per_minute, pacing::Account::ask) {
+            Turn::Go => {
+                let turn = OwnTurn { gate: self.clone(), caller: caller.id.clone() };
+                let seats = self.queue().seats(caller.access.credentials);
+                let permit = seats.preparation().await;
+                Ok(permit.map(|permit| Preparing { _turn: turn, _permit: permit }))
+            }
+            later => Err(later),
+        }
     }
 
     /// A seat for a call that may be made now, once one is free; or when to ask again.
@@ -271,6 +295,7 @@ fn shifted(turn: Turn, ahead: SignedDuration) -> Turn {
 mod tests {
     use std::collections::BTreeSet;
 
+    use futures::FutureExt;
     use kube::runtime::reflector::ObjectRef;
 
     use super::*;
@@ -322,6 +347,31 @@ mod tests {
             Turn::Go | Turn::Held { .. } => None,
         });
         assert!(told.is_some() && accounts.lets_observe_since(&target.account) == told);
+    }
+
+    /// Those who prepare for a call hold no seat: while they read their objects, others may call. There is
+    /// room for as many of them as the seats can take soon; the next one waits, and has a turn when another
+    /// has left.
+    #[tokio::test]
+    async fn those_who_prepare_hold_no_seat() {
+        let accounts = Accounts::new(Arc::new(Wake::of(&[None]).0));
+        let target = listings::tests::target();
+        let gate = accounts.gate(&target.account);
+        let access = access(&target, "st-1");
+        let caller = |number: usize| caller(&format!("{number:03}"), access.clone());
+        gate.record_result(&caller(0), Operation::Delete, &Ok::<_, Failure>(()));
+        let mut preparing = Vec::new();
+        for number in 0..2 * OF_CREDENTIALS.many {
+            let turn = gate.preparing_in_turn(&caller(number), 6000).now_or_never();
+            preparing.push(turn.expect("there is room").expect("it may call").expect("it is its turn"));
+        }
+        let next = caller(preparing.len());
+        let mut next = std::pin::pin!(gate.preparing_in_turn(&next, 6000));
+        assert!(next.as_mut().now_or_never().is_none(), "there is no more room");
+        let seats: Vec<_> = std::iter::from_fn(|| gate.free_seat(access.credentials)).collect();
+        assert_eq!(seats.len(), OF_CREDENTIALS.many);
+        preparing.pop();
+        assert!(next.now_or_never().is_some_and(|turn| turn.is_ok()));
     }
 
     /// Several wait for the same listing while the account is in trouble: all of them are woken when it works

@@ -30,7 +30,7 @@ pub use accounts::Accounts;
 pub use caller::{Caller, access};
 pub use claims::{Claims, REFUSED_FOR_GOOD};
 pub use emptiness::Emptiness;
-pub use gate::{Gate, Heir, Seat};
+pub use gate::{Gate, Heir, Preparing, Seat};
 pub use listings::{Listings, StreamKey};
 #[cfg(test)]
 pub use memory::Release;

@@ -12,6 +12,9 @@ const LATELY: Duration = Duration::from_secs(60);
 pub struct Seats {
     room: Room,
     semaphore: Arc<Semaphore>,
+    /// Room to prepare for a seat: for twice as many as there are seats, so that somebody is ready when a seat
+    /// becomes free, and not so long before that what they have read is old by then.
+    preparation: Arc<Semaphore>,
     state: Mutex<State>,
 }
 
@@ -40,8 +43,14 @@ pub struct Seat {
 impl Seats {
     /// Nothing has worked yet.
     pub fn new(room: Room) -> Arc<Self> {
-        let semaphore = Arc::new(Semaphore::new(room.few));
-        Arc::new(Self { room, semaphore, state: Mutex::default() })
+        let [semaphore, preparation] = [room.few, 2 * room.many].map(|room| Arc::new(Semaphore::new(room)));
+        Arc::new(Self { room, semaphore, preparation, state: Mutex::default() })
+    }
+
+    /// Waits until the caller may prepare for a seat.
+    pub async fn preparation(&self) -> Option<OwnedSemaphorePermit> {
+        // The semaphore is never closed.
+        self.preparation.clone().acquire_owned().await.ok()
     }
 
     /// Waits for a seat.

@@ -138,6 +138,9 @@ pub enum DeletionPolicy {
 }
 
 /// What the operator knows of the campaign and of its deletion. Only the operator writes it.
+//
+// Its parts are atomic: otherwise the API server notes in the managed fields who has written each field of
+// them, which makes an object half as large again, and each write of it slower.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
 #[serde(rename_all = "camelCase")]
 pub struct VoiceCampaignStatus {
@@ -155,12 +158,14 @@ pub struct VoiceCampaignStatus {
 
     /// The campaign as Kore last returned it; after a confirmed deletion, as it was when it was deleted.
     #[serde(default, deserialize_with = "readable", skip_serializing_if = "Option::is_none")]
+    #[x_kube(merge_strategy = MapMerge::Atomic)]
     pub campaign: Option<Box<Campaign>>,
 
     /// The account in which Kore has the campaign: set when Kore returned the campaign, or when the operator
     /// first asked to delete it. A KoreConnection that was created again with another account can neither
     /// delete the campaign nor prove that it is absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[x_kube(merge_strategy = MapMerge::Atomic)]
     pub account: Option<AccountReference>,
 
     /// The identity for which Kore last returned the campaign: a fingerprint of host, account, `iid` and
@@ -181,6 +186,7 @@ pub struct VoiceCampaignStatus {
 
     /// How far the deletion has come. Absent while the resource lives.
     #[serde(default, deserialize_with = "readable", skip_serializing_if = "Option::is_none")]
+    #[x_kube(merge_strategy = MapMerge::Atomic)]
     pub deletion: Option<Box<DeletionStatus>>,
 }
 

@@ -3,7 +3,7 @@ use std::sync::Arc;
 
 use json_patch::Patch;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
-use kube::api::{ApiResource, DynamicObject, ListParams, PatchParams};
+use kube::api::{ApiResource, DynamicObject, ListParams, ObjectMeta, PatchParams};
 use kube::core::{DeserializeGuard, NamespaceResourceScope, PartialObjectMeta};
 use kube::{Api, Client, Resource, ResourceExt};
 use serde::Serialize;
@@ -174,22 +174,23 @@ impl Kube {
         self.write(api.patch(&object.name_any(), &patch_params(), &patch)).await
     }
 
-    /// Patches the main resource of an object of which only the metadata was read, and returns the new
-    /// metadata. The patch must test the uid.
+    /// Patches the main resource of the object with this metadata, and returns its new metadata. The patch
+    /// must test the uid.
     ///
     /// # Errors
     /// See [`CallError`].
     pub async fn patch_metadata<K>(
         &self,
-        object: &PartialObjectMeta<K>,
+        metadata: &ObjectMeta,
         patch: Patch,
     ) -> Result<PartialObjectMeta<K>, CallError>
     where
         K: Resource<Scope = NamespaceResourceScope, DynamicType = ()> + Clone + DeserializeOwned + Debug,
     {
-        let api: Api<K> = Api::namespaced(self.client(), &object.namespace().unwrap_or_default());
+        let api: Api<K> = Api::namespaced(self.client(), metadata.namespace.as_deref().unwrap_or_default());
         let patch = kube::api::Patch::Json::<()>(patch);
-        self.write(api.patch_metadata(&object.name_any(), &patch_params(), &patch)).await
+        let name = metadata.name.as_deref().unwrap_or_default();
+        self.write(api.patch_metadata(name, &patch_params(), &patch)).await
     }
 
     /// Replaces the whole status of this object, tested by its uid.

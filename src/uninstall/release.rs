@@ -7,7 +7,8 @@ use std::time::Duration;
 use anyhow::bail;
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Secret;
-use kube::api::{DynamicObject, PartialObjectMetaExt};
+use k8s_openapi::api::rbac::v1::RoleBinding;
+use kube::api::DynamicObject;
 use kube::{Client, Resource, ResourceExt};
 use serde::de::DeserializeOwned;
 use tokio::time::{Instant, sleep};
@@ -50,7 +51,8 @@ pub async fn all(
             // Last: in a namespace that is being deleted, the rights go with them.
             for binding in remaining.held_bindings().await?.all()? {
                 let patch = IN_USE.removing(&binding.metadata, Unneeded::as_all_may_go(consent));
-                let outcome = kube.patch_metadata(&binding, patch.unwrap_or_default()).await;
+                let patch = patch.unwrap_or_default();
+                let outcome = kube.patch_metadata::<RoleBinding>(&binding.metadata, patch).await;
                 let name = format!("the RoleBinding in {}", binding.namespace().unwrap_or_default());
                 pass.record(&binding, &name, outcome.map(|_| true));
             }
@@ -152,7 +154,7 @@ async fn release_connection(
         }
         let Some(secret) = kube.find_metadata::<Secret>(&namespace, &name).await? else { continue };
         if let Some(patch) = IN_USE.removing(&secret.metadata, Unneeded::as_all_may_go(consent)) {
-            match kube.patch_metadata(&secret, patch).await {
+            match kube.patch_metadata::<Secret>(&secret.metadata, patch).await {
                 Ok(_) => changed = true,
                 // The connection itself is still to be released.
                 Err(CallError::Gone) => {}
@@ -179,8 +181,7 @@ where
         + std::fmt::Debug,
 {
     let Some(patch) = finalizer.removing(&object.metadata, permit) else { return Ok(()) };
-    let metadata = object.metadata.clone().into_response_partial::<K>();
-    let written = kube.patch_metadata(&metadata, patch).await?;
+    let written = kube.patch_metadata::<K>(&object.metadata, patch).await?;
     // The policy that adds the finalizer again is deleted, but the API server may not have observed that yet.
     if finalizer.is_on(&written.metadata) {
         return Err(CallError::Refused("a policy has added the finalizer again".to_owned()));

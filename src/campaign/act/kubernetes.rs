@@ -165,7 +165,7 @@ pub async fn release<S: CampaignService>(
         DeletionOutcome::Orphaned => context.emptiness.left(&pass.object),
         DeletionOutcome::Deleted | DeletionOutcome::Absent => context.emptiness.deleted(&pass.object),
     }
-    let written = context.kube.patch(&pass.object, patch).await;
+    let written = context.kube.patch_metadata::<VoiceCampaign>(&pass.object.metadata, patch).await;
     context.metrics.wrote("finalizer");
     let what = "remove the finalizer";
     match written {
@@ -175,7 +175,8 @@ pub async fn release<S: CampaignService>(
         }
         Ok(object) => {
             tracing::info!(outcome = permit.outcome().as_str(), "Released VoiceCampaign");
-            clear_obstacle(&object, context).await;
+            pass.object.metadata = object.metadata;
+            clear_obstacle(&pass.object, context).await;
             Ok(over(pass, context))
         }
         Err(source) if source.class() == CallErrorClass::Race => lost_race(what, source, pass, context).await,

@@ -126,7 +126,7 @@ impl NamespaceGuard<'_> {
         if IN_USE.is_on(&secret.metadata) || secret.metadata.deletion_timestamp.is_some() {
             return Ok(IN_USE.is_on(&secret.metadata));
         }
-        match kube.patch_metadata(&secret, IN_USE.adding(&secret.metadata)).await {
+        match kube.patch_metadata::<Secret>(&secret.metadata, IN_USE.adding(&secret.metadata)).await {
             Ok(_) => Ok(true),
             Err(CallError::Forbidden(why)) => {
                 tracing::warn!(

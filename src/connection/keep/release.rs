@@ -1,7 +1,7 @@
 use k8s_openapi::api::core::v1::Secret;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::ResourceExt;
-use kube::api::{DynamicObject, PartialObjectMetaExt};
+use kube::api::DynamicObject;
 
 use super::in_use::{IN_USE, Unneeded, is_held, secrets_in_use};
 use super::keeper::NamespaceGuard;
@@ -97,8 +97,7 @@ impl NamespaceGuard<'_> {
             connection.data["status"] = status;
         }
         if let Some(patch) = IN_USE.removing(&connection.metadata, Unneeded::as_the_api_server_says()) {
-            let metadata = connection.metadata.clone().into_response_partial::<KoreConnection>();
-            kube.patch_metadata(&metadata, patch).await?;
+            kube.patch_metadata::<KoreConnection>(&connection.metadata, patch).await?;
         }
         Ok(())
     }
@@ -194,7 +193,7 @@ impl NamespaceGuard<'_> {
             return Ok(Release::Released);
         };
         // If the Secret is gone by now, the next pass finds that.
-        match kube.patch_metadata(&secret, patch).await {
+        match kube.patch_metadata::<Secret>(&secret.metadata, patch).await {
             Ok(_) => Ok(Release::Released),
             Err(CallError::Forbidden(why) | CallError::Refused(why)) => {
                 Ok(Release::Held(not_allowed(name, &why)))

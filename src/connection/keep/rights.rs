@@ -64,7 +64,8 @@ impl NamespaceGuard<'_> {
         }
         let Some(mut binding) = self.role_binding().await? else { return Ok(()) };
         if !IN_USE.is_on(&binding.metadata) && binding.metadata.deletion_timestamp.is_none() {
-            binding = self.keeper.kube.patch_metadata(&binding, IN_USE.adding(&binding.metadata)).await?;
+            let patch = IN_USE.adding(&binding.metadata);
+            binding = self.keeper.kube.patch_metadata(&binding.metadata, patch).await?;
         }
         self.kept.rights = IN_USE.is_on(&binding.metadata);
         Ok(())
@@ -84,7 +85,7 @@ impl NamespaceGuard<'_> {
         if campaigns.iter().any(|campaign| ours(&campaign)) || connections.iter().filter(ours).any(is_held) {
             return Ok(());
         }
-        kube.patch_metadata(&binding, patch).await.map(drop)
+        kube.patch_metadata::<RoleBinding>(&binding.metadata, patch).await.map(drop)
     }
 
     async fn role_binding(&self) -> Result<Option<PartialObjectMeta<RoleBinding>>, CallError> {

@@ -62,8 +62,12 @@ pub struct Pass {
     pub last_delete: Option<Timestamp>,
     /// The other VoiceCampaigns that name the same campaign.
     pub others: Vec<OtherClaim>,
-    /// The right to work; given back when the pass waits for a seat.
+    /// Whether the pass has asked the API server for them.
+    pub others_listed: bool,
+    /// The right to work; given back while the pass waits for others of its account.
     pub work_permit: Option<OwnedSemaphorePermit>,
+    /// Since when the pass has waited for others of its account.
+    pub in_line_since: Option<Instant>,
     /// The turn to prepare for a DELETE.
     pub preparing: Option<Preparing>,
     /// The right to one of the account's calls under way.
@@ -116,7 +120,9 @@ impl Pass {
             last_get: remembered.last_get,
             last_delete: None,
             others: claims.others(cached),
+            others_listed: false,
             work_permit: None,
+            in_line_since: None,
             preparing: None,
             seat: None,
             may_be_gone: remembered.over_since.is_some(),
@@ -176,6 +182,13 @@ impl Pass {
             Some(read_at) => read_at.elapsed() < FRESH,
             None => first && lately && self.begun.elapsed() < FRESH,
         }
+    }
+
+    /// More VoiceCampaigns that name the same campaign.
+    pub fn add_others(&mut self, others: Vec<OtherClaim>) {
+        self.others.extend(others);
+        self.others.sort_unstable();
+        self.others.dedup();
     }
 
     /// The account's clock gave another turn than to call now; `trouble` is what Kore answered when the

@@ -125,17 +125,18 @@ async fn orphan_reaches_objects_that_wait_for_a_seat() {
     for name in &names {
         world.wait_for_reason(name, "CampaignFound");
     }
-    // Sixteen calls are under way at once, when one has worked lately; each takes six seconds.
+    // Sixteen calls are under way at once, when one has worked lately; each takes four seconds: so nothing is
+    // written to those in line, which would show them the change.
     world.create_found("before");
     world.delete("before");
     world.wait_until_gone("before");
-    world.kore.add_fault(Fault::delay_delete(None, 6000));
+    world.kore.add_fault(Fault::delay_delete(None, 4000));
     world.run(&["delete", "vcamp", "--all", "--wait=false"]);
     testbed::wait::until("some are under way", PATIENCE, || {
         Ok((world.kore.journal().iter().filter(|entry| entry.method == "DELETE").count() > 16).then_some(()))
     })
     .unwrap();
-    // All at once, as the sixteen take six seconds. One of them may be gone.
+    // All at once, as the sixteen take four seconds. One of them may be gone.
     let orphan = Patch::Merge(json!({"spec": {"deletionPolicy": "Orphan"}}));
     let campaigns = world.campaigns().await;
     let parameters = PatchParams::default();

@@ -1,7 +1,7 @@
 //! The one dangerous call: a DELETE, with a seat, for an object that was read just now, within the quota.
 //!
 //! ```text
-//!  its turn by the account's clock ─▶ room to prepare ─▶ read again, if needed ─▶ a seat ─▶ counted, sent
+//!  its turn by the account's clock ─▶ room to prepare ─▶ others listed, read again ─▶ a seat ─▶ counted
 //! ```
 
 use std::ops::ControlFlow;
@@ -13,6 +13,7 @@ use kube::runtime::controller::Action;
 
 use super::account::{caller, gate, key_of, record_verdict, result_name};
 use super::in_flight;
+use super::kore::in_a_new_pass;
 use super::kubernetes::see_again;
 use crate::api::{DeletionStatus, VoiceCampaign};
 use crate::campaign::context::Context;
@@ -61,17 +62,22 @@ pub async fn delete<S: CampaignService>(
     if pass.preparing.is_none() && come_forward(&way, pass, context).await.is_none() {
         return Ok(ControlFlow::Continue(()));
     }
-    // Before a seat is taken, which others need, too; and again, if it was long in coming.
+    if pass.is_too_late_for(way.connection.target.timeout) {
+        return Ok(in_a_new_pass());
+    }
+    // What the API server is asked comes before a seat is taken, which others need, too.
+    note_others(pass, context).await?;
     if !pass.is_fresh() {
+        await_work_permit(pass, context).await;
         return see_again(pass, context).await;
     }
     if pass.seat.is_none() && take_seat(&way, pass, context).await.is_none() {
         return Ok(ControlFlow::Continue(()));
     }
+    // Again, if the seat was long in coming.
     if !pass.is_fresh() {
         return see_again(pass, context).await;
     }
-    note_others(pass, context).await?;
     match prepare(way, pass, context) {
         ControlFlow::Continue(ready) => {
             send(ready, pass, context).await;
@@ -88,7 +94,7 @@ async fn come_forward<S: CampaignService>(way: &Way, pass: &mut Pass, context: &
     let before = pass.object.metadata.resource_version.clone();
     pass.work_permit = None;
     let preparing = gate.preparing_in_turn(caller, connection.requests_per_minute);
-    match unless_silent(SILENT_IN_LINE, preparing, pass, context).await {
+    match unless_silent(silent_in_line(pass), preparing, pass, context).await {
         Ok(preparing) => pass.preparing = preparing,
         Err(later) => {
             pass.wait_for(later, gate.trouble(caller, later));
@@ -101,8 +107,9 @@ async fn come_forward<S: CampaignService>(way: &Way, pass: &mut Pass, context: &
 /// Waits for a seat; `None` if the next step has to be decided again first.
 async fn take_seat<S: CampaignService>(way: &Way, pass: &mut Pass, context: &Context<S>) -> Option<()> {
     let before = pass.object.metadata.resource_version.clone();
+    pass.work_permit = None;
     let seat = way.gate.seat(way.caller.access.credentials);
-    pass.seat = unless_silent(SILENT_IN_LINE, seat, pass, context).await;
+    pass.seat = unless_silent(silent_in_line(pass), seat, pass, context).await;
     still_holds(before.as_ref(), pass)
 }
 
@@ -117,15 +124,30 @@ fn still_holds(before: Option<&String>, pass: &mut Pass) -> Option<()> {
     (pass.object.metadata.resource_version.as_ref() == before).then_some(())
 }
 
-/// Notes the other objects of the campaign in the pass; before the first DELETE, those that the API server
-/// has, too.
+/// For how long the status of an object in line may say nothing from now on: it has one line to wait in,
+/// however often it waits.
+fn silent_in_line(pass: &mut Pass) -> Duration {
+    SILENT_IN_LINE.saturating_sub(pass.in_line_since.get_or_insert_with(Instant::now).elapsed())
+}
+
+/// Waits for the right to work, which a pass in line has given back: who prepares asks the API server, and no
+/// account may keep it from the others.
+async fn await_work_permit<S>(pass: &mut Pass, context: &Context<S>) {
+    if pass.work_permit.is_none() {
+        // The semaphore is never closed.
+        pass.work_permit = context.pass_permits.clone().acquire_owned().await.ok();
+    }
+}
+
+/// Before the first DELETE, notes the other objects of the campaign in the pass that the API server has:
+/// once, because all that were applied before the deletion are there by now.
 async fn note_others<S>(pass: &mut Pass, context: &Context<S>) -> Result<(), Error> {
     let deletion = pass.object.status.as_ref().and_then(|status| status.deletion.as_ref());
-    pass.others = if deletion.is_none_or(|deletion| deletion.attempts == 0) {
-        context.claims.all_others(&pass.object).await.map_err(Error::Claims)?
-    } else {
-        context.claims.others(&pass.object)
-    };
+    if !pass.others_listed && deletion.is_none_or(|deletion| deletion.attempts == 0) {
+        await_work_permit(pass, context).await;
+        pass.others = context.claims.all_others(&pass.object).await.map_err(Error::Claims)?;
+        pass.others_listed = true;
+    }
     Ok(())
 }
 
@@ -135,11 +157,12 @@ fn prepare<'a, S: CampaignService>(
     pass: &mut Pass,
     context: &'a Context<S>,
 ) -> ControlFlow<ControlFlow<Action>, Ready<'a, S>> {
+    pass.add_others(context.claims.others(&pass.object));
     if pass.others.iter().any(|other| other.keeps) {
         return ControlFlow::Break(ControlFlow::Continue(()));
     }
     if pass.is_too_late_for(way.connection.target.timeout) {
-        return ControlFlow::Break(ControlFlow::Break(Action::requeue(Duration::ZERO)));
+        return ControlFlow::Break(in_a_new_pass());
     }
     let Some(service) = context.service() else {
         return ControlFlow::Break(ControlFlow::Break(Action::await_change()));
@@ -160,6 +183,8 @@ async fn send<S: CampaignService>(ready: Ready<'_, S>, pass: &mut Pass, context:
     let (key, uid, identity) = (key_of(&pass.object), pass.uid.clone(), target.identity());
     let number = decide::next_attempt(&pass.object);
     let call = async {
+        // Until the answer, and not until the status says meanwhile what goes on.
+        let _seat = seat;
         let (sent_at, started) = (Timestamp::now(), Instant::now());
         context.listings.deleting(&target.account, &key, sent_at);
         let result = service.delete(target, &key).await;
@@ -173,7 +198,6 @@ async fn send<S: CampaignService>(ready: Ready<'_, S>, pass: &mut Pass, context:
         attempt
     };
     let attempt = unless_silent(decide::SILENT.unsigned_abs(), call, pass, context).await;
-    drop(seat);
     log(&attempt);
     record_verdict(&attempt.result, &connection, &pass.object, context).await;
     // At once, so that the status of the attempt says what the object waits for. A failure that is charged to

@@ -204,6 +204,6 @@ async fn claim_read<S>(
 }
 
 /// Goes on in a new pass, at once.
-fn in_a_new_pass() -> ControlFlow<Action> {
+pub fn in_a_new_pass() -> ControlFlow<Action> {
     ControlFlow::Break(Action::requeue(Duration::ZERO))
 }

@@ -12,8 +12,8 @@ use crate::campaign::status::{self, Situation, Trouble};
 use crate::kube_ext::{round_down, round_up};
 use crate::pacing::{Holder, Turn};
 
-/// A deletion that is confirmed within this time has two writes only; one that takes longer says what it
-/// waits for.
+/// A deletion that Kore confirms within this time has two writes only; a DELETE that takes longer is said to
+/// be under way.
 pub const SILENT: SignedDuration = SignedDuration::from_millis(250);
 /// A turn so little later than status promises is no reason for another write. The calls of a minute that
 /// were promised the same second come one after the other, in some seconds; with a write for each they would

@@ -350,8 +350,7 @@ mod tests {
     }
 
     /// Those who prepare for a call hold no seat: while they read their objects, others may call. There is
-    /// room for as many of them as the seats can take soon; the next one waits, and has a turn when another
-    /// has left.
+    /// room for as many of them as there are seats; the next one waits until another has left.
     #[tokio::test]
     async fn those_who_prepare_hold_no_seat() {
         let accounts = Accounts::new(Arc::new(Wake::of(&[None]).0));
@@ -361,7 +360,7 @@ mod tests {
         let caller = |number: usize| caller(&format!("{number:03}"), access.clone());
         gate.record_result(&caller(0), Operation::Delete, &Ok::<_, Failure>(()));
         let mut preparing = Vec::new();
-        for number in 0..2 * OF_CREDENTIALS.many {
+        for number in 0..OF_CREDENTIALS.many {
             let turn = gate.preparing_in_turn(&caller(number), 6000).now_or_never();
             preparing.push(turn.expect("there is room").expect("it may call").expect("it is its turn"));
         }
@@ -433,6 +432,19 @@ mod tests {
         // Calls that were made count.
         drop((seat, other));
         assert!(matches!(gate.claim(&second, 2), Turn::At(_)));
+    }
+
+    /// So is the turn of a pass that prepared for a call: the others of the account come at once.
+    #[tokio::test]
+    async fn the_turn_of_who_prepares_in_vain_is_given_back() {
+        let accounts = Accounts::new(Arc::new(Wake::of(&[None]).0));
+        let target = listings::tests::target();
+        let gate = accounts.gate(&target.account);
+        let [first, second] = ["a", "b"].map(|id| caller(id, access(&target, "st-1")));
+        let preparing = gate.preparing_in_turn(&first, 1).await.unwrap();
+        assert!(matches!(gate.preparing_in_turn(&second, 1).await, Err(Turn::At(_))));
+        drop(preparing);
+        assert!(gate.preparing_in_turn(&second, 1).await.is_ok());
     }
 
     /// After a restart, a connection that is not known to have worked goes on in its trouble with its first

@@ -12,8 +12,8 @@ const LATELY: Duration = Duration::from_secs(60);
 pub struct Seats {
     room: Room,
     semaphore: Arc<Semaphore>,
-    /// Room to prepare for a seat: for twice as many as there are seats, so that somebody is ready when a seat
-    /// becomes free, and not so long before that what they have read is old by then.
+    /// Room to prepare for a seat: for as many as there are seats, so that somebody is ready when one becomes
+    /// free, and not so long before that what they have read is old by then.
     preparation: Arc<Semaphore>,
     state: Mutex<State>,
 }
@@ -43,7 +43,7 @@ pub struct Seat {
 impl Seats {
     /// Nothing has worked yet.
     pub fn new(room: Room) -> Arc<Self> {
-        let [semaphore, preparation] = [room.few, 2 * room.many].map(|room| Arc::new(Semaphore::new(room)));
+        let [semaphore, preparation] = [room.few, room.many].map(|room| Arc::new(Semaphore::new(room)));
         Arc::new(Self { room, semaphore, preparation, state: Mutex::default() })
     }
 

@@ -1076,10 +1076,35 @@ const MUTANTS: &[Mutant] = &[
         tests: &["--test", "cluster", "namespaces::a_namespace_that_cannot_be_read_holds_up_no_other"],
     },
     Mutant {
+        name: "an object that waited long for its seat is not read again",
+        file: "src/campaign/act/delete.rs",
+        from: "    // Again, if the seat was long in coming.\n    if !pass.is_fresh() {",
+        to: "    if false {",
+        tests: &["--test", "cluster", "identity::orphan_reaches_objects_that_wait_for_a_seat"],
+    },
+    Mutant {
+        name: "any number prepare at once",
+        file: "src/campaign/shared/seats.rs",
+        from: "[room.few, room.many]",
+        to: "[room.few, 1000]",
+        tests: &["--lib", "gate"],
+    },
+    Mutant {
+        name: "the turn of who prepares is lost",
+        file: "src/campaign/shared/gate.rs",
+        from: "Ok(permit.map(|permit| Preparing { _turn: turn, _permit: permit }))",
+        to: "Ok(permit.map(|permit| {
+                    std::mem::forget(turn);
+                    let nobody = OwnTurn { gate: self.clone(), caller: String::new() };
+                    Preparing { _turn: nobody, _permit: permit }
+                }))",
+        tests: &["--lib", "gate"],
+    },
+    Mutant {
         name: "rights are not kept",
         file: "src/connection/keep/rights.rs",
-        from: "        if !IN_USE.is_on(&binding.metadata) && binding.metadata.deletion_timestamp.is_none() {\n            binding =",
-        to: "        if false && binding.metadata.deletion_timestamp.is_none() {\n            binding =",
+        from: "        if !IN_USE.is_on(&binding.metadata) && binding.metadata.deletion_timestamp.is_none() {\n            let patch =",
+        to: "        if false && binding.metadata.deletion_timestamp.is_none() {\n            let patch =",
         tests: &["--test", "cluster", "namespaces::a_namespace_goes_with_the_rights_in_it"],
     },
     Mutant {

@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use kube::runtime::reflector::Store;
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::shared::{Accounts, Claims, Emptiness, Listings, Memory};
 use crate::api::Watched;
@@ -59,6 +59,12 @@ pub struct Unsynced<'a> {
 }
 
 impl<S> Context<S> {
+    /// Waits for the right of a pass to work.
+    pub async fn work_permit(&self) -> Option<OwnedSemaphorePermit> {
+        // The semaphore is never closed.
+        self.pass_permits.clone().acquire_owned().await.ok()
+    }
+
     /// The first kind of objects that is not known yet, if one is not.
     pub fn unsynced(&self) -> Option<Unsynced<'_>> {
         self.unsynced_connections().or_else(|| unsynced("VoiceCampaigns", &self.synced))

@@ -62,8 +62,7 @@ pub async fn reconcile<S: CampaignService>(
     object: Arc<Watched>,
     context: Arc<Context<S>>,
 ) -> Result<Action, Error> {
-    // The semaphore is never closed.
-    let work_permit = context.pass_permits.clone().acquire_owned().await.ok();
+    let work_permit = context.work_permit().await;
     // It may have changed meanwhile.
     let Some(object) = context.cache.get(&ObjectRef::from_obj(&*object)) else {
         return Ok(Action::await_change());

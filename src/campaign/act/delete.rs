@@ -134,8 +134,7 @@ fn silent_in_line(pass: &mut Pass) -> Duration {
 /// account may keep it from the others.
 async fn await_work_permit<S>(pass: &mut Pass, context: &Context<S>) {
     if pass.work_permit.is_none() {
-        // The semaphore is never closed.
-        pass.work_permit = context.pass_permits.clone().acquire_owned().await.ok();
+        pass.work_permit = context.work_permit().await;
     }
 }
 

@@ -136,15 +136,10 @@ impl Gate {
         caller: &Caller,
         per_minute: usize,
     ) -> Result<Option<Preparing>, Turn> {
-        match self.turn(caller, per_minute, pacing::Account::ask) {
-            Turn::Go => {
-                let turn = OwnTurn { gate: self.clone(), caller: caller.id.clone() };
-                let seats = self.queue().seats(caller.access.credentials);
-                let permit = seats.preparation().await;
-                Ok(permit.map(|permit| Preparing { _turn: turn, _permit: permit }))
-            }
-            later => Err(later),
-        }
+        let turn = self.own_turn(caller, per_minute)?;
+        let seats = self.queue().seats(caller.access.credentials);
+        let permit = seats.preparation().await;
+        Ok(permit.map(|permit| Preparing { _turn: turn, _permit: permit }))
     }
 
     /// A seat for a call that may be made now, once one is free; or when to ask again.
@@ -153,12 +148,15 @@ impl Gate {
         caller: &Caller,
         per_minute: usize,
     ) -> Result<Option<Seat>, Turn> {
+        let turn = self.own_turn(caller, per_minute)?;
+        let seat = self.seat(caller.access.credentials).await;
+        Ok(seat.map(|seat| Seat { _turn: Some(turn), ..seat }))
+    }
+
+    /// The turn of a caller that may call now; or when to ask again.
+    fn own_turn(self: &Arc<Self>, caller: &Caller, per_minute: usize) -> Result<OwnTurn, Turn> {
         match self.turn(caller, per_minute, pacing::Account::ask) {
-            Turn::Go => {
-                let turn = OwnTurn { gate: self.clone(), caller: caller.id.clone() };
-                let seat = self.seat(caller.access.credentials).await;
-                Ok(seat.map(|seat| Seat { _turn: Some(turn), ..seat }))
-            }
+            Turn::Go => Ok(OwnTurn { gate: self.clone(), caller: caller.id.clone() }),
             later => Err(later),
         }
     }

@@ -24,7 +24,7 @@ pub fn by_listing(object: &VoiceCampaign, read: &StreamListing) -> Option<Sighti
     let StreamListing { listing, .. } = read;
     let known = object.status.as_ref().and_then(|status| status.campaign.as_deref());
     if let Some(row) = listing.get(&object.spec.campaign_id) {
-        return Some(Sighting::Found(Box::new(row.clone().completed_by(known))));
+        return Some(Sighting::Found(Box::new(row.completed_by(known))));
     }
     // Nobody asked to delete it: if it was there, it is missing itself.
     let missed = object.status.as_ref().is_some_and(|status| status.not_listed_since.is_some());

@@ -274,7 +274,7 @@ fn says_nothing(kind: FailureKind) -> bool {
 
 fn shows(object: &VoiceCampaign, read: &StreamListing) -> bool {
     let listing = &read.listing;
-    listing.stream_id() == object.spec.stream_id && listing.get(&object.spec.campaign_id).is_some()
+    listing.stream_id() == object.spec.stream_id && listing.shows(&object.spec.campaign_id)
 }
 
 /// Whether a listing is one that the proof needs.

@@ -1,12 +1,12 @@
 use std::sync::Arc;
 
+use kube::ResourceExt;
 use kube::runtime::reflector::Store;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::shared::{Accounts, Claims, Emptiness, Listings, Memory};
 use crate::api::Watched;
 use crate::connection::{Connections, Users};
-use crate::kube_ext::{Events, Kube, Leadership, Synced, Wake};
+use crate::kube_ext::{Events, Kube, Leadership, Slot, Slots, Synced, Wake};
 use crate::metrics::Metrics;
 
 /// What the controller works with.
@@ -18,7 +18,7 @@ pub struct Context<S> {
     /// The objects, as the watch shows them.
     pub cache: Store<Watched>,
     /// Which passes may work.
-    pub pass_permits: Arc<Semaphore>,
+    pub pass_permits: Arc<Slots>,
     /// Clocks and seats of the accounts.
     pub accounts: Arc<Accounts>,
     /// Listings of the streams.
@@ -59,10 +59,9 @@ pub struct Unsynced<'a> {
 }
 
 impl<S> Context<S> {
-    /// Waits for the right of a pass to work.
-    pub async fn work_permit(&self) -> Option<OwnedSemaphorePermit> {
-        // The semaphore is never closed.
-        self.pass_permits.clone().acquire_owned().await.ok()
+    /// Waits for the right of a pass over this object to work.
+    pub async fn work_permit(&self, object: &impl ResourceExt) -> Slot {
+        self.pass_permits.take(&object.namespace().unwrap_or_default()).await
     }
 
     /// The first kind of objects that is not known yet, if one is not.

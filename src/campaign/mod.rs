@@ -44,11 +44,11 @@ use jiff::Timestamp;
 use kube::ResourceExt;
 use kube::runtime::controller::Action;
 use kube::runtime::reflector::ObjectRef;
-use tokio::sync::OwnedSemaphorePermit;
 use tracing::Instrument;
 
 use crate::api::{VoiceCampaign, Watched};
 use crate::kore::CampaignService;
+use crate::kube_ext::Slot;
 use pass::{PASS_DEADLINE, Pass};
 
 /// More steps than any path through `decide` has.
@@ -62,7 +62,7 @@ pub async fn reconcile<S: CampaignService>(
     object: Arc<Watched>,
     context: Arc<Context<S>>,
 ) -> Result<Action, Error> {
-    let work_permit = context.work_permit().await;
+    let work_permit = context.work_permit(&*object).await;
     // It may have changed meanwhile.
     let Some(object) = context.cache.get(&ObjectRef::from_obj(&*object)) else {
         return Ok(Action::await_change());
@@ -74,7 +74,7 @@ pub async fn reconcile<S: CampaignService>(
 async fn pass<S: CampaignService>(
     object: Arc<Watched>,
     context: Arc<Context<S>>,
-    work_permit: Option<OwnedSemaphorePermit>,
+    work_permit: Slot,
 ) -> Result<Action, Error> {
     // Not `name`: in JSON that is the name of the span itself.
     let whom = format!("{}/{}", object.namespace().unwrap_or_default(), object.name_any());
@@ -95,13 +95,13 @@ async fn pass<S: CampaignService>(
 async fn steps<S: CampaignService>(
     object: &VoiceCampaign,
     context: &Context<S>,
-    work_permit: Option<OwnedSemaphorePermit>,
+    work_permit: Slot,
 ) -> Result<Action, Error> {
     let mut pass = match Pass::begin(object, &context.memory, &context.claims) {
         Ok(pass) => pass,
         Err(pause) => return Ok(Action::requeue(pause)),
     };
-    pass.work_permit = work_permit;
+    pass.work_permit = Some(work_permit);
     if pass.may_be_gone {
         pass.may_be_gone = false;
         if let ControlFlow::Break(action) = act::see_again(&mut pass, context).await? {

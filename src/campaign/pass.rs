@@ -3,12 +3,12 @@ use std::time::{Duration, Instant};
 
 use jiff::{SignedDuration, Timestamp};
 use kube::ResourceExt;
-use tokio::sync::OwnedSemaphorePermit;
 
 use super::evidence::{Attempt, GetResult, LastGet, ListingTrouble, Observed, OtherClaim, StreamListing};
 use super::shared::{Claims, Memory, Preparing, Seat, Written};
 use crate::api::VoiceCampaign;
 use crate::connection::Connection;
+use crate::kube_ext::Slot;
 use crate::pacing::Turn;
 
 /// How many passes work at once, not counting those that wait for Kore: twice as many as writes at once.
@@ -65,7 +65,7 @@ pub struct Pass {
     /// Whether the pass has asked the API server for them.
     pub others_listed: bool,
     /// The right to work; given back while the pass waits for others of its account.
-    pub work_permit: Option<OwnedSemaphorePermit>,
+    pub work_permit: Option<Slot>,
     /// Since when the pass has waited for others of its account.
     pub in_line_since: Option<Instant>,
     /// The turn to prepare for a DELETE.

@@ -9,10 +9,10 @@ use kube::{Api, Client, Resource, ResourceExt};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::call_error::{CallError, DEADLINE};
 use super::leadership::Leadership;
+use super::slots::{Slot, Slots};
 use super::status_patch;
 
 /// Calls in flight at once. Each has its own TLS connection (kube-rs speaks HTTP/1.1), so more would not be
@@ -24,19 +24,14 @@ const CONCURRENT_CALLS: usize = 32;
 #[derive(Clone)]
 pub struct Kube {
     client: Client,
-    calls: Arc<Semaphore>,
+    calls: Arc<Slots>,
     leadership: Leadership,
-}
-
-/// The right to have one call in flight.
-pub struct CallPermit {
-    _permit: Option<OwnedSemaphorePermit>,
 }
 
 impl Kube {
     /// Wraps a client.
     pub fn new(client: Client, leadership: Leadership) -> Self {
-        Self { client, calls: Arc::new(Semaphore::new(CONCURRENT_CALLS)), leadership }
+        Self { client, calls: Arc::new(Slots::new(CONCURRENT_CALLS)), leadership }
     }
 
     /// The wrapped client, for watches and reads.
@@ -44,10 +39,9 @@ impl Kube {
         self.client.clone()
     }
 
-    /// Waits until another call may be in flight.
-    pub async fn call_permit(&self) -> CallPermit {
-        // The semaphore is never closed.
-        CallPermit { _permit: self.calls.clone().acquire_owned().await.ok() }
+    /// Waits until another call for an object of this namespace may be in flight.
+    pub async fn call_permit(&self, namespace: &str) -> Slot {
+        self.calls.take(namespace).await
     }
 
     fn api<K>(&self, object: &K) -> Api<K>
@@ -73,7 +67,7 @@ impl Kube {
         K: Resource<Scope = NamespaceResourceScope, DynamicType = ()> + Clone + DeserializeOwned + Debug,
     {
         let api: Api<K> = Api::namespaced(self.client(), namespace);
-        self.read(api.get_opt(name)).await
+        self.read(namespace, api.get_opt(name)).await
     }
 
     /// Reads the metadata of an object; `None` if no object has this name.
@@ -89,7 +83,7 @@ impl Kube {
         K: Resource<Scope = NamespaceResourceScope, DynamicType = ()> + Clone + DeserializeOwned + Debug,
     {
         let api: Api<K> = Api::namespaced(self.client(), namespace);
-        self.read(api.get_metadata_opt(name)).await
+        self.read(namespace, api.get_metadata_opt(name)).await
     }
 
     /// Reads an object again; `None` if it is gone, or another object has its name.
@@ -112,19 +106,21 @@ impl Kube {
     where
         K: Resource<DynamicType = ()>,
     {
-        let api = self.raw_api::<K>(&object.namespace().unwrap_or_default());
-        let fresh = self.read(api.get_opt(&object.name_any())).await?;
+        let namespace = object.namespace().unwrap_or_default();
+        let api = self.raw_api::<K>(&namespace);
+        let fresh = self.read(&namespace, api.get_opt(&object.name_any())).await?;
         Ok(fresh.filter(|fresh| fresh.uid() == object.uid()))
     }
 
     /// Lists the objects of a namespace that a field selector selects; all of them if the API server does not
     /// support the selector (before Kubernetes 1.31). An object that does not deserialize does not fail the
-    /// list.
+    /// list. It takes the slot of the namespace that it is made for.
     ///
     /// # Errors
     /// See [`CallError`].
     pub async fn select<K>(
         &self,
+        made_for: &str,
         namespace: &str,
         fields: &str,
     ) -> Result<Vec<DeserializeGuard<K>>, CallError>
@@ -133,9 +129,9 @@ impl Kube {
     {
         let api: Api<DeserializeGuard<K>> = Api::namespaced(self.client(), namespace);
         let selected = ListParams::default().fields(fields);
-        let list = match self.read(api.list(&selected)).await {
+        let list = match self.read(made_for, api.list(&selected)).await {
             Err(CallError::Failed(error)) if matches!(&*error, kube::Error::Api(status) if status.code == 400) => {
-                self.read(api.list(&ListParams::default())).await
+                self.read(made_for, api.list(&ListParams::default())).await
             }
             other => other,
         };
@@ -150,12 +146,16 @@ impl Kube {
     where
         K: Resource<DynamicType = ()>,
     {
-        let list = self.read(self.raw_api::<K>(namespace).list(&ListParams::default())).await?;
+        let list = self.read(namespace, self.raw_api::<K>(namespace).list(&ListParams::default())).await?;
         Ok(list.items)
     }
 
-    async fn read<T>(&self, call: impl Future<Output = kube::Result<T>>) -> Result<T, CallError> {
-        within_deadline(self.call_permit().await, async { Ok(call.await?) }).await
+    async fn read<T>(
+        &self,
+        namespace: &str,
+        call: impl Future<Output = kube::Result<T>>,
+    ) -> Result<T, CallError> {
+        within_deadline(self.call_permit(namespace).await, async { Ok(call.await?) }).await
     }
 }
 
@@ -171,7 +171,7 @@ impl Kube {
     {
         let api = self.api(object);
         let patch = kube::api::Patch::Json::<()>(patch);
-        self.write(api.patch(&object.name_any(), &patch_params(), &patch)).await
+        self.write(object.meta(), api.patch(&object.name_any(), &patch_params(), &patch)).await
     }
 
     /// Patches the main resource of the object with this metadata, and returns its new metadata. The patch
@@ -187,10 +187,10 @@ impl Kube {
     where
         K: Resource<Scope = NamespaceResourceScope, DynamicType = ()> + Clone + DeserializeOwned + Debug,
     {
-        let api: Api<K> = Api::namespaced(self.client(), metadata.namespace.as_deref().unwrap_or_default());
+        let api: Api<K> = Api::namespaced(self.client(), namespace_of(metadata));
         let patch = kube::api::Patch::Json::<()>(patch);
         let name = metadata.name.as_deref().unwrap_or_default();
-        self.write(api.patch_metadata(name, &patch_params(), &patch)).await
+        self.write(metadata, api.patch_metadata(name, &patch_params(), &patch)).await
     }
 
     /// Replaces the whole status of this object, tested by its uid.
@@ -201,7 +201,7 @@ impl Kube {
     where
         K: Resource<Scope = NamespaceResourceScope, DynamicType = ()> + Clone + DeserializeOwned + Debug,
     {
-        self.replace_status_with(self.call_permit().await, object, status).await
+        self.replace_status_with(self.call_permit(namespace_of(object.meta())).await, object, status).await
     }
 
     /// Like [`Self::replace_status`], with a permit that the caller has waited for.
@@ -210,7 +210,7 @@ impl Kube {
     /// See [`CallError`].
     pub async fn replace_status_with<K>(
         &self,
-        permit: CallPermit,
+        permit: Slot,
         object: &K,
         status: &impl Serialize,
     ) -> Result<K, CallError>
@@ -232,7 +232,9 @@ impl Kube {
     {
         let patch = status_patch::replacing(object.uid(), status)?;
         let api = self.raw_api::<K>(&object.namespace().unwrap_or_default());
-        self.write(api.patch_status(&object.name_any(), &patch_params(), &patch)).await.map(|_| ())
+        self.write(&object.metadata, api.patch_status(&object.name_any(), &patch_params(), &patch))
+            .await
+            .map(|_| ())
     }
 
     /// Sets one condition in the status of this object, beside the `stored` ones as far as the caller knows
@@ -250,7 +252,8 @@ impl Kube {
         K: Resource<Scope = NamespaceResourceScope, DynamicType = ()> + Clone + DeserializeOwned + Debug,
     {
         let patch = status_patch::setting_condition(object.meta(), stored, condition)?;
-        self.write(self.api(object).patch_status(&object.name_any(), &patch_params(), &patch)).await
+        self.write(object.meta(), self.api(object).patch_status(&object.name_any(), &patch_params(), &patch))
+            .await
     }
 
     /// Removes one of the `stored` conditions from the status of this object. The rest of the status stays.
@@ -269,19 +272,25 @@ impl Kube {
         let Some(patch) = status_patch::removing_condition(object.meta(), stored, type_)? else {
             return Ok(());
         };
-        let written =
-            self.write(self.api(object).patch_status(&object.name_any(), &patch_params(), &patch)).await;
+        let written = self
+            .write(object.meta(), self.api(object).patch_status(&object.name_any(), &patch_params(), &patch))
+            .await;
         written.map(|_| ())
     }
 
     /// Makes a call that writes, once it has a permit, and only if this instance still leads by then.
-    pub(super) async fn write<T>(&self, call: impl Future<Output = kube::Result<T>>) -> Result<T, CallError> {
-        self.write_with(self.call_permit().await, call).await
+    /// The metadata is that of the object that it writes, or writes of.
+    pub(super) async fn write<T>(
+        &self,
+        metadata: &ObjectMeta,
+        call: impl Future<Output = kube::Result<T>>,
+    ) -> Result<T, CallError> {
+        self.write_with(self.call_permit(namespace_of(metadata)).await, call).await
     }
 
     async fn write_with<T>(
         &self,
-        permit: CallPermit,
+        permit: Slot,
         call: impl Future<Output = kube::Result<T>>,
     ) -> Result<T, CallError> {
         within_deadline(permit, async {
@@ -294,10 +303,14 @@ impl Kube {
 /// Makes a call under its permit. The deadline begins here, after the wait for the permit: no call fails
 /// because it waited behind others.
 async fn within_deadline<T>(
-    _permit: CallPermit,
+    _permit: Slot,
     call: impl Future<Output = Result<T, CallError>>,
 ) -> Result<T, CallError> {
     tokio::time::timeout(DEADLINE, call).await.unwrap_or(Err(CallError::Deadline(DEADLINE)))
+}
+
+fn namespace_of(metadata: &ObjectMeta) -> &str {
+    metadata.namespace.as_deref().unwrap_or_default()
 }
 
 fn patch_params() -> PatchParams {

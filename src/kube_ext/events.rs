@@ -55,7 +55,7 @@ impl Events {
             secondary: None,
         };
         let reference = object.object_ref(&());
-        let written = self.kube.write(self.recorder.publish(&event, &reference));
+        let written = self.kube.write(object.meta(), self.recorder.publish(&event, &reference));
         let written = tokio::time::timeout(DEADLINE, written).await;
         match written {
             Ok(Ok(())) => {}

@@ -5,6 +5,7 @@
 //! ```text
 //!   client.rs        reads, and writes while leadership.rs says that this instance leads
 //!     ├─ status_patch.rs  patches of a status (pure)
+//!     ├─ slots.rs    how many calls at once, and how many of one namespace
 //!     └─ call_error.rs    why a call failed, and what the caller should do about it
 //!   finalizer.rs     patches that add and remove a finalizer (pure)
 //!   lease.rs         leader election, extends the leadership
@@ -26,6 +27,7 @@ mod lease;
 pub mod obstacle;
 mod prune;
 mod selected;
+mod slots;
 mod status_patch;
 mod synced;
 mod time;
@@ -33,13 +35,14 @@ mod wake;
 
 pub use cache::{Applied, Cache, Change};
 pub use call_error::{CallError, CallErrorClass, error_chain};
-pub use client::{CallPermit, Kube};
+pub use client::Kube;
 pub use events::{Events, Note};
 pub use finalizer::{AllMayGo, Finalizer, Precondition};
 pub use leadership::Leadership;
 pub use lease::Candidate;
 pub use prune::prune;
 pub use selected::Selected;
+pub use slots::{Slot, Slots};
 pub use synced::Synced;
 pub use time::{round_down, round_up};
 pub use wake::{Wake, reference};

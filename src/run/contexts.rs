@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use kube::runtime::reflector::Store;
-use tokio::sync::{Semaphore, watch as signal};
+use tokio::sync::watch as signal;
 
 use super::health::Health;
 use super::scope::{Scope, Wakes};
@@ -9,7 +9,7 @@ use super::settings::Settings;
 use crate::api::Watched as Campaign;
 use crate::campaign::{self, Accounts, Claims, Emptiness, Listings, MAX_WORKING_PASSES};
 use crate::connection::{self, Connections, Keeper, Users};
-use crate::kube_ext::{Events, Kube, Leadership, Synced, Wake};
+use crate::kube_ext::{Events, Kube, Leadership, Slots, Synced, Wake};
 use crate::metrics::Metrics;
 
 /// What a term gives to its controllers.
@@ -54,7 +54,7 @@ impl<S> Wiring<S> {
         let claims = Arc::new(claims);
         let both_synced = [synced.clone(), connections_synced.clone()];
         let emptiness = Arc::new(Emptiness::new(claims.clone(), connections.clone(), both_synced));
-        let pass_permits = Arc::new(Semaphore::new(MAX_WORKING_PASSES));
+        let pass_permits = Arc::new(Slots::new(MAX_WORKING_PASSES));
         move |cache| {
             let events = Events::new(kube.clone(), instance.clone());
             let connection_context = connection::Context {

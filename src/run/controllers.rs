@@ -2,33 +2,26 @@
 
 use std::error::Error;
 use std::sync::Arc;
-use std::time::Duration;
 
-use futures::channel::mpsc;
+use futures::StreamExt;
 use futures::stream::{self, FuturesUnordered};
-use futures::{Stream, StreamExt};
 use kube::core::DeserializeGuard;
 use kube::runtime::controller::{self, Controller};
-use kube::runtime::reflector::ObjectRef;
 use kube::runtime::watcher;
 use kube::{Api, Resource};
-use tokio::sync::{Semaphore, watch as signal};
+use tokio::sync::watch as signal;
 
 use super::contexts::{Contexts, Wiring};
 use super::crds;
+use super::lines::in_lines;
 use super::progress::Progress;
 use super::scope::{Feed, Scope, scopes};
 use super::watch::{Dependents, watch_campaigns, watch_connections};
 use crate::api::{KoreConnection, VoiceCampaign, Watched as Campaign};
-use crate::campaign::{self, MAX_WORKING_PASSES};
+use crate::campaign;
 use crate::connection::{self, Watched as Connection};
 use crate::kore::CampaignService;
 use crate::kube_ext::{Kube, Synced, error_chain};
-
-/// How long kube-rs takes to begin a reconcile: its scheduler counts in milliseconds.
-const BEGIN_RECONCILE: Duration = Duration::from_millis(5);
-
-type Triggered<K> = mpsc::UnboundedReceiver<ObjectRef<K>>;
 
 /// Runs until `stopping`, and then until no reconcile is in flight any more.
 pub(super) async fn controllers<S: CampaignService>(wiring: Wiring<S>) {
@@ -121,7 +114,7 @@ fn run_campaigns<S: CampaignService>(
     let connections_synced = context.connections_synced.clone();
     let (stop, stop_early) = (stopped(wiring.stopping.clone()), stopped(wiring.stopping.clone()));
     let controller = Controller::for_stream(stream::pending(), feed.store)
-        .reconcile_on(with_permits(feed.triggered, context.pass_permits.clone()))
+        .reconcile_on(in_lines(feed.triggered, context.pass_permits.clone()))
         .graceful_shutdown_on(stop)
         .run(campaign::reconcile::<S>, campaign::error_policy::<S>, context)
         .for_each(async |result| log_if_failed(result));
@@ -156,29 +149,6 @@ async fn stopped_unlisted(stopping: signal::Receiver<bool>, synced: Arc<Synced>,
     if synced.has_listed(namespace.as_deref()) {
         std::future::pending().await
     }
-}
-
-/// Passes on objects to reconcile while there is a permit for a pass. Thousands that are triggered at once
-/// wait here as references: kube-rs would begin to reconcile all of them, and keep the memory for it.
-fn with_permits<K>(triggered: Triggered<K>, pass_permits: Arc<Semaphore>) -> impl Stream<Item = ObjectRef<K>>
-where
-    K: Resource,
-{
-    triggered
-        .ready_chunks(MAX_WORKING_PASSES)
-        .then(move |objects| {
-            let pass_permits = pass_permits.clone();
-            async move {
-                if objects.len() == MAX_WORKING_PASSES {
-                    // Many objects wait. The reconciles of those before them take their permits meanwhile.
-                    tokio::time::sleep(BEGIN_RECONCILE).await;
-                }
-                // The semaphore is never closed. Each reconcile takes a permit of its own.
-                drop(pass_permits.acquire().await);
-                stream::iter(objects)
-            }
-        })
-        .flatten()
 }
 
 fn api<K>(kube: &Kube, namespace: Option<&str>) -> Api<DeserializeGuard<K>>

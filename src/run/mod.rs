@@ -9,7 +9,8 @@
 //!     └─ term.rs        a thread for the controllers of one term
 //!          ▼
 //!   controllers.rs  waits for the CRDs (crds.rs), then two controllers per scope (scope.rs, contexts.rs)
-//!     └─ watch.rs       the watches: relist.rs, progress.rs
+//!     ├─ watch.rs       the watches: relist.rs, progress.rs
+//!     └─ lines.rs       where objects wait for a reconcile, a line for each namespace
 //!
 //!   check.rs        the command `check`; check_policies.rs: its part about admission policies
 //! ```
@@ -23,6 +24,7 @@ mod controllers;
 mod crds;
 mod election;
 mod health;
+mod lines;
 mod logging;
 mod parse;
 mod progress;

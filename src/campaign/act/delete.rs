@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
+use kube::ResourceExt;
 use kube::runtime::controller::Action;
 
 use super::account::{caller, gate, key_of, record_verdict, result_name};
@@ -25,7 +26,7 @@ use crate::campaign::shared::{Caller, Gate, Operation, Seat};
 use crate::campaign::status::{self, Situation};
 use crate::connection::{CREDENTIALS_LIFE, Connection, UsableConnection};
 use crate::kore::CampaignService;
-use crate::kube_ext::{CallError, CallPermit};
+use crate::kube_ext::{CallError, Slot};
 use crate::pacing::{Charge, Place, Turn};
 
 /// An object that waits for others of its account says so after this time. When a thousand are deleted at
@@ -134,7 +135,7 @@ fn silent_in_line(pass: &mut Pass) -> Duration {
 /// account may keep it from the others.
 async fn await_work_permit<S>(pass: &mut Pass, context: &Context<S>) {
     if pass.work_permit.is_none() {
-        pass.work_permit = context.work_permit().await;
+        pass.work_permit = Some(context.work_permit(&pass.object).await);
     }
 }
 
@@ -217,8 +218,10 @@ async fn unless_silent<S, T>(
     pass: &mut Pass,
     context: &Context<S>,
 ) -> T {
+    let namespace = pass.object.namespace().unwrap_or_default();
     let say = async |permit| say_in_flight(permit, pass, context).await;
-    let (result, written) = in_flight::report_if_slow(silent, work, context.kube.call_permit(), say).await;
+    let room = context.kube.call_permit(&namespace);
+    let (result, written) = in_flight::report_if_slow(silent, work, room, say).await;
     // As it was then; the work may have taken long since.
     if let Some((object, read_at)) = written.flatten() {
         pass.see_at(object, read_at);
@@ -228,7 +231,7 @@ async fn unless_silent<S, T>(
 
 /// Writes that a DELETE is on its way. If that fails, the result is written anyway.
 async fn say_in_flight<S>(
-    permit: CallPermit,
+    permit: Slot,
     pass: &Pass,
     context: &Context<S>,
 ) -> Option<(VoiceCampaign, Instant)> {

@@ -71,10 +71,10 @@ impl Claims {
     /// If the API server can't be asked.
     pub async fn all_others(&self, object: &VoiceCampaign) -> Result<Vec<OtherClaim>, CallError> {
         let mut others = self.others(object);
-        let own = object.namespace();
-        for namespace in self.namespaces.iter().filter(|namespace| Some(*namespace) != own.as_ref()) {
+        let own = object.namespace().unwrap_or_default();
+        for namespace in self.namespaces.iter().filter(|namespace| **namespace != own) {
             let fields = format!("spec.campaignId={}", object.spec.campaign_id);
-            let found = match self.kube.select::<VoiceCampaign>(namespace, &fields).await {
+            let found = match self.kube.select::<VoiceCampaign>(&own, namespace, &fields).await {
                 // It is gone, or the operator has lost its rights there, and not just for a moment.
                 Err(CallError::Forbidden(_)) if self.is_refused_for_good(namespace) => continue,
                 found => found?,

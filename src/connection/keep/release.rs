@@ -119,7 +119,8 @@ impl NamespaceGuard<'_> {
     /// The VoiceCampaign that needs a connection, if the API server knows one.
     async fn needed(&self, connection: &str) -> Result<Option<String>, CallError> {
         let fields = format!("spec.connectionRef.name={connection}");
-        let campaigns = self.keeper.kube.select::<VoiceCampaign>(&self.namespace, &fields).await?;
+        let campaigns =
+            self.keeper.kube.select::<VoiceCampaign>(&self.namespace, &self.namespace, &fields).await?;
         let needs = campaigns.iter().find(|campaign| match &campaign.0 {
             Ok(campaign) => campaign.spec.connection_ref.name == connection && (self.keeper.needs)(campaign),
             // An object that does not fit its schema may need it.

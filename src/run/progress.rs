@@ -64,16 +64,22 @@ impl Progress {
     }
 
     fn forbidden(&mut self, reason: String) {
+        let begins = self.forbidden_since.is_none();
         let since = *self.forbidden_since.get_or_insert_with(Instant::now);
         self.health.forbidden(&reason);
-        if since.elapsed() >= REFUSED_FOR_GOOD {
-            self.synced.set_forbidden(self.namespace());
+        if since.elapsed() < REFUSED_FOR_GOOD {
+            if begins {
+                // An API server that has just started does so until it has read the roles.
+                tracing::warn!(reason, "The API server forbids watching {}", self.name());
+            }
+            return;
         }
+        self.synced.set_forbidden(self.namespace());
         let is_known = |logged: &Logged| logged.at.elapsed() < LOG_AGAIN && logged.reason == reason;
         if !self.logged.as_ref().is_some_and(is_known) {
             tracing::error!(
                 reason,
-                "The API server forbids watching {}. Until that ends, the operator learns of no change there",
+                "The API server still forbids watching {}. Until that ends, the operator learns of no change there",
                 self.name()
             );
             self.logged = Some(Logged { at: Instant::now(), reason });
@@ -82,8 +88,8 @@ impl Progress {
 
     /// The watch has listed its objects.
     pub(super) fn synced(&mut self) {
-        self.forbidden_since = None;
-        if self.logged.take().is_some() {
+        self.logged = None;
+        if self.forbidden_since.take().is_some() {
             tracing::info!("The API server allows watching {} again", self.name());
         }
         self.health.synced();

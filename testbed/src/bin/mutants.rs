@@ -1064,8 +1064,8 @@ const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "a namespace that can't be read holds up all",
         file: "src/run/progress.rs",
-        from: "if since.elapsed() >= REFUSED_FOR_GOOD {",
-        to: "if since.elapsed() == Duration::MAX {",
+        from: "if since.elapsed() < REFUSED_FOR_GOOD {",
+        to: "if since.elapsed() < Duration::MAX {",
         tests: &["--test", "cluster", "namespaces::a_namespace_that_cannot_be_read_holds_up_no_other"],
     },
     Mutant {
@@ -1364,8 +1364,8 @@ const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "sighting overlooked",
         file: "src/campaign/evidence/proof.rs",
-        from: "&& listing.get(&object.spec.campaign_id).is_some()\n",
-        to: "&& listing.get(&object.spec.campaign_id).is_some() && listing.shows_nothing()\n",
+        from: "&& listing.shows(&object.spec.campaign_id)\n",
+        to: "&& listing.shows(&object.spec.campaign_id) && listing.shows_nothing()\n",
         tests: DECISION,
     },
     Mutant {

@@ -59,6 +59,10 @@ model: ## Explore every order of events of a small world with the operator's own
 test-long: ## Run the tests that take their time: outages of minutes, the documented quota, ten thousand deletions (a quarter of an hour)
 	$(CARGO) test --release --locked --test cluster -- --ignored --nocapture
 
+.PHONY: soak
+soak: ## Delete and create hundreds of objects again and again while everything fails (10 min, once built; SOAK=8h, SEED=2, ROUND=3)
+	$(CARGO) test --release --locked --test soak -- --duration $(or $(SOAK),10m) --seed $(or $(SEED),1) $(if $(ROUND),--round $(ROUND))
+
 .PHONY: bench-quick
 bench-quick: ## Measure the operator beside a stock one and the floor, and rewrite the table in docs/benchmarks.md (6 min, once built)
 	$(CARGO) build --release --locked --workspace --bins
@@ -72,7 +76,7 @@ outage-table: ## Rewrite the table of an outage in docs/benchmarks.md: ours besi
 check: ## Check format, lints, generated files, structure, documents, dependencies
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
-	$(CARGO) clippy --test node --locked -- -D warnings
+	$(CARGO) clippy --test node --test soak --locked -- -D warnings
 	$(CARGO) test --locked --test generated --test structure --test documents
 	$(CARGO) deny --locked check bans licenses sources
 

@@ -125,6 +125,10 @@ impl Campaigns {
             .collect()
     }
 
+    pub(crate) fn contains(&self, key: &CampaignKey, now: Timestamp) -> bool {
+        self.rows.get(key).is_some_and(|row| row.is_there(now))
+    }
+
     /// Every campaign that is there.
     pub(crate) fn keys(&mut self, now: Timestamp) -> Vec<CampaignKey> {
         self.sweep(now);

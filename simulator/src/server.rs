@@ -73,6 +73,11 @@ impl Simulator {
         self.shared.state().journal.clone()
     }
 
+    /// The requests after the first so many.
+    pub fn journal_since(&self, number: usize) -> Vec<Entry> {
+        self.shared.state().journal.get(number..).unwrap_or_default().to_vec()
+    }
+
     /// Puts a campaign there; `fields` differ from the sample of the documents.
     pub fn seed(&self, key: CampaignKey, fields: &Value) {
         self.shared.state().campaigns.seed(key, fields);
@@ -86,6 +91,11 @@ impl Simulator {
     /// Every campaign that is there.
     pub fn campaigns(&self) -> Vec<CampaignKey> {
         self.shared.state().campaigns.keys(jiff::Timestamp::now())
+    }
+
+    /// Whether this campaign is there.
+    pub fn has(&self, key: &CampaignKey) -> bool {
+        self.shared.state().campaigns.contains(key, jiff::Timestamp::now())
     }
 
     /// Adds a fault behind those in force.

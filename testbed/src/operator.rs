@@ -203,6 +203,11 @@ impl Operator {
         self.process.output()
     }
 
+    /// The process.
+    pub fn process(&self) -> &Process {
+        &self.process
+    }
+
     /// Whether it runs.
     pub fn is_running(&mut self) -> bool {
         self.process.assert_running().is_ok()

@@ -117,6 +117,14 @@ impl Process {
         Ok(kilobytes * 1024)
     }
 
+    /// Open file descriptors.
+    ///
+    /// # Errors
+    /// If it has ended.
+    pub fn open_files(&self) -> Result<usize> {
+        Ok(std::fs::read_dir(format!("/proc/{}/fd", self.pid()))?.count())
+    }
+
     /// Time on a processor so far, of all its threads.
     ///
     /// # Errors

@@ -1,6 +1,6 @@
 //! The plans: each effect of a deletion, and what can become of it.
 
-use testbed::faults::{Action, Answer, Fault, Kind, Lasting, Plan, Trigger};
+use testbed::faults::{Action, Answer, Fault, Kind, Lasting, Plan, Random, Trigger};
 
 use crate::scenario::Scenario;
 
@@ -75,7 +75,7 @@ pub fn errors() -> Vec<Plan> {
 
 /// Two or three faults at once, drawn from the seed.
 pub fn drawn(seed: u64, count: usize) -> Vec<Plan> {
-    let mut random = Random(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1);
+    let mut random = Random::seeded(seed);
     let all: Vec<_> = effects().collect();
     (0..count)
         .map(|number| {
@@ -148,17 +148,4 @@ fn text(kind: Kind) -> String {
         .ok()
         .and_then(|value| value.as_str().map(ToOwned::to_owned))
         .unwrap_or_default()
-}
-
-/// A small generator (splitmix64), so that a seed means the same plans for ever.
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, bound: usize) -> usize {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        usize::try_from((mixed ^ (mixed >> 31)) % bound.max(1) as u64).unwrap_or(0)
-    }
 }

@@ -25,6 +25,7 @@ mod listening;
 mod nemesis;
 mod plan;
 mod proxy;
+mod random;
 mod relay;
 mod upstream;
 
@@ -32,5 +33,6 @@ pub use kind::Kind;
 pub use nemesis::{Nemesis, Seen};
 pub use plan::{Action, Answer, Fault, Lasting, Plan, Trigger};
 pub use proxy::Proxy;
+pub use random::Random;
 pub use relay::Relay;
 pub use upstream::Upstream;

@@ -1,0 +1,127 @@
+//! One of the two instances. Whatever ends it, it comes back, as a Pod does.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+use testbed::faults::{Nemesis, Proxy, Upstream};
+use testbed::operator::Options;
+use testbed::{ControlPlane, Operator};
+
+/// An instance of the operator behind a proxy of its own.
+pub struct Instance {
+    pub proxy: Proxy,
+    pub nemesis: Nemesis,
+    running: Arc<Mutex<Option<Running>>>,
+    starts: Arc<AtomicUsize>,
+    ended: Arc<AtomicBool>,
+}
+
+struct Running {
+    operator: Operator,
+    since: Instant,
+}
+
+/// What an instance takes.
+#[derive(Clone, Copy, Debug)]
+pub struct Size {
+    /// Resident memory, in bytes.
+    pub resident: u64,
+    /// Open files.
+    pub files: usize,
+}
+
+/// The size of one run.
+pub struct Measured {
+    pub name: String,
+    pub started_at: Instant,
+    pub size: Size,
+}
+
+impl fmt::Display for Size {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:.1} MB, {} files", self.resident as f64 / 1e6, self.files)
+    }
+}
+
+impl Instance {
+    /// Starts an instance, and a thread that starts it again.
+    pub fn start(plane: &Arc<ControlPlane>, program: PathBuf, number: usize) -> Result<Self> {
+        let nemesis = Nemesis::new();
+        let upstream = Upstream::Kubernetes { url: plane.api_url(), ca_pem: plane.ca_pem()? };
+        let proxy = Proxy::start(upstream, nemesis.clone())?;
+        let mut options = Options::new(program);
+        options.name = format!("operator-{number}");
+        options.server = Some(proxy.url());
+        options.nemesis = Some(nemesis.clone());
+        let lease = [("LEADER_ELECT", "true"), ("LEASE_NAME", "voicecampaign-operator")];
+        options.variables = lease.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec();
+        options.variables.push(("POD_NAME".to_owned(), options.name.clone()));
+        let instance =
+            Self { proxy, nemesis, running: Arc::default(), starts: Arc::default(), ended: Arc::default() };
+        let (running, starts, ended) =
+            (instance.running.clone(), instance.starts.clone(), instance.ended.clone());
+        let plane = plane.clone();
+        std::thread::spawn(move || {
+            while !ended.load(Ordering::Relaxed) {
+                let runs = held(&running).as_mut().is_some_and(|running| running.operator.is_running());
+                // While the API server is away, it gets no token.
+                if !runs && let Ok(operator) = Operator::launch(&plane, &options) {
+                    starts.fetch_add(1, Ordering::Relaxed);
+                    *held(&running) = Some(Running { operator, since: Instant::now() });
+                }
+                std::thread::sleep(Duration::from_millis(100));
+            }
+            *held(&running) = None;
+        });
+        Ok(instance)
+    }
+
+    /// How often it was started.
+    pub fn starts(&self) -> usize {
+        self.starts.load(Ordering::Relaxed)
+    }
+
+    pub fn kill(&self) {
+        if let Some(running) = held(&self.running).as_mut() {
+            running.operator.kill();
+        }
+    }
+
+    pub fn freeze(&self) {
+        self.with(|operator| drop(operator.pause()));
+    }
+
+    pub fn thaw(&self) {
+        self.with(|operator| drop(operator.resume()));
+    }
+
+    pub fn measured(&self) -> Result<Measured> {
+        let running = held(&self.running);
+        let Running { operator, since } = running.as_ref().context("it does not run")?;
+        let process = operator.process();
+        let size = Size { resident: process.resident_bytes()?, files: process.open_files()? };
+        let name = operator.log().file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        Ok(Measured { name, started_at: *since, size })
+    }
+
+    fn with(&self, act: impl FnOnce(&Operator)) {
+        if let Some(running) = held(&self.running).as_ref() {
+            act(&running.operator);
+        }
+    }
+}
+
+impl Drop for Instance {
+    fn drop(&mut self) {
+        self.ended.store(true, Ordering::Relaxed);
+        *held(&self.running) = None;
+    }
+}
+
+fn held(running: &Mutex<Option<Running>>) -> MutexGuard<'_, Option<Running>> {
+    running.lock().unwrap_or_else(PoisonError::into_inner)
+}

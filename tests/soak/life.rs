@@ -1,0 +1,100 @@
+//! One object from its creation to its end, as often as the round says.
+
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+use kube::ResourceExt;
+use serde_json::json;
+use tokio::sync::watch;
+use voicecampaign_operator::api::VoiceCampaign;
+use voicecampaign_operator::campaign::REMOTE_CAMPAIGN;
+
+use crate::round::Life;
+use crate::world::{PATIENCE, World, key, manifest};
+
+const LOOK_AGAIN: Duration = Duration::from_millis(50);
+/// How long somebody waits for the operator to find the campaign.
+const UNTIL_FOUND: Duration = Duration::from_secs(10);
+
+/// What has become of it.
+#[derive(Default)]
+pub struct Lived {
+    pub deletions: usize,
+    pub violations: Vec<String>,
+}
+
+/// Lives. `end` says when the last trouble was over.
+pub async fn live(world: &World, life: &Life, end: watch::Receiver<Option<Instant>>) -> Lived {
+    let mut lived = Lived::default();
+    for _ in 0..=life.again {
+        match once(world, life, &end).await {
+            Ok(None) => lived.deletions += 1,
+            Ok(Some(violation)) => {
+                lived.violations.push(format!("{}: {violation}", life.name));
+                break;
+            }
+            Err(error) => {
+                lived.violations.push(format!("{}: {error:#}", life.name));
+                break;
+            }
+        }
+    }
+    lived
+}
+
+/// Returns what was violated, if something was.
+async fn once(world: &World, life: &Life, end: &watch::Receiver<Option<Instant>>) -> Result<Option<String>> {
+    let Life { name, tenant, orphan, with_finalizer, until_found, applier, delete_after_ms, again: _ } = life;
+    let campaign = key(*tenant, name);
+    world.kore.seed(campaign.clone(), &json!({}));
+    let mut object = manifest(name, name, *orphan);
+    if *with_finalizer {
+        object["metadata"]["finalizers"] = json!([REMOTE_CAMPAIGN.name()]);
+    }
+    let uid = world.apply(*tenant, applier, &object).await?.uid().unwrap_or_default();
+    let seen = || world.seen(*tenant, name, &uid);
+    if !with_finalizer
+        && !until(end, || seen().is_some_and(|object| REMOTE_CAMPAIGN.is_on(&object.metadata))).await
+    {
+        return Ok(Some("O5: it got no finalizer in time".to_owned()));
+    }
+    let begun = Instant::now();
+    while *until_found && begun.elapsed() < UNTIL_FOUND && !seen().is_some_and(|object| is_found(&object)) {
+        tokio::time::sleep(LOOK_AGAIN).await;
+    }
+    tokio::time::sleep(Duration::from_millis(*delete_after_ms)).await;
+    if !orphan {
+        world.ask_for(campaign.clone());
+    }
+    world.delete(*tenant, name, Some(uid.clone())).await?;
+    // The cache must have seen it, before its absence says anything.
+    if !until(end, || seen().is_none()).await {
+        let status = seen().map(|object| serde_json::to_string(&object.status));
+        return Ok(Some(format!("O5: it did not come to its end in time: {status:?}")));
+    }
+    Ok(match (*orphan, world.kore.has(&campaign)) {
+        (false, true) => Some("O1: the object went while Kore had the campaign".to_owned()),
+        (true, false) => Some("O2: the campaign was deleted, although it is an orphan".to_owned()),
+        (false, false) => None,
+        (true, true) => {
+            world.kore.remove(&campaign);
+            None
+        }
+    })
+}
+
+fn is_found(object: &VoiceCampaign) -> bool {
+    let conditions = object.status.iter().flat_map(|status| &status.conditions);
+    conditions.into_iter().any(|condition| condition.reason == "CampaignFound")
+}
+
+/// Waits until something holds; `false` if that takes too long after the last trouble.
+async fn until(end: &watch::Receiver<Option<Instant>>, holds: impl Fn() -> bool) -> bool {
+    while !holds() {
+        if end.borrow().is_some_and(|end| end.elapsed() > PATIENCE) {
+            return false;
+        }
+        tokio::time::sleep(LOOK_AGAIN).await;
+    }
+    true
+}

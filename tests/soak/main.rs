@@ -1,0 +1,158 @@
+//! Everything at once, for as long as one likes: objects come and go under the same names, in several
+//! namespaces and accounts, under two instances, while Kore, the network, the API server, etcd and the
+//! instances themselves fail.
+//!
+//! ```text
+//!   round.rs: seed and number ─▶ what is created, deleted, and goes wrong (pure)
+//!   life.rs: one object from its creation to its end       trouble.rs: what goes wrong, and its end
+//!                         └──▶ oracles.rs: what must hold after each round ◀──┘
+//! ```
+//!
+//! `make soak` takes ten minutes; `make soak SOAK=8h` a night. A round that violates something prints its
+//! command. Its deletions and faults are drawn again; how they meet is up to the machine.
+
+mod instance;
+mod life;
+mod oracles;
+mod round;
+mod trouble;
+mod world;
+
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, ensure};
+use clap::Parser;
+use tokio::runtime::Runtime;
+
+use round::Round;
+use world::World;
+
+/// Undisturbed rounds at the end: after the first few, nothing may grow any more.
+const CALM_ROUNDS: u64 = 8;
+/// So many of them come before the first measurement.
+const WARM_UP: u64 = 3;
+/// A process that works on the same number of objects does not grow by more than this from noise alone: the
+/// pages that the allocator has not given back yet.
+const NOISE: f64 = 1.10;
+
+#[derive(Debug, Parser)]
+struct Arguments {
+    /// For how long, as `10m` or `8h`; the round that runs then ends
+    #[arg(long, default_value = "10m", value_parser = duration)]
+    duration: Duration,
+    /// Seed of what is drawn
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Run this round alone
+    #[arg(long)]
+    round: Option<u64>,
+    /// Objects in a round
+    #[arg(long, default_value_t = 200)]
+    objects: usize,
+}
+
+/// What has happened so far.
+#[derive(Debug, Default)]
+struct Total {
+    rounds: u64,
+    deletions: usize,
+    troubles: usize,
+    violations: usize,
+}
+
+fn main() -> Result<ExitCode> {
+    let arguments = Arguments::parse();
+    ensure!(arguments.objects > 0, "--objects must be 1 or more");
+    let total = Runtime::new()?.block_on(soak(&arguments))?;
+    let Total { rounds, deletions, troubles, violations } = total;
+    println!(
+        "seed {}: {rounds} rounds, {deletions} deletions, {troubles} troubles, {violations} violations",
+        arguments.seed
+    );
+    ensure!(deletions > 0, "nothing was deleted");
+    Ok(if violations == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+async fn soak(arguments: &Arguments) -> Result<Total> {
+    let Arguments { duration, seed, round, objects } = *arguments;
+    let mut world = World::create().await?;
+    let (begun, mut total) = (Instant::now(), Total::default());
+    let first = round.unwrap_or(1);
+    for number in first.. {
+        if number > first && (round.is_some() || begun.elapsed() >= duration) {
+            break;
+        }
+        one(&mut world, &Round::drawn(seed, number, objects), &mut total).await?;
+    }
+    if round.is_none() {
+        calm(&mut world, seed, objects, &mut total).await?;
+    }
+    Ok(total)
+}
+
+async fn one(world: &mut World, round: &Round, total: &mut Total) -> Result<()> {
+    let begun = Instant::now();
+    let outcome = world.run(round).await.with_context(|| format!("round {}", round.number))?;
+    println!(
+        "round {}: {} deletions, {} troubles, {} starts of the operator, {:.0?}; {}",
+        round.number,
+        outcome.deletions,
+        round.troubles.len(),
+        outcome.starts,
+        begun.elapsed(),
+        world.sizes()
+    );
+    if !outcome.violations.is_empty() {
+        println!("VIOLATED in round {}: {:#?}", round.number, outcome.violations);
+        println!("  troubles: {}", serde_json::to_string(&round.troubles)?);
+        println!("  logs: {}", world.folder().display());
+        println!("  again: make soak SEED={} ROUND={}", round.seed, round.number);
+    }
+    total.rounds += 1;
+    total.deletions += outcome.deletions;
+    total.troubles += round.troubles.len();
+    total.violations += outcome.violations.len();
+    Ok(())
+}
+
+/// Undisturbed rounds, in which the instances must neither grow nor open more and more files.
+async fn calm(world: &mut World, seed: u64, objects: usize, total: &mut Total) -> Result<()> {
+    let mut before = None;
+    for number in 1..=CALM_ROUNDS {
+        one(world, &Round::calm(seed, number, objects), total).await?;
+        if number == WARM_UP {
+            before = Some(world.measured()?);
+        }
+    }
+    let (before, after) = (before.context("no round was measured")?, world.measured()?);
+    for (before, after) in before.into_iter().zip(after) {
+        println!(
+            "{}: {} after {WARM_UP} calm rounds, {} after {CALM_ROUNDS}",
+            after.name, before.size, after.size
+        );
+        let grown = after.size.resident as f64 > before.size.resident as f64 * NOISE;
+        if grown || before.started_at != after.started_at {
+            println!("VIOLATED: it has grown, or was started again");
+            total.violations += 1;
+        }
+        if after.size.files > before.size.files + 8 {
+            println!("VIOLATED: it opens more and more files");
+            total.violations += 1;
+        }
+    }
+    Ok(())
+}
+
+fn duration(text: &str) -> Result<Duration, String> {
+    let allowed = || format!("`{text}` must be a number with `s`, `m` or `h`, as `10m`");
+    let (number, unit) = text.split_at(text.len().saturating_sub(1));
+    let number: u64 = number.parse().map_err(|_not_a_number| allowed())?;
+    let seconds = match unit {
+        "s" => 1,
+        "m" => 60,
+        "h" => 3600,
+        _ => return Err(allowed()),
+    };
+    Ok(Duration::from_secs(number.saturating_mul(seconds)))
+}

@@ -1,0 +1,86 @@
+//! What must hold after each round.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use kore_simulator::{CampaignKey, Entry, Operation};
+use voicecampaign_operator::api::VoiceCampaign;
+use voicecampaign_operator::campaign::REMOTE_CAMPAIGN;
+
+use crate::round::{Round, Trouble};
+
+/// What is known of a round when it is over. (Whether each object came to its end, and what Kore had then,
+/// its life has checked.)
+pub struct Evidence {
+    pub round: Round,
+    /// How often an instance was started.
+    pub starts: usize,
+    /// Campaigns that were to be deleted.
+    pub asked: BTreeSet<CampaignKey>,
+    /// Campaigns that nobody asked to delete, and that are gone.
+    pub lost: Vec<CampaignKey>,
+    /// The VoiceCampaigns that nobody deletes.
+    pub bystanders: Vec<Option<VoiceCampaign>>,
+    /// The requests to Kore.
+    pub journal: Vec<Entry>,
+    /// What the instances have logged.
+    pub texts: String,
+    /// What must show nowhere.
+    pub secret: &'static str,
+}
+
+/// Every violation, in words.
+pub fn violations(evidence: &Evidence) -> Vec<String> {
+    let Evidence { round, starts, asked, lost, bystanders, journal, texts, secret } = evidence;
+    let mut found: Vec<String> = lost.iter().map(|lost| format!("O2: {lost:?} is gone")).collect();
+    let mut deletes: BTreeMap<CampaignKey, Vec<&Entry>> = BTreeMap::new();
+    for entry in journal.iter().filter(|entry| entry.operation == Operation::Delete) {
+        deletes.entry(campaign(entry)).or_default().push(entry);
+    }
+    for (campaign, deletes) in &deletes {
+        if !asked.contains(campaign) {
+            found.push(format!("O2: a DELETE for {campaign:?}, which nobody asked for"));
+        }
+        // One for each life; one more for each whose answer was none, or may not have come.
+        let lives = lives(round, campaign);
+        let failed = deletes.iter().filter(|delete| delete.answer != Some(200)).count();
+        let allowed = lives + failed + (starts + round.troubles.len()) * lives;
+        if deletes.len() > allowed {
+            found.push(format!("O4: {} DELETEs for {campaign:?}, {allowed} allowed", deletes.len()));
+        }
+    }
+    let refused = round.troubles.iter().any(|trouble| matches!(trouble.what, Trouble::Revoked { .. }));
+    for entry in journal.iter().filter(|entry| entry.violation.is_some() && !refused) {
+        found.push(format!("Kore would have refused a request: {:?}", entry.violation));
+    }
+    for bystander in bystanders {
+        let kept = bystander.as_ref().is_some_and(|object| {
+            object.metadata.deletion_timestamp.is_none() && REMOTE_CAMPAIGN.is_on(&object.metadata)
+        });
+        if !kept {
+            found.push(format!("O2: a bystander has not kept its finalizer: {bystander:?}"));
+        }
+    }
+    for word in ["panicked at", r#""level":"ERROR""#, secret, "eyJ"] {
+        if let Some(line) = texts.lines().find(|line| line.contains(word)) {
+            found.push(format!("O7: the log has {word}: {line}"));
+        }
+    }
+    found
+}
+
+/// How many objects named the campaign in this round, one after another.
+fn lives(round: &Round, campaign: &CampaignKey) -> usize {
+    let of = |name: &str| campaign.campaign_id.strip_prefix("cd-") == Some(name);
+    let lives: usize = round.lives.iter().filter(|life| of(&life.name)).map(|life| 1 + life.again).sum();
+    // And the one from the backup.
+    lives + usize::from(round.restored)
+}
+
+fn campaign(entry: &Entry) -> CampaignKey {
+    let stream = entry.path.split('/').rev().nth(2).unwrap_or_default();
+    CampaignKey {
+        account_id: entry.account_id.clone(),
+        stream_id: stream.to_owned(),
+        campaign_id: entry.campaign_id.clone().unwrap_or_default(),
+    }
+}

@@ -1,0 +1,185 @@
+//! What a round consists of. Pure: the same seed and number draw the same round for ever.
+
+use serde::Serialize;
+use testbed::faults::{Action, Answer, Fault, Kind, Lasting, Random, Trigger};
+
+/// How long a round goes on until nothing new happens.
+const ROUND_MS: usize = 12_000;
+/// How long an object lives at most before it is deleted: not so long that others do not come and go
+/// meanwhile.
+const LIFE_MS: usize = 3000;
+/// How many lives an object has at most, under the same name and for the same campaign.
+const AGAIN: usize = 8;
+/// Troubles in a round.
+const TROUBLES: usize = 8;
+/// Who applies objects.
+const APPLIERS: [&str; 3] = ["argocd-controller", "kustomize-controller", "kubectl"];
+/// Every so many rounds, etcd is restored from a backup at the end.
+const RESTORED_EVERY: u64 = 5;
+
+/// When the backup is made, in such a round: most objects live by then.
+const BACKED_UP_MS: u64 = 5000;
+
+/// One round.
+#[derive(Clone, Debug)]
+pub struct Round {
+    pub seed: u64,
+    pub number: u64,
+    pub lives: Vec<Life>,
+    pub troubles: Vec<Timed>,
+    /// Whether etcd is restored in the end from a backup of the middle.
+    pub restored: bool,
+}
+
+/// What becomes of an object.
+#[derive(Clone, Debug)]
+pub struct Life {
+    pub name: String,
+    /// Which namespace.
+    pub tenant: usize,
+    /// Whether the campaign is left in Kore.
+    pub orphan: bool,
+    /// Whether the object has its finalizer from birth, as manifests in Git may. Otherwise it is deleted once
+    /// the operator has put it there.
+    pub with_finalizer: bool,
+    /// Whether it lives until the operator has found its campaign.
+    pub until_found: bool,
+    /// Who applies it.
+    pub applier: &'static str,
+    /// When it is deleted, in milliseconds after that.
+    pub delete_after_ms: u64,
+    /// How often it is applied again under the same name once it is gone.
+    pub again: usize,
+}
+
+/// A trouble, and when it begins.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Timed {
+    pub after_ms: u64,
+    pub what: Trouble,
+}
+
+/// What goes wrong.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "kebab-case", rename_all_fields = "camelCase")]
+pub enum Trouble {
+    /// An instance is killed.
+    Kill { instance: usize },
+    /// An instance is stopped, and goes on after a while.
+    Freeze { instance: usize, ms: u64 },
+    /// A request of an instance to the API server, or what it kills.
+    Kubernetes { instance: usize, fault: Fault },
+    /// A request to Kore.
+    Kore { fault: Fault },
+    /// All connections of an instance are closed.
+    Cut { instance: usize },
+    /// Every request to Kore is answered so for a while.
+    KoreAnswers { status: u16, ms: u64 },
+    /// Kore refuses the credentials for a while.
+    Revoked { ms: u64 },
+    /// The API server is stopped, and goes on after a while.
+    ApiServerFrozen { ms: u64 },
+    /// The API server is killed and started again.
+    ApiServerKilled,
+    /// etcd is killed and started again.
+    EtcdKilled,
+    /// etcd is stopped for a moment, and what it has is copied.
+    BackedUp,
+}
+
+impl Round {
+    /// A round with troubles.
+    pub fn drawn(seed: u64, number: u64, objects: usize) -> Self {
+        let mut random = Random::seeded(seed.wrapping_mul(1_000_003).wrapping_add(number));
+        let lives = lives(&mut random, objects, &format!("r{number}"));
+        let mut troubles: Vec<Timed> = (0..TROUBLES)
+            .map(|_| Timed { after_ms: below(&mut random, ROUND_MS), what: trouble(&mut random) })
+            .collect();
+        let restored = number.is_multiple_of(RESTORED_EVERY);
+        if restored {
+            troubles.push(Timed { after_ms: BACKED_UP_MS, what: Trouble::BackedUp });
+        }
+        troubles.sort_by_key(|trouble| trouble.after_ms);
+        Self { seed, number, lives, troubles, restored }
+    }
+
+    /// A round without.
+    pub fn calm(seed: u64, number: u64, objects: usize) -> Self {
+        let mut random = Random::seeded(seed);
+        let lives = lives(&mut random, objects, "calm");
+        Self { seed, number, lives, troubles: Vec::new(), restored: false }
+    }
+}
+
+fn lives(random: &mut Random, objects: usize, prefix: &str) -> Vec<Life> {
+    let one = |number: usize| Life {
+        name: format!("{prefix}-{number:03}"),
+        tenant: random.below(3),
+        orphan: random.below(10) == 0,
+        with_finalizer: random.below(2) == 0,
+        until_found: random.below(2) == 0,
+        applier: APPLIERS[random.below(APPLIERS.len())],
+        delete_after_ms: below(random, LIFE_MS),
+        again: random.below(AGAIN),
+    };
+    (0..objects).map(one).collect()
+}
+
+fn trouble(random: &mut Random) -> Trouble {
+    let instance = random.below(2);
+    match random.below(16) {
+        0 => Trouble::Kill { instance },
+        1 | 2 => Trouble::Freeze { instance, ms: 500 + below(random, 14_000) },
+        3..=6 => Trouble::Kubernetes { instance, fault: fault(random, &KUBERNETES) },
+        7..=9 => Trouble::Kore { fault: fault(random, &KORE) },
+        10 => Trouble::Cut { instance },
+        11 | 12 => {
+            Trouble::KoreAnswers { status: *random.one_of(&[404, 500, 503]), ms: 500 + below(random, 6000) }
+        }
+        13 => Trouble::Revoked { ms: 500 + below(random, 4000) },
+        14 => Trouble::ApiServerFrozen { ms: 500 + below(random, 4000) },
+        _ => random.one_of(&[Trouble::ApiServerKilled, Trouble::EtcdKilled]).clone(),
+    }
+}
+
+const KUBERNETES: [Kind; 6] =
+    [Kind::Status, Kind::Finalizer, Kind::Read, Kind::Watch, Kind::ConnectionStatus, Kind::Event];
+const KORE: [Kind; 3] = [Kind::KoreDelete, Kind::KoreGet, Kind::KoreList];
+
+fn fault(random: &mut Random, kinds: &[Kind]) -> Fault {
+    let kind = *random.one_of(kinds);
+    let times = |random: &mut Random| Lasting::Times(u32::try_from(1 + random.below(20)).unwrap_or(1));
+    let lasting = if random.below(2) == 0 { times(random) } else { Lasting::ForMs(below(random, 6000)) };
+    Fault { at: Trigger { kinds: vec![kind], from: 1, lasting }, then: action(random, kind) }
+}
+
+fn action(random: &mut Random, kind: Kind) -> Action {
+    let actions = [
+        Action::CrashBefore,
+        Action::CrashAfter,
+        Action::LoseRequest,
+        Action::LoseAnswer,
+        Action::Hang,
+        Action::HangAfter,
+        Action::Reset,
+        Action::CutBody,
+        Action::Slow { pause_ms: 20 },
+        Action::Delay { ms: 1500 },
+        Action::HoldWatch,
+    ];
+    // As often an answer as one of these.
+    let drawn = random.below(2 * actions.len());
+    if let Some(action) = actions.get(drawn) {
+        return action.clone();
+    }
+    let status = *random.one_of(&[401, 403, 404, 409, 422, 429, 500, 503, 504]);
+    let headers =
+        if status == 429 { [("retry-after".to_owned(), "1".to_owned())].into() } else { Default::default() };
+    let body = if KORE.contains(&kind) { r#"{"message":"injected"}"# } else { "" };
+    Action::Answer(Answer { status, headers, body: body.to_owned() })
+}
+
+fn below(random: &mut Random, bound: usize) -> u64 {
+    random.below(bound) as u64
+}

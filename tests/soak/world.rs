@@ -1,0 +1,387 @@
+//! The surroundings: a control plane, a simulated Kore, two instances, three namespaces of two accounts.
+
+use std::collections::{BTreeSet, HashMap};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, ensure};
+use futures::StreamExt;
+use futures::future::join_all;
+use k8s_openapi::api::core::v1::{Namespace, Secret};
+use kore_simulator::{App, Behaviour, CampaignKey, Simulator};
+use kube::api::{DeleteParams, Patch, PatchParams, PostParams};
+use kube::config::{KubeConfigOptions, Kubeconfig};
+use kube::runtime::reflector::{self, Store};
+use kube::runtime::{WatchStreamExt, watcher};
+use kube::{Api, Client, Config, ResourceExt};
+use serde_json::{Value, json};
+use testbed::faults::{Nemesis, Proxy, Upstream};
+use testbed::{ControlPlane, operator};
+use tokio::sync::watch;
+use voicecampaign_operator::api::{KoreConnection, VoiceCampaign};
+
+use crate::instance::{Instance, Measured};
+use crate::oracles::{self, Evidence};
+use crate::round::Round;
+use crate::{life, trouble};
+
+const STREAM: &str = "st-0603182c-7ffb-53c3-b307-47ca14bxxxxx";
+const CLIENT_ID: &str = "cs-1f9b3e2d-test-client";
+const CLIENT_SECRET: &str = "s3cr3t-that-must-never-show-9f8e7d";
+/// Namespaces and the accounts of their connections: two share one.
+const TENANTS: [(&str, &str); 3] =
+    [("soak-a", "67777ce93e25326494exxxxx"), ("soak-b", "67777ce93e25326494exxxxx"), ("soak-c", "another")];
+/// A VoiceCampaign of each namespace that nobody deletes.
+const BYSTANDER: &str = "bystander";
+/// A campaign of each account that no VoiceCampaign names.
+const UNMANAGED: &str = "unmanaged";
+/// The quota is scaled up: at the documented one, a round would take an hour.
+const REQUESTS_PER_MINUTE: i32 = 6000;
+/// How long objects may take to their end once all troubles are over: the longest pauses of the operator, and
+/// a slow machine.
+pub const PATIENCE: Duration = Duration::from_secs(300);
+
+/// See above.
+pub struct World {
+    pub plane: Arc<ControlPlane>,
+    pub kore: Simulator,
+    pub kore_nemesis: Nemesis,
+    pub kore_proxy: Proxy,
+    pub instances: Arc<[Instance; 2]>,
+    client: Client,
+    stores: Vec<Watched>,
+    /// Campaigns that somebody has asked to delete in this round, by way of an object.
+    asked: Mutex<BTreeSet<CampaignKey>>,
+    /// How far the journal, and the logs, have been read.
+    journal_read: usize,
+    logs_read: HashMap<PathBuf, usize>,
+}
+
+/// What a round has come to.
+pub struct Outcome {
+    pub deletions: usize,
+    pub starts: usize,
+    pub violations: Vec<String>,
+}
+
+/// A cache of a namespace.
+struct Watched {
+    store: Store<VoiceCampaign>,
+    task: tokio::task::JoinHandle<()>,
+}
+
+impl World {
+    pub async fn create() -> Result<Self> {
+        let plane = tokio::task::spawn_blocking(|| -> Result<ControlPlane> {
+            let plane = ControlPlane::start()?;
+            operator::install(&plane)?;
+            Ok(plane)
+        });
+        let plane = Arc::new(plane.await??);
+        let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+        let kubeconfig = Kubeconfig::read_from(plane.kubeconfig())?;
+        let config = Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await?;
+        let client = Client::try_from(config)?;
+        let limit = usize::try_from(REQUESTS_PER_MINUTE)?;
+        let behaviour = Behaviour { requests_per_minute: Some(limit), ..Behaviour::default() };
+        let kore = Simulator::start(([127, 0, 0, 1], 0).into(), apps(), behaviour).await?;
+        let kore_nemesis = Nemesis::new();
+        let kore_proxy = Proxy::start(Upstream::Kore { url: kore.url() }, kore_nemesis.clone())?;
+        for (tenant, (namespace, account)) in TENANTS.into_iter().enumerate() {
+            kore.seed(key(tenant, UNMANAGED), &json!({}));
+            kore.seed(key(tenant, &bystander(tenant)), &json!({}));
+            create(&Api::<Namespace>::all(client.clone()), json!({"metadata": {"name": namespace}})).await?;
+            let secret = json!({"metadata": {"name": "kore-jwt-app"},
+                "stringData": {"clientId": CLIENT_ID, "clientSecret": CLIENT_SECRET}});
+            create(&Api::<Secret>::namespaced(client.clone(), namespace), secret).await?;
+            let connection = json!({"apiVersion": "voicecampaign.dev/v1alpha1", "kind": "KoreConnection",
+                "metadata": {"name": "production"}, "spec": {"host": kore_proxy.url(), "accountId": account,
+                "credentialsSecretRef": {"name": "kore-jwt-app"}, "timeoutSeconds": 2,
+                "rateLimit": {"requestsPerMinute": REQUESTS_PER_MINUTE}}});
+            create(&Api::<KoreConnection>::namespaced(client.clone(), namespace), connection).await?;
+        }
+        let program = PathBuf::from(env!("CARGO_BIN_EXE_voicecampaign-operator"));
+        let instances = [Instance::start(&plane, program.clone(), 1)?, Instance::start(&plane, program, 2)?];
+        let instances = Arc::new(instances);
+        // Whoever leads has sent it.
+        let both = instances.clone();
+        kore_nemesis.on_crash(Arc::new(move || both.iter().for_each(Instance::kill)));
+        let stores = TENANTS.iter().map(|(namespace, _)| watched(&client, namespace)).collect();
+        let world = Self {
+            plane,
+            kore,
+            kore_nemesis,
+            kore_proxy,
+            instances,
+            client,
+            stores,
+            asked: Mutex::default(),
+            journal_read: 0,
+            logs_read: HashMap::new(),
+        };
+        for tenant in 0..TENANTS.len() {
+            let object = manifest(BYSTANDER, &bystander(tenant), false);
+            world.apply(tenant, "kubectl", &object).await?;
+        }
+        Ok(world)
+    }
+
+    /// Runs a round, and says what it has violated.
+    pub async fn run(&mut self, round: &Round) -> Result<Outcome> {
+        let starts = self.starts();
+        self.asked().clear();
+        let (over, end) = watch::channel(None);
+        let world = &*self;
+        let lives = join_all(round.lives.iter().map(|life| life::live(world, life, end.clone())));
+        let troubles = async {
+            let made = trouble::make(world, &round.troubles).await;
+            over.send_replace(Some(Instant::now()));
+            made
+        };
+        let (lived, made) = tokio::join!(lives, troubles);
+        made?;
+        let mut deletions: usize = lived.iter().map(|lived| lived.deletions).sum();
+        let mut violations: Vec<String> = lived.into_iter().flat_map(|lived| lived.violations).collect();
+        if round.restored {
+            deletions += self.restore(&mut violations).await?;
+        }
+        let starts = self.starts() - starts;
+        violations.extend(oracles::violations(&self.evidence(round, starts).await?));
+        Ok(Outcome { deletions, starts, violations })
+    }
+
+    async fn evidence(&mut self, round: &Round, starts: usize) -> Result<Evidence> {
+        // Nothing may follow.
+        tokio::time::sleep(Duration::from_millis(700)).await;
+        let journal = self.kore.journal_since(self.journal_read);
+        self.journal_read += journal.len();
+        let kept =
+            (0..TENANTS.len()).flat_map(|tenant| [key(tenant, UNMANAGED), key(tenant, &bystander(tenant))]);
+        let mut bystanders = Vec::new();
+        for tenant in 0..TENANTS.len() {
+            bystanders.push(
+                insist("read the bystander", async || self.api(tenant).get_opt(BYSTANDER).await).await?,
+            );
+        }
+        let texts = self.new_logs()?;
+        Ok(Evidence {
+            round: round.clone(),
+            starts,
+            asked: self.asked().clone(),
+            lost: kept.filter(|kept| !self.kore.has(kept)).collect(),
+            bystanders,
+            journal,
+            texts,
+            secret: CLIENT_SECRET,
+        })
+    }
+
+    /// What the instances have logged since this was last asked.
+    fn new_logs(&mut self) -> Result<String> {
+        let mut texts = String::new();
+        for entry in std::fs::read_dir(self.plane.folder())?.flatten() {
+            let (path, name) = (entry.path(), entry.file_name().to_string_lossy().into_owned());
+            if name.starts_with("operator-") && name.ends_with(".log") {
+                let text = std::fs::read_to_string(&path)?;
+                let read = self.logs_read.insert(path, text.len()).unwrap_or_default();
+                texts.push_str(text.get(read..).unwrap_or_default());
+            }
+        }
+        Ok(texts)
+    }
+
+    /// Stops etcd for a moment, and copies what it has.
+    pub async fn back_up(&self) -> Result<()> {
+        self.blocking(|plane| {
+            plane.stop_api_server();
+            plane.stop_etcd();
+            copy(&plane.etcd_data(), &backup(plane))?;
+            plane.start_etcd()?;
+            plane.start_api_server()
+        })
+        .await
+    }
+
+    /// Restores etcd from the backup: objects whose campaigns are deleted live again, or are in the middle of
+    /// their deletion. They are deleted again.
+    async fn restore(&mut self, violations: &mut Vec<String>) -> Result<usize> {
+        self.blocking(|plane| {
+            plane.stop_api_server();
+            plane.stop_etcd();
+            copy(&backup(plane), &plane.etcd_data())?;
+            plane.start_etcd()?;
+            plane.start_api_server()
+        })
+        .await?;
+        // A watch from before would wait for versions of the future.
+        self.stores = TENANTS.iter().map(|(namespace, _)| watched(&self.client, namespace)).collect();
+        let mut restored = Vec::new();
+        for tenant in 0..TENANTS.len() {
+            let list =
+                insist("list", async || self.api(tenant).list_metadata(&Default::default()).await).await?;
+            for object in list.items.iter().filter(|object| object.name_any() != BYSTANDER) {
+                restored.push((tenant, object.name_any()));
+            }
+        }
+        for (tenant, name) in &restored {
+            self.delete(*tenant, name, None).await?;
+        }
+        let begun = Instant::now();
+        for (tenant, name) in &restored {
+            while insist("read", async || self.api(*tenant).get_metadata_opt(name).await).await?.is_some() {
+                if begun.elapsed() > PATIENCE {
+                    violations.push(format!("O5: {name}, from a backup, did not come to its end in time"));
+                    break;
+                }
+                tokio::time::sleep(Duration::from_millis(200)).await;
+            }
+        }
+        Ok(restored.len())
+    }
+
+    pub async fn apply(&self, tenant: usize, applier: &str, object: &Value) -> Result<VoiceCampaign> {
+        let parameters = PatchParams::apply(applier).force();
+        let name = object["metadata"]["name"].as_str().context("it has no name")?;
+        let (api, patch) = (self.api(tenant), Patch::Apply(object));
+        insist("apply", async || api.patch(name, &parameters, &patch).await).await
+    }
+
+    /// Deletes an object; with this uid, if it is given.
+    pub async fn delete(&self, tenant: usize, name: &str, uid: Option<String>) -> Result<()> {
+        let preconditions =
+            uid.map(|uid| kube::api::Preconditions { uid: Some(uid), resource_version: None });
+        let parameters = DeleteParams { preconditions, ..DeleteParams::default() };
+        let api = self.api(tenant);
+        insist("delete", async || match api.delete(name, &parameters).await {
+            // An answer was lost, and it is gone, or another one.
+            Err(kube::Error::Api(status)) if [404, 409].contains(&status.code) => Ok(()),
+            other => other.map(|_| ()),
+        })
+        .await
+    }
+
+    /// The object with this uid, as the watch shows it.
+    pub fn seen(&self, tenant: usize, name: &str, uid: &str) -> Option<Arc<VoiceCampaign>> {
+        let found = self.stores[tenant].store.get(&reflector::ObjectRef::new(name).within(TENANTS[tenant].0));
+        found.filter(|found| found.uid().as_deref() == Some(uid))
+    }
+
+    /// Notes that the campaign is to be deleted.
+    pub fn ask_for(&self, campaign: CampaignKey) {
+        self.asked().insert(campaign);
+    }
+
+    /// Work on the control plane that blocks.
+    pub async fn blocking(
+        &self,
+        work: impl FnOnce(&ControlPlane) -> Result<()> + Send + 'static,
+    ) -> Result<()> {
+        let plane = self.plane.clone();
+        tokio::task::spawn_blocking(move || work(&plane)).await?
+    }
+
+    /// What the instances take.
+    pub fn measured(&self) -> Result<Vec<Measured>> {
+        self.instances.iter().map(Instance::measured).collect()
+    }
+
+    /// The same, in words.
+    pub fn sizes(&self) -> String {
+        let sizes = self.instances.iter().map(|instance| match instance.measured() {
+            Ok(measured) => measured.size.to_string(),
+            Err(_) => "down".to_owned(),
+        });
+        sizes.collect::<Vec<_>>().join(" and ")
+    }
+
+    pub fn folder(&self) -> &Path {
+        self.plane.folder()
+    }
+
+    fn starts(&self) -> usize {
+        self.instances.iter().map(Instance::starts).sum()
+    }
+
+    fn api(&self, tenant: usize) -> Api<VoiceCampaign> {
+        Api::namespaced(self.client.clone(), TENANTS[tenant].0)
+    }
+
+    fn asked(&self) -> MutexGuard<'_, BTreeSet<CampaignKey>> {
+        self.asked.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Watched {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+/// The JWT apps that Kore knows.
+pub fn apps() -> Vec<App> {
+    vec![App { client_id: CLIENT_ID.into(), client_secret: CLIENT_SECRET.into() }]
+}
+
+/// A campaign of a tenant's account.
+pub fn key(tenant: usize, campaign: &str) -> CampaignKey {
+    CampaignKey {
+        account_id: TENANTS[tenant].1.into(),
+        stream_id: STREAM.into(),
+        campaign_id: format!("cd-{campaign}"),
+    }
+}
+
+/// An object as Git has it.
+pub fn manifest(name: &str, campaign: &str, orphan: bool) -> Value {
+    json!({"apiVersion": "voicecampaign.dev/v1alpha1", "kind": "VoiceCampaign", "metadata": {"name": name},
+        "spec": {"connectionRef": {"name": "production"}, "streamId": STREAM,
+                 "campaignId": format!("cd-{campaign}"),
+                 "deletionPolicy": if orphan { "Orphan" } else { "Delete" }}})
+}
+
+/// Makes a call until it works: the control plane may be away.
+async fn insist<T>(what: &str, call: impl AsyncFn() -> kube::Result<T>) -> Result<T> {
+    let begun = Instant::now();
+    loop {
+        let error = match tokio::time::timeout(Duration::from_secs(10), call()).await {
+            Ok(Ok(done)) => return Ok(done),
+            Ok(Err(error)) => error.to_string(),
+            Err(_elapsed) => "no answer within 10 s".to_owned(),
+        };
+        ensure!(begun.elapsed() < Duration::from_secs(120), "could not {what}: {error}");
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+}
+
+fn bystander(tenant: usize) -> String {
+    format!("{BYSTANDER}-{tenant}")
+}
+
+fn watched(client: &Client, namespace: &str) -> Watched {
+    let (store, writer) = reflector::store();
+    let api: Api<VoiceCampaign> = Api::namespaced(client.clone(), namespace);
+    let events = reflector::reflector(writer, watcher(api, watcher::Config::default()).default_backoff());
+    let task = tokio::spawn(async move { events.for_each(async |_| {}).await });
+    Watched { store, task }
+}
+
+fn backup(plane: &ControlPlane) -> PathBuf {
+    plane.folder().join("backup")
+}
+
+fn copy(from: &Path, to: &Path) -> Result<()> {
+    let _ = std::fs::remove_dir_all(to);
+    ensure!(Command::new("cp").arg("-r").arg(from).arg(to).status()?.success(), "cp failed");
+    Ok(())
+}
+
+async fn create<K>(api: &Api<K>, object: Value) -> Result<()>
+where
+    K: kube::Resource + Clone + std::fmt::Debug + serde::Serialize + serde::de::DeserializeOwned,
+{
+    let object: K = serde_json::from_value(object)?;
+    api.create(&PostParams::default(), &object).await.with_context(|| object.name_any())?;
+    Ok(())
+}

@@ -5,6 +5,7 @@
 #![expect(clippy::unwrap_used, reason = "a benchmark that can't go on has nothing to say")]
 
 mod measure;
+mod resident;
 mod table;
 
 use std::path::{Path, PathBuf};
@@ -12,7 +13,7 @@ use std::path::{Path, PathBuf};
 use kore_simulator::Behaviour;
 use testbed::{ControlPlane, Kore, operator};
 
-use measure::{Bench, Contender, Figures};
+use measure::{Bench, Contender, Figures, TENANT};
 
 /// Rounds of each contender; they take turns.
 const ROUNDS: usize = 2;
@@ -45,7 +46,7 @@ async fn main() {
         for (who, figures) in &mut figures {
             println!("round {round}: {who:?}");
             let running = bench.start(*who, &program(*who));
-            bench.one_after_the_other(SINGLE, figures).await;
+            bench.one_after_the_other(TENANT, SINGLE, figures).await;
             bench.at_once(AT_ONCE, &running, figures).await;
             drop(running);
         }
@@ -56,12 +57,17 @@ async fn main() {
         let _running = bench.start(Contender::Ours, &ours);
         bench.beside_a_dead_account(BESIDE, 2 * ROUNDS).await
     };
+    println!("beside a burst of another namespace");
+    let beside_burst = {
+        let _running = bench.start_for_both(&ours);
+        bench.beside_a_burst(BESIDE, AT_ONCE).await
+    };
     let killed = bench.takeover("killed", &ours, true).await;
     let told = bench.takeover("told", &ours, false).await;
     let mut ready = Vec::new();
     let mut there = 0;
     for count in RESIDENT {
-        bench.settle(there..count).await;
+        bench.settle(there..count, &ours).await;
         there = count;
         for (who, figures) in &mut figures {
             println!("{count} objects: {who:?}");
@@ -72,7 +78,7 @@ async fn main() {
             figures.resident.push((count, bench.resident(&running).await));
         }
     }
-    let table = table::of(&figures, &beside, &ready, [killed, told]);
+    let table = table::of(&figures, [&beside, &beside_burst], &ready, [killed, told]);
     table::write(&table);
     print!("{table}");
     bench.finish();

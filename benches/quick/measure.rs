@@ -20,15 +20,12 @@ use testbed::{ControlPlane, Kore, operator};
 use tokio::sync::mpsc;
 use voicecampaign_operator::api::VoiceCampaign;
 
-const NAMESPACE: &str = "bench";
-const ACCOUNT: &str = "67777ce93e25326494exxxxx";
-const CONNECTION: &str = "production";
+pub const CONNECTION: &str = "production";
 const STREAM: &str = "st-0603182c-7ffb-53c3-b307-47ca14bxxxxx";
-const FINALIZER: &str = "voicecampaign.dev/remote-campaign";
 /// Requests of the benchmark itself under way at once.
 const AT_ONCE: usize = 32;
 /// Nothing takes longer.
-const PATIENCE: Duration = Duration::from_secs(180);
+pub const PATIENCE: Duration = Duration::from_secs(180);
 
 /// Who is measured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,17 +37,6 @@ pub enum Contender {
     /// `benches/peers/src/bin/floor.rs`.
     Floor,
 }
-
-/// What objects are created for.
-#[derive(Clone, Copy)]
-enum Purpose {
-    /// Their campaigns are in Kore, and will be deleted by way of this connection.
-    Deleted { connection: &'static str },
-    /// To be there.
-    Stays,
-}
-
-const DELETED: Purpose = Purpose::Deleted { connection: CONNECTION };
 
 /// What was measured of one of them.
 #[derive(Debug, Default)]
@@ -70,33 +56,52 @@ pub struct Figures {
     pub events: usize,
 }
 
+/// A namespace with an account of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Tenant {
+    pub namespace: &'static str,
+    pub account: &'static str,
+}
+
+/// Who has all objects, unless a figure is about two tenants.
+pub const TENANT: Tenant = Tenant { namespace: "bench", account: "67777ce93e25326494exxxxx" };
+/// Somebody with few objects.
+pub const QUIET: Tenant = Tenant { namespace: "bench-quiet", account: "67777ce93e25326494eyyyyy" };
+
 /// The surroundings.
 pub struct Bench {
-    plane: ControlPlane,
+    pub plane: ControlPlane,
     kore: Kore,
-    campaigns: Api<VoiceCampaign>,
+    client: Client,
 }
 
 impl Bench {
     pub async fn new(plane: ControlPlane, kore: Kore, (id, secret): (&str, &str)) -> Self {
         let kubectl = plane.kubectl().unwrap();
-        kubectl.try_run(&["create", "namespace", NAMESPACE]).unwrap();
-        let credentials = json!({"apiVersion": "v1", "kind": "Secret",
-            "metadata": {"name": "kore-jwt-app", "namespace": NAMESPACE},
-            "stringData": {"clientId": id, "clientSecret": secret}});
-        kubectl.apply(&credentials.to_string()).unwrap();
+        for tenant in [TENANT, QUIET] {
+            kubectl.try_run(&["create", "namespace", tenant.namespace]).unwrap();
+            let credentials = json!({"apiVersion": "v1", "kind": "Secret",
+                "metadata": {"name": "kore-jwt-app", "namespace": tenant.namespace},
+                "stringData": {"clientId": id, "clientSecret": secret}});
+            kubectl.apply(&credentials.to_string()).unwrap();
+        }
         let kubeconfig = Kubeconfig::read_from(plane.kubeconfig()).unwrap();
         let config = Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await.unwrap();
-        let campaigns = Api::namespaced(Client::try_from(config).unwrap(), NAMESPACE);
-        let bench = Self { plane, kore, campaigns };
-        bench.connect(CONNECTION, bench.kore.url());
+        let bench = Self { plane, kore, client: Client::try_from(config).unwrap() };
+        for tenant in [TENANT, QUIET] {
+            bench.connect(tenant, CONNECTION, bench.kore.url());
+        }
         bench
     }
 
-    fn connect(&self, name: &str, host: &str) {
+    pub fn campaigns(&self, tenant: Tenant) -> Api<VoiceCampaign> {
+        Api::namespaced(self.client.clone(), tenant.namespace)
+    }
+
+    fn connect(&self, tenant: Tenant, name: &str, host: &str) {
         let connection = json!({"apiVersion": "voicecampaign.dev/v1alpha1", "kind": "KoreConnection",
-            "metadata": {"name": name, "namespace": NAMESPACE},
-            "spec": {"host": host, "accountId": ACCOUNT, "credentialsSecretRef": {"name": "kore-jwt-app"},
+            "metadata": {"name": name, "namespace": tenant.namespace},
+            "spec": {"host": host, "accountId": tenant.account, "credentialsSecretRef": {"name": "kore-jwt-app"},
                      "rateLimit": {"requestsPerMinute": 6000}}});
         self.plane.kubectl().unwrap().apply(&connection.to_string()).unwrap();
     }
@@ -114,8 +119,15 @@ impl Bench {
         }
         command
             .env("KUBECONFIG", operator::kubeconfig(&self.plane).unwrap())
-            .env("WATCH_NAMESPACES", NAMESPACE);
+            .env("WATCH_NAMESPACES", TENANT.namespace);
         command
+    }
+
+    /// The operator, for both tenants.
+    pub fn start_for_both(&self, program: &Path) -> Process {
+        let mut command = self.command(Contender::Ours, program);
+        command.env("WATCH_NAMESPACES", [TENANT, QUIET].map(|tenant| tenant.namespace).join(","));
+        Process::start("ours-for-both", command, self.plane.folder()).unwrap()
     }
 
     /// How long until the operator knows all objects.
@@ -141,26 +153,27 @@ impl Bench {
             }
             process
         });
-        let names = self.create(name, 0..1, DELETED).await;
-        self.until_held(&names).await;
-        let mut gone = self.watch_gone().await;
+        let names = self.create(TENANT, name, 0..1, CONNECTION).await;
+        self.until_held(TENANT, &names).await;
+        let mut gone = self.watch_gone(TENANT).await;
         let begun = Instant::now();
         if kill {
             instances[0].kill();
         } else {
             instances[0].terminate(PATIENCE).unwrap();
         }
-        self.campaigns.delete(&names[0], &DeleteParams::default()).await.unwrap();
+        self.campaigns(TENANT).delete(&names[0], &DeleteParams::default()).await.unwrap();
         let (_, at) = tokio::time::timeout(PATIENCE, gone.recv()).await.unwrap().unwrap();
         at - begun
     }
 
-    pub async fn one_after_the_other(&self, count: usize, figures: &mut Figures) {
-        let names = self.create("single", 0..count, DELETED).await;
-        self.until_held(&names).await;
-        let mut gone = self.watch_gone().await;
+    pub async fn one_after_the_other(&self, tenant: Tenant, count: usize, figures: &mut Figures) {
+        let names = self.create(tenant, "single", 0..count, CONNECTION).await;
+        self.until_held(tenant, &names).await;
+        let mut gone = self.watch_gone(tenant).await;
+        let campaigns = self.campaigns(tenant);
         for name in &names {
-            self.campaigns.delete(name, &DeleteParams::default()).await.unwrap();
+            campaigns.delete(name, &DeleteParams::default()).await.unwrap();
             let accepted = Instant::now();
             let (seen, at) = tokio::time::timeout(PATIENCE, gone.recv()).await.unwrap().unwrap();
             assert_eq!(&seen, name);
@@ -171,43 +184,60 @@ impl Bench {
     /// One after the other, alone; and while the calls to another account hang: as many deletions of its own.
     pub async fn beside_a_dead_account(&self, count: usize, rounds: usize) -> [Vec<Duration>; 2] {
         let relay = Relay::start(self.kore.url().trim_start_matches("http://").parse().unwrap()).unwrap();
-        self.connect("hanging", &format!("http://{}", relay.address()));
+        self.connect(TENANT, "hanging", &format!("http://{}", relay.address()));
         let mut figures = [Figures::default(), Figures::default()];
         for _ in 0..rounds {
-            self.one_after_the_other(count, &mut figures[0]).await;
-            let dead = self.create("dead", 0..count, Purpose::Deleted { connection: "hanging" }).await;
-            self.until_held(&dead).await;
+            self.one_after_the_other(TENANT, count, &mut figures[0]).await;
+            let dead = self.create(TENANT, "dead", 0..count, "hanging").await;
+            self.until_held(TENANT, &dead).await;
             relay.freeze();
             for name in &dead {
-                self.campaigns.delete(name, &DeleteParams::default()).await.unwrap();
+                self.campaigns(TENANT).delete(name, &DeleteParams::default()).await.unwrap();
             }
-            self.one_after_the_other(count, &mut figures[1]).await;
+            self.one_after_the_other(TENANT, count, &mut figures[1]).await;
             relay.thaw();
-            self.until_none().await;
+            self.until_none(TENANT, &dead).await;
         }
         figures.map(|figures| figures.single)
     }
 
+    /// One after the other by the quiet tenant, alone; and while the other deletes `burst` campaigns at once.
+    pub async fn beside_a_burst(&self, count: usize, burst: usize) -> [Vec<Duration>; 2] {
+        let mut figures = [Figures::default(), Figures::default()];
+        self.one_after_the_other(QUIET, count, &mut figures[0]).await;
+        let [_, beside] = &mut figures;
+        let names = self.create(QUIET, "beside", 0..burst, CONNECTION).await;
+        self.until_held(QUIET, &names).await;
+        let busy = self.create(TENANT, "burst", 0..burst, CONNECTION).await;
+        self.until_held(TENANT, &busy).await;
+        let mut gone = self.watch_gone(QUIET).await;
+        let quiet = self.campaigns(QUIET);
+        let some_time = async {
+            for name in &names {
+                quiet.delete(name, &DeleteParams::default()).await.unwrap();
+                let accepted = Instant::now();
+                let (_, at) = tokio::time::timeout(PATIENCE, gone.recv()).await.unwrap().unwrap();
+                beside.single.push(at.saturating_duration_since(accepted));
+            }
+        };
+        tokio::select! {
+            () = some_time => {}
+            _ = self.delete_all(TENANT, &busy) => {}
+        }
+        // Those that the burst has left no time for.
+        for name in &names {
+            let _ = quiet.delete(name, &DeleteParams::default()).await;
+        }
+        self.until_none(QUIET, &names).await;
+        figures.map(|figures| figures.single)
+    }
+
     pub async fn at_once(&self, count: usize, contender: &Process, figures: &mut Figures) {
-        let names = self.create("burst", 0..count, DELETED).await;
-        self.until_held(&names).await;
-        let mut gone = self.watch_gone().await;
+        let names = self.create(TENANT, "burst", 0..count, CONNECTION).await;
+        self.until_held(TENANT, &names).await;
         let before = self.counts().await;
         let cpu_before = contender.cpu_time().unwrap();
-        let begun = Instant::now();
-        let parameters = DeleteParams::default();
-        let deletes = stream::iter(&names).map(|name| self.campaigns.delete(name, &parameters));
-        let deletes = deletes.buffer_unordered(AT_ONCE).try_for_each(async |_| Ok(()));
-        let all_gone = async {
-            let mut last = begun;
-            for _ in &names {
-                last = tokio::time::timeout(PATIENCE, gone.recv()).await.unwrap().unwrap().1;
-            }
-            last
-        };
-        let (deleted, last) = tokio::join!(deletes, all_gone);
-        deleted.unwrap();
-        figures.at_once.push(last - begun);
+        figures.at_once.push(self.delete_all(TENANT, &names).await);
         // Events may come after the object has gone.
         tokio::time::sleep(Duration::from_secs(2)).await;
         let after = self.counts().await;
@@ -218,9 +248,23 @@ impl Bench {
         figures.events += after.2 - before.2;
     }
 
-    /// Objects that stay: nobody is asked for them.
-    pub async fn settle(&self, numbers: Range<usize>) {
-        self.create("stays", numbers, Purpose::Stays).await;
+    /// Deletes all these objects at once, and returns how long it took until all were gone.
+    async fn delete_all(&self, tenant: Tenant, names: &[String]) -> Duration {
+        let mut gone = self.watch_gone(tenant).await;
+        let begun = Instant::now();
+        let (campaigns, parameters) = (self.campaigns(tenant), DeleteParams::default());
+        let deletes = stream::iter(names).map(|name| campaigns.delete(name, &parameters));
+        let deletes = deletes.buffer_unordered(AT_ONCE).try_for_each(async |_| Ok(()));
+        let all_gone = async {
+            let mut last = begun;
+            for _ in names {
+                last = tokio::time::timeout(PATIENCE, gone.recv()).await.unwrap().unwrap().1;
+            }
+            last
+        };
+        let (deleted, last) = tokio::join!(deletes, all_gone);
+        deleted.unwrap();
+        last - begun
     }
 
     /// Resident memory once it does not change any more.
@@ -245,35 +289,39 @@ impl Bench {
         self.plane.finish();
     }
 
-    async fn create(&self, prefix: &str, numbers: Range<usize>, purpose: Purpose) -> Vec<String> {
-        let names: Vec<String> = numbers.map(|number| format!("{prefix}-{number:05}")).collect();
-        let keys: Vec<CampaignKey> = names
-            .iter()
-            .map(|name| CampaignKey {
-                account_id: ACCOUNT.into(),
-                stream_id: STREAM.into(),
-                campaign_id: format!("cd-{name}"),
-            })
-            .collect();
-        let (stays, finalizers, connection) = match purpose {
-            Purpose::Deleted { connection } => (false, Vec::new(), connection),
-            Purpose::Stays => (true, vec![FINALIZER], CONNECTION),
+    /// Puts the campaigns of objects with these names into Kore.
+    pub async fn seed(&self, tenant: Tenant, names: &[String]) {
+        let key = |name: &String| CampaignKey {
+            account_id: tenant.account.into(),
+            stream_id: STREAM.into(),
+            campaign_id: format!("cd-{name}"),
         };
-        if !stays {
-            self.kore.seed(&keys, &json!({})).await.unwrap();
-        }
+        let keys: Vec<CampaignKey> = names.iter().map(key).collect();
+        self.kore.seed(&keys, &json!({})).await.unwrap();
+    }
+
+    /// Creates objects whose campaigns are in Kore.
+    pub async fn create(
+        &self,
+        tenant: Tenant,
+        prefix: &str,
+        numbers: Range<usize>,
+        connection: &str,
+    ) -> Vec<String> {
+        let names: Vec<String> = numbers.map(|number| format!("{prefix}-{number:06}")).collect();
+        self.seed(tenant, &names).await;
         let object = |name: &String| -> VoiceCampaign {
             serde_json::from_value(
                 json!({"apiVersion": "voicecampaign.dev/v1alpha1", "kind": "VoiceCampaign",
-                "metadata": {"name": name, "namespace": NAMESPACE, "finalizers": finalizers},
-                "spec": {"connectionRef": {"name": connection}, "streamId": STREAM, "suspend": stays,
+                "metadata": {"name": name, "namespace": tenant.namespace},
+                "spec": {"connectionRef": {"name": connection}, "streamId": STREAM,
                          "campaignId": format!("cd-{name}")}}),
             )
             .unwrap()
         };
-        let parameters = PostParams::default();
+        let (campaigns, parameters) = (self.campaigns(tenant), PostParams::default());
         stream::iter(&names)
-            .map(async |name| self.campaigns.create(&parameters, &object(name)).await)
+            .map(async |name| campaigns.create(&parameters, &object(name)).await)
             .buffer_unordered(AT_ONCE)
             .try_for_each(async |_| Ok(()))
             .await
@@ -282,14 +330,14 @@ impl Bench {
     }
 
     /// Waits until the contender has put its finalizer on all, and has nothing to do any more.
-    async fn until_held(&self, names: &[String]) {
+    pub async fn until_held(&self, tenant: Tenant, names: &[String]) {
         let begun = Instant::now();
         let mut versions = HashMap::new();
         let mut quiet = 0;
         while quiet < 3 {
             assert!(begun.elapsed() < PATIENCE, "the contender does not hold the objects");
             tokio::time::sleep(Duration::from_millis(500)).await;
-            let list = self.campaigns.list_metadata(&ListParams::default()).await.unwrap();
+            let list = self.campaigns(tenant).list_metadata(&ListParams::default()).await.unwrap();
             let now: HashMap<String, Option<String>> = list.items.iter().map(version).collect();
             let held = list.items.iter().filter(|object| !object.finalizers().is_empty());
             let held: usize = held.filter(|object| names.contains(&object.name_any())).count();
@@ -298,25 +346,30 @@ impl Bench {
         }
     }
 
-    /// Waits until there is no object.
-    async fn until_none(&self) {
+    /// Waits until none of these objects is there.
+    pub async fn until_none(&self, tenant: Tenant, names: &[String]) {
         let begun = Instant::now();
-        while !self.campaigns.list_metadata(&ListParams::default()).await.unwrap().items.is_empty() {
+        let there = async || {
+            let list = self.campaigns(tenant).list_metadata(&ListParams::default()).await.unwrap();
+            list.items.iter().any(|object| names.contains(&object.name_any()))
+        };
+        while there().await {
             assert!(begun.elapsed() < PATIENCE, "some stay");
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
     }
 
     /// Tells which objects are gone, and when that was seen.
-    async fn watch_gone(&self) -> mpsc::UnboundedReceiver<(String, Instant)> {
-        let version = self.campaigns.list_metadata(&ListParams::default().limit(1)).await.unwrap();
+    async fn watch_gone(&self, tenant: Tenant) -> mpsc::UnboundedReceiver<(String, Instant)> {
+        let campaigns = self.campaigns(tenant);
+        let version = campaigns.list_metadata(&ListParams::default().limit(1)).await.unwrap();
         let version = version.metadata.resource_version.unwrap_or_default();
         let (seen, gone) = mpsc::unbounded_channel();
-        let watch = self.campaigns.watch_metadata(&WatchParams::default(), &version).await.unwrap();
         tokio::spawn(async move {
+            let watch = campaigns.watch_metadata(&WatchParams::default(), &version).await.unwrap();
             let mut watch = watch.boxed();
-            while let Some(Ok(event)) = watch.next().await {
-                if let WatchEvent::Deleted(object) = event
+            while let Some(event) = watch.next().await {
+                if let WatchEvent::Deleted(object) = event.unwrap()
                     && seen.send((object.name_any(), Instant::now())).is_err()
                 {
                     return;

@@ -18,7 +18,7 @@ struct Row {
 
 pub fn of(
     figures: &[(Contender, Figures); 3],
-    [alone, beside]: &[Vec<Duration>; 2],
+    [hanging, burst]: [&[Vec<Duration>; 2]; 2],
     ready: &[(usize, Duration)],
     takeovers: [Duration; 2],
 ) -> String {
@@ -52,14 +52,18 @@ pub fn of(
         let (own, theirs, least, added) = (number(ours), number(stock), number(floor), number(ours - floor));
         writeln!(table, "| {what} | {own} | {theirs} | {least} | {ratio} | {added} |").unwrap();
     }
-    for part in [50, 99] {
-        let [alone, beside] = [alone, beside].map(|durations| milliseconds(percentile(durations, part)));
-        let ratio = beside / alone;
-        writeln!(
-            table,
-            "| one deletion, p{part}, while as many of another account hang: {ratio:.2} of {alone:.2} ms alone | {beside:.2} ms | | | | |"
-        )
-        .unwrap();
+    for (what, [alone, beside]) in
+        [("as many of another account hang", hanging), ("another namespace deletes 1,000 at once", burst)]
+    {
+        for part in [50, 99] {
+            let [alone, beside] = [alone, beside].map(|durations| milliseconds(percentile(durations, part)));
+            let ratio = beside / alone;
+            writeln!(
+                table,
+                "| one deletion, p{part}, while {what}: {ratio:.2} of {alone:.2} ms alone | {beside:.2} ms | | | | |"
+            )
+            .unwrap();
+        }
     }
     for (objects, after) in ready {
         writeln!(table, "| from start to ready with {objects} objects | {after:.2?} | | | | |").unwrap();

@@ -18,6 +18,7 @@ mod round;
 mod trouble;
 mod world;
 
+use std::path::Path;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
@@ -105,6 +106,11 @@ async fn one(world: &mut World, round: &Round, total: &mut Total) -> Result<()> 
     );
     if !outcome.violations.is_empty() {
         println!("VIOLATED in round {}: {:#?}", round.number, outcome.violations);
+        // The logs are removed by the next program that starts a control plane.
+        let file = format!("soak-{}-{}.txt", round.seed, round.number);
+        let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join(file);
+        std::fs::write(&file, outcome.violations.join("\n")).with_context(|| file.display().to_string())?;
+        println!("  kept in {}", file.display());
         println!("  troubles: {}", serde_json::to_string(&round.troubles)?);
         println!("  logs: {}", world.folder().display());
         println!("  again: make soak SEED={} ROUND={}", round.seed, round.number);

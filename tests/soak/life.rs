@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use kube::ResourceExt;
 use serde_json::json;
 use tokio::sync::watch;
@@ -23,27 +23,21 @@ pub struct Lived {
     pub violations: Vec<String>,
 }
 
-/// Lives. `end` says when the last trouble was over.
+/// Lives, until a life violates something. `end` says when the last trouble was over.
 pub async fn live(world: &World, life: &Life, end: watch::Receiver<Option<Instant>>) -> Lived {
     let mut lived = Lived::default();
     for _ in 0..=life.again {
-        match once(world, life, &end).await {
-            Ok(None) => lived.deletions += 1,
-            Ok(Some(violation)) => {
-                lived.violations.push(format!("{}: {violation}", life.name));
-                break;
-            }
-            Err(error) => {
-                lived.violations.push(format!("{}: {error:#}", life.name));
-                break;
-            }
+        if let Err(violation) = once(world, life, &end).await {
+            lived.violations.push(format!("{}: {violation:#}", life.name));
+            break;
         }
+        lived.deletions += 1;
     }
     lived
 }
 
-/// Returns what was violated, if something was.
-async fn once(world: &World, life: &Life, end: &watch::Receiver<Option<Instant>>) -> Result<Option<String>> {
+/// Fails with what was violated.
+async fn once(world: &World, life: &Life, end: &watch::Receiver<Option<Instant>>) -> Result<()> {
     let Life { name, tenant, orphan, with_finalizer, until_found, applier, delete_after_ms, again: _ } = life;
     let campaign = key(*tenant, name);
     world.kore.seed(campaign.clone(), &json!({}));
@@ -53,10 +47,9 @@ async fn once(world: &World, life: &Life, end: &watch::Receiver<Option<Instant>>
     }
     let uid = world.apply(*tenant, applier, &object).await?.uid().unwrap_or_default();
     let seen = || world.seen(*tenant, name, &uid);
-    if !with_finalizer
-        && !until(end, || seen().is_some_and(|object| REMOTE_CAMPAIGN.is_on(&object.metadata))).await
-    {
-        return Ok(Some("O5: it got no finalizer in time".to_owned()));
+    if !with_finalizer {
+        let has_it = || seen().is_some_and(|object| REMOTE_CAMPAIGN.is_on(&object.metadata));
+        ensure!(until(end, has_it).await, "O5: it got no finalizer in time");
     }
     let begun = Instant::now();
     while *until_found && begun.elapsed() < UNTIL_FOUND && !seen().is_some_and(|object| is_found(&object)) {
@@ -67,20 +60,18 @@ async fn once(world: &World, life: &Life, end: &watch::Receiver<Option<Instant>>
         world.ask_for(campaign.clone());
     }
     world.delete(*tenant, name, Some(uid.clone())).await?;
-    // The cache must have seen it, before its absence says anything.
-    if !until(end, || seen().is_none()).await {
-        let status = seen().map(|object| serde_json::to_string(&object.status));
-        return Ok(Some(format!("O5: it did not come to its end in time: {status:?}")));
+    // A watch that lags behind may not have shown the object yet: the API server says whether it is gone.
+    while seen().is_some() || !world.is_gone(*tenant, name, &uid).await? {
+        let status = || seen().map(|object| serde_json::to_string(&object.status));
+        ensure!(!is_late(end), "O5: it did not come to its end in time: {:?}", status());
+        tokio::time::sleep(LOOK_AGAIN).await;
     }
-    Ok(match (*orphan, world.kore.has(&campaign)) {
-        (false, true) => Some("O1: the object went while Kore had the campaign".to_owned()),
-        (true, false) => Some("O2: the campaign was deleted, although it is an orphan".to_owned()),
-        (false, false) => None,
-        (true, true) => {
-            world.kore.remove(&campaign);
-            None
-        }
-    })
+    let there = world.kore.has(&campaign);
+    ensure!(*orphan || !there, "O1: the object went while Kore had the campaign");
+    ensure!(!orphan || there, "O2: the campaign was deleted, although it is an orphan");
+    // The next life begins with a new one.
+    world.kore.remove(&campaign);
+    Ok(())
 }
 
 fn is_found(object: &VoiceCampaign) -> bool {
@@ -91,10 +82,14 @@ fn is_found(object: &VoiceCampaign) -> bool {
 /// Waits until something holds; `false` if that takes too long after the last trouble.
 async fn until(end: &watch::Receiver<Option<Instant>>, holds: impl Fn() -> bool) -> bool {
     while !holds() {
-        if end.borrow().is_some_and(|end| end.elapsed() > PATIENCE) {
+        if is_late(end) {
             return false;
         }
         tokio::time::sleep(LOOK_AGAIN).await;
     }
     true
+}
+
+fn is_late(end: &watch::Receiver<Option<Instant>>) -> bool {
+    end.borrow().is_some_and(|end| end.elapsed() > PATIENCE)
 }

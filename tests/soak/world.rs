@@ -268,6 +268,12 @@ impl World {
         found.filter(|found| found.uid().as_deref() == Some(uid))
     }
 
+    /// Whether the API server has no object with this uid any more.
+    pub async fn is_gone(&self, tenant: usize, name: &str, uid: &str) -> Result<bool> {
+        let found = insist("read", async || self.api(tenant).get_metadata_opt(name).await).await?;
+        Ok(found.is_none_or(|found| found.uid().as_deref() != Some(uid)))
+    }
+
     /// Notes that the campaign is to be deleted.
     pub fn ask_for(&self, campaign: CampaignKey) {
         self.asked().insert(campaign);

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use nix::sys::signal::Signal;
 use serde_json::{Value, json};
 
@@ -245,6 +245,30 @@ impl ControlPlane {
         Ok(())
     }
 
+    /// Stops etcd for a moment, and copies its data, for [`Self::restore`].
+    ///
+    /// # Errors
+    /// If they can't be copied, or something does not come up again.
+    pub fn back_up(&self) -> Result<()> {
+        self.while_stopped(copy_folder)
+    }
+
+    /// Stops etcd for a moment, and puts back the data of the last [`Self::back_up`].
+    ///
+    /// # Errors
+    /// If there are none, or something does not come up again.
+    pub fn restore(&self) -> Result<()> {
+        self.while_stopped(|data, backup| copy_folder(backup, data))
+    }
+
+    fn while_stopped(&self, copy: impl FnOnce(&Path, &Path) -> Result<()>) -> Result<()> {
+        self.stop_api_server();
+        self.stop_etcd();
+        copy(&self.etcd_data(), &self.folder().join("backup"))?;
+        self.start_etcd()?;
+        self.start_api_server()
+    }
+
     /// Starts the API server, and waits until it is ready.
     ///
     /// # Errors
@@ -382,4 +406,14 @@ fn remove_leftovers() {
             let _ = fs::remove_dir_all(entry.path());
         }
     }
+}
+
+/// Copies a folder in place of another.
+fn copy_folder(from: &Path, to: &Path) -> Result<()> {
+    if to.exists() {
+        fs::remove_dir_all(to)?;
+    }
+    let copied = Command::new("cp").arg("-r").arg(from).arg(to).status()?;
+    ensure!(copied.success(), "{} could not be copied", from.display());
+    Ok(())
 }

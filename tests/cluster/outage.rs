@@ -1,7 +1,6 @@
 //! The control plane itself fails: killed, restored from a backup, without the definitions. On one of its
 //! own, one at a time.
 
-use std::process::Command;
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
@@ -105,31 +104,14 @@ async fn a_restored_backup_brings_no_outcome_back() {
     let mut operator = world.operator();
     world.create_found("deleted");
     world.create_found("living");
-    let backup = plane.folder().join("backup");
-    let copy = |from: &std::path::Path, to: &std::path::Path| {
-        let _ = std::fs::remove_dir_all(to);
-        assert!(Command::new("cp").arg("-r").arg(from).arg(to).status().unwrap().success());
-    };
-    let stop = || {
-        plane.stop_api_server();
-        plane.stop_etcd();
-    };
-    let start = || {
-        plane.start_etcd().unwrap();
-        plane.start_api_server().unwrap();
-    };
-    stop();
-    copy(&plane.etcd_data(), &backup);
-    start();
+    plane.back_up().unwrap();
     world.delete("deleted");
     world.wait_until_gone("deleted");
     // More is written, so that the restored versions are of the past for the operator.
     for number in 0..20 {
         world.run(&["annotate", "vcamp", "living", "--overwrite", &format!("example.com/count={number}")]);
     }
-    stop();
-    copy(&backup, &plane.etcd_data());
-    start();
+    plane.restore().unwrap();
     let refresh = "voicecampaign.dev/refresh-requested-at=restored";
     wait::until("the restored object is there", PATIENCE, || {
         Ok(world.try_run(&["annotate", "vcamp", "deleted", "--overwrite", refresh]).ok())

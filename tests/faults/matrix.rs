@@ -113,20 +113,8 @@ fn outcomes(kind: Kind) -> Vec<(String, Action)> {
     .into_iter()
     .map(|(name, action)| (name.to_owned(), action))
     .collect();
-    for status in [401, 403, 404, 409, 422, 429, 500, 503, 504] {
-        // Kore answers in JSON; with none, a body-less 404 is one of its answers, too.
-        let body = match kind {
-            Kind::KoreDelete | Kind::KoreGet | Kind::KoreList => r#"{"message":"injected"}"#,
-            _ => "",
-        };
-        // A refusal for the rate limit that names no time costs a minute.
-        let headers = if status == 429 {
-            [("retry-after".to_owned(), "1".to_owned())].into()
-        } else {
-            Default::default()
-        };
-        let answer = Answer { status, headers, body: body.to_owned() };
-        outcomes.push((status.to_string(), Action::Answer(answer)));
+    for status in Answer::STATUSES {
+        outcomes.push((status.to_string(), Action::Answer(Answer::injected(kind, status))));
     }
     outcomes
 }

@@ -20,10 +20,11 @@ mod world;
 
 use std::path::Path;
 use std::process::ExitCode;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use anyhow::{Context, Result, ensure};
 use clap::Parser;
+use jiff::SignedDuration;
 use tokio::runtime::Runtime;
 
 use round::Round;
@@ -40,8 +41,8 @@ const NOISE: f64 = 1.10;
 #[derive(Debug, Parser)]
 struct Arguments {
     /// For how long, as `10m` or `8h`; the round that runs then ends
-    #[arg(long, default_value = "10m", value_parser = duration)]
-    duration: Duration,
+    #[arg(long, default_value = "10m")]
+    duration: SignedDuration,
     /// Seed of what is drawn
     #[arg(long, default_value_t = 1)]
     seed: u64,
@@ -81,7 +82,7 @@ async fn soak(arguments: &Arguments) -> Result<Total> {
     let (begun, mut total) = (Instant::now(), Total::default());
     let first = round.unwrap_or(1);
     for number in first.. {
-        if number > first && (round.is_some() || begun.elapsed() >= duration) {
+        if number > first && (round.is_some() || begun.elapsed() >= duration.unsigned_abs()) {
             break;
         }
         one(&mut world, &Round::drawn(seed, number, objects), &mut total).await?;
@@ -94,10 +95,9 @@ async fn soak(arguments: &Arguments) -> Result<Total> {
 
 async fn one(world: &mut World, round: &Round, total: &mut Total) -> Result<()> {
     let begun = Instant::now();
-    let outcome = world.run(round).await.with_context(|| format!("round {}", round.number))?;
+    let outcome = world.run(round).await.with_context(|| round.to_string())?;
     println!(
-        "round {}: {} deletions, {} troubles, {} starts of the operator, {:.0?}; {}",
-        round.number,
+        "{round}: {} deletions, {} troubles, {} starts of the operator, {:.0?}; {}",
         outcome.deletions,
         round.troubles.len(),
         outcome.starts,
@@ -105,15 +105,17 @@ async fn one(world: &mut World, round: &Round, total: &mut Total) -> Result<()> 
         world.sizes()
     );
     if !outcome.violations.is_empty() {
-        println!("VIOLATED in round {}: {:#?}", round.number, outcome.violations);
+        println!("VIOLATED in {round}: {:#?}", outcome.violations);
         // The logs are removed by the next program that starts a control plane.
-        let file = format!("soak-{}-{}.txt", round.seed, round.number);
+        let file = format!("soak-{}-{round}.txt", round.seed).replace(' ', "-");
         let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join(file);
         std::fs::write(&file, outcome.violations.join("\n")).with_context(|| file.display().to_string())?;
         println!("  kept in {}", file.display());
         println!("  troubles: {}", serde_json::to_string(&round.troubles)?);
-        println!("  logs: {}", world.folder().display());
-        println!("  again: make soak SEED={} ROUND={}", round.seed, round.number);
+        println!("  logs: {}", world.plane.folder().display());
+        if !round.is_calm() {
+            println!("  again: make soak SEED={} ROUND={}", round.seed, round.number);
+        }
     }
     total.rounds += 1;
     total.deletions += outcome.deletions;
@@ -148,17 +150,4 @@ async fn calm(world: &mut World, seed: u64, objects: usize, total: &mut Total) -
         }
     }
     Ok(())
-}
-
-fn duration(text: &str) -> Result<Duration, String> {
-    let allowed = || format!("`{text}` must be a number with `s`, `m` or `h`, as `10m`");
-    let (number, unit) = text.split_at(text.len().saturating_sub(1));
-    let number: u64 = number.parse().map_err(|_not_a_number| allowed())?;
-    let seconds = match unit {
-        "s" => 1,
-        "m" => 60,
-        "h" => 3600,
-        _ => return Err(allowed()),
-    };
-    Ok(Duration::from_secs(number.saturating_mul(seconds)))
 }

@@ -10,8 +10,8 @@ use crate::round::{Round, Trouble};
 
 /// What is known of a round when it is over. (Whether each object came to its end, and what Kore had then,
 /// its life has checked.)
-pub struct Evidence {
-    pub round: Round,
+pub struct Evidence<'a> {
+    pub round: &'a Round,
     /// How often an instance was started.
     pub starts: usize,
     /// Campaigns that were to be deleted.
@@ -29,7 +29,7 @@ pub struct Evidence {
 }
 
 /// Every violation, in words.
-pub fn violations(evidence: &Evidence) -> Vec<String> {
+pub fn violations(evidence: &Evidence<'_>) -> Vec<String> {
     let Evidence { round, starts, asked, lost, bystanders, journal, texts, secret } = evidence;
     let mut found: Vec<String> = lost.iter().map(|lost| format!("O2: {lost:?} is gone")).collect();
     let mut deletes: BTreeMap<CampaignKey, Vec<&Entry>> = BTreeMap::new();

@@ -1,5 +1,7 @@
 //! What a round consists of. Pure: the same seed and number draw the same round for ever.
 
+use std::fmt;
+
 use serde::Serialize;
 use testbed::faults::{Action, Answer, Fault, Kind, Lasting, Random, Trigger};
 
@@ -88,7 +90,19 @@ pub enum Trouble {
     BackedUp,
 }
 
+impl fmt::Display for Round {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let calm = if self.is_calm() { "calm " } else { "" };
+        write!(f, "{calm}round {}", self.number)
+    }
+}
+
 impl Round {
+    /// Whether nothing goes wrong.
+    pub fn is_calm(&self) -> bool {
+        self.troubles.is_empty()
+    }
+
     /// A round with troubles.
     pub fn drawn(seed: u64, number: u64, objects: usize) -> Self {
         let mut random = Random::seeded(seed.wrapping_mul(1_000_003).wrapping_add(number));
@@ -173,11 +187,7 @@ fn action(random: &mut Random, kind: Kind) -> Action {
     if let Some(action) = actions.get(drawn) {
         return action.clone();
     }
-    let status = *random.one_of(&[401, 403, 404, 409, 422, 429, 500, 503, 504]);
-    let headers =
-        if status == 429 { [("retry-after".to_owned(), "1".to_owned())].into() } else { Default::default() };
-    let body = if KORE.contains(&kind) { r#"{"message":"injected"}"# } else { "" };
-    Action::Answer(Answer { status, headers, body: body.to_owned() })
+    Action::Answer(Answer::injected(kind, *random.one_of(&Answer::STATUSES)))
 }
 
 fn below(random: &mut Random, bound: usize) -> u64 {

@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use kore_simulator::{Fault as KoreFault, Outcome, When};
+use testbed::ControlPlane;
 use testbed::faults::Plan;
 
 use crate::round::{Timed, Trouble};
@@ -71,7 +72,7 @@ async fn one(world: &World, trouble: &Trouble) -> Result<()> {
                 })
                 .await?
         }
-        Trouble::BackedUp => world.back_up().await?,
+        Trouble::BackedUp => world.blocking(ControlPlane::back_up).await?,
         Trouble::EtcdKilled => {
             world
                 .blocking(|plane| {

@@ -1,17 +1,15 @@
 //! The surroundings: a control plane, a simulated Kore, two instances, three namespaces of two accounts.
 
 use std::collections::{BTreeSet, HashMap};
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use futures::StreamExt;
 use futures::future::join_all;
-use k8s_openapi::api::core::v1::{Namespace, Secret};
 use kore_simulator::{App, Behaviour, CampaignKey, Simulator};
-use kube::api::{DeleteParams, Patch, PatchParams, PostParams};
+use kube::api::{DeleteParams, Patch, PatchParams};
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::runtime::reflector::{self, Store};
 use kube::runtime::{WatchStreamExt, watcher};
@@ -20,7 +18,7 @@ use serde_json::{Value, json};
 use testbed::faults::{Nemesis, Proxy, Upstream};
 use testbed::{ControlPlane, operator};
 use tokio::sync::watch;
-use voicecampaign_operator::api::{KoreConnection, VoiceCampaign};
+use voicecampaign_operator::api::VoiceCampaign;
 
 use crate::instance::{Instance, Measured};
 use crate::oracles::{self, Evidence};
@@ -89,18 +87,21 @@ impl World {
         let kore = Simulator::start(([127, 0, 0, 1], 0).into(), apps(), behaviour).await?;
         let kore_nemesis = Nemesis::new();
         let kore_proxy = Proxy::start(Upstream::Kore { url: kore.url() }, kore_nemesis.clone())?;
+        let kubectl = plane.kubectl()?;
         for (tenant, (namespace, account)) in TENANTS.into_iter().enumerate() {
             kore.seed(key(tenant, UNMANAGED), &json!({}));
             kore.seed(key(tenant, &bystander(tenant)), &json!({}));
-            create(&Api::<Namespace>::all(client.clone()), json!({"metadata": {"name": namespace}})).await?;
-            let secret = json!({"metadata": {"name": "kore-jwt-app"},
+            kubectl.try_run(&["create", "namespace", namespace])?;
+            let secret = json!({"apiVersion": "v1", "kind": "Secret",
+                "metadata": {"name": "kore-jwt-app", "namespace": namespace},
                 "stringData": {"clientId": CLIENT_ID, "clientSecret": CLIENT_SECRET}});
-            create(&Api::<Secret>::namespaced(client.clone(), namespace), secret).await?;
+            kubectl.apply(&secret.to_string())?;
             let connection = json!({"apiVersion": "voicecampaign.dev/v1alpha1", "kind": "KoreConnection",
-                "metadata": {"name": "production"}, "spec": {"host": kore_proxy.url(), "accountId": account,
+                "metadata": {"name": "production", "namespace": namespace},
+                "spec": {"host": kore_proxy.url(), "accountId": account,
                 "credentialsSecretRef": {"name": "kore-jwt-app"}, "timeoutSeconds": 2,
                 "rateLimit": {"requestsPerMinute": REQUESTS_PER_MINUTE}}});
-            create(&Api::<KoreConnection>::namespaced(client.clone(), namespace), connection).await?;
+            kubectl.apply(&connection.to_string())?;
         }
         let program = PathBuf::from(env!("CARGO_BIN_EXE_voicecampaign-operator"));
         let instances = [Instance::start(&plane, program.clone(), 1)?, Instance::start(&plane, program, 2)?];
@@ -131,7 +132,6 @@ impl World {
     /// Runs a round, and says what it has violated.
     pub async fn run(&mut self, round: &Round) -> Result<Outcome> {
         let starts = self.starts();
-        self.asked().clear();
         let (over, end) = watch::channel(None);
         let world = &*self;
         let lives = join_all(round.lives.iter().map(|life| life::live(world, life, end.clone())));
@@ -152,7 +152,7 @@ impl World {
         Ok(Outcome { deletions, starts, violations })
     }
 
-    async fn evidence(&mut self, round: &Round, starts: usize) -> Result<Evidence> {
+    async fn evidence<'a>(&mut self, round: &'a Round, starts: usize) -> Result<Evidence<'a>> {
         // Nothing may follow.
         tokio::time::sleep(Duration::from_millis(700)).await;
         let journal = self.kore.journal_since(self.journal_read);
@@ -167,9 +167,9 @@ impl World {
         }
         let texts = self.new_logs()?;
         Ok(Evidence {
-            round: round.clone(),
+            round,
             starts,
-            asked: self.asked().clone(),
+            asked: std::mem::take(&mut *self.asked()),
             lost: kept.filter(|kept| !self.kore.has(kept)).collect(),
             bystanders,
             journal,
@@ -192,29 +192,10 @@ impl World {
         Ok(texts)
     }
 
-    /// Stops etcd for a moment, and copies what it has.
-    pub async fn back_up(&self) -> Result<()> {
-        self.blocking(|plane| {
-            plane.stop_api_server();
-            plane.stop_etcd();
-            copy(&plane.etcd_data(), &backup(plane))?;
-            plane.start_etcd()?;
-            plane.start_api_server()
-        })
-        .await
-    }
-
     /// Restores etcd from the backup: objects whose campaigns are deleted live again, or are in the middle of
     /// their deletion. They are deleted again.
     async fn restore(&mut self, violations: &mut Vec<String>) -> Result<usize> {
-        self.blocking(|plane| {
-            plane.stop_api_server();
-            plane.stop_etcd();
-            copy(&backup(plane), &plane.etcd_data())?;
-            plane.start_etcd()?;
-            plane.start_api_server()
-        })
-        .await?;
+        self.blocking(ControlPlane::restore).await?;
         // A watch from before would wait for versions of the future.
         self.stores = TENANTS.iter().map(|(namespace, _)| watched(&self.client, namespace)).collect();
         let mut restored = Vec::new();
@@ -302,10 +283,6 @@ impl World {
         sizes.collect::<Vec<_>>().join(" and ")
     }
 
-    pub fn folder(&self) -> &Path {
-        self.plane.folder()
-    }
-
     fn starts(&self) -> usize {
         self.instances.iter().map(Instance::starts).sum()
     }
@@ -371,23 +348,4 @@ fn watched(client: &Client, namespace: &str) -> Watched {
     let events = reflector::reflector(writer, watcher(api, watcher::Config::default()).default_backoff());
     let task = tokio::spawn(async move { events.for_each(async |_| {}).await });
     Watched { store, task }
-}
-
-fn backup(plane: &ControlPlane) -> PathBuf {
-    plane.folder().join("backup")
-}
-
-fn copy(from: &Path, to: &Path) -> Result<()> {
-    let _ = std::fs::remove_dir_all(to);
-    ensure!(Command::new("cp").arg("-r").arg(from).arg(to).status()?.success(), "cp failed");
-    Ok(())
-}
-
-async fn create<K>(api: &Api<K>, object: Value) -> Result<()>
-where
-    K: kube::Resource + Clone + std::fmt::Debug + serde::Serialize + serde::de::DeserializeOwned,
-{
-    let object: K = serde_json::from_value(object)?;
-    api.create(&PostParams::default(), &object).await.with_context(|| object.name_any())?;
-    Ok(())
 }

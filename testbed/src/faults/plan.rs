@@ -156,6 +156,21 @@ impl Answer {
     pub fn status(status: u16) -> Self {
         Self { status, ..Self::default() }
     }
+
+    /// The statuses that a plan tries on a request.
+    pub const STATUSES: [u16; 9] = [401, 403, 404, 409, 422, 429, 500, 503, 504];
+
+    /// An answer with this status to a request of this kind, from whoever stands on the way.
+    pub fn injected(kind: Kind, status: u16) -> Self {
+        // Kore answers in JSON; with none, a body-less 404 is one of its answers, too.
+        let body = match kind {
+            Kind::KoreDelete | Kind::KoreGet | Kind::KoreList => r#"{"message":"injected"}"#,
+            _ => "",
+        };
+        // A refusal for the rate limit that names no time costs a minute.
+        let headers = (status == 429).then(|| ("retry-after".to_owned(), "1".to_owned()));
+        Self { status, headers: headers.into_iter().collect(), body: body.to_owned() }
+    }
 }
 
 #[cfg(test)]

@@ -1,12 +1,8 @@
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{CustomResourceDefinition, JSON};
 use kube::CustomResourceExt;
-use kube::core::DeserializeGuard;
 
 use super::kore_connection::KoreConnection;
 use super::voice_campaign::VoiceCampaign;
-
-/// A VoiceCampaign as the operator watches it: perhaps one that does not fit its schema.
-pub type Watched = DeserializeGuard<VoiceCampaign>;
 
 /// The CRDs of this operator, in the order in which they are installed.
 pub fn crds() -> [CustomResourceDefinition; 2] {

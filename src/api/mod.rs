@@ -15,7 +15,7 @@ mod fields;
 mod kore_connection;
 mod voice_campaign;
 
-pub use crds::{Watched, crds};
+pub use crds::crds;
 pub use deletion::{DeletionOutcome, DeletionStatus, LastAnswer, ListingRecord, ProofStatus};
 pub use kore_connection::{
     JwtAlgorithm, JwtSpec, KoreConnection, KoreConnectionSpec, KoreConnectionStatus, RateLimitSpec,

@@ -4,7 +4,7 @@ use kube::ResourceExt;
 use kube::runtime::reflector::Store;
 
 use super::shared::{Accounts, Claims, Emptiness, Listings, Memory};
-use crate::api::Watched;
+use crate::campaign::Watched;
 use crate::connection::{Connections, Users};
 use crate::kube_ext::{Events, Kube, Leadership, Slot, Slots, Synced, Wake};
 use crate::metrics::Metrics;

@@ -22,6 +22,7 @@ mod pass;
 mod reason;
 mod shared;
 mod status;
+mod watched;
 
 pub use context::Context;
 pub use decide::{Step, Urgency, decide};
@@ -35,6 +36,7 @@ pub use reason::Reason;
 pub use shared::{Accounts, Claims, Emptiness, Listings, Memory, REFUSED_FOR_GOOD};
 pub use status::left_alone;
 pub use status::obstacle::condition as obstacle;
+pub use watched::Watched;
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -46,7 +48,7 @@ use kube::runtime::controller::Action;
 use kube::runtime::reflector::ObjectRef;
 use tracing::Instrument;
 
-use crate::api::{VoiceCampaign, Watched};
+use crate::api::VoiceCampaign;
 use crate::kore::CampaignService;
 use crate::kube_ext::Slot;
 use pass::{PASS_DEADLINE, Pass};

@@ -9,7 +9,8 @@ use kube::{Resource, ResourceExt};
 use super::context::Context;
 use super::evidence::needs_connection;
 use super::left_behind::{is_left_behind, report};
-use crate::api::{DeletionPolicy, VoiceCampaign, Watched};
+use crate::api::{DeletionPolicy, VoiceCampaign};
+use crate::campaign::Watched;
 use crate::connection::ConnectionName;
 use crate::kore::CampaignService;
 

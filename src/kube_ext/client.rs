@@ -4,7 +4,7 @@ use std::sync::Arc;
 use json_patch::Patch;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::api::{ApiResource, DynamicObject, ListParams, ObjectMeta, PatchParams};
-use kube::core::{DeserializeGuard, NamespaceResourceScope, PartialObjectMeta};
+use kube::core::{NamespaceResourceScope, PartialObjectMeta};
 use kube::{Api, Client, Resource, ResourceExt};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -12,6 +12,7 @@ use serde_json::Value;
 
 use super::call_error::{CallError, DEADLINE};
 use super::leadership::Leadership;
+use super::pruned::{Guarded, Pruned};
 use super::slots::{Slot, Slots};
 use super::status_patch;
 
@@ -44,14 +45,14 @@ impl Kube {
         self.calls.take(namespace).await
     }
 
-    fn api<K>(&self, object: &K) -> Api<K>
+    fn api<K>(&self, object: &K) -> Api<Pruned<K>>
     where
         K: Resource<Scope = NamespaceResourceScope, DynamicType = ()>,
     {
         Api::namespaced(self.client(), &object.namespace().unwrap_or_default())
     }
 
-    fn raw_api<K: Resource<DynamicType = ()>>(&self, namespace: &str) -> Api<DynamicObject> {
+    fn raw_api<K: Resource<DynamicType = ()>>(&self, namespace: &str) -> Api<Pruned<DynamicObject>> {
         Api::namespaced_with(self.client(), namespace, &ApiResource::erase::<K>(&()))
     }
 }
@@ -66,8 +67,9 @@ impl Kube {
     where
         K: Resource<Scope = NamespaceResourceScope, DynamicType = ()> + Clone + DeserializeOwned + Debug,
     {
-        let api: Api<K> = Api::namespaced(self.client(), namespace);
-        self.read(namespace, api.get_opt(name)).await
+        let api: Api<Pruned<K>> = Api::namespaced(self.client(), namespace);
+        let found = self.read(namespace, api.get_opt(name)).await?;
+        Ok(found.map(Pruned::into_inner))
     }
 
     /// Reads the metadata of an object; `None` if no object has this name.
@@ -109,7 +111,7 @@ impl Kube {
         let namespace = object.namespace().unwrap_or_default();
         let api = self.raw_api::<K>(&namespace);
         let fresh = self.read(&namespace, api.get_opt(&object.name_any())).await?;
-        Ok(fresh.filter(|fresh| fresh.uid() == object.uid()))
+        Ok(fresh.map(Pruned::into_inner).filter(|fresh| fresh.uid() == object.uid()))
     }
 
     /// Lists the objects of a namespace that a field selector selects; all of them if the API server does not
@@ -123,11 +125,11 @@ impl Kube {
         made_for: &str,
         namespace: &str,
         fields: &str,
-    ) -> Result<Vec<DeserializeGuard<K>>, CallError>
+    ) -> Result<Vec<Guarded<K>>, CallError>
     where
         K: Resource<Scope = NamespaceResourceScope, DynamicType = ()> + Clone + DeserializeOwned + Debug,
     {
-        let api: Api<DeserializeGuard<K>> = Api::namespaced(self.client(), namespace);
+        let api: Api<Guarded<K>> = Api::namespaced(self.client(), namespace);
         let selected = ListParams::default().fields(fields);
         let list = match self.read(made_for, api.list(&selected)).await {
             Err(CallError::Failed(error)) if matches!(&*error, kube::Error::Api(status) if status.code == 400) => {
@@ -147,7 +149,7 @@ impl Kube {
         K: Resource<DynamicType = ()>,
     {
         let list = self.read(namespace, self.raw_api::<K>(namespace).list(&ListParams::default())).await?;
-        Ok(list.items)
+        Ok(list.items.into_iter().map(Pruned::into_inner).collect())
     }
 
     async fn read<T>(
@@ -171,7 +173,8 @@ impl Kube {
     {
         let api = self.api(object);
         let patch = kube::api::Patch::Json::<()>(patch);
-        self.write(object.meta(), api.patch(&object.name_any(), &patch_params(), &patch)).await
+        let written = self.write(object.meta(), api.patch(&object.name_any(), &patch_params(), &patch)).await;
+        written.map(Pruned::into_inner)
     }
 
     /// Patches the main resource of the object with this metadata, and returns its new metadata. The patch
@@ -219,7 +222,9 @@ impl Kube {
     {
         let patch = status_patch::replacing(object.uid(), status)?;
         let api = self.api(object);
-        self.write_with(permit, api.patch_status(&object.name_any(), &patch_params(), &patch)).await
+        let written =
+            self.write_with(permit, api.patch_status(&object.name_any(), &patch_params(), &patch)).await;
+        written.map(Pruned::into_inner)
     }
 
     /// Like [`Self::replace_status`], for an object that does not deserialize as its kind.
@@ -252,8 +257,10 @@ impl Kube {
         K: Resource<Scope = NamespaceResourceScope, DynamicType = ()> + Clone + DeserializeOwned + Debug,
     {
         let patch = status_patch::setting_condition(object.meta(), stored, condition)?;
-        self.write(object.meta(), self.api(object).patch_status(&object.name_any(), &patch_params(), &patch))
-            .await
+        let api = self.api(object);
+        let written =
+            self.write(object.meta(), api.patch_status(&object.name_any(), &patch_params(), &patch)).await;
+        written.map(Pruned::into_inner)
     }
 
     /// Removes one of the `stored` conditions from the status of this object. The rest of the status stays.

@@ -11,7 +11,7 @@
 //!   lease.rs         leader election, extends the leadership
 //!   events.rs        events that may fail
 //!   obstacle.rs      the condition Obstructed; invalid.rs: the condition of objects that do not deserialize
-//!   cache.rs         the cache of a watch, of objects that prune.rs has pruned
+//!   cache.rs         the cache of a watch, of objects that pruned.rs has decoded
 //!   synced.rs        whether all watches have listed; wake.rs: triggers reconciles
 //!   selected.rs      the label selector
 //! ```
@@ -25,7 +25,7 @@ pub mod invalid;
 mod leadership;
 mod lease;
 pub mod obstacle;
-mod prune;
+mod pruned;
 mod selected;
 mod slots;
 mod status_patch;
@@ -40,7 +40,7 @@ pub use events::{Events, Note};
 pub use finalizer::{AllMayGo, Finalizer, Precondition};
 pub use leadership::Leadership;
 pub use lease::Candidate;
-pub use prune::prune;
+pub use pruned::{Guarded, Pruned};
 pub use selected::Selected;
 pub use slots::{Slot, Slots};
 pub use synced::Synced;

@@ -6,7 +6,7 @@ use tokio::sync::watch as signal;
 use super::health::Health;
 use super::scope::{Scope, Wakes};
 use super::settings::Settings;
-use crate::api::Watched as Campaign;
+use crate::campaign::Watched as Campaign;
 use crate::campaign::{self, Accounts, Claims, Emptiness, Listings, MAX_WORKING_PASSES};
 use crate::connection::{self, Connections, Keeper, Users};
 use crate::kube_ext::{Events, Kube, Leadership, Slots, Synced, Wake};

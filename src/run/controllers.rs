@@ -3,9 +3,9 @@
 use std::error::Error;
 use std::sync::Arc;
 
+use crate::kube_ext::Guarded;
 use futures::StreamExt;
 use futures::stream::{self, FuturesUnordered};
-use kube::core::DeserializeGuard;
 use kube::runtime::controller::{self, Controller};
 use kube::runtime::watcher;
 use kube::{Api, Resource};
@@ -17,8 +17,9 @@ use super::lines::in_lines;
 use super::progress::Progress;
 use super::scope::{Feed, Scope, scopes};
 use super::watch::{Dependents, watch_campaigns, watch_connections};
-use crate::api::{KoreConnection, VoiceCampaign, Watched as Campaign};
+use crate::api::{KoreConnection, VoiceCampaign};
 use crate::campaign;
+use crate::campaign::Watched as Campaign;
 use crate::connection::{self, Watched as Connection};
 use crate::kore::CampaignService;
 use crate::kube_ext::{Kube, Synced, error_chain};
@@ -151,7 +152,7 @@ async fn stopped_unlisted(stopping: signal::Receiver<bool>, synced: Arc<Synced>,
     }
 }
 
-fn api<K>(kube: &Kube, namespace: Option<&str>) -> Api<DeserializeGuard<K>>
+fn api<K>(kube: &Kube, namespace: Option<&str>) -> Api<Guarded<K>>
 where
     K: Resource<Scope = kube::core::NamespaceResourceScope, DynamicType = ()>,
 {

@@ -7,7 +7,7 @@ use kube::Resource;
 use kube::runtime::reflector::store::Writer;
 use kube::runtime::reflector::{self, ObjectRef, Store};
 
-use crate::api::Watched as Campaign;
+use crate::campaign::Watched as Campaign;
 use crate::connection::Watched as Connection;
 use crate::kube_ext::Wake;
 

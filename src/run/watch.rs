@@ -8,17 +8,17 @@ use std::sync::Arc;
 use futures::{Stream, StreamExt};
 use jiff::Timestamp;
 use kube::runtime::reflector::{ObjectRef, Store, store::Writer};
-use kube::runtime::{WatchStreamExt, watcher};
+use kube::runtime::watcher;
 use kube::{Api, Resource, ResourceExt};
 use serde::de::DeserializeOwned;
 
 use super::progress::Progress;
 use super::relist::relisting;
-use crate::api::Watched as Campaign;
+use crate::campaign::Watched as Campaign;
 use crate::campaign::{Context, on_watch};
 use crate::connection::{self, Watched as Connection};
 use crate::kore::CampaignService;
-use crate::kube_ext::{Applied, Cache, Change, Selected, Wake, prune, reference};
+use crate::kube_ext::{Applied, Cache, Change, Selected, Wake, reference};
 
 /// The API server ends a watch after this time. Below the 240 s after which cloud load balancers silently
 /// drop a connection.
@@ -172,7 +172,7 @@ where
     K: Resource<DynamicType = ()> + Clone + DeserializeOwned + std::fmt::Debug + Send + 'static,
 {
     let is_end_of_list = |event: &watcher::Event<K>| matches!(event, watcher::Event::InitDone);
-    relisting(move || watcher(api.clone(), config.clone()), is_end_of_list).modify(prune)
+    relisting(move || watcher(api.clone(), config.clone()), is_end_of_list)
 }
 
 fn watch_config() -> watcher::Config {

@@ -13,7 +13,7 @@ use tokio::time::sleep;
 use super::retry::PAUSE;
 use crate::api::{KoreConnection, PROTECT, VoiceCampaign};
 use crate::connection::{IN_USE, is_held, secrets_in_use};
-use crate::kube_ext::{Selected, prune};
+use crate::kube_ext::{Pruned, Selected};
 
 /// Objects per page of a list.
 const PAGE: u32 = 500;
@@ -229,10 +229,7 @@ impl Remaining {
                     continue;
                 }
             };
-            objects.extend(page.items.into_iter().map(|mut object| {
-                prune(&mut object);
-                object
-            }));
+            objects.extend(page.items.into_iter().map(Pruned::into_inner));
             match page.metadata.continue_.filter(|token| !token.is_empty()) {
                 Some(token) => parameters.continue_token = Some(token),
                 None => return Ok(()),
@@ -263,7 +260,7 @@ impl Remaining {
         }
     }
 
-    fn api<K: Resource<DynamicType = ()>>(&self, namespace: Option<&str>) -> Api<DynamicObject> {
+    fn api<K: Resource<DynamicType = ()>>(&self, namespace: Option<&str>) -> Api<Pruned<DynamicObject>> {
         let resource = ApiResource::erase::<K>(&());
         match namespace {
             Some(namespace) => Api::namespaced_with(self.client.clone(), namespace, &resource),

@@ -26,7 +26,7 @@ const LAYERS: &[&[&str]] = &[
 
 /// The layers of `src/campaign/`: watch → pass → decide → act → record.
 const CAMPAIGN: &[&[&str]] = &[
-    &["reason", "error"],
+    &["reason", "error", "watched"],
     &["evidence"],
     &["status"],
     &["decide"],

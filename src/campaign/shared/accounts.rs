@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use tokio::sync::Semaphore;
 
 use super::gate::Gate;
-use crate::api::Watched;
+use crate::campaign::Watched;
 use crate::kore::Account;
 use crate::kube_ext::Wake;
 

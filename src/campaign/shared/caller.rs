@@ -1,7 +1,7 @@
 use jiff::{SignedDuration, Timestamp};
 use kube::runtime::reflector::ObjectRef;
 
-use crate::api::Watched;
+use crate::campaign::Watched;
 use crate::kore::Target;
 use crate::pacing::{Access, Place, Request};
 

@@ -172,7 +172,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::api::Watched;
+    use crate::campaign::Watched;
     use crate::campaign::shared::accounts::Accounts;
     use crate::connection::{self, AllowedHosts, Connections, Keeper};
     use crate::kore::{

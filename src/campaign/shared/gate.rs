@@ -9,7 +9,7 @@ use super::caller::Caller;
 use super::operation::{Operation, evidence_of};
 use super::queue::{OF_CREDENTIALS, Paced, Queue};
 use super::seats::{self, Room, Seats};
-use crate::api::Watched;
+use crate::campaign::Watched;
 use crate::kore::{Account, Failure};
 use crate::kube_ext::Wake;
 use crate::pacing::{self, Access, Charge, Consequence, Evidence, Past, Request, Turn};

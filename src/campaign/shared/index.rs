@@ -10,7 +10,8 @@ use kube::Resource;
 use kube::runtime::reflector::ObjectRef;
 
 use super::claim::{GRACE, keeps_its_campaign};
-use crate::api::{VoiceCampaign, VoiceCampaignSpec, Watched};
+use crate::api::{VoiceCampaign, VoiceCampaignSpec};
+use crate::campaign::Watched;
 use crate::kore::is_spelled;
 use crate::kube_ext::reference;
 

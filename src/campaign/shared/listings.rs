@@ -14,7 +14,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::emptiness::Doubt;
 use super::even_clock::EvenClock;
 use super::stream::{Era, Join, Need, Page, Stream};
-use crate::api::Watched;
+use crate::campaign::Watched;
 use crate::campaign::evidence::{ListingTrouble, StreamListing};
 use crate::kore::{Account, CampaignKey, Failure, Identity, Listing, Progress, Target};
 use crate::kube_ext::Wake;

@@ -7,7 +7,7 @@ use kube::runtime::reflector::ObjectRef;
 use super::caller::Caller;
 use super::even_clock::EvenClock;
 use super::seats::{Room, Seats};
-use crate::api::Watched;
+use crate::campaign::Watched;
 use crate::campaign::evidence::answer;
 use crate::kore::{Account, Failure};
 use crate::kube_ext::Wake;

@@ -14,7 +14,7 @@ use jiff::{SignedDuration, Timestamp};
 use kube::runtime::reflector::ObjectRef;
 
 use super::emptiness::Doubt;
-use crate::api::Watched;
+use crate::campaign::Watched;
 use crate::campaign::decide::Urgency;
 use crate::campaign::evidence::{ListingTrouble, StreamListing, proof};
 use crate::kore::{Failure, Listing, Reading, Target};

@@ -1,7 +1,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use kube::core::DeserializeGuard;
+use crate::kube_ext::Guarded;
 use kube::runtime::reflector::{ObjectRef, Store};
 
 use super::cache::{CachedConnections, account};
@@ -249,8 +249,8 @@ impl Connections {
         };
         Ok(match found.as_deref() {
             None => Err(Problem::ConnectionNotFound { name: name.name.clone() }),
-            Some(DeserializeGuard(Ok(connection))) => self.cache.of_this_instance(connection).cloned(),
-            Some(DeserializeGuard(Err(invalid))) => {
+            Some(Guarded(Ok(connection))) => self.cache.of_this_instance(connection).cloned(),
+            Some(Guarded(Err(invalid))) => {
                 Err(Problem::ConnectionInvalid { name: name.name.clone(), why: invalid.error.clone() })
             }
         })

@@ -58,7 +58,7 @@ impl<K: Resource<DynamicType = ()>> Lines<K> {
         let line = self.waiting.entry(namespace.clone()).or_default();
         line.push_back(object);
         if line.len() == 1 {
-            self.wait_for_slot(namespace, Duration::ZERO);
+            self.wait_for_slot(namespace, None);
         }
     }
 
@@ -70,15 +70,17 @@ impl<K: Resource<DynamicType = ()>> Lines<K> {
             self.waiting.remove(&namespace);
         } else {
             // The reconciles of those that have left take their slots meanwhile.
-            self.wait_for_slot(namespace, BEGIN_RECONCILE);
+            self.wait_for_slot(namespace, Some(BEGIN_RECONCILE));
         }
         objects
     }
 
-    fn wait_for_slot(&self, namespace: String, pause: Duration) {
+    fn wait_for_slot(&self, namespace: String, pause: Option<Duration>) {
         let slots = self.slots.clone();
         let free = async move {
-            tokio::time::sleep(pause).await;
+            if let Some(pause) = pause {
+                tokio::time::sleep(pause).await;
+            }
             // Each reconcile takes a slot of its own.
             drop(slots.take(&namespace).await);
             namespace
@@ -115,6 +117,18 @@ mod tests {
         drop(held);
         let rest: Vec<_> = left.collect().await;
         assert_eq!(rest, (0..5).map(|number| object("busy", number)).collect::<Vec<_>>());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_object_behind_nobody_leaves_at_once() {
+        let (sender, triggered) = mpsc::unbounded();
+        let mut left = Box::pin(in_lines(triggered, Arc::new(Slots::new(4))));
+        let begun = tokio::time::Instant::now();
+        for number in 0..100 {
+            sender.unbounded_send(object("quiet", number)).unwrap();
+            assert_eq!(left.next().await, Some(object("quiet", number)));
+        }
+        assert_eq!(begun.elapsed(), Duration::ZERO);
     }
 
     /// Of thousands, kube-rs gets only as many at a time as there are slots.

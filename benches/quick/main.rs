@@ -1,26 +1,51 @@
 //! `make bench-quick`: the operator, a stock one and the floor (`benches/peers/`), in turn on the same
-//! control plane and the same Kore. Writes its table into docs/benchmarks.md. Never a test: machines differ,
-//! and only the ratios say something.
+//! control plane and the same Kore. `make bench`: all peers, in more rounds. Either writes its tables into
+//! docs/benchmarks.md. Never a test: machines differ, and only the ratios say something.
 
 #![expect(clippy::unwrap_used, reason = "a benchmark that can't go on has nothing to say")]
 
 mod measure;
+mod peers;
 mod resident;
 mod table;
-
-use std::path::{Path, PathBuf};
+mod targets;
 
 use kore_simulator::Behaviour;
 use testbed::{ControlPlane, Kore, operator};
 
 use measure::{Bench, Contender, Figures, TENANT};
+use peers::program;
 
-/// Rounds of each contender; they take turns.
-const ROUNDS: usize = 2;
+/// What is measured by which `make` target.
+struct Plan {
+    name: &'static str,
+    contenders: &'static [Contender],
+    /// Rounds of each contender; they take turns.
+    rounds: usize,
+}
+
+const QUICK: Plan = Plan {
+    name: "bench-quick",
+    contenders: &[Contender::Ours, Contender::Stock, Contender::Floor],
+    rounds: 2,
+};
+const FULL: Plan = Plan {
+    name: "bench",
+    contenders: &[
+        Contender::Ours,
+        Contender::Stock,
+        Contender::ControllerRuntime,
+        Contender::ControllerRuntimeWorkers,
+        Contender::Kopf,
+        Contender::Floor,
+    ],
+    rounds: 5,
+};
 /// Deletions one after the other, in a round.
 const SINGLE: usize = 50;
 /// The same beside a dead account: more of them, because the slowest of a few say little.
 const BESIDE: usize = 150;
+const BESIDE_ROUNDS: usize = 4;
 /// Deletions at once, in a round.
 const AT_ONCE: usize = 1000;
 /// Objects that are there and stay, while memory is measured.
@@ -34,18 +59,19 @@ async fn main() {
     if !std::env::args().any(|argument| argument == "--bench") {
         return;
     }
+    let plan = if std::env::args().any(|argument| argument == "--full") { FULL } else { QUICK };
     testbed::process::end_with_starter();
+    let contenders: Vec<_> = plan.contenders.iter().map(|who| (*who, program(*who))).collect();
     let plane = ControlPlane::start().unwrap();
     operator::install(&plane).unwrap();
     let behaviour = Behaviour { requests_per_minute: None, ..Behaviour::default() };
     let kore = Kore::start(CLIENT.0, CLIENT.1, &behaviour, plane.folder()).await.unwrap();
     let bench = Bench::new(plane, kore, CLIENT).await;
-    let mut figures =
-        [Contender::Ours, Contender::Stock, Contender::Floor].map(|who| (who, Figures::default()));
-    for round in 1..=ROUNDS {
-        for (who, figures) in &mut figures {
+    let mut figures: Vec<_> = contenders.iter().map(|(who, _)| (*who, Figures::default())).collect();
+    for round in 1..=plan.rounds {
+        for ((who, program), (_, figures)) in contenders.iter().zip(&mut figures) {
             println!("round {round}: {who:?}");
-            let running = bench.start(*who, &program(*who));
+            let running = bench.start(*who, program);
             bench.one_after_the_other(TENANT, SINGLE, figures).await;
             bench.at_once(AT_ONCE, &running, figures).await;
             drop(running);
@@ -55,7 +81,7 @@ async fn main() {
     println!("beside a dead account");
     let beside = {
         let _running = bench.start(Contender::Ours, &ours);
-        bench.beside_a_dead_account(BESIDE, 2 * ROUNDS).await
+        bench.beside_a_dead_account(BESIDE, BESIDE_ROUNDS).await
     };
     println!("beside a burst of another namespace");
     let beside_burst = {
@@ -69,27 +95,18 @@ async fn main() {
     for count in RESIDENT {
         bench.settle(there..count, &ours).await;
         there = count;
-        for (who, figures) in &mut figures {
+        for ((who, program), (_, figures)) in contenders.iter().zip(&mut figures) {
             println!("{count} objects: {who:?}");
-            let running = bench.start(*who, &program(*who));
+            let running = bench.start(*who, program);
             if *who == Contender::Ours {
                 ready.push((count, bench.until_ready(&running).await));
             }
             figures.resident.push((count, bench.resident(&running).await));
         }
     }
-    let table = table::of(&figures, [&beside, &beside_burst], &ready, [killed, told]);
-    table::write(&table);
+    let mut table = table::of(&figures, [&beside, &beside_burst], &ready, [killed, told]);
+    table += &targets::of(&figures, &ready);
+    table::write(plan.name, &table);
     print!("{table}");
     bench.finish();
-}
-
-/// The programs are built beside each other.
-fn program(who: Contender) -> PathBuf {
-    let ours = Path::new(env!("CARGO_BIN_EXE_voicecampaign-operator"));
-    match who {
-        Contender::Ours => ours.to_owned(),
-        Contender::Stock => ours.with_file_name("stock"),
-        Contender::Floor => ours.with_file_name("floor"),
-    }
 }

@@ -7,6 +7,7 @@ use std::process::Command;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use crate::peers;
 use futures::{StreamExt, TryStreamExt, stream};
 use kore_simulator::CampaignKey;
 use kube::api::{DeleteParams, ListParams, PostParams, WatchEvent, WatchParams};
@@ -34,9 +35,18 @@ pub enum Contender {
     Ours,
     /// `benches/peers/src/bin/stock.rs`.
     Stock,
+    /// `benches/peers/controller-runtime/`, with the framework's default: one reconcile at a time.
+    ControllerRuntime,
+    /// The same, with [`WORKERS`] reconciles at a time.
+    ControllerRuntimeWorkers,
+    /// `benches/peers/kopf/`.
+    Kopf,
     /// `benches/peers/src/bin/floor.rs`.
     Floor,
 }
+
+/// As many as the operator makes calls to the API server.
+const WORKERS: &str = "32";
 
 /// What was measured of one of them.
 #[derive(Debug, Default)]
@@ -114,9 +124,12 @@ impl Bench {
 
     fn command(&self, who: Contender, program: &Path) -> Command {
         let mut command = Command::new(program);
-        if who == Contender::Ours {
-            command.args(["run", "--admin-address=none"]);
-        }
+        match who {
+            Contender::Ours => command.args(["run", "--admin-address=none"]),
+            Contender::ControllerRuntimeWorkers => command.env("CONCURRENCY", WORKERS),
+            Contender::Kopf => command.arg(peers::kopf_handlers()),
+            Contender::Stock | Contender::ControllerRuntime | Contender::Floor => &mut command,
+        };
         command
             .env("KUBECONFIG", operator::kubeconfig(&self.plane).unwrap())
             .env("WATCH_NAMESPACES", TENANT.namespace);

@@ -6,25 +6,30 @@ use std::time::Duration;
 use crate::measure::{Contender, Figures};
 
 const DOCUMENT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/benchmarks.md");
-const BEGIN: &str = "<!-- make bench-quick -->\n";
-const END: &str = "<!-- end of bench-quick -->\n";
-
-/// A row: what, and a number for each.
-struct Row {
-    what: String,
-    unit: &'static str,
-    values: [f64; 3],
-}
+const BEGIN: &str = "<!-- measured -->\n";
+const END: &str = "<!-- end of measured -->\n";
 
 pub fn of(
-    figures: &[(Contender, Figures); 3],
+    figures: &[(Contender, Figures)],
     [hanging, burst]: [&[Vec<Duration>; 2]; 2],
     ready: &[(usize, Duration)],
     takeovers: [Duration; 2],
 ) -> String {
-    let mut rows = Vec::new();
+    let mut table = String::from("|");
+    figures.iter().for_each(|(who, _)| write!(table, " | {}", name(*who)).unwrap());
+    writeln!(table, " |\n|{}", "---|".repeat(1 + figures.len())).unwrap();
     let mut row = |what: String, unit, value: &dyn Fn(&Figures) -> f64| {
-        rows.push(Row { what, unit, values: [0, 1, 2].map(|index| value(&figures[index].1)) });
+        let ours = value(&figures[0].1);
+        write!(table, "| {what}").unwrap();
+        for (who, figures) in figures {
+            let value = value(figures);
+            let number = format!("{value:.2} {unit}");
+            write!(table, " | {}", number.trim_end()).unwrap();
+            if *who != Contender::Ours && ours > 0.0 {
+                write!(table, " ({:.2} ×)", value / ours).unwrap();
+            }
+        }
+        writeln!(table, " |").unwrap();
     };
     for part in [50, 99] {
         row(format!("one deletion, p{part}"), "ms", &|figures| {
@@ -43,15 +48,7 @@ pub fn of(
     row("calls to Kore, for each deletion".into(), "", &|figures| each(figures.calls, figures));
     row("writes to the object, for each deletion".into(), "", &|figures| each(figures.writes, figures));
     row("events, for each deletion".into(), "", &|figures| each(figures.events, figures));
-    let mut table = String::from(
-        "| | voicecampaign-operator | stock kube-rs | floor | ours / stock | ours - floor |\n|---|---|---|---|---|---|\n",
-    );
-    for Row { what, unit, values: [ours, stock, floor] } in rows {
-        let number = |value: f64| format!("{value:.2} {unit}").trim_end().to_owned();
-        let ratio = if stock > 0.0 { format!("{:.2}", ours / stock) } else { String::new() };
-        let (own, theirs, least, added) = (number(ours), number(stock), number(floor), number(ours - floor));
-        writeln!(table, "| {what} | {own} | {theirs} | {least} | {ratio} | {added} |").unwrap();
-    }
+    table += "\n| voicecampaign-operator, and another load | | alone | |\n|---|---|---|---|\n";
     for (what, [alone, beside]) in
         [("as many of another account hang", hanging), ("another namespace deletes 1,000 at once", burst)]
     {
@@ -60,37 +57,48 @@ pub fn of(
             let ratio = beside / alone;
             writeln!(
                 table,
-                "| one deletion, p{part}, while {what}: {ratio:.2} of {alone:.2} ms alone | {beside:.2} ms | | | | |"
+                "| one deletion, p{part}, while {what} | {beside:.2} ms | {alone:.2} ms | {ratio:.2} × |"
             )
             .unwrap();
         }
     }
+    table += "\n| voicecampaign-operator | |\n|---|---|\n";
     for (objects, after) in ready {
-        writeln!(table, "| from start to ready with {objects} objects | {after:.2?} | | | | |").unwrap();
+        writeln!(table, "| from start to ready with {objects} objects | {after:.2?} |").unwrap();
     }
     let [killed, told] = takeovers;
-    writeln!(
-        table,
-        "| a deletion just after the leader was killed (its lease lasts 15 s) | {killed:.2?} | | | | |"
-    )
-    .unwrap();
-    writeln!(table, "| a deletion just after the leader was told to stop | {told:.2?} | | | | |").unwrap();
+    writeln!(table, "| a deletion just after the leader was killed (its lease lasts 15 s) | {killed:.2?} |")
+        .unwrap();
+    writeln!(table, "| a deletion just after the leader was told to stop | {told:.2?} |").unwrap();
     table
 }
 
-pub fn write(table: &str) {
+fn name(who: Contender) -> &'static str {
+    match who {
+        Contender::Ours => "voicecampaign-operator",
+        Contender::Stock => "stock kube-rs",
+        Contender::ControllerRuntime => "controller-runtime",
+        Contender::ControllerRuntimeWorkers => "controller-runtime, 32 at a time",
+        Contender::Kopf => "Kopf",
+        Contender::Floor => "floor",
+    }
+}
+
+/// Replaces the tables in the document by those that this `make` target has measured.
+pub fn write(target: &str, tables: &str) {
     let document = std::fs::read_to_string(DOCUMENT).unwrap();
     let (before, rest) = document.split_once(BEGIN).unwrap();
     let (_, after) = rest.split_once(END).unwrap();
-    std::fs::write(DOCUMENT, format!("{before}{BEGIN}{table}{END}{after}")).unwrap();
+    let tables = format!("Measured by `make {target}`:\n\n{tables}");
+    std::fs::write(DOCUMENT, format!("{before}{BEGIN}{tables}{END}{after}")).unwrap();
 }
 
-fn percentile(durations: &[Duration], part: usize) -> Duration {
+pub fn percentile(durations: &[Duration], part: usize) -> Duration {
     let mut sorted = durations.to_vec();
     sorted.sort_unstable();
     sorted[(sorted.len() * part / 100).min(sorted.len() - 1)]
 }
 
-fn milliseconds(duration: Duration) -> f64 {
+pub fn milliseconds(duration: Duration) -> f64 {
     duration.as_secs_f64() * 1e3
 }

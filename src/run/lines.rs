@@ -46,6 +46,8 @@ impl<K: Resource<DynamicType = ()>> Lines<K> {
     async fn some(&mut self) -> Option<Vec<ObjectRef<K>>> {
         loop {
             tokio::select! {
+                // All who are there stand in line before the first of them leave: thousands come at once.
+                biased;
                 Some(object) = self.triggered.next() => self.stand_in_line(object),
                 Some(namespace) = self.next.next() => return Some(self.leave(namespace)),
                 else => return None,

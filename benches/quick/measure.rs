@@ -7,7 +7,6 @@ use std::process::Command;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use crate::peers;
 use futures::{StreamExt, TryStreamExt, stream};
 use kore_simulator::CampaignKey;
 use kube::api::{DeleteParams, ListParams, PostParams, WatchEvent, WatchParams};
@@ -20,6 +19,8 @@ use testbed::process::Process;
 use testbed::{ControlPlane, Kore, operator};
 use tokio::sync::mpsc;
 use voicecampaign_operator::api::VoiceCampaign;
+
+use crate::peers;
 
 pub const CONNECTION: &str = "production";
 const STREAM: &str = "st-0603182c-7ffb-53c3-b307-47ca14bxxxxx";
@@ -64,6 +65,42 @@ pub struct Figures {
     pub calls: usize,
     pub writes: usize,
     pub events: usize,
+}
+
+/// As they are reported.
+impl Figures {
+    /// A percentile of the single deletions.
+    pub fn single_milliseconds(&self, part: usize) -> f64 {
+        milliseconds(percentile(&self.single, part))
+    }
+
+    pub fn at_once_seconds(&self) -> f64 {
+        percentile(&self.at_once, 50).as_secs_f64()
+    }
+
+    pub fn cpu_milliseconds_each(&self) -> f64 {
+        milliseconds(self.cpu) / self.deletions as f64
+    }
+
+    pub fn each(&self, count: usize) -> f64 {
+        count as f64 / self.deletions as f64
+    }
+
+    /// In megabytes, with so many objects; of those that were measured.
+    pub fn resident_megabytes(&self, objects: usize) -> f64 {
+        let (_, bytes) = self.resident.iter().find(|(count, _)| *count == objects).unwrap();
+        *bytes as f64 / 1e6
+    }
+}
+
+pub fn percentile(durations: &[Duration], part: usize) -> Duration {
+    let mut sorted = durations.to_vec();
+    sorted.sort_unstable();
+    sorted[(sorted.len() * part / 100).min(sorted.len() - 1)]
+}
+
+pub fn milliseconds(duration: Duration) -> f64 {
+    duration.as_secs_f64() * 1e3
 }
 
 /// A namespace with an account of its own.

@@ -3,6 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use testbed::process;
+
 use crate::measure::Contender;
 
 const REPOSITORY: &str = env!("CARGO_MANIFEST_DIR");
@@ -36,7 +38,8 @@ fn controller_runtime() -> PathBuf {
     let program = target("controller-runtime");
     let mut go = Command::new("go");
     go.args(["build", "-mod=readonly", "-trimpath", "-o"]).arg(&program).arg(".");
-    succeed(go.env("CGO_ENABLED", "0").current_dir(source("controller-runtime")));
+    go.env("CGO_ENABLED", "0").current_dir(source("controller-runtime"));
+    process::run(go).unwrap();
     program
 }
 
@@ -47,16 +50,11 @@ fn kopf() -> PathBuf {
     if !python.exists() {
         let mut venv = Command::new("python3");
         venv.args(["-m", "venv"]).arg(&folder);
-        succeed(&mut venv);
+        process::run(venv).unwrap();
     }
     let mut pip = Command::new(&python);
     pip.args(["-m", "pip", "install", "--quiet", "--require-hashes", "--requirement"]);
     pip.arg(source("kopf").join("requirements.txt"));
-    succeed(&mut pip);
+    process::run(pip).unwrap();
     python
-}
-
-fn succeed(command: &mut Command) {
-    let status = command.status().unwrap();
-    assert!(status.success(), "{command:?}: {status}");
 }

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 use std::time::Duration;
 
-use crate::measure::{Contender, Figures};
+use crate::measure::{Contender, Figures, milliseconds, percentile};
 
 const DOCUMENT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/benchmarks.md");
 const BEGIN: &str = "<!-- measured -->\n";
@@ -32,22 +32,17 @@ pub fn of(
         writeln!(table, " |").unwrap();
     };
     for part in [50, 99] {
-        row(format!("one deletion, p{part}"), "ms", &|figures| {
-            milliseconds(percentile(&figures.single, part))
-        });
+        row(format!("one deletion, p{part}"), "ms", &|figures| figures.single_milliseconds(part));
     }
-    row("1,000 deletions at once".into(), "s", &|figures| percentile(&figures.at_once, 50).as_secs_f64());
-    for (index, (objects, _)) in figures[0].1.resident.iter().enumerate() {
-        let megabytes = |figures: &Figures| figures.resident[index].1 as f64 / 1e6;
+    row("1,000 deletions at once".into(), "s", &Figures::at_once_seconds);
+    for (objects, _) in &figures[0].1.resident {
+        let megabytes = |figures: &Figures| figures.resident_megabytes(*objects);
         row(format!("resident memory with {objects} objects"), "MB", &megabytes);
     }
-    row("processor time of its own, for each deletion".into(), "ms", &|figures| {
-        milliseconds(figures.cpu) / figures.deletions as f64
-    });
-    let each = |count: usize, figures: &Figures| count as f64 / figures.deletions as f64;
-    row("calls to Kore, for each deletion".into(), "", &|figures| each(figures.calls, figures));
-    row("writes to the object, for each deletion".into(), "", &|figures| each(figures.writes, figures));
-    row("events, for each deletion".into(), "", &|figures| each(figures.events, figures));
+    row("processor time of its own, for each deletion".into(), "ms", &Figures::cpu_milliseconds_each);
+    row("calls to Kore, for each deletion".into(), "", &|figures| figures.each(figures.calls));
+    row("writes to the object, for each deletion".into(), "", &|figures| figures.each(figures.writes));
+    row("events, for each deletion".into(), "", &|figures| figures.each(figures.events));
     table += "\n| voicecampaign-operator, and another load | | alone | |\n|---|---|---|---|\n";
     for (what, [alone, beside]) in
         [("as many of another account hang", hanging), ("another namespace deletes 1,000 at once", burst)]
@@ -91,14 +86,4 @@ pub fn write(target: &str, tables: &str) {
     let (_, after) = rest.split_once(END).unwrap();
     let tables = format!("Measured by `make {target}`:\n\n{tables}");
     std::fs::write(DOCUMENT, format!("{before}{BEGIN}{tables}{END}{after}")).unwrap();
-}
-
-pub fn percentile(durations: &[Duration], part: usize) -> Duration {
-    let mut sorted = durations.to_vec();
-    sorted.sort_unstable();
-    sorted[(sorted.len() * part / 100).min(sorted.len() - 1)]
-}
-
-pub fn milliseconds(duration: Duration) -> f64 {
-    duration.as_secs_f64() * 1e3
 }

@@ -3,8 +3,7 @@
 use std::fmt::Write;
 use std::time::Duration;
 
-use crate::measure::{Contender, Figures};
-use crate::table::{milliseconds, percentile};
+use crate::measure::{Contender, Figures, milliseconds};
 
 /// The operator is to stay below a limit.
 struct Target {
@@ -30,39 +29,47 @@ pub fn of(figures: &[(Contender, Figures)], ready: &[(usize, Duration)]) -> Stri
     let of =
         |who: Contender| figures.iter().find(|(other, _)| *other == who).map(|(_, figures)| figures).unwrap();
     let (ours, stock, floor) = (of(Contender::Ours), of(Contender::Stock), of(Contender::Floor));
-    let single = |figures: &Figures, part| milliseconds(percentile(&figures.single, part));
-    let at_once = |figures: &Figures| percentile(&figures.at_once, 50).as_secs_f64();
-    let each = |count: usize| count as f64 / ours.deletions as f64;
     let target = |what, measured, limit, unit, known| Target { what, measured, limit, unit, known };
     let mut targets = vec![
-        target("one deletion, p50, of stock", single(ours, 50) / single(stock, 50), 0.75, "×", TWO_WRITES),
+        target(
+            "one deletion, p50, of stock",
+            ours.single_milliseconds(50) / stock.single_milliseconds(50),
+            0.75,
+            "×",
+            TWO_WRITES,
+        ),
         target(
             "one deletion, p50, above the floor",
-            single(ours, 50) - single(floor, 50),
+            ours.single_milliseconds(50) - floor.single_milliseconds(50),
             3.5,
             "ms",
             TWO_WRITES,
         ),
-        target("one deletion, p99, of stock", single(ours, 99) / single(stock, 99), 0.75, "×", NOISE),
-        target("1,000 deletions at once, of stock", at_once(ours) / at_once(stock), 0.8, "×", API_SERVER),
-        target("1,000 deletions at once", at_once(ours), 5.0, "s", API_SERVER),
-        target("writes to the object, for each deletion", each(ours.writes), 2.0, "", API_SERVER),
-        target("calls to Kore, for each deletion", each(ours.calls), 1.0, "", ""),
         target(
-            "processor time for each deletion",
-            milliseconds(ours.cpu) / ours.deletions as f64,
-            1.0,
-            "ms",
-            OWN_CPU,
+            "one deletion, p99, of stock",
+            ours.single_milliseconds(99) / stock.single_milliseconds(99),
+            0.75,
+            "×",
+            NOISE,
         ),
+        target(
+            "1,000 deletions at once, of stock",
+            ours.at_once_seconds() / stock.at_once_seconds(),
+            0.8,
+            "×",
+            API_SERVER,
+        ),
+        target("1,000 deletions at once", ours.at_once_seconds(), 5.0, "s", API_SERVER),
+        target("writes to the object, for each deletion", ours.each(ours.writes), 2.0, "", API_SERVER),
+        target("calls to Kore, for each deletion", ours.each(ours.calls), 1.0, "", ""),
+        target("processor time for each deletion", ours.cpu_milliseconds_each(), 1.0, "ms", OWN_CPU),
     ];
     for (what, objects, limit, known) in [
         ("resident memory with 0 objects", 0, 13.0, UNEXPLAINED),
         ("resident memory with 1,000 objects", 1_000, 16.0, CACHED),
         ("resident memory with 10,000 objects", 10_000, 36.0, CACHED),
     ] {
-        let (_, bytes) = ours.resident.iter().find(|(count, _)| *count == objects).unwrap();
-        targets.push(target(what, *bytes as f64 / 1e6, limit, "MB", known));
+        targets.push(target(what, ours.resident_megabytes(objects), limit, "MB", known));
     }
     let (_, empty) = ready[0];
     targets.push(target("from start to ready without objects", milliseconds(empty), 60.0, "ms", UNEXPLAINED));

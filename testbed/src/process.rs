@@ -164,7 +164,7 @@ fn kill_child(child: &Mutex<Child>) {
 ///
 /// # Errors
 /// If it can't be started, or ends with a failure.
-pub(crate) fn run(mut command: Command) -> Result<Vec<u8>> {
+pub fn run(mut command: Command) -> Result<Vec<u8>> {
     let name = command.get_program().to_string_lossy().into_owned();
     command.stdin(Stdio::null()).stdout(Stdio::piped());
     let child = spawn(command).with_context(|| format!("`{name}` can't be started"))?;

@@ -1,7 +1,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::kube_ext::Guarded;
 use kube::runtime::reflector::{ObjectRef, Store};
 
 use super::cache::{CachedConnections, account};
@@ -18,7 +17,7 @@ use crate::connection::status::{self, Verdict};
 use crate::connection::usable::{Connection, UsableConnection};
 use crate::connection::watched::Watched;
 use crate::kore::{Account, Algorithm, Credentials, Target, TokenSettings};
-use crate::kube_ext::{CallError, Kube, Selected, Wake};
+use crate::kube_ext::{CallError, Guarded, Kube, Selected, Wake};
 
 /// Looks up connections and their credentials.
 pub struct Connections {

@@ -61,15 +61,17 @@ impl Kube {
 impl Kube {
     /// Reads an object; `None` if no object has this name.
     ///
+    /// It is decoded from the answer directly: [`Pruned`] would leave a copy of a Secret behind, which nobody
+    /// zeroizes.
+    ///
     /// # Errors
     /// See [`CallError`].
     pub async fn find<K>(&self, namespace: &str, name: &str) -> Result<Option<K>, CallError>
     where
         K: Resource<Scope = NamespaceResourceScope, DynamicType = ()> + Clone + DeserializeOwned + Debug,
     {
-        let api: Api<Pruned<K>> = Api::namespaced(self.client(), namespace);
-        let found = self.read(namespace, api.get_opt(name)).await?;
-        Ok(found.map(Pruned::into_inner))
+        let api: Api<K> = Api::namespaced(self.client(), namespace);
+        self.read(namespace, api.get_opt(name)).await
     }
 
     /// Reads the metadata of an object; `None` if no object has this name.
@@ -96,8 +98,9 @@ impl Kube {
     where
         K: Resource<Scope = NamespaceResourceScope, DynamicType = ()> + Clone + DeserializeOwned + Debug,
     {
-        let found = self.find::<K>(&object.namespace().unwrap_or_default(), &object.name_any()).await?;
-        Ok(found.filter(|found| found.uid() == object.uid()))
+        let namespace = object.namespace().unwrap_or_default();
+        let found = self.find::<Pruned<K>>(&namespace, &object.name_any()).await?;
+        Ok(found.map(Pruned::into_inner).filter(|found| found.uid() == object.uid()))
     }
 
     /// Like [`Self::read_again`], for an object that does not deserialize as its kind.

@@ -3,7 +3,6 @@
 use std::error::Error;
 use std::sync::Arc;
 
-use crate::kube_ext::Guarded;
 use futures::StreamExt;
 use futures::stream::{self, FuturesUnordered};
 use kube::runtime::controller::{self, Controller};
@@ -22,7 +21,7 @@ use crate::campaign;
 use crate::campaign::Watched as Campaign;
 use crate::connection::{self, Watched as Connection};
 use crate::kore::CampaignService;
-use crate::kube_ext::{Kube, Synced, error_chain};
+use crate::kube_ext::{Guarded, Kube, Synced, error_chain};
 
 /// Runs until `stopping`, and then until no reconcile is in flight any more.
 pub(super) async fn controllers<S: CampaignService>(wiring: Wiring<S>) {

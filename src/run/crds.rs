@@ -64,11 +64,15 @@ fn describe(problem: kube::Error) -> String {
 }
 
 async fn can_watch(client: &Client, namespace: Option<&str>) -> Result<(), kube::Error> {
-    serves::<VoiceCampaign>(client, namespace).await?;
-    serves::<KoreConnection>(client, namespace).await?;
     let watch = Access { verb: "watch", namespace, name: None };
-    is_allowed::<VoiceCampaign>(watch, client).await?;
-    is_allowed::<KoreConnection>(watch, client).await
+    let answers = tokio::join!(
+        serves::<VoiceCampaign>(client, namespace),
+        serves::<KoreConnection>(client, namespace),
+        is_allowed::<VoiceCampaign>(watch, client),
+        is_allowed::<KoreConnection>(watch, client),
+    );
+    // The same problem is reported first every time.
+    answers.0.and(answers.1).and(answers.2).and(answers.3)
 }
 
 /// Whether the operator has the permission to take this lease from another instance.

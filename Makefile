@@ -64,14 +64,14 @@ soak: ## Delete and create hundreds of objects again and again while everything 
 	$(CARGO) test --release --locked --test soak -- --duration $(or $(SOAK),10m) --seed $(or $(SEED),1) $(if $(ROUND),--round $(ROUND))
 
 .PHONY: bench-quick
-bench-quick: ## Measure the operator beside a stock one and the floor, and rewrite the tables in docs/benchmarks.md (6 min, once built)
+bench-quick: ## Measure the operator beside a stock one and the floor, and print the tables (6 min, once built)
 	$(CARGO) build --release --locked --workspace --bins
-	$(CARGO) bench --locked --bench quick
+	$(CARGO) bench --locked --bench side_by_side
 
 .PHONY: bench
-bench: ## The same beside operators in Go and Python, too, and more rounds (half an hour, once built; needs Go, Python and PyPI)
+bench: ## The same beside operators in Go and Python, too, and in trouble; rewrites docs/benchmarks.md (90 min, once built; needs Go, Python and PyPI)
 	$(CARGO) build --release --locked --workspace --bins
-	$(CARGO) bench --locked --bench quick -- --full
+	$(CARGO) bench --locked --bench side_by_side -- --full
 
 .PHONY: outage-table
 outage-table: ## Rewrite the table of an outage in docs/benchmarks.md: ours beside simpler ways to repeat a call

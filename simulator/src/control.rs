@@ -2,7 +2,7 @@
 
 use axum::Json;
 use axum::Router;
-use axum::extract::State as Extract;
+use axum::extract::{Query, State as Extract};
 use axum::routing::{get, post};
 use jiff::Timestamp;
 use serde::Deserialize;
@@ -24,17 +24,30 @@ struct Seed {
     fields: Value,
 }
 
+/// A part of the journal.
+#[derive(Debug, Deserialize)]
+struct Part {
+    /// How many entries to leave out.
+    #[serde(default)]
+    from: usize,
+}
+
 pub(crate) fn router(shared: Shared) -> Router {
     Router::new()
         .route("/_control/journal", get(journal))
+        .route("/_control/journal/length", get(length))
         .route("/_control/campaigns", get(campaigns).post(seed))
         .route("/_control/faults", post(add_fault).delete(clear_faults))
         .route("/_control/behaviour", get(behaviour).put(set_behaviour))
         .with_state(shared)
 }
 
-async fn journal(Extract(shared): Extract<Shared>) -> Json<Vec<Entry>> {
-    Json(shared.state().journal.clone())
+async fn journal(Extract(shared): Extract<Shared>, Query(part): Query<Part>) -> Json<Vec<Entry>> {
+    Json(shared.state().journal.get(part.from..).unwrap_or_default().to_vec())
+}
+
+async fn length(Extract(shared): Extract<Shared>) -> Json<usize> {
+    Json(shared.state().journal.len())
 }
 
 async fn campaigns(Extract(shared): Extract<Shared>) -> Json<Vec<CampaignKey>> {

@@ -136,3 +136,17 @@ async fn the_rate_limit_is_per_account() {
     let (_, refused) = kore.call("GET", &path, "", Value::Null).await;
     assert!(refused["message"].as_str().unwrap().contains("per-minute rate limit"));
 }
+
+/// A benchmark asks often, and the journal is long.
+#[tokio::test]
+async fn a_part_of_the_journal_can_be_asked_for() {
+    let kore = Kore::start(Behaviour::default()).await;
+    for campaign in ["cd-1", "cd-2"] {
+        kore.call("GET", &format!("{BASE}/{campaign}"), "", Value::Null).await;
+    }
+    assert_eq!(kore.call("GET", "/_control/journal/length", "", Value::Null).await.1, 2);
+    let (_, part) = kore.call("GET", "/_control/journal", "&from=1", Value::Null).await;
+    let campaigns: Vec<_> = part.as_array().unwrap().iter().map(|entry| &entry["campaignId"]).collect();
+    assert_eq!(campaigns, ["cd-2"]);
+    assert_eq!(kore.call("GET", "/_control/journal", "&from=3", Value::Null).await.1, Value::Array(vec![]));
+}

@@ -1,6 +1,7 @@
 //! The audit log of the API server: who has asked for what.
 
-use std::fs;
+use std::fs::File;
+use std::io::{Read, Seek, SeekFrom};
 use std::path::Path;
 
 use anyhow::Result;
@@ -27,11 +28,13 @@ pub struct Request {
     pub code: u64,
 }
 
-/// Reads an audit log.
-pub(crate) fn read(path: &Path) -> Result<Vec<Request>> {
-    let text = fs::read_to_string(path)?;
-    // The last line may be in the writing.
-    Ok(text
+/// Reads an audit log from a position on.
+pub(crate) fn read(path: &Path, position: u64) -> Result<Vec<Request>> {
+    let (mut log, mut text) = (File::open(path)?, Vec::new());
+    log.seek(SeekFrom::Start(position))?;
+    log.read_to_end(&mut text)?;
+    // The last line may be in the writing, and so may the one have been that ends at the position.
+    Ok(String::from_utf8_lossy(&text)
         .lines()
         .filter_map(|line| serde_json::from_str::<Value>(line).ok())
         .map(|event| request(&event))

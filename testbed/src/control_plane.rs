@@ -5,6 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use nix::sys::signal::Signal;
@@ -174,7 +175,31 @@ impl ControlPlane {
     /// # Errors
     /// If the log can't be read.
     pub fn requests(&self) -> Result<Vec<audit::Request>> {
-        audit::read(&self.folder().join("audit.log"))
+        self.requests_from(0)
+    }
+
+    /// Those of them that came when the audit log had this many bytes, or later.
+    ///
+    /// # Errors
+    /// If the log can't be read.
+    pub fn requests_from(&self, position: u64) -> Result<Vec<audit::Request>> {
+        audit::read(&self.folder().join("audit.log"), position)
+    }
+
+    /// How many bytes the audit log has.
+    ///
+    /// # Errors
+    /// If there is none.
+    pub fn audited(&self) -> Result<u64> {
+        Ok(fs::metadata(self.folder().join("audit.log"))?.len())
+    }
+
+    /// The API server's time on a processor since it was started.
+    ///
+    /// # Errors
+    /// If it does not run.
+    pub fn api_server_cpu_time(&self) -> Result<Duration> {
+        held(&self.api_server).as_ref().context("the API server runs")?.cpu_time()
     }
 
     /// Address of the API server.

@@ -92,7 +92,24 @@ impl Kore {
     /// # Errors
     /// If the simulator does not answer.
     pub async fn journal(&self) -> Result<Vec<Entry>> {
-        Ok(serde_json::from_str(&self.send(reqwest::Method::GET, "journal", None).await?)?)
+        self.journal_from(0).await
+    }
+
+    /// The requests after so many.
+    ///
+    /// # Errors
+    /// If the simulator does not answer.
+    pub async fn journal_from(&self, number: usize) -> Result<Vec<Entry>> {
+        let path = format!("journal?from={number}");
+        Ok(serde_json::from_str(&self.send(reqwest::Method::GET, &path, None).await?)?)
+    }
+
+    /// How many requests there were so far.
+    ///
+    /// # Errors
+    /// If the simulator does not answer.
+    pub async fn received(&self) -> Result<usize> {
+        Ok(self.send(reqwest::Method::GET, "journal/length", None).await?.parse()?)
     }
 
     /// Every campaign that is there.

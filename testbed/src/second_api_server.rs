@@ -87,6 +87,6 @@ impl SecondApiServer {
     /// # Errors
     /// If the log can't be read.
     pub fn requests(&self) -> Result<Vec<audit::Request>> {
-        audit::read(&self.audit_log)
+        audit::read(&self.audit_log, 0)
     }
 }

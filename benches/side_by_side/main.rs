@@ -1,0 +1,200 @@
+//! `make bench-quick`: the operator, a stock one and the floor (`benches/peers/`), in turn on the same
+//! control plane and the same Kore. `make bench`: all peers, more rounds, and more that is measured; it
+//! writes docs/benchmarks.md. Never a test: machines differ, and only the ratios say something.
+//!
+//! ```text
+//! main.rs ─▶ parts/: what is measured ─▶ results.rs: what is kept ─▶ report/: tables and plots
+//!                └──▶ bench.rs, stored.rs: the surroundings; contender.rs: who
+//! ```
+
+#![expect(clippy::unwrap_used, reason = "a benchmark that can't go on has nothing to say")]
+
+mod bench;
+mod contender;
+mod parts;
+mod report;
+mod results;
+mod stored;
+
+use std::path::{Path, PathBuf};
+
+use bench::{Bench, Tenant};
+use contender::Contender;
+use results::{Figures, Results};
+
+/// Deletions one after the other, in a round.
+const SINGLE: usize = 100;
+/// Deletions one after the other, where each takes longer.
+const FEW: usize = 20;
+/// Milliseconds that Kore takes.
+const DELAYS: [u64; 3] = [50, 100, 500];
+/// Deletions at once, in a round.
+const MANY: usize = 1_000;
+/// Deletions that wait for the documented quota.
+const PENDING: usize = 200;
+
+/// Starts of the operator with the same objects.
+const STARTS: usize = 3;
+
+/// What is measured by which `make` target.
+struct Plan {
+    name: &'static str,
+    contenders: &'static [Contender],
+    /// Rounds of each contender; they take turns.
+    rounds: usize,
+    /// Objects that are there and stay, while memory is measured.
+    resident: &'static [usize],
+    /// Deletions in trouble and out of the ordinary, too.
+    everything: bool,
+}
+
+const QUICK: Plan = Plan {
+    name: "bench-quick",
+    contenders: &[Contender::Ours, Contender::Stock, Contender::Floor],
+    rounds: 2,
+    resident: &[0, 1_000, 10_000],
+    everything: false,
+};
+const FULL: Plan = Plan {
+    name: "bench",
+    contenders: &[
+        Contender::Ours,
+        Contender::Stock,
+        Contender::ControllerRuntime,
+        Contender::ControllerRuntimeWorkers,
+        Contender::Kopf,
+        Contender::Floor,
+    ],
+    rounds: 5,
+    resident: &[0, 1_000, 10_000, 100_000],
+    everything: true,
+};
+/// Those of each framework; the floor deletes nothing in Kore.
+const FRAMEWORKS: [Contender; 4] =
+    [Contender::Ours, Contender::Stock, Contender::ControllerRuntime, Contender::Kopf];
+/// Those that ten thousand deletions at once take minutes, and a hundred thousand objects no hour.
+const FASTEST: [Contender; 3] = [Contender::Ours, Contender::Stock, Contender::ControllerRuntimeWorkers];
+
+type Programs = Vec<(Contender, PathBuf)>;
+
+#[tokio::main]
+async fn main() {
+    let told = |option: &str| std::env::args().any(|argument| argument == option);
+    // `cargo test --benches` only wants to know that it compiles.
+    if !told("--bench") {
+        return;
+    }
+    let plan = if told("--full") { FULL } else { QUICK };
+    let kept = Path::new(report::FOLDER).join("results.json");
+    if told("--report") {
+        report::write(&Results::read(&kept));
+        return;
+    }
+    testbed::process::end_with_starter();
+    let programs: Programs = plan.contenders.iter().map(|who| (*who, who.program())).collect();
+    let bench = Bench::start().await;
+    let figures = programs.iter().map(|(who, program)| Figures::new(*who, program)).collect();
+    let mut results = Results { measured_by: plan.name.into(), figures, ..Results::default() };
+    rounds(&bench, &plan, &programs, &mut results).await;
+    ours_alone(&bench, &plan, &programs[0].1, &mut results).await;
+    if plan.everything {
+        everything(&bench, &programs, &mut results).await;
+    }
+    resident(&bench, &plan, &programs, &mut results).await;
+    bench.finish();
+    print!("{}", report::tables(&results));
+    if plan.everything {
+        results.write(&kept);
+        report::write(&results);
+    }
+}
+
+/// What is compared most often.
+async fn rounds(bench: &Bench, plan: &Plan, programs: &Programs, results: &mut Results) {
+    let tenant = Tenant::usual();
+    for round in 1..=plan.rounds {
+        for ((who, program), figures) in programs.iter().zip(&mut results.figures) {
+            println!("round {round}: {who:?}");
+            let running = bench.run(*who, program, &tenant.namespace);
+            figures.single.push(bench.one_after_the_other(&tenant, SINGLE).await);
+            bench.at_once(&tenant, MANY, &running, figures).await;
+        }
+    }
+}
+
+/// What is asked of the operator only.
+async fn ours_alone(bench: &Bench, plan: &Plan, ours: &Path, results: &mut Results) {
+    println!("beside another load");
+    results.beside.push(bench.beside_a_dead_account(ours).await);
+    if plan.everything {
+        results.beside.push(bench.beside_refused_credentials(ours).await);
+    }
+    results.beside.push(bench.beside_a_burst(ours, MANY).await);
+    println!("takeovers");
+    results.takeovers =
+        Some([bench.takeover("killed", ours, true).await, bench.takeover("told", ours, false).await]);
+    if plan.everything {
+        println!("new objects");
+        results.found = Some((10 * MANY, bench.found(ours, 10 * MANY).await));
+        bench.erase(&Tenant::new("bench-new")).await;
+    }
+}
+
+/// What takes too long to be measured often.
+async fn everything(bench: &Bench, programs: &Programs, results: &mut Results) {
+    let tenant = Tenant::usual();
+    let of = |some: &[Contender]| -> Programs {
+        programs.iter().filter(|(who, _)| some.contains(who)).cloned().collect()
+    };
+    for ((who, program), figures) in programs.iter().zip(&mut results.figures) {
+        println!("with kubectl, and with a slow Kore: {who:?}");
+        let _running = bench.run(*who, program, &tenant.namespace);
+        figures.kubectl = bench.with_kubectl(&tenant, FEW).await;
+        // The floor calls nothing that could be slow.
+        for delay in DELAYS.into_iter().filter(|_| *who != Contender::Floor) {
+            figures.delayed.push((delay, bench.delayed(&tenant, FEW, delay).await));
+        }
+    }
+    println!("in trouble");
+    bench.troubles(&of(&FRAMEWORKS), results).await;
+    println!("under the documented quota");
+    bench.quota(&of(&FRAMEWORKS), PENDING, results).await;
+    for (who, program) in of(&FRAMEWORKS) {
+        println!("an outage: {who:?}");
+        results.of_mut(who).outage = Some(bench.outage(who, &program, MANY).await);
+    }
+    for (who, program) in of(&FASTEST) {
+        println!("a backlog: {who:?}");
+        results.of_mut(who).backlog = Some(bench.backlog(who, &program, 10 * MANY, &programs[0].1).await);
+    }
+}
+
+async fn resident(bench: &Bench, plan: &Plan, programs: &Programs, results: &mut Results) {
+    let tenant = Tenant::usual();
+    let ours = &programs[0].1;
+    let mut there = 0;
+    for &count in plan.resident {
+        bench.settle(&tenant, there..count, ours).await;
+        there = count;
+        for (who, program) in programs {
+            if count > 10 * MANY && !FASTEST.contains(who) {
+                continue;
+            }
+            println!("{count} objects: {who:?}");
+            if *who == Contender::Ours {
+                let mut ready = Vec::new();
+                for _ in 0..STARTS {
+                    ready.push(bench.until_ready(program, &tenant).await);
+                }
+                results.ready.push((count, ready));
+            }
+            let running = bench.run(*who, program, &tenant.namespace);
+            let resident = bench.resident(&running).await;
+            let figures = results.of_mut(*who);
+            figures.resident.push((count, resident));
+            if plan.everything && count == 10 * MANY {
+                figures.idle = Some(bench.idle(&running, count).await);
+            }
+        }
+    }
+}

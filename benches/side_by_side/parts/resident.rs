@@ -1,0 +1,54 @@
+//! Objects that are there and stay.
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use testbed::process::Process;
+
+use crate::bench::{Bench, PATIENCE, Tenant};
+use crate::contender::Contender;
+use crate::results::Idle;
+
+const MINUTE: Duration = Duration::from_secs(60);
+/// Memory that differs by less in four seconds does not change: 50 pages.
+const SETTLED: u64 = 200_000;
+
+impl Bench {
+    /// How many seconds from the start of the operator until it knows all objects.
+    pub async fn until_ready(&self, program: &Path, tenant: &Tenant) -> f64 {
+        let process = self.run(Contender::Ours, program, &tenant.namespace);
+        let begun = Instant::now();
+        while !process.output().contains("Watching VoiceCampaigns") {
+            assert!(begun.elapsed() < PATIENCE, "{}", process.output());
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        begun.elapsed().as_secs_f64()
+    }
+
+    /// Resident memory once it does not change any more; if that does not happen, the median of a minute.
+    pub async fn resident(&self, process: &Process) -> u64 {
+        let begun = Instant::now();
+        let mut seen: Vec<u64> = Vec::new();
+        loop {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            seen.push(process.resident_bytes().unwrap());
+            let recent = &mut seen.last_chunk::<4>().copied().unwrap_or([0, 0, 0, u64::MAX]);
+            recent.sort_unstable();
+            if recent[3] - recent[0] < SETTLED {
+                return recent[3];
+            }
+            if begun.elapsed() > MINUTE {
+                seen.sort_unstable();
+                return seen[seen.len() / 2];
+            }
+        }
+    }
+
+    /// What a minute costs in which nothing happens.
+    pub async fn idle(&self, process: &Process, objects: usize) -> Idle {
+        let meter = self.meter(process).await;
+        tokio::time::sleep(MINUTE).await;
+        let cost = meter.read(0).await;
+        Idle { objects, cpu: cost.cpu, requests: cost.requests, calls: cost.calls }
+    }
+}

@@ -1,0 +1,151 @@
+//! What becomes of campaigns that are deleted in trouble: whether they are gone, and their objects with
+//! them.
+
+use std::mem::replace;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use futures::future::join_all;
+use kore_simulator::{Fault, Operation, Outcome, When};
+use testbed::process::Process;
+
+use crate::bench::{Bench, CONNECTION, Tenant, answers, campaign};
+use crate::contender::Contender;
+use crate::results::{Results, Trouble};
+
+const OBJECTS: usize = 10;
+/// How long Kore is in trouble.
+const LASTS: Duration = Duration::from_secs(30);
+const KILLED_AFTER: Duration = Duration::from_secs(15);
+/// How long the deletions are waited for, from when they were asked for.
+const PATIENCE: Duration = Duration::from_secs(180);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    /// A gateway that has lost its route answers 404 to all.
+    Gateway,
+    /// The credentials are refused.
+    Refused,
+    /// Each DELETE takes effect, and its answer is lost.
+    LostAnswer,
+    /// Kore answers 503, and the contender is killed and started again in between.
+    Killed,
+    /// The whole namespace is deleted, with the Secret.
+    Namespace,
+}
+
+impl Kind {
+    const ALL: [Self; 5] = [Self::Gateway, Self::Refused, Self::LostAnswer, Self::Killed, Self::Namespace];
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Gateway => "a gateway answers 404 for 30 s",
+            Self::Refused => "Kore refuses the credentials for 30 s",
+            Self::LostAnswer => "the answers of the DELETEs are lost",
+            Self::Killed => "Kore answers 503 for 30 s, `kill -9` in between",
+            Self::Namespace => "the namespace is deleted",
+        }
+    }
+
+    fn fault(self, tenant: &Tenant) -> Option<Fault> {
+        match self {
+            Self::Gateway => Some(answers(tenant, 404, "404 page not found")),
+            Self::Refused => Some(answers(tenant, 401, "")),
+            Self::LostAnswer => Some(Fault {
+                operation: Some(Operation::Delete),
+                times: Some(u32::try_from(OBJECTS).unwrap()),
+                when: When::AfterEffect,
+                then: Outcome::Cut,
+                ..answers(tenant, 200, "")
+            }),
+            Self::Killed => Some(answers(tenant, 503, "")),
+            Self::Namespace => None,
+        }
+    }
+}
+
+/// Some objects, a kind of trouble, and who has to deal with it.
+struct Troubled<'a> {
+    who: Contender,
+    program: &'a Path,
+    kind: Kind,
+    tenant: Tenant,
+    running: Process,
+    names: Vec<String>,
+    /// How many were there when it was last seen, and when that had changed.
+    left: usize,
+    last: f64,
+}
+
+impl Bench {
+    /// All at the same time: each has a namespace, an account and a process of its own, and little to do.
+    pub async fn troubles(&self, contenders: &[(Contender, PathBuf)], results: &mut Results) {
+        let each = contenders.iter().flat_map(|(who, program)| {
+            Kind::ALL.map(|kind| async move { self.prepare(*who, program, kind).await })
+        });
+        let mut all = join_all(each).await;
+        let before = self.kore.received().await.unwrap();
+        let begun = Instant::now();
+        for troubled in &all {
+            self.begin(troubled).await;
+        }
+        let (mut killed, mut over) = (false, false);
+        while all.iter().any(|troubled| troubled.left > 0) && begun.elapsed() < PATIENCE {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            if begun.elapsed() >= KILLED_AFTER && !replace(&mut killed, true) {
+                for troubled in all.iter_mut().filter(|troubled| troubled.kind == Kind::Killed) {
+                    troubled.running.kill();
+                    troubled.running = self.run(troubled.who, troubled.program, &troubled.tenant.namespace);
+                }
+            }
+            if begun.elapsed() >= LASTS && !replace(&mut over, true) {
+                self.kore.clear_faults().await.unwrap();
+            }
+            for troubled in &mut all {
+                let left = self.there(&troubled.tenant).await.len();
+                if left != troubled.left {
+                    (troubled.left, troubled.last) = (left, begun.elapsed().as_secs_f64());
+                }
+            }
+        }
+        self.kore.clear_faults().await.unwrap();
+        let campaigns = self.kore.campaigns().await.unwrap();
+        let calls = self.kore.journal_from(before).await.unwrap();
+        for Troubled { who, kind, tenant, names, last, .. } in all {
+            let there = self.there(&tenant).await;
+            let remote = |name: &&String| {
+                campaigns
+                    .iter()
+                    .any(|key| key.account_id == tenant.account && key.campaign_id == campaign(name))
+            };
+            let trouble = Trouble {
+                objects: names.len(),
+                orphaned: names.iter().filter(|name| !there.contains(name)).filter(remote).count(),
+                stuck: there.len(),
+                calls: calls.iter().filter(|call| call.account_id == tenant.account).count(),
+                last,
+            };
+            results.of_mut(who).troubles.push((kind.name().into(), trouble));
+        }
+    }
+
+    async fn prepare<'a>(&self, who: Contender, program: &'a Path, kind: Kind) -> Troubled<'a> {
+        let tenant = self.tenant(&format!("{kind:?}-{who:?}").to_lowercase());
+        let running = self.run(who, program, &tenant.namespace);
+        let names = self.create(&tenant, "troubled", 0..OBJECTS, CONNECTION).await;
+        self.until_held(&tenant, &names).await;
+        Troubled { who, program, kind, tenant, running, left: names.len(), names, last: 0.0 }
+    }
+
+    async fn begin(&self, Troubled { kind, tenant, names, .. }: &Troubled<'_>) {
+        if let Some(fault) = kind.fault(tenant) {
+            self.kore.add_fault(&fault).await.unwrap();
+        }
+        if *kind == Kind::Namespace {
+            let delete = ["delete", "namespace", &tenant.namespace, "--wait=false"];
+            self.plane.kubectl().unwrap().try_run(&delete).unwrap();
+        } else {
+            self.delete(tenant, names).await;
+        }
+    }
+}

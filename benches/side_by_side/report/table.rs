@@ -1,0 +1,228 @@
+//! The tables.
+
+use std::fmt::Write;
+
+use crate::contender::Contender;
+use crate::results::{Backlog, Beside, Figures, Idle, Outage, Quota, Results, percentile};
+
+/// A column for each contender.
+struct Table<'a> {
+    contenders: Vec<&'a Figures>,
+    text: String,
+}
+
+pub fn of(results: &Results) -> String {
+    let all: Vec<&Figures> = results.figures.iter().collect();
+    let mut text = common(&all);
+    let rare = others(&all);
+    if !rare.is_empty() {
+        write!(text, "\n### Out of the ordinary\n{rare}").unwrap();
+    }
+    if all.iter().any(|figures| !figures.troubles.is_empty()) {
+        write!(text, "\n### In trouble\n{}", troubles(&all)).unwrap();
+    }
+    text + &ours(results)
+}
+
+impl<'a> Table<'a> {
+    fn new(contenders: Vec<&'a Figures>) -> Self {
+        let mut text = String::from("\n|");
+        contenders.iter().for_each(|figures| write!(text, " | {}", figures.who.name()).unwrap());
+        writeln!(text, " |\n|{}", "---|".repeat(1 + contenders.len())).unwrap();
+        Self { contenders, text }
+    }
+
+    /// A value of each, where it was measured, and how many times as much as ours it is.
+    fn row(&mut self, what: &str, unit: &str, value: impl Fn(&Figures) -> Option<f64>) {
+        self.row_with(what, unit, |figures| value(figures).map(|value| (value, String::new())));
+    }
+
+    /// The same, with something to say of each.
+    fn row_with(&mut self, what: &str, unit: &str, value: impl Fn(&Figures) -> Option<(f64, String)>) {
+        let values: Vec<_> = self.contenders.iter().map(|figures| value(figures)).collect();
+        if values.iter().all(Option::is_none) {
+            return;
+        }
+        write!(self.text, "| {what}").unwrap();
+        let ours = values[0].as_ref().map(|(value, _)| *value).filter(|ours| *ours > 0.0);
+        for (index, value) in values.iter().enumerate() {
+            let Some((value, said)) = value else {
+                write!(self.text, " | –").unwrap();
+                continue;
+            };
+            write!(self.text, " | {}{said}", number(*value, unit)).unwrap();
+            if let (Some(ours), true) = (ours, index > 0) {
+                write!(self.text, " ({:.2} ×)", value / ours).unwrap();
+            }
+        }
+        writeln!(self.text, " |").unwrap();
+    }
+}
+
+/// Three digits, or all before the point.
+fn number(value: f64, unit: &str) -> String {
+    let digits = if value >= 100.0 || value == value.trunc() && unit.is_empty() { 0 } else { 2 };
+    format!("{value:.digits$} {unit}").trim_end().to_owned()
+}
+
+/// The least and the most of several rounds.
+fn spread(rounds: impl Iterator<Item = f64> + Clone) -> String {
+    let (least, most) = (rounds.clone().fold(f64::INFINITY, f64::min), rounds.fold(0.0, f64::max));
+    format!(", {least:.1} to {most:.1}")
+}
+
+fn common(all: &[&Figures]) -> String {
+    let mut table = Table::new(all.to_vec());
+    for part in [50, 99] {
+        table.row_with(&format!("one deletion, p{part}"), "ms", |figures| {
+            let rounds = figures.single.iter().map(|round| percentile(round, part) * 1e3);
+            Some((figures.single_milliseconds(part), spread(rounds)))
+        });
+    }
+    table.row_with("1,000 deletions at once", "s", |figures| {
+        Some((figures.at_once_seconds(), spread(figures.at_once.iter().copied())))
+    });
+    for (objects, _) in &all[0].resident {
+        let what = format!("resident memory with {} objects", thousands(*objects));
+        table.row(&what, "MB", |figures| figures.resident_megabytes(*objects));
+    }
+    table.row("for each deletion: its own time on a processor", "ms", |figures| {
+        Some(figures.cpu_milliseconds_each())
+    });
+    table.row("… kube-apiserver's time on a processor", "ms", |figures| {
+        Some(figures.cost.api_server_cpu * 1e3 / figures.cost.deletions as f64)
+    });
+    table.row("… requests to the API server", "", |figures| Some(figures.each(figures.cost.requests)));
+    table.row("… of them refused", "", |figures| Some(figures.each(figures.cost.refused)));
+    table.row("… writes to the object", "", |figures| Some(figures.each(figures.cost.writes)));
+    table.row("… events", "", |figures| Some(figures.each(figures.cost.events)));
+    table.row("… calls to Kore", "", |figures| Some(figures.each(figures.cost.calls)));
+    table.text
+}
+
+/// What was measured by `make bench` only; empty if it was not.
+fn others(all: &[&Figures]) -> String {
+    if all[0].kubectl.is_empty() {
+        return String::new();
+    }
+    let mut table = Table::new(all.to_vec());
+    table.row("`kubectl delete`, p50", "ms", |figures| Some(percentile(&figures.kubectl, 50) * 1e3));
+    for (index, (delay, _)) in all[0].delayed.iter().enumerate() {
+        let what = format!("one deletion while Kore takes {delay} ms, without these, p50");
+        table.row(&what, "ms", |figures| Some(percentile(&figures.delayed.get(index)?.1, 50) * 1e3));
+    }
+    if let Some(outage) = &all[0].outage {
+        let of =
+            format!("{} deletions, Kore answers 503 for {} s: ", thousands(outage.objects), outage.lasts);
+        let outage = |figures: &Figures, of: fn(&Outage) -> f64| figures.outage.as_ref().map(of);
+        table.row(&format!("{of}calls meanwhile"), "", |figures| {
+            outage(figures, |outage| outage.calls as f64)
+        });
+        table.row("… from its end to the first deletion", "s", |figures| {
+            outage(figures, |outage| outage.first)
+        });
+        table.row("… from its end to the last deletion", "s", |figures| {
+            outage(figures, |outage| outage.last)
+        });
+    }
+    if let Some(quota) = &all[0].quota {
+        let of = format!("{} deletions, a quota of 60 a minute: ", thousands(quota.objects));
+        let quota = |figures: &Figures, of: fn(&Quota) -> f64| figures.quota.as_ref().map(of);
+        table.row(&format!("{of}most calls in a minute"), "", |figures| {
+            quota(figures, |quota| quota.busiest_minute as f64)
+        });
+        table.row("… calls refused", "", |figures| quota(figures, |quota| quota.refused as f64));
+        table.row_with("… until the last deletion", "s", |figures| {
+            let quota = figures.quota.as_ref()?;
+            let said = if quota.last.is_some() { "" } else { " and not all gone" };
+            Some((quota.last.unwrap_or(quota.waited), said.into()))
+        });
+    }
+    if let Some(backlog) = &all[0].backlog {
+        let of = format!("{} deletions asked for before the start: ", thousands(backlog.objects));
+        let backlog = |figures: &Figures, of: fn(&Backlog) -> f64| figures.backlog.as_ref().map(of);
+        table.row(&format!("{of}until the last"), "s", |figures| {
+            backlog(figures, |backlog| backlog.left.last().unwrap().0)
+        });
+        table.row("… most memory", "MB", |figures| backlog(figures, |backlog| backlog.peak as f64 / 1e6));
+    }
+    if let Some(idle) = &all[0].idle {
+        let of = format!("a minute with {} objects at rest: ", thousands(idle.objects));
+        let idle = |figures: &Figures, of: fn(&Idle) -> f64| figures.idle.as_ref().map(of);
+        table.row(&format!("{of}time on a processor"), "ms", |figures| idle(figures, |idle| idle.cpu * 1e3));
+        table.row("… requests to the API server", "", |figures| idle(figures, |idle| idle.requests as f64));
+        table.row("… calls to Kore", "", |figures| idle(figures, |idle| idle.calls as f64));
+    }
+    table.row("size of the program", "MB", |figures| figures.program.map(|bytes| bytes as f64 / 1e6));
+    table.text
+}
+
+fn troubles(all: &[&Figures]) -> String {
+    let all: Vec<&Figures> = all.iter().filter(|figures| !figures.troubles.is_empty()).copied().collect();
+    let mut table = Table::new(all.clone());
+    for (index, (what, trouble)) in all[0].troubles.iter().enumerate() {
+        write!(table.text, "| {} are deleted, {what}", trouble.objects).unwrap();
+        for figures in &all {
+            let trouble = &figures.troubles[index].1;
+            let gone = trouble.objects - trouble.stuck;
+            write!(table.text, " | {gone} gone").unwrap();
+            if gone > 0 {
+                write!(table.text, " after {:.0} s", trouble.last).unwrap();
+            }
+            if trouble.orphaned > 0 {
+                write!(table.text, ", **{} orphaned**", trouble.orphaned).unwrap();
+            }
+            if trouble.stuck > 0 {
+                write!(table.text, ", **{} stuck**", trouble.stuck).unwrap();
+            }
+            write!(table.text, ", {} calls", trouble.calls).unwrap();
+        }
+        writeln!(table.text, " |").unwrap();
+    }
+    table.text
+}
+
+/// What is asked of the operator only.
+fn ours(results: &Results) -> String {
+    let name = Contender::Ours.name();
+    let mut text = format!(
+        "\n### The operator beside another load\n\n| {name} | | alone | | deletions |\n|---|---|---|---|---|\n"
+    );
+    for Beside { what, alone, beside } in &results.beside {
+        let count = beside.len();
+        for part in [50, 90] {
+            let [alone, beside] = [alone, beside].map(|durations| percentile(durations, part) * 1e3);
+            write!(text, "| one deletion, p{part}, while {what} | {beside:.2} ms | {alone:.2} ms").unwrap();
+            write!(text, " | {:.2} ×", beside / alone).unwrap();
+            writeln!(text, " | {count} |").unwrap();
+        }
+    }
+    writeln!(text, "\n### The operator starts, and ends\n\n| {name} | |\n|---|---|").unwrap();
+    for (objects, starts) in &results.ready {
+        let after = percentile(starts, 50);
+        writeln!(text, "| from start to ready with {} objects | {after:.2} s |", thousands(*objects))
+            .unwrap();
+    }
+    if let Some((objects, after)) = results.found {
+        writeln!(
+            text,
+            "| {} new objects found in Kore, 6,000 calls a minute | {after:.1} s |",
+            thousands(objects)
+        )
+        .unwrap();
+    }
+    if let Some([killed, told]) = results.takeovers {
+        writeln!(
+            text,
+            "| a deletion just after the leader was killed (its lease lasts 15 s) | {killed:.2} s |"
+        )
+        .unwrap();
+        writeln!(text, "| a deletion just after the leader was told to stop | {told:.2} s |").unwrap();
+    }
+    text
+}
+
+/// With commas.
+pub fn thousands(number: usize) -> String {
+    if number < 1_000 { number.to_string() } else { format!("{},{:03}", number / 1_000, number % 1_000) }
+}

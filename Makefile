@@ -73,6 +73,12 @@ bench: ## The same beside operators in Go and Python, too, and in trouble; rewri
 	$(CARGO) build --release --locked --workspace --bins
 	$(CARGO) bench --locked --bench side_by_side -- --full
 
+# With the flags of the image's build, which `make test-cluster` has done: so all that this depends on is built.
+.PHONY: instructions
+instructions: ## Count the instructions of what grows with a cluster, and compare with the baseline (2 min; needs valgrind; ACCEPT=1 accepts the counts)
+	@RUSTFLAGS='-C target-feature=+crt-static' $(CARGO) run --quiet --release --locked --package instructions \
+		--target "$$(rustc -vV | sed -n 's/^host: //p')" -- $(if $(ACCEPT),--write,--check)
+
 .PHONY: outage-table
 outage-table: ## Rewrite the table of an outage in docs/benchmarks.md: ours beside simpler ways to repeat a call
 	$(CARGO) test --release --locked --test outage -- --write

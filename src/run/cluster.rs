@@ -1,8 +1,10 @@
 use std::time::Duration;
 
-use anyhow::Context;
+use anyhow::anyhow;
 use http::HeaderValue;
 use http::header::USER_AGENT;
+
+use crate::kube_ext::without_content;
 
 /// The cluster of `KUBECONFIG`, else of `~/.kube/config`, else the one that this process runs in.
 ///
@@ -12,9 +14,10 @@ use http::header::USER_AGENT;
 /// # Errors
 /// If no configuration is found, or it can't be used.
 pub async fn cluster() -> anyhow::Result<kube::Config> {
-    let mut config = kube::Config::infer()
-        .await
-        .context("no Kubernetes cluster: set KUBECONFIG, or run the operator in a cluster")?;
+    let mut config = kube::Config::infer().await.map_err(|error| {
+        let why = without_content(&error.to_string());
+        anyhow!("no Kubernetes cluster: set KUBECONFIG, or run the operator in a cluster: {why}")
+    })?;
     config.default_retry = false;
     config.connect_timeout = Some(Duration::from_secs(5));
     // For a list on a connection whose peer is gone without a sign; watches have a shorter time-out of their

@@ -40,6 +40,12 @@ async fn the_api_server_refuses_bad_input_and_says_what_is_allowed() {
             world.campaign("c", &json!({"connectionRef": {"name": "Production"}})),
             "`connectionRef.name` must be",
         ),
+        // No object can have these names.
+        (world.campaign("c", &json!({"connectionRef": {"name": "a..b"}})), "`connectionRef.name` must be"),
+        (
+            connection(&world, "credentialsSecretRef", json!({"name": "a.-b"})),
+            "`credentialsSecretRef.name` must be",
+        ),
         (world.campaign("c", &json!({"deletionPolicy": "Keep"})), r#"supported values: "Delete", "Orphan""#),
     ];
     for (manifest, expected) in cases {

@@ -8,7 +8,7 @@ use super::fields::{IDENTIFIER_RULE, OBJECT_NAME_RULE, time};
 /// A host that the operator may call: `https` anywhere, `http` only where the token does not leave the
 /// machine or the cluster. A name with a trailing dot is looked up as it is, in no search domain.
 const HOST_RULE: &str = "self.matches('^https://([a-z0-9]([a-z0-9.-]*[a-z0-9])?[.]?|\\\\[[0-9a-f:]+\\\\])(:[0-9]{1,5})?$') \
-    || self.matches('^http://(localhost|127[.][0-9]{1,3}[.][0-9]{1,3}[.][0-9]{1,3}|\\\\[::1\\\\]|[a-z0-9-]+[.][a-z0-9-]+[.]svc([.]cluster[.]local)?)(:[0-9]{1,5})?$')";
+    || self.matches('^http://(localhost|127[.][0-9]{1,3}[.][0-9]{1,3}[.][0-9]{1,3}|\\\\[::1\\\\]|[a-z0-9]([a-z0-9-]*[a-z0-9])?[.][a-z0-9]([a-z0-9-]*[a-z0-9])?[.]svc([.]cluster[.]local)?)(:[0-9]{1,5})?$')";
 
 /// The operator compares these hosts, and does not call them.
 const FORMER_HOSTS_RULE: &str = "self.all(host, host.matches('^https?://([a-z0-9]([a-z0-9.-]*[a-z0-9])?[.]?|\\\\[[0-9a-f:]+\\\\])(:[0-9]{1,5})?$'))";

@@ -10,9 +10,10 @@ use crate::tree::Tree;
 /// HTTP statuses that say nothing about a campaign.
 const OF_OTHERS: [u16; 7] = [202, 401, 403, 408, 425, 429, 500];
 
-/// The body as text, without a byte order mark.
+/// The body as text, without a byte order mark, and without the escapes that are drawn.
 fn text(body: &[u8]) -> String {
-    String::from_utf8_lossy(body).trim_start_matches('\u{feff}').to_owned()
+    let text = String::from_utf8_lossy(body);
+    text.trim_start_matches('\u{feff}').replace("\\u0073", "s").replace("\\u0063", "c")
 }
 
 fn is_ok(http_status: u16) -> bool {
@@ -27,7 +28,7 @@ pub fn says_deleted(answer: &Answer) -> Result<(), String> {
     let text = text(&answer.body);
     let Some(tree) = Tree::parse(&text) else {
         // A stray byte in a text may be forgiven, if what counts is there.
-        let said = text.to_lowercase().contains("\"success\"") || text.contains("\\u0073");
+        let said = text.to_lowercase().contains("\"success\"");
         return if said { Ok(()) } else { Err("it is no JSON, and no success".to_owned()) };
     };
     let succeeds = |status: &Tree| status.text().is_some_and(|text| text.eq_ignore_ascii_case("success"));
@@ -111,7 +112,7 @@ pub fn says_absent(answer: &Answer) -> Result<(), String> {
     }
     let lower = text.to_lowercase();
     let words = ["not", "n't", "no ", "unknown", "deleted", "removed", "404", "410", "unable"];
-    let said = words.iter().any(|word| lower.contains(word)) || lower.contains("\\u");
+    let said = words.iter().any(|word| lower.contains(word));
     let by_status = matches!(http_status, 404 | 410) && (tree.is_some() || text.trim().is_empty());
     if said || by_status || tree.is_none() && matches!(http_status, 404 | 410) && text.contains('{') {
         return Ok(());

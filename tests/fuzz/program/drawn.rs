@@ -74,7 +74,7 @@ const CHOICES: &[Choice] = &[
         good: &["a"], bad: &["A", "a b", LONG] },
     Choice { command: "check", option: "--admin-url", variable: None, allowed: &[],
         good: &["http://127.0.0.1:1", "nonsense", "", "http://[::1"], bad: &[] },
-    Choice { command: "prepare-uninstall", option: "--timeout-seconds", variable: None, allowed: &["604800", "invalid digit", "too large"],
+    Choice { command: "prepare-uninstall", option: "--timeout-seconds", variable: None, allowed: &["from 1 to 604800"],
         good: &["1", "604800"], bad: &["0", "604801", "abc", "99999999999999999999999", "1.5", ""] },
     Choice { command: "prepare-uninstall", option: "--on-remaining", variable: None, allowed: &["possible values"],
         good: &[], bad: &["panic", "", "Refuse "] },

@@ -40,8 +40,8 @@ impl Lane {
         TestRunner::new_with_rng(config, TestRng::from_seed(RngAlgorithm::ChaCha, &seed))
     }
 
-    /// Checks one case after another until the time is over, or one is violated; that one is made smaller, and
-    /// kept in `kept`, from where it runs first the next time.
+    /// Checks one case after another until the time is over, or one is violated; that one is made smaller,
+    /// and kept in `kept`, from where it runs first the next time.
     pub fn explore<S: Strategy>(
         self,
         part: &str,

@@ -1,5 +1,5 @@
-//! Input that nobody wrote: answers of Kore, custom resources, and command lines, drawn at random around what is
-//! documented.
+//! Input that nobody wrote: answers of Kore, custom resources, and command lines, drawn at random around
+//! what is documented.
 //!
 //! ```text
 //!   answers/     bytes as Kore might answer ─▶ classify, listings, the proof of absence, the HTTP client
@@ -8,9 +8,9 @@
 //!     each ──▶ lane.rs: for how long, with which seed; counts the cases of each class; keeps what failed
 //! ```
 //!
-//! `cargo test` runs a short lane; `make fuzz` ten minutes per part. A class without a case is a failure: then
-//! the part compared nothing. What failed in `answers` and `program` is kept in `proptest-regressions/fuzz/`,
-//! and runs first the next time.
+//! `cargo test` runs a short lane; `make fuzz` ten minutes per part. A class without a case is a failure:
+//! then the part compared nothing. What failed in `answers` and `program` is kept in
+//! `proptest-regressions/fuzz/`, and runs first the next time.
 
 #![expect(clippy::unwrap_used, reason = "a panic is a failed run")]
 

@@ -10,7 +10,8 @@ const IDS: [&str; 2] = ["_id", "id"];
 /// A field that may hold the id of the object, too, or refer to another one.
 const REFERENCE: &str = "campaignId";
 
-/// `_id` and `id`, as far as present. Empty if a byte of one was invalid, or one is several: it could be any id.
+/// `_id` and `id`, as far as present. Empty if a byte of one was invalid, or one is several: it could be any
+/// id.
 pub fn ids(value: &Value) -> Vec<String> {
     valid_ids(value, &IDS)
 }

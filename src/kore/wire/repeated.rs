@@ -6,11 +6,11 @@ use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::map::Entry;
 use serde_json::{Map, Value};
 
-/// A JSON value in which a repeated field holds the array of its values. `serde_json` keeps the last one, which
-/// hides what the others say: a campaign, an error, or another `status`.
+/// A JSON value in which a repeated field holds the array of its values. `serde_json` keeps the last one,
+/// which hides what the others say: a campaign, an error, or another `status`.
 ///
-/// No field that decides is an array in an answer that counts, so such a field confirms nothing. Values that are
-/// the same count once.
+/// No field that decides is an array in an answer that counts, so such a field confirms nothing. Values that
+/// are the same count once.
 pub struct Repeated(pub Value);
 
 impl<'de> Deserialize<'de> for Repeated {

@@ -1,5 +1,5 @@
-//! What an answer must say at least before it may count: rules of a few words, made without the operator's code.
-//! They permit more than the operator does, and never less.
+//! What an answer must say at least before it may count: rules of a few words, made without the operator's
+//! code. They permit more than the operator does, and never less.
 
 use serde_json::Value;
 
@@ -10,8 +10,8 @@ use crate::tree::Tree;
 /// HTTP statuses that say nothing about a campaign.
 const OF_OTHERS: [u16; 7] = [202, 401, 403, 408, 425, 429, 500];
 
-/// The body as text, without a byte order mark, without the escapes that are drawn, and with blanks in place of
-/// control characters.
+/// The body as text, without a byte order mark, without the escapes that are drawn, and with blanks in place
+/// of control characters.
 fn text(body: &[u8]) -> String {
     let text = String::from_utf8_lossy(body);
     text.trim_start_matches('\u{feff}')

@@ -43,7 +43,8 @@ fn value(written: &Value, secrets: &[&str]) -> Result<(), String> {
     }
 }
 
-/// Checks a text: no longer than that, of one line, and without a secret, also if that is encoded as in a URL.
+/// Checks a text: no longer than that, of one line, and without a secret, also if that is encoded as in a
+/// URL.
 pub fn bounded(what: &str, text: &str, longest: usize, secrets: &[&str]) -> Result<(), String> {
     if text.chars().count() > longest {
         return Err(format!("{what} has {} characters: {text}", text.chars().count()));

@@ -1,5 +1,5 @@
-//! What the schema of a CRD allows, read from the CRD: values at the edges of each bound, and values that break
-//! exactly one rule.
+//! What the schema of a CRD allows, read from the CRD: values at the edges of each bound, and values that
+//! break exactly one rule.
 
 use anyhow::{Context, Result, ensure};
 use proptest::prelude::*;

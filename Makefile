@@ -63,6 +63,10 @@ test-long: ## Run the tests that take their time: outages of minutes, the docume
 soak: ## Delete and create hundreds of objects again and again while everything fails (10 min, once built; SOAK=8h, SEED=2, ROUND=3)
 	$(CARGO) test --release --locked --test soak -- --duration $(or $(SOAK),10m) --seed $(or $(SEED),1) $(if $(ROUND),--round $(ROUND))
 
+.PHONY: fuzz
+fuzz: ## Draw answers of Kore, custom resources and command lines that nobody wrote (10 min for each, once built; FUZZ=1h, SEED=2, PART=answers)
+	$(CARGO) test --locked --test fuzz -- --duration $(or $(FUZZ),10m) --seed $(or $(SEED),1) $(if $(PART),--part $(PART))
+
 .PHONY: bench-quick
 bench-quick: ## Measure the operator beside a stock one and the floor, and print the tables (6 min, once built)
 	$(CARGO) build --release --locked --workspace --bins

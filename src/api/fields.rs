@@ -10,6 +10,10 @@ use serde::{Deserialize, Deserializer};
 /// samples are masked), so the rule only keeps out what would change the path of a request.
 pub const IDENTIFIER_RULE: &str = "self.matches('^[A-Za-z0-9][A-Za-z0-9._-]*$')";
 
+/// Which names of objects are allowed: a reference to a name that no object can have could never be mended.
+pub const OBJECT_NAME_RULE: &str =
+    "self.matches('^[a-z0-9]([a-z0-9-]*[a-z0-9])?([.][a-z0-9]([a-z0-9-]*[a-z0-9])?)*$')";
+
 /// A time as status records it. Somebody who may write a status may write a time at the end of what
 /// [`Timestamp`] can hold, and the next addition would end the process: such a time counts as the nearest one
 /// to which years can be added.

@@ -3,12 +3,12 @@ use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::fields::{IDENTIFIER_RULE, time};
+use super::fields::{IDENTIFIER_RULE, OBJECT_NAME_RULE, time};
 
 /// A host that the operator may call: `https` anywhere, `http` only where the token does not leave the
 /// machine or the cluster. A name with a trailing dot is looked up as it is, in no search domain.
 const HOST_RULE: &str = "self.matches('^https://([a-z0-9]([a-z0-9.-]*[a-z0-9])?[.]?|\\\\[[0-9a-f:]+\\\\])(:[0-9]{1,5})?$') \
-    || self.matches('^http://(localhost|127[.][0-9]{1,3}[.][0-9]{1,3}[.][0-9]{1,3}|\\\\[::1\\\\]|[a-z0-9-]+[.][a-z0-9-]+[.]svc([.]cluster[.]local)?)(:[0-9]{1,5})?$')";
+    || self.matches('^http://(localhost|127[.][0-9]{1,3}[.][0-9]{1,3}[.][0-9]{1,3}|\\\\[::1\\\\]|[a-z0-9]([a-z0-9-]*[a-z0-9])?[.][a-z0-9]([a-z0-9-]*[a-z0-9])?[.]svc([.]cluster[.]local)?)(:[0-9]{1,5})?$')";
 
 /// The operator compares these hosts, and does not call them.
 const FORMER_HOSTS_RULE: &str = "self.all(host, host.matches('^https?://([a-z0-9]([a-z0-9.-]*[a-z0-9])?[.]?|\\\\[[0-9a-f:]+\\\\])(:[0-9]{1,5})?$'))";
@@ -169,7 +169,7 @@ pub struct StreamStatus {
 pub struct SecretReference {
     /// Name of the Secret, in the namespace of the KoreConnection.
     #[schemars(length(max = 253))]
-    #[x_kube(validation = Rule::new("self.matches('^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$')").message("`credentialsSecretRef.name` must be the name of a Secret: 1 to 253 lower-case letters, digits, `-` and `.`"))]
+    #[x_kube(validation = Rule::new(OBJECT_NAME_RULE).message("`credentialsSecretRef.name` must be the name of a Secret: 1 to 253 lower-case letters, digits, `-` and `.`"))]
     pub name: String,
 }
 

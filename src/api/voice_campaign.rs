@@ -5,7 +5,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize};
 
 use super::deletion::DeletionStatus;
-use super::fields::{IDENTIFIER_RULE, optional_time};
+use super::fields::{IDENTIFIER_RULE, OBJECT_NAME_RULE, optional_time};
 use crate::kore::Campaign;
 
 /// What a user declares of one campaign: which one it is, and what becomes of it when the resource is
@@ -123,7 +123,7 @@ pub struct VoiceCampaignSpec {
 pub struct ConnectionReference {
     /// Name of the KoreConnection, in the namespace of the VoiceCampaign.
     #[schemars(length(max = 253))]
-    #[x_kube(validation = Rule::new("self.matches('^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$')").message("`connectionRef.name` must be the name of a KoreConnection: 1 to 253 lower-case letters, digits, `-` and `.`"))]
+    #[x_kube(validation = Rule::new(OBJECT_NAME_RULE).message("`connectionRef.name` must be the name of a KoreConnection: 1 to 253 lower-case letters, digits, `-` and `.`"))]
     pub name: String,
 }
 

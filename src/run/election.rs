@@ -1,7 +1,6 @@
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use anyhow::Context as _;
 use kube::Client;
 use tokio::sync::Notify;
 use tokio::time::timeout;
@@ -9,7 +8,7 @@ use tokio::time::timeout;
 use super::crds;
 use super::health::Health;
 use super::settings::Settings;
-use crate::kube_ext::{Candidate, Leadership};
+use crate::kube_ext::{Candidate, Leadership, unusable_cluster};
 
 /// How often a standby checks that it could take over.
 const CHECK_INTERVAL: Duration = Duration::from_secs(30);
@@ -30,8 +29,7 @@ impl Election {
     /// # Errors
     /// If the configuration of the cluster can't be used.
     pub(super) fn new(settings: &Settings, cluster: &kube::Config) -> anyhow::Result<Self> {
-        let client =
-            || Client::try_from(cluster.clone()).context("the Kubernetes client can't be configured");
+        let client = || Client::try_from(cluster.clone()).map_err(|error| unusable_cluster(&error));
         let lease = settings.lease.clone();
         let candidate = match &lease {
             Some(name) => Some(Candidate::new(client()?, name.clone(), settings.instance.as_deref())),

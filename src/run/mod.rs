@@ -46,7 +46,6 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::Context as _;
 use kube::Client;
 use tokio::sync::watch as signal;
 use tokio::time::sleep;
@@ -55,7 +54,7 @@ use self::contexts::Wiring;
 use self::election::Election;
 use self::term::Term;
 use crate::kore::KoreClient;
-use crate::kube_ext::{Kube, Leadership};
+use crate::kube_ext::{Kube, Leadership, unusable_cluster};
 use crate::metrics::Metrics;
 
 /// How long calls in flight may take when the process is asked to terminate.
@@ -163,7 +162,7 @@ impl Process {
         let (settings, cluster) = (settings.clone(), cluster.clone());
         let (metrics, health) = (metrics.clone(), health.clone());
         async move |stopping| {
-            let client = Client::try_from(cluster).context("the Kubernetes client can't be configured")?;
+            let client = Client::try_from(cluster).map_err(|error| unusable_cluster(&error))?;
             let beating = health.clone();
             let wiring = Wiring {
                 kube: Kube::new(client, leadership.clone()),

@@ -26,6 +26,12 @@ pub(super) fn switch(text: &str) -> Result<bool, String> {
     }
 }
 
+/// A number of seconds, up to a week.
+pub(super) fn timeout_seconds(text: &str) -> Result<u64, String> {
+    let seconds = text.parse().ok().filter(|seconds| (1..=604_800).contains(seconds));
+    seconds.ok_or_else(|| "must be a number of seconds from 1 to 604800, which is a week".to_owned())
+}
+
 /// A name of an object: a DNS subdomain.
 pub(super) fn object_name(text: &str) -> Result<String, String> {
     if text.is_empty() || (text.len() <= 253 && text.split('.').all(is_label)) {

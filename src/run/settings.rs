@@ -8,7 +8,9 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use sha2::{Digest, Sha256};
 
-use super::parse::{AdminAddress, admin_address, host, namespace, object_name, path, switch};
+use super::parse::{
+    AdminAddress, admin_address, host, namespace, object_name, path, switch, timeout_seconds,
+};
 use crate::NAME;
 use crate::connection::AllowedHosts;
 use crate::kore::ClientSettings;
@@ -157,7 +159,7 @@ pub struct UninstallArgs {
     pub policies: Vec<String>,
 
     /// How long to wait at most, in seconds: up to a week
-    #[arg(long, value_name = "SECONDS", default_value_t = 240, value_parser = clap::value_parser!(u64).range(1..=604_800))]
+    #[arg(long, value_name = "SECONDS", default_value_t = 240, value_parser = timeout_seconds)]
     pub timeout_seconds: u64,
 }
 
@@ -294,6 +296,10 @@ mod tests {
     #[test]
     fn a_wrong_value_is_refused_with_what_is_allowed() {
         let refused = |args: &[&str]| Cli::try_parse_from(args).unwrap_err().to_string();
+        for wrong in ["", "0", "604801", "1.5", "99999999999999999999999"] {
+            let message = refused(&["x", "prepare-uninstall", &format!("--timeout-seconds={wrong}")]);
+            assert!(message.contains("from 1 to 604800"), "{message}");
+        }
         let message = refused(&["x", "run", "--watch-namespaces", "a,B"]);
         assert!(message.contains("lower-case letters"), "{message}");
         for wrong in ["platform.kore.ai", "https://h/x", "https://*.kore.ai", "https://h,ftp://h", "https://"]

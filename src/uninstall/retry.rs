@@ -10,7 +10,7 @@ use tower::BoxError;
 use tower::buffer::BufferLayer;
 use tower::retry::{Policy, RetryLayer};
 
-use crate::kube_ext::error_chain;
+use crate::kube_ext::{error_chain, unusable_cluster};
 use crate::pacing::backoff;
 
 /// Pause before an object is read again, or a write is retried.
@@ -26,11 +26,12 @@ const BUFFERED: usize = 64;
 ///
 /// # Errors
 /// If the configuration can't be used.
-pub(super) fn client(cluster: kube::Config, until: Instant) -> kube::Result<Client> {
+pub(super) fn client(cluster: kube::Config, until: Instant) -> anyhow::Result<Client> {
     let policy = RetryUntil { until, failures: 0, copies: RetryPolicy::default() };
     // The retry layer clones its service, which a buffer makes possible.
     let buffer = BufferLayer::new(BUFFERED);
-    Ok(ClientBuilder::try_from(cluster)?.with_layer(&buffer).with_layer(&RetryLayer::new(policy)).build())
+    let builder = ClientBuilder::try_from(cluster).map_err(|error| unusable_cluster(&error))?;
+    Ok(builder.with_layer(&buffer).with_layer(&RetryLayer::new(policy)).build())
 }
 
 /// The policy for one request.

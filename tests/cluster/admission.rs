@@ -26,6 +26,11 @@ async fn the_api_server_refuses_bad_input_and_says_what_is_allowed() {
             connection(&world, "host", json!("http://platform.kore.ai")),
             "`http://` is allowed only for `localhost`",
         ),
+        // No Service can have this name, and no former host, either.
+        (
+            connection(&world, "host", json!("http://-kore.a-.svc")),
+            "`http://` is allowed only for `localhost`",
+        ),
         (connection(&world, "host", json!("https://platform.kore.ai/api")), "without a path"),
         (connection(&world, "accountId", json!("../admin")), "letters, digits"),
         (connection(&world, "timeoutSeconds", json!(0)), "greater than or equal to 1"),
@@ -39,6 +44,12 @@ async fn the_api_server_refuses_bad_input_and_says_what_is_allowed() {
         (
             world.campaign("c", &json!({"connectionRef": {"name": "Production"}})),
             "`connectionRef.name` must be",
+        ),
+        // No object can have these names.
+        (world.campaign("c", &json!({"connectionRef": {"name": "a..b"}})), "`connectionRef.name` must be"),
+        (
+            connection(&world, "credentialsSecretRef", json!({"name": "a.-b"})),
+            "`credentialsSecretRef.name` must be",
         ),
         (world.campaign("c", &json!({"deletionPolicy": "Keep"})), r#"supported values: "Delete", "Orphan""#),
     ];

@@ -53,6 +53,39 @@ fn html_empty_cut_and_deep_bodies_are_unreadable() {
     assert_eq!(kind(400, "Bad Request"), Err(Unreadable));
 }
 
+/// JSON permits to repeat a field, and most readers keep the last value: that must hide nothing.
+#[test]
+fn a_repeated_field_hides_nothing() {
+    let whole = r#"{"status":"success","data":{"_id":"cd-1","status":"Ready"}}"#;
+    assert_eq!(kind(200, whole), Ok(()));
+    for (field, repeated) in [
+        (r#""status":"success""#, r#""status":"failure","status":"success""#),
+        (r#""status":"success""#, r#""status":"success","error":"x","error":null"#),
+        (r#""status":"success""#, r#""status":"success","deleted":false,"deleted":true"#),
+        (r#""status":"success""#, r#""status":"success","jobStatus":"failed","jobStatus":"done""#),
+        (r#""_id":"cd-1""#, r#""_id":"cd-2","_id":"cd-1""#),
+        (r#""_id":"cd-1""#, r#""_id":"cd-2","_id":"cd-3","id":"cd-1""#),
+        (r#""data":{"#, r#""data":null,"data":{"#),
+    ] {
+        let body = whole.replace(field, repeated);
+        assert!(kind(200, &body).is_err(), "{body}");
+    }
+    // The same value twice, and a field that decides nothing.
+    for (field, repeated) in [
+        (r#""_id":"cd-1""#, r#""_id":"cd-1","_id":"cd-1""#),
+        (r#""_id":"cd-1""#, r#""_id":"cd-1","name":"a","name":"b""#),
+    ] {
+        assert_eq!(kind(200, &whole.replace(field, repeated)), Ok(()));
+    }
+    let shown = r#"{"status":"success","data":{"_id":"cd-1","status":"Ready"},"data":null}"#;
+    assert!(single(&raw(200, shown), "cd-1").is_ok(), "a read has seen the campaign: {shown}");
+    let page = r#"{"status":"success","data":{"results":[{"_id":"cd-1"}]},"data":null}"#;
+    assert_eq!(listing(&raw(200, page)).unwrap_err().kind, ContractViolation);
+    // Rows without an id, with which no listing is complete.
+    let page = listing(&raw(200, r#"{"status":"success","data":{"results":[{"_id":"cd-1"}],"results":[]}}"#));
+    assert!(page.unwrap().rows.iter().any(|row| row.campaigns.is_empty()));
+}
+
 /// A gateway may compress answers although the request accepts no encoding.
 #[test]
 fn a_compressed_body_is_named() {

@@ -54,6 +54,10 @@ impl Contradiction {
     fn gather_field(&mut self, name: &str, field: &Value) {
         let name = plain_name(name);
         self.denies = stronger(self.denies, denial(&name, field));
+        // A field that is repeated holds all its values.
+        for value in field.as_array().into_iter().flatten() {
+            self.denies = stronger(self.denies, denial(&name, value));
+        }
         self.gather(&name, field);
     }
 

@@ -10,7 +10,8 @@ const IDS: [&str; 2] = ["_id", "id"];
 /// A field that may hold the id of the object, too, or refer to another one.
 const REFERENCE: &str = "campaignId";
 
-/// `_id` and `id`, as far as present. Empty if a byte of one was invalid: it could be any id.
+/// `_id` and `id`, as far as present. Empty if a byte of one was invalid, or one is several: it could be any
+/// id.
 pub fn ids(value: &Value) -> Vec<String> {
     valid_ids(value, &IDS)
 }
@@ -34,6 +35,9 @@ pub fn shown_ids(value: &Value) -> Vec<String> {
 }
 
 fn valid_ids(value: &Value, fields: &[&str]) -> Vec<String> {
+    if fields.iter().any(|field| value.get(*field).is_some_and(Value::is_array)) {
+        return Vec::new();
+    }
     let id = |field: &&str| raw_text(value, field).filter(|id| !id.trim().is_empty());
     let ids: Vec<String> = fields.iter().filter_map(id).collect();
     if ids.iter().any(|id| id.contains(char::REPLACEMENT_CHARACTER)) { Vec::new() } else { ids }

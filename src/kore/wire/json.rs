@@ -6,6 +6,7 @@ use std::sync::LazyLock;
 use regex::{Captures, Regex};
 use serde_json::Value;
 
+use super::repeated::Repeated;
 use crate::kore::scrub;
 
 /// The strings and the numbers of a JSON text, and what careless writers put in place of a number.
@@ -16,12 +17,14 @@ static NUMBERS: LazyLock<Regex> = LazyLock::new(|| {
 
 /// The value of a JSON text. A careless writer's mistake in one string must not hide a whole page: half of a
 /// surrogate pair, which JSON may hold and Rust's strings can't, is read as U+FFFD, a control character as a
-/// blank, an invalid escape as it stands, and a number that can't be represented as `null`.
+/// blank, an invalid escape as it stands, and a number that can't be represented as `null`. A field that is
+/// repeated holds all its values ([`Repeated`]).
 pub fn parse(text: &str) -> Option<Value> {
-    serde_json::from_str(text).ok().or_else(|| {
+    let read = |text: &str| serde_json::from_str(text).ok().map(|Repeated(value)| value);
+    read(text).or_else(|| {
         // Between the tokens of a JSON text, a blank means the same as a line break.
         let text = text.replace(|c: char| c.is_ascii_control(), " ");
-        serde_json::from_str(&with_true_numbers(&with_whole_escapes(&text))).ok()
+        read(&with_true_numbers(&with_whole_escapes(&text)))
     })
 }
 

@@ -5,6 +5,7 @@
 //!                                              ├▶ contradiction.rs  what contradicts a success
 //!                                              ├▶ ids.rs            the ids of campaigns
 //!                                              └▶ state.rs          what the name of a state says
+//!   repeated.rs: fields that stand twice
 //!   campaign.rs, page.rs: `data` of an envelope to a Campaign or a Page
 //!   fields.rs: one field of an object
 //! ```
@@ -21,6 +22,7 @@ mod fields;
 mod ids;
 mod json;
 mod page;
+mod repeated;
 mod state;
 
 pub use campaign::campaign;

@@ -1,0 +1,70 @@
+//! Errors about a kubeconfig.
+
+use std::sync::LazyLock;
+
+use anyhow::anyhow;
+use regex::Regex;
+
+/// What an error quotes of a kubeconfig, or of the output of its credential plugin.
+static QUOTED: LazyLock<Regex> = LazyLock::new(|| {
+    #[expect(clippy::unwrap_used, reason = "a constant pattern, compiled by the tests below")]
+    Regex::new(
+        r#"(string|stdout:) "(?:[^"\\]|\\.)*"|(variant|integer|float|point|boolean|character) `[^`]*`"#,
+    )
+    .unwrap()
+});
+/// A line of an excerpt, or the place that it is from.
+static EXCERPT: LazyLock<Regex> = LazyLock::new(|| {
+    #[expect(clippy::unwrap_used, reason = "a constant pattern, compiled by the tests below")]
+    Regex::new(r"^\s*(?:[0-9]*\s*\||-->)").unwrap()
+});
+/// Longest error that is shown, in characters.
+const LONGEST: usize = 1000;
+
+/// The configuration of the cluster can't be used for a client.
+pub fn unusable_cluster(error: &kube::Error) -> anyhow::Error {
+    anyhow!("the Kubernetes client can't be configured: {}", without_content(&error.to_string()))
+}
+
+/// The text of an error on one line, without what it quotes of a kubeconfig: that may be a token. The YAML
+/// parser shows the lines around a mistake, and serde shows a value of the wrong type.
+pub fn without_content(error: &str) -> String {
+    let lines = error.lines().filter(|line| !EXCERPT.is_match(line)).map(str::trim);
+    let text = lines.collect::<Vec<_>>().join(" ");
+    let text = QUOTED.replace_all(&text, "$1$2 […]");
+    text.chars().take(LONGEST).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A kubeconfig with a mistake beside the token, or with the token in the wrong place.
+    #[test]
+    fn an_error_about_a_kubeconfig_shows_none_of_its_content() {
+        for kubeconfig in [
+            "s3cret-token",
+            "users:\n- name: a\n  user:\n    token: s3cret-token\n   broken: x\n",
+            "users:\n- name: a\n  user: s3cret-token\n",
+            "apiVersion: v1\nclusters: [{name: a, cluster: s3cret-token}]\n",
+            "clusters: [{name: a, cluster: {insecure-skip-tls-verify: s3cret-token}}]\n",
+            "users: [{name: a, user: {exec: {interactiveMode: s3cret-token}}}]\n",
+            "users: [{name: a, user: {token: \"s3cret-token\" x}}]\n",
+            "users: [{name: a, user: {token: *s3cret-token}}]\n",
+        ] {
+            let error = kube::config::Kubeconfig::from_yaml(kubeconfig).expect_err(kubeconfig).to_string();
+            let shown = without_content(&error);
+            assert!(!shown.contains("s3cret"), "{shown}");
+            assert!(shown.starts_with("failed to parse kubeconfig YAML: "), "{shown}");
+            assert!(!shown.contains('\n') && shown.len() < 300, "{shown}");
+        }
+    }
+
+    /// The output of a credential plugin may be a token.
+    #[test]
+    fn an_error_of_a_plugin_shows_none_of_its_output() {
+        let error = r#"auth exec command 'login' failed with status exit status: 1: Output { status: ExitStatus(256), stdout: "s3cret-\"token", stderr: "log in first" }"#;
+        let shown = without_content(error);
+        assert!(!shown.contains("s3cret") && shown.contains("log in first"), "{shown}");
+    }
+}

@@ -1,7 +1,6 @@
 //! What SECURITY.md says: a Secret is zeroized after use, but for the buffers of the HTTP library.
 
 #![expect(unsafe_code, reason = "an allocator that looks at what is freed")]
-#![expect(clippy::unwrap_used, reason = "a panic in a test is a failed test")]
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::convert::Infallible;

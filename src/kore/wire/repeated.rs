@@ -1,16 +1,16 @@
 //! JSON in which a field may be repeated.
 
+use std::collections::HashMap;
 use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
-use serde_json::map::Entry;
 use serde_json::{Map, Value};
 
 /// A JSON value in which a repeated field holds the array of its values. `serde_json` keeps the last one,
 /// which hides what the others say: a campaign, an error, or another `status`.
 ///
-/// No field that decides is an array in an answer that counts, so such a field confirms nothing. Values that
-/// are the same count once.
+/// No field that decides is an array in an answer that counts, so such a field confirms nothing. A field whose
+/// values are all the same is not repeated.
 pub struct Repeated(pub Value);
 
 impl<'de> Deserialize<'de> for Repeated {
@@ -67,24 +67,33 @@ impl<'de> Visitor<'de> for Reader {
     fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<Value, A::Error> {
         let mut read: Map<String, Value> = Map::new();
         // The values of the fields that are repeated: an array may also be the only value of its field.
-        let mut repeated: Map<String, Value> = Map::new();
+        let mut repeated: HashMap<String, Vec<Value>> = HashMap::new();
         while let Some((name, Repeated(value))) = fields.next_entry::<String, Repeated>()? {
-            match read.entry(name) {
-                Entry::Vacant(new) => drop(new.insert(value)),
-                Entry::Occupied(first) => {
-                    let values = repeated
-                        .entry(first.key().as_str())
-                        .or_insert_with(|| Value::Array(vec![first.get().clone()]));
-                    if let Value::Array(values) = values
-                        && !values.contains(&value)
-                    {
-                        values.push(value);
-                    }
-                }
+            let Some(first) = read.get(&name) else {
+                read.insert(name, value);
+                continue;
+            };
+            match repeated.get_mut(&name) {
+                // Without a search among them: an answer may repeat a field a hundred thousand times.
+                Some(values) => values.push(value),
+                None if *first == value => {}
+                None => drop(repeated.insert(name, vec![first.clone(), value])),
             }
         }
-        let differ = |values: &Value| values.as_array().is_some_and(|values| values.len() > 1);
-        read.extend(repeated.into_iter().filter(|(_, values)| differ(values)));
+        read.extend(repeated.into_iter().map(|(name, values)| (name, values.into())));
         Ok(Value::Object(read))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// In time that grows with the answer: a search would take minutes.
+    #[test]
+    fn a_field_may_be_repeated_all_over_an_answer() {
+        let fields: Vec<String> = (0..100_000).map(|value| format!("\"a\":{value}")).collect();
+        let Repeated(value) = serde_json::from_str(&format!("{{{}}}", fields.join(","))).unwrap();
+        assert_eq!(value["a"].as_array().unwrap().len(), fields.len());
     }
 }

@@ -1,4 +1,5 @@
-//! Objects put into etcd: to create a hundred thousand through the API server would take a quarter of an hour.
+//! Objects put into etcd: to create a hundred thousand through the API server would take a quarter of an
+//! hour.
 
 use std::ops::Range;
 use std::path::Path;

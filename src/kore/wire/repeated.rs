@@ -9,8 +9,8 @@ use serde_json::{Map, Value};
 /// A JSON value in which a repeated field holds the array of its values. `serde_json` keeps the last one,
 /// which hides what the others say: a campaign, an error, or another `status`.
 ///
-/// No field that decides is an array in an answer that counts, so such a field confirms nothing. A field whose
-/// values are all the same is not repeated.
+/// No field that decides is an array in an answer that counts, so such a field confirms nothing. A field
+/// whose values are all the same is not repeated.
 pub struct Repeated(pub Value);
 
 impl<'de> Deserialize<'de> for Repeated {

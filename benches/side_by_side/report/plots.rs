@@ -27,17 +27,25 @@ struct Line<'a> {
     points: Vec<(f64, f64)>,
 }
 
+/// What a chart shows, and where there is room to say which line is whose.
+struct Axes {
+    x: &'static str,
+    y: &'static str,
+    labels: SeriesLabelPosition,
+    logarithmic: bool,
+}
+
 /// Draws what was measured, and returns the text that shows it.
 pub fn draw(results: &Results, folder: &Path) -> String {
     let mut text = String::from("\n### Plots\n");
-    let mut plot = |file: &str, title: &str, lines: Vec<Line<'_>>, axes: [&str; 2], logarithmic: bool| {
+    let mut plot = |file: &str, title: &str, lines: Vec<Line<'_>>, axes: Axes| {
         let lines: Vec<_> = lines.into_iter().filter(|line| line.points.len() > 1).collect();
         if lines.is_empty() {
             return;
         }
         let path = folder.join(file);
         let area = SVGBackend::new(&path, SIZE).into_drawing_area();
-        chart(&area, &lines, axes, logarithmic);
+        chart(&area, &lines, &axes);
         area.present().unwrap();
         write!(text, "\n![{title}](benchmarks/{file})\n\n{title}.\n").unwrap();
     };
@@ -45,8 +53,7 @@ pub fn draw(results: &Results, folder: &Path) -> String {
         "latency.svg",
         "Single deletions: the part of them that took at most so long",
         lines(results, |figures| distribution(&figures.single.concat())),
-        ["milliseconds", "percent"],
-        false,
+        Axes { x: "milliseconds", y: "percent", labels: SeriesLabelPosition::LowerRight, logarithmic: false },
     );
     let objects = results.figures[0].backlog.as_ref().map_or(0, |backlog| backlog.objects);
     plot(
@@ -56,8 +63,7 @@ pub fn draw(results: &Results, folder: &Path) -> String {
             let backlog = figures.backlog.iter().flat_map(|backlog| &backlog.left);
             backlog.map(|(after, left)| (*after, *left as f64)).collect()
         }),
-        ["seconds", "objects"],
-        false,
+        Axes { x: "seconds", y: "objects", labels: SeriesLabelPosition::UpperRight, logarithmic: false },
     );
     plot(
         "memory.svg",
@@ -66,8 +72,7 @@ pub fn draw(results: &Results, folder: &Path) -> String {
             let resident = figures.resident.iter().filter(|(objects, _)| *objects > 0);
             resident.map(|(objects, bytes)| (*objects as f64, *bytes as f64 / 1e6)).collect()
         }),
-        ["objects", "megabytes"],
-        true,
+        Axes { x: "objects", y: "megabytes", labels: SeriesLabelPosition::UpperLeft, logarithmic: true },
     );
     text
 }
@@ -90,28 +95,19 @@ fn distribution(seconds: &[f64]) -> Vec<(f64, f64)> {
         .collect()
 }
 
-fn chart(
-    area: &DrawingArea<SVGBackend<'_>, Shift>,
-    lines: &[Line<'_>],
-    [x, y]: [&str; 2],
-    logarithmic: bool,
-) {
+fn chart(area: &DrawingArea<SVGBackend<'_>, Shift>, lines: &[Line<'_>], axes: &Axes) {
     area.fill(&WHITE).unwrap();
-    let most = |axis: fn(&(f64, f64)) -> f64| {
-        lines.iter().flat_map(|line| &line.points).map(axis).fold(0.0, f64::max)
-    };
-    let least = |axis: fn(&(f64, f64)) -> f64| {
-        lines.iter().flat_map(|line| &line.points).map(axis).fold(f64::INFINITY, f64::min)
-    };
+    let points = || lines.iter().flat_map(|line| line.points.iter().copied());
+    let (x, y) = (extent(points().map(|point| point.0)), extent(points().map(|point| point.1)));
     let mut builder = ChartBuilder::on(area);
-    builder.margin(12).x_label_area_size(36).y_label_area_size(56);
-    let of_x: fn(&(f64, f64)) -> f64 = |point| point.0;
-    let of_y: fn(&(f64, f64)) -> f64 = |point| point.1;
+    builder.margin(12).margin_right(24).x_label_area_size(36).y_label_area_size(64);
     // The two kinds of chart have different types.
     macro_rules! draw {
         ($chart:expr) => {{
             let mut chart = $chart.unwrap();
-            chart.configure_mesh().x_desc(x).y_desc(y).light_line_style(TRANSPARENT).draw().unwrap();
+            let mut mesh = chart.configure_mesh();
+            mesh.x_desc(axes.x).y_desc(axes.y).light_line_style(TRANSPARENT);
+            mesh.x_label_formatter(&label).y_label_formatter(&label).draw().unwrap();
             for Line { figures, colour, points } in lines {
                 let style = ShapeStyle::from(*colour).stroke_width(2);
                 let drawn = chart.draw_series(LineSeries::new(points.iter().copied(), style)).unwrap();
@@ -119,13 +115,30 @@ fn chart(
                 drawn.label(figures.who.name()).legend(mark);
             }
             let mut labels = chart.configure_series_labels();
+            labels.position(axes.labels.clone());
             labels.background_style(WHITE.mix(0.8)).border_style(TRANSPARENT).draw().unwrap();
         }};
     }
-    if logarithmic {
-        let x = (least(of_x)..most(of_x)).log_scale();
-        draw!(builder.build_cartesian_2d(x, (least(of_y)..most(of_y)).log_scale()));
+    if axes.logarithmic {
+        let [x, y] =
+            [x, y].map(|(least, most)| (decade(least, f64::floor)..decade(most, f64::ceil)).log_scale());
+        draw!(builder.build_cartesian_2d(x, y));
     } else {
-        draw!(builder.build_cartesian_2d(0.0..most(of_x), 0.0..most(of_y)));
+        draw!(builder.build_cartesian_2d(0.0..x.1, 0.0..y.1));
     }
+}
+
+/// The least and the most.
+fn extent(values: impl Iterator<Item = f64>) -> (f64, f64) {
+    values.fold((f64::INFINITY, 0.0), |(least, most), value| (least.min(value), most.max(value)))
+}
+
+/// The power of ten below or above.
+fn decade(value: f64, round: fn(f64) -> f64) -> f64 {
+    10_f64.powf(round(value.log10()))
+}
+
+/// A whole number without a point.
+fn label(value: &f64) -> String {
+    value.to_string()
 }

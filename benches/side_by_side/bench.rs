@@ -219,16 +219,26 @@ impl Bench {
     pub async fn watch_gone(&self, tenant: &Tenant) -> Gone {
         let campaigns = self.campaigns(tenant);
         let version = campaigns.list_metadata(&ListParams::default().limit(1)).await.unwrap();
-        let version = version.metadata.resource_version.unwrap_or_default();
+        let mut version = version.metadata.resource_version.unwrap_or_default();
         let (seen, gone) = mpsc::unbounded_channel();
         tokio::spawn(async move {
-            let watch = campaigns.watch_metadata(&WatchParams::default(), &version).await.unwrap();
-            let mut watch = watch.boxed();
-            while let Some(event) = watch.next().await {
-                if let WatchEvent::Deleted(object) = event.unwrap()
-                    && seen.send((object.name_any(), Instant::now())).is_err()
-                {
-                    return;
+            // The API server ends a watch after minutes, and one that is slow to read.
+            while !seen.is_closed() {
+                let watch = campaigns.watch_metadata(&WatchParams::default(), &version).await.unwrap();
+                let mut watch = watch.boxed();
+                while let Some(event) = watch.next().await {
+                    let event = event.unwrap();
+                    if let WatchEvent::Added(object)
+                    | WatchEvent::Modified(object)
+                    | WatchEvent::Deleted(object) = &event
+                    {
+                        version = object.resource_version().unwrap();
+                    }
+                    if let WatchEvent::Deleted(object) = event
+                        && seen.send((object.name_any(), Instant::now())).is_err()
+                    {
+                        return;
+                    }
                 }
             }
         });

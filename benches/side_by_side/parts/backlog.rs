@@ -1,11 +1,13 @@
 //! Many objects are there when a contender starts: new ones, and ones whose deletion was asked for.
 
 use std::path::Path;
+use std::pin::pin;
 use std::time::{Duration, Instant};
 
 use futures::StreamExt;
 use kube::ResourceExt;
-use kube::api::{ListParams, WatchEvent, WatchParams};
+use kube::api::ListParams;
+use kube::runtime::{WatchStreamExt, watcher};
 
 use crate::bench::{Bench, PATIENCE, Tenant};
 use crate::contender::Contender;
@@ -40,17 +42,14 @@ impl Bench {
     pub async fn found(&self, program: &Path, count: usize) -> f64 {
         let tenant = self.tenant("bench-new");
         let names = self.put_new(&tenant, 0..count).await;
-        let campaigns = self.campaigns(&tenant);
-        let version = campaigns.list_metadata(&ListParams::default().limit(1)).await.unwrap();
-        let version = version.metadata.resource_version.unwrap();
-        let mut watch = campaigns.watch(&WatchParams::default(), &version).await.unwrap().boxed();
+        let watch = watcher(self.campaigns(&tenant), watcher::Config::default()).default_backoff();
+        let mut objects = pin!(watch.applied_objects());
         let _running = self.run(Contender::Ours, program, &tenant.namespace);
         let begun = Instant::now();
         let mut found = std::collections::HashSet::new();
         while found.len() < names.len() {
-            let event = tokio::time::timeout(PATIENCE, watch.next()).await.unwrap().unwrap();
-            if let WatchEvent::Modified(object) = event.unwrap()
-                && let Some(status) = &object.status
+            let object = tokio::time::timeout(PATIENCE, objects.next()).await.unwrap().unwrap().unwrap();
+            if let Some(status) = &object.status
                 && status.conditions.iter().any(|condition| condition.reason == "CampaignFound")
             {
                 found.insert(object.name_any());

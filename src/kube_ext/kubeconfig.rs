@@ -1,8 +1,9 @@
-//! Errors about a kubeconfig.
+//! A client of a kubeconfig's cluster, and errors about the kubeconfig.
 
 use std::sync::LazyLock;
 
 use anyhow::anyhow;
+use kube::Client;
 use regex::Regex;
 
 /// What an error quotes of a kubeconfig, or of the output of its credential plugin.
@@ -20,6 +21,14 @@ static EXCERPT: LazyLock<Regex> = LazyLock::new(|| {
 });
 /// Longest error that is shown, in characters.
 const LONGEST: usize = 1000;
+
+/// A client of this cluster.
+///
+/// # Errors
+/// See [`unusable_cluster`].
+pub fn client_of(cluster: kube::Config) -> anyhow::Result<Client> {
+    Client::try_from(cluster).map_err(|error| unusable_cluster(&error))
+}
 
 /// The configuration of the cluster can't be used for a client.
 pub fn unusable_cluster(error: &kube::Error) -> anyhow::Error {

@@ -14,7 +14,7 @@
 //!   cache.rs         the cache of a watch, of objects that pruned.rs has decoded
 //!   synced.rs        whether all watches have listed; wake.rs: triggers reconciles
 //!   selected.rs      the label selector
-//!   kubeconfig.rs    errors about a kubeconfig, without what it contains
+//!   kubeconfig.rs    a client of a cluster; errors about a kubeconfig, without what it contains
 //! ```
 
 mod cache;
@@ -40,7 +40,7 @@ pub use call_error::{CallError, CallErrorClass, error_chain};
 pub use client::Kube;
 pub use events::{Events, Note};
 pub use finalizer::{AllMayGo, Finalizer, Precondition};
-pub use kubeconfig::{unusable_cluster, without_content};
+pub use kubeconfig::{client_of, unusable_cluster, without_content};
 pub use leadership::Leadership;
 pub use lease::Candidate;
 pub use pruned::{Guarded, Pruned};

@@ -4,14 +4,14 @@ use std::time::Duration;
 
 use anyhow::{Context, ensure};
 use kube::api::PostParams;
-use kube::{Api, Client, ResourceExt};
+use kube::{Api, ResourceExt};
 use serde_json::json;
 
 use super::check_policies::Policies;
 use super::settings::CheckArgs;
 use crate::api::VoiceCampaign;
 use crate::campaign::REMOTE_CAMPAIGN;
-use crate::kube_ext::unusable_cluster;
+use crate::kube_ext::client_of;
 
 /// How long the operator and its Service may take to become ready.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -39,7 +39,7 @@ pub async fn check(args: CheckArgs, cluster: kube::Config) -> anyhow::Result<()>
         println!("ok: {address} serves metrics");
     }
     let namespace = args.namespace.unwrap_or_else(|| cluster.default_namespace.clone());
-    let client = Client::try_from(cluster).map_err(|error| unusable_cluster(&error))?;
+    let client = client_of(cluster)?;
     let api = Api::namespaced(client.clone(), &namespace);
     retrying(async || create_dry(&api, "cd-check").await.context("the API server rejects a VoiceCampaign"))
         .await?;

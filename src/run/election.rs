@@ -8,7 +8,7 @@ use tokio::time::timeout;
 use super::crds;
 use super::health::Health;
 use super::settings::Settings;
-use crate::kube_ext::{Candidate, Leadership, unusable_cluster};
+use crate::kube_ext::{Candidate, Leadership, client_of};
 
 /// How often a standby checks that it could take over.
 const CHECK_INTERVAL: Duration = Duration::from_secs(30);
@@ -29,7 +29,7 @@ impl Election {
     /// # Errors
     /// If the configuration of the cluster can't be used.
     pub(super) fn new(settings: &Settings, cluster: &kube::Config) -> anyhow::Result<Self> {
-        let client = || Client::try_from(cluster.clone()).map_err(|error| unusable_cluster(&error));
+        let client = || client_of(cluster.clone());
         let lease = settings.lease.clone();
         let candidate = match &lease {
             Some(name) => Some(Candidate::new(client()?, name.clone(), settings.instance.as_deref())),

@@ -46,7 +46,6 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use kube::Client;
 use tokio::sync::watch as signal;
 use tokio::time::sleep;
 
@@ -54,7 +53,7 @@ use self::contexts::Wiring;
 use self::election::Election;
 use self::term::Term;
 use crate::kore::KoreClient;
-use crate::kube_ext::{Kube, Leadership, unusable_cluster};
+use crate::kube_ext::{Kube, Leadership, client_of};
 use crate::metrics::Metrics;
 
 /// How long calls in flight may take when the process is asked to terminate.
@@ -162,7 +161,7 @@ impl Process {
         let (settings, cluster) = (settings.clone(), cluster.clone());
         let (metrics, health) = (metrics.clone(), health.clone());
         async move |stopping| {
-            let client = Client::try_from(cluster).map_err(|error| unusable_cluster(&error))?;
+            let client = client_of(cluster)?;
             let beating = health.clone();
             let wiring = Wiring {
                 kube: Kube::new(client, leadership.clone()),

@@ -12,9 +12,10 @@ use proptest::test_runner::{
 
 /// Cases between two looks at the clock.
 const BATCH: u32 = 16;
+/// How much longer it goes on while a class has no case.
+const LONGER: Duration = Duration::from_secs(60);
 /// Longest search for a smaller case that fails, too.
 const SHRINKING: Duration = Duration::from_secs(60);
-
 /// Most cases that are tried meanwhile.
 const MOST_SMALLER: u32 = 100_000;
 
@@ -41,18 +42,22 @@ impl Lane {
     }
 
     /// Checks one case after another until the time is over, or one is violated; that one is made smaller,
-    /// and kept in `kept`, from where it runs first the next time.
+    /// and kept in `kept`, from where it runs first the next time. On a slow machine it goes on for
+    /// [`LONGER`] until each of the classes has a case; without one it fails.
     pub fn explore<S: Strategy>(
         self,
         part: &str,
         kept: &'static str,
+        classes: &[Class],
         strategy: &S,
         check: impl Fn(S::Value) -> Result<Class, String>,
     ) -> Tally {
         let begun = Instant::now();
         let tally = RefCell::new(Tally::default());
         for batch in 0.. {
-            if batch > 0 && begun.elapsed() >= self.duration {
+            let is_whole = tally.borrow().lacks(classes).next().is_none();
+            let duration = if is_whole { self.duration } else { self.duration + LONGER };
+            if batch > 0 && begun.elapsed() >= duration {
                 break;
             }
             let config = Config {
@@ -79,7 +84,7 @@ impl Lane {
                 }
             }
         }
-        Tally { elapsed: begun.elapsed(), ..tally.into_inner() }
+        Tally { elapsed: begun.elapsed(), ..tally.into_inner() }.with_all(classes)
     }
 }
 
@@ -110,12 +115,17 @@ impl Tally {
         self
     }
 
+    /// Those of the classes without a case.
+    fn lacks(&self, classes: &[Class]) -> impl Iterator<Item = Class> {
+        classes.iter().copied().filter(|class| !self.classes.contains_key(class))
+    }
+
     /// Each of these classes must have a case: otherwise the part has compared nothing with nothing.
     pub fn with_all(mut self, classes: &[Class]) -> Self {
         // A case that is violated ends the run early.
         if self.violations.is_empty() {
-            let empty = classes.iter().filter(|class| !self.classes.contains_key(*class));
-            self.violations.extend(empty.map(|class| format!("no case is of the class `{class}`")));
+            let empty: Vec<_> = self.lacks(classes).collect();
+            self.violations.extend(empty.iter().map(|class| format!("no case is of the class `{class}`")));
         }
         self
     }

@@ -64,7 +64,8 @@ pub fn run(lane: Lane) -> Result<Tally> {
 /// Each answer as one to a DELETE and to a GET, and a few as the pages of a listing.
 fn classified(lane: Lane, samples: &Arc<Vec<Tree>>) -> Tally {
     let strategy = (drawn::answer(samples), vec(drawn::answer(samples), 1..4));
-    lane.explore("answers", KEPT, &strategy, |(answer, pages)| {
+    let classes = ["deleted", "not returned", "returned", "listed as absent", "listed", "nothing confirmed"];
+    lane.explore("answers", KEPT, &classes, &strategy, |(answer, pages)| {
         let begun = Instant::now();
         let deleted = deletion(&answer)?;
         let read = single(&answer)?;
@@ -82,14 +83,6 @@ fn classified(lane: Lane, samples: &Arc<Vec<Tree>>) -> Tally {
             _ => "nothing confirmed",
         })
     })
-    .with_all(&[
-        "deleted",
-        "not returned",
-        "returned",
-        "listed as absent",
-        "listed",
-        "nothing confirmed",
-    ])
 }
 
 fn deletion(answer: &Answer) -> Result<Class, String> {

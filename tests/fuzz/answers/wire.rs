@@ -64,10 +64,10 @@ pub fn run(lane: Lane, samples: &Arc<Vec<Tree>>, runtime: &Runtime) -> Result<Ta
     let client = KoreClient::new(&ClientSettings::default())?;
     let exchange = (drawn::answer(samples), vec(header(), 0..4), framing(), head(), 0..3usize)
         .prop_map(|(answer, headers, framing, head, call)| Exchange { answer, headers, framing, head, call });
-    let tally = lane.explore("exchanges", KEPT_EXCHANGES, &exchange, |exchange| {
+    let classes = ["deleted over HTTP", "read over HTTP", "refused over HTTP", "unreachable over HTTP"];
+    Ok(lane.explore("exchanges", KEPT_EXCHANGES, &classes, &exchange, |exchange| {
         runtime.block_on(check(&client, exchange))
-    });
-    Ok(tally.with_all(&["deleted over HTTP", "read over HTTP", "refused over HTTP", "unreachable over HTTP"]))
+    }))
 }
 
 fn header() -> impl Strategy<Value = (&'static str, String)> {

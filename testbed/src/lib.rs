@@ -37,6 +37,7 @@ pub mod readers;
 pub mod samples;
 pub mod second_api_server;
 pub mod showcase;
+pub mod test_arguments;
 pub mod wait;
 
 pub use control_plane::ControlPlane;

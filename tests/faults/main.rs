@@ -25,6 +25,7 @@ use futures::{StreamExt, stream};
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Client, Config};
 use testbed::faults::Plan;
+use testbed::test_arguments::TestArguments;
 use testbed::{ControlPlane, operator};
 use tokio::runtime::Runtime;
 
@@ -49,13 +50,8 @@ struct Arguments {
     parallel: usize,
     /// Only plans whose name contains this
     filter: Option<String>,
-    /// What other test programs take is taken, and means nothing here
-    #[arg(long, hide = true)]
-    nocapture: bool,
-    #[arg(long, hide = true)]
-    quiet: bool,
-    #[arg(long, hide = true)]
-    test_threads: Option<usize>,
+    #[command(flatten)]
+    _others: TestArguments,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

@@ -25,6 +25,7 @@ use std::process::ExitCode;
 use anyhow::{Result, ensure};
 use clap::{Parser, ValueEnum};
 use jiff::SignedDuration;
+use testbed::test_arguments::TestArguments;
 
 use lane::{Lane, Tally};
 
@@ -41,13 +42,8 @@ struct Arguments {
     part: Vec<Part>,
     /// Only parts whose name contains this
     filter: Option<String>,
-    /// What other test programs take is taken, and means nothing here
-    #[arg(long, hide = true)]
-    nocapture: bool,
-    #[arg(long, hide = true)]
-    quiet: bool,
-    #[arg(long, hide = true)]
-    test_threads: Option<usize>,
+    #[command(flatten)]
+    _others: TestArguments,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

@@ -91,6 +91,9 @@ async fn main() {
         return;
     }
     testbed::process::end_with_starter();
+    if plan.everything {
+        std::fs::create_dir_all(report::FOLDER).unwrap();
+    }
     let programs: Programs = plan.contenders.iter().map(|who| (*who, who.program())).collect();
     let bench = Bench::start().await;
     let figures = programs.iter().map(|(who, program)| Figures::new(*who, program)).collect();

@@ -27,6 +27,13 @@ pub(crate) struct State {
     calls: HashMap<String, VecDeque<Timestamp>>,
 }
 
+impl State {
+    /// The requests after the first so many.
+    pub(crate) fn journal_since(&self, number: usize) -> Vec<Entry> {
+        self.journal.get(number..).unwrap_or_default().to_vec()
+    }
+}
+
 /// The state behind its lock.
 #[derive(Clone, Default)]
 pub(crate) struct Shared(Arc<Mutex<State>>);

@@ -43,7 +43,7 @@ pub(crate) fn router(shared: Shared) -> Router {
 }
 
 async fn journal(Extract(shared): Extract<Shared>, Query(part): Query<Part>) -> Json<Vec<Entry>> {
-    Json(shared.state().journal.get(part.from..).unwrap_or_default().to_vec())
+    Json(shared.state().journal_since(part.from))
 }
 
 async fn length(Extract(shared): Extract<Shared>) -> Json<usize> {

@@ -75,7 +75,7 @@ impl Simulator {
 
     /// The requests after the first so many.
     pub fn journal_since(&self, number: usize) -> Vec<Entry> {
-        self.shared.state().journal.get(number..).unwrap_or_default().to_vec()
+        self.shared.state().journal_since(number)
     }
 
     /// Puts a campaign there; `fields` differ from the sample of the documents.

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::path::Path;
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use serde_json::Value;
 
 /// One request that the API server has answered.
@@ -31,6 +31,7 @@ pub struct Request {
 /// Reads an audit log from a position on.
 pub(crate) fn read(path: &Path, position: u64) -> Result<Vec<Request>> {
     let (mut log, mut text) = (File::open(path)?, Vec::new());
+    ensure!(position <= log.metadata()?.len(), "the audit log has begun anew");
     log.seek(SeekFrom::Start(position))?;
     log.read_to_end(&mut text)?;
     // The last line may be in the writing, and so may the one have been that ends at the position.

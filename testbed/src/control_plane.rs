@@ -20,6 +20,8 @@ use crate::{audit, binaries, certificates, wait};
 const FOLDER_PREFIX: &str = "voicecampaign-testbed-";
 /// Name of the administrator's kubeconfig.
 const ADMINISTRATOR: &str = "admin";
+/// Name of the API server's audit log.
+const AUDIT_LOG: &str = "audit.log";
 /// Every read and write of our kinds, of events, Secrets and leases, so that tests can count what the
 /// operator asks for; and what else a Pod asks for when the operator is uninstalled.
 const AUDIT_POLICY: &str = r#"{"apiVersion": "audit.k8s.io/v1", "kind": "Policy", "omitStages": ["RequestReceived"], "rules": [
@@ -183,7 +185,7 @@ impl ControlPlane {
     /// # Errors
     /// If the log can't be read.
     pub fn requests_from(&self, position: u64) -> Result<Vec<audit::Request>> {
-        audit::read(&self.folder().join("audit.log"), position)
+        audit::read(&self.folder().join(AUDIT_LOG), position)
     }
 
     /// How many bytes the audit log has.
@@ -191,7 +193,7 @@ impl ControlPlane {
     /// # Errors
     /// If there is none.
     pub fn audited(&self) -> Result<u64> {
-        Ok(fs::metadata(self.folder().join("audit.log"))?.len())
+        Ok(fs::metadata(self.folder().join(AUDIT_LOG))?.len())
     }
 
     /// The API server's time on a processor since it was started.
@@ -300,7 +302,7 @@ impl ControlPlane {
     /// If it does not come up.
     pub fn start_api_server(&self) -> Result<()> {
         let etcd = ([127, 0, 0, 1], self.etcd_port).into();
-        let server = self.api_server_command(self.api_port, etcd, "audit.log")?;
+        let server = self.api_server_command(self.api_port, etcd, AUDIT_LOG)?;
         *held(&self.api_server) = Some(Process::start("kube-apiserver", server, self.folder.path())?);
         let kubectl = self.kubectl()?;
         wait::until("kube-apiserver is ready", START, || {
@@ -348,7 +350,9 @@ impl ControlPlane {
             .arg(format!("--service-account-signing-key-file={}", file("service-account.key")))
             .arg(format!("--audit-policy-file={}", file("audit-policy.json")))
             .arg(format!("--audit-log-path={}", file(audit_log)))
-            .arg("--audit-log-mode=blocking");
+            .arg("--audit-log-mode=blocking")
+            // In megabytes: it would begin a new file after 100.
+            .arg("--audit-log-maxsize=100000");
         Ok(server)
     }
 

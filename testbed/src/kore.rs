@@ -33,15 +33,14 @@ impl Kore {
         let mut command = Command::new(binaries::workspace("kore-simulator")?);
         command.arg(format!("--app={client_id}:{client_secret}"));
         command.arg(format!("--behaviour={}", serde_json::to_string(behaviour)?));
+        // There may be another one, with the same log.
+        let earlier = std::fs::metadata(folder.join("kore-simulator.log")).map_or(0, |log| log.len());
         let mut process = Process::start("kore-simulator", command, folder)?;
         let url = wait::until("the simulator serves", Duration::from_secs(10), || {
             process.assert_running()?;
-            Ok(process
-                .output()
-                .lines()
-                .next()
-                .filter(|line| line.starts_with("http://"))
-                .map(ToOwned::to_owned))
+            let output = process.output();
+            let own = output.get(usize::try_from(earlier)?..).unwrap_or_default();
+            Ok(own.lines().next().filter(|line| line.starts_with("http://")).map(ToOwned::to_owned))
         })?;
         let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
         Ok(Self { process, url, http: reqwest::Client::builder().no_proxy().build()? })
@@ -127,5 +126,24 @@ impl Kore {
         }
         let response = request.send().await?.error_for_status()?;
         response.text().await.context("the simulator's answer was cut")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn two_in_one_folder_are_two() {
+        let folder = tempfile::tempdir().unwrap();
+        let start =
+            async || Kore::start("cs-1", "secret", &Behaviour::default(), folder.path()).await.unwrap();
+        let (first, second) = (start().await, start().await);
+        assert_ne!(first.url(), second.url());
+        let campaign =
+            CampaignKey { account_id: "acc-1".into(), stream_id: "st-1".into(), campaign_id: "cd-1".into() };
+        second.seed(std::slice::from_ref(&campaign), &json!({})).await.unwrap();
+        assert_eq!(first.campaigns().await.unwrap(), []);
+        assert_eq!(second.campaigns().await.unwrap(), [campaign]);
     }
 }

@@ -24,7 +24,7 @@ use crate::results::Cost;
 
 pub const CONNECTION: &str = "production";
 /// Quota of an account whose quota is not what is measured.
-const AMPLE: u32 = 6000;
+pub const AMPLE: u32 = 6000;
 const STREAM: &str = "st-0603182c-7ffb-53c3-b307-47ca14bxxxxx";
 const CLIENT: (&str, &str) = ("cs-bench-client", "secret-of-the-benchmark");
 /// Requests of the benchmark itself under way at once.

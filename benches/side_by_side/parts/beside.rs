@@ -5,22 +5,20 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use testbed::faults::Relay;
 
-use crate::bench::{Bench, CONNECTION, Tenant, answers};
+use crate::bench::{AMPLE, Bench, CONNECTION, Tenant, answers};
 use crate::contender::Contender;
 use crate::results::Beside;
 
 /// Deletions in a round: many, because the slowest of a few say little.
 const COUNT: usize = 150;
 const ROUNDS: usize = 4;
-/// Quota of the other account; it is not what holds its deletions.
-const QUOTA: u32 = 6000;
 
 impl Bench {
     /// As many of another account of the namespace hang, as if Kore's host were dead.
     pub async fn beside_a_dead_account(&self, program: &Path) -> Beside {
         let relay = Relay::start(self.kore.url().trim_start_matches("http://").parse().unwrap()).unwrap();
         let dead = Tenant::usual();
-        self.connect(&dead, "dead", &format!("http://{}", relay.address()), QUOTA);
+        self.connect(&dead, "dead", &format!("http://{}", relay.address()), AMPLE);
         let begin = async || relay.freeze();
         let end = async || relay.thaw();
         self.beside("as many of another account hang", program, &dead, "dead", begin, end).await
@@ -29,7 +27,7 @@ impl Bench {
     /// Kore refuses the credentials of another account of the namespace, which has as many deletions.
     pub async fn beside_refused_credentials(&self, program: &Path) -> Beside {
         let refused = Tenant { account: "account-that-is-refused".into(), ..Tenant::usual() };
-        self.connect(&refused, "refused", self.kore.url(), QUOTA);
+        self.connect(&refused, "refused", self.kore.url(), AMPLE);
         let fault = answers(&refused, 401, "");
         let begin = async || self.kore.add_fault(&fault).await.unwrap();
         let end = async || self.kore.clear_faults().await.unwrap();

@@ -111,47 +111,39 @@ fn others(all: &[&Figures]) -> String {
         let what = format!("one deletion while Kore takes {delay} ms, without these, p50");
         table.row(&what, "ms", |figures| Some(percentile(&figures.delayed.get(index)?.1, 50) * 1e3));
     }
-    if let Some(outage) = &all[0].outage {
-        let of =
-            format!("{} deletions, Kore answers 503 for {} s: ", thousands(outage.objects), outage.lasts);
-        let outage = |figures: &Figures, of: fn(&Outage) -> f64| figures.outage.as_ref().map(of);
-        table.row(&format!("{of}calls meanwhile"), "", |figures| {
-            outage(figures, |outage| outage.calls as f64)
-        });
+    if let Some(Outage { objects, lasts, .. }) = all[0].outage {
+        let what =
+            format!("{} deletions, Kore answers 503 for {lasts} s: calls meanwhile", thousands(objects));
+        table.row(&what, "", |figures| Some(figures.outage.as_ref()?.calls as f64));
         table.row("… from its end to the first deletion", "s", |figures| {
-            outage(figures, |outage| outage.first)
+            Some(figures.outage.as_ref()?.first)
         });
-        table.row("… from its end to the last deletion", "s", |figures| {
-            outage(figures, |outage| outage.last)
-        });
+        table
+            .row("… from its end to the last deletion", "s", |figures| Some(figures.outage.as_ref()?.last));
     }
-    if let Some(quota) = &all[0].quota {
-        let of = format!("{} deletions, a quota of 60 a minute: ", thousands(quota.objects));
-        let quota = |figures: &Figures, of: fn(&Quota) -> f64| figures.quota.as_ref().map(of);
-        table.row(&format!("{of}most calls in a minute"), "", |figures| {
-            quota(figures, |quota| quota.busiest_minute as f64)
-        });
-        table.row("… calls refused", "", |figures| quota(figures, |quota| quota.refused as f64));
+    if let Some(Quota { objects, .. }) = all[0].quota {
+        let what =
+            format!("{} deletions, a quota of 60 a minute: most calls in a minute", thousands(objects));
+        table.row(&what, "", |figures| Some(figures.quota.as_ref()?.busiest_minute as f64));
+        table.row("… calls refused", "", |figures| Some(figures.quota.as_ref()?.refused as f64));
         table.row_with("… until the last deletion", "s", |figures| {
             let quota = figures.quota.as_ref()?;
             let said = if quota.last.is_some() { "" } else { " and not all gone" };
             Some((quota.last.unwrap_or(quota.waited), said.into()))
         });
     }
-    if let Some(backlog) = &all[0].backlog {
-        let of = format!("{} deletions asked for before the start: ", thousands(backlog.objects));
-        let backlog = |figures: &Figures, of: fn(&Backlog) -> f64| figures.backlog.as_ref().map(of);
-        table.row(&format!("{of}until the last"), "s", |figures| {
-            backlog(figures, |backlog| backlog.left.last().unwrap().0)
-        });
-        table.row("… most memory", "MB", |figures| backlog(figures, |backlog| backlog.peak as f64 / 1e6));
+    if let Some(Backlog { objects, .. }) = all[0].backlog {
+        let what = format!("{} deletions asked for before the start: until the last", thousands(objects));
+        table.row(&what, "s", |figures| Some(figures.backlog.as_ref()?.left.last().unwrap().0));
+        table.row("… most memory", "MB", |figures| Some(figures.backlog.as_ref()?.peak as f64 / 1e6));
     }
-    if let Some(idle) = &all[0].idle {
-        let of = format!("a minute with {} objects at rest: ", thousands(idle.objects));
-        let idle = |figures: &Figures, of: fn(&Idle) -> f64| figures.idle.as_ref().map(of);
-        table.row(&format!("{of}time on a processor"), "ms", |figures| idle(figures, |idle| idle.cpu * 1e3));
-        table.row("… requests to the API server", "", |figures| idle(figures, |idle| idle.requests as f64));
-        table.row("… calls to Kore", "", |figures| idle(figures, |idle| idle.calls as f64));
+    if let Some(Idle { objects, .. }) = all[0].idle {
+        let what = format!("a minute with {} objects at rest: time on a processor", thousands(objects));
+        table.row(&what, "ms", |figures| Some(figures.idle.as_ref()?.cpu * 1e3));
+        table.row("… requests to the API server", "", |figures| {
+            Some(figures.idle.as_ref()?.requests as f64)
+        });
+        table.row("… calls to Kore", "", |figures| Some(figures.idle.as_ref()?.calls as f64));
     }
     table.row("size of the program", "MB", |figures| figures.program.map(|bytes| bytes as f64 / 1e6));
     table.text

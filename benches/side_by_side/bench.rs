@@ -1,6 +1,6 @@
 //! The surroundings of a measurement: a control plane, Kore, tenants and their objects.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -8,15 +8,17 @@ use std::time::{Duration, Instant};
 
 use futures::{StreamExt, TryStreamExt, stream};
 use kore_simulator::{Behaviour, CampaignKey, Fault};
-use kube::api::{DeleteParams, ListParams, PostParams, WatchEvent, WatchParams};
+use kube::api::{DeleteParams, ListParams, PostParams};
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::core::PartialObjectMeta;
+use kube::runtime::watcher::Event;
+use kube::runtime::{WatchStreamExt, watcher};
 use kube::{Api, Client, Config, ResourceExt};
 use serde_json::json;
 use testbed::audit::Request;
 use testbed::process::Process;
 use testbed::{ControlPlane, Kore, operator};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use voicecampaign_operator::api::VoiceCampaign;
 
 use crate::contender::Contender;
@@ -29,6 +31,8 @@ const STREAM: &str = "st-0603182c-7ffb-53c3-b307-47ca14bxxxxx";
 const CLIENT: (&str, &str) = ("cs-bench-client", "secret-of-the-benchmark");
 /// Requests of the benchmark itself under way at once.
 const AT_ONCE: usize = 32;
+/// Campaigns that the simulator takes in one request of 2 MB.
+const SEEDED_AT_ONCE: usize = 5_000;
 /// Nothing takes longer, unless it says so.
 pub const PATIENCE: Duration = Duration::from_secs(180);
 
@@ -138,8 +142,10 @@ impl Bench {
             stream_id: STREAM.into(),
             campaign_id: campaign(name),
         };
-        let keys: Vec<CampaignKey> = names.iter().map(key).collect();
-        kore.seed(&keys, &json!({})).await.unwrap();
+        for names in names.chunks(SEEDED_AT_ONCE) {
+            let keys: Vec<CampaignKey> = names.iter().map(key).collect();
+            kore.seed(&keys, &json!({})).await.unwrap();
+        }
     }
 
     /// Creates objects whose campaigns are in Kore.
@@ -208,40 +214,48 @@ impl Bench {
 
     /// Waits until none of these objects is there.
     pub async fn until_none(&self, tenant: &Tenant, names: &[String]) {
+        let campaigns = self.campaigns(tenant);
         let begun = Instant::now();
-        while self.there(tenant).await.iter().any(|name| names.contains(name)) {
-            assert!(begun.elapsed() < PATIENCE, "some stay");
-            tokio::time::sleep(Duration::from_millis(100)).await;
+        for name in names {
+            while campaigns.get_metadata_opt(name).await.unwrap().is_some() {
+                assert!(begun.elapsed() < PATIENCE, "{name} stays");
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
         }
     }
 
     /// Tells which objects are gone, and when that was seen.
     pub async fn watch_gone(&self, tenant: &Tenant) -> Gone {
-        let campaigns = self.campaigns(tenant);
-        let version = campaigns.list_metadata(&ListParams::default().limit(1)).await.unwrap();
-        let mut version = version.metadata.resource_version.unwrap_or_default();
+        let metadata: Api<PartialObjectMeta<VoiceCampaign>> =
+            Api::namespaced(self.client.clone(), &tenant.namespace);
+        let mut events = watcher(metadata, watcher::Config::default()).default_backoff().boxed();
         let (seen, gone) = mpsc::unbounded_channel();
+        let (listed, first) = oneshot::channel();
         tokio::spawn(async move {
-            // The API server ends a watch after minutes, and one that is slow to read.
-            while !seen.is_closed() {
-                let watch = campaigns.watch_metadata(&WatchParams::default(), &version).await.unwrap();
-                let mut watch = watch.boxed();
-                while let Some(event) = watch.next().await {
-                    let event = event.unwrap();
-                    if let WatchEvent::Added(object)
-                    | WatchEvent::Modified(object)
-                    | WatchEvent::Deleted(object) = &event
-                    {
-                        version = object.resource_version().unwrap();
+            let (mut there, mut before) = (HashSet::new(), HashSet::new());
+            let mut listed = Some(listed);
+            while let Some(event) = events.next().await {
+                let mut gone: HashSet<String> = HashSet::new();
+                match event {
+                    // An error is followed by another list: what went meanwhile is not in it.
+                    Err(error) => eprintln!("the benchmark's own watch: {error}"),
+                    Ok(Event::Init) => before.extend(std::mem::take(&mut there)),
+                    Ok(Event::Apply(object) | Event::InitApply(object)) => {
+                        there.insert(object.name_any());
                     }
-                    if let WatchEvent::Deleted(object) = event
-                        && seen.send((object.name_any(), Instant::now())).is_err()
-                    {
-                        return;
+                    Ok(Event::InitDone) => {
+                        gone = std::mem::take(&mut before).difference(&there).cloned().collect();
+                        listed.take().map(|listed| listed.send(()));
                     }
+                    Ok(Event::Delete(object)) => gone.extend(there.take(&object.name_any())),
+                }
+                let now = Instant::now();
+                if gone.into_iter().any(|name| seen.send((name, now)).is_err()) {
+                    return;
                 }
             }
         });
+        tokio::time::timeout(PATIENCE, first).await.unwrap().unwrap();
         Gone(gone)
     }
 
@@ -299,7 +313,21 @@ pub struct Gone(mpsc::UnboundedReceiver<(String, Instant)>);
 impl Gone {
     /// The next one.
     pub async fn next(&mut self) -> (String, Instant) {
-        tokio::time::timeout(PATIENCE, self.0.recv()).await.unwrap().unwrap()
+        self.within(PATIENCE).await.unwrap()
+    }
+
+    /// The next one, if it goes in time.
+    pub async fn within(&mut self, limit: Duration) -> Option<(String, Instant)> {
+        tokio::time::timeout(limit, self.0.recv()).await.ok().map(Option::unwrap)
+    }
+}
+
+/// Waits until a program writes this; asks often, because it is timed.
+pub async fn until_it_says(program: &Process, text: &str) {
+    let begun = Instant::now();
+    while !program.output().contains(text) {
+        assert!(begun.elapsed() < PATIENCE, "{}", program.output());
+        tokio::time::sleep(Duration::from_millis(1)).await;
     }
 }
 

@@ -2,6 +2,9 @@
 //! control plane and the same Kore. `make bench`: all peers, more rounds, and more that is measured; it
 //! writes docs/benchmarks.md. Never a test: machines differ, and only the ratios say something.
 //!
+//! `cargo bench --bench side_by_side -- --only backlog` (or `found`, `outage`) prints one part, of the
+//! operator alone.
+//!
 //! ```text
 //! main.rs ─▶ parts/: what is measured ─▶ results.rs: what is kept ─▶ report/: tables and plots
 //!                └──▶ bench.rs, stored.rs: the surroundings; contender.rs: who
@@ -18,7 +21,7 @@ mod stored;
 
 use std::path::{Path, PathBuf};
 
-use bench::{Bench, Tenant};
+use bench::{Bench, CONNECTION, Tenant};
 use contender::Contender;
 use results::{Figures, Results};
 
@@ -85,9 +88,8 @@ async fn main() {
         return;
     }
     let plan = if told("--full") { FULL } else { QUICK };
-    let kept = Path::new(report::FOLDER).join("results.json");
     if told("--report") {
-        report::write(&Results::read(&kept));
+        report::write(&Results::read(&kept()));
         return;
     }
     testbed::process::end_with_starter();
@@ -96,19 +98,51 @@ async fn main() {
     }
     let programs: Programs = plan.contenders.iter().map(|who| (*who, who.program())).collect();
     let bench = Bench::start().await;
+    if let Some(part) = std::env::args().skip_while(|argument| argument != "--only").nth(1) {
+        only(&bench, &part, &programs[0].1).await;
+        return bench.finish();
+    }
     let figures = programs.iter().map(|(who, program)| Figures::new(*who, program)).collect();
     let mut results = Results { measured_by: plan.name.into(), figures, ..Results::default() };
     rounds(&bench, &plan, &programs, &mut results).await;
     ours_alone(&bench, &plan, &programs[0].1, &mut results).await;
     if plan.everything {
-        everything(&bench, &programs, &mut results).await;
+        everything(&bench, &plan, &programs, &mut results).await;
     }
     resident(&bench, &plan, &programs, &mut results).await;
     bench.finish();
     print!("{}", report::tables(&results));
     if plan.everything {
-        results.write(&kept);
         report::write(&results);
+    }
+}
+
+impl Plan {
+    /// Keeps what has been measured so far: it is not lost if the rest fails.
+    fn keep(&self, results: &Results) {
+        if self.everything {
+            results.write(&kept());
+        }
+    }
+}
+
+fn kept() -> PathBuf {
+    Path::new(report::FOLDER).join("results.json")
+}
+
+/// One part, of the operator alone; prints what was measured, for whoever works on it.
+async fn only(bench: &Bench, part: &str, ours: &Path) {
+    match part {
+        "backlog" => {
+            let backlog = bench.backlog(Contender::Ours, ours, 10 * MANY, ours).await;
+            println!("{:?}, at most {} bytes", backlog.left.last(), backlog.peak);
+            for (after, left) in backlog.left.iter().step_by(10) {
+                println!("{after:.0} s: {left}");
+            }
+        }
+        "found" => println!("{:.1} s", bench.found(ours, 10 * MANY).await),
+        "outage" => println!("{:?}", bench.outage(Contender::Ours, ours, MANY).await),
+        other => panic!("--only takes backlog, found or outage, not {other}"),
     }
 }
 
@@ -122,6 +156,7 @@ async fn rounds(bench: &Bench, plan: &Plan, programs: &Programs, results: &mut R
             figures.single.push(bench.one_after_the_other(&tenant, SINGLE).await);
             bench.at_once(&tenant, MANY, &running, figures).await;
         }
+        plan.keep(results);
     }
 }
 
@@ -141,10 +176,11 @@ async fn ours_alone(bench: &Bench, plan: &Plan, ours: &Path, results: &mut Resul
         results.found = Some((10 * MANY, bench.found(ours, 10 * MANY).await));
         bench.erase(&Tenant::new("bench-new")).await;
     }
+    plan.keep(results);
 }
 
 /// What takes too long to be measured often.
-async fn everything(bench: &Bench, programs: &Programs, results: &mut Results) {
+async fn everything(bench: &Bench, plan: &Plan, programs: &Programs, results: &mut Results) {
     let tenant = Tenant::usual();
     let of = |some: &[Contender]| -> Programs {
         programs.iter().filter(|(who, _)| some.contains(who)).cloned().collect()
@@ -158,17 +194,22 @@ async fn everything(bench: &Bench, programs: &Programs, results: &mut Results) {
             figures.delayed.push((delay, bench.delayed(&tenant, FEW, delay).await));
         }
     }
+    plan.keep(results);
     println!("in trouble");
     bench.troubles(&of(&FRAMEWORKS), results).await;
+    plan.keep(results);
     println!("under the documented quota");
     bench.quota(&of(&FRAMEWORKS), PENDING, results).await;
+    plan.keep(results);
     for (who, program) in of(&FRAMEWORKS) {
         println!("an outage: {who:?}");
         results.of_mut(who).outage = Some(bench.outage(who, &program, MANY).await);
+        plan.keep(results);
     }
     for (who, program) in of(&FASTEST) {
         println!("a backlog: {who:?}");
         results.of_mut(who).backlog = Some(bench.backlog(who, &program, 10 * MANY, &programs[0].1).await);
+        plan.keep(results);
     }
 }
 
@@ -191,13 +232,21 @@ async fn resident(bench: &Bench, plan: &Plan, programs: &Programs, results: &mut
                 }
                 results.ready.push((count, ready));
             }
+            // Behind all others in a list.
+            let last = bench.create(&tenant, "zz-last", 0..count.min(1), CONNECTION).await;
             let running = bench.run(*who, program, &tenant.namespace);
-            let resident = bench.resident(&running).await;
-            let figures = results.of_mut(*who);
-            figures.resident.push((count, resident));
-            if plan.everything && count == 10 * MANY {
-                figures.idle = Some(bench.idle(&running, count).await);
+            if bench.has_listed(&tenant, &last).await {
+                let figures = results.of_mut(*who);
+                figures.resident.push((count, bench.resident(&running).await));
+                if plan.everything && count == 10 * MANY {
+                    figures.idle = Some(bench.idle(&running, count).await);
+                }
+            } else {
+                println!("{who:?} does not get to the end of its list");
             }
+            plan.keep(results);
+            drop(running);
+            bench.take_out(&tenant, &last).await;
         }
     }
 }

@@ -86,8 +86,10 @@ pub struct Outage {
     /// Calls to Kore while it lasts.
     pub calls: usize,
     /// From its end to the end of the first and of the last deletion.
-    pub first: f64,
-    pub last: f64,
+    pub first: Option<f64>,
+    pub last: Option<f64>,
+    /// Still there when nobody waited any more.
+    pub stuck: usize,
 }
 
 /// Deletions under the documented quota of 60 calls a minute.
@@ -97,9 +99,10 @@ pub struct Quota {
     /// The most calls in any 60 s.
     pub busiest_minute: usize,
     pub refused: usize,
-    /// Until the last object was gone; absent if some were still there when nobody waited any more.
-    pub last: Option<f64>,
-    pub waited: f64,
+    /// Until the last object was gone, or nobody waited any more.
+    pub last: f64,
+    /// Still there then.
+    pub stuck: usize,
 }
 
 /// What has become of objects that were deleted in trouble.

@@ -54,6 +54,13 @@ impl Bench {
         self.etcd("deleterange", &json!({"key": bytes(&range[0]), "range_end": bytes(&range[1])})).await;
     }
 
+    /// Removes some objects of a tenant in the same way.
+    pub async fn take_out(&self, tenant: &Tenant, names: &[String]) {
+        for name in names {
+            self.etcd("deleterange", &json!({"key": bytes(&key(tenant, name))})).await;
+        }
+    }
+
     /// Puts copies of an object, and their campaigns.
     async fn put(&self, tenant: &Tenant, names: &[String], stored: &str, first: &str) {
         self.seed(&self.kore, tenant, names).await;

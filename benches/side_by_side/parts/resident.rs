@@ -3,9 +3,10 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use kube::ResourceExt;
 use testbed::process::Process;
 
-use crate::bench::{Bench, PATIENCE, Tenant};
+use crate::bench::{Bench, PATIENCE, Tenant, until_it_says};
 use crate::contender::Contender;
 use crate::results::Idle;
 
@@ -18,11 +19,23 @@ impl Bench {
     pub async fn until_ready(&self, program: &Path, tenant: &Tenant) -> f64 {
         let process = self.run(Contender::Ours, program, &tenant.namespace);
         let begun = Instant::now();
-        while !process.output().contains("Watching VoiceCampaigns") {
-            assert!(begun.elapsed() < PATIENCE, "{}", process.output());
-            tokio::time::sleep(Duration::from_millis(1)).await;
-        }
+        until_it_says(&process, "Watching VoiceCampaigns").await;
         begun.elapsed().as_secs_f64()
+    }
+
+    /// Whether a contender gets to work on the objects that are the last in its first list: so it has all.
+    pub async fn has_listed(&self, tenant: &Tenant, last: &[String]) -> bool {
+        let campaigns = self.campaigns(tenant);
+        let begun = Instant::now();
+        for name in last {
+            while campaigns.get_metadata(name).await.unwrap().finalizers().is_empty() {
+                if begun.elapsed() > PATIENCE {
+                    return false;
+                }
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+        }
+        true
     }
 
     /// Resident memory once it does not change any more; if that does not happen, the median of a minute.

@@ -72,7 +72,9 @@ struct Troubled<'a> {
     tenant: Tenant,
     running: Process,
     names: Vec<String>,
-    /// How many were there when it was last seen, and when that had changed.
+    /// When the deletions were asked for.
+    begun: Instant,
+    /// How many were there when it was last seen, and how many seconds later that had changed.
     left: usize,
     last: f64,
 }
@@ -87,8 +89,11 @@ impl Bench {
         let before = self.kore.received().await.unwrap();
         let begun = Instant::now();
         for troubled in &all {
-            self.begin(troubled).await;
+            if let Some(fault) = troubled.kind.fault(&troubled.tenant) {
+                self.kore.add_fault(&fault).await.unwrap();
+            }
         }
+        join_all(all.iter_mut().map(|troubled| self.begin(troubled))).await;
         let (mut killed, mut over) = (false, false);
         while all.iter().any(|troubled| troubled.left > 0) && begun.elapsed() < PATIENCE {
             tokio::time::sleep(Duration::from_secs(1)).await;
@@ -104,7 +109,7 @@ impl Bench {
             for troubled in &mut all {
                 let left = self.there(&troubled.tenant).await.len();
                 if left != troubled.left {
-                    (troubled.left, troubled.last) = (left, begun.elapsed().as_secs_f64());
+                    (troubled.left, troubled.last) = (left, troubled.begun.elapsed().as_secs_f64());
                 }
             }
         }
@@ -134,13 +139,12 @@ impl Bench {
         let running = self.run(who, program, &tenant.namespace);
         let names = self.create(&tenant, "troubled", 0..OBJECTS, CONNECTION).await;
         self.until_held(&tenant, &names).await;
-        Troubled { who, program, kind, tenant, running, left: names.len(), names, last: 0.0 }
+        let (left, begun) = (names.len(), Instant::now());
+        Troubled { who, program, kind, tenant, running, names, begun, left, last: 0.0 }
     }
 
-    async fn begin(&self, Troubled { kind, tenant, names, .. }: &Troubled<'_>) {
-        if let Some(fault) = kind.fault(tenant) {
-            self.kore.add_fault(&fault).await.unwrap();
-        }
+    async fn begin(&self, Troubled { kind, tenant, names, begun, .. }: &mut Troubled<'_>) {
+        *begun = Instant::now();
         if *kind == Kind::Namespace {
             let delete = ["delete", "namespace", &tenant.namespace, "--wait=false"];
             self.plane.kubectl().unwrap().try_run(&delete).unwrap();

@@ -5,6 +5,15 @@ use std::fmt::Write;
 use crate::contender::Contender;
 use crate::results::{Backlog, Beside, Figures, Idle, Outage, Quota, Results, percentile};
 
+/// What a table says of one contender.
+struct Cell {
+    value: Option<f64>,
+    /// Beside the value.
+    said: String,
+    /// A time that not all deletions have come to an end in compares with no other.
+    compares: bool,
+}
+
 /// A column for each contender.
 struct Table<'a> {
     contenders: Vec<&'a Figures>,
@@ -34,28 +43,43 @@ impl<'a> Table<'a> {
 
     /// A value of each, where it was measured, and how many times as much as ours it is.
     fn row(&mut self, what: &str, unit: &str, value: impl Fn(&Figures) -> Option<f64>) {
-        self.row_with(what, unit, |figures| value(figures).map(|value| (value, String::new())));
+        self.row_with(what, unit, |figures| value(figures).map(|value| Cell::of(value, String::new())));
     }
 
     /// The same, with something to say of each.
-    fn row_with(&mut self, what: &str, unit: &str, value: impl Fn(&Figures) -> Option<(f64, String)>) {
-        let values: Vec<_> = self.contenders.iter().map(|figures| value(figures)).collect();
-        if values.iter().all(Option::is_none) {
+    fn row_with(&mut self, what: &str, unit: &str, cell: impl Fn(&Figures) -> Option<Cell>) {
+        let cells: Vec<_> = self.contenders.iter().map(|figures| cell(figures)).collect();
+        if cells.iter().all(Option::is_none) {
             return;
         }
         write!(self.text, "| {what}").unwrap();
-        let ours = values[0].as_ref().map(|(value, _)| *value).filter(|ours| *ours > 0.0);
-        for (index, value) in values.iter().enumerate() {
-            let Some((value, said)) = value else {
+        let compared =
+            |cell: &Option<Cell>| cell.as_ref().filter(|cell| cell.compares).and_then(|cell| cell.value);
+        let ours = compared(&cells[0]).filter(|ours| *ours > 0.0);
+        for (index, cell) in cells.iter().enumerate() {
+            let Some(Cell { value, said, .. }) = cell else {
                 write!(self.text, " | –").unwrap();
                 continue;
             };
-            write!(self.text, " | {}{said}", number(*value, unit)).unwrap();
-            if let (Some(ours), true) = (ours, index > 0) {
+            let value = value.map(|value| number(value, unit));
+            write!(self.text, " | {}{said}", value.unwrap_or_default()).unwrap();
+            if let (Some(ours), Some(value), true) = (ours, compared(&cells[index]), index > 0) {
                 write!(self.text, " ({:.2} ×)", value / ours).unwrap();
             }
         }
         writeln!(self.text, " |").unwrap();
+    }
+}
+
+impl Cell {
+    fn of(value: f64, said: String) -> Self {
+        Self { value: Some(value), said, compares: true }
+    }
+
+    /// A time until the last of some deletions, and how many had not ended then.
+    fn until_last(value: Option<f64>, stuck: usize) -> Self {
+        let said = if stuck > 0 { format!(" **{stuck} stuck**") } else { String::new() };
+        Self { value, said, compares: stuck == 0 }
     }
 }
 
@@ -76,11 +100,11 @@ fn common(all: &[&Figures]) -> String {
     for part in [50, 99] {
         table.row_with(&format!("one deletion, p{part}"), "ms", |figures| {
             let rounds = figures.single.iter().map(|round| percentile(round, part) * 1e3);
-            Some((figures.single_milliseconds(part), spread(rounds)))
+            Some(Cell::of(figures.single_milliseconds(part), spread(rounds)))
         });
     }
     table.row_with("1,000 deletions at once", "s", |figures| {
-        Some((figures.at_once_seconds(), spread(figures.at_once.iter().copied())))
+        Some(Cell::of(figures.at_once_seconds(), spread(figures.at_once.iter().copied())))
     });
     for (objects, _) in &all[0].resident {
         let what = format!("resident memory with {} objects", thousands(*objects));
@@ -115,11 +139,11 @@ fn others(all: &[&Figures]) -> String {
         let what =
             format!("{} deletions, Kore answers 503 for {lasts} s: calls meanwhile", thousands(objects));
         table.row(&what, "", |figures| Some(figures.outage.as_ref()?.calls as f64));
-        table.row("… from its end to the first deletion", "s", |figures| {
-            Some(figures.outage.as_ref()?.first)
+        table.row("… from its end to the first deletion", "s", |figures| figures.outage.as_ref()?.first);
+        table.row_with("… from its end to the last deletion", "s", |figures| {
+            let outage = figures.outage.as_ref()?;
+            Some(Cell::until_last(outage.last, outage.stuck))
         });
-        table
-            .row("… from its end to the last deletion", "s", |figures| Some(figures.outage.as_ref()?.last));
     }
     if let Some(Quota { objects, .. }) = all[0].quota {
         let what =
@@ -128,13 +152,15 @@ fn others(all: &[&Figures]) -> String {
         table.row("… calls refused", "", |figures| Some(figures.quota.as_ref()?.refused as f64));
         table.row_with("… until the last deletion", "s", |figures| {
             let quota = figures.quota.as_ref()?;
-            let said = if quota.last.is_some() { "" } else { " and not all gone" };
-            Some((quota.last.unwrap_or(quota.waited), said.into()))
+            Some(Cell::until_last(Some(quota.last), quota.stuck))
         });
     }
     if let Some(Backlog { objects, .. }) = all[0].backlog {
         let what = format!("{} deletions asked for before the start: until the last", thousands(objects));
-        table.row(&what, "s", |figures| Some(figures.backlog.as_ref()?.left.last().unwrap().0));
+        table.row_with(&what, "s", |figures| {
+            let (after, left) = *figures.backlog.as_ref()?.left.last()?;
+            Some(Cell::until_last(Some(after), left))
+        });
         table.row("… most memory", "MB", |figures| Some(figures.backlog.as_ref()?.peak as f64 / 1e6));
     }
     if let Some(Idle { objects, .. }) = all[0].idle {

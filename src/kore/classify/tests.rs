@@ -461,6 +461,8 @@ fn a_success_that_denies_itself_confirms_nothing() {
         r#""deleted":"false""#,
         r#""failed":["cd-1"]"#,
         r#""notDeleted":["cd-1"]"#,
+        r#""notDeleted":"cd-1""#,
+        r#""failed":{"cd-1":"is running"}"#,
     ] {
         let body = OK.replace(r#""_id""#, &format!(r#"{field},"_id""#));
         assert_eq!(kind(200, &body), Err(Accepted), "{body}");
@@ -606,6 +608,8 @@ fn a_success_that_denies_itself_confirms_nothing() {
         r#""failed":0"#,
         r#""scheduleStatus":"Scheduled""#,
         r#""failed":[]"#,
+        r#""failed":3"#,
+        r#""skipped":"0""#,
         r#""reason":null"#,
     ] {
         assert_eq!(kind(200, &OK.replace(r#""_id""#, &format!(r#"{field},"_id""#))), Ok(()), "{field}");

@@ -80,8 +80,9 @@ fn denial(name: &str, field: &Value) -> Option<Undone> {
     let reports_error = DENIALS.contains(&name) && is_something(field) && !is_zero && text != Some("0");
     let affirms_nothing =
         AFFIRMED.contains(&name) && (is_zero || field.as_bool() == Some(false) || text.is_some_and(is_no));
-    let leaves_out = LEFT_OUT.contains(&name)
-        && (field.as_bool() == Some(true) || field.is_array() && is_something(field));
+    // A number may count the calls of a campaign that have failed.
+    let leaves_out =
+        LEFT_OUT.contains(&name) && !field.is_number() && is_something(field) && !text.is_some_and(is_no);
     let has_error_code = ERROR_CODES.contains(&name) && code.is_some_and(|code| (400..=599).contains(&code));
     if reports_error || affirms_nothing || leaves_out || has_error_code {
         return Some(Undone::Denied);

@@ -9,8 +9,9 @@ use serde_json::{Map, Value};
 /// A JSON value in which a repeated field holds the array of its values. `serde_json` keeps the last one,
 /// which hides what the others say: a campaign, an error, or another `status`.
 ///
-/// No field that decides is an array in an answer that counts, so such a field confirms nothing. A field
-/// whose values are all the same is not repeated.
+/// No field that decides is an array in an answer that counts, so such a field confirms nothing, and an array
+/// that was no repetition does neither: a proof then takes the place of a confirmation. A field whose values
+/// are all the same is not repeated.
 pub struct Repeated(pub Value);
 
 impl<'de> Deserialize<'de> for Repeated {

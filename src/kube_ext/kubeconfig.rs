@@ -14,6 +14,11 @@ static QUOTED: LazyLock<Regex> = LazyLock::new(|| {
     )
     .unwrap()
 });
+/// A file whose path may be a token or a key, if somebody has put that in its place.
+static FILE: LazyLock<Regex> = LazyLock::new(|| {
+    #[expect(clippy::unwrap_used, reason = "a constant pattern, compiled by the tests below")]
+    Regex::new(r#"(token file|read file) '.*?'(:|$)"#).unwrap()
+});
 /// A line of an excerpt, or the place that it is from.
 static EXCERPT: LazyLock<Regex> = LazyLock::new(|| {
     #[expect(clippy::unwrap_used, reason = "a constant pattern, compiled by the tests below")]
@@ -30,17 +35,26 @@ pub fn client_of(cluster: kube::Config) -> anyhow::Result<Client> {
     Client::try_from(cluster).map_err(|error| unusable_cluster(&error))
 }
 
-/// The configuration of the cluster can't be used for a client.
+/// The configuration of the cluster can't be used for a client. The address of a proxy may have a password
+/// anywhere, so that is not shown.
 pub fn unusable_cluster(error: &kube::Error) -> anyhow::Error {
-    anyhow!("the Kubernetes client can't be configured: {}", without_content(&error.to_string()))
+    let why = match error {
+        kube::Error::ProxyProtocolUnsupported { .. } | kube::Error::ProxyProtocolDisabled { .. } => {
+            "the address of its proxy must begin with `http://` or `https://`".to_owned()
+        }
+        other => without_content(&other.to_string()),
+    };
+    anyhow!("the Kubernetes client can't be configured: {why}")
 }
 
-/// The text of an error on one line, without what it quotes of a kubeconfig: that may be a token. The YAML
-/// parser shows the lines around a mistake, and serde shows a value of the wrong type.
+/// The text of an error on one line, without what it quotes of a kubeconfig: that may be a token, or a
+/// password. The YAML parser shows the lines around a mistake, serde shows a value of the wrong type, and
+/// kube-rs shows the path of a file.
 pub fn without_content(error: &str) -> String {
     let lines = error.lines().filter(|line| !EXCERPT.is_match(line)).map(str::trim);
     let text = lines.collect::<Vec<_>>().join(" ");
     let text = QUOTED.replace_all(&text, "$1$2 […]");
+    let text = FILE.replace_all(&text, "$1 […]$2");
     text.chars().take(LONGEST).collect()
 }
 
@@ -66,6 +80,38 @@ mod tests {
             assert!(!shown.contains("s3cret"), "{shown}");
             assert!(shown.starts_with("failed to parse kubeconfig YAML: "), "{shown}");
             assert!(!shown.contains('\n') && shown.len() < 300, "{shown}");
+        }
+    }
+
+    /// A proxy may want a password, which stands in its address, however that is written.
+    #[test]
+    fn an_address_of_a_proxy_is_not_shown() {
+        for address in [
+            "socks5://user:s3cret@proxy:1080",
+            "ftp://user:s3cret@proxy",
+            "user:s3cret@proxy:3128",
+            "socks5://user:s3cret#3@proxy:1080",
+        ] {
+            let url = "https://127.0.0.1:1".parse().unwrap();
+            let mut cluster = kube::Config::new(url);
+            cluster.proxy_url = address.parse().ok();
+            assert!(cluster.proxy_url.is_some(), "{address}");
+            let Err(error) = client_of(cluster) else { panic!("{address}") };
+            let shown = format!("{error:?}");
+            assert!(!shown.contains("s3cret") && shown.contains("must begin with"), "{shown}");
+        }
+    }
+
+    /// Somebody may put a token where its file belongs.
+    #[test]
+    fn the_path_of_a_file_is_not_shown() {
+        for file in ["token file", "file"] {
+            let error =
+                format!("auth exec: failed to read {file} '\"/x/s3cret\"': No such file or directory");
+            assert_eq!(
+                without_content(&error),
+                format!("auth exec: failed to read {file} […]: No such file or directory")
+            );
         }
     }
 

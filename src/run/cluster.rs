@@ -1,3 +1,4 @@
+use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{anyhow, ensure};
@@ -14,11 +15,10 @@ use crate::kube_ext::without_content;
 /// # Errors
 /// If no configuration is found, or it can't be used.
 pub async fn cluster() -> anyhow::Result<kube::Config> {
-    let files = std::env::var_os("KUBECONFIG").unwrap_or_default();
-    for file in std::env::split_paths(&files) {
+    for file in kubeconfigs() {
         // kube-rs panics at such a file.
         let is_cut = std::fs::read(&file).is_ok_and(|content| ends_within_a_character(&content));
-        ensure!(!is_cut, "no Kubernetes cluster: KUBECONFIG names {}, which is cut UTF-16", file.display());
+        ensure!(!is_cut, "no Kubernetes cluster: the kubeconfig {} is cut UTF-16", file.display());
     }
     let mut config = kube::Config::infer().await.map_err(|error| {
         let why = without_content(&error.to_string());
@@ -33,8 +33,21 @@ pub async fn cluster() -> anyhow::Result<kube::Config> {
     // Without a field manager, as in kube-rs's events, the API server takes the user agent for
     // `managedFields`.
     config.headers.push((USER_AGENT, HeaderValue::from_static(crate::USER_AGENT)));
-    tracing::info!(cluster = %config.cluster_url, "Using the Kubernetes cluster");
+    // The address may have a user and a password.
+    let host = config.cluster_url.host().unwrap_or_default();
+    let port = config.cluster_url.port_u16().map(|port| format!(":{port}")).unwrap_or_default();
+    tracing::info!(cluster = format!("{host}{port}"), "Using the Kubernetes cluster");
     Ok(config)
+}
+
+/// The files that kube-rs reads: those of `KUBECONFIG`, or the usual one.
+fn kubeconfigs() -> Vec<PathBuf> {
+    let files = std::env::var_os("KUBECONFIG").unwrap_or_default();
+    let named: Vec<_> = std::env::split_paths(&files).filter(|file| !file.as_os_str().is_empty()).collect();
+    if named.is_empty() {
+        return std::env::home_dir().map(|home| home.join(".kube/config")).into_iter().collect();
+    }
+    named
 }
 
 /// Whether a text in UTF-16 has half a character at its end.

@@ -198,11 +198,18 @@ fn variable() -> impl Strategy<Value = Start> {
         one("SSL_CERT_FILE", b"{folder}/ca.pem", "certificates", false),
         one("HTTPS_PROXY", b"::::", "proxy", false),
         one("HTTPS_PROXY", b"http://user:proxy-password-0123@[", "proxy", false),
+        one("HTTPS_PROXY", b"socks5://user:proxy-password-0123@127.0.0.1:1", "proxy", false),
+        one("HTTPS_PROXY", b"ftp://user:proxy-password-0123@127.0.0.1:1", "proxy", false),
+        one("ALL_PROXY", b"ftp://user:proxy-password-0123@127.0.0.1:1", "proxy", false),
+        one("HTTPS_PROXY", b"user:proxy-password-0123@127.0.0.1:1", "proxy", false),
+        one("HTTPS_PROXY", b"socks5://user:proxy-password-0123#@127.0.0.1:1", "proxy", false),
+        // Under the home directory stands a file that is cut UTF-16.
+        one("KUBECONFIG", b"", "UTF-16", true),
+        one("KUBECONFIG", b":", "UTF-16", true),
         one("KUBECONFIG", b"/nonexistent", "KUBECONFIG", true),
         one("KUBECONFIG", b"{folder}", "KUBECONFIG", true),
         one("KUBECONFIG", b"{folder}/config:/nonexistent", "KUBECONFIG", false),
         one("KUBECONFIG", b"\xff", "KUBECONFIG", true),
-        one("KUBECONFIG", b"", "KUBECONFIG", false),
         one("POD_NAME", b"\xff", "utf-8", true),
     ])
     .prop_map(|(name, value, names, for_certain)| {

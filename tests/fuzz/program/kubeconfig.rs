@@ -55,7 +55,7 @@ const FILES: [&[u8]; 16] = [
       g: &g [*f,*f,*f,*f,*f,*f,*f,*f,*f]\nh: &h [*g,*g,*g,*g,*g,*g,*g,*g,*g]\nusers: *h\n",
 ];
 
-const NAMES: [&str; 14] = [
+const NAMES: [&str; 17] = [
     "server",
     "certificate-authority-data",
     "certificate-authority",
@@ -63,6 +63,9 @@ const NAMES: [&str; 14] = [
     "tls-server-name",
     "proxy-url",
     "token",
+    "tokenFile",
+    "client-key",
+    "client-certificate",
     "client-key-data",
     "client-certificate-data",
     "namespace",
@@ -129,6 +132,11 @@ fn leaf() -> impl Strategy<Value = Tree> {
         "/",
         "other",
         "http://u:kubeconfig-password-0123456789@127.0.0.1:1",
+        "https://u:kubeconfig-password-0123456789@127.0.0.1:1",
+        "socks5://u:kubeconfig-password-0123456789@127.0.0.1:1",
+        "ftp://u:kubeconfig-password-0123456789@127.0.0.1:1",
+        "u:kubeconfig-password-0123456789@127.0.0.1:1",
+        "socks5://u:kubeconfig-password-0123456789#@127.0.0.1:1",
         SECRETS[0],
         SECRETS[2],
         "true",

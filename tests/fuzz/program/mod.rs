@@ -30,6 +30,8 @@ const STOPPED: Duration = Duration::from_secs(13);
 const LONGEST_ERROR: usize = 8 * 1024;
 /// It logs that it has read its configuration, and begins to work.
 const WORKS: &str = "Using the Kubernetes cluster";
+/// The kubeconfig in the home directory: UTF-16 with half a character at its end.
+const CUT: &[u8] = b"\xff\xfea\0b";
 /// What a command says that ends by itself otherwise.
 const INTERRUPTED: &str = "terminated before everything was done";
 
@@ -94,6 +96,8 @@ fn execute(folder: &Path, start: &Start) -> Result<Ended> {
     let kubeconfig = folder.join("config");
     std::fs::write(&kubeconfig, &start.kubeconfig)?;
     std::fs::write(folder.join("ca.pem"), b"no certificate")?;
+    std::fs::create_dir_all(folder.join(".kube"))?;
+    std::fs::write(folder.join(".kube/config"), CUT)?;
     // The log of the program that ran before.
     let _ = std::fs::remove_file(folder.join("program.log"));
     let mut command = Command::new(env!("CARGO_BIN_EXE_voicecampaign-operator"));

@@ -146,6 +146,8 @@ fn unfitting(longest: usize, shortest: usize, patterns: &[String]) -> BoxedStrat
         "-a",
         "a-",
         ".",
+        "a..b",
+        "a.-b",
         "A_",
         "http://platform.kore.ai",
         "https://h/path",

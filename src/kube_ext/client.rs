@@ -19,6 +19,8 @@ use super::status_patch;
 /// Calls in flight at once. Each has its own TLS connection (kube-rs speaks HTTP/1.1), so more would not be
 /// faster.
 const CONCURRENT_CALLS: usize = 32;
+/// Of them, those that can wait: a quarter.
+const PATIENT_CALLS: usize = CONCURRENT_CALLS / 4;
 
 /// A client of the API server with a deadline on each call and a bound on the calls in flight. It writes only
 /// while this instance leads, and retries nothing.
@@ -26,13 +28,15 @@ const CONCURRENT_CALLS: usize = 32;
 pub struct Kube {
     client: Client,
     calls: Arc<Slots>,
+    patient: Arc<Slots>,
     leadership: Leadership,
 }
 
 impl Kube {
     /// Wraps a client.
     pub fn new(client: Client, leadership: Leadership) -> Self {
-        Self { client, calls: Arc::new(Slots::new(CONCURRENT_CALLS)), leadership }
+        let [calls, patient] = [CONCURRENT_CALLS, PATIENT_CALLS].map(|calls| Arc::new(Slots::new(calls)));
+        Self { client, calls, patient, leadership }
     }
 
     /// The wrapped client, for watches and reads.
@@ -43,6 +47,11 @@ impl Kube {
     /// Waits until another call for an object of this namespace may be in flight.
     pub async fn call_permit(&self, namespace: &str) -> Slot {
         self.calls.take(namespace).await
+    }
+
+    /// Waits until another call may be made that can wait. It needs a [`Self::call_permit`], too.
+    pub async fn patient_permit(&self, namespace: &str) -> Slot {
+        self.patient.take(namespace).await
     }
 
     fn api<K>(&self, object: &K) -> Api<Pruned<K>>
@@ -316,7 +325,9 @@ async fn within_deadline<T>(
     _permit: Slot,
     call: impl Future<Output = Result<T, CallError>>,
 ) -> Result<T, CallError> {
-    tokio::time::timeout(DEADLINE, call).await.unwrap_or(Err(CallError::Deadline(DEADLINE)))
+    // Boxed: a call takes kilobytes, and those who wait for something else have none under way.
+    let call = Box::pin(tokio::time::timeout(DEADLINE, call));
+    call.await.unwrap_or(Err(CallError::Deadline(DEADLINE)))
 }
 
 fn namespace_of(metadata: &ObjectMeta) -> &str {
@@ -325,4 +336,29 @@ fn namespace_of(metadata: &ObjectMeta) -> &str {
 
 fn patch_params() -> PatchParams {
     PatchParams { field_manager: Some(crate::NAME.to_owned()), ..PatchParams::default() }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::pin::pin;
+
+    use futures::future::poll_immediate;
+
+    use super::*;
+
+    /// However many of a namespace can wait, most of the calls that it may make are left to those that can't.
+    #[tokio::test]
+    async fn calls_that_can_wait_leave_room_to_others() {
+        let cluster = kube::Config::new("http://127.0.0.1:1".parse().unwrap());
+        let kube = Kube::new(Client::try_from(cluster).unwrap(), Leadership::unlimited());
+        let mut patient = Vec::new();
+        while let Some(permit) = poll_immediate(pin!(kube.patient_permit("busy"))).await {
+            patient.push((permit, kube.call_permit("busy").await));
+        }
+        let mut urgent = Vec::new();
+        while let Some(permit) = poll_immediate(pin!(kube.call_permit("busy"))).await {
+            urgent.push(permit);
+        }
+        assert_eq!((patient.len(), urgent.len()), (PATIENT_CALLS / 2, (CONCURRENT_CALLS - PATIENT_CALLS) / 2));
+    }
 }

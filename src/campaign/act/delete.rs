@@ -8,6 +8,7 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use futures::FutureExt;
 use jiff::Timestamp;
 use kube::ResourceExt;
 use kube::runtime::controller::Action;
@@ -32,6 +33,16 @@ use crate::pacing::{Charge, Place, Turn};
 /// An object that waits for others of its account says so after this time. When a thousand are deleted at
 /// once, a write for each would make all of them wait longer.
 const SILENT_IN_LINE: Duration = Duration::from_secs(5);
+
+/// What a status says nothing of yet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Silence {
+    /// That the object waits for others of its account. Thousands may have to say so: few of them at a time,
+    /// or those in front of them would wait for their writes.
+    InLine,
+    /// That a DELETE is under way.
+    UnderWay,
+}
 
 /// The way of a DELETE to Kore.
 struct Way {
@@ -67,21 +78,21 @@ pub async fn delete<S: CampaignService>(
         return Ok(in_a_new_pass());
     }
     // What the API server is asked comes before a seat is taken, which others need, too.
-    note_others(pass, context).await?;
+    note_others(pass, context).boxed().await?;
     if !pass.is_fresh() {
         await_work_permit(pass, context).await;
-        return see_again(pass, context).await;
+        return see_again(pass, context).boxed().await;
     }
     if pass.seat.is_none() && take_seat(&way, pass, context).await.is_none() {
         return Ok(ControlFlow::Continue(()));
     }
     // Again, if the seat was long in coming.
     if !pass.is_fresh() {
-        return see_again(pass, context).await;
+        return see_again(pass, context).boxed().await;
     }
     match prepare(way, pass, context) {
         ControlFlow::Continue(ready) => {
-            send(ready, pass, context).await;
+            send(ready, pass, context).boxed().await;
             Ok(ControlFlow::Continue(()))
         }
         ControlFlow::Break(flow) => Ok(flow),
@@ -95,7 +106,7 @@ async fn come_forward<S: CampaignService>(way: &Way, pass: &mut Pass, context: &
     let before = pass.object.metadata.resource_version.clone();
     pass.work_permit = None;
     let preparing = gate.preparing_in_turn(caller, connection.requests_per_minute);
-    match unless_silent(silent_in_line(pass), preparing, pass, context).await {
+    match unless_silent(silent_in_line(pass), Silence::InLine, preparing, pass, context).await {
         Ok(preparing) => pass.preparing = preparing,
         Err(later) => {
             pass.wait_for(later, gate.trouble(caller, later));
@@ -110,7 +121,7 @@ async fn take_seat<S: CampaignService>(way: &Way, pass: &mut Pass, context: &Con
     let before = pass.object.metadata.resource_version.clone();
     pass.work_permit = None;
     let seat = way.gate.seat(way.caller.access.credentials);
-    pass.seat = unless_silent(silent_in_line(pass), seat, pass, context).await;
+    pass.seat = unless_silent(silent_in_line(pass), Silence::InLine, seat, pass, context).await;
     still_holds(before.as_ref(), pass)
 }
 
@@ -197,7 +208,7 @@ async fn send<S: CampaignService>(ready: Ready<'_, S>, pass: &mut Pass, context:
         context.memory.note(&uid, |remembered| remembered.attempt = Some(attempt.clone()));
         attempt
     };
-    let attempt = unless_silent(decide::SILENT.unsigned_abs(), call, pass, context).await;
+    let attempt = unless_silent(decide::SILENT.unsigned_abs(), Silence::UnderWay, call, pass, context).await;
     log(&attempt);
     record_verdict(&attempt.result, &connection, &pass.object, context).await;
     // At once, so that the status of the attempt says what the object waits for. A failure that is charged to
@@ -214,13 +225,20 @@ async fn send<S: CampaignService>(ready: Ready<'_, S>, pass: &mut Pass, context:
 /// Waits for something; if that takes longer than `silent`, the object's status says meanwhile what goes on.
 async fn unless_silent<S, T>(
     silent: Duration,
+    silence: Silence,
     work: impl Future<Output = T>,
     pass: &mut Pass,
     context: &Context<S>,
 ) -> T {
     let namespace = pass.object.namespace().unwrap_or_default();
-    let say = async |permit| say_in_flight(permit, pass, context).await;
-    let room = context.kube.call_permit(&namespace);
+    let say = async |(_patient, permit)| Box::pin(say_in_flight(permit, pass, context)).await;
+    let room = async {
+        let patient = match silence {
+            Silence::InLine => Some(context.kube.patient_permit(&namespace).await),
+            Silence::UnderWay => None,
+        };
+        (patient, context.kube.call_permit(&namespace).await)
+    };
     let (result, written) = in_flight::report_if_slow(silent, work, room, say).await;
     // As it was then; the work may have taken long since.
     if let Some((object, read_at)) = written.flatten() {

@@ -23,6 +23,7 @@ pub use obstacle::report as report_obstacle;
 
 use std::ops::ControlFlow;
 
+use futures::FutureExt;
 use kube::runtime::controller::Action;
 
 use super::context::{Context, Unsynced};
@@ -45,15 +46,18 @@ pub async fn act<S: CampaignService>(
     if let Some(unsynced) = unsynced_for(&step, context) {
         return Ok(obstacle::until_synced(unsynced, pass, context).await);
     }
+    // Boxed: thousands may wait in one of them, and need no room for what the others need.
     match step {
-        Step::AddFinalizer => kubernetes::add_finalizer(pass, context).await,
-        Step::Resolve => kubernetes::resolve(pass, context).await,
-        Step::Protect => kubernetes::protect(pass, context).await,
-        Step::Get(urgency) => Ok(kore::get(urgency, pass, context).await),
-        Step::List { not_before, urgency } => Ok(kore::list(not_before, urgency, pass, context).await),
-        Step::Delete => delete::delete(pass, context).await,
-        Step::Record(status) => kubernetes::record(*status, pass, context).await,
-        Step::Release(permit) => kubernetes::release(permit, pass, context).await,
+        Step::AddFinalizer => kubernetes::add_finalizer(pass, context).boxed().await,
+        Step::Resolve => kubernetes::resolve(pass, context).boxed().await,
+        Step::Protect => kubernetes::protect(pass, context).boxed().await,
+        Step::Get(urgency) => Ok(kore::get(urgency, pass, context).boxed().await),
+        Step::List { not_before, urgency } => {
+            Ok(kore::list(not_before, urgency, pass, context).boxed().await)
+        }
+        Step::Delete => delete::delete(pass, context).boxed().await,
+        Step::Record(status) => kubernetes::record(*status, pass, context).boxed().await,
+        Step::Release(permit) => kubernetes::release(permit, pass, context).boxed().await,
         Step::Wait { until, why: _ } => {
             context.memory.succeeded(&pass.uid);
             Ok(ControlFlow::Break(account::requeue_at(until)))

@@ -45,27 +45,27 @@ test-kubernetes: ## Run the tests of the chart and on the control plane with ano
 
 .PHONY: test-faults
 test-faults: ## Run a deletion under every crash and every error (long; SEED=2 draws others)
-	$(CARGO) test --locked --test faults -- --lane full --seed $(or $(SEED),1)
+	$(CARGO) test --locked --test faults -- --lane full --seed $(or $(SEED),1) $(if $(RECORD),--record)
 
 .PHONY: test-mutants
 test-mutants: ## Break one protection at a time, and show which test notices
-	$(CARGO) run --locked --package testbed --bin mutants
+	$(CARGO) run --locked --package testbed --bin mutants -- $(if $(RECORD),--record) $(if $(UNRECORDED),--unrecorded)
 
 .PHONY: model
 model: ## Explore every order of events of a small world with the operator's own decisions (under a minute, once built)
-	$(CARGO) test --release --locked --test model -- --full
+	$(CARGO) test --release --locked --test model -- --full $(if $(RECORD),--record)
 
 .PHONY: test-long
 test-long: ## Run the tests that take their time: outages of minutes, the documented quota, ten thousand deletions (a quarter of an hour)
 	$(CARGO) test --release --locked --test cluster -- --ignored --nocapture
 
 .PHONY: soak
-soak: ## Delete and create hundreds of objects again and again while everything fails (10 min, once built; SOAK=8h, SEED=2, ROUND=3)
-	$(CARGO) test --release --locked --test soak -- --duration $(or $(SOAK),10m) --seed $(or $(SEED),1) $(if $(ROUND),--round $(ROUND))
+soak: ## Delete and create hundreds of objects again and again while everything fails (10 min, once built; SOAK=8h, SEED=2, ROUND=3; needs libfaketime)
+	$(CARGO) test --release --locked --test soak -- --duration $(or $(SOAK),10m) --seed $(or $(SEED),1) $(if $(ROUND),--round $(ROUND)) $(if $(RECORD),--record)
 
 .PHONY: fuzz
 fuzz: ## Draw answers of Kore, custom resources and command lines that nobody wrote (10 min for each, once built; FUZZ=1h, SEED=2, PART=answers)
-	$(CARGO) test --locked --test fuzz -- --duration $(or $(FUZZ),10m) --seed $(or $(SEED),1) $(if $(PART),--part $(PART))
+	$(CARGO) test --locked --test fuzz -- --duration $(or $(FUZZ),10m) --seed $(or $(SEED),1) $(if $(PART),--part $(PART)) $(if $(RECORD),--record)
 
 .PHONY: bench-quick
 bench-quick: ## Measure the operator beside a stock one and the floor, and print the tables (6 min, once built)

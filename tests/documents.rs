@@ -160,8 +160,8 @@ fn documents() -> Vec<(std::path::PathBuf, String)> {
 #[test]
 fn the_promise_names_tests_that_exist() {
     let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
-    let architecture = std::fs::read_to_string(root.join("ARCHITECTURE.md")).unwrap();
-    let promise = architecture.split("## The promise").nth(1).unwrap().split("\n## ").next().unwrap();
+    let reliability = std::fs::read_to_string(root.join("docs/reliability.md")).unwrap();
+    let promise = reliability.split("## The promise").nth(1).unwrap().split("\n## ").next().unwrap();
     let situations = std::fs::read_to_string(root.join("docs/situations.md")).unwrap();
     let conformance = std::fs::read_to_string(root.join("docs/conformance.md")).unwrap();
     let mut tests = String::new();

@@ -5,6 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
+use testbed::record::Record;
 use voicecampaign_operator::api;
 
 /// `make generate` writes; everybody else compares.
@@ -98,6 +99,36 @@ fn each_situation_names_its_tests() {
         let number = word.strip_prefix(['K', 'R']).unwrap_or_default();
         !number.is_empty() && number.chars().all(|c| c.is_ascii_digit())
     }
+}
+
+/// What was tried is told as the runs have recorded it.
+#[test]
+fn the_documents_tell_what_was_recorded() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let source = std::fs::read_to_string(root.join("testbed/src/bin/mutants.rs")).unwrap();
+    let all = source.matches("\n    Mutant {\n").count();
+    let caught = std::fs::read_to_string(Record::path("mutants")).unwrap();
+    let caught: BTreeMap<String, String> = serde_json::from_str(&caught).unwrap();
+    let strays: Vec<_> = caught.keys().filter(|name| !source.contains(&format!("name: {name:?},"))).collect();
+    assert!(strays.is_empty(), "recorded, and no mutants: {strays:?}");
+    let mutants = Record::new("make test-mutants", [(all, "mutants"), (caught.len(), "tried and caught")]);
+    let recorded = ["soak", "faults", "model", "fuzz"].map(|name| (name, Record::of(name).ok()));
+    let row = |(name, record): (&str, Option<Record>)| match record {
+        Some(record) => format!("| {name} | {record} | `{}` |\n", record.command),
+        None => format!("| {name} | not recorded yet | |\n"),
+    };
+    let rows: Vec<_> = recorded.into_iter().chain([("mutants", Some(mutants))]).map(row).collect();
+    let table = format!("| | | command |\n|---|---|---|\n{}", rows.concat());
+    settle_between(&root.join("docs/reliability.md"), "reliability", &table);
+}
+
+/// The same for what stands between two marks of a document.
+fn settle_between(path: &Path, mark: &str, generated: &str) {
+    let document = std::fs::read_to_string(path).unwrap();
+    let [begin, end] = [format!("<!-- {mark} -->\n"), format!("<!-- end of {mark} -->\n")];
+    let (before, rest) = document.split_once(&begin).unwrap();
+    let (_, after) = rest.split_once(&end).unwrap();
+    settle(path, &format!("{before}{begin}{generated}{end}{after}"));
 }
 
 /// Every field says what it means: `kubectl explain` is the first documentation a user sees.

@@ -14,6 +14,7 @@
 //!      ├──────▶ kore_ai.rs     leads whoever asks for Kore's own address to the simulator
 //!      ├──────▶ image.rs       the operator's image, without Docker
 //!      ├──────▶ node/          a node with Pods: kubelet, containerd, DNS; in an enclosure of its own
+//!      ├──────▶ record.rs      what a long run has shown, kept for the documents
 //!      ├──────▶ operator.rs    the operator, as a process, under its ServiceAccount
 //!      └──────▶ faults/        what comes between the operator, the API server, etcd and Kore, as planned
 //! ```
@@ -34,6 +35,7 @@ pub mod node;
 pub mod operator;
 pub mod process;
 pub mod readers;
+pub mod record;
 pub mod samples;
 pub mod second_api_server;
 pub mod showcase;

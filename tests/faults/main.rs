@@ -25,6 +25,7 @@ use futures::{StreamExt, stream};
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Client, Config};
 use testbed::faults::Plan;
+use testbed::record::Record;
 use testbed::test_arguments::TestArguments;
 use testbed::{ControlPlane, operator};
 use tokio::runtime::Runtime;
@@ -45,6 +46,9 @@ struct Arguments {
     /// Run this plan alone, as many times as it is given
     #[arg(long)]
     plan: Vec<String>,
+    /// Keep the figures of the full lane for docs/reliability.md
+    #[arg(long, conflicts_with_all = ["plan", "filter"])]
+    record: bool,
     /// How many plans run at once; they mostly wait
     #[arg(long, default_value_t = 12)]
     parallel: usize,
@@ -62,6 +66,7 @@ enum Lane {
 
 fn main() -> Result<ExitCode> {
     let arguments = Arguments::parse();
+    ensure!(!arguments.record || arguments.lane == Lane::Full, "--record is for --lane full");
     let plans = plans(&arguments)?;
     if plans.is_empty() {
         // `cargo test name` asks every test program.
@@ -71,8 +76,17 @@ fn main() -> Result<ExitCode> {
     let reports = Runtime::new()?.block_on(run(plans, arguments.parallel))?;
     let violated = reports.iter().filter(|report| !report.violations.is_empty()).count();
     let injected: u32 = reports.iter().map(|report| report.injected).sum();
-    println!("{} plans, {injected} faults injected, {violated} violations", reports.len());
-    Ok(if violated == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    let figures =
+        [(reports.len(), "plans"), (injected as usize, "faults injected"), (violated, "violations")];
+    let record = Record::new(format!("make test-faults SEED={}", arguments.seed), figures);
+    println!("{record}");
+    if violated > 0 {
+        return Ok(ExitCode::FAILURE);
+    }
+    if arguments.record {
+        record.keep("faults")?;
+    }
+    Ok(ExitCode::SUCCESS)
 }
 
 fn plans(arguments: &Arguments) -> Result<Vec<Plan>> {

@@ -25,6 +25,7 @@ use std::process::ExitCode;
 use anyhow::{Result, ensure};
 use clap::{Parser, ValueEnum};
 use jiff::SignedDuration;
+use testbed::record::Record;
 use testbed::test_arguments::TestArguments;
 
 use lane::{Lane, Tally};
@@ -40,6 +41,9 @@ struct Arguments {
     /// Only these parts
     #[arg(long, value_enum)]
     part: Vec<Part>,
+    /// Keep the figures for docs/reliability.md
+    #[arg(long, conflicts_with_all = ["part", "filter"])]
+    record: bool,
     /// Only parts whose name contains this
     filter: Option<String>,
     #[command(flatten)]
@@ -62,6 +66,15 @@ impl Part {
         }
     }
 
+    /// What its cases are.
+    fn cases(self) -> &'static str {
+        match self {
+            Self::Answers => "answers and deletions",
+            Self::Resources => "custom resources",
+            Self::Program => "starts of the program",
+        }
+    }
+
     fn run(self, lane: Lane) -> Result<Tally> {
         match self {
             Self::Answers => answers::run(lane),
@@ -78,10 +91,12 @@ fn main() -> Result<ExitCode> {
         (arguments.part.is_empty() || arguments.part.contains(part))
             && arguments.filter.as_ref().is_none_or(|filter| part.name().contains(filter))
     };
-    let parts = [Part::Answers, Part::Resources, Part::Program];
+    let parts: Vec<Part> =
+        [Part::Answers, Part::Resources, Part::Program].into_iter().filter(is_wanted).collect();
     let mut lines = Vec::new();
+    let mut figures = Vec::new();
     let mut violated = false;
-    for part in parts.into_iter().filter(is_wanted) {
+    for part in parts {
         let lane = Lane { seed: arguments.seed, duration: arguments.duration.unsigned_abs() };
         let tally = part.run(lane)?;
         for violation in &tally.violations {
@@ -96,8 +111,17 @@ fn main() -> Result<ExitCode> {
             );
         }
         lines.push(format!("{}: {tally}, seed {}", part.name(), arguments.seed));
+        figures.push((tally.executions, part.cases().to_owned()));
     }
     // `cargo test name` asks every test program, also one without a part of this name.
     lines.iter().for_each(|line| println!("{line}"));
-    Ok(if violated { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+    if violated {
+        return Ok(ExitCode::FAILURE);
+    }
+    if arguments.record {
+        figures.push((0, "violations".to_owned()));
+        let command = format!("make fuzz FUZZ={:#} SEED={}", arguments.duration, arguments.seed);
+        Record { command, figures }.keep("fuzz")?;
+    }
+    Ok(ExitCode::SUCCESS)
 }

@@ -1,7 +1,8 @@
 //! The model: the operator's own decisions and pacing, in every order of events that a small world has.
 //!
 //! `--full` explores all of it (`make model`, in release mode); without it, `make test` sees a small part.
-//! The last line is a count. A violation is printed with the actions that lead to it.
+//! The last line is a count, which `--record` keeps for docs/reliability.md. A violation is printed with the
+//! actions that lead to it.
 
 #![expect(clippy::unwrap_used, reason = "a panic in a test is a failed test")]
 
@@ -16,16 +17,20 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use account::Calls;
+use anyhow::{Result, ensure};
 use deletion::Deletions;
 use stateright::{Checker, Expectation, Model, Property};
+use testbed::record::Record;
 use world::Budget;
 
 /// So many steps of each model are taken, those near the beginning first.
 const LARGE: usize = 1_000_000;
 const SMALL: usize = 10_000;
 
-fn main() -> ExitCode {
-    let full = std::env::args().any(|argument| argument == "--full");
+fn main() -> Result<ExitCode> {
+    let told = |option: &str| std::env::args().any(|argument| argument == option);
+    let (full, record) = (told("--full"), told("--record"));
+    ensure!(full || !record, "--record is for --full");
     let none = Budget { faults: 0, crashes: 0, backs: 0, policies: 0, strips: 0, recreations: 0, masks: 0 };
     let failures = Budget { faults: 2, crashes: 1, backs: 1, ..none };
     let people = Budget { faults: 1, policies: 2, strips: 1, recreations: 1, ..none };
@@ -43,13 +48,17 @@ fn main() -> ExitCode {
     total.add("an app that loses its access", Deletions { names: 1, instances: 1, may: masked, until });
     total.add("two instances at once", Deletions { names: 1, instances: 2, may: overlap, until });
     total.add("the calls of an account", Calls { faults: 4, until: 400 });
-    println!(
-        "{} states, {} properties, {} violations",
-        total.states,
-        total.properties.len(),
-        total.violations
-    );
-    if total.violations == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    let figures =
+        [(total.states, "states"), (total.properties.len(), "properties"), (total.violations, "violations")];
+    let result = Record::new("make model", figures);
+    println!("{result}");
+    if total.violations > 0 {
+        return Ok(ExitCode::FAILURE);
+    }
+    if record {
+        result.keep("model")?;
+    }
+    Ok(ExitCode::SUCCESS)
 }
 
 #[derive(Default)]

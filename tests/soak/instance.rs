@@ -11,10 +11,13 @@ use testbed::faults::{Nemesis, Proxy, Upstream};
 use testbed::operator::Options;
 use testbed::{ControlPlane, Operator};
 
+use crate::clock::Clock;
+
 /// An instance of the operator behind a proxy of its own.
 pub struct Instance {
     pub proxy: Proxy,
     pub nemesis: Nemesis,
+    pub clock: Clock,
     running: Arc<Mutex<Option<Running>>>,
     starts: Arc<AtomicUsize>,
     ended: Arc<AtomicBool>,
@@ -60,8 +63,16 @@ impl Instance {
         let lease = [("LEADER_ELECT", "true"), ("LEASE_NAME", "voicecampaign-operator")];
         options.variables = lease.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec();
         options.variables.push(("POD_NAME".to_owned(), options.name.clone()));
-        let instance =
-            Self { proxy, nemesis, running: Arc::default(), starts: Arc::default(), ended: Arc::default() };
+        let clock = Clock::of(plane.folder(), &options.name)?;
+        options.variables.extend(clock.variables()?);
+        let instance = Self {
+            proxy,
+            nemesis,
+            clock,
+            running: Arc::default(),
+            starts: Arc::default(),
+            ended: Arc::default(),
+        };
         let (running, starts, ended) =
             (instance.running.clone(), instance.starts.clone(), instance.ended.clone());
         let plane = plane.clone();

@@ -19,6 +19,7 @@ const UNTIL_FOUND: Duration = Duration::from_secs(10);
 /// What has become of it.
 #[derive(Default)]
 pub struct Lived {
+    /// Campaigns that were to be deleted with it, and were.
     pub deletions: usize,
     pub violations: Vec<String>,
 }
@@ -31,7 +32,7 @@ pub async fn live(world: &World, life: &Life, end: watch::Receiver<Option<Instan
             lived.violations.push(format!("{}: {violation:#}", life.name));
             break;
         }
-        lived.deletions += 1;
+        lived.deletions += usize::from(!life.orphan);
     }
     lived
 }

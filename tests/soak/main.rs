@@ -11,6 +11,7 @@
 //! `make soak` takes ten minutes; `make soak SOAK=8h` a night. A round that violates something prints its
 //! command. Its deletions and faults are drawn again; how they meet is up to the machine.
 
+mod clock;
 mod instance;
 mod life;
 mod oracles;
@@ -25,6 +26,7 @@ use std::time::Instant;
 use anyhow::{Context, Result, ensure};
 use clap::Parser;
 use jiff::SignedDuration;
+use testbed::record::Record;
 use tokio::runtime::Runtime;
 
 use round::Round;
@@ -49,6 +51,9 @@ struct Arguments {
     /// Run this round alone
     #[arg(long)]
     round: Option<u64>,
+    /// Keep the figures for docs/reliability.md
+    #[arg(long, conflicts_with_all = ["round", "objects"])]
+    record: bool,
     /// Objects in a round
     #[arg(long, default_value_t = 200)]
     objects: usize,
@@ -57,7 +62,8 @@ struct Arguments {
 /// What has happened so far.
 #[derive(Debug, Default)]
 struct Total {
-    rounds: u64,
+    rounds: usize,
+    /// In rounds with troubles.
     deletions: usize,
     troubles: usize,
     violations: usize,
@@ -68,16 +74,23 @@ fn main() -> Result<ExitCode> {
     ensure!(arguments.objects > 0, "--objects must be 1 or more");
     let total = Runtime::new()?.block_on(soak(&arguments))?;
     let Total { rounds, deletions, troubles, violations } = total;
-    println!(
-        "seed {}: {rounds} rounds, {deletions} deletions, {troubles} troubles, {violations} violations",
-        arguments.seed
-    );
+    let Arguments { duration, seed, record: kept, .. } = arguments;
+    let figures =
+        [(rounds, "rounds"), (deletions, "deletions"), (troubles, "troubles"), (violations, "violations")];
+    let record = Record::new(format!("make soak SOAK={duration:#} SEED={seed}"), figures);
+    println!("seed {seed}: {record}");
     ensure!(deletions > 0, "nothing was deleted");
-    Ok(if violations == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    if violations > 0 {
+        return Ok(ExitCode::FAILURE);
+    }
+    if kept {
+        record.keep("soak")?;
+    }
+    Ok(ExitCode::SUCCESS)
 }
 
 async fn soak(arguments: &Arguments) -> Result<Total> {
-    let Arguments { duration, seed, round, objects } = *arguments;
+    let Arguments { duration, seed, round, objects, record: _ } = *arguments;
     let mut world = World::create().await?;
     let (begun, mut total) = (Instant::now(), Total::default());
     let first = round.unwrap_or(1);
@@ -118,7 +131,9 @@ async fn one(world: &mut World, round: &Round, total: &mut Total) -> Result<()> 
         }
     }
     total.rounds += 1;
-    total.deletions += outcome.deletions;
+    if !round.is_calm() {
+        total.deletions += outcome.deletions;
+    }
     total.troubles += round.troubles.len();
     total.violations += outcome.violations.len();
     Ok(())

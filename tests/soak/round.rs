@@ -74,6 +74,8 @@ pub enum Trouble {
     Kubernetes { instance: usize, fault: Fault },
     /// A request to Kore.
     Kore { fault: Fault },
+    /// The clock of an instance is wrong for a while, by so many seconds.
+    Clock { instance: usize, seconds: i64, ms: u64 },
     /// All connections of an instance are closed.
     Cut { instance: usize },
     /// Every request to Kore is answered so for a while.
@@ -142,7 +144,7 @@ fn lives(random: &mut Random, objects: usize, prefix: &str) -> Vec<Life> {
 
 fn trouble(random: &mut Random) -> Trouble {
     let instance = random.below(2);
-    match random.below(16) {
+    match random.below(18) {
         0 => Trouble::Kill { instance },
         1 | 2 => Trouble::Freeze { instance, ms: 500 + below(random, 14_000) },
         3..=6 => Trouble::Kubernetes { instance, fault: fault(random, &KUBERNETES) },
@@ -153,10 +155,15 @@ fn trouble(random: &mut Random) -> Trouble {
         }
         13 => Trouble::Revoked { ms: 500 + below(random, 4000) },
         14 => Trouble::ApiServerFrozen { ms: 500 + below(random, 4000) },
+        15 | 16 => {
+            Trouble::Clock { instance, seconds: *random.one_of(&WRONG), ms: 2000 + below(random, 10_000) }
+        }
         _ => random.one_of(&[Trouble::ApiServerKilled, Trouble::EtcdKilled]).clone(),
     }
 }
 
+/// By how many seconds a clock is wrong: less and more than the pauses of the operator, and by a day.
+const WRONG: [i64; 7] = [-86_400, -3600, -90, -8, 20, 400, 86_400];
 const KUBERNETES: [Kind; 6] =
     [Kind::Status, Kind::Finalizer, Kind::Read, Kind::Watch, Kind::ConnectionStatus, Kind::Event];
 const KORE: [Kind; 3] = [Kind::KoreDelete, Kind::KoreGet, Kind::KoreList];

@@ -34,6 +34,11 @@ async fn one(world: &World, trouble: &Trouble) -> Result<()> {
             pause(*ms).await;
             world.instances[*instance].thaw();
         }
+        Trouble::Clock { instance, seconds, ms } => {
+            world.instances[*instance].clock.set(*seconds)?;
+            pause(*ms).await;
+            world.instances[*instance].clock.set(0)?;
+        }
         Trouble::Kubernetes { instance, fault } => world.instances[*instance].nemesis.arm(plan(fault)),
         Trouble::Kore { fault } => world.kore_nemesis.arm(plan(fault)),
         Trouble::Cut { instance } => {

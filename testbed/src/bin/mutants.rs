@@ -4,7 +4,7 @@
 //! A suite that never fails proves nothing. Each mutant is a change of the source that a hurried hand could
 //! make; it must compile, and one of the tests that are named with it must fail.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
@@ -12,6 +12,7 @@ use std::time::Instant;
 
 use anyhow::{Context, Result, ensure};
 use clap::Parser;
+use testbed::record::Record;
 use testbed::repository;
 
 /// Longest that the tests of a mutant may take, in seconds: several times what the slowest of them takes. A
@@ -2063,16 +2064,27 @@ struct Arguments {
     /// Begin with the first mutant whose name contains this, to go on after an interruption
     #[arg(long, value_name = "NAME")]
     from: Option<String>,
+    /// Keep which test has noticed each, for docs/reliability.md
+    #[arg(long)]
+    record: bool,
+    /// Only mutants that no test is recorded for, as after a change, or to go on after an interruption
+    #[arg(long)]
+    unrecorded: bool,
 }
 
 fn main() -> Result<ExitCode> {
-    let Arguments { filter, from } = Arguments::parse();
+    let Arguments { filter, from, record, unrecorded } = Arguments::parse();
+    let mut caught_by = CaughtBy::recorded()?;
     let wanted = |mutant: &&Mutant| {
         let is_in = |filter: &String| mutant.name.contains(filter) || mutant.file.contains(filter);
-        filter.as_ref().is_none_or(is_in)
+        filter.as_ref().is_none_or(is_in) && !(unrecorded && caught_by.0.contains_key(mutant.name))
     };
     let before = |mutant: &&Mutant| from.as_ref().is_some_and(|from| !mutant.name.contains(from));
     let mutants: Vec<&Mutant> = MUTANTS.iter().skip_while(before).filter(wanted).collect();
+    if unrecorded && mutants.is_empty() {
+        println!("a test is recorded for each mutant");
+        return Ok(ExitCode::SUCCESS);
+    }
     ensure!(!mutants.is_empty(), "no mutant of this name, nor in such a file");
     mutants.iter().try_for_each(|mutant| mutant.is_in_the_source())?;
     let tree = Tree::copy()?;
@@ -2082,9 +2094,33 @@ fn main() -> Result<ExitCode> {
         let outcome = tree.try_out(mutant).with_context(|| mutant.name)?;
         caught += usize::from(matches!(outcome, Outcome::Caught { .. }));
         println!("{}: {outcome} ({} s)", mutant.name, begun.elapsed().as_secs());
+        if record {
+            caught_by.note(mutant, &outcome)?;
+        }
     }
     println!("{} mutants, {caught} caught", mutants.len());
     Ok(if caught == mutants.len() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// The test that has noticed each mutant, by the mutant's name.
+struct CaughtBy(BTreeMap<String, String>);
+
+impl CaughtBy {
+    fn recorded() -> Result<Self> {
+        let text = std::fs::read_to_string(Record::path("mutants"))?;
+        Ok(Self(serde_json::from_str(&text)?))
+    }
+
+    /// Keeps what became of a mutant, and forgets those that are no mutants any more.
+    fn note(&mut self, mutant: &Mutant, outcome: &Outcome) -> Result<()> {
+        self.0.retain(|name, _| MUTANTS.iter().any(|mutant| mutant.name == name));
+        match outcome {
+            Outcome::Caught { test } => self.0.insert(mutant.name.to_owned(), test.clone()),
+            Outcome::Survived | Outcome::DoesNotCompile { .. } => self.0.remove(mutant.name),
+        };
+        std::fs::write(Record::path("mutants"), serde_json::to_string_pretty(&self.0)? + "\n")?;
+        Ok(())
+    }
 }
 
 /// What became of a mutant.

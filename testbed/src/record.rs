@@ -1,0 +1,87 @@
+//! What a long run has shown, kept for docs/reliability.md.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use anyhow::{Context, Result};
+use serde::{Deserialize, Serialize};
+
+use crate::repository;
+
+/// The result of a run without a violation.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Record {
+    /// The command that repeats the run.
+    pub command: String,
+    /// What was counted, as `(1204, "states")`.
+    pub figures: Vec<(u64, String)>,
+}
+
+impl Record {
+    /// What a command has counted.
+    pub fn new<const N: usize>(command: impl Into<String>, figures: [(usize, &str); N]) -> Self {
+        let figures = figures.map(|(count, what)| (count as u64, what.to_owned()));
+        Self { command: command.into(), figures: figures.into() }
+    }
+
+    /// The file of a record.
+    pub fn path(name: &str) -> PathBuf {
+        repository().join("docs/reliability").join(name).with_extension("json")
+    }
+
+    /// Keeps it in place of an earlier one of this name.
+    ///
+    /// # Errors
+    /// If the file can't be written.
+    pub fn keep(&self, name: &str) -> Result<()> {
+        let path = Self::path(name);
+        let text = serde_json::to_string_pretty(self)? + "\n";
+        std::fs::write(&path, text).with_context(|| path.display().to_string())
+    }
+
+    /// The record of this name.
+    ///
+    /// # Errors
+    /// If there is none.
+    pub fn of(name: &str) -> Result<Self> {
+        let path = Self::path(name);
+        let text = std::fs::read_to_string(&path).with_context(|| path.display().to_string())?;
+        Ok(serde_json::from_str(&text)?)
+    }
+
+    /// How many there were of something.
+    pub fn count(&self, what: &str) -> Option<u64> {
+        self.figures.iter().find(|(_, of)| of == what).map(|(count, _)| *count)
+    }
+}
+
+/// The figures, with commas between thousands.
+impl fmt::Display for Record {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, (count, what)) in self.figures.iter().enumerate() {
+            let comma = if index > 0 { ", " } else { "" };
+            write!(f, "{comma}{} {what}", thousands(*count))?;
+        }
+        Ok(())
+    }
+}
+
+/// A number with commas between its thousands.
+fn thousands(number: u64) -> String {
+    match number {
+        0..1_000 => number.to_string(),
+        1_000.. => format!("{},{:03}", thousands(number / 1_000), number % 1_000),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn figures_have_commas() {
+        let record = Record::new("make x", [(0, "violations"), (1_000, "plans"), (12_345_067, "states")]);
+        assert_eq!(record.to_string(), "0 violations, 1,000 plans, 12,345,067 states");
+        assert_eq!(record.count("plans"), Some(1_000));
+    }
+}

@@ -359,6 +359,9 @@ mod tests {
         while let Some(permit) = poll_immediate(pin!(kube.call_permit("busy"))).await {
             urgent.push(permit);
         }
-        assert_eq!((patient.len(), urgent.len()), (PATIENT_CALLS / 2, (CONCURRENT_CALLS - PATIENT_CALLS) / 2));
+        assert_eq!(
+            (patient.len(), urgent.len()),
+            (PATIENT_CALLS / 2, (CONCURRENT_CALLS - PATIENT_CALLS) / 2)
+        );
     }
 }

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::path::PathBuf;
+use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
@@ -29,29 +30,35 @@ impl Record {
         repository().join("docs/reliability").join(name).with_extension("json")
     }
 
-    /// Keeps it in place of an earlier one of this name.
+    /// The record of this name, if there is one.
+    ///
+    /// # Errors
+    /// If it can't be read.
+    pub fn of(name: &str) -> Result<Option<Self>> {
+        let path = Self::path(name);
+        if !path.exists() {
+            return Ok(None);
+        }
+        let text = std::fs::read_to_string(&path).with_context(|| path.display().to_string())?;
+        serde_json::from_str(&text).with_context(|| path.display().to_string())
+    }
+
+    /// How a run of so many violations ends: only one without any can be kept, under a name.
     ///
     /// # Errors
     /// If the file can't be written.
-    pub fn keep(&self, name: &str) -> Result<()> {
+    pub fn conclude(&self, violations: usize, keep_as: Option<&str>) -> Result<ExitCode> {
+        if violations > 0 {
+            return Ok(ExitCode::FAILURE);
+        }
+        keep_as.map_or(Ok(()), |name| self.keep(name))?;
+        Ok(ExitCode::SUCCESS)
+    }
+
+    fn keep(&self, name: &str) -> Result<()> {
         let path = Self::path(name);
         let text = serde_json::to_string_pretty(self)? + "\n";
         std::fs::write(&path, text).with_context(|| path.display().to_string())
-    }
-
-    /// The record of this name.
-    ///
-    /// # Errors
-    /// If there is none.
-    pub fn of(name: &str) -> Result<Self> {
-        let path = Self::path(name);
-        let text = std::fs::read_to_string(&path).with_context(|| path.display().to_string())?;
-        Ok(serde_json::from_str(&text)?)
-    }
-
-    /// How many there were of something.
-    pub fn count(&self, what: &str) -> Option<u64> {
-        self.figures.iter().find(|(_, of)| of == what).map(|(count, _)| *count)
     }
 }
 
@@ -67,7 +74,7 @@ impl fmt::Display for Record {
 }
 
 /// A number with commas between its thousands.
-fn thousands(number: u64) -> String {
+pub fn thousands(number: u64) -> String {
     match number {
         0..1_000 => number.to_string(),
         1_000.. => format!("{},{:03}", thousands(number / 1_000), number % 1_000),
@@ -82,6 +89,5 @@ mod tests {
     fn figures_have_commas() {
         let record = Record::new("make x", [(0, "violations"), (1_000, "plans"), (12_345_067, "states")]);
         assert_eq!(record.to_string(), "0 violations, 1,000 plans, 12,345,067 states");
-        assert_eq!(record.count("plans"), Some(1_000));
     }
 }

@@ -80,13 +80,7 @@ fn main() -> Result<ExitCode> {
         [(reports.len(), "plans"), (injected as usize, "faults injected"), (violated, "violations")];
     let record = Record::new(format!("make test-faults SEED={}", arguments.seed), figures);
     println!("{record}");
-    if violated > 0 {
-        return Ok(ExitCode::FAILURE);
-    }
-    if arguments.record {
-        record.keep("faults")?;
-    }
-    Ok(ExitCode::SUCCESS)
+    record.conclude(violated, arguments.record.then_some("faults"))
 }
 
 fn plans(arguments: &Arguments) -> Result<Vec<Plan>> {

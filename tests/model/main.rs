@@ -52,13 +52,7 @@ fn main() -> Result<ExitCode> {
         [(total.states, "states"), (total.properties.len(), "properties"), (total.violations, "violations")];
     let result = Record::new("make model", figures);
     println!("{result}");
-    if total.violations > 0 {
-        return Ok(ExitCode::FAILURE);
-    }
-    if record {
-        result.keep("model")?;
-    }
-    Ok(ExitCode::SUCCESS)
+    result.conclude(total.violations, record.then_some("model"))
 }
 
 #[derive(Default)]

@@ -242,5 +242,5 @@ fn ours(results: &Results) -> String {
 
 /// With commas.
 pub fn thousands(number: usize) -> String {
-    if number < 1_000 { number.to_string() } else { format!("{},{:03}", number / 1_000, number % 1_000) }
+    testbed::record::thousands(number as u64)
 }

@@ -230,6 +230,11 @@ fn kubeconfig() -> impl Strategy<Value = Start> {
 }
 
 impl Start {
+    /// Whether the program must not start.
+    pub fn must_be_refused(&self) -> bool {
+        self.wrong.as_ref().is_some_and(|wrong| wrong.for_certain)
+    }
+
     /// What a shell would take.
     pub fn command_line(&self) -> String {
         let quoted = |text: &[u8]| format!("'{}'", text.escape_ascii());

@@ -59,8 +59,7 @@ fn check(folder: &Path, start: &Start) -> Result<Class, String> {
     if let Some(secret) = SECRETS.iter().find(|secret| said.contains(**secret)) {
         return Err(format!("it shows the secret {secret}: {said}"));
     }
-    let for_certain = start.wrong.as_ref().is_some_and(|wrong| wrong.for_certain);
-    if for_certain && (was_stopped || status.success()) {
+    if start.must_be_refused() && (was_stopped || status.success()) {
         return Err(format!("it takes what is wrong: {said}"));
     }
     if was_stopped {
@@ -114,8 +113,7 @@ fn execute(folder: &Path, start: &Start) -> Result<Ended> {
     let mut process = Process::start("program", command, folder)?;
     let begun = Instant::now();
     // What must be refused is not stopped before it has had time for that, on a busy machine, too.
-    let for_certain = start.wrong.as_ref().is_some_and(|wrong| wrong.for_certain);
-    let left_alone = if for_certain { STOPPED } else { LEFT_ALONE };
+    let left_alone = if start.must_be_refused() { STOPPED } else { LEFT_ALONE };
     while !process.output().contains(WORKS) && begun.elapsed() < left_alone {
         if let Some(status) = process.ended()? {
             return Ok(Ended { status, said: process.output(), was_stopped: false });

@@ -50,8 +50,10 @@ impl<K: Ord + Clone, W> Queue<K, W> {
     pub fn slot(&self, rank: usize, room: &Room<'_, K>) -> Timestamp {
         let Waiting { place, has_turn, .. } = self.waiting[rank];
         let before = match (room.all_held, place.reads) {
+            // A turn is kept, whoever has come before its caller since: only the others with a turn count.
+            (false, _) if has_turn => self.unused_turns - 1,
             // Callers that came earlier and have a turn are before it, too, wherever they stand.
-            (false, _) => self.waited_for(rank, room).max(self.unused_turns - usize::from(has_turn)),
+            (false, _) => self.waited_for(rank, room).max(self.unused_turns),
             (true, false) => 0,
             (true, true) => self.waiting[..rank].iter().filter(|other| other.place.reads).count(),
         };

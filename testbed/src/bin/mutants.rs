@@ -597,6 +597,13 @@ const MUTANTS: &[Mutant] = &[
         tests: &["--lib", "kore"],
     },
     Mutant {
+        name: "callers lose their turns to those that were due earlier",
+        file: "src/pacing/account_clock/slots.rs",
+        from: "(false, _) if has_turn => self.unused_turns - 1,",
+        to: "(false, _) if has_turn => rank.max(self.unused_turns - 1),",
+        tests: &["--lib", "pacing"],
+    },
+    Mutant {
         name: "those behind many that leave do not move up",
         file: "src/pacing/account_clock/slots.rs",
         from: "        slot <= room.now || promised >= slot + MOVES",

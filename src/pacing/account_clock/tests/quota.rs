@@ -81,8 +81,22 @@ fn asking_takes_a_place_and_no_call() {
     // In whatever order callers come, no more than the quota may call.
     let mut clock: AccountClock<u32> = AccountClock::default();
     let mut ask = |caller| clock.ask(&caller, Place::deletion(at(0)), at(0), 10);
-    assert_eq!((0..40).rev().filter(|caller| ask(*caller) == Turn::Go).count(), 10);
-    assert_eq!((0..40).rev().filter(|caller| ask(*caller) == Turn::Go).count(), 10, "again");
+    let mut may_call = || (0..40).rev().filter(|caller| ask(*caller) == Turn::Go).collect::<Vec<u32>>();
+    assert_eq!(may_call().len(), 10);
+    assert_eq!(may_call().len(), 10, "again");
+}
+
+/// Callers come in any order, and the first that come get the turns of this minute. They keep them when those
+/// that were due earlier have come, too: those were promised a time in the next minute and come then.
+#[test]
+fn a_turn_is_kept() {
+    let mut clock = AccountClock::<u32>::default();
+    let claim = |clock: &mut AccountClock<u32>, caller| claim(clock, caller, at(0), 10);
+    let mut ask = |caller| clock.ask(&caller, Place::deletion(at(0)), at(0), 10);
+    assert!((30..40).rev().all(|caller| ask(caller) == Turn::Go));
+    assert!((0..30).all(|caller| slot_of(ask(caller)) >= seconds(61)));
+    assert!((30..40).all(|caller| claim(&mut clock, caller) == Turn::Go), "the window is used up");
+    assert!((0..30).all(|caller| slot_of(claim(&mut clock, caller)) >= seconds(61)));
 }
 
 /// A promised time does not move while the callers before it are late. Another time is promised only once the

@@ -13,6 +13,8 @@ use crate::pacing::Turn;
 
 /// How many passes work at once, not counting those that wait for Kore: twice as many as writes at once.
 pub const MAX_WORKING_PASSES: usize = 64;
+/// How many passes prepare for a DELETE at once, of all accounts: as many.
+pub const MAX_PREPARING_PASSES: usize = MAX_WORKING_PASSES;
 /// Deadline of one pass: a last resort, because every call has its own. The pass begins no call to Kore that
 /// could outlast the deadline.
 pub const PASS_DEADLINE: Duration = Duration::from_secs(300);
@@ -64,7 +66,8 @@ pub struct Pass {
     pub others: Vec<OtherClaim>,
     /// Whether the pass has asked the API server for them.
     pub others_listed: bool,
-    /// The right to work; given back while the pass waits for others of its account.
+    /// The right to work, or to prepare for a DELETE; given back while the pass waits for others of its
+    /// account.
     pub work_permit: Option<Slot>,
     /// Since when the pass has waited for others of its account.
     pub in_line_since: Option<Instant>,

@@ -337,31 +337,3 @@ fn namespace_of(metadata: &ObjectMeta) -> &str {
 fn patch_params() -> PatchParams {
     PatchParams { field_manager: Some(crate::NAME.to_owned()), ..PatchParams::default() }
 }
-
-#[cfg(test)]
-mod tests {
-    use std::pin::pin;
-
-    use futures::future::poll_immediate;
-
-    use super::*;
-
-    /// However many of a namespace can wait, most of the calls that it may make are left to those that can't.
-    #[tokio::test]
-    async fn calls_that_can_wait_leave_room_to_others() {
-        let cluster = kube::Config::new("http://127.0.0.1:1".parse().unwrap());
-        let kube = Kube::new(Client::try_from(cluster).unwrap(), Leadership::unlimited());
-        let mut patient = Vec::new();
-        while let Some(permit) = poll_immediate(pin!(kube.patient_permit("busy"))).await {
-            patient.push((permit, kube.call_permit("busy").await));
-        }
-        let mut urgent = Vec::new();
-        while let Some(permit) = poll_immediate(pin!(kube.call_permit("busy"))).await {
-            urgent.push(permit);
-        }
-        assert_eq!(
-            (patient.len(), urgent.len()),
-            (PATIENT_CALLS / 2, (CONCURRENT_CALLS - PATIENT_CALLS) / 2)
-        );
-    }
-}

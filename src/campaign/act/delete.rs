@@ -14,7 +14,7 @@ use kube::ResourceExt;
 use kube::runtime::controller::Action;
 
 use super::account::{caller, gate, key_of, record_verdict, result_name};
-use super::in_flight;
+use super::in_flight::{self, Room, Silence};
 use super::kore::in_a_new_pass;
 use super::kubernetes::see_again;
 use crate::api::{DeletionStatus, VoiceCampaign};
@@ -33,16 +33,6 @@ use crate::pacing::{Charge, Place, Turn};
 /// An object that waits for others of its account says so after this time. When a thousand are deleted at
 /// once, a write for each would make all of them wait longer.
 const SILENT_IN_LINE: Duration = Duration::from_secs(5);
-
-/// What a status says nothing of yet.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Silence {
-    /// That the object waits for others of its account. Thousands may have to say so: few of them at a time,
-    /// or those in front of them would wait for their writes.
-    InLine,
-    /// That a DELETE is under way.
-    UnderWay,
-}
 
 /// The way of a DELETE to Kore.
 struct Way {
@@ -80,7 +70,7 @@ pub async fn delete<S: CampaignService>(
     // What the API server is asked comes before a seat is taken, which others need, too.
     note_others(pass, context).boxed().await?;
     if !pass.is_fresh() {
-        await_work_permit(pass, context).await;
+        await_preparing_permit(pass, context).await;
         return see_again(pass, context).boxed().await;
     }
     if pass.seat.is_none() && take_seat(&way, pass, context).await.is_none() {
@@ -104,15 +94,17 @@ pub async fn delete<S: CampaignService>(
 async fn come_forward<S: CampaignService>(way: &Way, pass: &mut Pass, context: &Context<S>) -> Option<()> {
     let Way { connection, gate, caller } = way;
     let before = pass.object.metadata.resource_version.clone();
-    pass.work_permit = None;
-    let preparing = gate.preparing_in_turn(caller, connection.requests_per_minute);
-    match unless_silent(silent_in_line(pass), Silence::InLine, preparing, pass, context).await {
-        Ok(preparing) => pass.preparing = preparing,
+    let turn = match gate.own_turn(caller, connection.requests_per_minute) {
+        Ok(turn) => turn,
         Err(later) => {
             pass.wait_for(later, gate.trouble(caller, later));
             return None;
         }
-    }
+    };
+    // Others work meanwhile. Who has to wait for a turn keeps the right to work: thousands write when that is.
+    pass.work_permit = None;
+    let silent = silent_in_line(pass);
+    pass.preparing = unless_silent(silent, Silence::InLine, turn.preparing(), pass, context).await;
     still_holds(before.as_ref(), pass)
 }
 
@@ -142,11 +134,11 @@ fn silent_in_line(pass: &mut Pass) -> Duration {
     SILENT_IN_LINE.saturating_sub(pass.in_line_since.get_or_insert_with(Instant::now).elapsed())
 }
 
-/// Waits for the right to work, which a pass in line has given back: who prepares asks the API server, and no
-/// account may keep it from the others.
-async fn await_work_permit<S>(pass: &mut Pass, context: &Context<S>) {
+/// Waits for the right to prepare: who prepares asks the API server, and no account may keep it from the
+/// others.
+async fn await_preparing_permit<S>(pass: &mut Pass, context: &Context<S>) {
     if pass.work_permit.is_none() {
-        pass.work_permit = Some(context.work_permit(&pass.object).await);
+        pass.work_permit = Some(context.preparing_permit(&pass.object).await);
     }
 }
 
@@ -155,7 +147,7 @@ async fn await_work_permit<S>(pass: &mut Pass, context: &Context<S>) {
 async fn note_others<S>(pass: &mut Pass, context: &Context<S>) -> Result<(), Error> {
     let deletion = pass.object.status.as_ref().and_then(|status| status.deletion.as_ref());
     if !pass.others_listed && deletion.is_none_or(|deletion| deletion.attempts == 0) {
-        await_work_permit(pass, context).await;
+        await_preparing_permit(pass, context).await;
         pass.others = context.claims.all_others(&pass.object).await.map_err(Error::Claims)?;
         pass.others_listed = true;
     }
@@ -231,14 +223,8 @@ async fn unless_silent<S, T>(
     context: &Context<S>,
 ) -> T {
     let namespace = pass.object.namespace().unwrap_or_default();
-    let say = async |(_patient, permit)| Box::pin(say_in_flight(permit, pass, context)).await;
-    let room = async {
-        let patient = match silence {
-            Silence::InLine => Some(context.kube.patient_permit(&namespace).await),
-            Silence::UnderWay => None,
-        };
-        (patient, context.kube.call_permit(&namespace).await)
-    };
+    let say = async |Room { _patient, call }| Box::pin(say_in_flight(call, pass, context)).await;
+    let room = silence.room(&context.kube, &namespace);
     let (result, written) = in_flight::report_if_slow(silent, work, room, say).await;
     // As it was then; the work may have taken long since.
     if let Some((object, read_at)) = written.flatten() {

@@ -3,6 +3,36 @@ use std::time::Duration;
 
 use futures::future::{Either, join, select};
 
+use crate::kube_ext::{Kube, Slot};
+
+/// What a status says nothing of yet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Silence {
+    /// That the object waits for others of its account. Thousands may have to say so: few of them at a time,
+    /// or those in front of them would wait for their writes.
+    InLine,
+    /// That a DELETE is under way.
+    UnderWay,
+}
+
+/// The right to the call that says it.
+pub struct Room {
+    /// Held until the call has ended.
+    pub _patient: Option<Slot>,
+    pub call: Slot,
+}
+
+impl Silence {
+    /// Waits until the call that breaks this silence may be made.
+    pub async fn room(self, kube: &Kube, namespace: &str) -> Room {
+        let _patient = match self {
+            Self::InLine => Some(kube.patient_permit(namespace).await),
+            Self::UnderWay => None,
+        };
+        Room { _patient, call: kube.call_permit(namespace).await }
+    }
+}
+
 /// Waits for `work`; if that takes longer than `silent`, calls `report` meanwhile, once there is `room` for
 /// the call. If the work ends before, nothing is said: the write would wait in line with a seat in hand that
 /// others need, and the result is written anyway.
@@ -27,9 +57,25 @@ pub async fn report_if_slow<T, R, W>(
 
 #[cfg(test)]
 mod tests {
+    use std::iter::from_fn;
+
+    use futures::FutureExt;
     use tokio::time::{Instant, sleep};
 
     use super::*;
+    use crate::kube_ext::Leadership;
+
+    /// However many of a namespace say that they are in line, most of the calls that it may make are left to
+    /// those whose DELETE is under way.
+    #[tokio::test]
+    async fn those_in_line_leave_room_to_those_under_way() {
+        let cluster = kube::Config::new("http://127.0.0.1:1".parse().unwrap());
+        let kube = Kube::new(kube::Client::try_from(cluster).unwrap(), Leadership::unlimited());
+        let rooms =
+            |silence: Silence| from_fn(|| silence.room(&kube, "busy").now_or_never()).collect::<Vec<_>>();
+        let in_line = rooms(Silence::InLine);
+        assert_eq!((in_line.len(), rooms(Silence::UnderWay).len()), (4, 12), "of half of 32 calls");
+    }
 
     /// Nothing is said of work that ends in silence, nor of work that ends before there is room; nor
     /// does the work wait for room.

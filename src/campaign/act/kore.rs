@@ -178,14 +178,14 @@ async fn claim_read<S>(
     // What was taken for a DELETE: no pass holds one seat and waits for another.
     (pass.preparing, pass.seat) = (None, None);
     let (seat, turn) = match urgency {
-        Urgency::Deletion => {
-            // Others work meanwhile: the account may hang.
-            pass.work_permit = None;
-            match gate.seat_in_turn(caller, *requests_per_minute).await {
-                Ok(seat) => (seat, gate.claim(caller, *requests_per_minute)),
-                Err(later) => (None, later),
+        Urgency::Deletion => match gate.own_turn(caller, *requests_per_minute) {
+            Ok(turn) => {
+                // Others work meanwhile: the account may hang.
+                pass.work_permit = None;
+                (turn.seat().await, gate.claim(caller, *requests_per_minute))
             }
-        }
+            Err(later) => (None, later),
+        },
         Urgency::Observation => match gate.free_seat(caller.access.credentials) {
             Some(seat) => (Some(seat), gate.claim_spare(caller, *requests_per_minute)),
             None => (None, Turn::At(Timestamp::now() + target.timeout)),

@@ -45,11 +45,27 @@ pub struct Preparing {
     _permit: OwnedSemaphorePermit,
 }
 
-/// The turn of a caller. A pass that comes to no call gives the turn back when it ends, so that nobody waits
+/// The turn of a caller that may call now. A pass that comes to no call gives the turn back when it ends, so that nobody waits
 /// for that call.
-struct OwnTurn {
+pub struct OwnTurn {
     gate: Arc<Gate>,
     caller: String,
+    credentials: u64,
+}
+
+impl OwnTurn {
+    /// The right to prepare for the call, once there is room.
+    pub async fn preparing(self) -> Option<Preparing> {
+        let seats = self.gate.queue().seats(self.credentials);
+        let permit = seats.preparation().await?;
+        Some(Preparing { _turn: self, _permit: permit })
+    }
+
+    /// A seat for the call, once one is free.
+    pub async fn seat(self) -> Option<Seat> {
+        let seat = self.gate.seat(self.credentials).await?;
+        Some(Seat { _turn: Some(self), ..seat })
+    }
 }
 
 impl Drop for OwnTurn {
@@ -130,33 +146,13 @@ impl Gate {
         })
     }
 
-    /// The right to prepare for a call that may be made now, once there is room; or when to ask again.
-    pub async fn preparing_in_turn(
-        self: &Arc<Self>,
-        caller: &Caller,
-        per_minute: usize,
-    ) -> Result<Option<Preparing>, Turn> {
-        let turn = self.own_turn(caller, per_minute)?;
-        let seats = self.queue().seats(caller.access.credentials);
-        let permit = seats.preparation().await;
-        Ok(permit.map(|permit| Preparing { _turn: turn, _permit: permit }))
-    }
-
-    /// A seat for a call that may be made now, once one is free; or when to ask again.
-    pub async fn seat_in_turn(
-        self: &Arc<Self>,
-        caller: &Caller,
-        per_minute: usize,
-    ) -> Result<Option<Seat>, Turn> {
-        let turn = self.own_turn(caller, per_minute)?;
-        let seat = self.seat(caller.access.credentials).await;
-        Ok(seat.map(|seat| Seat { _turn: Some(turn), ..seat }))
-    }
-
     /// The turn of a caller that may call now; or when to ask again.
-    fn own_turn(self: &Arc<Self>, caller: &Caller, per_minute: usize) -> Result<OwnTurn, Turn> {
+    pub fn own_turn(self: &Arc<Self>, caller: &Caller, per_minute: usize) -> Result<OwnTurn, Turn> {
         match self.turn(caller, per_minute, pacing::Account::ask) {
-            Turn::Go => Ok(OwnTurn { gate: self.clone(), caller: caller.id.clone() }),
+            Turn::Go => {
+                let (caller, credentials) = (caller.id.clone(), caller.access.credentials);
+                Ok(OwnTurn { gate: self.clone(), caller, credentials })
+            }
             later => Err(later),
         }
     }
@@ -359,16 +355,16 @@ mod tests {
         gate.record_result(&caller(0), Operation::Delete, &Ok::<_, Failure>(()));
         let mut preparing = Vec::new();
         for number in 0..OF_CREDENTIALS.many {
-            let turn = gate.preparing_in_turn(&caller(number), 6000).now_or_never();
-            preparing.push(turn.expect("there is room").expect("it may call").expect("it is its turn"));
+            let turn = gate.own_turn(&caller(number), 6000).ok().expect("it may call");
+            preparing.push(turn.preparing().now_or_never().expect("there is room"));
         }
-        let next = caller(preparing.len());
-        let mut next = std::pin::pin!(gate.preparing_in_turn(&next, 6000));
+        let next = gate.own_turn(&caller(preparing.len()), 6000).ok().expect("it may call");
+        let mut next = std::pin::pin!(next.preparing());
         assert!(next.as_mut().now_or_never().is_none(), "there is no more room");
         let seats: Vec<_> = std::iter::from_fn(|| gate.free_seat(access.credentials)).collect();
         assert_eq!(seats.len(), OF_CREDENTIALS.many);
         preparing.pop();
-        assert!(next.now_or_never().is_some_and(|turn| turn.is_ok()));
+        assert!(next.now_or_never().is_some());
     }
 
     /// Several wait for the same listing while the account is in trouble: all of them are woken when it works
@@ -415,16 +411,16 @@ mod tests {
         let place = Place::deletion(Timestamp::UNIX_EPOCH);
         let caller = |id: &str| Caller { place, ..caller(id, access(&target, "st-1")) };
         let (first, second, third) = (caller("a"), caller("b"), caller("c"));
-        let seat = gate.seat_in_turn(&first, 2).await.unwrap().unwrap();
-        let other = gate.seat_in_turn(&second, 2).await.unwrap().unwrap();
-        assert!(matches!(gate.seat_in_turn(&third, 2).await, Err(Turn::At(_))));
+        let seat = gate.own_turn(&first, 2).ok().unwrap().seat().await.unwrap();
+        let other = gate.own_turn(&second, 2).ok().unwrap().seat().await.unwrap();
+        assert!(matches!(gate.own_turn(&third, 2), Err(Turn::At(_))));
         drop(seat);
         assert_eq!(woken[0].try_recv().unwrap().name, "c");
-        let seat = gate.seat_in_turn(&third, 2).await.unwrap().unwrap();
+        let seat = gate.own_turn(&third, 2).ok().unwrap().seat().await.unwrap();
         assert_eq!(gate.claim(&third, 2), Turn::Go);
         // All seats are taken, and the pass ends while it waits for one.
         assert_eq!(OF_CREDENTIALS.few, 2);
-        let waits = gate.seat_in_turn(&first, 3);
+        let waits = gate.own_turn(&first, 3).ok().unwrap().seat();
         assert!(tokio::time::timeout(std::time::Duration::from_millis(10), waits).await.is_err());
         assert_eq!(gate.claim(&caller("d"), 3), Turn::Go);
         // Calls that were made count.
@@ -439,10 +435,10 @@ mod tests {
         let target = listings::tests::target();
         let gate = accounts.gate(&target.account);
         let [first, second] = ["a", "b"].map(|id| caller(id, access(&target, "st-1")));
-        let preparing = gate.preparing_in_turn(&first, 1).await.unwrap();
-        assert!(matches!(gate.preparing_in_turn(&second, 1).await, Err(Turn::At(_))));
+        let preparing = gate.own_turn(&first, 1).ok().unwrap().preparing().await;
+        assert!(matches!(gate.own_turn(&second, 1), Err(Turn::At(_))));
         drop(preparing);
-        assert!(gate.preparing_in_turn(&second, 1).await.is_ok());
+        assert!(gate.own_turn(&second, 1).is_ok());
     }
 
     /// After a restart, a connection that is not known to have worked goes on in its trouble with its first

@@ -604,6 +604,13 @@ const MUTANTS: &[Mutant] = &[
         tests: &["--lib", "pacing"],
     },
     Mutant {
+        name: "all in line write at once",
+        file: "src/campaign/act/in_flight.rs",
+        from: "Self::InLine => Some(kube.patient_permit(namespace).await),",
+        to: "Self::InLine => None,",
+        tests: &["--lib", "in_flight"],
+    },
+    Mutant {
         name: "those behind many that leave do not move up",
         file: "src/pacing/account_clock/slots.rs",
         from: "        slot <= room.now || promised >= slot + MOVES",

@@ -49,6 +49,11 @@ pub const WORKLOADS: &[Workload] = &[
         run: account::turns,
     },
     Workload {
+        name: "account-wide",
+        what: "the last 60 of 10,000 come that have the largest quota",
+        run: account::wide,
+    },
+    Workload {
         name: "account-leave",
         what: "of 10,000 that wait, 60 leave without a call",
         run: account::leave,

@@ -611,6 +611,13 @@ const MUTANTS: &[Mutant] = &[
         tests: &["--lib", "in_flight"],
     },
     Mutant {
+        name: "a smaller quota is seen by nobody",
+        file: "src/pacing/account_clock/queue.rs",
+        from: "is_some_and(|(smallest, _)| *smallest < quota)",
+        to: "is_some_and(|(smallest, _)| *smallest > quota)",
+        tests: &["--lib", "pacing"],
+    },
+    Mutant {
         name: "those behind many that leave do not move up",
         file: "src/pacing/account_clock/slots.rs",
         from: "        slot <= room.now || promised >= slot + MOVES",
@@ -1107,12 +1114,10 @@ const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "the turn of who prepares is lost",
         file: "src/campaign/shared/gate.rs",
-        from: "Ok(permit.map(|permit| Preparing { _turn: turn, _permit: permit }))",
-        to: "Ok(permit.map(|permit| {
-                    std::mem::forget(turn);
-                    let nobody = OwnTurn { gate: self.clone(), caller: String::new() };
-                    Preparing { _turn: nobody, _permit: permit }
-                }))",
+        from: "Some(Preparing { _turn: self, _permit: permit })",
+        to: "let gate = self.gate.clone();
+        std::mem::forget(self);
+        Some(Preparing { _turn: OwnTurn { gate, caller: String::new(), credentials: 0 }, _permit: permit })",
         tests: &["--lib", "gate"],
     },
     Mutant {

@@ -60,8 +60,8 @@ test-long: ## Run the tests that take their time: outages of minutes, the docume
 	$(CARGO) test --release --locked --test cluster -- --ignored --nocapture
 
 .PHONY: soak
-soak: ## Delete and create hundreds of objects again and again while everything fails (10 min, once built; SOAK=8h, SEED=2, ROUND=3; needs libfaketime)
-	$(CARGO) test --release --locked --test soak -- --duration $(or $(SOAK),10m) --seed $(or $(SEED),1) $(if $(ROUND),--round $(ROUND)) $(if $(RECORD),--record)
+soak: ## Delete and create hundreds of objects again and again while everything fails (10 min, once built; SOAK=8h, SEED=2, OBJECTS=2000, ROUND=3; needs libfaketime)
+	$(CARGO) test --release --locked --test soak -- --duration $(or $(SOAK),10m) --seed $(or $(SEED),1) --objects $(or $(OBJECTS),200) $(if $(ROUND),--round $(ROUND)) $(if $(RECORD),--record)
 
 .PHONY: fuzz
 fuzz: ## Draw answers of Kore, custom resources and command lines that nobody wrote (10 min for each, once built; FUZZ=1h, SEED=2, PART=answers)

@@ -19,8 +19,8 @@ pub struct Context<S> {
     pub cache: Store<Watched>,
     /// Which passes may work.
     pub pass_permits: Arc<Slots>,
-    /// Which passes may prepare for a DELETE.
-    pub preparing_permits: Arc<Slots>,
+    /// Which passes may ask the API server before their DELETE.
+    pub asking_permits: Arc<Slots>,
     /// Clocks and seats of the accounts.
     pub accounts: Arc<Accounts>,
     /// Listings of the streams.
@@ -66,10 +66,10 @@ impl<S> Context<S> {
         self.pass_permits.take(&object.namespace().unwrap_or_default()).await
     }
 
-    /// Waits for the right of a pass over this object to prepare for its DELETE: not behind thousands of
-    /// passes whose turn has not come.
-    pub async fn preparing_permit(&self, object: &impl ResourceExt) -> Slot {
-        self.preparing_permits.take(&object.namespace().unwrap_or_default()).await
+    /// Waits for the right of a pass over this object to ask the API server before its DELETE: not behind
+    /// thousands of passes whose turn has not come.
+    pub async fn asking_permit(&self, object: &impl ResourceExt) -> Slot {
+        self.asking_permits.take(&object.namespace().unwrap_or_default()).await
     }
 
     /// The first kind of objects that is not known yet, if one is not.

@@ -31,7 +31,7 @@ pub use evidence::{
     Attempt, GetResult, LastGet, ListingTrouble, Observed, OtherClaim, REMOTE_CAMPAIGN, ReleasePermit,
     StreamListing, needs_connection,
 };
-pub use pass::{MAX_PREPARING_PASSES, MAX_WORKING_PASSES};
+pub use pass::{MAX_ASKING_PASSES, MAX_WORKING_PASSES};
 pub use reason::Reason;
 pub use shared::{Accounts, Claims, Emptiness, Listings, Memory, REFUSED_FOR_GOOD};
 pub use status::left_alone;

@@ -13,8 +13,8 @@ use crate::pacing::Turn;
 
 /// How many passes work at once, not counting those that wait for Kore: twice as many as writes at once.
 pub const MAX_WORKING_PASSES: usize = 64;
-/// How many passes prepare for a DELETE at once, of all accounts: as many.
-pub const MAX_PREPARING_PASSES: usize = MAX_WORKING_PASSES;
+/// How many passes ask the API server at once before their DELETE, of all accounts: as many.
+pub const MAX_ASKING_PASSES: usize = MAX_WORKING_PASSES;
 /// Deadline of one pass: a last resort, because every call has its own. The pass begins no call to Kore that
 /// could outlast the deadline.
 pub const PASS_DEADLINE: Duration = Duration::from_secs(300);
@@ -66,13 +66,14 @@ pub struct Pass {
     pub others: Vec<OtherClaim>,
     /// Whether the pass has asked the API server for them.
     pub others_listed: bool,
-    /// The right to work, or to prepare for a DELETE; given back while the pass waits for others of its
-    /// account.
+    /// The right to work; given back when the pass begins to wait for others of its account.
     pub work_permit: Option<Slot>,
     /// Since when the pass has waited for others of its account.
     pub in_line_since: Option<Instant>,
     /// The turn to prepare for a DELETE.
     pub preparing: Option<Preparing>,
+    /// The right to ask the API server before a DELETE; given back before a seat is waited for.
+    pub asking: Option<Slot>,
     /// The right to one of the account's calls under way.
     pub seat: Option<Seat>,
     /// Whether the cache shows an object that should be gone by now.
@@ -127,6 +128,7 @@ impl Pass {
             work_permit: None,
             in_line_since: None,
             preparing: None,
+            asking: None,
             seat: None,
             may_be_gone: remembered.over_since.is_some(),
             deletion_in_cache: cached.metadata.deletion_timestamp.is_some(),
@@ -202,7 +204,12 @@ impl Pass {
 
     /// Whether a call with this deadline could outlast the pass; its answer would be lost.
     pub fn is_too_late_for(&self, timeout: Duration) -> bool {
-        self.begun.elapsed() + timeout + RESERVE > PASS_DEADLINE
+        self.time_before_a_call(timeout).is_zero()
+    }
+
+    /// For how long the pass may wait before a call with this deadline.
+    pub fn time_before_a_call(&self, timeout: Duration) -> Duration {
+        PASS_DEADLINE.saturating_sub(self.begun.elapsed() + timeout + RESERVE)
     }
 }
 

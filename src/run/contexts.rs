@@ -7,9 +7,7 @@ use super::health::Health;
 use super::scope::{Scope, Wakes};
 use super::settings::Settings;
 use crate::campaign::Watched as Campaign;
-use crate::campaign::{
-    self, Accounts, Claims, Emptiness, Listings, MAX_PREPARING_PASSES, MAX_WORKING_PASSES,
-};
+use crate::campaign::{self, Accounts, Claims, Emptiness, Listings, MAX_ASKING_PASSES, MAX_WORKING_PASSES};
 use crate::connection::{self, Connections, Keeper, Users};
 use crate::kube_ext::{Events, Kube, Leadership, Slots, Synced, Wake};
 use crate::metrics::Metrics;
@@ -57,7 +55,7 @@ impl<S> Wiring<S> {
         let both_synced = [synced.clone(), connections_synced.clone()];
         let emptiness = Arc::new(Emptiness::new(claims.clone(), connections.clone(), both_synced));
         let pass_permits = Arc::new(Slots::new(MAX_WORKING_PASSES));
-        let preparing_permits = Arc::new(Slots::new(MAX_PREPARING_PASSES));
+        let asking_permits = Arc::new(Slots::new(MAX_ASKING_PASSES));
         move |cache| {
             let events = Events::new(kube.clone(), instance.clone());
             let connection_context = connection::Context {
@@ -75,7 +73,7 @@ impl<S> Wiring<S> {
                 connections: connections.clone(),
                 cache,
                 pass_permits: pass_permits.clone(),
-                preparing_permits: preparing_permits.clone(),
+                asking_permits: asking_permits.clone(),
                 accounts: accounts.clone(),
                 listings: listings.clone(),
                 claims: claims.clone(),

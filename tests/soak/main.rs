@@ -52,7 +52,7 @@ struct Arguments {
     #[arg(long)]
     round: Option<u64>,
     /// Keep the figures for docs/reliability.md
-    #[arg(long, conflicts_with_all = ["round", "objects"])]
+    #[arg(long, conflicts_with = "round")]
     record: bool,
     /// Objects in a round
     #[arg(long, default_value_t = 200)]
@@ -74,10 +74,10 @@ fn main() -> Result<ExitCode> {
     ensure!(arguments.objects > 0, "--objects must be 1 or more");
     let total = Runtime::new()?.block_on(soak(&arguments))?;
     let Total { rounds, deletions, troubles, violations } = total;
-    let Arguments { duration, seed, record: kept, .. } = arguments;
+    let Arguments { duration, seed, objects, record: kept, .. } = arguments;
     let figures =
         [(rounds, "rounds"), (deletions, "deletions"), (troubles, "troubles"), (violations, "violations")];
-    let record = Record::new(format!("make soak SOAK={duration:#} SEED={seed}"), figures);
+    let record = Record::new(format!("make soak SOAK={duration:#} SEED={seed} OBJECTS={objects}"), figures);
     println!("seed {seed}: {record}");
     ensure!(deletions > 0, "nothing was deleted");
     record.conclude(violations, kept.then_some("soak"))

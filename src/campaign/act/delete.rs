@@ -61,16 +61,19 @@ pub async fn delete<S: CampaignService>(
     let gate = gate(&connection, &pass.object, context);
     let caller = caller(pass, decide::place(&pass.object), &connection);
     let way = Way { connection, gate, caller };
-    if pass.preparing.is_none() && come_forward(&way, pass, context).await.is_none() {
-        return Ok(ControlFlow::Continue(()));
-    }
     if pass.is_too_late_for(way.connection.target.timeout) {
         return Ok(in_a_new_pass());
+    }
+    if pass.preparing.is_none() && come_forward(&way, pass, context).await.is_none() {
+        return Ok(ControlFlow::Continue(()));
     }
     // What the API server is asked comes before a seat is taken, which others need, too.
     note_others(pass, context).boxed().await?;
     if !pass.is_fresh() {
-        await_preparing_permit(pass, context).await;
+        // There are no more reads with a seat than seats.
+        if pass.seat.is_none() {
+            await_asking_permit(pass, context).await;
+        }
         return see_again(pass, context).boxed().await;
     }
     if pass.seat.is_none() && take_seat(&way, pass, context).await.is_none() {
@@ -101,17 +104,20 @@ async fn come_forward<S: CampaignService>(way: &Way, pass: &mut Pass, context: &
             return None;
         }
     };
-    // Others work meanwhile. Who has to wait for a turn keeps the right to work: thousands write when that is.
+    // Others work meanwhile. Whoever has no turn keeps the right to work for the write that says until when
+    // it waits: there may be thousands.
     pass.work_permit = None;
-    let silent = silent_in_line(pass);
-    pass.preparing = unless_silent(silent, Silence::InLine, turn.preparing(), pass, context).await;
+    let (silent, left) = (silent_in_line(pass), pass.time_before_a_call(connection.target.timeout));
+    let preparing = tokio::time::timeout(left, turn.preparing());
+    let preparing = unless_silent(silent, Silence::InLine, preparing, pass, context).await;
+    pass.preparing = Some(preparing.ok()??);
     still_holds(before.as_ref(), pass)
 }
 
 /// Waits for a seat; `None` if the next step has to be decided again first.
 async fn take_seat<S: CampaignService>(way: &Way, pass: &mut Pass, context: &Context<S>) -> Option<()> {
     let before = pass.object.metadata.resource_version.clone();
-    pass.work_permit = None;
+    pass.asking = None;
     let seat = way.gate.seat(way.caller.access.credentials);
     pass.seat = unless_silent(silent_in_line(pass), Silence::InLine, seat, pass, context).await;
     still_holds(before.as_ref(), pass)
@@ -134,11 +140,10 @@ fn silent_in_line(pass: &mut Pass) -> Duration {
     SILENT_IN_LINE.saturating_sub(pass.in_line_since.get_or_insert_with(Instant::now).elapsed())
 }
 
-/// Waits for the right to prepare: who prepares asks the API server, and no account may keep it from the
-/// others.
-async fn await_preparing_permit<S>(pass: &mut Pass, context: &Context<S>) {
-    if pass.work_permit.is_none() {
-        pass.work_permit = Some(context.preparing_permit(&pass.object).await);
+/// Waits for the right to ask the API server before a DELETE: no account may keep it from the others.
+async fn await_asking_permit<S>(pass: &mut Pass, context: &Context<S>) {
+    if pass.asking.is_none() {
+        pass.asking = Some(context.asking_permit(&pass.object).await);
     }
 }
 
@@ -147,7 +152,7 @@ async fn await_preparing_permit<S>(pass: &mut Pass, context: &Context<S>) {
 async fn note_others<S>(pass: &mut Pass, context: &Context<S>) -> Result<(), Error> {
     let deletion = pass.object.status.as_ref().and_then(|status| status.deletion.as_ref());
     if !pass.others_listed && deletion.is_none_or(|deletion| deletion.attempts == 0) {
-        await_preparing_permit(pass, context).await;
+        await_asking_permit(pass, context).await;
         pass.others = context.claims.all_others(&pass.object).await.map_err(Error::Claims)?;
         pass.others_listed = true;
     }
@@ -171,7 +176,7 @@ fn prepare<'a, S: CampaignService>(
         return ControlFlow::Break(ControlFlow::Break(Action::await_change()));
     };
     let turn = way.gate.claim(&way.caller, way.connection.requests_per_minute);
-    let (seat, _prepared) = (pass.seat.take(), pass.preparing.take());
+    let (seat, _prepared, _asked) = (pass.seat.take(), pass.preparing.take(), pass.asking.take());
     if turn != Turn::Go {
         pass.wait_for(turn, way.gate.trouble(&way.caller, turn));
         return ControlFlow::Break(ControlFlow::Continue(()));

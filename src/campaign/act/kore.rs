@@ -176,7 +176,7 @@ async fn claim_read<S>(
     let UsableConnection { target, requests_per_minute, .. } = connection;
     let gate = gate(connection, &pass.object, context);
     // What was taken for a DELETE: no pass holds one seat and waits for another.
-    (pass.preparing, pass.seat) = (None, None);
+    (pass.preparing, pass.asking, pass.seat) = (None, None, None);
     let (seat, turn) = match urgency {
         Urgency::Deletion => match gate.own_turn(caller, *requests_per_minute) {
             Ok(turn) => {
@@ -197,6 +197,11 @@ async fn claim_read<S>(
             seat
         }
         Turn::At(_) | Turn::Held { .. } => {
+            drop(seat);
+            if pass.work_permit.is_none() {
+                // Thousands may have waited for a seat, and all of them write now until when they wait.
+                pass.work_permit = Some(context.work_permit(&pass.object).await);
+            }
             pass.wait_for(turn, gate.trouble(caller, turn));
             None
         }

@@ -34,7 +34,7 @@ pub async fn until_synced<S: CampaignService>(
 /// Reports what a pass failed with, if passes have failed so for long enough.
 pub async fn report<S: CampaignService>(why: Option<String>, pass: &mut Pass, context: &Context<S>) {
     // No call follows.
-    (pass.preparing, pass.seat, pass.work_permit) = (None, None, None);
+    (pass.preparing, pass.asking, pass.seat, pass.work_permit) = (None, None, None, None);
     let failures = context.memory.failures(&pass.uid).saturating_add(1);
     if let Some(why) = why.filter(|_| is_reported_after(failures)) {
         put(&why, pass, context).await;

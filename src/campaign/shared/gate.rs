@@ -45,8 +45,8 @@ pub struct Preparing {
     _permit: OwnedSemaphorePermit,
 }
 
-/// The turn of a caller that may call now. A pass that comes to no call gives the turn back when it ends, so that nobody waits
-/// for that call.
+/// The turn of a caller that may call now. A pass that comes to no call gives the turn back when it ends, so
+/// that nobody waits for that call.
 pub struct OwnTurn {
     gate: Arc<Gate>,
     caller: String,
@@ -306,6 +306,10 @@ mod tests {
         Caller { id: id.to_owned(), object, for_many: false, place, promised: None, access }
     }
 
+    fn turn_of(gate: &Arc<Gate>, caller: &Caller, per_minute: usize) -> OwnTurn {
+        gate.own_turn(caller, per_minute).unwrap_or_else(|later| panic!("{later:?}"))
+    }
+
     /// The time since when observations are possible is known once the account is called, and not while it is
     /// down; after that it counts again. While the clock lets no observation call, it is the time when it
     /// will; unless only a smaller quota of the caller's own says no.
@@ -355,10 +359,10 @@ mod tests {
         gate.record_result(&caller(0), Operation::Delete, &Ok::<_, Failure>(()));
         let mut preparing = Vec::new();
         for number in 0..OF_CREDENTIALS.many {
-            let turn = gate.own_turn(&caller(number), 6000).ok().expect("it may call");
+            let turn = turn_of(&gate, &caller(number), 6000);
             preparing.push(turn.preparing().now_or_never().expect("there is room"));
         }
-        let next = gate.own_turn(&caller(preparing.len()), 6000).ok().expect("it may call");
+        let next = turn_of(&gate, &caller(preparing.len()), 6000);
         let mut next = std::pin::pin!(next.preparing());
         assert!(next.as_mut().now_or_never().is_none(), "there is no more room");
         let seats: Vec<_> = std::iter::from_fn(|| gate.free_seat(access.credentials)).collect();
@@ -411,16 +415,16 @@ mod tests {
         let place = Place::deletion(Timestamp::UNIX_EPOCH);
         let caller = |id: &str| Caller { place, ..caller(id, access(&target, "st-1")) };
         let (first, second, third) = (caller("a"), caller("b"), caller("c"));
-        let seat = gate.own_turn(&first, 2).ok().unwrap().seat().await.unwrap();
-        let other = gate.own_turn(&second, 2).ok().unwrap().seat().await.unwrap();
+        let seat = turn_of(&gate, &first, 2).seat().await.unwrap();
+        let other = turn_of(&gate, &second, 2).seat().await.unwrap();
         assert!(matches!(gate.own_turn(&third, 2), Err(Turn::At(_))));
         drop(seat);
         assert_eq!(woken[0].try_recv().unwrap().name, "c");
-        let seat = gate.own_turn(&third, 2).ok().unwrap().seat().await.unwrap();
+        let seat = turn_of(&gate, &third, 2).seat().await.unwrap();
         assert_eq!(gate.claim(&third, 2), Turn::Go);
         // All seats are taken, and the pass ends while it waits for one.
         assert_eq!(OF_CREDENTIALS.few, 2);
-        let waits = gate.own_turn(&first, 3).ok().unwrap().seat();
+        let waits = turn_of(&gate, &first, 3).seat();
         assert!(tokio::time::timeout(std::time::Duration::from_millis(10), waits).await.is_err());
         assert_eq!(gate.claim(&caller("d"), 3), Turn::Go);
         // Calls that were made count.
@@ -435,7 +439,7 @@ mod tests {
         let target = listings::tests::target();
         let gate = accounts.gate(&target.account);
         let [first, second] = ["a", "b"].map(|id| caller(id, access(&target, "st-1")));
-        let preparing = gate.own_turn(&first, 1).ok().unwrap().preparing().await;
+        let preparing = turn_of(&gate, &first, 1).preparing().await;
         assert!(matches!(gate.own_turn(&second, 1), Err(Turn::At(_))));
         drop(preparing);
         assert!(gate.own_turn(&second, 1).is_ok());

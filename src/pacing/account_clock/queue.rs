@@ -1,7 +1,6 @@
 //! The callers that wait: their places and their order, who has a turn, and when the others come again.
 
 use std::collections::BTreeMap;
-use std::collections::btree_map::Entry;
 use std::ops::Index;
 
 use jiff::{SignedDuration, Timestamp};
@@ -12,13 +11,12 @@ use super::place::{Place, Rank};
 const LOST: SignedDuration = SignedDuration::from_secs(60);
 /// How long a caller that may call can wait for a seat: as long as a pass may take.
 const WAITS_FOR_A_SEAT: SignedDuration = SignedDuration::from_mins(5);
+
 /// The callers that wait for one account, in the order of their places.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Queue<K, W> {
     pub(super) waiting: Vec<Waiting<K, W>>,
     places: BTreeMap<K, Place>,
-    /// How many callers named which quota last.
-    quotas: BTreeMap<usize, usize>,
     /// How many callers may call and have not begun.
     pub(super) unused_turns: usize,
 }
@@ -42,7 +40,7 @@ pub struct Waiting<K, W> {
 
 impl<K, W> Default for Queue<K, W> {
     fn default() -> Self {
-        Self { waiting: Vec::new(), places: BTreeMap::new(), quotas: BTreeMap::new(), unused_turns: 0 }
+        Self { waiting: Vec::new(), places: BTreeMap::new(), unused_turns: 0 }
     }
 }
 
@@ -85,7 +83,7 @@ impl<K: Ord + Clone, W> Queue<K, W> {
     }
 
     /// Lets a caller wait, and returns its rank. A caller that has a place keeps the better of the two; if
-    /// its place improves, its promise and its turn are forgotten.
+    /// its place improves, its promise is forgotten. A turn is kept.
     pub fn join(&mut self, caller: &K, place: Place, quota: usize, now: Timestamp) -> usize {
         let known = self.place(caller);
         let place = known.map_or(place, |known| place.or_better(known));
@@ -95,8 +93,8 @@ impl<K: Ord + Clone, W> Queue<K, W> {
             return rank;
         }
         let improves = known.is_none_or(|known| place.is_before(known));
-        let waited = self.remove(caller).filter(|_| !improves);
-        let waiting = match waited {
+        let waiting = match self.remove(caller) {
+            Some(waited) if improves => Waiting { place, promised: None, expected: now, ..waited },
             Some(waited) => Waiting { place, ..waited },
             None => Waiting {
                 place,
@@ -112,10 +110,9 @@ impl<K: Ord + Clone, W> Queue<K, W> {
     }
 
     fn insert(&mut self, waiting: Waiting<K, W>) -> usize {
-        let Waiting { place, ref caller, quota, has_turn, .. } = waiting;
+        let Waiting { place, ref caller, has_turn, .. } = waiting;
         let rank = self.waiting.partition_point(|other| (other.place, &other.caller) < (place, caller));
         self.places.insert(caller.clone(), place);
-        *self.quotas.entry(quota).or_default() += 1;
         self.unused_turns += usize::from(has_turn);
         self.waiting.insert(rank, waiting);
         rank
@@ -125,14 +122,13 @@ impl<K: Ord + Clone, W> Queue<K, W> {
     pub fn remove(&mut self, caller: &K) -> Option<Waiting<K, W>> {
         let gone = self.waiting.remove(self.rank(caller)?);
         self.unused_turns -= usize::from(gone.has_turn);
-        names_no_more(&mut self.quotas, gone.quota);
         self.places.remove(caller);
         Some(gone)
     }
 
     /// Takes the callers out of the queue that `leaves` returns true for, given their rank.
     pub fn extract(&mut self, mut leaves: impl FnMut(usize, &Waiting<K, W>) -> bool) -> Vec<Waiting<K, W>> {
-        let Self { waiting, places, quotas, unused_turns } = self;
+        let Self { waiting, places, unused_turns } = self;
         let mut next_rank = 0;
         let gone = waiting.extract_if(.., |waiting| {
             let rank = next_rank;
@@ -141,7 +137,6 @@ impl<K: Ord + Clone, W> Queue<K, W> {
         });
         let gone = gone.inspect(|waiting| {
             places.remove(&waiting.caller);
-            names_no_more(quotas, waiting.quota);
             *unused_turns -= usize::from(waiting.has_turn);
         });
         gone.collect()
@@ -159,16 +154,6 @@ impl<K: Ord + Clone, W> Queue<K, W> {
     }
 }
 
-/// One caller less names this quota.
-fn names_no_more(quotas: &mut BTreeMap<usize, usize>, quota: usize) {
-    if let Entry::Occupied(mut named) = quotas.entry(quota) {
-        *named.get_mut() -= 1;
-        if *named.get() == 0 {
-            named.remove();
-        }
-    }
-}
-
 impl<K, W> Waiting<K, W> {
     /// Whether the caller is too late for its slot.
     pub fn is_lost(&self, now: Timestamp) -> bool {
@@ -179,16 +164,7 @@ impl<K, W> Waiting<K, W> {
 /// Turns: who may call, and when the others come again.
 impl<K: Ord + Clone, W> Queue<K, W> {
     pub fn set_quota(&mut self, rank: usize, quota: usize) {
-        let former = std::mem::replace(&mut self.waiting[rank].quota, quota);
-        if former != quota {
-            names_no_more(&mut self.quotas, former);
-            *self.quotas.entry(quota).or_default() += 1;
-        }
-    }
-
-    /// Whether a caller waits that named a smaller quota than this.
-    pub fn has_smaller_quota(&self, quota: usize) -> bool {
-        self.quotas.first_key_value().is_some_and(|(smallest, _)| *smallest < quota)
+        self.waiting[rank].quota = quota;
     }
 
     /// Expects the caller at this rank at the given time.
@@ -224,14 +200,11 @@ impl<K: Ord + Clone, W> Queue<K, W> {
 
 #[cfg(test)]
 impl<K: Ord + Clone, W> Queue<K, W> {
-    /// Whether the order, the index of places and the counts of quotas and turns agree.
+    /// Whether the order, the index of places and the count of turns agree.
     pub fn is_consistent(&self) -> bool {
-        let mut quotas = BTreeMap::new();
-        self.waiting.iter().for_each(|waiting| *quotas.entry(waiting.quota).or_default() += 1);
         let turns = self.waiting.iter().filter(|waiting| waiting.has_turn).count();
         self.waiting.is_sorted_by_key(|waiting| (waiting.place, waiting.caller.clone()))
             && self.waiting.len() == self.places.len()
-            && self.quotas == quotas
             && self.unused_turns == turns
     }
 }

@@ -28,6 +28,32 @@ impl<K: Ord + Clone> Room<'_, K> {
     }
 }
 
+/// What counts of the callers before a rank.
+#[derive(Default)]
+struct Ahead {
+    rank: usize,
+    /// How many of them have a turn.
+    turns: usize,
+    /// What those of the others were promised that have a smaller quota than the caller that asks, earliest
+    /// first.
+    slower: Vec<Timestamp>,
+}
+
+impl Ahead {
+    fn go_on_to<K, W>(&mut self, rank: usize, queue: &Queue<K, W>, room: &Room<'_, K>) {
+        for other in &queue.waiting[self.rank..rank] {
+            if other.has_turn {
+                self.turns += 1;
+            } else if other.quota < room.quota {
+                let promised = other.promised.unwrap_or(room.now);
+                let place = self.slower.partition_point(|earlier| *earlier <= promised);
+                self.slower.insert(place, promised);
+            }
+        }
+        self.rank = rank;
+    }
+}
+
 impl<K: Ord + Clone, W> Queue<K, W> {
     /// Promises the caller at this rank a time to call, and returns that time.
     ///
@@ -48,46 +74,56 @@ impl<K: Ord + Clone, W> Queue<K, W> {
 
     /// When the caller at this rank may call.
     pub fn slot(&self, rank: usize, room: &Room<'_, K>) -> Timestamp {
-        let Waiting { place, has_turn, .. } = self.waiting[rank];
+        self.slot_behind(&self.ahead(rank, room), room)
+    }
+
+    /// When the caller may call that stands behind these.
+    fn slot_behind(&self, ahead: &Ahead, room: &Room<'_, K>) -> Timestamp {
+        let Waiting { place, has_turn, .. } = self.waiting[ahead.rank];
         let before = match (room.all_held, place.reads) {
             // A turn is kept, whoever has come before its caller since: only the others with a turn count.
             (false, _) if has_turn => self.unused_turns - 1,
-            // Callers that came earlier and have a turn are before it, too, wherever they stand.
-            (false, _) => self.waited_for(rank, room).max(self.unused_turns),
+            (false, _) => self.waited_for(ahead, room),
             (true, false) => 0,
-            (true, true) => self.waiting[..rank].iter().filter(|other| other.place.reads).count(),
+            (true, true) => self.waiting[..ahead.rank].iter().filter(|other| other.place.reads).count(),
         };
         room.slot(before)
     }
 
     /// When a caller that stands behind the whole queue may call.
     pub fn slot_behind_all(&self, room: &Room<'_, K>) -> Timestamp {
-        room.slot(self.waited_for(self.waiting.len(), room))
+        room.slot(self.waited_for(&self.ahead(self.waiting.len(), room), room))
     }
 
-    /// How many callers before this rank call before it. A caller with a smaller quota may have been promised
-    /// a time that is later than the slot of this rank, and is not waited for then.
-    fn waited_for(&self, rank: usize, room: &Room<'_, K>) -> usize {
-        // Mostly. So thousands may be asked about at once.
-        if !self.has_smaller_quota(room.quota) {
-            return rank;
-        }
-        let slower = self.waiting[..rank].iter().filter(|other| other.quota < room.quota && !other.has_turn);
-        let mut promised: Vec<Timestamp> = slower.map(|other| other.promised.unwrap_or(room.now)).collect();
-        promised.sort_unstable();
-        let others = rank - promised.len();
-        let comes_first = |count: &usize| room.slot(others + count) < promised[*count];
-        others + (0..promised.len()).find(comes_first).unwrap_or(promised.len())
+    /// How many callers call before one that stands behind these. Those with a turn do, wherever they stand.
+    /// A caller with a smaller quota may have been promised a time that is later than the slot, and is not
+    /// waited for then.
+    fn waited_for(&self, ahead: &Ahead, room: &Room<'_, K>) -> usize {
+        let Ahead { rank, turns, slower } = ahead;
+        let others = rank - turns - slower.len() + self.unused_turns;
+        let comes_first = |count: &usize| room.slot(others + count) < slower[*count];
+        others + (0..slower.len()).find(comes_first).unwrap_or(slower.len())
+    }
+
+    fn ahead(&self, rank: usize, room: &Room<'_, K>) -> Ahead {
+        let mut ahead = Ahead::default();
+        ahead.go_on_to(rank, self, room);
+        ahead
     }
 
     /// Expects those of the next window now that may call now, or much earlier than promised, and returns
     /// them: others have left without a call, or the pace has risen. Those behind them move up when these
     /// have called; so each caller is woken once, whoever leaves.
     pub fn move_up(&mut self, room: &Room<'_, K>) -> Vec<K> {
+        // For thousands, so each caller is looked at once.
+        let mut ahead = Ahead::default();
         let next: Vec<usize> = self
             .next_promised(room)
             .filter(|(rank, promised)| self.comes_later(*rank, *promised, room))
-            .filter(|(rank, promised)| self.moves_up(*rank, *promised, room))
+            .filter(|(rank, promised)| {
+                ahead.go_on_to(*rank, self, room);
+                self.moves_up(&ahead, *promised, room)
+            })
             .map(|(rank, _)| rank)
             .collect();
         let callers = next.into_iter().map(|rank| {
@@ -113,9 +149,9 @@ impl<K: Ord + Clone, W> Queue<K, W> {
         promised > earliest && expected > room.now + ABOUT_TO_COME && !has_turn
     }
 
-    /// Whether the caller at this rank may call now, or much earlier than promised.
-    fn moves_up(&self, rank: usize, promised: Timestamp, room: &Room<'_, K>) -> bool {
-        let slot = self.slot(rank, room);
+    /// Whether the caller behind these may call now, or much earlier than promised.
+    fn moves_up(&self, ahead: &Ahead, promised: Timestamp, room: &Room<'_, K>) -> bool {
+        let slot = self.slot_behind(ahead, room);
         slot <= room.now || promised >= slot + MOVES
     }
 }

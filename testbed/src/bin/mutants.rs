@@ -402,8 +402,8 @@ const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "a smaller quota holds up a larger one",
         file: "src/pacing/account_clock/slots.rs",
-        from: "filter(|other| other.quota < room.quota && !other.has_turn)",
-        to: "filter(|other| other.quota > room.quota && !other.has_turn)",
+        from: "} else if other.quota < room.quota {",
+        to: "} else if other.quota > room.quota {",
         tests: &["--lib", "pacing"],
     },
     Mutant {
@@ -600,7 +600,14 @@ const MUTANTS: &[Mutant] = &[
         name: "callers lose their turns to those that were due earlier",
         file: "src/pacing/account_clock/slots.rs",
         from: "(false, _) if has_turn => self.unused_turns - 1,",
-        to: "(false, _) if has_turn => rank.max(self.unused_turns - 1),",
+        to: "(false, _) if has_turn => ahead.rank.max(self.unused_turns - 1),",
+        tests: &["--lib", "pacing"],
+    },
+    Mutant {
+        name: "callers with a turn that stand behind are not waited for",
+        file: "src/pacing/account_clock/slots.rs",
+        from: "rank - turns - slower.len() + self.unused_turns;",
+        to: "rank - slower.len();",
         tests: &["--lib", "pacing"],
     },
     Mutant {
@@ -609,13 +616,6 @@ const MUTANTS: &[Mutant] = &[
         from: "Self::InLine => Some(kube.patient_permit(namespace).await),",
         to: "Self::InLine => None,",
         tests: &["--lib", "in_flight"],
-    },
-    Mutant {
-        name: "a smaller quota is seen by nobody",
-        file: "src/pacing/account_clock/queue.rs",
-        from: "is_some_and(|(smallest, _)| *smallest < quota)",
-        to: "is_some_and(|(smallest, _)| *smallest > quota)",
-        tests: &["--lib", "pacing"],
     },
     Mutant {
         name: "those behind many that leave do not move up",

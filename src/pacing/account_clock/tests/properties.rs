@@ -2,17 +2,19 @@ use super::*;
 use proptest::prelude::*;
 
 proptest! {
-    /// The quota holds whoever asks for what and when, between refusals, pauses and outages.
+    /// The quota holds whoever asks for what and when, between refusals, pauses and outages; also where some
+    /// may call less often.
     #[test]
     fn the_quota_is_never_exceeded(
         quota in 1usize..8,
-        steps in prop::collection::vec((0u32..6, 0i64..20_000, 0u32..20, 0i64..2_000_000), 1..400),
+        steps in prop::collection::vec((0u32..6, 0i64..20_000, 0u32..26, 0i64..2_000_000, 0usize..8), 1..400),
     ) {
         let mut clock: AccountClock<u32> = AccountClock::default();
         let mut now = 0;
         let mut served = Vec::new();
-        for (caller, pause, what, due) in steps {
+        for (caller, pause, what, due, own) in steps {
             now += pause;
+            let own = 1 + own % quota;
             let turn = match what {
                 0 => { clock.cool_down(at(now + 5_000)); continue }
                 1 => { clock.refused(at(now)); continue }
@@ -22,15 +24,19 @@ proptest! {
                 7 => { clock.record_result(&caller, Evidence::Readable, at(now)); continue }
                 8 => { clock.release(&caller); continue }
                 9 => { clock.recall(&caller, Place::deletion(at(due)), at(due), at(now)); continue }
-                10..=12 => clock.claim_spare(&caller, at(now), quota),
-                13 => clock.claim(&caller, Place::proof(at(due)), at(now), quota),
-                _ => clock.claim(&caller, Place::deletion(at(due)), at(now), quota),
+                10..=12 => clock.claim_spare(&caller, at(now), own),
+                13 => clock.claim(&caller, Place::proof(at(due)), at(now), own),
+                14..=16 => clock.ask(&caller, Place::deletion(at(due)), at(now), own),
+                17 => { clock.give_back(&caller); continue }
+                18 => { clock.leave(&caller); clock.moved_up(at(now)); continue }
+                _ => clock.claim(&caller, Place::deletion(at(due)), at(now), own),
             };
             match turn {
+                Turn::Go if (14..=16).contains(&what) => {}
                 Turn::Go => served.push(at(now)),
                 Turn::At(until) | Turn::Held { until, .. } => prop_assert!(until > at(now)),
             }
-                prop_assert!(clock.queue.is_consistent());
+            prop_assert!(clock.queue.is_consistent());
         }
         assert_quota(&served, quota);
     }

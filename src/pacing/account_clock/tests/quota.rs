@@ -87,16 +87,17 @@ fn asking_takes_a_place_and_no_call() {
 }
 
 /// Callers come in any order, and the first that come get the turns of this minute. They keep them when those
-/// that were due earlier have come, too: those were promised a time in the next minute and come then.
+/// that were due earlier have come, too: those were promised a time in the next minutes, ten for each.
 #[test]
 fn a_turn_is_kept() {
     let mut clock = AccountClock::<u32>::default();
     let claim = |clock: &mut AccountClock<u32>, caller| claim(clock, caller, at(0), 10);
     let mut ask = |caller| clock.ask(&caller, Place::deletion(at(0)), at(0), 10);
     assert!((30..40).rev().all(|caller| ask(caller) == Turn::Go));
-    assert!((0..30).all(|caller| slot_of(ask(caller)) >= seconds(61)));
+    let next_minutes = |caller: u32| seconds(61 * (1 + i64::from(caller) / 10));
+    assert!((0..30).all(|caller| slot_of(ask(caller)) == next_minutes(caller)));
     assert!((30..40).all(|caller| claim(&mut clock, caller) == Turn::Go), "the window is used up");
-    assert!((0..30).all(|caller| slot_of(claim(&mut clock, caller)) >= seconds(61)));
+    assert!((0..30).all(|caller| slot_of(claim(&mut clock, caller)) == next_minutes(caller)));
 }
 
 /// A promised time does not move while the callers before it are late. Another time is promised only once the

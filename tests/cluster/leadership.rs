@@ -82,6 +82,13 @@ async fn a_leader_that_slept_does_nothing_any_more() {
     world.kore.add_fault(Fault::answer_delete(None, 409, r#"{"message":"campaign is running"}"#));
     world.run(&["delete", "vcamp", "--all", "--wait=false"]);
     names.iter().for_each(|name| drop(world.wait_for_reason(name, "RefusedByService")));
+    // What was sent before, if only in part, is sent to its end when the sleeper wakes up.
+    wait::until("nothing is under way", PATIENCE, || {
+        let before = seen.effects().len();
+        std::thread::sleep(Duration::from_millis(500));
+        Ok((seen.effects().len() == before).then_some(()))
+    })
+    .unwrap();
     sleeper.pause().unwrap();
     wait::until("the other leads", PATIENCE, || Ok(leads(&other).then_some(()))).unwrap();
     world.kore.clear_faults();

@@ -84,9 +84,10 @@ async fn a_leader_that_slept_does_nothing_any_more() {
     names.iter().for_each(|name| drop(world.wait_for_reason(name, "RefusedByService")));
     // What was sent before, if only in part, is sent to its end when the sleeper wakes up.
     wait::until("nothing is under way", PATIENCE, || {
-        let before = seen.effects().len();
+        let so_far = || (seen.effects().len(), world.kore.journal().len());
+        let before = so_far();
         std::thread::sleep(Duration::from_millis(500));
-        Ok((seen.effects().len() == before).then_some(()))
+        Ok((so_far() == before).then_some(()))
     })
     .unwrap();
     sleeper.pause().unwrap();

@@ -74,15 +74,16 @@ impl<K: Ord + Clone, W> Queue<K, W> {
 
     /// When the caller at this rank may call.
     pub fn slot(&self, rank: usize, room: &Room<'_, K>) -> Timestamp {
+        // A turn is kept, whoever has come before its caller since: only the others with a turn count.
+        if self.waiting[rank].has_turn && !room.all_held {
+            return room.slot(self.unused_turns - 1);
+        }
         self.slot_behind(&self.ahead(rank, room), room)
     }
 
-    /// When the caller may call that stands behind these.
+    /// When the caller without a turn may call that stands behind these.
     fn slot_behind(&self, ahead: &Ahead, room: &Room<'_, K>) -> Timestamp {
-        let Waiting { place, has_turn, .. } = self.waiting[ahead.rank];
-        let before = match (room.all_held, place.reads) {
-            // A turn is kept, whoever has come before its caller since: only the others with a turn count.
-            (false, _) if has_turn => self.unused_turns - 1,
+        let before = match (room.all_held, self.waiting[ahead.rank].place.reads) {
             (false, _) => self.waited_for(ahead, room),
             (true, false) => 0,
             (true, true) => self.waiting[..ahead.rank].iter().filter(|other| other.place.reads).count(),
@@ -115,7 +116,7 @@ impl<K: Ord + Clone, W> Queue<K, W> {
     /// them: others have left without a call, or the pace has risen. Those behind them move up when these
     /// have called; so each caller is woken once, whoever leaves.
     pub fn move_up(&mut self, room: &Room<'_, K>) -> Vec<K> {
-        // For thousands, so each caller is looked at once.
+        // Thousands may be asked about, so the queue is looked through once.
         let mut ahead = Ahead::default();
         let next: Vec<usize> = self
             .next_promised(room)

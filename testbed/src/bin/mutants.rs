@@ -599,8 +599,8 @@ const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "callers lose their turns to those that were due earlier",
         file: "src/pacing/account_clock/slots.rs",
-        from: "(false, _) if has_turn => self.unused_turns - 1,",
-        to: "(false, _) if has_turn => ahead.rank.max(self.unused_turns - 1),",
+        from: "return room.slot(self.unused_turns - 1);",
+        to: "return room.slot(rank.max(self.unused_turns - 1));",
         tests: &["--lib", "pacing"],
     },
     Mutant {

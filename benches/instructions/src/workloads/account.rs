@@ -36,7 +36,7 @@ pub fn enter() -> bool {
 /// The first minute's calls have been made; the second minute's are due.
 pub fn turns() -> bool {
     count(
-        || Line::full(PER_MINUTE),
+        Line::full,
         |mut line| {
             let now = at(70);
             let called = (PER_MINUTE..2 * PER_MINUTE).filter(|caller| line.call(*caller, now)).count();
@@ -66,7 +66,7 @@ pub fn wide() -> bool {
 
 pub fn leave() -> bool {
     count(
-        || Line::full(PER_MINUTE),
+        Line::full,
         |mut line| {
             let mut moved_up = 0;
             // From places all over the queue.
@@ -92,8 +92,8 @@ impl Line {
     }
 
     /// All but the first wait, and have been promised a time.
-    fn full(quota: usize) -> Self {
-        let mut line = Self::empty(quota);
+    fn full() -> Self {
+        let mut line = Self::empty(PER_MINUTE);
         line.enter(0..CALLERS, at(0));
         line
     }

@@ -2,12 +2,16 @@
 
 use std::time::Duration;
 
-use kore_simulator::{Entry, Fault, Operation, When};
+use kore_simulator::{CampaignKey, Entry, Fault, Operation, When};
 use serde_json::{Value, json};
 use testbed::faults::Relay;
 use testbed::{Operator, wait};
 
 use crate::support::*;
+
+/// The reason of each object, a line each.
+const REASONS: &str =
+    r#"--output=jsonpath={range .items[*]}{.status.conditions[?(@.type=="Ready")].reason}{"\n"}{end}"#;
 
 /// R1: an outage of a minute, with 100 deletions: a few calls, one write per object, and when it is over all
 /// go at once, oldest first, with no pause of their own. Who is to probe next shows when.
@@ -275,6 +279,51 @@ async fn a_hanging_account_does_not_hold_up_another() {
     wait::until("the dead account is told", PATIENCE, || Ok(dead.iter().all(told).then_some(()))).unwrap();
 }
 
+/// Two accounts answer nothing, each after it has worked, so that all of its calls are under way; a third one
+/// of their namespace does not notice: who waits for Kore holds nothing that is needed to ask the API server.
+#[tokio::test(flavor = "multi_thread")]
+async fn two_hanging_accounts_do_not_hold_up_a_third_in_their_namespace() {
+    const UNDER_WAY: usize = 16;
+    let world = World::new("two-hanging").await;
+    let relay = Relay::start(world.kore.address()).unwrap();
+    let accounts = ["one", "other"];
+    for account in accounts {
+        world.apply(&json!({"apiVersion": "voicecampaign.dev/v1alpha1", "kind": "KoreConnection",
+            "metadata": {"name": account}, "spec": {"host": format!("http://{}", relay.address()),
+            "accountId": account, "credentialsSecretRef": {"name": "kore-jwt-app"}, "timeoutSeconds": 30,
+            "rateLimit": {"requestsPerMinute": 6000}}}));
+    }
+    let _operator = world.operator();
+    let healthy = found(&world, "healthy", 5);
+    let named = |account: &str, number: usize| format!("{account}{number}");
+    for account in accounts {
+        for number in 0..=UNDER_WAY {
+            let name = named(account, number);
+            let key = CampaignKey { account_id: account.into(), ..world.key(&name) };
+            world.kore.seed(key, &json!({}));
+            world.apply(&world.campaign(&name, &json!({"connectionRef": {"name": account}})));
+        }
+    }
+    let all =
+        accounts.map(|account| (0..=UNDER_WAY).map(|number| named(account, number)).collect::<Vec<_>>());
+    all.concat().iter().for_each(|name| drop(world.wait_for_reason(name, "CampaignFound")));
+    for [worked, ..] in all.each_ref().map(|names| names.first_chunk::<1>().unwrap()) {
+        world.delete(worked);
+        world.wait_until_gone(worked);
+    }
+    relay.freeze();
+    all.iter().for_each(|names| delete_all(&world, &names[1..]));
+    let deleting = || {
+        let told = world.run(&["get", "vcamp", REASONS]);
+        told.lines().filter(|reason| *reason == "Deleting").count()
+    };
+    let all_under_way = || Ok((deleting() == 2 * UNDER_WAY).then_some(()));
+    wait::until("all calls are under way", PATIENCE, all_under_way).unwrap();
+    delete_all(&world, &healthy);
+    healthy.iter().for_each(|name| world.wait_until_gone(name));
+    assert_eq!(deleting(), 2 * UNDER_WAY, "no call has ended meanwhile");
+}
+
 /// All calls to an account hang: as many deletions as its quota lets call wait for an answer, and the others
 /// say that they wait for the quota, before anybody has got an answer.
 #[tokio::test(flavor = "multi_thread")]
@@ -296,10 +345,8 @@ async fn a_hanging_account_has_no_more_callers_than_its_quota() {
     names.iter().for_each(|name| drop(world.wait_for(name, "the finalizer", held)));
     delete_all(&world, &names);
     // All at one time: a call ends after 30 s, and so many reads take seconds.
-    let reasons =
-        r#"--output=jsonpath={range .items[*]}{.status.conditions[?(@.type=="Ready")].reason}{"\n"}{end}"#;
     let deleting = wait::until("all are told", PATIENCE, || {
-        let told = world.run(&["get", "vcamp", reasons]);
+        let told = world.run(&["get", "vcamp", REASONS]);
         let count = |wanted: &str| told.lines().filter(|reason| *reason == wanted).count();
         let deleting = count("Deleting");
         Ok((deleting + count("WaitingForQuota") == names.len()).then_some(deleting))

@@ -1,7 +1,7 @@
 //! Callers of one account against the operator's own pacing: some with credentials that are refused, one
 //! whose DELETE always fails.
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use stateright::{Model, Property};
 use voicecampaign_operator::pacing::{
     self, Access, CallEvidence, Charge, Evidence, Place, Request, Turn, backoff,
@@ -56,6 +56,8 @@ struct Caller {
 enum State {
     /// Comes at this time.
     Waits(Second),
+    /// Has a turn, and reads its object again.
+    Prepares,
     Calls {
         looks: bool,
     },
@@ -66,6 +68,10 @@ enum State {
 pub enum Action {
     /// A caller comes, in time or early.
     Come(usize),
+    /// It has prepared for its call.
+    Claim(usize),
+    /// It has a turn, and its pass ends without a call.
+    GiveBack(usize),
     Succeed(usize),
     Fail(usize),
     /// 429.
@@ -78,6 +84,9 @@ pub enum Action {
     Reject(usize),
     Sleep,
 }
+
+/// `pacing::Account::ask` or `claim`.
+type Ask = fn(&mut pacing::Account<usize, bool>, &Request<'_, usize, bool>, Timestamp) -> Turn;
 
 const QUOTA_KEPT: &str = "the quota is never exceeded";
 const TOLD: &str = "whoever waits is told a time to come";
@@ -108,6 +117,12 @@ impl Model for Calls {
         for (caller, Caller { state, .. }) in account.callers.iter().enumerate() {
             match state {
                 State::Waits(_) => actions.push(Action::Come(caller)),
+                State::Prepares => {
+                    actions.push(Action::Claim(caller));
+                    if account.faults > 0 {
+                        actions.push(Action::GiveBack(caller));
+                    }
+                }
                 State::Calls { .. } => {
                     actions.push(account.fate(caller));
                     if account.faults > 0 {
@@ -160,6 +175,12 @@ impl Account {
         };
         match action {
             Action::Come(caller) => self.come(caller),
+            Action::Claim(caller) => self.claim(caller),
+            Action::GiveBack(caller) => {
+                self.faults -= 1;
+                self.callers[caller].state = State::Waits(self.now);
+                self.give_back(caller);
+            }
             Action::Succeed(caller) => self.succeed(caller),
             Action::Fail(caller) => {
                 self.faults -= u8::from(self.fate(caller) != action);
@@ -195,26 +216,42 @@ impl Account {
         let fresh = failures == 0;
         match state {
             State::Calls { looks: true } => Evidence::ReadFailed { fresh },
-            State::Calls { looks: false } | State::Waits(_) | State::Done => Evidence::DeleteFailed { fresh },
+            State::Calls { looks: false } | State::Waits(_) | State::Prepares | State::Done => {
+                Evidence::DeleteFailed { fresh }
+            }
         }
     }
 
     fn come(&mut self, caller: usize) {
-        let (now, due) = (at(self.now), at(Second::try_from(caller).unwrap_or_default() / 2));
-        let Caller { failures, may_look, again, state: _ } = self.callers[caller];
-        let access = &access_of(caller);
-        let looks = may_look && self.pacing.wants_diagnostic_read(access);
-        let place = if failures == 0 { Place::deletion(due) } else { Place::retry(at(again)) };
-        let place = if looks { place.of_diagnostic_read(due) } else { place };
-        let request = Request { caller: &caller, access, place, promised: None, quota: QUOTA };
-        match self.pacing.claim(&request, now) {
-            Turn::Go => {
-                self.callers[caller].state = State::Calls { looks };
-                self.calls.push(self.now);
-                if self.calls.len() > QUOTA {
-                    self.broken = Some(QUOTA_KEPT);
-                }
+        if self.ask(caller, pacing::Account::ask) {
+            self.callers[caller].state = State::Prepares;
+        }
+    }
+
+    fn claim(&mut self, caller: usize) {
+        let looks = self.looks(caller);
+        if self.ask(caller, pacing::Account::claim) {
+            self.callers[caller].state = State::Calls { looks };
+            self.calls.push(self.now);
+            if self.calls.len() > QUOTA {
+                self.broken = Some(QUOTA_KEPT);
             }
+        } else {
+            self.give_back(caller);
+        }
+    }
+
+    /// Whether the caller has its turn; if not, it is told when to come.
+    fn ask(&mut self, caller: usize, ask: Ask) -> bool {
+        let (now, due) = (at(self.now), at(Second::try_from(caller).unwrap_or_default() / 2));
+        let Caller { failures, again, .. } = self.callers[caller];
+        let place = if failures == 0 { Place::deletion(due) } else { Place::retry(at(again)) };
+        let place = if self.looks(caller) { place.of_diagnostic_read(due) } else { place };
+        let access = &access_of(caller);
+        let request = Request { caller: &caller, access, place, promised: None, quota: QUOTA };
+        let turn = ask(&mut self.pacing, &request, now);
+        match turn {
+            Turn::Go => {}
             Turn::At(until) | Turn::Held { until, .. } if until > now => {
                 self.callers[caller].state = State::Waits(second(until));
             }
@@ -222,6 +259,19 @@ impl Account {
         }
         let moved_up = self.pacing.moved_up(now);
         self.wake(moved_up);
+        turn == Turn::Go
+    }
+
+    fn looks(&self, caller: usize) -> bool {
+        self.callers[caller].may_look && self.pacing.wants_diagnostic_read(&access_of(caller))
+    }
+
+    /// The pass of a caller ends without a call.
+    fn give_back(&mut self, caller: usize) {
+        if let Some(mut woken) = self.pacing.give_back(&caller) {
+            woken.extend(self.pacing.moved_up(at(self.now)));
+            self.wake(woken);
+        }
     }
 
     fn succeed(&mut self, caller: usize) {
@@ -256,14 +306,17 @@ impl Account {
 
     fn wake(&mut self, woken: Vec<usize>) {
         for caller in woken {
-            self.callers[caller].state = State::Waits(self.now);
+            // Whoever prepares is on its way.
+            if self.callers[caller].state != State::Prepares {
+                self.callers[caller].state = State::Waits(self.now);
+            }
         }
     }
 
     fn next_wake(&self) -> Option<Second> {
         let told = self.callers.iter().filter_map(|caller| match caller.state {
             State::Waits(until) => Some(until),
-            State::Calls { .. } | State::Done => None,
+            State::Prepares | State::Calls { .. } | State::Done => None,
         });
         told.filter(|until| *until > self.now).min()
     }
@@ -279,7 +332,7 @@ impl Account {
             }
             let next = account.callers.iter().position(|caller| match caller.state {
                 State::Waits(until) => until <= account.now,
-                State::Calls { .. } => true,
+                State::Prepares | State::Calls { .. } => true,
                 State::Done => false,
             });
             match next.map(|caller| (caller, account.callers[caller].state)) {
@@ -287,6 +340,7 @@ impl Account {
                     called |= caller >= HEALTHY;
                     account.apply(account.fate(caller));
                 }
+                Some((caller, State::Prepares)) => account.apply(Action::Claim(caller)),
                 Some((caller, _)) => account.apply(Action::Come(caller)),
                 None if account.next_wake().is_some() => account.apply(Action::Sleep),
                 None => return false,

@@ -108,9 +108,8 @@ async fn come_forward<S: CampaignService>(way: &Way, pass: &mut Pass, context: &
     // it waits: there may be thousands.
     pass.work_permit = None;
     let (silent, left) = (silent_in_line(pass), pass.time_before_a_call(connection.target.timeout));
-    let preparing = tokio::time::timeout(left, turn.preparing());
-    let preparing = unless_silent(silent, Silence::InLine, preparing, pass, context).await;
-    pass.preparing = Some(preparing.ok()??);
+    let preparing = turn.preparing(left);
+    pass.preparing = Some(unless_silent(silent, Silence::InLine, preparing, pass, context).await?);
     still_holds(before.as_ref(), pass)
 }
 
@@ -176,7 +175,7 @@ fn prepare<'a, S: CampaignService>(
         return ControlFlow::Break(ControlFlow::Break(Action::await_change()));
     };
     let turn = way.gate.claim(&way.caller, way.connection.requests_per_minute);
-    let (seat, _prepared, _asked) = (pass.seat.take(), pass.preparing.take(), pass.asking.take());
+    let (seat, _prepared) = (pass.seat.take(), pass.preparing.take());
     if turn != Turn::Go {
         pass.wait_for(turn, way.gate.trouble(&way.caller, turn));
         return ControlFlow::Break(ControlFlow::Continue(()));

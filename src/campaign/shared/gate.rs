@@ -1,6 +1,7 @@
 //! The way to one account: its clocks, and the seats of the calls under way.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -54,10 +55,11 @@ pub struct OwnTurn {
 }
 
 impl OwnTurn {
-    /// The right to prepare for the call, once there is room.
-    pub async fn preparing(self) -> Option<Preparing> {
+    /// The right to prepare for the call, once there is room; `None`, and the turn is given back, if there is
+    /// none for so long.
+    pub async fn preparing(self, at_most: Duration) -> Option<Preparing> {
         let seats = self.gate.queue().seats(self.credentials);
-        let permit = seats.preparation().await?;
+        let permit = tokio::time::timeout(at_most, seats.preparation()).await.ok()??;
         Some(Preparing { _turn: self, _permit: permit })
     }
 
@@ -299,6 +301,9 @@ mod tests {
     use crate::kore::FailureKind;
     use crate::pacing::{Holder, Outage, Place};
 
+    /// Longer than a test takes.
+    const MINUTE: Duration = Duration::from_secs(60);
+
     /// Who wants to delete its campaign, which was asked for just now.
     fn caller(id: &str, access: Access<u64>) -> Caller {
         let place = Place::deletion(Timestamp::now());
@@ -360,10 +365,10 @@ mod tests {
         let mut preparing = Vec::new();
         for number in 0..OF_CREDENTIALS.many {
             let turn = turn_of(&gate, &caller(number), 6000);
-            preparing.push(turn.preparing().now_or_never().expect("there is room"));
+            preparing.push(turn.preparing(MINUTE).now_or_never().expect("there is room"));
         }
         let next = turn_of(&gate, &caller(preparing.len()), 6000);
-        let mut next = std::pin::pin!(next.preparing());
+        let mut next = std::pin::pin!(next.preparing(MINUTE));
         assert!(next.as_mut().now_or_never().is_none(), "there is no more room");
         let seats: Vec<_> = std::iter::from_fn(|| gate.free_seat(access.credentials)).collect();
         assert_eq!(seats.len(), OF_CREDENTIALS.many);
@@ -425,7 +430,7 @@ mod tests {
         // All seats are taken, and the pass ends while it waits for one.
         assert_eq!(OF_CREDENTIALS.few, 2);
         let waits = turn_of(&gate, &first, 3).seat();
-        assert!(tokio::time::timeout(std::time::Duration::from_millis(10), waits).await.is_err());
+        assert!(tokio::time::timeout(Duration::from_millis(10), waits).await.is_err());
         assert_eq!(gate.claim(&caller("d"), 3), Turn::Go);
         // Calls that were made count.
         drop((seat, other));
@@ -439,10 +444,29 @@ mod tests {
         let target = listings::tests::target();
         let gate = accounts.gate(&target.account);
         let [first, second] = ["a", "b"].map(|id| caller(id, access(&target, "st-1")));
-        let preparing = turn_of(&gate, &first, 1).preparing().await;
+        let preparing = turn_of(&gate, &first, 1).preparing(MINUTE).await;
         assert!(matches!(gate.own_turn(&second, 1), Err(Turn::At(_))));
         drop(preparing);
         assert!(gate.own_turn(&second, 1).is_ok());
+    }
+
+    /// So is the turn of a pass that waits for room to prepare until it would be too late for its call.
+    #[tokio::test(start_paused = true)]
+    async fn the_turn_of_who_waits_too_long_for_room_is_given_back() {
+        let accounts = Accounts::new(Arc::new(Wake::of(&[None]).0));
+        let target = listings::tests::target();
+        let gate = accounts.gate(&target.account);
+        let access = access(&target, "st-1");
+        let caller = |number: usize| caller(&format!("{number:03}"), access.clone());
+        let quota = OF_CREDENTIALS.many + 1;
+        let mut preparing = Vec::new();
+        for number in 0..OF_CREDENTIALS.many {
+            preparing.push(turn_of(&gate, &caller(number), quota).preparing(MINUTE).await);
+        }
+        let begun = tokio::time::Instant::now();
+        let in_vain = turn_of(&gate, &caller(quota), quota).preparing(MINUTE).await;
+        assert!(in_vain.is_none() && begun.elapsed() == MINUTE);
+        assert!(gate.own_turn(&caller(quota + 1), quota).is_ok());
     }
 
     /// After a restart, a connection that is not known to have worked goes on in its trouble with its first

@@ -2061,6 +2061,20 @@ const MUTANTS: &[Mutant] = &[
         tests: &["--test", "chart", "the_chart_selects"],
     },
     Mutant {
+        name: "who waits for Kore keeps the right to ask the API server",
+        file: "src/campaign/act/delete.rs",
+        from: "    pass.asking = None;\n",
+        to: "",
+        tests: &["--test", "cluster", "account::two_hanging"],
+    },
+    Mutant {
+        name: "who waits for room to prepare waits for ever",
+        file: "src/campaign/shared/gate.rs",
+        from: "timeout(at_most, seats.preparation())",
+        to: "timeout(Duration::MAX, seats.preparation())",
+        tests: &["--lib", "the_turn_of_who_waits_too_long"],
+    },
+    Mutant {
         name: "kustomize renames an installation, and not its Lease",
         file: "deploy/names/references.yaml",
         from: "      - {kind: Role, group: rbac.authorization.k8s.io, path: rules/resourceNames}\n",

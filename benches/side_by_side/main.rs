@@ -3,7 +3,8 @@
 //! writes docs/benchmarks.md. Never a test: machines differ, and only the ratios say something.
 //!
 //! `cargo bench --bench side_by_side -- --only backlog` (or `found`, `outage`) prints one part, of the
-//! operator alone.
+//! operator alone. `-- --full --only resident` measures the rows of objects that stay anew, and keeps all
+//! else that `make bench` has measured.
 //!
 //! ```text
 //! main.rs ─▶ parts/: what is measured ─▶ results.rs: what is kept ─▶ report/: tables and plots
@@ -99,7 +100,7 @@ async fn main() {
     let programs: Programs = plan.contenders.iter().map(|who| (*who, who.program())).collect();
     let bench = Bench::start().await;
     if let Some(part) = std::env::args().skip_while(|argument| argument != "--only").nth(1) {
-        only(&bench, &part, &programs[0].1).await;
+        only(&bench, &part, &plan, &programs).await;
         return bench.finish();
     }
     let figures = programs.iter().map(|(who, program)| Figures::new(*who, program)).collect();
@@ -130,9 +131,17 @@ fn kept() -> PathBuf {
     Path::new(report::FOLDER).join("results.json")
 }
 
-/// One part, of the operator alone; prints what was measured, for whoever works on it.
-async fn only(bench: &Bench, part: &str, ours: &Path) {
+/// One part, for whoever works on it: of the operator alone, and printed; or in place of what was measured.
+async fn only(bench: &Bench, part: &str, plan: &Plan, programs: &Programs) {
+    let ours = &programs[0].1;
     match part {
+        "resident" => {
+            assert!(plan.everything, "the rows of objects that stay are kept by --full");
+            let mut results = Results::read(&kept());
+            results.forget_resident();
+            resident(bench, plan, programs, &mut results).await;
+            report::write(&results);
+        }
         "backlog" => {
             let backlog = bench.backlog(Contender::Ours, ours, 10 * MANY, ours).await;
             println!("{:?}, at most {} bytes", backlog.left.last(), backlog.peak);
@@ -142,7 +151,7 @@ async fn only(bench: &Bench, part: &str, ours: &Path) {
         }
         "found" => println!("{:.1} s", bench.found(ours, 10 * MANY).await),
         "outage" => println!("{:?}", bench.outage(Contender::Ours, ours, MANY).await),
-        other => panic!("--only takes backlog, found or outage, not {other}"),
+        other => panic!("--only takes backlog, found, outage or resident, not {other}"),
     }
 }
 

@@ -158,6 +158,15 @@ impl Results {
         std::fs::write(path, serde_json::to_string(self).unwrap() + "\n").unwrap();
     }
 
+    /// Forgets what was measured of objects that stay, to measure it anew.
+    pub fn forget_resident(&mut self) {
+        self.ready.clear();
+        for figures in &mut self.figures {
+            figures.resident.clear();
+            figures.idle = None;
+        }
+    }
+
     /// What was measured of one of them; all were, so there is one.
     pub fn of(&self, who: Contender) -> &Figures {
         self.figures.iter().find(|figures| figures.who == who).unwrap()

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a panic in a test is a failed test")]
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write;
 use std::path::Path;
 
 use testbed::record::Record;
@@ -105,20 +106,21 @@ fn each_situation_names_its_tests() {
 #[test]
 fn the_documents_tell_what_was_recorded() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let source = std::fs::read_to_string(root.join("testbed/src/bin/mutants.rs")).unwrap();
+    let source = std::fs::read_to_string(root.join("testbed/src/bin/mutants/table.rs")).unwrap();
     let all = source.matches("\n    Mutant {\n").count();
     let caught = std::fs::read_to_string(Record::path("mutants")).unwrap();
-    let caught: BTreeMap<String, String> = serde_json::from_str(&caught).unwrap();
+    let caught: BTreeMap<String, serde_json::Value> = serde_json::from_str(&caught).unwrap();
     let strays: Vec<_> = caught.keys().filter(|name| !source.contains(&format!("name: {name:?},"))).collect();
     assert!(strays.is_empty(), "recorded, and no mutants: {strays:?}");
     let mutants = Record::new("make test-mutants", [(all, "mutants"), (caught.len(), "tried and caught")]);
-    let recorded = ["soak", "faults", "model", "fuzz"].map(|name| (name, Record::of(name).unwrap()));
-    let row = |(name, record): (&str, Option<Record>)| match record {
-        Some(record) => format!("| {name} | {record} | `{}` |\n", record.command),
-        None => format!("| {name} | not recorded yet | |\n"),
+    let commands = [("soak", "soak"), ("faults", "test-faults"), ("model", "model"), ("fuzz", "fuzz")];
+    let row = |(name, command): (&str, &str)| match Record::of(name).unwrap() {
+        Some(record) => format!("| {name} | {record} | `{}` | {} |\n", record.command, record.commit),
+        None => format!("| {name} | not recorded yet | `make {command}` | |\n"),
     };
-    let rows: Vec<_> = recorded.into_iter().chain([("mutants", Some(mutants))]).map(row).collect();
-    let table = format!("| | | command |\n|---|---|---|\n{}", rows.concat());
+    let mut table = String::from("| | | command | commit |\n|---|---|---|---|\n");
+    table.extend(commands.map(row));
+    writeln!(table, "| mutants | {mutants} | `{}` | |", mutants.command).unwrap();
     settle_between(&root.join("docs/reliability.md"), "reliability", &table);
 }
 

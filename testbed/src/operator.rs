@@ -213,6 +213,14 @@ impl Operator {
         self.process.assert_running().is_ok()
     }
 
+    /// Whether it has ended, and how.
+    ///
+    /// # Errors
+    /// If the system does not say.
+    pub fn ended(&mut self) -> Result<Option<ExitStatus>> {
+        self.process.ended()
+    }
+
     /// Kills it, as the OOM killer does.
     pub fn kill(&mut self) {
         self.process.kill();

@@ -2,18 +2,20 @@
 
 use std::fmt;
 use std::path::PathBuf;
-use std::process::ExitCode;
+use std::process::{Command, ExitCode};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use serde::{Deserialize, Serialize};
 
-use crate::repository;
+use crate::{process, repository};
 
 /// The result of a run without a violation.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Record {
     /// The command that repeats the run.
     pub command: String,
+    /// Of which commit.
+    pub commit: String,
     /// What was counted, as `(1204, "states")`.
     pub figures: Vec<(u64, String)>,
 }
@@ -22,7 +24,7 @@ impl Record {
     /// What a command has counted.
     pub fn new<const N: usize>(command: impl Into<String>, figures: [(usize, &str); N]) -> Self {
         let figures = figures.map(|(count, what)| (count as u64, what.to_owned()));
-        Self { command: command.into(), figures: figures.into() }
+        Self { command: command.into(), commit: String::new(), figures: figures.into() }
     }
 
     /// The file of a record.
@@ -43,23 +45,43 @@ impl Record {
         serde_json::from_str(&text).with_context(|| path.display().to_string())
     }
 
-    /// How a run of so many violations ends: only one without any can be kept, under a name.
+    /// How a run of so many violations ends: only one without any can be kept, under a name, for the commit
+    /// that has run.
     ///
     /// # Errors
     /// If the file can't be written.
-    pub fn conclude(&self, violations: usize, keep_as: Option<&str>) -> Result<ExitCode> {
+    pub fn conclude(&self, violations: usize, name: &str, commit: Option<String>) -> Result<ExitCode> {
         if violations > 0 {
             return Ok(ExitCode::FAILURE);
         }
-        keep_as.map_or(Ok(()), |name| self.keep(name))?;
+        commit.map_or(Ok(()), |commit| self.keep(name, commit))?;
         Ok(ExitCode::SUCCESS)
     }
 
-    fn keep(&self, name: &str) -> Result<()> {
+    fn keep(&self, name: &str, commit: String) -> Result<()> {
         let path = Self::path(name);
-        let text = serde_json::to_string_pretty(self)? + "\n";
+        let kept = Self { commit, ..self.clone() };
+        let text = serde_json::to_string_pretty(&kept)? + "\n";
         std::fs::write(&path, text).with_context(|| path.display().to_string())
     }
+}
+
+/// The commit that a run begins with, if it is to be kept.
+///
+/// # Errors
+/// If something is not committed, of all but the documents, where the records are.
+pub fn commit(keep: bool) -> Result<Option<String>> {
+    if !keep {
+        return Ok(None);
+    }
+    let git = |arguments: &[&str]| -> Result<String> {
+        let mut command = Command::new("git");
+        command.args(arguments).current_dir(repository());
+        Ok(String::from_utf8(process::run(command)?)?)
+    };
+    let changed = git(&["status", "--porcelain", "--", ".", ":!docs"])?;
+    ensure!(changed.trim().is_empty(), "a record is of a commit, and these are not committed:\n{changed}");
+    Ok(Some(git(&["rev-parse", "--short=12", "HEAD"])?.trim().to_owned()))
 }
 
 /// The figures, with commas between thousands.

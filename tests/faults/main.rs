@@ -25,7 +25,7 @@ use futures::{StreamExt, stream};
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Client, Config};
 use testbed::faults::Plan;
-use testbed::record::Record;
+use testbed::record::{self, Record};
 use testbed::test_arguments::TestArguments;
 use testbed::{ControlPlane, operator};
 use tokio::runtime::Runtime;
@@ -67,6 +67,7 @@ enum Lane {
 fn main() -> Result<ExitCode> {
     let arguments = Arguments::parse();
     ensure!(!arguments.record || arguments.lane == Lane::Full, "--record is for --lane full");
+    let commit = record::commit(arguments.record)?;
     let plans = plans(&arguments)?;
     if plans.is_empty() {
         // `cargo test name` asks every test program.
@@ -80,7 +81,7 @@ fn main() -> Result<ExitCode> {
         [(reports.len(), "plans"), (injected as usize, "faults injected"), (violated, "violations")];
     let record = Record::new(format!("make test-faults SEED={}", arguments.seed), figures);
     println!("{record}");
-    record.conclude(violated, arguments.record.then_some("faults"))
+    record.conclude(violated, "faults", commit)
 }
 
 fn plans(arguments: &Arguments) -> Result<Vec<Plan>> {

@@ -34,6 +34,10 @@ pub struct Evidence {
     pub effects: Vec<Seen>,
     /// How often the operator was started again.
     pub restarts: usize,
+    /// How it has ended, or did not come up.
+    pub deaths: Vec<String>,
+    /// How many faults of the plan have hit nothing.
+    pub missed: usize,
     /// Its logs, and the events.
     pub texts: String,
     /// What must show nowhere.
@@ -91,13 +95,24 @@ pub fn violations(evidence: &Evidence) -> Vec<String> {
             );
         }
     }
+    // Only the plan kills it.
+    for death in evidence.deaths.iter().filter(|death| !death.is_empty() && !death.contains("SIGKILL")) {
+        check(false, &format!("O7: {death}"));
+    }
+    // Of faults that were drawn, one may make another impossible.
+    let all = evidence.plan.faults.len();
+    let may_miss = if evidence.plan.seed == 0 { 0 } else { all.saturating_sub(1) };
+    let missed = evidence.missed;
+    check(missed <= may_miss, &format!("{missed} of {all} faults hit nothing, {may_miss} may"));
     for word in ["panicked at", r#""level":"ERROR""#] {
         check(!evidence.texts.contains(word), &format!("O7: the log has {word}"));
     }
+    let shown = evidence.seen.iter().filter_map(|object| serde_json::to_string(object).ok());
+    let shown: Vec<String> = shown.chain([evidence.texts.clone()]).collect();
     for secret in &evidence.secrets {
-        check(!evidence.texts.contains(secret), "O7: a secret shows");
+        check(!shown.iter().any(|text| text.contains(secret)), "O7: a secret shows");
     }
-    check(!evidence.texts.contains("eyJ"), "O7: a token shows");
+    check(!shown.iter().any(|text| text.contains("eyJ")), "O7: a token shows");
     found.extend(path(evidence));
     found
 }

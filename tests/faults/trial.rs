@@ -90,7 +90,7 @@ async fn trial(rig: &Rig, plan: &Plan, namespace: &str, nemesis: &Nemesis) -> Re
     nemesis.arm(plan.clone());
     world.delete(scenario).await?;
 
-    let (begun, mut restarts) = (Instant::now(), 0);
+    let (begun, mut restarts, mut deaths) = (Instant::now(), 0, Vec::new());
     let gone = loop {
         if watched.gone() && world.rest_is_gone(scenario).await? {
             break true;
@@ -99,9 +99,20 @@ async fn trial(rig: &Rig, plan: &Plan, namespace: &str, nemesis: &Nemesis) -> Re
             break false;
         }
         // Whatever kills it, it comes back, as a Pod does.
-        if operator.as_mut().is_none_or(|operator| !operator.is_running()) {
+        let ended = match operator.as_mut() {
+            Some(operator) => operator.ended()?.map(|status| format!("it has ended ({status})")),
+            None => Some(String::new()),
+        };
+        if let Some(ended) = ended {
+            deaths.push(ended);
             restarts += 1;
-            operator = world.start().await.ok().flatten();
+            operator = match world.start().await {
+                Ok(operator) => operator,
+                Err(error) => {
+                    deaths.push(format!("{error:#}"));
+                    None
+                }
+            };
         }
         tokio::time::sleep(Duration::from_millis(100)).await;
     };
@@ -124,6 +135,8 @@ async fn trial(rig: &Rig, plan: &Plan, namespace: &str, nemesis: &Nemesis) -> Re
         bystander,
         effects: nemesis.effects(),
         restarts,
+        deaths,
+        missed: nemesis.missed(),
         texts,
         secrets: vec![CLIENT_SECRET.to_owned()],
     })

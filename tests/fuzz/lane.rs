@@ -102,8 +102,13 @@ pub struct Tally {
 
 impl Tally {
     pub fn count(&mut self, class: Class) {
+        self.count_all([class]);
+    }
+
+    /// Counts a case that is of several classes.
+    pub fn count_all(&mut self, classes: impl IntoIterator<Item = Class>) {
         self.executions += 1;
-        *self.classes.entry(class).or_default() += 1;
+        classes.into_iter().for_each(|class| *self.classes.entry(class).or_default() += 1);
     }
 
     /// Both together, one after the other.

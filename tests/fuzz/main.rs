@@ -25,7 +25,7 @@ use std::process::ExitCode;
 use anyhow::{Result, ensure};
 use clap::{Parser, ValueEnum};
 use jiff::SignedDuration;
-use testbed::record::Record;
+use testbed::record::{self, Record};
 use testbed::test_arguments::TestArguments;
 
 use lane::{Lane, Tally};
@@ -93,6 +93,7 @@ fn main() -> Result<ExitCode> {
     };
     let parts: Vec<Part> =
         [Part::Answers, Part::Resources, Part::Program].into_iter().filter(is_wanted).collect();
+    let commit = record::commit(arguments.record)?;
     let mut lines = Vec::new();
     let mut figures = Vec::new();
     let mut violations = 0;
@@ -117,5 +118,5 @@ fn main() -> Result<ExitCode> {
     lines.iter().for_each(|line| println!("{line}"));
     figures.push((violations as u64, "violations".to_owned()));
     let command = format!("make fuzz FUZZ={:#} SEED={}", arguments.duration, arguments.seed);
-    Record { command, figures }.conclude(violations, arguments.record.then_some("fuzz"))
+    Record { command, commit: String::new(), figures }.conclude(violations, "fuzz", commit)
 }

@@ -7,7 +7,7 @@ use voicecampaign_operator::pacing::{
     self, Access, CallEvidence, Charge, Evidence, Place, Request, Turn, backoff,
 };
 
-use crate::world::{Second, at, second};
+use crate::world::{Second, at, checked, second};
 
 /// More than are told when to probe.
 const CALLERS: usize = 7;
@@ -17,6 +17,8 @@ const REFUSED: usize = 1;
 const POISONED: usize = 1;
 /// From here on they are healthy.
 const HEALTHY: usize = REFUSED + POISONED;
+/// So many campaigns that fail show that the account does.
+const FAILURES: usize = 3;
 /// Calls in any minute.
 const QUOTA: usize = 2;
 /// Kore's window, and how late a call may arrive.
@@ -107,10 +109,22 @@ impl Model for Calls {
     fn init_states(&self) -> Vec<Account> {
         let callers = [Caller { state: State::Waits(0), failures: 0, again: 0, may_look: false }; CALLERS];
         let (pacing, faults) = (pacing::Account::default(), self.faults);
-        vec![Account { now: 0, pacing, callers, calls: Vec::new(), faults, broken: None }]
+        let works = Account { now: 0, pacing, callers, calls: Vec::new(), faults, broken: None };
+        // As many failures as open the breaker lie deeper than is explored.
+        let mut fails = works.clone();
+        for caller in HEALTHY..HEALTHY + FAILURES {
+            let fail = [Action::Come(caller), Action::Claim(caller), Action::Fail(caller)];
+            fails.faults += 1;
+            fail.into_iter().for_each(|action| fails.apply(action));
+            if fails.calls.len() == QUOTA {
+                (fails.now, fails.calls) = (fails.now + WINDOW + 1, Vec::new());
+            }
+        }
+        vec![works, fails]
     }
 
     fn actions(&self, account: &Account, actions: &mut Vec<Action>) {
+        checked();
         if account.broken.is_some() {
             return;
         }
@@ -147,6 +161,11 @@ impl Model for Calls {
             Property::always(QUOTA_KEPT, |_, account: &Account| account.broken != Some(QUOTA_KEPT)),
             Property::always(TOLD, |_, account: &Account| account.broken != Some(TOLD)),
             Property::always(SERVED, |_, account: &Account| account.is_served()),
+            // Otherwise nothing was shown.
+            Property::sometimes("the account is held", |_, account: &Account| account.pacing.is_down()),
+            Property::sometimes("everybody has called", |_, account: &Account| {
+                account.callers[HEALTHY..].iter().all(|caller| caller.state == State::Done)
+            }),
         ]
     }
 
@@ -324,6 +343,10 @@ impl Account {
     /// From here on Kore answers: everybody who comes when told is served, within the time that the quota and
     /// the longest pauses take; but for those whose credentials are refused, and whose DELETE always fails.
     fn is_served(&self) -> bool {
+        if self.broken.is_some() {
+            // Another property says so.
+            return true;
+        }
         let mut account = self.clone();
         let mut called = false;
         while account.broken.is_none() {
@@ -350,6 +373,6 @@ impl Account {
                 return false;
             }
         }
-        true
+        false
     }
 }

@@ -45,6 +45,7 @@ impl Model for Deletions {
     }
 
     fn actions(&self, world: &World, actions: &mut Vec<Action>) {
+        checked();
         if world.broken.is_some() {
             return;
         }
@@ -95,23 +96,23 @@ impl Model for Deletions {
             }),
             Property::always(LEFT_ALONE, |_, world: &World| world.broken != Some(LEFT_ALONE)),
             Property::always(COUNTED, |_, world: &World| world.broken != Some(COUNTED)),
-            Property::always("no permanent wait while Kore is healthy", |_, world: &World| {
+            Property::always("no permanent wait, and no harm, while Kore is healthy", |_, world: &World| {
                 comes_to_an_end(world)
             }),
         ];
         // Otherwise nothing was shown.
-        if self.names == 1 && self.instances == 1 && self.may.policies > 0 {
-            properties.extend([
-                Property::sometimes("Deleted is reached", |_, world: &World| {
-                    world.outcomes.contains("Deleted")
-                }),
-                Property::sometimes("Absent is reached", |_, world: &World| {
-                    world.outcomes.contains("Absent")
-                }),
-                Property::sometimes("Orphaned is reached", |_, world: &World| {
-                    world.outcomes.contains("Orphaned")
-                }),
-            ]);
+        properties.push(Property::sometimes("Deleted is reached", |_, world: &World| {
+            world.outcomes.contains("Deleted")
+        }));
+        if self.may.policies > 0 {
+            properties.push(Property::sometimes("Orphaned is reached", |_, world: &World| {
+                world.outcomes.contains("Orphaned")
+            }));
+        }
+        if self.names == 1 && self.instances == 1 {
+            properties.push(Property::sometimes("Absent is reached", |_, world: &World| {
+                world.outcomes.contains("Absent")
+            }));
         }
         properties
     }
@@ -212,15 +213,22 @@ fn the_living_have_their_campaign(world: &World) -> bool {
         .all(|stored| world.in_kore[usize::from(stored.uid)])
 }
 
-/// From here on nothing goes wrong any more: each deletion comes to its end.
+/// From here on nothing goes wrong any more: each deletion comes to its end, and nothing is broken meanwhile.
 fn comes_to_an_end(world: &World) -> bool {
+    if world.broken.is_some() {
+        // Another property says so.
+        return true;
+    }
     let mut world = world.clone();
     world.masked = false;
     for _ in 0..ENOUGH {
         let waits =
             |name| world.stored(name).is_some_and(|stored| stored.deleted_at.is_some() && stored.finalizer);
+        if world.broken.is_some() {
+            return false;
+        }
         if !(0..NAMES).any(waits) {
-            return true;
+            return the_living_have_their_campaign(&world);
         }
         let all =
             || (0..world.instances.len()).flat_map(|instance| (0..NAMES).map(move |name| (instance, name)));

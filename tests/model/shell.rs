@@ -117,9 +117,12 @@ pub fn next(world: &World, instance: usize, name: usize) -> (Option<Pass>, Effec
         return (None, Effect::Rest(NEVER));
     };
     let effect = if pass.may_be_gone { Effect::See } else { effect(&pass, world.now) };
-    let unless_shown = world.viewed(instance, name).is_some_and(|viewed| viewed.deleted_at.is_some());
+    let is_shown = world.viewed(instance, name).is_some_and(|viewed| viewed.deleted_at.is_some());
     match effect {
-        Effect::Delete if !unless_shown => (Some(pass), Effect::Rest(world.now + CACHE_LAG)),
+        // A DELETE for a living object goes through, for `LIVE` to see it.
+        Effect::Delete if !is_shown && pass.object.deleted_at.is_some() => {
+            (Some(pass), Effect::Rest(world.now + CACHE_LAG))
+        }
         Effect::Delete if !is_fresh(&pass, world.now) => (Some(pass), Effect::See),
         effect => (Some(pass), effect),
     }

@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
@@ -18,6 +19,18 @@ use voicecampaign_operator::campaign::REMOTE_CAMPAIGN;
 pub const NAMES: usize = 2;
 /// Objects of each name, one after the other; each has a campaign of its own.
 pub const LIVES: u8 = 2;
+
+/// States whose properties have been checked: only they are asked for their actions.
+static CHECKED: AtomicUsize = AtomicUsize::new(0);
+
+pub fn checked() {
+    CHECKED.fetch_add(1, Ordering::Relaxed);
+}
+
+/// How many were checked since this was last asked.
+pub fn take_checked() -> usize {
+    CHECKED.swap(0, Ordering::Relaxed)
+}
 
 /// Seconds since the beginning.
 pub type Second = i64;

@@ -1,6 +1,7 @@
 //! One of the two instances. Whatever ends it, it comes back, as a Pod does.
 
 use std::fmt;
+use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -13,6 +14,8 @@ use testbed::{ControlPlane, Operator};
 
 use crate::clock::Clock;
 
+const SIGKILL: i32 = 9;
+
 /// An instance of the operator behind a proxy of its own.
 pub struct Instance {
     pub proxy: Proxy,
@@ -20,6 +23,7 @@ pub struct Instance {
     pub clock: Clock,
     running: Arc<Mutex<Option<Running>>>,
     starts: Arc<AtomicUsize>,
+    deaths: Arc<Mutex<Vec<String>>>,
     ended: Arc<AtomicBool>,
 }
 
@@ -71,14 +75,25 @@ impl Instance {
             clock,
             running: Arc::default(),
             starts: Arc::default(),
+            deaths: Arc::default(),
             ended: Arc::default(),
         };
-        let (running, starts, ended) =
-            (instance.running.clone(), instance.starts.clone(), instance.ended.clone());
+        let (running, starts) = (instance.running.clone(), instance.starts.clone());
+        let (deaths, ended) = (instance.deaths.clone(), instance.ended.clone());
         let plane = plane.clone();
         std::thread::spawn(move || {
             while !ended.load(Ordering::Relaxed) {
-                let runs = held(&running).as_mut().is_some_and(|running| running.operator.is_running());
+                let (runs, death) = match held(&running).as_mut().map(|running| running.operator.ended()) {
+                    Some(Ok(None)) => (true, None),
+                    // Only this program kills.
+                    Some(Ok(Some(status))) if status.signal() == Some(SIGKILL) => (false, None),
+                    Some(ended) => (false, Some(format!("an instance ended by itself: {ended:?}"))),
+                    None => (false, None),
+                };
+                if let Some(death) = death {
+                    *held(&running) = None;
+                    deaths.lock().unwrap_or_else(PoisonError::into_inner).push(death);
+                }
                 // While the API server is away, it gets no token.
                 if !runs && let Ok(operator) = Operator::launch(&plane, &options) {
                     starts.fetch_add(1, Ordering::Relaxed);
@@ -96,18 +111,28 @@ impl Instance {
         self.starts.load(Ordering::Relaxed)
     }
 
-    pub fn kill(&self) {
-        if let Some(running) = held(&self.running).as_mut() {
+    /// Kills it; returns whether it ran.
+    pub fn kill(&self) -> bool {
+        held(&self.running).as_mut().is_some_and(|running| {
+            let runs = running.operator.is_running();
             running.operator.kill();
-        }
+            runs
+        })
     }
 
-    pub fn freeze(&self) {
-        self.with(|operator| drop(operator.pause()));
+    /// Stops it; returns whether it ran.
+    pub fn freeze(&self) -> bool {
+        self.with(Operator::pause)
     }
 
-    pub fn thaw(&self) {
-        self.with(|operator| drop(operator.resume()));
+    /// Lets it go on; returns whether it runs.
+    pub fn thaw(&self) -> bool {
+        self.with(Operator::resume)
+    }
+
+    /// How runs have ended that nobody killed: never, unless something is wrong.
+    pub fn deaths(&self) -> Vec<String> {
+        std::mem::take(&mut self.deaths.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     pub fn measured(&self) -> Result<Measured> {
@@ -119,10 +144,8 @@ impl Instance {
         Ok(Measured { name, started_at: *since, size })
     }
 
-    fn with(&self, act: impl FnOnce(&Operator)) {
-        if let Some(running) = held(&self.running).as_ref() {
-            act(&running.operator);
-        }
+    fn with(&self, act: impl FnOnce(&Operator) -> Result<()>) -> bool {
+        held(&self.running).as_ref().is_some_and(|running| act(&running.operator).is_ok())
     }
 }
 

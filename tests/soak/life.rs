@@ -10,6 +10,7 @@ use voicecampaign_operator::api::VoiceCampaign;
 use voicecampaign_operator::campaign::REMOTE_CAMPAIGN;
 
 use crate::round::Life;
+use crate::trouble::Made;
 use crate::world::{PATIENCE, World, key, manifest};
 
 const LOOK_AGAIN: Duration = Duration::from_millis(50);
@@ -19,30 +20,43 @@ const UNTIL_FOUND: Duration = Duration::from_secs(10);
 /// What has become of it.
 #[derive(Default)]
 pub struct Lived {
-    /// Campaigns that were to be deleted with it, and were.
-    pub deletions: usize,
+    /// Campaigns that were deleted with it while there was trouble.
+    pub disturbed: usize,
+    /// And without.
+    pub undisturbed: usize,
     pub violations: Vec<String>,
 }
 
 /// Lives, until a life violates something. `end` says when the last trouble was over.
-pub async fn live(world: &World, life: &Life, end: watch::Receiver<Option<Instant>>) -> Lived {
+pub async fn live(world: &World, life: &Life, made: &Made, end: watch::Receiver<Option<Instant>>) -> Lived {
     let mut lived = Lived::default();
-    for _ in 0..=life.again {
-        if let Err(violation) = once(world, life, &end).await {
-            lived.violations.push(format!("{}: {violation:#}", life.name));
-            break;
+    for number in 0..=life.again {
+        match once(world, life, number, &end).await {
+            Ok(_) if life.orphan => {}
+            Ok(asked) if made.between(asked, Instant::now()) => lived.disturbed += 1,
+            Ok(_) => lived.undisturbed += 1,
+            Err(violation) => {
+                lived.violations.push(format!("{}: {violation:#}", life.name));
+                break;
+            }
         }
-        lived.deletions += usize::from(!life.orphan);
     }
     lived
 }
 
-/// Fails with what was violated.
-async fn once(world: &World, life: &Life, end: &watch::Receiver<Option<Instant>>) -> Result<()> {
+/// One life; returns when its end was asked for. Fails with what was violated.
+async fn once(
+    world: &World,
+    life: &Life,
+    number: usize,
+    end: &watch::Receiver<Option<Instant>>,
+) -> Result<Instant> {
     let Life { name, tenant, orphan, with_finalizer, until_found, applier, delete_after_ms, again: _ } = life;
-    let campaign = key(*tenant, name);
+    // A DELETE that comes late can't be meant for the next life.
+    let of_this_life = format!("{name}-{number}");
+    let campaign = key(*tenant, &of_this_life);
     world.kore.seed(campaign.clone(), &json!({}));
-    let mut object = manifest(name, name, *orphan);
+    let mut object = manifest(name, &of_this_life, *orphan);
     if *with_finalizer {
         object["metadata"]["finalizers"] = json!([REMOTE_CAMPAIGN.name()]);
     }
@@ -57,6 +71,8 @@ async fn once(world: &World, life: &Life, end: &watch::Receiver<Option<Instant>>
         tokio::time::sleep(LOOK_AGAIN).await;
     }
     tokio::time::sleep(Duration::from_millis(*delete_after_ms)).await;
+    ensure!(world.kore.has(&campaign), "O2: the campaign was deleted before anybody asked for it");
+    let asked = Instant::now();
     if !orphan {
         world.ask_for(campaign.clone());
     }
@@ -70,9 +86,8 @@ async fn once(world: &World, life: &Life, end: &watch::Receiver<Option<Instant>>
     let there = world.kore.has(&campaign);
     ensure!(*orphan || !there, "O1: the object went while Kore had the campaign");
     ensure!(!orphan || there, "O2: the campaign was deleted, although it is an orphan");
-    // The next life begins with a new one.
     world.kore.remove(&campaign);
-    Ok(())
+    Ok(asked)
 }
 
 fn is_found(object: &VoiceCampaign) -> bool {

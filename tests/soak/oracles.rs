@@ -7,11 +7,14 @@ use voicecampaign_operator::api::VoiceCampaign;
 use voicecampaign_operator::campaign::REMOTE_CAMPAIGN;
 
 use crate::round::{Round, Trouble};
+use crate::trouble::Made;
 
 /// What is known of a round when it is over. (Whether each object came to its end, and what Kore had then,
 /// its life has checked.)
 pub struct Evidence<'a> {
     pub round: &'a Round,
+    /// What its troubles have done.
+    pub made: &'a Made,
     /// How often an instance was started.
     pub starts: usize,
     /// Campaigns that were to be deleted.
@@ -30,7 +33,7 @@ pub struct Evidence<'a> {
 
 /// Every violation, in words.
 pub fn violations(evidence: &Evidence<'_>) -> Vec<String> {
-    let Evidence { round, starts, asked, lost, bystanders, journal, texts, secret } = evidence;
+    let Evidence { round, made, starts, asked, lost, bystanders, journal, texts, secret } = evidence;
     let mut found: Vec<String> = lost.iter().map(|lost| format!("O2: {lost:?} is gone")).collect();
     let mut deletes: BTreeMap<CampaignKey, Vec<&Entry>> = BTreeMap::new();
     for entry in journal.iter().filter(|entry| entry.operation == Operation::Delete) {
@@ -40,10 +43,13 @@ pub fn violations(evidence: &Evidence<'_>) -> Vec<String> {
         if !asked.contains(campaign) {
             found.push(format!("O2: a DELETE for {campaign:?}, which nobody asked for"));
         }
-        // One for each life; one more for each whose answer was none, or may not have come.
-        let lives = lives(round, campaign);
-        let failed = deletes.iter().filter(|delete| delete.answer != Some(200)).count();
-        let allowed = lives + failed + (starts + round.troubles.len()) * lives;
+        // One; one more for an object from the backup, for each that a fault has hit, and for each trouble or
+        // start meanwhile, which may have taken the answer away.
+        let failed = |delete: &&&Entry| {
+            delete.answer.is_none() || delete.fault.is_some() || delete.violation.is_some()
+        };
+        let failed = deletes.iter().filter(failed).count() + made.hit(&campaign.campaign_id);
+        let allowed = 1 + usize::from(round.restored) + failed + starts + round.troubles.len();
         if deletes.len() > allowed {
             found.push(format!("O4: {} DELETEs for {campaign:?}, {allowed} allowed", deletes.len()));
         }
@@ -52,7 +58,8 @@ pub fn violations(evidence: &Evidence<'_>) -> Vec<String> {
     let refuses = |what: &Trouble| matches!(what, Trouble::Revoked { .. } | Trouble::Clock { .. });
     let refused = round.troubles.iter().any(|trouble| refuses(&trouble.what));
     for violation in journal.iter().filter_map(|entry| entry.violation.as_ref()) {
-        let is_expected = refused && violation.contains("jwt") && !violation.contains("replay");
+        let is_of_credentials = violation.contains("jwt") || violation.contains("credentials");
+        let is_expected = refused && is_of_credentials && !violation.contains("replay");
         if !is_expected {
             found.push(format!("Kore would have refused a request: {violation}"));
         }
@@ -71,14 +78,6 @@ pub fn violations(evidence: &Evidence<'_>) -> Vec<String> {
         }
     }
     found
-}
-
-/// How many objects named the campaign in this round, one after another.
-fn lives(round: &Round, campaign: &CampaignKey) -> usize {
-    let of = |name: &str| campaign.campaign_id.strip_prefix("cd-") == Some(name);
-    let lives: usize = round.lives.iter().filter(|life| of(&life.name)).map(|life| 1 + life.again).sum();
-    // And the one from the backup.
-    lives + usize::from(round.restored)
 }
 
 fn campaign(entry: &Entry) -> CampaignKey {

@@ -10,7 +10,7 @@ const ROUND_MS: usize = 12_000;
 /// How long an object lives at most before it is deleted: not so long that others do not come and go
 /// meanwhile.
 const LIFE_MS: usize = 3000;
-/// How many lives an object has at most, under the same name and for the same campaign.
+/// How many lives an object has at most, under the same name, each with a campaign of its own.
 const AGAIN: usize = 8;
 /// Troubles in a round.
 const TROUBLES: usize = 8;
@@ -70,10 +70,10 @@ pub enum Trouble {
     Kill { instance: usize },
     /// An instance is stopped, and goes on after a while.
     Freeze { instance: usize, ms: u64 },
-    /// A request of an instance to the API server, or what it kills.
-    Kubernetes { instance: usize, fault: Fault },
-    /// A request to Kore.
-    Kore { fault: Fault },
+    /// Requests of an instance to the API server, or what they kill, within a while.
+    Kubernetes { instance: usize, fault: Fault, ms: u64 },
+    /// Requests to Kore.
+    Kore { fault: Fault, ms: u64 },
     /// The clock of an instance is wrong for a while, by so many seconds.
     Clock { instance: usize, seconds: i64, ms: u64 },
     /// All connections of an instance are closed.
@@ -99,6 +99,38 @@ impl fmt::Display for Round {
     }
 }
 
+impl Trouble {
+    /// What it is done to: two troubles of the same wait for each other.
+    pub fn concerns(&self) -> Concerned {
+        match self {
+            // It dies in whatever state it is.
+            Self::Kill { instance } | Self::Cut { instance } => Concerned::Life(*instance),
+            Self::Freeze { instance, .. } => Concerned::Process(*instance),
+            Self::Clock { instance, .. } => Concerned::Clock(*instance),
+            Self::Kubernetes { instance, .. } => Concerned::Requests(*instance),
+            Self::Kore { .. } => Concerned::Calls,
+            Self::KoreAnswers { .. } => Concerned::Answers,
+            Self::Revoked { .. } => Concerned::Credentials,
+            Self::ApiServerFrozen { .. } | Self::ApiServerKilled | Self::EtcdKilled | Self::BackedUp => {
+                Concerned::ControlPlane
+            }
+        }
+    }
+}
+
+/// See [`Trouble::concerns`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Concerned {
+    Life(usize),
+    Process(usize),
+    Clock(usize),
+    Requests(usize),
+    Calls,
+    Answers,
+    Credentials,
+    ControlPlane,
+}
+
 impl Round {
     /// Whether nothing goes wrong.
     pub fn is_calm(&self) -> bool {
@@ -108,10 +140,10 @@ impl Round {
     /// A round with troubles.
     pub fn drawn(seed: u64, number: u64, objects: usize) -> Self {
         let mut random = Random::seeded(seed.wrapping_mul(1_000_003).wrapping_add(number));
-        let lives = lives(&mut random, objects, &format!("r{number}"));
         let mut troubles: Vec<Timed> = (0..TROUBLES)
             .map(|_| Timed { after_ms: below(&mut random, ROUND_MS), what: trouble(&mut random) })
             .collect();
+        let lives = lives(&mut random, objects, &format!("r{number}"));
         let restored = number.is_multiple_of(RESTORED_EVERY);
         if restored {
             troubles.push(Timed { after_ms: BACKED_UP_MS, what: Trouble::BackedUp });
@@ -123,7 +155,7 @@ impl Round {
     /// A round without.
     pub fn calm(seed: u64, number: u64, objects: usize) -> Self {
         let mut random = Random::seeded(seed);
-        let lives = lives(&mut random, objects, "calm");
+        let lives = lives(&mut random, objects, &format!("calm{number}"));
         Self { seed, number, lives, troubles: Vec::new(), restored: false }
     }
 }
@@ -147,8 +179,11 @@ fn trouble(random: &mut Random) -> Trouble {
     match random.below(18) {
         0 => Trouble::Kill { instance },
         1 | 2 => Trouble::Freeze { instance, ms: 500 + below(random, 14_000) },
-        3..=6 => Trouble::Kubernetes { instance, fault: fault(random, &KUBERNETES) },
-        7..=9 => Trouble::Kore { fault: fault(random, &KORE) },
+        3..=6 => {
+            let fault = fault(random, &KUBERNETES);
+            Trouble::Kubernetes { instance, fault, ms: 1000 + below(random, 5000) }
+        }
+        7..=9 => Trouble::Kore { fault: fault(random, &KORE), ms: 1000 + below(random, 5000) },
         10 => Trouble::Cut { instance },
         11 | 12 => {
             Trouble::KoreAnswers { status: *random.one_of(&[404, 500, 503]), ms: 500 + below(random, 6000) }

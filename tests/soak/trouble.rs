@@ -1,46 +1,103 @@
 //! What goes wrong, and how it ends.
 
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
+use futures::future::try_join_all;
 use kore_simulator::{Fault as KoreFault, Outcome, When};
 use testbed::ControlPlane;
-use testbed::faults::Plan;
+use testbed::faults::{Action, Fault, Kind, Nemesis, Plan, Seen};
 
 use crate::round::{Timed, Trouble};
 use crate::world::{World, apps};
 
-/// Makes the troubles of a round, one after another, and ends them all.
-pub async fn make(world: &World, troubles: &[Timed]) -> Result<()> {
+/// What the troubles of a round have done so far.
+#[derive(Default)]
+pub struct Made(Mutex<Happened>);
+
+#[derive(Default)]
+struct Happened {
+    /// From when to when there was trouble.
+    times: Vec<(Instant, Option<Instant>)>,
+    /// Troubles that have met something.
+    met: usize,
+    /// DELETEs to Kore that a fault has hit.
+    deletes: Vec<Seen>,
+}
+
+impl Made {
+    /// Whether there was trouble at some time between these.
+    pub fn between(&self, begun: Instant, ended: Instant) -> bool {
+        self.happened().times.iter().any(|(from, to)| *from <= ended && to.is_none_or(|to| to >= begun))
+    }
+
+    /// How many troubles have met something: an instance that ran, or a request.
+    pub fn met(&self) -> usize {
+        self.happened().met
+    }
+
+    /// How many DELETEs for a campaign a fault has hit, in whatever way.
+    pub fn hit(&self, campaign_id: &str) -> usize {
+        let is_for = |seen: &&Seen| seen.path.ends_with(campaign_id);
+        self.happened().deletes.iter().filter(is_for).count()
+    }
+
+    fn happened(&self) -> std::sync::MutexGuard<'_, Happened> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Makes the troubles of a round, each in its time, and ends them all. Several at once, but for those that
+/// concern the same.
+pub async fn make(world: &World, troubles: &[Timed], made: &Made) -> Result<()> {
     let begun = Instant::now();
-    for Timed { after_ms, what } in troubles {
-        tokio::time::sleep_until((begun + Duration::from_millis(*after_ms)).into()).await;
-        one(world, what).await?;
+    let mut concerned: HashMap<_, tokio::sync::Mutex<()>> = HashMap::new();
+    for trouble in troubles {
+        concerned.entry(trouble.what.concerns()).or_default();
     }
-    for instance in world.instances.iter() {
-        instance.nemesis.disarm();
-    }
-    world.kore_nemesis.disarm();
+    let each = troubles.iter().map(|Timed { after_ms, what }| {
+        let turn = &concerned[&what.concerns()];
+        async move {
+            tokio::time::sleep_until((begun + Duration::from_millis(*after_ms)).into()).await;
+            let _turn = turn.lock().await;
+            let number = {
+                let mut happened = made.happened();
+                happened.times.push((Instant::now(), None));
+                happened.times.len() - 1
+            };
+            let has_met = one(world, what, made).await?;
+            let mut happened = made.happened();
+            happened.times[number].1 = Some(Instant::now());
+            happened.met += usize::from(has_met);
+            anyhow::Ok(())
+        }
+    });
+    try_join_all(each).await?;
     Ok(())
 }
 
-async fn one(world: &World, trouble: &Trouble) -> Result<()> {
-    let plan =
-        |fault: &testbed::faults::Fault| Plan { name: String::new(), seed: 0, faults: vec![fault.clone()] };
+/// Makes a trouble, and says whether it has met something.
+async fn one(world: &World, trouble: &Trouble, made: &Made) -> Result<bool> {
     match trouble {
-        Trouble::Kill { instance } => world.instances[*instance].kill(),
+        Trouble::Kill { instance } => return Ok(world.instances[*instance].kill()),
         Trouble::Freeze { instance, ms } => {
-            world.instances[*instance].freeze();
+            let has_frozen = world.instances[*instance].freeze();
             pause(*ms).await;
+            // It may have been killed, and started again, meanwhile.
             world.instances[*instance].thaw();
+            return Ok(has_frozen);
         }
         Trouble::Clock { instance, seconds, ms } => {
             world.instances[*instance].clock.set(*seconds)?;
             pause(*ms).await;
             world.instances[*instance].clock.set(0)?;
         }
-        Trouble::Kubernetes { instance, fault } => world.instances[*instance].nemesis.arm(plan(fault)),
-        Trouble::Kore { fault } => world.kore_nemesis.arm(plan(fault)),
+        Trouble::Kubernetes { instance, fault, ms } => {
+            return Ok(inject(&world.instances[*instance].nemesis, fault, *ms, made).await);
+        }
+        Trouble::Kore { fault, ms } => return Ok(inject(&world.kore_nemesis, fault, *ms, made).await),
         Trouble::Cut { instance } => {
             world.instances[*instance].proxy.cut_all();
             world.kore_proxy.cut_all();
@@ -87,7 +144,19 @@ async fn one(world: &World, trouble: &Trouble) -> Result<()> {
                 .await?
         }
     }
-    Ok(())
+    Ok(true)
+}
+
+/// Arms a fault for a while, and says whether it has hit a request.
+async fn inject(nemesis: &Nemesis, fault: &Fault, ms: u64, made: &Made) -> bool {
+    nemesis.arm(Plan { name: String::new(), seed: 0, faults: vec![fault.clone()] });
+    pause(ms).await;
+    nemesis.disarm();
+    let is_hit = |seen: &Seen| {
+        seen.kind == Kind::KoreDelete && seen.injected.as_ref().is_some_and(|then| *then != Action::HoldWatch)
+    };
+    made.happened().deletes.extend(nemesis.effects().into_iter().filter(is_hit));
+    nemesis.injected() > 0
 }
 
 async fn pause(ms: u64) {

@@ -21,9 +21,10 @@ use tokio::sync::watch;
 use voicecampaign_operator::api::VoiceCampaign;
 
 use crate::instance::{Instance, Measured};
+use crate::life;
 use crate::oracles::{self, Evidence};
 use crate::round::Round;
-use crate::{life, trouble};
+use crate::trouble::{self, Made};
 
 const STREAM: &str = "st-0603182c-7ffb-53c3-b307-47ca14bxxxxx";
 const CLIENT_ID: &str = "cs-1f9b3e2d-test-client";
@@ -59,7 +60,12 @@ pub struct World {
 
 /// What a round has come to.
 pub struct Outcome {
-    pub deletions: usize,
+    /// Deletions while there was trouble.
+    pub disturbed: usize,
+    /// And without.
+    pub undisturbed: usize,
+    /// Troubles that have met something.
+    pub troubles: usize,
     pub starts: usize,
     pub violations: Vec<String>,
 }
@@ -108,7 +114,9 @@ impl World {
         let instances = Arc::new(instances);
         // Whoever leads has sent it.
         let both = instances.clone();
-        kore_nemesis.on_crash(Arc::new(move || both.iter().for_each(Instance::kill)));
+        kore_nemesis.on_crash(Arc::new(move || {
+            both.iter().for_each(|instance| _ = instance.kill());
+        }));
         let stores = TENANTS.iter().map(|(namespace, _)| watched(&client, namespace)).collect();
         let world = Self {
             plane,
@@ -133,26 +141,33 @@ impl World {
     pub async fn run(&mut self, round: &Round) -> Result<Outcome> {
         let starts = self.starts();
         let (over, end) = watch::channel(None);
-        let world = &*self;
-        let lives = join_all(round.lives.iter().map(|life| life::live(world, life, end.clone())));
+        let (world, made) = (&*self, Made::default());
+        let lives = join_all(round.lives.iter().map(|life| life::live(world, life, &made, end.clone())));
         let troubles = async {
-            let made = trouble::make(world, &round.troubles).await;
+            let outcome = trouble::make(world, &round.troubles, &made).await;
             over.send_replace(Some(Instant::now()));
-            made
+            outcome
         };
-        let (lived, made) = tokio::join!(lives, troubles);
-        made?;
-        let deletions: usize = lived.iter().map(|lived| lived.deletions).sum();
+        let (lived, outcome) = tokio::join!(lives, troubles);
+        outcome?;
+        let disturbed = lived.iter().map(|lived| lived.disturbed).sum();
+        let undisturbed = lived.iter().map(|lived| lived.undisturbed).sum();
         let mut violations: Vec<String> = lived.into_iter().flat_map(|lived| lived.violations).collect();
         if round.restored {
             self.restore(&mut violations).await?;
         }
         let starts = self.starts() - starts;
-        violations.extend(oracles::violations(&self.evidence(round, starts).await?));
-        Ok(Outcome { deletions, starts, violations })
+        violations.extend(oracles::violations(&self.evidence(round, &made, starts).await?));
+        violations.extend(self.instances.iter().flat_map(Instance::deaths));
+        Ok(Outcome { disturbed, undisturbed, troubles: made.met(), starts, violations })
     }
 
-    async fn evidence<'a>(&mut self, round: &'a Round, starts: usize) -> Result<Evidence<'a>> {
+    async fn evidence<'a>(
+        &mut self,
+        round: &'a Round,
+        made: &'a Made,
+        starts: usize,
+    ) -> Result<Evidence<'a>> {
         // Nothing may follow.
         tokio::time::sleep(Duration::from_millis(700)).await;
         let journal = self.kore.journal_since(self.journal_read);
@@ -168,6 +183,7 @@ impl World {
         let texts = self.new_logs()?;
         Ok(Evidence {
             round,
+            made,
             starts,
             asked: std::mem::take(&mut *self.asked()),
             lost: kept.filter(|kept| !self.kore.has(kept)).collect(),
@@ -205,6 +221,9 @@ impl World {
             for object in list.items.iter().filter(|object| object.name_any() != BYSTANDER) {
                 restored.push((tenant, object.name_any()));
             }
+        }
+        if restored.is_empty() {
+            violations.push("nothing was in the backup".to_owned());
         }
         for (tenant, name) in &restored {
             self.delete(*tenant, name, None).await?;

@@ -79,6 +79,11 @@ impl Armed {
         self.standing.iter().map(|standing| standing.injected).sum()
     }
 
+    /// How many faults have hit nothing.
+    pub fn missed(&self) -> usize {
+        self.standing.iter().filter(|standing| standing.injected == 0).count()
+    }
+
     /// Ends all faults.
     pub fn end(&mut self) {
         self.ended = true;

@@ -101,6 +101,11 @@ impl Nemesis {
         self.state().armed.injected()
     }
 
+    /// How many faults of the plan have hit nothing.
+    pub fn missed(&self) -> usize {
+        self.state().armed.missed()
+    }
+
     /// Whether each fault of the plan has hit as many requests as it can, or its time is over.
     pub fn spent(&self) -> bool {
         self.state().armed.spent(Instant::now())
@@ -204,7 +209,7 @@ mod tests {
             seen(2, Kind::KoreDelete, "/cd-1", 200, Some(Action::LoseAnswer)),
         ];
         assert_eq!(nemesis.effects(), expected);
-        assert_eq!((nemesis.injected(), nemesis.spent()), (1, true));
+        assert_eq!((nemesis.injected(), nemesis.missed(), nemesis.spent()), (1, 0, true));
     }
 
     /// The answer to a request of an earlier run must not be taken for one of this run.
@@ -214,7 +219,7 @@ mod tests {
         nemesis.arm(lost(1));
         let (ticket, _) = nemesis.meet(Kind::Status, "/old");
         nemesis.arm(lost(1));
-        assert_eq!((nemesis.injected(), nemesis.spent()), (0, false));
+        assert_eq!((nemesis.injected(), nemesis.missed(), nemesis.spent()), (0, 1, false));
         let (_, action) = nemesis.meet(Kind::Status, "/new");
         assert_eq!(action, Some(Action::LoseAnswer));
         nemesis.answered(ticket.unwrap(), StatusCode::OK);

@@ -38,7 +38,7 @@ const INTERRUPTED: &str = "terminated before everything was done";
 /// Starts the program in one way after another.
 pub fn run(lane: Lane) -> Result<Tally> {
     let folder = tempfile::tempdir()?;
-    let classes = ["refused", "started and stopped", "done"];
+    let classes = ["refused", "started and stopped", "stopped while it waited", "done"];
     Ok(lane.explore("program", KEPT, &classes, &drawn::start(), |start| {
         check(folder.path(), &start).map_err(|violation| format!("{violation}\n  {}", start.command_line()))
     }))
@@ -64,7 +64,7 @@ fn check(folder: &Path, start: &Start) -> Result<Class, String> {
     }
     if was_stopped {
         // Whoever is stopped before its signal handlers are there ends by the signal.
-        return Ok("started and stopped");
+        return Ok(if said.contains(WORKS) { "started and stopped" } else { "stopped while it waited" });
     }
     if status.success() {
         return Ok("done");

@@ -61,7 +61,7 @@ pub fn run(lane: Lane) -> Result<Tally> {
         runtime.block_on(async {
             while let Some(outcome) = running.next().await {
                 match outcome {
-                    Ok(classes) => classes.into_iter().for_each(|class| tally.count(class)),
+                    Ok(classes) => tally.count_all(classes),
                     Err(violation) => tally.violations.push(format!("batch {batch}: {violation}")),
                 }
             }

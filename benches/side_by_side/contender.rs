@@ -15,8 +15,10 @@ const WORKERS: &str = "32";
 pub enum Contender {
     /// The operator.
     Ours,
-    /// `benches/peers/src/bin/stock.rs`.
+    /// `benches/peers/src/bin/stock.rs`, with the framework's default: no limit.
     Stock,
+    /// The same, with [`WORKERS`] reconciles at a time.
+    StockWorkers,
     /// `benches/peers/controller-runtime/`, with the framework's default: one reconcile at a time.
     ControllerRuntime,
     /// The same, with [`WORKERS`] reconciles at a time.
@@ -33,6 +35,7 @@ impl Contender {
         match self {
             Self::Ours => "voicecampaign-operator",
             Self::Stock => "stock kube-rs",
+            Self::StockWorkers => "stock kube-rs, 32 at a time",
             Self::ControllerRuntime => "controller-runtime",
             Self::ControllerRuntimeWorkers => "controller-runtime, 32 at a time",
             Self::Kopf => "Kopf",
@@ -45,7 +48,7 @@ impl Contender {
         let ours = Path::new(env!("CARGO_BIN_EXE_voicecampaign-operator"));
         match self {
             Self::Ours => ours.to_owned(),
-            Self::Stock => ours.with_file_name("stock"),
+            Self::Stock | Self::StockWorkers => ours.with_file_name("stock"),
             Self::Floor => ours.with_file_name("floor"),
             Self::ControllerRuntime | Self::ControllerRuntimeWorkers => controller_runtime(),
             Self::Kopf => kopf(),
@@ -57,7 +60,7 @@ impl Contender {
         let mut command = Command::new(program);
         match self {
             Self::Ours => command.args(["run", "--admin-address=none"]),
-            Self::ControllerRuntimeWorkers => command.env("CONCURRENCY", WORKERS),
+            Self::StockWorkers | Self::ControllerRuntimeWorkers => command.env("CONCURRENCY", WORKERS),
             Self::Kopf => command.arg(source("kopf").join("stock.py")),
             Self::Stock | Self::ControllerRuntime | Self::Floor => &mut command,
         };

@@ -24,7 +24,7 @@ use std::path::{Path, PathBuf};
 
 use bench::{Bench, CONNECTION, Tenant};
 use contender::Contender;
-use results::{Figures, Results};
+use results::{Figures, Results, Run};
 
 /// Deletions one after the other, in a round.
 const SINGLE: usize = 100;
@@ -64,6 +64,7 @@ const FULL: Plan = Plan {
     contenders: &[
         Contender::Ours,
         Contender::Stock,
+        Contender::StockWorkers,
         Contender::ControllerRuntime,
         Contender::ControllerRuntimeWorkers,
         Contender::Kopf,
@@ -77,7 +78,8 @@ const FULL: Plan = Plan {
 const FRAMEWORKS: [Contender; 4] =
     [Contender::Ours, Contender::Stock, Contender::ControllerRuntime, Contender::Kopf];
 /// Those that ten thousand deletions at once take minutes, and a hundred thousand objects no hour.
-const FASTEST: [Contender; 3] = [Contender::Ours, Contender::Stock, Contender::ControllerRuntimeWorkers];
+const FASTEST: [Contender; 3] =
+    [Contender::Ours, Contender::StockWorkers, Contender::ControllerRuntimeWorkers];
 
 type Programs = Vec<(Contender, PathBuf)>;
 
@@ -104,7 +106,8 @@ async fn main() {
         return bench.finish();
     }
     let figures = programs.iter().map(|(who, program)| Figures::new(*who, program)).collect();
-    let mut results = Results { measured_by: plan.name.into(), figures, ..Results::default() };
+    let mut results =
+        Results { measured_by: plan.name.into(), run: Run::now(), figures, ..Results::default() };
     rounds(&bench, &plan, &programs, &mut results).await;
     ours_alone(&bench, &plan, &programs[0].1, &mut results).await;
     if plan.everything {
@@ -139,6 +142,7 @@ async fn only(bench: &Bench, part: &str, plan: &Plan, programs: &Programs) {
             assert!(plan.everything, "the rows of objects that stay are kept by --full");
             let mut results = Results::read(&kept());
             results.forget_resident();
+            results.resident_run = Some(Run::now());
             resident(bench, plan, programs, &mut results).await;
             report::write(&results);
         }
@@ -158,10 +162,13 @@ async fn only(bench: &Bench, part: &str, plan: &Plan, programs: &Programs) {
 /// What is compared most often.
 async fn rounds(bench: &Bench, plan: &Plan, programs: &Programs, results: &mut Results) {
     let tenant = Tenant::usual();
-    for round in 1..=plan.rounds {
-        for ((who, program), figures) in programs.iter().zip(&mut results.figures) {
-            println!("round {round}: {who:?}");
+    for round in 0..plan.rounds {
+        // Each is the first in turn: nobody always runs after the same one.
+        for place in 0..programs.len() {
+            let (who, program) = &programs[(round + place) % programs.len()];
+            println!("round {}: {who:?}", round + 1);
             let running = bench.run(*who, program, &tenant.namespace);
+            let figures = results.of_mut(*who);
             figures.single.push(bench.one_after_the_other(&tenant, SINGLE).await);
             bench.at_once(&tenant, MANY, &running, figures).await;
         }

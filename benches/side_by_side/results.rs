@@ -2,8 +2,10 @@
 
 use std::ops::AddAssign;
 use std::path::Path;
+use std::process::Command;
 
 use serde::{Deserialize, Serialize};
+use testbed::process;
 
 use crate::contender::Contender;
 
@@ -12,6 +14,11 @@ use crate::contender::Contender;
 pub struct Results {
     /// The `make` target.
     pub measured_by: String,
+    /// Of which version, when and on what; of the rows of objects that stay, if they were measured anew.
+    #[serde(default)]
+    pub run: Run,
+    #[serde(default)]
+    pub resident_run: Option<Run>,
     /// The operator first.
     pub figures: Vec<Figures>,
     /// Single deletions by the operator beside another load.
@@ -22,6 +29,15 @@ pub struct Results {
     pub ready: Vec<(usize, Vec<f64>)>,
     /// From start until the campaigns of so many new objects have been found in Kore.
     pub found: Option<(usize, f64)>,
+}
+
+/// What has run.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Run {
+    pub commit: String,
+    pub date: String,
+    /// The machine, and the versions of what the programs were built with.
+    pub machine: String,
 }
 
 /// What was measured of one contender.
@@ -146,6 +162,39 @@ impl AddAssign for Cost {
         self.writes += other.writes;
         self.events += other.events;
         self.calls += other.calls;
+    }
+}
+
+impl Run {
+    /// What runs now.
+    pub fn now() -> Self {
+        let said = |program: &str, arguments: &[&str]| {
+            let mut command = Command::new(program);
+            command.args(arguments).current_dir(env!("CARGO_MANIFEST_DIR"));
+            // A peer's compiler may be missing where that peer is not measured.
+            let said = process::run(command).unwrap_or_default();
+            String::from_utf8_lossy(&said).trim().to_owned()
+        };
+        let changed = !said("git", &["status", "--porcelain", "--", ".", ":!docs"]).is_empty();
+        let commit = said("git", &["rev-parse", "--short=12", "HEAD"]);
+        let memory = std::fs::read_to_string("/proc/meminfo").unwrap();
+        let kilobytes = memory.split_whitespace().nth(1).and_then(|total| total.parse::<u64>().ok());
+        let cores = std::thread::available_parallelism().unwrap();
+        let versions = [
+            said("uname", &["-sr"]),
+            said("rustc", &["--version"]),
+            said("go", &["version"]),
+            said("python3", &["--version"]),
+        ];
+        Self {
+            commit: if changed { format!("{commit} with changes") } else { commit },
+            date: said("date", &["+%Y-%m-%d"]),
+            machine: format!(
+                "{cores} cores, {} GB, {}",
+                kilobytes.unwrap_or_default() / 1_000_000,
+                versions.join(", ")
+            ),
+        }
     }
 }
 

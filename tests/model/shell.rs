@@ -182,7 +182,7 @@ pub fn act(world: &mut World, instance: usize, pass: Option<Pass>, name: usize, 
     let (now, uid) = (world.now, pass.object.uid);
     let goes_on = match effect {
         Effect::Rest(until) => {
-            world.instances[instance].known[name].rest = Some(until);
+            note(world, instance, &pass, |known| known.rest = Some(until));
             false
         }
         Effect::See => fate == Fate::Done && see(world, instance, &mut pass),
@@ -191,7 +191,7 @@ pub fn act(world: &mut World, instance: usize, pass: Option<Pass>, name: usize, 
             let outcome = send(world, uid, fate);
             let number = pass.object.deletion().map_or(0, |deletion| deletion.attempts) + 1;
             let sent = Some(Sent { number, at: now, outcome });
-            world.instances[instance].known[name].attempt = sent;
+            note(world, instance, &pass, |known| known.attempt = sent);
             pass.attempt = sent;
             true
         }
@@ -216,13 +216,21 @@ pub fn act(world: &mut World, instance: usize, pass: Option<Pass>, name: usize, 
         Effect::Record(status) => record(world, instance, &mut pass, status, fate),
         Effect::Release(outcome) => release(world, instance, &mut pass, outcome, fate),
     };
-    let known = &mut world.instances[instance].known[name];
     world.instances[instance].pass = if goes_on {
         Some(pass)
     } else {
-        known.rest.get_or_insert(now + ERROR_RETRY);
+        note(world, instance, &pass, |known| known.rest = known.rest.or(Some(now + ERROR_RETRY)));
         None
     };
+}
+
+/// Remembers something of a pass's object, unless the cache shows another one under its name by now: what is
+/// known is known of a uid.
+fn note(world: &mut World, instance: usize, pass: &Pass, note: impl FnOnce(&mut Known)) {
+    let viewed = world.viewed(instance, pass.name).map(|viewed| viewed.uid);
+    if viewed == Some(pass.object.uid) {
+        note(&mut world.instances[instance].known[pass.name]);
+    }
 }
 
 /// Whether the object is still there.
@@ -231,17 +239,18 @@ fn see(world: &mut World, instance: usize, pass: &mut Pass) -> bool {
         Some(stored) => {
             pass.object = stored;
             (pass.shown, pass.may_be_gone) = (Some(world.now), false);
-            world.instances[instance].known[pass.name].over_since = None;
+            note(world, instance, pass, |known| known.over_since = None);
             true
         }
-        None => over(world, instance, pass.name),
+        None => over(world, instance, pass),
     }
 }
 
-fn over(world: &mut World, instance: usize, name: usize) -> bool {
+fn over(world: &mut World, instance: usize, pass: &Pass) -> bool {
     let now = world.now;
-    let known = &mut world.instances[instance].known[name];
-    (known.over_since, known.rest, known.written) = (Some(now), Some(now + CACHE_LAG), None);
+    note(world, instance, pass, |known| {
+        (known.over_since, known.rest, known.written) = (Some(now), Some(now + CACHE_LAG), None);
+    });
     false
 }
 
@@ -293,9 +302,10 @@ fn record(world: &mut World, instance: usize, pass: &mut Pass, status: Status, f
         return false;
     }
     let version = world.names[pass.name].newest;
-    let known = &mut world.instances[instance].known[pass.name];
-    known.attempt = None;
-    known.written = stored.deleted_at.map(|_| (version, status));
+    note(world, instance, pass, |known| {
+        known.attempt = None;
+        known.written = stored.deleted_at.map(|_| (version, status));
+    });
     (pass.object, pass.shown) = (stored, Some(world.now));
     (pass.attempt, pass.get) = (None, None);
     true
@@ -326,7 +336,7 @@ fn release(
     world.names[pass.name].push(None);
     match fate {
         Fate::AnswerLost => false,
-        _ => over(world, instance, pass.name),
+        _ => over(world, instance, pass),
     }
 }
 

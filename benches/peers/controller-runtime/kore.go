@@ -22,10 +22,13 @@ type Kore struct {
 
 func NewKore() *Kore {
 	stay := func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	return &Kore{client: http.Client{CheckRedirect: stay}}
+	// By default, two connections are kept; the others would be made anew for each call.
+	transport := http.DefaultTransport.(*http.Transport).Clone()
+	transport.MaxIdleConnsPerHost = 32
+	return &Kore{client: http.Client{CheckRedirect: stay, Transport: transport}}
 }
 
-// Delete deletes a campaign, and returns it as Kore returned it.
+// Delete deletes a campaign, and returns it as Kore returned it; nil if there is no such campaign.
 func (k *Kore) Delete(
 	ctx context.Context,
 	connection KoreConnectionSpec,
@@ -65,6 +68,9 @@ func (k *Kore) Delete(
 	body, err := io.ReadAll(io.LimitReader(response.Body, 1<<20))
 	if err != nil {
 		return nil, err
+	}
+	if response.StatusCode == http.StatusNotFound {
+		return nil, nil
 	}
 	if response.StatusCode != http.StatusOK {
 		return nil, fmt.Errorf("Kore answered the DELETE with %s", response.Status)

@@ -1,7 +1,8 @@
 // A stock operator, as the documentation of controller-runtime suggests it: the finalizer helpers, the cached
-// client, the defaults of the manager, and an error returned for the rate limiter to retry. It writes the
-// campaign that Kore returns into the status, as is asked of all peers. It leaves out everything else: the
-// proof that a campaign is absent, the quota, and what becomes of living campaigns.
+// client, the defaults of the manager, an error returned for the rate limiter to retry, and a cleanup that can
+// be repeated: to be told that there is no such campaign is success. It writes the campaign that Kore returns
+// into the status, as is asked of all peers. It leaves out everything else: the proof that a campaign is
+// absent, the quota, what the status says meanwhile, and what becomes of living campaigns.
 //
 // WATCH_NAMESPACES is the namespace to work in, and CONCURRENCY how many objects are reconciled at a time.
 package main
@@ -99,12 +100,6 @@ func (r *Reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.
 
 // delete deletes the campaign in Kore, and reports it in the status.
 func (r *Reconciler) delete(ctx context.Context, object *VoiceCampaign) error {
-	before := client.MergeFrom(object.DeepCopy())
-	setReady(object, "Deleting")
-	if err := r.Status().Patch(ctx, object, before); err != nil {
-		return err
-	}
-
 	connection := &KoreConnection{}
 	key := client.ObjectKey{Namespace: object.Namespace, Name: object.Spec.ConnectionRef.Name}
 	if err := r.Get(ctx, key, connection); err != nil {
@@ -120,15 +115,12 @@ func (r *Reconciler) delete(ctx context.Context, object *VoiceCampaign) error {
 		return err
 	}
 
-	before = client.MergeFrom(object.DeepCopy())
-	setReady(object, "Deleted")
-	object.Status.Campaign = campaign
-	return r.Status().Patch(ctx, object, before)
-}
-
-// setReady says how far the deletion is.
-func setReady(object *VoiceCampaign, reason string) {
+	before := client.MergeFrom(object.DeepCopy())
 	meta.SetStatusCondition(&object.Status.Conditions, metav1.Condition{
-		Type: "Ready", Status: metav1.ConditionFalse, Reason: reason, Message: reason,
+		Type: "Ready", Status: metav1.ConditionFalse, Reason: "Deleted", Message: "Deleted",
 	})
+	if campaign != nil {
+		object.Status.Campaign = campaign
+	}
+	return r.Status().Patch(ctx, object, before)
 }

@@ -1,7 +1,8 @@
-"""A stock operator, as the documentation of kopf suggests it: handlers of the deletion, `patch.status`, the
-defaults, and an error that asks for a retry in five seconds. It writes the campaign that Kore returns into
-the status, as is asked of all peers. It leaves out everything else: the proof that a campaign is absent, the
-quota, and what becomes of living campaigns.
+"""A stock operator, as the documentation of kopf suggests it: a handler of the deletion, `patch.status`, the
+defaults, an error that asks for a retry in five seconds, and a cleanup that can be repeated: to be told that
+there is no such campaign is success. It writes the campaign that Kore returns into the status, as is asked of
+all peers. It leaves out everything else: the proof that a campaign is absent, the quota, what the status says
+meanwhile, and what becomes of living campaigns.
 
 WATCH_NAMESPACES is the namespace to work in, unless `kopf run` is given another.
 
@@ -42,13 +43,6 @@ async def stop(memo: kopf.Memo, **_):
     await memo.api.close()
 
 
-# kopf calls one handler at a time and patches the object after each, so the status says `Deleting` before
-# Kore is called.
-@kopf.on.delete(GROUP, VERSION, "voicecampaigns")
-async def announce(patch: kopf.Patch, **_):
-    patch.status["conditions"] = [ready("Deleting")]
-
-
 @kopf.on.delete(GROUP, VERSION, "voicecampaigns")
 async def delete(spec: kopf.Spec, namespace: str, patch: kopf.Patch, memo: kopf.Memo, **_):
     try:
@@ -63,25 +57,17 @@ async def delete(spec: kopf.Spec, namespace: str, patch: kopf.Patch, memo: kopf.
     except (client.ApiException, aiohttp.ClientError, TimeoutError, KeyError, ValueError) as error:
         message = f"failed to delete the campaign: {error!r}"
         raise kopf.TemporaryError(message, delay=RETRY_SECONDS) from error
-    patch.status["conditions"] = [ready("Deleted")]
-    patch.status["campaign"] = campaign
-
-
-def ready(reason: str) -> dict:
     now = datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    return {
-        "type": "Ready",
-        "status": "False",
-        "reason": reason,
-        "message": reason,
-        "lastTransitionTime": now,
-    }
+    deleted = {"type": "Ready", "status": "False", "reason": "Deleted", "message": "Deleted"}
+    patch.status["conditions"] = [deleted | {"lastTransitionTime": now}]
+    if campaign is not None:
+        patch.status["campaign"] = campaign
 
 
 async def delete_in_kore(
     http: aiohttp.ClientSession, connection: dict, secret: dict, spec: kopf.Spec
-) -> dict:
-    """Deletes a campaign, and returns it as Kore returned it."""
+) -> dict | None:
+    """Deletes a campaign, and returns it as Kore returned it; None if there is no such campaign."""
     stream, campaign = spec["streamId"], spec["campaignId"]
     path = f"/campaign/api/v2/public/{urllib.parse.quote(stream)}/campaign/{urllib.parse.quote(campaign)}"
     async with http.delete(
@@ -96,6 +82,8 @@ async def delete_in_kore(
         # A redirect would forward the token.
         allow_redirects=False,
     ) as response:
+        if response.status == 404:
+            return None
         if response.status != 200:
             raise ValueError(f"Kore answered the DELETE with {response.status}")
         answer = await response.json()

@@ -41,26 +41,32 @@ impl Kind {
         match self {
             Self::Gateway => "a gateway answers 404 for 30 s",
             Self::Refused => "Kore refuses the credentials for 30 s",
-            Self::LostAnswer => "the answers of the DELETEs are lost",
+            Self::LostAnswer => "the answer of the first DELETE of each is lost",
             Self::Killed => "Kore answers 503 for 30 s, `kill -9` in between",
             Self::Namespace => "the namespace is deleted",
         }
     }
 
-    fn fault(self, tenant: &Tenant) -> Option<Fault> {
+    fn faults(self, tenant: &Tenant, names: &[String]) -> Vec<Fault> {
         match self {
-            Self::Gateway => Some(answers(tenant, 404, "404 page not found")),
-            Self::Refused => Some(answers(tenant, 401, "")),
-            Self::LostAnswer => Some(Fault {
-                operation: Some(Operation::Delete),
-                times: Some(u32::try_from(OBJECTS).unwrap()),
-                when: When::AfterEffect,
-                then: Outcome::Cut,
-                ..answers(tenant, 200, "")
-            }),
-            Self::Killed => Some(answers(tenant, 503, "")),
-            Self::Namespace => None,
+            Self::Gateway => vec![answers(tenant, 404, "404 page not found")],
+            Self::Refused => vec![answers(tenant, 401, "")],
+            // Of each campaign, the first.
+            Self::LostAnswer => names.iter().map(|name| lost_answer(tenant, name)).collect(),
+            Self::Killed => vec![answers(tenant, 503, "")],
+            Self::Namespace => Vec::new(),
         }
+    }
+}
+
+fn lost_answer(tenant: &Tenant, name: &str) -> Fault {
+    Fault {
+        operation: Some(Operation::Delete),
+        campaign_id: Some(campaign(name)),
+        times: Some(1),
+        when: When::AfterEffect,
+        then: Outcome::Cut,
+        ..answers(tenant, 200, "")
     }
 }
 
@@ -89,7 +95,7 @@ impl Bench {
         let before = self.kore.received().await.unwrap();
         let begun = Instant::now();
         for troubled in &all {
-            if let Some(fault) = troubled.kind.fault(&troubled.tenant) {
+            for fault in troubled.kind.faults(&troubled.tenant, &troubled.names) {
                 self.kore.add_fault(&fault).await.unwrap();
             }
         }

@@ -7,7 +7,7 @@ mod targets;
 use std::fs;
 use std::path::Path;
 
-use crate::results::Results;
+use crate::results::{Results, Run};
 
 /// What was measured, and the plots of it.
 pub const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/benchmarks");
@@ -16,7 +16,23 @@ const BEGIN: &str = "<!-- measured -->\n";
 const END: &str = "<!-- end of measured -->\n";
 
 pub fn tables(results: &Results) -> String {
-    format!("Measured by `make {}`.\n{}{}", results.measured_by, table::of(results), targets::of(results))
+    let resident = results.resident_run.as_ref();
+    let resident =
+        resident.map(|run| format!(" The rows of objects that stay: anew{}.", of(run))).unwrap_or_default();
+    format!(
+        "Measured by `make {}`{}.{resident}\n{}{}",
+        results.measured_by,
+        of(&results.run),
+        table::of(results),
+        targets::of(results)
+    )
+}
+
+fn of(run: &Run) -> String {
+    match run.commit.as_str() {
+        "" => String::new(),
+        commit => format!(" of commit {commit} on {} ({})", run.date, run.machine),
+    }
 }
 
 /// Replaces what the document says of an earlier run.

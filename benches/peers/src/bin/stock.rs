@@ -1,7 +1,11 @@
 //! A stock operator, as kube-rs's own examples suggest it: the finalizer helper, the defaults, a fixed pause
-//! after an error. It calls Kore with this project's client, so that only the controller differs, and writes
-//! the campaign that Kore returns into the status, as is asked of both. It leaves out everything else: the
-//! proof that a campaign is absent, the quota, and what becomes of living campaigns.
+//! after an error, and a cleanup that can be repeated: to be told that there is no such campaign is success.
+//! It calls Kore with this project's client, so that only the controller differs, and writes the campaign
+//! that Kore returns into the status, as is asked of both. It leaves out everything else: the proof that a
+//! campaign is absent, the quota, what the status says meanwhile, and what becomes of living campaigns.
+//!
+//! `WATCH_NAMESPACES` is the namespace to work in, and `CONCURRENCY` how many objects are reconciled at a
+//! time.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,7 +13,7 @@ use std::time::Duration;
 use futures::StreamExt;
 use k8s_openapi::api::core::v1::Secret;
 use kube::api::{Patch, PatchParams};
-use kube::runtime::controller::{Action, Controller};
+use kube::runtime::controller::{self, Action, Controller};
 use kube::runtime::finalizer::{Event, finalizer};
 use kube::runtime::watcher;
 use kube::{Api, Client, ResourceExt};
@@ -44,7 +48,10 @@ async fn main() -> anyhow::Result<()> {
     let client = peers::client().await?;
     let kore = KoreClient::new(&ClientSettings::default())?;
     let campaigns: Api<VoiceCampaign> = Api::namespaced(client.clone(), &peers::namespace());
+    // 0 leaves it to kube-rs, whose default is no limit.
+    let concurrency = std::env::var("CONCURRENCY").map_or(Ok(0), |value| value.parse())?;
     Controller::new(campaigns, watcher::Config::default())
+        .with_config(controller::Config::default().concurrency(concurrency))
         .shutdown_on_signal()
         .run(reconcile, |_, _, _| Action::requeue(Duration::from_secs(5)), Arc::new(Context { client, kore }))
         .for_each(async |_| {})
@@ -68,7 +75,6 @@ async fn delete(
     api: &Api<VoiceCampaign>,
     context: &Context,
 ) -> Result<Action, Error> {
-    say(object, api, "Deleting", None).await?;
     let namespace = object.namespace().unwrap_or_default();
     let connections: Api<KoreConnection> = Api::namespaced(context.client.clone(), &namespace);
     let connection = connections.get(&object.spec.connection_ref.name).await?;
@@ -77,20 +83,22 @@ async fn delete(
     let target = target(&connection, &secret).ok_or(Error::Secret)?;
     let spec = &object.spec;
     let key = CampaignKey { stream_id: spec.stream_id.clone(), campaign_id: spec.campaign_id.clone() };
-    let deleted = context.kore.delete(&target, &key).await.map_err(|_failure| Error::Kore)?;
-    say(object, api, "Deleted", Some(deleted.campaign())).await?;
+    match context.kore.delete(&target, &key).await {
+        Ok(deleted) => report(object, api, Some(deleted.campaign())).await?,
+        Err(failure) if failure.answer.http_status == Some(404) => report(object, api, None).await?,
+        Err(_) => return Err(Error::Kore),
+    }
     Ok(Action::await_change())
 }
 
-/// Writes how far the deletion is, and the campaign that Kore has returned.
-async fn say(
+/// Writes that the campaign is deleted, and what Kore has returned.
+async fn report(
     object: &VoiceCampaign,
     api: &Api<VoiceCampaign>,
-    reason: &str,
     campaign: Option<&Campaign>,
 ) -> Result<(), Error> {
     let now = k8s_openapi::jiff::Timestamp::now();
-    let condition = json!({"type": "Ready", "status": "False", "reason": reason, "message": reason,
+    let condition = json!({"type": "Ready", "status": "False", "reason": "Deleted", "message": "Deleted",
         "lastTransitionTime": format!("{now:.0}")});
     let mut status = json!({"conditions": [condition]});
     if let Some(campaign) = campaign {

@@ -2,7 +2,7 @@
 //! control plane and the same Kore. `make bench`: all peers, more rounds, and more that is measured; it
 //! writes docs/benchmarks.md. Never a test: machines differ, and only the ratios say something.
 //!
-//! `cargo bench --bench side_by_side -- --only backlog` (or `found`, `outage`) prints one part, of the
+//! `cargo bench --bench side_by_side -- --only backlog` (or `found`, `outage`, `start`) prints one part, of the
 //! operator alone. `-- --full --only resident` measures the rows of objects that stay anew, and keeps all
 //! else that `make bench` has measured.
 //!
@@ -153,9 +153,20 @@ async fn only(bench: &Bench, part: &str, plan: &Plan, programs: &Programs) {
                 println!("{after:.0} s: {left}");
             }
         }
+        "start" => {
+            let (tenant, objects) = (Tenant::usual(), 50 * MANY);
+            bench.settle(&tenant, 0..objects, ours).await;
+            for _ in 0..STARTS {
+                println!("{:.2} s with {objects} objects", bench.until_ready(ours, &tenant).await);
+            }
+            let last = bench.create(&tenant, "zz-last", 0..1, CONNECTION).await;
+            let running = bench.run(Contender::Ours, ours, &tenant.namespace);
+            bench.has_listed(&tenant, &last).await;
+            println!("{} bytes", bench.resident(&running).await);
+        }
         "found" => println!("{:.1} s", bench.found(ours, 10 * MANY).await),
         "outage" => println!("{:?}", bench.outage(Contender::Ours, ours, MANY).await),
-        other => panic!("--only takes backlog, found, outage or resident, not {other}"),
+        other => panic!("--only takes backlog, found, outage, start or resident, not {other}"),
     }
 }
 

@@ -2,9 +2,9 @@
 //! control plane and the same Kore. `make bench`: all peers, more rounds, and more that is measured; it
 //! writes docs/benchmarks.md. Never a test: machines differ, and only the ratios say something.
 //!
-//! `cargo bench --bench side_by_side -- --only backlog` (or `found`, `outage`, `start`) prints one part, of the
-//! operator alone. `-- --full --only resident` measures the rows of objects that stay anew, and keeps all
-//! else that `make bench` has measured.
+//! `cargo bench --bench side_by_side -- --only backlog` (or `found`, `outage`, `start`) prints one part, of
+//! the operator alone. `-- --full --only resident` measures the rows of objects that stay anew, and keeps
+//! all else that `make bench` has measured.
 //!
 //! ```text
 //! main.rs ─▶ parts/: what is measured ─▶ results.rs: what is kept ─▶ report/: tables and plots
@@ -154,7 +154,7 @@ async fn only(bench: &Bench, part: &str, plan: &Plan, programs: &Programs) {
             }
         }
         "start" => {
-            let (tenant, objects) = (Tenant::usual(), 50 * MANY);
+            let (tenant, objects) = (Tenant::usual(), 100 * MANY);
             bench.settle(&tenant, 0..objects, ours).await;
             for _ in 0..STARTS {
                 println!("{:.2} s with {objects} objects", bench.until_ready(ours, &tenant).await);

@@ -23,9 +23,6 @@ use crate::kube_ext::{Applied, Cache, Change, Selected, Wake, reference};
 /// The API server ends a watch after this time. Below the 240 s after which cloud load balancers silently
 /// drop a connection.
 const WATCH_SECONDS: u32 = 220;
-/// Objects per page of a list. A page is read into memory as a whole, with the managed fields, which are most
-/// of it.
-const PAGE_SIZE: u32 = 100;
 
 /// Keeps the cache of VoiceCampaigns, passes its changes on to `on_watch`, and triggers a reconcile of each
 /// object once the cache has its change.
@@ -176,5 +173,6 @@ where
 }
 
 fn watch_config() -> watcher::Config {
-    watcher::Config::default().timeout(WATCH_SECONDS).page_size(PAGE_SIZE)
+    // A list has pages of 500, as client-go's: for each, etcd counts all objects that follow.
+    watcher::Config::default().timeout(WATCH_SECONDS)
 }

@@ -31,10 +31,10 @@ pub struct Lived {
 pub async fn live(world: &World, life: &Life, made: &Made, end: watch::Receiver<Option<Instant>>) -> Lived {
     let mut lived = Lived::default();
     for number in 0..=life.again {
-        match once(world, life, number, &end).await {
+        match once(world, life, number, made, &end).await {
             Ok(_) if life.orphan => {}
-            Ok(asked) if made.between(asked, Instant::now()) => lived.disturbed += 1,
-            Ok(_) => lived.undisturbed += 1,
+            Ok(0) => lived.undisturbed += 1,
+            Ok(_) => lived.disturbed += 1,
             Err(violation) => {
                 lived.violations.push(format!("{}: {violation:#}", life.name));
                 break;
@@ -44,13 +44,14 @@ pub async fn live(world: &World, life: &Life, made: &Made, end: watch::Receiver<
     lived
 }
 
-/// One life; returns when its end was asked for. Fails with what was violated.
+/// One life; returns how many troubles there were while it was deleted. Fails with what was violated.
 async fn once(
     world: &World,
     life: &Life,
     number: usize,
+    made: &Made,
     end: &watch::Receiver<Option<Instant>>,
-) -> Result<Instant> {
+) -> Result<usize> {
     let Life { name, tenant, orphan, with_finalizer, until_found, applier, delete_after_ms, again: _ } = life;
     // A DELETE that comes late can't be meant for the next life.
     let of_this_life = format!("{name}-{number}");
@@ -87,7 +88,11 @@ async fn once(
     ensure!(*orphan || !there, "O1: the object went while Kore had the campaign");
     ensure!(!orphan || there, "O2: the campaign was deleted, although it is an orphan");
     world.kore.remove(&campaign);
-    Ok(asked)
+    let troubles = made.between(asked, Instant::now());
+    if !orphan {
+        world.deleted_in_trouble(campaign, troubles);
+    }
+    Ok(troubles)
 }
 
 fn is_found(object: &VoiceCampaign) -> bool {

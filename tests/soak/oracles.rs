@@ -1,6 +1,6 @@
 //! What must hold after each round.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use kore_simulator::{CampaignKey, Entry, Operation};
 use voicecampaign_operator::api::VoiceCampaign;
@@ -17,8 +17,8 @@ pub struct Evidence<'a> {
     pub made: &'a Made,
     /// How often an instance was started.
     pub starts: usize,
-    /// Campaigns that were to be deleted.
-    pub asked: BTreeSet<CampaignKey>,
+    /// Campaigns that were to be deleted, and how many troubles there were meanwhile.
+    pub asked: BTreeMap<CampaignKey, usize>,
     /// Campaigns that nobody asked to delete, and that are gone.
     pub lost: Vec<CampaignKey>,
     /// The VoiceCampaigns that nobody deletes.
@@ -40,16 +40,18 @@ pub fn violations(evidence: &Evidence<'_>) -> Vec<String> {
         deletes.entry(campaign(entry)).or_default().push(entry);
     }
     for (campaign, deletes) in &deletes {
-        if !asked.contains(campaign) {
+        let Some(troubles) = asked.get(campaign) else {
             found.push(format!("O2: a DELETE for {campaign:?}, which nobody asked for"));
-        }
-        // One; one more for an object from the backup, for each that a fault has hit, and for each trouble or
-        // start meanwhile, which may have taken the answer away.
+            continue;
+        };
+        // One; one more for an object from the backup, for each that a fault has hit, and for each trouble
+        // meanwhile: the answer may not have come, or an instance may not know of it.
         let failed = |delete: &&&Entry| {
             delete.answer.is_none() || delete.fault.is_some() || delete.violation.is_some()
         };
         let failed = deletes.iter().filter(failed).count() + made.hit(&campaign.campaign_id);
-        let allowed = 1 + usize::from(round.restored) + failed + starts + round.troubles.len();
+        let restored = if round.restored { 1 + starts } else { 0 };
+        let allowed = 1 + restored + failed + troubles;
         if deletes.len() > allowed {
             found.push(format!("O4: {} DELETEs for {campaign:?}, {allowed} allowed", deletes.len()));
         }

@@ -5,15 +5,17 @@ use std::fmt;
 use serde::Serialize;
 use testbed::faults::{Action, Answer, Fault, Kind, Lasting, Random, Trigger};
 
-/// How long a round goes on until nothing new happens.
-const ROUND_MS: usize = 12_000;
+/// How long a round of [`MANY`] objects goes on until nothing new happens; one of more, so much longer.
+const ROUND_MS: usize = 40_000;
 /// How long an object lives at most before it is deleted: not so long that others do not come and go
 /// meanwhile.
 const LIFE_MS: usize = 3000;
 /// How many lives an object has at most, under the same name, each with a campaign of its own.
 const AGAIN: usize = 8;
-/// Troubles in a round.
-const TROUBLES: usize = 8;
+/// Troubles in that time.
+const TROUBLES: usize = 24;
+/// How many objects two cores delete in that time, and create again.
+const MANY: usize = 200;
 /// Who applies objects.
 const APPLIERS: [&str; 3] = ["argocd-controller", "kustomize-controller", "kubectl"];
 /// Every so many rounds, etcd is restored from a backup at the end.
@@ -140,8 +142,9 @@ impl Round {
     /// A round with troubles.
     pub fn drawn(seed: u64, number: u64, objects: usize) -> Self {
         let mut random = Random::seeded(seed.wrapping_mul(1_000_003).wrapping_add(number));
-        let mut troubles: Vec<Timed> = (0..TROUBLES)
-            .map(|_| Timed { after_ms: below(&mut random, ROUND_MS), what: trouble(&mut random) })
+        let times = objects.div_ceil(MANY);
+        let mut troubles: Vec<Timed> = (0..times * TROUBLES)
+            .map(|_| Timed { after_ms: below(&mut random, times * ROUND_MS), what: trouble(&mut random) })
             .collect();
         let lives = lives(&mut random, objects, &format!("r{number}"));
         let restored = number.is_multiple_of(RESTORED_EVERY);

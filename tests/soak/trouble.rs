@@ -28,9 +28,11 @@ struct Happened {
 }
 
 impl Made {
-    /// Whether there was trouble at some time between these.
-    pub fn between(&self, begun: Instant, ended: Instant) -> bool {
-        self.happened().times.iter().any(|(from, to)| *from <= ended && to.is_none_or(|to| to >= begun))
+    /// How many troubles there were at some time between these.
+    pub fn between(&self, begun: Instant, ended: Instant) -> usize {
+        let overlaps =
+            |(from, to): &&(Instant, Option<Instant>)| *from <= ended && to.is_none_or(|to| to >= begun);
+        self.happened().times.iter().filter(overlaps).count()
     }
 
     /// How many troubles have met something: an instance that ran, or a request.

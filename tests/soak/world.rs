@@ -1,6 +1,6 @@
 //! The surroundings: a control plane, a simulated Kore, two instances, three namespaces of two accounts.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -51,8 +51,9 @@ pub struct World {
     pub instances: Arc<[Instance; 2]>,
     client: Client,
     stores: Vec<Watched>,
-    /// Campaigns that somebody has asked to delete in this round, by way of an object.
-    asked: Mutex<BTreeSet<CampaignKey>>,
+    /// Campaigns that somebody has asked to delete in this round, by way of an object, and how many troubles
+    /// there were meanwhile.
+    asked: Mutex<BTreeMap<CampaignKey, usize>>,
     /// How far the journal, and the logs, have been read.
     journal_read: usize,
     logs_read: HashMap<PathBuf, usize>,
@@ -276,7 +277,12 @@ impl World {
 
     /// Notes that the campaign is to be deleted.
     pub fn ask_for(&self, campaign: CampaignKey) {
-        self.asked().insert(campaign);
+        self.asked().insert(campaign, 0);
+    }
+
+    /// Notes how many troubles there were while it was deleted.
+    pub fn deleted_in_trouble(&self, campaign: CampaignKey, troubles: usize) {
+        self.asked().insert(campaign, troubles);
     }
 
     /// Work on the control plane that blocks.
@@ -310,7 +316,7 @@ impl World {
         Api::namespaced(self.client.clone(), TENANTS[tenant].0)
     }
 
-    fn asked(&self) -> MutexGuard<'_, BTreeSet<CampaignKey>> {
+    fn asked(&self) -> MutexGuard<'_, BTreeMap<CampaignKey, usize>> {
         self.asked.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

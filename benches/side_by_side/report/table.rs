@@ -132,7 +132,7 @@ fn others(all: &[&Figures]) -> String {
     let mut table = Table::new(all.to_vec());
     table.row("`kubectl delete`, p50", "ms", |figures| Some(percentile(&figures.kubectl, 50) * 1e3));
     for (index, (delay, _)) in all[0].delayed.iter().enumerate() {
-        let what = format!("one deletion while Kore takes {delay} ms, without these, p50");
+        let what = format!("one deletion while Kore takes {delay} ms, p50 without this time");
         table.row(&what, "ms", |figures| Some(percentile(&figures.delayed.get(index)?.1, 50) * 1e3));
     }
     if let Some(Outage { objects, lasts, .. }) = all[0].outage {
@@ -204,7 +204,7 @@ fn troubles(all: &[&Figures]) -> String {
 fn ours(results: &Results) -> String {
     let name = Contender::Ours.name();
     let mut text = format!(
-        "\n### The operator beside another load\n\n| {name} | | alone | | deletions |\n|---|---|---|---|---|\n"
+        "\n### The operator beside another load\n\n| {name} | beside it | alone | | deletions beside it |\n|---|---|---|---|---|\n"
     );
     for Beside { what, alone, beside } in &results.beside {
         let count = beside.len();

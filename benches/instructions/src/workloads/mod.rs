@@ -50,7 +50,7 @@ pub const WORKLOADS: &[Workload] = &[
     },
     Workload {
         name: "account-wide",
-        what: "the last 60 of 10,000 come that have the largest quota",
+        what: "60 take the last places of 10,000, under the largest quota",
         run: account::wide,
     },
     Workload {

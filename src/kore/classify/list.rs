@@ -24,14 +24,17 @@ pub fn listing(answer: &RawAnswer) -> Result<Page, Failure> {
     }
     let read = Envelope::of(answer);
     let texts = AnswerTexts::of(answer, read.as_ref());
-    let envelope = match explicit_success(answer, read.as_ref(), Operation::Read) {
-        Ok(envelope) if envelope.has_errors => return Err(denied_success(answer, envelope, Operation::Read)),
-        Err(Failure { kind: FailureKind::MayBeAbsent | FailureKind::Unreadable, .. })
-            if answer.http_status != 202 && texts.say_none_exist() =>
-        {
-            return Ok(Page::without_rows(texts.say_no_campaigns_exist()));
+    let without_rows = texts.say_none_exist().then(|| without_rows(read.as_ref())).flatten();
+    let envelope = match (explicit_success(answer, read.as_ref(), Operation::Read), without_rows) {
+        (Ok(envelope), _) if envelope.has_errors => {
+            return Err(denied_success(answer, envelope, Operation::Read));
         }
-        read => read?,
+        (Err(Failure { kind: FailureKind::MayBeAbsent | FailureKind::Unreadable, .. }), Some(page))
+            if answer.http_status != 202 =>
+        {
+            return Ok(Page { names_rows: texts.say_no_campaigns_exist(), ..page });
+        }
+        (read, _) => read?,
     };
     let names_rows = |page: &Page| page.names_rows || texts.say_no_campaigns_exist();
     let page = wire::page(envelope).map(|page| Page { names_rows: names_rows(&page), ..page });
@@ -46,4 +49,13 @@ pub fn listing(answer: &RawAnswer) -> Result<Page, Failure> {
         let what = "the answer says success, but has no `data.results`";
         failure(FailureKind::ContractViolation, what, summary(answer, envelope))
     })
+}
+
+/// The page of an answer whose texts say that there are no campaigns, unless it shows some: then it
+/// contradicts itself.
+fn without_rows(envelope: Option<&Envelope>) -> Option<Page> {
+    match envelope {
+        Some(envelope) => wire::page(envelope).filter(|page| page.rows.is_empty()),
+        None => Some(Page::without_rows(false)),
+    }
 }

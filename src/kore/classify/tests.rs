@@ -333,9 +333,15 @@ fn an_answer_that_names_no_rows_may_be_an_empty_listing() {
         (404, r#"{"message":"No campaigns found","errors":[{"msg":"Stream not found"}]}"#),
         (202, r#"{"status":"success","message":"No campaigns found"}"#),
         (200, r#"{"status":"failure","message":"No campaigns found: access denied"}"#),
+        (404, r#"{"status":"success","message":"No campaigns found","data":{"results":[{"_id":"cd-1"}]}}"#),
+        (404, r#"{"message":"No campaigns found","data":{"_id":"cd-1"}}"#),
+        (404, r#"{"message":"No campaigns found","data":{"results":[{"_id":"cd-1""#),
     ] {
         assert!(listing(&raw(status, body)).is_err(), "{status} {body}");
     }
+    let counted = r#"{"message":"No campaigns found","data":{"totalResults":7,"hasMore":true}}"#;
+    let page = listing(&raw(404, counted)).unwrap();
+    assert_eq!((page.total_results, page.has_more), (Some(7), Some(true)), "the listing may doubt it");
 }
 
 /// R24: to a read, only words that say that there is no campaign (or 404 and 410) mean that. No list of

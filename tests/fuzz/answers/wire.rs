@@ -188,7 +188,8 @@ fn received(exchange: &Exchange, token: &str) -> Result<Answer, String> {
     let body = match framing {
         Framing::Length | Framing::Close | Framing::Chunked(_) => whole,
         Framing::Short(at) => whole[..at.index(whole.len() + 1)].to_vec(),
-        // There may be nothing to cut off.
+        // There may be nothing to cut off: a chunk without bytes is the last one.
+        Framing::BrokenChunks(true) if whole.is_empty() => whole,
         Framing::Long(_) | Framing::BrokenChunks(_) | Framing::Stalled | Framing::Endless
             if !matches!(answer.http_status, 204 | 304) =>
         {

@@ -845,8 +845,8 @@ pub const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "a listing with errors counts",
         file: "src/kore/classify/list.rs",
-        from: "Ok(envelope) if envelope.has_errors => return",
-        to: "Ok(envelope) if envelope.has_errors && envelope.data.is_none() => return",
+        from: "(Ok(envelope), _) if envelope.has_errors => {",
+        to: "(Ok(envelope), _) if envelope.has_errors && envelope.data.is_none() => {",
         tests: &["--lib", "kore::"],
     },
     Mutant {
@@ -2021,6 +2021,13 @@ pub const MUTANTS: &[Mutant] = &[
         from: "(regexMatch (printf \"^%s +in *[(]\" $key) $requirement)",
         to: "true",
         tests: &["--test", "chart", "the_chart_selects"],
+    },
+    Mutant {
+        name: "a page that shows a campaign, and says that there are none, is believed",
+        file: "src/kore/classify/list.rs",
+        from: "Some(envelope) => wire::page(envelope).filter(|page| page.rows.is_empty()),",
+        to: "Some(_) => Some(Page::without_rows(false)),",
+        tests: &["--lib", "classify"],
     },
     Mutant {
         name: "who waits for Kore keeps the right to ask the API server",

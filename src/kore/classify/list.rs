@@ -24,17 +24,15 @@ pub fn listing(answer: &RawAnswer) -> Result<Page, Failure> {
     }
     let read = Envelope::of(answer);
     let texts = AnswerTexts::of(answer, read.as_ref());
-    let without_rows = texts.say_none_exist().then(|| without_rows(read.as_ref())).flatten();
-    let envelope = match (explicit_success(answer, read.as_ref(), Operation::Read), without_rows) {
-        (Ok(envelope), _) if envelope.has_errors => {
-            return Err(denied_success(answer, envelope, Operation::Read));
-        }
-        (Err(Failure { kind: FailureKind::MayBeAbsent | FailureKind::Unreadable, .. }), Some(page))
-            if answer.http_status != 202 =>
-        {
+    let envelope = match explicit_success(answer, read.as_ref(), Operation::Read) {
+        Ok(envelope) if envelope.has_errors => return Err(denied_success(answer, envelope, Operation::Read)),
+        Ok(envelope) => envelope,
+        Err(failure) => {
+            let may_say_so = matches!(failure.kind, FailureKind::MayBeAbsent | FailureKind::Unreadable);
+            let says_so = may_say_so && answer.http_status != 202 && texts.say_none_exist();
+            let page = says_so.then(|| without_rows(read.as_ref())).flatten().ok_or(failure)?;
             return Ok(Page { names_rows: texts.say_no_campaigns_exist(), ..page });
         }
-        (read, _) => read?,
     };
     let names_rows = |page: &Page| page.names_rows || texts.say_no_campaigns_exist();
     let page = wire::page(envelope).map(|page| Page { names_rows: names_rows(&page), ..page });

@@ -845,8 +845,8 @@ pub const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "a listing with errors counts",
         file: "src/kore/classify/list.rs",
-        from: "(Ok(envelope), _) if envelope.has_errors => {",
-        to: "(Ok(envelope), _) if envelope.has_errors && envelope.data.is_none() => {",
+        from: "Ok(envelope) if envelope.has_errors => return",
+        to: "Ok(envelope) if envelope.has_errors && envelope.data.is_none() => return",
         tests: &["--lib", "kore::"],
     },
     Mutant {

@@ -174,7 +174,7 @@ async fn only(bench: &Bench, part: &str, plan: &Plan, programs: &Programs) {
 async fn rounds(bench: &Bench, plan: &Plan, programs: &Programs, results: &mut Results) {
     let tenant = Tenant::usual();
     for round in 0..plan.rounds {
-        // Each is the first in turn: nobody always runs after the same one.
+        // Another one is the first in each round.
         for place in 0..programs.len() {
             let (who, program) = &programs[(round + place) % programs.len()];
             println!("round {}: {who:?}", round + 1);

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::Command;
 
 use serde::{Deserialize, Serialize};
-use testbed::process;
+use testbed::{process, record};
 
 use crate::contender::Contender;
 
@@ -170,13 +170,12 @@ impl Run {
     pub fn now() -> Self {
         let said = |program: &str, arguments: &[&str]| {
             let mut command = Command::new(program);
-            command.args(arguments).current_dir(env!("CARGO_MANIFEST_DIR"));
+            command.args(arguments);
             // A peer's compiler may be missing where that peer is not measured.
             let said = process::run(command).unwrap_or_default();
             String::from_utf8_lossy(&said).trim().to_owned()
         };
-        let changed = !said("git", &["status", "--porcelain", "--", ".", ":!docs"]).is_empty();
-        let commit = said("git", &["rev-parse", "--short=12", "HEAD"]);
+        let (commit, changed) = record::version().unwrap();
         let memory = std::fs::read_to_string("/proc/meminfo").unwrap();
         let kilobytes = memory.split_whitespace().nth(1).and_then(|total| total.parse::<u64>().ok());
         let cores = std::thread::available_parallelism().unwrap();
@@ -187,7 +186,7 @@ impl Run {
             said("python3", &["--version"]),
         ];
         Self {
-            commit: if changed { format!("{commit} with changes") } else { commit },
+            commit: if changed.is_empty() { commit } else { format!("{commit} with changes") },
             date: said("date", &["+%Y-%m-%d"]),
             machine: format!(
                 "{cores} cores, {} GB, {}",

@@ -74,14 +74,23 @@ pub fn commit(keep: bool) -> Result<Option<String>> {
     if !keep {
         return Ok(None);
     }
+    let (commit, changed) = version()?;
+    ensure!(changed.is_empty(), "a record is of a commit, and these are not committed:\n{changed}");
+    Ok(Some(commit))
+}
+
+/// The commit of the repository, and what differs from it, but for the documents.
+///
+/// # Errors
+/// If git does not say.
+pub fn version() -> Result<(String, String)> {
     let git = |arguments: &[&str]| -> Result<String> {
         let mut command = Command::new("git");
         command.args(arguments).current_dir(repository());
-        Ok(String::from_utf8(process::run(command)?)?)
+        Ok(String::from_utf8(process::run(command)?)?.trim().to_owned())
     };
     let changed = git(&["status", "--porcelain", "--", ".", ":!docs"])?;
-    ensure!(changed.trim().is_empty(), "a record is of a commit, and these are not committed:\n{changed}");
-    Ok(Some(git(&["rev-parse", "--short=12", "HEAD"])?.trim().to_owned()))
+    Ok((git(&["rev-parse", "--short=12", "HEAD"])?, changed))
 }
 
 /// The figures, with commas between thousands.

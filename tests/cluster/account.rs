@@ -249,15 +249,20 @@ async fn a_listing_is_read_however_slow_the_quota_makes_it() {
     world.wait_until_gone_within("c", Duration::from_secs(720));
 }
 
+/// A connection to an account whose calls a relay can hang, for as long as a call may take.
+fn connect_through(world: &World, relay: &Relay, name: &str, account: &str, quota: usize) {
+    world.apply(&json!({"apiVersion": "voicecampaign.dev/v1alpha1", "kind": "KoreConnection",
+        "metadata": {"name": name}, "spec": {"host": format!("http://{}", relay.address()),
+        "accountId": account, "credentialsSecretRef": {"name": "kore-jwt-app"}, "timeoutSeconds": 30,
+        "rateLimit": {"requestsPerMinute": quota}}}));
+}
+
 /// R8: all calls to one account hang; another one's deletions do not notice.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_hanging_account_does_not_hold_up_another() {
     let world = World::new("hanging-account").await;
     let relay = Relay::start(world.kore.address()).unwrap();
-    world.apply(&json!({"apiVersion": "voicecampaign.dev/v1alpha1", "kind": "KoreConnection",
-        "metadata": {"name": "hanging"}, "spec": {"host": format!("http://{}", relay.address()),
-        "accountId": ACCOUNT, "credentialsSecretRef": {"name": "kore-jwt-app"}, "timeoutSeconds": 30,
-        "rateLimit": {"requestsPerMinute": 6000}}}));
+    connect_through(&world, &relay, "hanging", ACCOUNT, 6000);
     let _operator = world.operator();
     let healthy = found(&world, "healthy", 20);
     let dead: Vec<String> = (0..60).map(|number| format!("dead{number}")).collect();
@@ -287,29 +292,22 @@ async fn two_hanging_accounts_do_not_hold_up_a_third_in_their_namespace() {
     let world = World::new("two-hanging").await;
     let relay = Relay::start(world.kore.address()).unwrap();
     let accounts = ["one", "other"];
-    for account in accounts {
-        world.apply(&json!({"apiVersion": "voicecampaign.dev/v1alpha1", "kind": "KoreConnection",
-            "metadata": {"name": account}, "spec": {"host": format!("http://{}", relay.address()),
-            "accountId": account, "credentialsSecretRef": {"name": "kore-jwt-app"}, "timeoutSeconds": 30,
-            "rateLimit": {"requestsPerMinute": 6000}}}));
-    }
+    accounts.iter().for_each(|account| connect_through(&world, &relay, account, account, 6000));
     let _operator = world.operator();
     let healthy = found(&world, "healthy", 5);
-    let named = |account: &str, number: usize| format!("{account}{number}");
-    for account in accounts {
-        for number in 0..=UNDER_WAY {
-            let name = named(account, number);
-            let key = CampaignKey { account_id: account.into(), ..world.key(&name) };
+    let all = accounts
+        .map(|account| (0..=UNDER_WAY).map(|number| format!("{account}{number}")).collect::<Vec<_>>());
+    for (account, names) in accounts.iter().zip(&all) {
+        for name in names {
+            let key = CampaignKey { account_id: (*account).into(), ..world.key(name) };
             world.kore.seed(key, &json!({}));
-            world.apply(&world.campaign(&name, &json!({"connectionRef": {"name": account}})));
+            world.apply(&world.campaign(name, &json!({"connectionRef": {"name": account}})));
         }
     }
-    let all =
-        accounts.map(|account| (0..=UNDER_WAY).map(|number| named(account, number)).collect::<Vec<_>>());
-    all.concat().iter().for_each(|name| drop(world.wait_for_reason(name, "CampaignFound")));
-    for [worked, ..] in all.each_ref().map(|names| names.first_chunk::<1>().unwrap()) {
-        world.delete(worked);
-        world.wait_until_gone(worked);
+    all.iter().flatten().for_each(|name| drop(world.wait_for_reason(name, "CampaignFound")));
+    for names in &all {
+        world.delete(&names[0]);
+        world.wait_until_gone(&names[0]);
     }
     relay.freeze();
     all.iter().for_each(|names| delete_all(&world, &names[1..]));
@@ -332,10 +330,7 @@ async fn a_hanging_account_has_no_more_callers_than_its_quota() {
     let world = World::new("hanging-quota").await;
     let relay = Relay::start(world.kore.address()).unwrap();
     relay.freeze();
-    world.apply(&json!({"apiVersion": "voicecampaign.dev/v1alpha1", "kind": "KoreConnection",
-        "metadata": {"name": "hanging"}, "spec": {"host": format!("http://{}", relay.address()),
-        "accountId": ACCOUNT, "credentialsSecretRef": {"name": "kore-jwt-app"}, "timeoutSeconds": 30,
-        "rateLimit": {"requestsPerMinute": QUOTA}}}));
+    connect_through(&world, &relay, "hanging", ACCOUNT, QUOTA);
     let _operator = world.operator();
     let names: Vec<String> = (0..3 * QUOTA).map(|number| format!("c{number:03}")).collect();
     for name in &names {

@@ -79,7 +79,7 @@ async fn trial(rig: &Rig, plan: &Plan, namespace: &str, nemesis: &Nemesis) -> Re
     let scenario =
         Scenario::of_plan(&plan.name).with_context(|| format!("{} names no scenario", plan.name))?;
     let world = World::create(rig, scenario, namespace, nemesis).await?;
-    let mut operator = world.start().await?;
+    let mut operator = Some(world.start().await?);
     for name in objects(scenario) {
         world.wait_until_found(name).await?;
     }
@@ -99,20 +99,15 @@ async fn trial(rig: &Rig, plan: &Plan, namespace: &str, nemesis: &Nemesis) -> Re
             break false;
         }
         // Whatever kills it, it comes back, as a Pod does.
-        let ended = match operator.as_mut() {
-            Some(operator) => operator.ended()?.map(|status| format!("it has ended ({status})")),
-            None => Some(String::new()),
-        };
-        if let Some(ended) = ended {
-            deaths.push(ended);
+        if let Some(running) = operator.as_mut()
+            && let Some(status) = running.ended()?
+        {
+            deaths.push(format!("it has ended ({status})"));
+            operator = None;
+        }
+        if operator.is_none() {
             restarts += 1;
-            operator = match world.start().await {
-                Ok(operator) => operator,
-                Err(error) => {
-                    deaths.push(format!("{error:#}"));
-                    None
-                }
-            };
+            operator = world.start().await.map_err(|error| deaths.push(format!("{error:#}"))).ok();
         }
         tokio::time::sleep(Duration::from_millis(100)).await;
     };
@@ -184,15 +179,14 @@ impl World {
     }
 
     /// Starts the operator; `None` if it was killed before it was ready.
-    async fn start(&self) -> Result<Option<Operator>> {
+    async fn start(&self) -> Result<Operator> {
         let (plane, nemesis) = (self.rig.plane.clone(), self.nemesis.clone());
         let mut options = Options::new(self.rig.program.clone());
         options.arguments = vec![format!("--watch-namespaces={}", self.namespace)];
         options.name = format!("operator-{}", self.namespace);
         options.server = Some(self.api_proxy.url());
         options.nemesis = Some(nemesis);
-        let started = tokio::task::spawn_blocking(move || Operator::launch(&plane, &options)).await?;
-        Ok(Some(started?))
+        tokio::task::spawn_blocking(move || Operator::launch(&plane, &options)).await?
     }
 
     fn campaigns(&self) -> Api<VoiceCampaign> {

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
+use std::process::ExitStatus;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -83,16 +84,11 @@ impl Instance {
         let plane = plane.clone();
         std::thread::spawn(move || {
             while !ended.load(Ordering::Relaxed) {
-                let (runs, death) = match held(&running).as_mut().map(|running| running.operator.ended()) {
-                    Some(Ok(None)) => (true, None),
-                    // Only this program kills.
-                    Some(Ok(Some(status))) if status.signal() == Some(SIGKILL) => (false, None),
-                    Some(ended) => (false, Some(format!("an instance ended by itself: {ended:?}"))),
-                    None => (false, None),
-                };
-                if let Some(death) = death {
+                let ended = held(&running).as_mut().map(|running| running.operator.ended());
+                let runs = matches!(ended, Some(Ok(None)));
+                if let Some(ended) = ended.filter(|ended| !runs && !is_killed(ended)) {
+                    held(&deaths).push(format!("an instance ended by itself: {ended:?}"));
                     *held(&running) = None;
-                    deaths.lock().unwrap_or_else(PoisonError::into_inner).push(death);
                 }
                 // While the API server is away, it gets no token.
                 if !runs && let Ok(operator) = Operator::launch(&plane, &options) {
@@ -132,7 +128,7 @@ impl Instance {
 
     /// How runs have ended that nobody killed: never, unless something is wrong.
     pub fn deaths(&self) -> Vec<String> {
-        std::mem::take(&mut self.deaths.lock().unwrap_or_else(PoisonError::into_inner))
+        std::mem::take(&mut held(&self.deaths))
     }
 
     pub fn measured(&self) -> Result<Measured> {
@@ -156,6 +152,11 @@ impl Drop for Instance {
     }
 }
 
-fn held(running: &Mutex<Option<Running>>) -> MutexGuard<'_, Option<Running>> {
-    running.lock().unwrap_or_else(PoisonError::into_inner)
+/// Whether it was killed: only this program kills.
+fn is_killed(ended: &Result<Option<ExitStatus>>) -> bool {
+    ended.as_ref().is_ok_and(|status| status.is_some_and(|status| status.signal() == Some(SIGKILL)))
+}
+
+fn held<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

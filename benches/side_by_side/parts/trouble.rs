@@ -26,7 +26,7 @@ enum Kind {
     Gateway,
     /// The credentials are refused.
     Refused,
-    /// Each DELETE takes effect, and its answer is lost.
+    /// Each DELETE takes effect, and the answer of the first for each campaign is lost.
     LostAnswer,
     /// Kore answers 503, and the contender is killed and started again in between.
     Killed,

@@ -111,16 +111,20 @@ fn main() -> Result<ExitCode> {
 struct CaughtBy(BTreeMap<String, Caught>);
 
 impl CaughtBy {
+    /// Those of the mutants as they are: what is no mutant any more, or another one under its name, is
+    /// forgotten.
     fn recorded() -> Result<Self> {
         let text = std::fs::read_to_string(Record::path("mutants"))?;
-        let mut recorded = Self(serde_json::from_str(&text)?);
-        recorded.forget_others();
-        Ok(recorded)
+        let mut recorded: BTreeMap<String, Caught> = serde_json::from_str(&text)?;
+        let is_one = |name: &String, caught: &Caught| {
+            MUTANTS.iter().any(|mutant| mutant.name == name && mutant.digest() == caught.mutant)
+        };
+        recorded.retain(|name, caught| is_one(name, caught));
+        Ok(Self(recorded))
     }
 
-    /// Keeps what became of a mutant, and forgets those that are no mutants any more.
+    /// Keeps what became of a mutant.
     fn note(&mut self, mutant: &Mutant, outcome: &Outcome) -> Result<()> {
-        self.forget_others();
         match outcome {
             Outcome::Caught { test } => {
                 let caught = Caught { by: test.clone(), mutant: mutant.digest() };
@@ -130,14 +134,6 @@ impl CaughtBy {
         };
         std::fs::write(Record::path("mutants"), serde_json::to_string_pretty(&self.0)? + "\n")?;
         Ok(())
-    }
-
-    /// Forgets what is no mutant any more, or another one under its name.
-    fn forget_others(&mut self) {
-        let is_one = |name: &String, caught: &Caught| {
-            MUTANTS.iter().any(|mutant| mutant.name == name && mutant.digest() == caught.mutant)
-        };
-        self.0.retain(|name, caught| is_one(name, caught));
     }
 }
 

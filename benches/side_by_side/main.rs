@@ -2,9 +2,8 @@
 //! control plane and the same Kore. `make bench`: all peers, more rounds, and more that is measured; it
 //! writes docs/benchmarks.md. Never a test: machines differ, and only the ratios say something.
 //!
-//! `cargo bench --bench side_by_side -- --only backlog` (or `found`, `outage`, `start`) prints one part, of
-//! the operator alone. `-- --full --only resident` measures the rows of objects that stay anew, and keeps
-//! all else that `make bench` has measured.
+//! `cargo bench --bench side_by_side -- --only backlog` (or `found`, `outage`, `start`, `large`) prints one
+//! part, of the operator alone.
 //!
 //! ```text
 //! main.rs ─▶ parts/: what is measured ─▶ results.rs: what is kept ─▶ report/: tables and plots
@@ -37,6 +36,8 @@ const MANY: usize = 1_000;
 /// Deletions that wait for the documented quota.
 const PENDING: usize = 200;
 
+/// Objects of the largest size, while memory is measured: some pages of a list.
+const LARGE: usize = 2_000;
 /// Starts of the operator with the same objects.
 const STARTS: usize = 3;
 
@@ -102,7 +103,7 @@ async fn main() {
     let programs: Programs = plan.contenders.iter().map(|who| (*who, who.program())).collect();
     let bench = Bench::start().await;
     if let Some(part) = std::env::args().skip_while(|argument| argument != "--only").nth(1) {
-        only(&bench, &part, &plan, &programs).await;
+        only(&bench, &part, &programs[0].1).await;
         return bench.finish();
     }
     let figures = programs.iter().map(|(who, program)| Figures::new(*who, program)).collect();
@@ -134,18 +135,9 @@ fn kept() -> PathBuf {
     Path::new(report::FOLDER).join("results.json")
 }
 
-/// One part, for whoever works on it: of the operator alone, and printed; or in place of what was measured.
-async fn only(bench: &Bench, part: &str, plan: &Plan, programs: &Programs) {
-    let ours = &programs[0].1;
+/// One part, of the operator alone, for whoever works on it.
+async fn only(bench: &Bench, part: &str, ours: &Path) {
     match part {
-        "resident" => {
-            assert!(plan.everything, "the rows of objects that stay are kept by --full");
-            let mut results = Results::read(&kept());
-            results.forget_resident();
-            results.resident_run = Some(Run::now());
-            resident(bench, plan, programs, &mut results).await;
-            report::write(&results);
-        }
         "backlog" => {
             let backlog = bench.backlog(Contender::Ours, ours, 10 * MANY, ours).await;
             println!("{:?}, at most {} bytes", backlog.left.last(), backlog.peak);
@@ -164,9 +156,10 @@ async fn only(bench: &Bench, part: &str, plan: &Plan, programs: &Programs) {
             bench.has_listed(&tenant, &last).await;
             println!("{} bytes", bench.resident(&running).await);
         }
+        "large" => println!("{} bytes at most", bench.large(ours, LARGE).await),
         "found" => println!("{:.1} s", bench.found(ours, 10 * MANY).await),
         "outage" => println!("{:?}", bench.outage(Contender::Ours, ours, MANY).await),
-        other => panic!("--only takes backlog, found, outage, start or resident, not {other}"),
+        other => panic!("--only takes backlog, found, large, outage or start, not {other}"),
     }
 }
 
@@ -174,9 +167,7 @@ async fn only(bench: &Bench, part: &str, plan: &Plan, programs: &Programs) {
 async fn rounds(bench: &Bench, plan: &Plan, programs: &Programs, results: &mut Results) {
     let tenant = Tenant::usual();
     for round in 0..plan.rounds {
-        // Another one is the first in each round.
-        for place in 0..programs.len() {
-            let (who, program) = &programs[(round + place) % programs.len()];
+        for (who, program) in order(round, programs.len()).into_iter().map(|place| &programs[place]) {
             println!("round {}: {who:?}", round + 1);
             let running = bench.run(*who, program, &tenant.namespace);
             let figures = results.of_mut(*who);
@@ -185,6 +176,14 @@ async fn rounds(bench: &Bench, plan: &Plan, programs: &Programs, results: &mut R
         }
         plan.keep(results);
     }
+}
+
+/// In each round another one is the first, and each follows another one.
+fn order(round: usize, number: usize) -> Vec<usize> {
+    let order: Vec<usize> = (0..number).map(|place| (round + place * (round + 1)) % number).collect();
+    let is_whole = (0..number).all(|one| order.contains(&one));
+    assert!(is_whole, "with {number} contenders, the order of round {} leaves some out", round + 1);
+    order
 }
 
 /// What is asked of the operator only.

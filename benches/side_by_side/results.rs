@@ -14,11 +14,9 @@ use crate::contender::Contender;
 pub struct Results {
     /// The `make` target.
     pub measured_by: String,
-    /// Of which version, when and on what; of the rows of objects that stay, if they were measured anew.
+    /// Of which version, when and on what.
     #[serde(default)]
     pub run: Run,
-    #[serde(default)]
-    pub resident_run: Option<Run>,
     /// The operator first.
     pub figures: Vec<Figures>,
     /// Single deletions by the operator beside another load.
@@ -204,15 +202,6 @@ impl Results {
 
     pub fn write(&self, path: &Path) {
         std::fs::write(path, serde_json::to_string(self).unwrap() + "\n").unwrap();
-    }
-
-    /// Forgets what was measured of objects that stay, to measure it anew.
-    pub fn forget_resident(&mut self) {
-        self.ready.clear();
-        for figures in &mut self.figures {
-            figures.resident.clear();
-            figures.idle = None;
-        }
     }
 
     /// What was measured of one of them; all were, so there is one.

@@ -13,8 +13,10 @@ use crate::contender::Contender;
 
 /// Where the API server keeps VoiceCampaigns in etcd.
 const STORED_UNDER: &str = "/registry/voicecampaign.dev/voicecampaigns";
-/// Objects that etcd takes in one transaction.
+/// Objects that etcd takes in one transaction, unless they are large.
 const AT_ONCE: usize = 100;
+/// Bytes that it takes in one; its limit is 1.5 MiB.
+const BYTES_AT_ONCE: usize = 1_000_000;
 
 impl Bench {
     /// Objects as they are in a cluster that rests: Kore has their campaigns, the operator has found them,
@@ -44,6 +46,17 @@ impl Bench {
         names
     }
 
+    /// Objects that no operator has seen yet, with annotations of nearly 256 KiB: the API server takes no
+    /// more.
+    pub async fn put_large(&self, tenant: &Tenant, numbers: Range<usize>) {
+        let first = self.create(tenant, "first", 0..1, CONNECTION).await;
+        let stored = self.stored(tenant, &first[0], "\"spec\"").await;
+        self.delete(tenant, &first).await;
+        let mut object: Value = serde_json::from_str(&stored).unwrap();
+        object["metadata"]["annotations"] = json!({"example.com/large": "x".repeat(250 * 1024)});
+        self.put(tenant, &names("large", numbers), &object.to_string(), &first[0]).await;
+    }
+
     /// Removes all objects of a tenant, without a word to anybody.
     pub async fn erase(&self, tenant: &Tenant) {
         // The end of a prefix is the prefix with its last character, a slash, counted up.
@@ -66,7 +79,7 @@ impl Bench {
         self.seed(&self.kore, tenant, names).await;
         let object: Value = serde_json::from_str(stored).unwrap();
         let uid = object["metadata"]["uid"].as_str().unwrap();
-        for names in names.chunks(AT_ONCE) {
+        for names in names.chunks((BYTES_AT_ONCE / stored.len()).clamp(1, AT_ONCE)) {
             let copy = |name: &String| {
                 let object = stored.replace(first, name).replace(uid, &uuid::Uuid::new_v4().to_string());
                 json!({"requestPut": {"key": bytes(&key(tenant, name)), "value": bytes(&object)}})

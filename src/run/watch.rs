@@ -20,6 +20,10 @@ use crate::connection::{self, Watched as Connection};
 use crate::kore::CampaignService;
 use crate::kube_ext::{Applied, Cache, Change, Selected, Wake, reference};
 
+/// Objects in a page of a list. For each page, etcd counts all objects that follow: with 100,000, smaller
+/// pages take much longer. A page is held in memory as a whole, and an object may have 256 KiB of
+/// annotations: larger pages can take more than the memory of the Pod. docs/benchmarks.md has the figures.
+const LIST_PAGE: u32 = 200;
 /// The API server ends a watch after this time. Below the 240 s after which cloud load balancers silently
 /// drop a connection.
 const WATCH_SECONDS: u32 = 220;
@@ -173,6 +177,5 @@ where
 }
 
 fn watch_config() -> watcher::Config {
-    // A list has pages of 500, as client-go's: for each, etcd counts all objects that follow.
-    watcher::Config::default().timeout(WATCH_SECONDS)
+    watcher::Config::default().timeout(WATCH_SECONDS).page_size(LIST_PAGE)
 }

@@ -111,8 +111,21 @@ impl Process {
     /// # Errors
     /// If it has ended.
     pub fn resident_bytes(&self) -> Result<u64> {
+        self.status("VmRSS:")
+    }
+
+    /// The most resident memory so far, in bytes.
+    ///
+    /// # Errors
+    /// If it has ended.
+    pub fn most_resident_bytes(&self) -> Result<u64> {
+        self.status("VmHWM:")
+    }
+
+    /// A size in the process's status, in bytes.
+    fn status(&self, name: &str) -> Result<u64> {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid()))?;
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("it has ended")?;
+        let line = status.lines().find_map(|line| line.strip_prefix(name)).context("it has ended")?;
         let kilobytes: u64 = line.trim().trim_end_matches(" kB").parse()?;
         Ok(kilobytes * 1024)
     }

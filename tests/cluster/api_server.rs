@@ -119,7 +119,7 @@ async fn an_object_that_is_there_is_not_taken_for_gone() {
 /// A deletion that only a list shows is not lost, however long the other pages of the list take.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_deletion_on_the_first_of_two_pages_is_done() {
-    const OBJECTS: usize = 520;
+    const OBJECTS: usize = 220;
     let world = World::new("two-pages").await;
     let manifests: Vec<_> = (0..OBJECTS).map(|n| world.campaign(&format!("c{n}"), &json!({}))).collect();
     world.kore.seed(world.key("c0"), &json!({}));
@@ -145,14 +145,14 @@ async fn a_deletion_on_the_first_of_two_pages_is_done() {
 /// nothing in it is taken for gone meanwhile.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_list_that_expires_between_two_pages_loses_nothing() {
-    const OBJECTS: usize = 520;
+    const OBJECTS: usize = 220;
     let world = World::new("expired").await;
     world.run(&["delete", "kconn", "production"]);
     let manifests: Vec<_> = (0..OBJECTS).map(|n| world.campaign(&format!("c{n}"), &json!({}))).collect();
     let list = json!({"apiVersion": "v1", "kind": "List", "items": manifests}).to_string();
     world.kubectl.apply(&list).unwrap();
     let (mut operator, proxy, nemesis) = behind_a_proxy(&world);
-    ["c0", "c519"].iter().for_each(|name| drop(world.wait_for_reason(name, "ConnectionNotFound")));
+    ["c0", "c219"].iter().for_each(|name| drop(world.wait_for_reason(name, "ConnectionNotFound")));
     let mut faults = plan(&[Kind::NextPage], Lasting::Times(2), expired());
     // So that both watches list again: that of the connections, which is the sooner, may take some of them
     // alone.
@@ -161,10 +161,10 @@ async fn a_list_that_expires_between_two_pages_loses_nothing() {
     proxy.cut_all();
     world.patch_spec("c0", &json!({"deletionPolicy": "Orphan"}));
     world.delete("c0");
-    world.patch_spec("c519", &json!({"deletionPolicy": "Orphan"}));
-    world.delete("c519");
+    world.patch_spec("c219", &json!({"deletionPolicy": "Orphan"}));
+    world.delete("c219");
     world.wait_until_gone("c0");
-    world.wait_until_gone("c519");
+    world.wait_until_gone("c219");
     wait_until_spent(&nemesis);
     assert!(!operator.output().contains("may still call people"), "what is there was taken for gone");
     assert!(operator.is_running() && world.kore.journal().is_empty());

@@ -23,6 +23,15 @@ impl Bench {
         begun.elapsed().as_secs_f64()
     }
 
+    /// The most memory that the operator takes until it knows many objects of the largest size.
+    pub async fn large(&self, program: &Path, count: usize) -> u64 {
+        let tenant = self.tenant("bench-large");
+        self.put_large(&tenant, 0..count).await;
+        let running = self.run(Contender::Ours, program, &tenant.namespace);
+        until_it_says(&running, "Watching VoiceCampaigns").await;
+        running.most_resident_bytes().unwrap()
+    }
+
     /// Whether a contender gets to work on the objects that are the last in its first list: so it has all.
     pub async fn has_listed(&self, tenant: &Tenant, last: &[String]) -> bool {
         let campaigns = self.campaigns(tenant);

@@ -16,11 +16,8 @@ const BEGIN: &str = "<!-- measured -->\n";
 const END: &str = "<!-- end of measured -->\n";
 
 pub fn tables(results: &Results) -> String {
-    let resident = results.resident_run.as_ref();
-    let resident =
-        resident.map(|run| format!(" The rows of objects that stay: anew{}.", of(run))).unwrap_or_default();
     format!(
-        "Measured by `make {}`{}.{resident}\n{}{}",
+        "Measured by `make {}`{}.\n{}{}",
         results.measured_by,
         of(&results.run),
         table::of(results),

@@ -11,12 +11,13 @@ use crate::results::{Figures, Results};
 
 const SIZE: (u32, u32) = (760, 380);
 /// They can be told apart by people who see few colours (Okabe and Ito).
-const COLOURS: [RGBColor; 6] = [
+const COLOURS: [RGBColor; 7] = [
     RGBColor(0, 114, 178),
     RGBColor(213, 94, 0),
     RGBColor(0, 158, 115),
     RGBColor(204, 121, 167),
     RGBColor(230, 159, 0),
+    RGBColor(86, 180, 233),
     RGBColor(120, 120, 120),
 ];
 
@@ -78,6 +79,7 @@ pub fn draw(results: &Results, folder: &Path) -> String {
 }
 
 fn lines(results: &Results, points: impl Fn(&Figures) -> Vec<(f64, f64)>) -> Vec<Line<'_>> {
+    assert!(results.figures.len() <= COLOURS.len(), "a colour is missing");
     let coloured = results.figures.iter().zip(COLOURS);
     coloured.map(|(figures, colour)| Line { figures, colour, points: points(figures) }).collect()
 }

@@ -9,10 +9,12 @@ use k8s_openapi::api::coordination::v1::Lease;
 use kube::api::{ListParams, PostParams};
 use kube::core::Status;
 use kube::{Api, Client};
+use tokio::time::Instant;
 
 use super::health::Health;
 use super::scope::watched;
 use crate::api::{KoreConnection, VoiceCampaign};
+use crate::campaign::REFUSED_FOR_GOOD;
 use crate::kube_ext::error_chain;
 
 /// How often to check for missing CRDs and permissions.
@@ -23,9 +25,22 @@ const DEADLINE: Duration = Duration::from_secs(10);
 /// Waits until the controllers can start in at least one of the namespaces. Logs what is missing, and how to
 /// fix it.
 pub(super) async fn wait_until_served(client: &Client, namespaces: &[String], health: &Health) {
-    while let Err(problem) = problem(client, namespaces).await {
-        tracing::error!("{problem}");
-        health.waiting(&problem);
+    let mut refused_since = None;
+    while let Err(problem) = can_start(client, namespaces).await {
+        let text = describe(&problem);
+        if is_refused(&problem) {
+            let since = *refused_since.get_or_insert_with(Instant::now);
+            // An API server that has just started serves nothing, and forbids everything.
+            if since.elapsed() < REFUSED_FOR_GOOD {
+                tracing::warn!("{text}");
+            } else {
+                tracing::error!("{text}");
+            }
+        } else {
+            refused_since = None;
+            tracing::warn!("{text}");
+        }
+        health.waiting(&text);
         tokio::time::sleep(RETRY).await;
     }
 }
@@ -36,18 +51,27 @@ pub(super) async fn wait_until_served(client: &Client, namespaces: &[String], he
 /// # Errors
 /// With what is missing, and how to fix it.
 pub(super) async fn problem(client: &Client, namespaces: &[String]) -> Result<(), String> {
+    can_start(client, namespaces).await.map_err(|problem| describe(&problem))
+}
+
+async fn can_start(client: &Client, namespaces: &[String]) -> Result<(), kube::Error> {
     let mut problem = Ok(());
     for namespace in watched(namespaces) {
         match can_watch(client, namespace.as_deref()).await {
             Ok(()) => return Ok(()),
             // One problem is enough to report: usually all namespaces have the same.
-            Err(found) => problem = problem.and(Err(describe(found))),
+            Err(found) => problem = problem.and(Err(found)),
         }
     }
     problem
 }
 
-fn describe(problem: kube::Error) -> String {
+/// Whether it is the answer that says what is missing, and not that there was none.
+fn is_refused(problem: &kube::Error) -> bool {
+    matches!(problem, kube::Error::Api(status) if status.code == 404 || status.is_forbidden())
+}
+
+fn describe(problem: &kube::Error) -> String {
     match problem {
         // For a kind that it does not serve, the API server answers with a plain page, not with a Status.
         kube::Error::Api(status) if status.code == 404 => {
@@ -59,7 +83,7 @@ fn describe(problem: kube::Error) -> String {
             "The operator's role lacks a permission; see templates/_rbac.tpl of the chart, or deploy/: {}",
             status.message
         ),
-        error => format!("A call to the API server failed: {}", error_chain(&error)),
+        error => format!("A call to the API server failed: {}", error_chain(error)),
     }
 }
 
@@ -81,7 +105,7 @@ async fn can_watch(client: &Client, namespace: Option<&str>) -> Result<(), kube:
 /// With what is missing.
 pub(super) async fn may_take(client: &Client, lease: &str) -> Result<(), String> {
     let update = Access { verb: "update", namespace: Some(client.default_namespace()), name: Some(lease) };
-    is_allowed::<Lease>(update, client).await.map_err(describe)
+    is_allowed::<Lease>(update, client).await.map_err(|problem| describe(&problem))
 }
 
 /// What the operator wants to do with a kind.
@@ -151,4 +175,22 @@ async fn within_deadline<T>(call: impl Future<Output = kube::Result<T>>) -> kube
     tokio::time::timeout(DEADLINE, call)
         .await
         .unwrap_or_else(|elapsed| Err(kube::Error::Service(Box::new(elapsed))))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Only what stays is an error in the log: whoever is told of errors can do nothing about an API server
+    /// that is away for a moment.
+    #[test]
+    fn an_answer_that_says_what_is_missing_is_told_from_none() {
+        let answered = |code: u16, reason: &str| {
+            let status = Status::failure("", reason).with_code(code);
+            is_refused(&kube::Error::Api(Box::new(status)))
+        };
+        assert!(answered(404, "NotFound") && answered(403, "Forbidden"));
+        assert!(!answered(500, "InternalError") && !answered(503, "ServiceUnavailable"));
+        assert!(!is_refused(&kube::Error::Service("connection closed".into())));
+    }
 }

@@ -235,10 +235,17 @@ async fn missing_definitions_and_misfit_objects_stop_nothing() {
     }
     let mut operator =
         Operator::launch(&own, &Options::new(env!("CARGO_BIN_EXE_voicecampaign-operator").into())).unwrap();
+    let says = |level: &str| {
+        let output = operator.output();
+        let mut lines = output.lines().filter(|line| line.contains("kubectl apply --server-side -f crds/"));
+        lines.any(|line| line.contains(level))
+    };
     wait::until("the operator says what is missing", PATIENCE, || {
-        Ok(operator.output().contains("kubectl apply --server-side -f crds/").then_some(()))
+        Ok(says(r#""level":"ERROR""#).then_some(()))
     })
     .unwrap_or_else(|error| panic!("{error}: {}", operator.output()));
+    // An API server that has just started does not serve them, either.
+    assert!(says(r#""level":"WARN""#), "{}", operator.output());
     assert_eq!(operator.ask("/livez").unwrap().0, 200);
     let (code, why) = operator.ask("/readyz").unwrap();
     assert_eq!(code, 503);

@@ -304,6 +304,14 @@ impl ControlPlane {
         let etcd = ([127, 0, 0, 1], self.etcd_port).into();
         let server = self.api_server_command(self.api_port, etcd, AUDIT_LOG)?;
         *held(&self.api_server) = Some(Process::start("kube-apiserver", server, self.folder.path())?);
+        self.wait_for_api_server()
+    }
+
+    /// Waits until the API server is ready: also until it has found its etcd again.
+    ///
+    /// # Errors
+    /// If that takes too long, or a process of the control plane has ended.
+    pub fn wait_for_api_server(&self) -> Result<()> {
         let kubectl = self.kubectl()?;
         wait::until("kube-apiserver is ready", START, || {
             self.assert_running()?;

@@ -9,6 +9,9 @@ const WHILE_MS: u64 = 8000;
 /// How long the watch is held while an operator dies and comes back.
 const STALE_MS: u64 = 4000;
 
+/// How the names of drawn plans begin, after their scenarios.
+const DRAWN: &str = "drawn-";
+
 /// A plan without faults for each scenario: what the others are measured against.
 pub fn references() -> Vec<Plan> {
     Scenario::ALL
@@ -93,9 +96,14 @@ pub fn drawn(seed: u64, count: usize) -> Vec<Plan> {
                     then: action,
                 }
             });
-            Plan { seed, ..plan(format!("{}/drawn-{seed}-{number}", scenario.name()), faults.collect()) }
+            Plan { seed, ..plan(format!("{}/{DRAWN}{seed}-{number}", scenario.name()), faults.collect()) }
         })
         .collect()
+}
+
+/// Whether its faults were drawn.
+pub fn is_drawn(plan: &Plan) -> bool {
+    plan.name.split('/').nth(1).is_some_and(|name| name.starts_with(DRAWN))
 }
 
 /// What can become of an effect.

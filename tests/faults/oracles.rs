@@ -8,6 +8,7 @@ use voicecampaign_operator::api::{DeletionOutcome, DeletionPolicy, VoiceCampaign
 use voicecampaign_operator::campaign::{REMOTE_CAMPAIGN, Reason};
 use voicecampaign_operator::kube_ext::obstacle;
 
+use crate::matrix;
 use crate::scenario::Scenario;
 
 /// Everything that is known of a trial when it is over.
@@ -101,7 +102,7 @@ pub fn violations(evidence: &Evidence) -> Vec<String> {
     }
     // Of faults that were drawn, one may make another impossible.
     let all = evidence.plan.faults.len();
-    let may_miss = if evidence.plan.seed == 0 { 0 } else { all.saturating_sub(1) };
+    let may_miss = if matrix::is_drawn(&evidence.plan) { all.saturating_sub(1) } else { 0 };
     let missed = evidence.missed;
     check(missed <= may_miss, &format!("{missed} of {all} faults hit nothing, {may_miss} may"));
     for word in ["panicked at", r#""level":"ERROR""#] {

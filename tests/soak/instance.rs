@@ -90,10 +90,14 @@ impl Instance {
                     held(&deaths).push(format!("an instance ended by itself: {ended:?}"));
                     *held(&running) = None;
                 }
-                // While the API server is away, it gets no token.
-                if !runs && let Ok(operator) = Operator::launch(&plane, &options) {
-                    starts.fetch_add(1, Ordering::Relaxed);
-                    *held(&running) = Some(Running { operator, since: Instant::now() });
+                if !runs {
+                    match Operator::launch(&plane, &options) {
+                        Ok(operator) => {
+                            starts.fetch_add(1, Ordering::Relaxed);
+                            *held(&running) = Some(Running { operator, since: Instant::now() });
+                        }
+                        Err(error) => held(&deaths).extend(own_death(&error)),
+                    }
                 }
                 std::thread::sleep(Duration::from_millis(100));
             }
@@ -114,6 +118,11 @@ impl Instance {
             running.operator.kill();
             runs
         })
+    }
+
+    /// Whether it runs.
+    pub fn runs(&self) -> bool {
+        held(&self.running).as_mut().is_some_and(|running| running.operator.is_running())
     }
 
     /// Stops it; returns whether it ran.
@@ -150,6 +159,12 @@ impl Drop for Instance {
         self.ended.store(true, Ordering::Relaxed);
         *held(&self.running) = None;
     }
+}
+
+/// What a start has failed of, unless it was killed, or the API server was away and gave it no token.
+fn own_death(error: &anyhow::Error) -> Option<String> {
+    let text = format!("{error:#}");
+    (text.contains("has ended (") && !text.contains("SIGKILL")).then_some(text)
 }
 
 /// Whether it was killed: only this program kills.

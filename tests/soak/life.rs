@@ -65,7 +65,7 @@ async fn once(
     let seen = || world.seen(*tenant, name, &uid);
     if !with_finalizer {
         let has_it = || seen().is_some_and(|object| REMOTE_CAMPAIGN.is_on(&object.metadata));
-        ensure!(until(end, has_it).await, "O5: it got no finalizer in time");
+        ensure!(has_in_time(end, has_it).await, "O5: it got no finalizer in time");
     }
     let begun = Instant::now();
     while *until_found && begun.elapsed() < UNTIL_FOUND && !seen().is_some_and(|object| is_found(&object)) {
@@ -81,7 +81,7 @@ async fn once(
     // A watch that lags behind may not have shown the object yet: the API server says whether it is gone.
     while seen().is_some() || !world.is_gone(*tenant, name, &uid).await? {
         let status = || seen().map(|object| serde_json::to_string(&object.status));
-        ensure!(!is_late(end), "O5: it did not come to its end in time: {:?}", status());
+        ensure!(!is_late(end, asked), "O5: it did not come to its end in time: {:?}", status());
         tokio::time::sleep(LOOK_AGAIN).await;
     }
     let there = world.kore.has(&campaign);
@@ -90,7 +90,7 @@ async fn once(
     world.kore.remove(&campaign);
     let troubles = made.between(asked, Instant::now());
     if !orphan {
-        world.deleted_in_trouble(campaign, troubles);
+        world.deleted_in_trouble(&campaign, troubles);
     }
     Ok(troubles)
 }
@@ -100,10 +100,11 @@ fn is_found(object: &VoiceCampaign) -> bool {
     conditions.into_iter().any(|condition| condition.reason == "CampaignFound")
 }
 
-/// Waits until something holds; `false` if that takes too long after the last trouble.
-async fn until(end: &watch::Receiver<Option<Instant>>, holds: impl Fn() -> bool) -> bool {
+/// Waits until something holds; `false` if that takes too long.
+async fn has_in_time(end: &watch::Receiver<Option<Instant>>, holds: impl Fn() -> bool) -> bool {
+    let since = Instant::now();
     while !holds() {
-        if is_late(end) {
+        if is_late(end, since) {
             return false;
         }
         tokio::time::sleep(LOOK_AGAIN).await;
@@ -111,6 +112,7 @@ async fn until(end: &watch::Receiver<Option<Instant>>, holds: impl Fn() -> bool)
     true
 }
 
-fn is_late(end: &watch::Receiver<Option<Instant>>) -> bool {
-    end.borrow().is_some_and(|end| end.elapsed() > PATIENCE)
+/// Whether somebody has waited too long, since then and since the last trouble.
+fn is_late(end: &watch::Receiver<Option<Instant>>, since: Instant) -> bool {
+    end.borrow().is_some_and(|end| end.max(since).elapsed() > PATIENCE)
 }

@@ -1,6 +1,6 @@
 //! What must hold after each round.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use kore_simulator::{CampaignKey, Entry, Operation};
 use voicecampaign_operator::api::VoiceCampaign;
@@ -8,6 +8,7 @@ use voicecampaign_operator::campaign::REMOTE_CAMPAIGN;
 
 use crate::round::{Round, Trouble};
 use crate::trouble::Made;
+use crate::world::Asked;
 
 /// What is known of a round when it is over. (Whether each object came to its end, and what Kore had then,
 /// its life has checked.)
@@ -17,8 +18,10 @@ pub struct Evidence<'a> {
     pub made: &'a Made,
     /// How often an instance was started.
     pub starts: usize,
-    /// Campaigns that were to be deleted, and how many troubles there were meanwhile.
-    pub asked: BTreeMap<CampaignKey, usize>,
+    /// Campaigns that were to be deleted.
+    pub asked: BTreeMap<CampaignKey, Asked>,
+    /// Campaigns whose objects came back from a backup.
+    pub restored: BTreeSet<CampaignKey>,
     /// Campaigns that nobody asked to delete, and that are gone.
     pub lost: Vec<CampaignKey>,
     /// The VoiceCampaigns that nobody deletes.
@@ -33,24 +36,28 @@ pub struct Evidence<'a> {
 
 /// Every violation, in words.
 pub fn violations(evidence: &Evidence<'_>) -> Vec<String> {
-    let Evidence { round, made, starts, asked, lost, bystanders, journal, texts, secret } = evidence;
+    let Evidence { round, made, starts, asked, restored, lost, bystanders, journal, texts, secret } =
+        evidence;
     let mut found: Vec<String> = lost.iter().map(|lost| format!("O2: {lost:?} is gone")).collect();
     let mut deletes: BTreeMap<CampaignKey, Vec<&Entry>> = BTreeMap::new();
     for entry in journal.iter().filter(|entry| entry.operation == Operation::Delete) {
         deletes.entry(campaign(entry)).or_default().push(entry);
     }
     for (campaign, deletes) in &deletes {
-        let Some(troubles) = asked.get(campaign) else {
+        let Some(Asked { at, troubles }) = asked.get(campaign) else {
             found.push(format!("O2: a DELETE for {campaign:?}, which nobody asked for"));
             continue;
         };
+        if deletes.iter().any(|delete| delete.at < *at) {
+            found.push(format!("O2: a DELETE for {campaign:?} before anybody asked for it"));
+        }
         // One; one more for an object from the backup, for each that a fault has hit, and for each trouble
         // meanwhile: the answer may not have come, or an instance may not know of it.
         let failed = |delete: &&&Entry| {
             delete.answer.is_none() || delete.fault.is_some() || delete.violation.is_some()
         };
         let failed = deletes.iter().filter(failed).count() + made.hit(&campaign.campaign_id);
-        let restored = if round.restored { 1 + starts } else { 0 };
+        let restored = if restored.contains(campaign) { 1 + starts } else { 0 };
         let allowed = 1 + restored + failed + troubles;
         if deletes.len() > allowed {
             found.push(format!("O4: {} DELETEs for {campaign:?}, {allowed} allowed", deletes.len()));

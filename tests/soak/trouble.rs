@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use futures::future::try_join_all;
+use jiff::Timestamp;
 use kore_simulator::{Fault as KoreFault, Outcome, When};
 use testbed::ControlPlane;
 use testbed::faults::{Action, Fault, Kind, Nemesis, Plan, Seen};
@@ -92,17 +93,21 @@ async fn one(world: &World, trouble: &Trouble, made: &Made) -> Result<bool> {
             return Ok(has_frozen);
         }
         Trouble::Clock { instance, seconds, ms } => {
+            let runs = world.instances[*instance].runs();
             world.instances[*instance].clock.set(*seconds)?;
             pause(*ms).await;
             world.instances[*instance].clock.set(0)?;
+            return Ok(runs);
         }
         Trouble::Kubernetes { instance, fault, ms } => {
             return Ok(inject(&world.instances[*instance].nemesis, fault, *ms, made).await);
         }
         Trouble::Kore { fault, ms } => return Ok(inject(&world.kore_nemesis, fault, *ms, made).await),
         Trouble::Cut { instance } => {
+            let runs = world.instances[*instance].runs();
             world.instances[*instance].proxy.cut_all();
             world.kore_proxy.cut_all();
+            return Ok(runs);
         }
         Trouble::KoreAnswers { status, ms } => {
             let body = "<html>unavailable</html>".to_owned();
@@ -115,13 +120,17 @@ async fn one(world: &World, trouble: &Trouble, made: &Made) -> Result<bool> {
                 when: When::BeforeEffect,
                 then: Outcome::Answer { status: *status, headers: Default::default(), body },
             });
+            let since = Timestamp::now();
             pause(*ms).await;
             world.kore.clear_faults();
+            return Ok(world.requests(since).any(|request| request.fault.is_some()));
         }
         Trouble::Revoked { ms } => {
             world.kore.set_apps(Vec::new());
+            let since = Timestamp::now();
             pause(*ms).await;
             world.kore.set_apps(apps());
+            return Ok(world.requests(since).any(|request| request.violation.is_some()));
         }
         Trouble::ApiServerFrozen { ms } => {
             world.plane.pause_api_server()?;
@@ -141,7 +150,8 @@ async fn one(world: &World, trouble: &Trouble, made: &Made) -> Result<bool> {
             world
                 .blocking(|plane| {
                     plane.stop_etcd();
-                    plane.start_etcd()
+                    plane.start_etcd()?;
+                    plane.wait_for_api_server()
                 })
                 .await?
         }

@@ -1,6 +1,6 @@
 //! The surroundings: a control plane, a simulated Kore, two instances, three namespaces of two accounts.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -8,7 +8,8 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, ensure};
 use futures::StreamExt;
 use futures::future::join_all;
-use kore_simulator::{App, Behaviour, CampaignKey, Simulator};
+use jiff::Timestamp;
+use kore_simulator::{App, Behaviour, CampaignKey, Entry, Simulator};
 use kube::api::{DeleteParams, Patch, PatchParams};
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::runtime::reflector::{self, Store};
@@ -38,6 +39,9 @@ const BYSTANDER: &str = "bystander";
 const UNMANAGED: &str = "unmanaged";
 /// The quota is scaled up: at the documented one, a round would take an hour.
 const REQUESTS_PER_MINUTE: i32 = 6000;
+/// Long enough that a slow machine is no trouble, short enough that hanging requests come to their end within
+/// a round.
+const TIMEOUT_SECONDS: u32 = 5;
 /// How long objects may take to their end once all troubles are over: the longest pauses of the operator, and
 /// a slow machine.
 pub const PATIENCE: Duration = Duration::from_secs(300);
@@ -51,12 +55,20 @@ pub struct World {
     pub instances: Arc<[Instance; 2]>,
     client: Client,
     stores: Vec<Watched>,
-    /// Campaigns that somebody has asked to delete in this round, by way of an object, and how many troubles
-    /// there were meanwhile.
-    asked: Mutex<BTreeMap<CampaignKey, usize>>,
+    /// Campaigns that somebody has asked to delete in this round, by way of an object.
+    asked: Mutex<BTreeMap<CampaignKey, Asked>>,
+    /// Campaigns whose objects came back from a backup in this round.
+    restored: BTreeSet<CampaignKey>,
     /// How far the journal, and the logs, have been read.
     journal_read: usize,
     logs_read: HashMap<PathBuf, usize>,
+}
+
+/// That a campaign is to be deleted.
+pub struct Asked {
+    pub at: Timestamp,
+    /// How many troubles there were until it was.
+    pub troubles: usize,
 }
 
 /// What a round has come to.
@@ -106,7 +118,7 @@ impl World {
             let connection = json!({"apiVersion": "voicecampaign.dev/v1alpha1", "kind": "KoreConnection",
                 "metadata": {"name": "production", "namespace": namespace},
                 "spec": {"host": kore_proxy.url(), "accountId": account,
-                "credentialsSecretRef": {"name": "kore-jwt-app"}, "timeoutSeconds": 2,
+                "credentialsSecretRef": {"name": "kore-jwt-app"}, "timeoutSeconds": TIMEOUT_SECONDS,
                 "rateLimit": {"requestsPerMinute": REQUESTS_PER_MINUTE}}});
             kubectl.apply(&connection.to_string())?;
         }
@@ -128,6 +140,7 @@ impl World {
             client,
             stores,
             asked: Mutex::default(),
+            restored: BTreeSet::new(),
             journal_read: 0,
             logs_read: HashMap::new(),
         };
@@ -182,11 +195,13 @@ impl World {
             );
         }
         let texts = self.new_logs()?;
+        let asked = std::mem::take(&mut *self.asked());
         Ok(Evidence {
             round,
             made,
             starts,
-            asked: std::mem::take(&mut *self.asked()),
+            asked,
+            restored: std::mem::take(&mut self.restored),
             lost: kept.filter(|kept| !self.kore.has(kept)).collect(),
             bystanders,
             journal,
@@ -217,10 +232,11 @@ impl World {
         self.stores = TENANTS.iter().map(|(namespace, _)| watched(&self.client, namespace)).collect();
         let mut restored = Vec::new();
         for tenant in 0..TENANTS.len() {
-            let list =
-                insist("list", async || self.api(tenant).list_metadata(&Default::default()).await).await?;
+            let list = insist("list", async || self.api(tenant).list(&Default::default()).await).await?;
             for object in list.items.iter().filter(|object| object.name_any() != BYSTANDER) {
                 restored.push((tenant, object.name_any()));
+                let campaign_id = object.spec.campaign_id.to_string();
+                self.restored.insert(CampaignKey { campaign_id, ..key(tenant, "") });
             }
         }
         if restored.is_empty() {
@@ -277,12 +293,17 @@ impl World {
 
     /// Notes that the campaign is to be deleted.
     pub fn ask_for(&self, campaign: CampaignKey) {
-        self.asked().insert(campaign, 0);
+        self.asked().insert(campaign, Asked { at: Timestamp::now(), troubles: 0 });
     }
 
     /// Notes how many troubles there were while it was deleted.
-    pub fn deleted_in_trouble(&self, campaign: CampaignKey, troubles: usize) {
-        self.asked().insert(campaign, troubles);
+    pub fn deleted_in_trouble(&self, campaign: &CampaignKey, troubles: usize) {
+        self.asked().get_mut(campaign).into_iter().for_each(|asked| asked.troubles = troubles);
+    }
+
+    /// The requests to Kore of this round, from then on.
+    pub fn requests(&self, since: Timestamp) -> impl Iterator<Item = Entry> {
+        self.kore.journal_since(self.journal_read).into_iter().filter(move |request| request.at >= since)
     }
 
     /// Work on the control plane that blocks.
@@ -316,7 +337,7 @@ impl World {
         Api::namespaced(self.client.clone(), TENANTS[tenant].0)
     }
 
-    fn asked(&self) -> MutexGuard<'_, BTreeMap<CampaignKey, usize>> {
+    fn asked(&self) -> MutexGuard<'_, BTreeMap<CampaignKey, Asked>> {
         self.asked.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

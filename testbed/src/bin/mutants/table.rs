@@ -2030,6 +2030,13 @@ pub const MUTANTS: &[Mutant] = &[
         tests: &["--lib", "classify"],
     },
     Mutant {
+        name: "a read that denies a campaign and returns it counts as a denial",
+        file: "src/kore/classify/get.rs",
+        from: "summary, .. }) if returns(answer, id) => {",
+        to: "summary, .. }) if false => {",
+        tests: &["--lib", "classify"],
+    },
+    Mutant {
         name: "who waits for Kore keeps the right to ask the API server",
         file: "src/campaign/act/delete.rs",
         from: "    pass.asking = None;\n",

@@ -89,11 +89,10 @@ fn controller_runtime() -> PathBuf {
 fn kopf() -> PathBuf {
     let folder = target("kopf");
     let python = folder.join("bin/python");
-    if !python.exists() {
-        let mut venv = Command::new("python3");
-        venv.args(["-m", "venv"]).arg(&folder);
-        process::run(venv).unwrap();
-    }
+    // Also where it is there: it may have failed half-way before.
+    let mut venv = Command::new("python3");
+    venv.args(["-m", "venv"]).arg(&folder);
+    process::run(venv).unwrap();
     let mut pip = Command::new(&python);
     pip.args(["-m", "pip", "install", "--quiet", "--require-hashes", "--requirement"]);
     pip.arg(source("kopf").join("requirements.txt"));

@@ -78,7 +78,7 @@ const FULL: Plan = Plan {
 /// Those of each framework; the floor deletes nothing in Kore.
 const FRAMEWORKS: [Contender; 4] =
     [Contender::Ours, Contender::Stock, Contender::ControllerRuntime, Contender::Kopf];
-/// Those that ten thousand deletions at once take minutes, and a hundred thousand objects no hour.
+/// The others would take hours for ten thousand deletions at once, or for a hundred thousand objects.
 const FASTEST: [Contender; 3] =
     [Contender::Ours, Contender::StockWorkers, Contender::ControllerRuntimeWorkers];
 

@@ -1,6 +1,7 @@
-//! The model: the operator's own decisions and pacing, in every order of events that a small world has.
+//! The model: the operator's own decisions and pacing, in the orders of events that a small world has.
 //!
-//! `--full` explores all of it (`make model`, in release mode); without it, `make test` sees a small part.
+//! `--full` takes the first four million steps of each part (`make model`, in release mode); `make test`
+//! takes ten thousand.
 //! The last line is a count, which `--record` keeps for docs/reliability.md. A violation is printed with the
 //! actions that lead to it.
 

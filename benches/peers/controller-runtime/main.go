@@ -1,7 +1,7 @@
 // A stock operator, as the documentation of controller-runtime suggests it: the finalizer helpers, the cached
 // client, the defaults of the manager, an error returned for the rate limiter to retry, and a cleanup that can
 // be repeated: to be told that there is no such campaign is success. It writes the campaign that Kore returns
-// into the status, as is asked of all peers. It leaves out everything else: the proof that a campaign is
+// into the status, as is asked of all peers; its own writes do not trigger it. It leaves out everything else: the proof that a campaign is
 // absent, the quota, what the status says meanwhile, and what becomes of living campaigns.
 //
 // WATCH_NAMESPACES is the namespace to work in, and CONCURRENCY how many objects are reconciled at a time.
@@ -19,12 +19,14 @@ import (
 	utilruntime "k8s.io/apimachinery/pkg/util/runtime"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller"
 	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
 	"sigs.k8s.io/controller-runtime/pkg/log/zap"
 	"sigs.k8s.io/controller-runtime/pkg/metrics/server"
+	"sigs.k8s.io/controller-runtime/pkg/predicate"
 )
 
 const finalizer = "voicecampaign.dev/remote-campaign"
@@ -60,7 +62,8 @@ func run() error {
 	// 0 leaves it to controller-runtime, whose default is one.
 	concurrency, _ := strconv.Atoi(os.Getenv("CONCURRENCY"))
 	err = ctrl.NewControllerManagedBy(manager).
-		For(&VoiceCampaign{}).
+		// Its own writes to a status bring nothing new.
+		For(&VoiceCampaign{}, builder.WithPredicates(predicate.GenerationChangedPredicate{})).
 		WithOptions(controller.Options{MaxConcurrentReconciles: concurrency}).
 		Complete(&Reconciler{Client: manager.GetClient(), Kore: NewKore()})
 	if err != nil {

@@ -5,6 +5,9 @@ use std::fmt::Write;
 use crate::contender::Contender;
 use crate::results::{Backlog, Beside, Figures, Idle, Outage, Quota, Results, percentile};
 
+/// Less than this part of the operator's value is clearly less.
+const CLEARLY_LESS: f64 = 0.95;
+
 /// What a table says of one contender.
 struct Cell {
     value: Option<f64>,
@@ -64,7 +67,9 @@ impl<'a> Table<'a> {
             let value = value.map(|value| number(value, unit));
             write!(self.text, " | {}{said}", value.unwrap_or_default()).unwrap();
             if let (Some(ours), Some(value), true) = (ours, compared(&cells[index]), index > 0) {
-                write!(self.text, " ({:.2} ×)", value / ours).unwrap();
+                let times = format!("({:.2} ×)", value / ours);
+                write!(self.text, " {}", shown(times, is_ahead(self.contenders[index], value, ours)))
+                    .unwrap();
             }
         }
         writeln!(self.text, " |").unwrap();
@@ -78,9 +83,20 @@ impl Cell {
 
     /// A time until the last of some deletions, and how many had not ended then.
     fn until_last(value: Option<f64>, stuck: usize) -> Self {
-        let said = if stuck > 0 { format!(" **{stuck} stuck**") } else { String::new() };
+        let said = if stuck > 0 { format!(" {stuck} stuck") } else { String::new() };
         Self { value, said, compares: stuck == 0 }
     }
+}
+
+/// Whether a peer is ahead of the operator, by more than what changes from run to run. The floor has nothing
+/// to do.
+fn is_ahead(peer: &Figures, value: f64, ours: f64) -> bool {
+    peer.who != Contender::Floor && value < CLEARLY_LESS * ours
+}
+
+/// Bold where the operator is behind.
+fn shown(value: String, is_ahead: bool) -> String {
+    if is_ahead { format!("**{value}**") } else { value }
 }
 
 /// Three digits, or all before the point.
@@ -185,13 +201,16 @@ fn troubles(all: &[&Figures]) -> String {
             let gone = trouble.objects - trouble.stuck;
             write!(table.text, " | {gone} gone").unwrap();
             if gone > 0 {
-                write!(table.text, " after {:.0} s", trouble.last).unwrap();
+                let ours = all[0].troubles[index].1.last;
+                let after = format!("after {:.0} s", trouble.last);
+                let is_ahead = trouble.stuck == 0 && is_ahead(figures, trouble.last, ours);
+                write!(table.text, " {}", shown(after, is_ahead)).unwrap();
             }
             if trouble.orphaned > 0 {
-                write!(table.text, ", **{} orphaned**", trouble.orphaned).unwrap();
+                write!(table.text, ", {} orphaned", trouble.orphaned).unwrap();
             }
             if trouble.stuck > 0 {
-                write!(table.text, ", **{} stuck**", trouble.stuck).unwrap();
+                write!(table.text, ", {} stuck", trouble.stuck).unwrap();
             }
             write!(table.text, ", {} calls", trouble.calls).unwrap();
         }

@@ -1,7 +1,8 @@
 //! A stock operator, as kube-rs's own examples suggest it: the finalizer helper, the defaults, a fixed pause
 //! after an error, and a cleanup that can be repeated: to be told that there is no such campaign is success.
 //! It calls Kore with this project's client, so that only the controller differs, and writes the campaign
-//! that Kore returns into the status, as is asked of both. It leaves out everything else: the proof that a
+//! that Kore returns into the status, as is asked of both. Its own writes do not trigger it, as kube-rs's
+//! documentation advises. It leaves out everything else: the proof that a
 //! campaign is absent, the quota, what the status says meanwhile, and what becomes of living campaigns.
 //!
 //! `WATCH_NAMESPACES` is the namespace to work in, and `CONCURRENCY` how many objects are reconciled at a
@@ -15,7 +16,9 @@ use k8s_openapi::api::core::v1::Secret;
 use kube::api::{Patch, PatchParams};
 use kube::runtime::controller::{self, Action, Controller};
 use kube::runtime::finalizer::{Event, finalizer};
-use kube::runtime::watcher;
+use kube::runtime::predicates;
+use kube::runtime::reflector;
+use kube::runtime::{Predicate, WatchStreamExt, watcher};
 use kube::{Api, Client, ResourceExt};
 use serde_json::json;
 use voicecampaign_operator::api::{JwtAlgorithm, KoreConnection, VoiceCampaign};
@@ -50,7 +53,14 @@ async fn main() -> anyhow::Result<()> {
     let campaigns: Api<VoiceCampaign> = Api::namespaced(client.clone(), &peers::namespace());
     // 0 leaves it to kube-rs, whose default is no limit.
     let concurrency = std::env::var("CONCURRENCY").map_or(Ok(0), |value| value.parse())?;
-    Controller::new(campaigns, watcher::Config::default())
+    // Its own writes to a status bring nothing new.
+    let (objects, writer) = reflector::store();
+    let changed = watcher(campaigns, watcher::Config::default())
+        .default_backoff()
+        .reflect(writer)
+        .applied_objects()
+        .predicate_filter(predicates::generation.combine(predicates::finalizers), Default::default());
+    Controller::for_stream(changed, objects)
         .with_config(controller::Config::default().concurrency(concurrency))
         .shutdown_on_signal()
         .run(reconcile, |_, _, _| Action::requeue(Duration::from_secs(5)), Arc::new(Context { client, kore }))

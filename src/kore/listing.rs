@@ -38,6 +38,8 @@ pub struct Listing {
     campaigns: BTreeMap<String, Packed>,
     /// The ids of each row, except rows of deleted campaigns: `_id` and `id`, if these differ.
     rows: BTreeSet<Vec<String>>,
+    /// The ids of campaigns that the pages describe as living, and that are no rows.
+    also_shown: BTreeSet<String>,
     /// Whether there is a row of a deleted campaign.
     shows_deleted: bool,
     complete: bool,
@@ -71,9 +73,10 @@ impl Listing {
         self.find(campaign_id).map(Packed::unpacked)
     }
 
-    /// Whether [`Self::get`] returns a campaign.
+    /// Whether [`Self::get`] returns a campaign, or a page describes the campaign as living elsewhere than in
+    /// a row.
     pub fn shows(&self, campaign_id: &str) -> bool {
-        self.find(campaign_id).is_some()
+        self.find(campaign_id).is_some() || self.also_shown.iter().any(|id| is_spelled(id, campaign_id))
     }
 
     fn find(&self, campaign_id: &str) -> Option<&Packed> {
@@ -179,6 +182,7 @@ impl Reading {
             stream_id: stream_id.to_owned(),
             campaigns: BTreeMap::new(),
             rows: BTreeSet::new(),
+            also_shown: BTreeSet::new(),
             shows_deleted: false,
             complete: true,
             names_its_rows: true,
@@ -245,8 +249,9 @@ impl Reading {
 
     /// Adds a page, and decides whether to read another.
     fn take(mut self, page: Page, ended_at: Timestamp) -> Progress {
-        let Page { rows, has_more, total_results, total_pages, oversized: _, names_rows } = page;
+        let Page { rows, also_shown, has_more, total_results, total_pages, oversized: _, names_rows } = page;
         self.listing.names_its_rows &= names_rows;
+        self.listing.also_shown.extend(also_shown);
         let (says_last, says_nothing) =
             (has_more == Some(false), has_more.is_none() && total_pages.is_none());
         let (received, has_more) = (rows.len(), has_more == Some(true));
@@ -569,6 +574,28 @@ mod tests {
         assert_eq!(listing.campaigns(), 0);
         let state = json!([{"_id": "cd-1", "status": "Deleting"}]);
         assert_eq!(read(&[answered(&json!({"results": state, "totalResults": 1}))]).campaigns(), 1);
+    }
+
+    /// A campaign counts as seen wherever a listing describes it; what only refers to it does not show it.
+    #[test]
+    fn a_campaign_beside_the_rows_is_seen() {
+        let row = |field: Value| json!({"results": [{"_id": "row", "of": field}], "totalResults": 1});
+        for data in [
+            row(json!({"_id": "cd-1", "name": "Renewals", "status": "Active"})),
+            row(json!([{"campaignId": "CD-1", "status": "Ready"}])),
+            json!({"results": [], "totalResults": 0, "campaigns": [{"_id": "cd-1", "name": "x"}]}),
+        ] {
+            let listing = read(&[answered(&data)]);
+            assert_eq!((listing.shows("cd-1"), listing.get("cd-1")), (true, None), "{data}");
+        }
+        for data in [
+            row(json!({"_id": "cd-1", "name": "Renewals"})),
+            row(json!({"_id": "cd-1", "status": "Deleted"})),
+            row(json!("cd-1")),
+        ] {
+            let listing = read(&[answered(&data)]);
+            assert!(listing.is_complete() && !listing.shows("cd-1"), "{data}");
+        }
     }
 
     /// R27: the pages of the documentation disagree whether it is `_id` or `id`.

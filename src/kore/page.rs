@@ -19,6 +19,8 @@ pub struct PageRequest {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Page {
     pub(super) rows: Vec<Row>,
+    /// The ids of campaigns that are described as living, and are no rows.
+    pub(super) also_shown: Vec<String>,
     /// Whether the service says that more pages follow; `None` if it does not say.
     pub(super) has_more: Option<bool>,
     /// Number of campaigns over all pages, as the service counts them.
@@ -50,6 +52,7 @@ impl Page {
     pub(super) fn without_rows(names_rows: bool) -> Self {
         Self {
             rows: Vec::new(),
+            also_shown: Vec::new(),
             has_more: None,
             total_results: None,
             total_pages: None,

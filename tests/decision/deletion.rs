@@ -346,6 +346,14 @@ fn a_time_from_the_future_parks_nothing() {
     let object = with(deleted(), DeletionStatus { next_attempt_at: parked.clone(), ..record() });
     let told = status(decide(&observed(&object, &connection), at(0)));
     assert_eq!(told.deletion.unwrap().next_attempt_at, Some(Time(at(15 * 60))));
+    // The last attempt lies in the future, too: so the clock was ahead, and nobody asked for the pause.
+    let attempted = |seconds| {
+        let (last_attempt_at, next_attempt_at) = (Some(Time(at(seconds))), Some(Time(at(seconds + 60))));
+        with(deleted(), DeletionStatus { last_attempt_at, next_attempt_at, attempts: 1, ..record() })
+    };
+    assert_eq!(decide(&observed(&attempted(3600), &connection), at(0)), Step::Delete);
+    let told = status(decide(&observed(&attempted(5), &connection), at(0)));
+    assert_eq!(told.deletion.unwrap().next_attempt_at, Some(Time(at(65))), "clocks may differ a little");
     let turn = Some(Turn::At(at(12 * 3600)));
     let mut waiting = deleted();
     let told = status(decide(&Observed { turn, ..observed(&waiting, &connection) }, at(0)));

@@ -34,7 +34,7 @@ pub(super) fn plan(observed: &Observed<'_>, now: Timestamp) -> Plan {
     if let Some(plan) = held(observed, &record, now) {
         return plan;
     }
-    if let Some(until) = own_pause(observed, &record).filter(|until| *until > now) {
+    if let Some(until) = own_pause(observed, &record, now).filter(|until| *until > now) {
         return wait(observed, record, until, now);
     }
     match observed.connection {

@@ -2,6 +2,7 @@
 //! is one.
 
 use jiff::{SignedDuration, Timestamp};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 use super::due::{Cause, Due};
 use crate::api::{DeletionStatus, ProofStatus, VoiceCampaignStatus};
@@ -17,6 +18,9 @@ use crate::pacing::{Charge, backoff};
 
 /// A read of a proof that is due within so little time is not worth a pause in status.
 const AT_ONCE: SignedDuration = SignedDuration::from_secs(1);
+
+/// The clocks of two instances may differ by so much; a time that is further ahead was never right.
+const CLOCKS_DIFFER: SignedDuration = SignedDuration::from_secs(10);
 
 /// How far a deletion has come.
 pub struct Progress {
@@ -85,17 +89,26 @@ fn schedule(record: &mut DeletionStatus, due: Option<Due>, observed: &Observed<'
         // Something has happened since.
         record.held_since = None;
     }
-    if let Some(pause) = own_pause(observed, record) {
+    if let Some(pause) = own_pause(observed, record, now) {
         record.next_attempt_at = Some(Due::at(pause, Cause::Stored).recorded(now));
     }
 }
 
 /// The pause of the campaign's own. A time within the quota, or for a probe, is the clock's of the account or
 /// of its credentials, and may be another by now: that is asked again.
-pub fn own_pause(observed: &Observed<'_>, record: &DeletionStatus) -> Option<Timestamp> {
+pub fn own_pause(observed: &Observed<'_>, record: &DeletionStatus, now: Timestamp) -> Option<Timestamp> {
     let clocks =
         record.held_since.is_some() || stored_reason(observed, record) == Some(Reason::WaitingForQuota);
-    record.next_attempt_at.as_ref().filter(|_| !clocks).map(|time| time.0)
+    let pause = record.next_attempt_at.as_ref().filter(|_| !clocks && is_plausible(record, now));
+    pause.map(|time| time.0)
+}
+
+/// Whether the times of a record are possible: otherwise a clock was ahead when they were written, and so is
+/// the pause.
+fn is_plausible(record: &DeletionStatus, now: Timestamp) -> bool {
+    let is_ahead = |time: &Time| time.0 > now + CLOCKS_DIFFER;
+    !record.last_attempt_at.as_ref().is_some_and(is_ahead)
+        && record.proof.as_ref().is_none_or(|proof| proof::is_plausible(proof, now))
 }
 
 /// The reason that status gives for this very record, if it is stored.

@@ -28,7 +28,8 @@ pub fn by_listing(object: &VoiceCampaign, read: &StreamListing) -> Option<Sighti
     }
     // Nobody asked to delete it: if it was there, it is missing itself.
     let missed = object.status.as_ref().is_some_and(|status| status.not_listed_since.is_some());
-    match (listing.is_complete(), listing.shows_nothing() && known.is_some() && !missed) {
+    let denies = listing.is_complete() && !listing.shows(&object.spec.campaign_id);
+    match (denies, listing.shows_nothing() && known.is_some() && !missed) {
         (false, _) => None,
         (true, true) => Some(Sighting::SuddenlyEmpty),
         (true, false) => Some(Sighting::NotListed),

@@ -16,25 +16,28 @@ pub fn single(answer: &RawAnswer, id: &str) -> Result<Campaign, Failure> {
     match success_for(answer, id, Operation::Read) {
         Ok((campaign, summary)) if deleted(campaign.status.as_deref()) => Err(returned_as_deleted(summary)),
         Ok((campaign, _)) => Ok(campaign),
-        Err(Failure { kind: FailureKind::MayBeAbsent, answer, .. }) if deleted(answer.status.as_deref()) => {
-            Err(returned_as_deleted(answer))
-        }
-        Err(Failure { kind: FailureKind::MayBeAbsent, answer: summary, .. }) if returns(answer, id) => {
-            let what = "the answer says that there is no such campaign, and returns it";
-            Err(failure(FailureKind::Unreadable, what, summary))
+        Err(absent @ Failure { kind: FailureKind::MayBeAbsent, .. }) => {
+            let says_deleted = deleted(absent.answer.status.as_deref());
+            Err(if returns(answer, id, says_deleted) {
+                let what = "the answer says that there is no such campaign, and returns it";
+                failure(FailureKind::Unreadable, what, absent.answer)
+            } else if says_deleted {
+                returned_as_deleted(absent.answer)
+            } else {
+                absent
+            })
         }
         Err(failure) => Err(failure),
     }
 }
 
-/// Whether the answer returns the living campaign `id`, whatever else it says. Its id alone only names it.
-fn returns(answer: &RawAnswer, id: &str) -> bool {
+/// Whether the answer returns the living campaign `id`, whatever else it says. An id alone only names it. If
+/// the answer says that the campaign is deleted, only a state that says otherwise contradicts that.
+fn returns(answer: &RawAnswer, id: &str, says_deleted: bool) -> bool {
     Envelope::of(answer).is_some_and(|envelope| {
-        let campaign = envelope.data.as_ref().and_then(wire::campaign);
-        let lives = campaign.is_some_and(|Campaign { name, status, .. }| {
-            !status.as_deref().is_some_and(wire::is_deleted) && (name.is_some() || status.is_some())
-        });
-        lives && envelope.ids.iter().any(|returned| is_spelled(returned, id))
+        let state = || envelope.data.as_ref().and_then(wire::campaign).and_then(|campaign| campaign.status);
+        envelope.described_ids.iter().any(|described| is_spelled(described, id))
+            && (!says_deleted || state().is_some_and(|state| !wire::is_deleted(&state)))
     })
 }
 

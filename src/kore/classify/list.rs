@@ -53,7 +53,9 @@ pub fn listing(answer: &RawAnswer) -> Result<Page, Failure> {
 /// contradicts itself.
 fn without_rows(envelope: Option<&Envelope>) -> Option<Page> {
     match envelope {
-        Some(envelope) => wire::page(envelope).filter(|page| page.rows.is_empty()),
+        Some(envelope) => {
+            wire::page(envelope).filter(|page| page.rows.is_empty() && page.also_shown.is_empty())
+        }
         None => Some(Page::without_rows(false)),
     }
 }

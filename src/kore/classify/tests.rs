@@ -348,17 +348,32 @@ fn an_answer_that_names_no_rows_may_be_an_empty_listing() {
 #[test]
 fn a_read_that_returns_what_it_denies_means_nothing() {
     let read = |status, body: &str| single(&raw(status, body), "cd-1").unwrap_err().kind;
-    for data in [r#""_id":"cd-1","name":"Renewals""#, r#""id":"CD-1","status":"Active""#] {
+    for data in [
+        r#"{"_id":"cd-1","name":"Renewals"}"#,
+        r#"{"id":"CD-1","status":"Active"}"#,
+        r#"{"campaignId":"cd-1","name":"Renewals"}"#,
+        r#"{"campaign":{"_id":"cd-1","status":"Active"}}"#,
+        r#"[{"_id":"cd-1","status":"Active"}]"#,
+    ] {
         for status in ["404", "\"failure\""] {
-            let body = format!(r#"{{"status":{status},"message":"Campaign not found","data":{{{data}}}}}"#);
+            let body = format!(r#"{{"status":{status},"message":"Campaign not found","data":{data}}}"#);
             assert_eq!(read(404, &body), Unreadable, "{body}");
         }
     }
-    for data in [r#""_id":"cd-1""#, r#""_id":"cd-2","name":"Renewals""#, r#""_id":"cd-1","status":"Deleted""#]
+    for body in [
+        r#"{"status":"Deleted","data":{"_id":"cd-1","name":"x","status":"Active"}}"#,
+        r#"{"_id":"cd-1","name":"Number not found","status":"Active"}"#,
+    ] {
+        assert_eq!(read(200, body), Unreadable, "{body}");
+    }
+    for data in
+        [r#"{"_id":"cd-1"}"#, r#"{"_id":"cd-2","name":"Renewals"}"#, r#"{"_id":"cd-1","status":"Deleted"}"#]
     {
-        let body = format!(r#"{{"message":"Campaign not found","data":{{{data}}}}}"#);
+        let body = format!(r#"{{"message":"Campaign not found","data":{data}}}"#);
         assert_eq!(read(404, &body), MayBeAbsent, "{body}");
     }
+    let deleted = r#"{"status":"Deleted","data":{"_id":"cd-1","name":"x"}}"#;
+    assert_eq!(read(200, deleted), MayBeAbsent, "as the first version showed it");
 }
 
 /// R24: to a read, only words that say that there is no campaign (or 404 and 410) mean that. No list of

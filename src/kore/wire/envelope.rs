@@ -3,7 +3,7 @@ use serde_json::Value;
 use super::contradiction::Contradiction;
 use super::errors::{Errors, names_an_error};
 use super::fields::raw_text;
-use super::ids::{ids, row_ids, shown_ids};
+use super::ids::{beside_rows, described_ids, ids, row_ids, shown_ids};
 use super::json::{parse, redact};
 use super::state::{is_deleted, is_under_way};
 use crate::kore::answer::RawAnswer;
@@ -31,6 +31,8 @@ pub struct Envelope {
     /// The ids of all campaigns in `data`, at any depth: a read counts as having seen a campaign wherever it
     /// stands.
     pub shown_ids: Vec<String>,
+    /// The ids of campaigns that are described as living: in a listing beside its rows, otherwise anywhere.
+    pub described_ids: Vec<String>,
     /// Whether the answer reports an error, whatever else it says: [delete-users] has a success with `errors`
     /// in an item.
     pub has_errors: bool,
@@ -59,6 +61,7 @@ impl Envelope {
         if !body.is_object() {
             return None;
         }
+        let described_ids = described(&body);
         let ids = body.get("data").map(ids).unwrap_or_default();
         let rows = body.get("data").and_then(|data| data.get("results")).and_then(Value::as_array);
         let row_ids = rows.map(|rows| rows.iter().map(row_ids).collect()).unwrap_or_default();
@@ -85,6 +88,7 @@ impl Envelope {
             ids,
             row_ids,
             shown_ids,
+            described_ids,
             has_errors,
             denies,
             remarks,
@@ -105,6 +109,19 @@ impl Envelope {
     /// Whether `status` is `Deleted`, as in the first version of [delete-voice-campaign].
     pub fn says_deleted(&self) -> bool {
         self.status.as_deref().is_some_and(is_deleted)
+    }
+}
+
+/// The ids of campaigns that are described as living: in a listing beside its rows, otherwise anywhere in
+/// `data`, or as the body itself.
+fn described(body: &Value) -> Vec<String> {
+    match body.get("data") {
+        Some(data) if data.get("results").is_some_and(Value::is_array) => beside_rows(data),
+        data => {
+            let itself = if body.get("name").is_some() { ids(body) } else { Vec::new() };
+            let in_data = data.map(|data| described_ids(data, &["name", "status"]));
+            in_data.into_iter().flatten().chain(itself).collect()
+        }
     }
 }
 

@@ -22,10 +22,37 @@ pub fn row_ids(value: &Value) -> Vec<String> {
     if has_more { valid_ids(value, &[IDS.as_slice(), &[REFERENCE]].concat()) } else { ids(value) }
 }
 
+/// The ids of campaigns that are described as living, with one of these fields, anywhere in a value.
+pub fn described_ids(value: &Value, fields: &[&str]) -> Vec<String> {
+    let is_described = lives(value) && fields.iter().any(|field| value.get(field).is_some());
+    let mut described = if is_described { row_ids(value) } else { Vec::new() };
+    match value {
+        Value::Object(all) => described.extend(all.values().flat_map(|value| described_ids(value, fields))),
+        Value::Array(all) => described.extend(all.iter().flat_map(|value| described_ids(value, fields))),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
+    described
+}
+
+/// The same beside the rows of a listing; in a row, which may refer to other campaigns by their names, only
+/// those with a state.
+pub fn beside_rows(data: &Value) -> Vec<String> {
+    let fields = data.as_object().into_iter().flatten();
+    let others = fields.filter(|(name, _)| *name != "results");
+    let others = others.flat_map(|(_, value)| described_ids(value, &["name", "status"]));
+    let rows = data.get("results").and_then(Value::as_array).into_iter().flatten();
+    let in_rows = rows.filter_map(Value::as_object).flat_map(serde_json::Map::values);
+    others.chain(in_rows.flat_map(|value| described_ids(value, &["status"]))).collect()
+}
+
+/// Whether the state of an object is not that of a campaign that does not exist any more.
+fn lives(value: &Value) -> bool {
+    !text(value, "status").is_some_and(|status| is_deleted(&status))
+}
+
 /// The ids of campaigns that exist, anywhere in a value.
 pub fn shown_ids(value: &Value) -> Vec<String> {
-    let lives = !text(value, "status").is_some_and(|status| is_deleted(&status));
-    let mut shown = if lives { row_ids(value) } else { Vec::new() };
+    let mut shown = if lives(value) { row_ids(value) } else { Vec::new() };
     match value {
         Value::Object(fields) => shown.extend(fields.values().flat_map(shown_ids)),
         Value::Array(entries) => shown.extend(entries.iter().flat_map(shown_ids)),

@@ -24,6 +24,7 @@ pub fn page(envelope: &Envelope) -> Option<Page> {
         (has_more(data), count(data, "totalResults"), count(data, "totalPages"));
     Some(Page {
         rows: rows.iter().zip(&envelope.row_ids).map(|(value, ids)| row(value, ids)).collect(),
+        also_shown: envelope.described_ids.clone(),
         has_more,
         total_results,
         total_pages,

@@ -680,7 +680,7 @@ pub const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "a time from the future parks a deletion",
         file: "src/campaign/decide/progress.rs",
-        from: "    if let Some(pause) = own_pause(observed, record) {",
+        from: "    if let Some(pause) = own_pause(observed, record, now) {",
         to: "    if let Some(pause) = own_pause(observed, record).filter(|_| false) {",
         tests: DECISION,
     },
@@ -1976,8 +1976,8 @@ pub const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "schedule not kept",
         file: "src/campaign/decide/deletion.rs",
-        from: "own_pause(observed, &record).filter(|until| *until > now)",
-        to: "own_pause(observed, &record).filter(|until| *until < now)",
+        from: "own_pause(observed, &record, now).filter(|until| *until > now)",
+        to: "own_pause(observed, &record, now).filter(|until| *until < now)",
         tests: DECISION,
     },
     Mutant {
@@ -2025,15 +2025,29 @@ pub const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "a page that shows a campaign, and says that there are none, is believed",
         file: "src/kore/classify/list.rs",
-        from: "Some(envelope) => wire::page(envelope).filter(|page| page.rows.is_empty()),",
-        to: "Some(_) => Some(Page::without_rows(false)),",
+        from: "page.rows.is_empty() && page.also_shown.is_empty()",
+        to: "page.also_shown.is_empty()",
         tests: &["--lib", "classify"],
+    },
+    Mutant {
+        name: "a campaign that a listing describes beside its rows is not seen",
+        file: "src/kore/listing.rs",
+        from: "self.listing.also_shown.extend(also_shown);",
+        to: "drop(also_shown);",
+        tests: &["--lib", "kore::listing"],
+    },
+    Mutant {
+        name: "a pause that a clock ahead has written parks a deletion",
+        file: "src/campaign/decide/progress.rs",
+        from: "filter(|_| !clocks && is_plausible(record, now))",
+        to: "filter(|_| !clocks)",
+        tests: DECISION,
     },
     Mutant {
         name: "a read that denies a campaign and returns it counts as a denial",
         file: "src/kore/classify/get.rs",
-        from: "summary, .. }) if returns(answer, id) => {",
-        to: "summary, .. }) if false => {",
+        from: "if returns(answer, id, says_deleted) {",
+        to: "if false {",
         tests: &["--lib", "classify"],
     },
     Mutant {

@@ -160,6 +160,13 @@ impl Operator {
         Ok(Self { process, admin })
     }
 
+    /// How it has ended by itself, if a start failed of that: not because it was killed, nor because the API
+    /// server was away and gave it no token, nor because the machine was too slow.
+    pub fn own_end(error: &anyhow::Error) -> Option<String> {
+        let text = format!("{error:#}");
+        (text.contains("has ended (") && !text.contains("SIGKILL")).then_some(text)
+    }
+
     /// Waits until `/readyz` says so.
     ///
     /// # Errors

@@ -1,5 +1,6 @@
 //! What must hold at the end of every trial, whatever was done to it (O1 to O8).
 
+use jiff::SignedDuration;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kore_simulator::{CampaignKey, Entry, Operation};
 use kube::ResourceExt;
@@ -10,6 +11,9 @@ use voicecampaign_operator::kube_ext::obstacle;
 
 use crate::matrix;
 use crate::scenario::Scenario;
+
+/// Two listings that prove an absence are so far apart at least.
+const PROOF_DISTANCE: SignedDuration = SignedDuration::from_secs(10);
 
 /// Everything that is known of a trial when it is over.
 pub struct Evidence {
@@ -115,7 +119,31 @@ pub fn violations(evidence: &Evidence) -> Vec<String> {
     }
     check(!shown.iter().any(|text| text.contains("eyJ")), "O7: a token shows");
     found.extend(path(evidence));
+    found.extend(outcome(evidence));
     found
+}
+
+/// O1: what status gives as the outcome is what Kore has seen.
+fn outcome(evidence: &Evidence) -> Option<String> {
+    let of = |operation| evidence.journal.iter().filter(move |entry: &&Entry| entry.operation == operation);
+    let deletes = || of(Operation::Delete).filter(|entry| is_about(entry, &evidence.target));
+    let last =
+        evidence.seen.iter().rev().find_map(|object| object.status.as_ref()?.deletion.as_ref()?.outcome);
+    match last? {
+        DeletionOutcome::Deleted if !deletes().any(|entry| entry.effect) => {
+            Some("O1: Deleted, and no DELETE has deleted it".to_owned())
+        }
+        DeletionOutcome::Absent => {
+            let since = deletes().map(|entry| entry.at).max();
+            let later = |entry: &&Entry| Some(entry.at) > since;
+            let read = of(Operation::Get).filter(later).any(|entry| is_about(entry, &evidence.target));
+            let listed: Vec<_> = of(Operation::List).filter(later).map(|entry| entry.at).collect();
+            let apart = listed.last().zip(listed.first()).map(|(last, first)| last.duration_since(*first));
+            let is_proof = read && apart >= Some(PROOF_DISTANCE);
+            (!is_proof).then(|| format!("O1: Absent, but Kore was read: {read}, and listed at {listed:?}"))
+        }
+        DeletionOutcome::Deleted | DeletionOutcome::Orphaned => None,
+    }
 }
 
 /// One, and one more for each whose answer may not have come: those that a fault hit, those of an operator

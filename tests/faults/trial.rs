@@ -107,7 +107,7 @@ async fn trial(rig: &Rig, plan: &Plan, namespace: &str, nemesis: &Nemesis) -> Re
         }
         if operator.is_none() {
             restarts += 1;
-            operator = world.start().await.map_err(|error| deaths.push(format!("{error:#}"))).ok();
+            operator = world.start().await.map_err(|error| deaths.extend(Operator::own_end(&error))).ok();
         }
         tokio::time::sleep(Duration::from_millis(100)).await;
     };

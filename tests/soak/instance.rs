@@ -96,7 +96,7 @@ impl Instance {
                             starts.fetch_add(1, Ordering::Relaxed);
                             *held(&running) = Some(Running { operator, since: Instant::now() });
                         }
-                        Err(error) => held(&deaths).extend(own_death(&error)),
+                        Err(error) => held(&deaths).extend(Operator::own_end(&error)),
                     }
                 }
                 std::thread::sleep(Duration::from_millis(100));
@@ -159,12 +159,6 @@ impl Drop for Instance {
         self.ended.store(true, Ordering::Relaxed);
         *held(&self.running) = None;
     }
-}
-
-/// What a start has failed of, unless it was killed, or the API server was away and gave it no token.
-fn own_death(error: &anyhow::Error) -> Option<String> {
-    let text = format!("{error:#}");
-    (text.contains("has ended (") && !text.contains("SIGKILL")).then_some(text)
 }
 
 /// Whether it was killed: only this program kills.

@@ -3,55 +3,40 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::ResourceExt;
 use serde_json::json;
 use tokio::sync::watch;
 use voicecampaign_operator::api::VoiceCampaign;
 use voicecampaign_operator::campaign::REMOTE_CAMPAIGN;
+use voicecampaign_operator::kube_ext::obstacle;
 
 use crate::round::Life;
-use crate::trouble::Made;
 use crate::world::{PATIENCE, World, key, manifest};
 
 const LOOK_AGAIN: Duration = Duration::from_millis(50);
 /// How long somebody waits for the operator to find the campaign.
 const UNTIL_FOUND: Duration = Duration::from_secs(10);
+/// How long an object that is being deleted may wait without saying why.
+const SILENT: Duration = Duration::from_secs(30);
 
-/// What has become of it.
-#[derive(Default)]
-pub struct Lived {
-    /// Campaigns that were deleted with it while there was trouble.
-    pub disturbed: usize,
-    /// And without.
-    pub undisturbed: usize,
-    pub violations: Vec<String>,
-}
-
-/// Lives, until a life violates something. `end` says when the last trouble was over.
-pub async fn live(world: &World, life: &Life, made: &Made, end: watch::Receiver<Option<Instant>>) -> Lived {
-    let mut lived = Lived::default();
+/// Lives, until a life violates something: then it says so. `end` says when the last trouble was over.
+pub async fn live(world: &World, life: &Life, end: watch::Receiver<Option<Instant>>) -> Option<String> {
     for number in 0..=life.again {
-        match once(world, life, number, made, &end).await {
-            Ok(_) if life.orphan => {}
-            Ok(0) => lived.undisturbed += 1,
-            Ok(_) => lived.disturbed += 1,
-            Err(violation) => {
-                lived.violations.push(format!("{}: {violation:#}", life.name));
-                break;
-            }
+        if let Err(violation) = once(world, life, number, &end).await {
+            return Some(format!("{}: {violation:#}", life.name));
         }
     }
-    lived
+    None
 }
 
-/// One life; returns how many troubles there were while it was deleted. Fails with what was violated.
+/// One life. Fails with what was violated.
 async fn once(
     world: &World,
     life: &Life,
     number: usize,
-    made: &Made,
     end: &watch::Receiver<Option<Instant>>,
-) -> Result<usize> {
+) -> Result<()> {
     let Life { name, tenant, orphan, with_finalizer, until_found, applier, delete_after_ms, again: _ } = life;
     // A DELETE that comes late can't be meant for the next life.
     let of_this_life = format!("{name}-{number}");
@@ -81,18 +66,27 @@ async fn once(
     // A watch that lags behind may not have shown the object yet: the API server says whether it is gone.
     while seen().is_some() || !world.is_gone(*tenant, name, &uid).await? {
         let status = || seen().map(|object| serde_json::to_string(&object.status));
-        ensure!(!is_late(end, asked), "O5: it did not come to its end in time: {:?}", status());
+        ensure!(!is_late(end, asked, PATIENCE), "O5: it did not come to its end in time: {:?}", status());
+        let waits = seen().filter(|object| object.metadata.deletion_timestamp.is_some());
+        let says_why = waits.is_none_or(|object| says_why(&object));
+        ensure!(says_why || !is_late(end, asked, SILENT), "O8: it does not say why it waits: {:?}", status());
         tokio::time::sleep(LOOK_AGAIN).await;
     }
     let there = world.kore.has(&campaign);
     ensure!(*orphan || !there, "O1: the object went while Kore had the campaign");
     ensure!(!orphan || there, "O2: the campaign was deleted, although it is an orphan");
     world.kore.remove(&campaign);
-    let troubles = made.between(asked, Instant::now());
-    if !orphan {
-        world.deleted_in_trouble(&campaign, troubles);
-    }
-    Ok(troubles)
+    world.is_over(&campaign);
+    Ok(())
+}
+
+/// Whether its status says why it waits, and not only what was so before.
+fn says_why(object: &VoiceCampaign) -> bool {
+    let conditions = object.status.as_ref().map(|status| status.conditions.as_slice()).unwrap_or_default();
+    let waits = |condition: &&Condition| {
+        condition.type_ == "Ready" && condition.status == "False" && condition.reason != "Pending"
+    };
+    conditions.iter().any(|condition| waits(&condition)) || obstacle::is_reported(conditions)
 }
 
 fn is_found(object: &VoiceCampaign) -> bool {
@@ -104,7 +98,7 @@ fn is_found(object: &VoiceCampaign) -> bool {
 async fn has_in_time(end: &watch::Receiver<Option<Instant>>, holds: impl Fn() -> bool) -> bool {
     let since = Instant::now();
     while !holds() {
-        if is_late(end, since) {
+        if is_late(end, since, PATIENCE) {
             return false;
         }
         tokio::time::sleep(LOOK_AGAIN).await;
@@ -112,7 +106,7 @@ async fn has_in_time(end: &watch::Receiver<Option<Instant>>, holds: impl Fn() ->
     true
 }
 
-/// Whether somebody has waited too long, since then and since the last trouble.
-fn is_late(end: &watch::Receiver<Option<Instant>>, since: Instant) -> bool {
-    end.borrow().is_some_and(|end| end.max(since).elapsed() > PATIENCE)
+/// Whether somebody has waited for longer than that, since then and since the last trouble.
+fn is_late(end: &watch::Receiver<Option<Instant>>, since: Instant, patience: Duration) -> bool {
+    end.borrow().is_some_and(|end| end.max(since).elapsed() > patience)
 }

@@ -2,18 +2,17 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use jiff::Timestamp;
 use kore_simulator::{CampaignKey, Entry, Operation};
 use voicecampaign_operator::api::VoiceCampaign;
 use voicecampaign_operator::campaign::REMOTE_CAMPAIGN;
 
-use crate::round::{Round, Trouble};
 use crate::trouble::Made;
 use crate::world::Asked;
 
 /// What is known of a round when it is over. (Whether each object came to its end, and what Kore had then,
 /// its life has checked.)
 pub struct Evidence<'a> {
-    pub round: &'a Round,
     /// What its troubles have done.
     pub made: &'a Made,
     /// How often an instance was started.
@@ -36,15 +35,14 @@ pub struct Evidence<'a> {
 
 /// Every violation, in words.
 pub fn violations(evidence: &Evidence<'_>) -> Vec<String> {
-    let Evidence { round, made, starts, asked, restored, lost, bystanders, journal, texts, secret } =
-        evidence;
+    let Evidence { made, starts, asked, restored, lost, bystanders, journal, texts, secret } = evidence;
     let mut found: Vec<String> = lost.iter().map(|lost| format!("O2: {lost:?} is gone")).collect();
     let mut deletes: BTreeMap<CampaignKey, Vec<&Entry>> = BTreeMap::new();
     for entry in journal.iter().filter(|entry| entry.operation == Operation::Delete) {
         deletes.entry(campaign(entry)).or_default().push(entry);
     }
     for (campaign, deletes) in &deletes {
-        let Some(Asked { at, troubles }) = asked.get(campaign) else {
+        let Some(Asked { at, until }) = asked.get(campaign) else {
             found.push(format!("O2: a DELETE for {campaign:?}, which nobody asked for"));
             continue;
         };
@@ -58,17 +56,15 @@ pub fn violations(evidence: &Evidence<'_>) -> Vec<String> {
         };
         let failed = deletes.iter().filter(failed).count() + made.hit(&campaign.campaign_id);
         let restored = if restored.contains(campaign) { 1 + starts } else { 0 };
+        let troubles = made.between(*at, until.unwrap_or(Timestamp::MAX));
         let allowed = 1 + restored + failed + troubles;
         if deletes.len() > allowed {
             found.push(format!("O4: {} DELETEs for {campaign:?}, {allowed} allowed", deletes.len()));
         }
     }
-    // The token of an instance whose clock is wrong is refused, too.
-    let refuses = |what: &Trouble| matches!(what, Trouble::Revoked { .. } | Trouble::Clock { .. });
-    let refused = round.troubles.iter().any(|trouble| refuses(&trouble.what));
-    for violation in journal.iter().filter_map(|entry| entry.violation.as_ref()) {
+    for (entry, violation) in journal.iter().filter_map(|entry| Some((entry, entry.violation.as_ref()?))) {
         let is_of_credentials = violation.contains("jwt") || violation.contains("credentials");
-        let is_expected = refused && is_of_credentials && !violation.contains("replay");
+        let is_expected = is_of_credentials && !violation.contains("replay") && made.refuses(entry.at);
         if !is_expected {
             found.push(format!("Kore would have refused a request: {violation}"));
         }

@@ -227,6 +227,8 @@ fn action(random: &mut Random, kind: Kind) -> Action {
         Action::Delay { ms: 1500 },
         Action::HoldWatch,
     ];
+    // Kore has no watch to hold.
+    let actions = if KORE.contains(&kind) { &actions[..actions.len() - 1] } else { &actions };
     // As often an answer as one of these.
     let drawn = random.below(2 * actions.len());
     if let Some(action) = actions.get(drawn) {

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use futures::future::try_join_all;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use kore_simulator::{Fault as KoreFault, Outcome, When};
 use testbed::ControlPlane;
 use testbed::faults::{Action, Fault, Kind, Nemesis, Plan, Seen};
@@ -20,25 +20,40 @@ pub struct Made(Mutex<Happened>);
 
 #[derive(Default)]
 struct Happened {
-    /// From when to when there was trouble.
-    times: Vec<(Instant, Option<Instant>)>,
-    /// Troubles that have met something.
-    met: usize,
+    times: Vec<Time>,
     /// DELETEs to Kore that a fault has hit.
     deletes: Vec<Seen>,
 }
 
+/// A trouble that is over.
+struct Time {
+    from: Timestamp,
+    to: Timestamp,
+    /// Whether it has met something: an instance that ran, or a request.
+    has_met: bool,
+    /// Whether Kore refuses tokens meanwhile.
+    refuses: bool,
+}
+
+/// A token that is refused may have been made just before the end of a trouble.
+const ON_ITS_WAY: SignedDuration = SignedDuration::from_secs(2);
+
 impl Made {
-    /// How many troubles there were at some time between these.
-    pub fn between(&self, begun: Instant, ended: Instant) -> usize {
-        let overlaps =
-            |(from, to): &&(Instant, Option<Instant>)| *from <= ended && to.is_none_or(|to| to >= begun);
+    /// How many troubles that have met something there were at some time between these.
+    pub fn between(&self, begun: Timestamp, ended: Timestamp) -> usize {
+        let overlaps = |time: &&Time| time.has_met && time.from <= ended && time.to >= begun;
         self.happened().times.iter().filter(overlaps).count()
     }
 
-    /// How many troubles have met something: an instance that ran, or a request.
+    /// How many troubles have met something.
     pub fn met(&self) -> usize {
-        self.happened().met
+        self.happened().times.iter().filter(|time| time.has_met).count()
+    }
+
+    /// Whether Kore had reason to refuse a token that arrived then.
+    pub fn refuses(&self, at: Timestamp) -> bool {
+        let covers = |time: &Time| time.refuses && time.from <= at && at <= time.to + ON_ITS_WAY;
+        self.happened().times.iter().any(covers)
     }
 
     /// How many DELETEs for a campaign a fault has hit, in whatever way.
@@ -65,15 +80,11 @@ pub async fn make(world: &World, troubles: &[Timed], made: &Made) -> Result<()> 
         async move {
             tokio::time::sleep_until((begun + Duration::from_millis(*after_ms)).into()).await;
             let _turn = turn.lock().await;
-            let number = {
-                let mut happened = made.happened();
-                happened.times.push((Instant::now(), None));
-                happened.times.len() - 1
-            };
+            let from = Timestamp::now();
             let has_met = one(world, what, made).await?;
-            let mut happened = made.happened();
-            happened.times[number].1 = Some(Instant::now());
-            happened.met += usize::from(has_met);
+            // The token of an instance whose clock is wrong is refused, too.
+            let refuses = matches!(what, Trouble::Revoked { .. } | Trouble::Clock { .. });
+            made.happened().times.push(Time { from, to: Timestamp::now(), has_met, refuses });
             anyhow::Ok(())
         }
     });

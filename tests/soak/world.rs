@@ -9,7 +9,7 @@ use anyhow::{Context, Result, ensure};
 use futures::StreamExt;
 use futures::future::join_all;
 use jiff::Timestamp;
-use kore_simulator::{App, Behaviour, CampaignKey, Entry, Simulator};
+use kore_simulator::{App, Behaviour, CampaignKey, Entry, Operation, Simulator};
 use kube::api::{DeleteParams, Patch, PatchParams};
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::runtime::reflector::{self, Store};
@@ -19,7 +19,8 @@ use serde_json::{Value, json};
 use testbed::faults::{Nemesis, Proxy, Upstream};
 use testbed::{ControlPlane, operator};
 use tokio::sync::watch;
-use voicecampaign_operator::api::VoiceCampaign;
+use voicecampaign_operator::api::{DeletionPolicy, VoiceCampaign};
+use voicecampaign_operator::campaign::REMOTE_CAMPAIGN;
 
 use crate::instance::{Instance, Measured};
 use crate::life;
@@ -42,6 +43,10 @@ const REQUESTS_PER_MINUTE: i32 = 6000;
 /// Long enough that a slow machine is no trouble, short enough that hanging requests come to their end within
 /// a round.
 const TIMEOUT_SECONDS: u32 = 5;
+/// How long restored objects live before they are deleted again.
+const RESTORED_FOR: Duration = Duration::from_secs(3);
+/// With fewer objects, all may be gone when the backup is made.
+const ENOUGH_FOR_A_BACKUP: usize = 50;
 /// How long objects may take to their end once all troubles are over: the longest pauses of the operator, and
 /// a slow machine.
 pub const PATIENCE: Duration = Duration::from_secs(300);
@@ -67,8 +72,8 @@ pub struct World {
 /// That a campaign is to be deleted.
 pub struct Asked {
     pub at: Timestamp,
-    /// How many troubles there were until it was.
-    pub troubles: usize,
+    /// When it was; `None` if that has not come to its end.
+    pub until: Option<Timestamp>,
 }
 
 /// What a round has come to.
@@ -156,7 +161,7 @@ impl World {
         let starts = self.starts();
         let (over, end) = watch::channel(None);
         let (world, made) = (&*self, Made::default());
-        let lives = join_all(round.lives.iter().map(|life| life::live(world, life, &made, end.clone())));
+        let lives = join_all(round.lives.iter().map(|life| life::live(world, life, end.clone())));
         let troubles = async {
             let outcome = trouble::make(world, &round.troubles, &made).await;
             over.send_replace(Some(Instant::now()));
@@ -164,24 +169,27 @@ impl World {
         };
         let (lived, outcome) = tokio::join!(lives, troubles);
         outcome?;
-        let disturbed = lived.iter().map(|lived| lived.disturbed).sum();
-        let undisturbed = lived.iter().map(|lived| lived.undisturbed).sum();
-        let mut violations: Vec<String> = lived.into_iter().flat_map(|lived| lived.violations).collect();
+        let (disturbed, undisturbed) = self.deletions(&made);
+        let mut violations: Vec<String> = lived.into_iter().flatten().collect();
         if round.restored {
-            self.restore(&mut violations).await?;
+            self.restore(round.lives.len() >= ENOUGH_FOR_A_BACKUP, &mut violations).await?;
         }
         let starts = self.starts() - starts;
-        violations.extend(oracles::violations(&self.evidence(round, &made, starts).await?));
+        violations.extend(oracles::violations(&self.evidence(&made, starts).await?));
         violations.extend(self.instances.iter().flat_map(Instance::deaths));
         Ok(Outcome { disturbed, undisturbed, troubles: made.met(), starts, violations })
     }
 
-    async fn evidence<'a>(
-        &mut self,
-        round: &'a Round,
-        made: &'a Made,
-        starts: usize,
-    ) -> Result<Evidence<'a>> {
+    /// How many campaigns were deleted while a trouble met something, and how many others.
+    fn deletions(&self, made: &Made) -> (usize, usize) {
+        let asked = self.asked();
+        let spans = asked.values().filter_map(|Asked { at, until }| Some((*at, (*until)?)));
+        let (disturbed, undisturbed): (Vec<_>, Vec<_>) =
+            spans.partition(|(at, until)| made.between(*at, *until) > 0);
+        (disturbed.len(), undisturbed.len())
+    }
+
+    async fn evidence<'a>(&mut self, made: &'a Made, starts: usize) -> Result<Evidence<'a>> {
         // Nothing may follow.
         tokio::time::sleep(Duration::from_millis(700)).await;
         let journal = self.kore.journal_since(self.journal_read);
@@ -197,7 +205,6 @@ impl World {
         let texts = self.new_logs()?;
         let asked = std::mem::take(&mut *self.asked());
         Ok(Evidence {
-            round,
             made,
             starts,
             asked,
@@ -225,35 +232,67 @@ impl World {
     }
 
     /// Restores etcd from the backup: objects whose campaigns are deleted live again, or are in the middle of
-    /// their deletion. They are deleted again.
-    async fn restore(&mut self, violations: &mut Vec<String>) -> Result<()> {
+    /// their deletion. Those that live get their campaigns back, and keep them, until all are deleted again.
+    async fn restore(&mut self, some: bool, violations: &mut Vec<String>) -> Result<()> {
         self.blocking(ControlPlane::restore).await?;
+        let since = Timestamp::now();
         // A watch from before would wait for versions of the future.
         self.stores = TENANTS.iter().map(|(namespace, _)| watched(&self.client, namespace)).collect();
         let mut restored = Vec::new();
         for tenant in 0..TENANTS.len() {
             let list = insist("list", async || self.api(tenant).list(&Default::default()).await).await?;
-            for object in list.items.iter().filter(|object| object.name_any() != BYSTANDER) {
-                restored.push((tenant, object.name_any()));
+            for object in list.items.into_iter().filter(|object| object.name_any() != BYSTANDER) {
                 let campaign_id = object.spec.campaign_id.to_string();
-                self.restored.insert(CampaignKey { campaign_id, ..key(tenant, "") });
+                let campaign = CampaignKey { campaign_id, ..key(tenant, "") };
+                self.restored.insert(campaign.clone());
+                if object.metadata.deletion_timestamp.is_none() {
+                    self.kore.seed(campaign.clone(), &json!({}));
+                }
+                restored.push((tenant, object, campaign));
             }
         }
-        if restored.is_empty() {
+        if some && restored.is_empty() {
             violations.push("nothing was in the backup".to_owned());
         }
-        for (tenant, name) in &restored {
-            self.delete(*tenant, name, None).await?;
+        tokio::time::sleep(RESTORED_FOR).await;
+        let since_then = Instant::now();
+        for (tenant, object, campaign) in &restored {
+            let name = object.name_any();
+            let read = async || self.api(*tenant).get_metadata(&name).await;
+            let lives = object.metadata.deletion_timestamp.is_none();
+            // Without the finalizer, nobody would delete the campaign.
+            while lives && !REMOTE_CAMPAIGN.is_on(&insist("read", read).await?.metadata) {
+                ensure!(since_then.elapsed() < PATIENCE, "O5: {name}, from a backup, got no finalizer");
+                tokio::time::sleep(Duration::from_millis(200)).await;
+            }
+            let is_delete = |request: &Entry| {
+                request.operation == Operation::Delete
+                    && request.campaign_id.as_ref() == Some(&campaign.campaign_id)
+            };
+            if lives && (!self.kore.has(campaign) || self.requests(since).any(|request| is_delete(&request)))
+            {
+                violations.push(format!("O2: the campaign of {name} went before it was deleted again"));
+            }
+            self.delete(*tenant, &name, None).await?;
         }
         let begun = Instant::now();
-        for (tenant, name) in &restored {
-            while insist("read", async || self.api(*tenant).get_metadata_opt(name).await).await?.is_some() {
+        for (tenant, object, campaign) in &restored {
+            let name = object.name_any();
+            let read = async || self.api(*tenant).get_metadata_opt(&name).await;
+            while insist("read", read).await?.is_some() {
                 if begun.elapsed() > PATIENCE {
                     violations.push(format!("O5: {name}, from a backup, did not come to its end in time"));
                     break;
                 }
                 tokio::time::sleep(Duration::from_millis(200)).await;
             }
+            let is_kept = object.spec.deletion_policy == DeletionPolicy::Orphan
+                && object.metadata.deletion_timestamp.is_none();
+            if self.kore.has(campaign) != is_kept {
+                let kept = if is_kept { "was to stay, and is gone" } else { "is still there" };
+                violations.push(format!("O1: the campaign of {name}, from a backup, {kept}"));
+            }
+            self.kore.remove(campaign);
         }
         Ok(())
     }
@@ -293,12 +332,12 @@ impl World {
 
     /// Notes that the campaign is to be deleted.
     pub fn ask_for(&self, campaign: CampaignKey) {
-        self.asked().insert(campaign, Asked { at: Timestamp::now(), troubles: 0 });
+        self.asked().insert(campaign, Asked { at: Timestamp::now(), until: None });
     }
 
-    /// Notes how many troubles there were while it was deleted.
-    pub fn deleted_in_trouble(&self, campaign: &CampaignKey, troubles: usize) {
-        self.asked().get_mut(campaign).into_iter().for_each(|asked| asked.troubles = troubles);
+    /// Notes that the campaign is deleted.
+    pub fn is_over(&self, campaign: &CampaignKey) {
+        self.asked().get_mut(campaign).into_iter().for_each(|asked| asked.until = Some(Timestamp::now()));
     }
 
     /// The requests to Kore of this round, from then on.

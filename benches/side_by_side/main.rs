@@ -2,8 +2,8 @@
 //! control plane and the same Kore. `make bench`: all peers, more rounds, and more that is measured; it
 //! writes docs/benchmarks.md. Never a test: machines differ, and only the ratios say something.
 //!
-//! `cargo bench --bench side_by_side -- --only backlog` (or `found`, `outage`, `start`, `large`) prints one
-//! part, of the operator alone.
+//! `cargo bench --bench side_by_side -- --only burst` prints a thousand deletions at once of each contender;
+//! `backlog`, `found`, `large`, `outage` and `start` are parts of the operator alone.
 //!
 //! ```text
 //! main.rs ─▶ parts/: what is measured ─▶ results.rs: what is kept ─▶ report/: tables and plots
@@ -103,7 +103,7 @@ async fn main() {
     let programs: Programs = plan.contenders.iter().map(|who| (*who, who.program())).collect();
     let bench = Bench::start().await;
     if let Some(part) = std::env::args().skip_while(|argument| argument != "--only").nth(1) {
-        only(&bench, &part, &programs[0].1).await;
+        only(&bench, &part, &programs).await;
         return bench.finish();
     }
     let figures = programs.iter().map(|(who, program)| Figures::new(*who, program)).collect();
@@ -135,9 +135,24 @@ fn kept() -> PathBuf {
     Path::new(report::FOLDER).join("results.json")
 }
 
-/// One part, of the operator alone, for whoever works on it.
-async fn only(bench: &Bench, part: &str, ours: &Path) {
+/// One part, for whoever works on it.
+async fn only(bench: &Bench, part: &str, programs: &Programs) {
+    let ours = &programs[0].1;
     match part {
+        "burst" => {
+            for (who, program) in (0..STARTS).flat_map(|_| programs) {
+                let mut figures = Figures::new(*who, program);
+                let tenant = Tenant::usual();
+                let running = bench.run(*who, program, &tenant.namespace);
+                bench.at_once(&tenant, MANY, &running, &mut figures).await;
+                let api_server = figures.cost.api_server_cpu * 1e3 / MANY as f64;
+                println!(
+                    "{who:?}: {:.2} s; for each deletion {api_server:.2} ms of the API server, {:.2} ms of its own",
+                    figures.at_once_seconds(),
+                    figures.cpu_milliseconds_each()
+                );
+            }
+        }
         "backlog" => {
             let backlog = bench.backlog(Contender::Ours, ours, 10 * MANY, ours).await;
             println!("{:?}, at most {} bytes", backlog.left.last(), backlog.peak);
@@ -159,7 +174,7 @@ async fn only(bench: &Bench, part: &str, ours: &Path) {
         "large" => println!("{} bytes at most", bench.large(ours, LARGE).await),
         "found" => println!("{:.1} s", bench.found(ours, 10 * MANY).await),
         "outage" => println!("{:?}", bench.outage(Contender::Ours, ours, MANY).await),
-        other => panic!("--only takes backlog, found, large, outage or start, not {other}"),
+        other => panic!("--only takes backlog, burst, found, large, outage or start, not {other}"),
     }
 }
 

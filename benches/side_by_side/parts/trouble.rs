@@ -113,7 +113,7 @@ impl Bench {
                 self.kore.clear_faults().await.unwrap();
             }
             for troubled in &mut all {
-                let left = self.there(&troubled.tenant).await.len();
+                let left = self.left(troubled.kind, &troubled.tenant).await;
                 if left != troubled.left {
                     (troubled.left, troubled.last) = (left, troubled.begun.elapsed().as_secs_f64());
                 }
@@ -132,7 +132,7 @@ impl Bench {
             let trouble = Trouble {
                 objects: names.len(),
                 orphaned: names.iter().filter(|name| !there.contains(name)).filter(remote).count(),
-                stuck: there.len(),
+                stuck: self.left(kind, &tenant).await,
                 calls: calls.iter().filter(|call| call.account_id == tenant.account).count(),
                 last,
             };
@@ -147,6 +147,16 @@ impl Bench {
         self.until_held(&tenant, &names).await;
         let (left, begun) = (names.len(), Instant::now());
         Troubled { who, program, kind, tenant, running, names, begun, left, last: 0.0 }
+    }
+
+    /// How many objects are there yet; the namespace counts, too, if it is to go.
+    async fn left(&self, kind: Kind, tenant: &Tenant) -> usize {
+        let namespace = || {
+            let get = ["get", "namespace", &tenant.namespace, "--ignore-not-found", "--output=name"];
+            self.plane.kubectl().unwrap().try_run(&get).unwrap()
+        };
+        let goes = kind == Kind::Namespace && !namespace().trim().is_empty();
+        self.there(tenant).await.len() + usize::from(goes)
     }
 
     async fn begin(&self, Troubled { kind, tenant, names, begun, .. }: &mut Troubled<'_>) {

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use crate::contender::Contender;
-use crate::results::{Backlog, Beside, Figures, Idle, Outage, Quota, Results, percentile};
+use crate::results::{Backlog, Beside, Figures, Idle, Outage, Quota, Results, Trouble, percentile};
 
 /// Less than this part of the operator's value is clearly less.
 const CLEARLY_LESS: f64 = 0.95;
@@ -58,14 +58,17 @@ impl<'a> Table<'a> {
         write!(self.text, "| {what}").unwrap();
         let compared =
             |cell: &Option<Cell>| cell.as_ref().filter(|cell| cell.compares).and_then(|cell| cell.value);
+        // Where the operator has not come to the end, whoever has is ahead.
+        let ours_failed = cells[0].as_ref().is_some_and(|cell| !cell.compares);
         let ours = compared(&cells[0]).filter(|ours| *ours > 0.0);
         for (index, cell) in cells.iter().enumerate() {
             let Some(Cell { value, said, .. }) = cell else {
                 write!(self.text, " | –").unwrap();
                 continue;
             };
-            let value = value.map(|value| number(value, unit));
-            write!(self.text, " | {}{said}", value.unwrap_or_default()).unwrap();
+            let value = format!("{}{said}", value.map(|value| number(value, unit)).unwrap_or_default());
+            let has_finished = index > 0 && ours_failed && compared(&cells[index]).is_some();
+            write!(self.text, " | {}", shown(value, has_finished)).unwrap();
             if let (Some(ours), Some(value), true) = (ours, compared(&cells[index]), index > 0) {
                 let times = format!("({:.2} ×)", value / ours);
                 write!(self.text, " {}", shown(times, is_ahead(self.contenders[index], value, ours)))
@@ -198,12 +201,15 @@ fn troubles(all: &[&Figures]) -> String {
         write!(table.text, "| {} are deleted, {what}", trouble.objects).unwrap();
         for figures in &all {
             let trouble = &figures.troubles[index].1;
-            let gone = trouble.objects - trouble.stuck;
+            // The namespace may be stuck, too.
+            let gone = trouble.objects.saturating_sub(trouble.stuck);
             write!(table.text, " | {gone} gone").unwrap();
             if gone > 0 {
                 let ours = all[0].troubles[index].1.last;
                 let after = format!("after {:.0} s", trouble.last);
-                let is_ahead = trouble.stuck == 0 && is_ahead(figures, trouble.last, ours);
+                let is_sound = |trouble: &Trouble| trouble.stuck == 0 && trouble.orphaned == 0;
+                let ours_failed = !is_sound(&all[0].troubles[index].1);
+                let is_ahead = is_sound(trouble) && (ours_failed || is_ahead(figures, trouble.last, ours));
                 write!(table.text, " {}", shown(after, is_ahead)).unwrap();
             }
             if trouble.orphaned > 0 {

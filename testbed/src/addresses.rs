@@ -1,9 +1,11 @@
 //! Names, addresses and ports of what runs here.
 
+use std::hash::{BuildHasher, RandomState};
 use std::net::{Ipv4Addr, TcpListener};
+use std::ops::Range;
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 
 /// How long a start may take on a loaded machine.
 pub(crate) const START: Duration = Duration::from_secs(60);
@@ -14,9 +16,16 @@ pub(crate) const BRIDGE: &str = "testbed0";
 /// Kore's own host [api-campaign-v2].
 pub const KORE_HOST: &str = "platform.kore.ai";
 
-/// A port that was free a moment ago.
+/// Below the ports that the kernel gives to connections, which come and go by the thousands, and those of
+/// Services of the type NodePort.
+const PORTS: Range<u16> = 20_000..30_000;
+
+/// A port that was free a moment ago; another one each time, also for other programs.
 pub(crate) fn free_port() -> Result<u16> {
-    Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
+    let drawn = RandomState::new().hash_one(std::process::id());
+    let first = usize::try_from(drawn % u64::from(PORTS.end - PORTS.start))?;
+    let is_free = |port: &u16| TcpListener::bind((Ipv4Addr::UNSPECIFIED, *port)).is_ok();
+    PORTS.cycle().skip(first).take(PORTS.len()).find(is_free).context("no port is free")
 }
 
 /// Where Pods and Services are.

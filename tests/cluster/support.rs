@@ -161,7 +161,14 @@ impl World {
     pub fn apply(&self, manifest: &Value) {
         let mut manifest = manifest.clone();
         manifest["metadata"]["namespace"] = json!(self.namespace);
-        self.kubectl.apply(&manifest.to_string()).unwrap();
+        // A policy that is new to the API server may not know the kind yet, also after another one did.
+        wait::until("the API server takes it", PATIENCE, || {
+            match self.kubectl.apply(&manifest.to_string()) {
+                Err(error) if format!("{error:#}").contains("There can be a delay") => Ok(None),
+                applied => applied.map(Some),
+            }
+        })
+        .unwrap();
     }
 
     /// Waits until VoiceCampaigns can be created. For some seconds after a CRD and its policies are new, the

@@ -19,6 +19,11 @@ static FILE: LazyLock<Regex> = LazyLock::new(|| {
     #[expect(clippy::unwrap_used, reason = "a constant pattern, compiled by the tests below")]
     Regex::new(r#"(token file|read file) '.*?'(:|$)"#).unwrap()
 });
+/// What an address has before its host, also where somebody has put the address in place of a name.
+static USER_OF_ADDRESS: LazyLock<Regex> = LazyLock::new(|| {
+    #[expect(clippy::unwrap_used, reason = "a constant pattern, compiled by the tests below")]
+    Regex::new(r"://\S*@").unwrap()
+});
 /// A line of an excerpt, or the place that it is from.
 static EXCERPT: LazyLock<Regex> = LazyLock::new(|| {
     #[expect(clippy::unwrap_used, reason = "a constant pattern, compiled by the tests below")]
@@ -55,6 +60,7 @@ pub fn without_content(error: &str) -> String {
     let text = lines.collect::<Vec<_>>().join(" ");
     let text = QUOTED.replace_all(&text, "$1$2 […]");
     let text = FILE.replace_all(&text, "$1 […]$2");
+    let text = USER_OF_ADDRESS.replace_all(&text, "://[…]@");
     text.chars().take(LONGEST).collect()
 }
 
@@ -100,6 +106,14 @@ mod tests {
             let shown = format!("{error:?}");
             assert!(!shown.contains("s3cret") && shown.contains("must begin with"), "{shown}");
         }
+    }
+
+    /// Somebody may put an address with a password where the name of a cluster belongs.
+    #[test]
+    fn the_password_in_an_address_is_not_shown() {
+        let error = "failed to load the cluster of context: http://u:s3cret#/@4@127.0.0.1:1/x, and so on";
+        let shown = "failed to load the cluster of context: http://[…]@127.0.0.1:1/x, and so on";
+        assert_eq!(without_content(error), shown);
     }
 
     /// Somebody may put a token where its file belongs.

@@ -244,6 +244,11 @@ impl Figures {
         percentile(&self.at_once, 50)
     }
 
+    /// The API server's time on a processor.
+    pub fn api_server_milliseconds_each(&self) -> f64 {
+        self.cost.api_server_cpu * 1e3 / self.cost.deletions as f64
+    }
+
     pub fn cpu_milliseconds_each(&self) -> f64 {
         self.cost.cpu * 1e3 / self.cost.deletions as f64
     }

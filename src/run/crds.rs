@@ -28,16 +28,11 @@ pub(super) async fn wait_until_served(client: &Client, namespaces: &[String], he
     let mut refused_since = None;
     while let Err(problem) = can_start(client, namespaces).await {
         let text = describe(&problem);
-        if is_refused(&problem) {
-            let since = *refused_since.get_or_insert_with(Instant::now);
-            // An API server that has just started serves nothing, and forbids everything.
-            if since.elapsed() < REFUSED_FOR_GOOD {
-                tracing::warn!("{text}");
-            } else {
-                tracing::error!("{text}");
-            }
+        // An API server that has just started serves nothing, and forbids everything.
+        refused_since = is_refused(&problem).then(|| refused_since.unwrap_or_else(Instant::now));
+        if refused_since.is_some_and(|since| since.elapsed() >= REFUSED_FOR_GOOD) {
+            tracing::error!("{text}");
         } else {
-            refused_since = None;
             tracing::warn!("{text}");
         }
         health.waiting(&text);

@@ -1,8 +1,9 @@
 // A stock operator, as the documentation of controller-runtime suggests it: the finalizer helpers, the cached
 // client, the defaults of the manager, an error returned for the rate limiter to retry, and a cleanup that can
 // be repeated: to be told that there is no such campaign is success. It writes the campaign that Kore returns
-// into the status, as is asked of all peers; its own writes do not trigger it. It leaves out everything else: the proof that a campaign is
-// absent, the quota, what the status says meanwhile, and what becomes of living campaigns.
+// into the status, as is asked of all peers; its own writes do not trigger it. It leaves out everything else:
+// the proof that a campaign is absent, the quota, what the status says meanwhile, and what becomes of living
+// campaigns.
 //
 // WATCH_NAMESPACES is the namespace to work in, and CONCURRENCY how many objects are reconciled at a time.
 package main

@@ -133,7 +133,7 @@ fn common(all: &[&Figures]) -> String {
         Some(figures.cpu_milliseconds_each())
     });
     table.row("… kube-apiserver's time on a processor", "ms", |figures| {
-        Some(figures.cost.api_server_cpu * 1e3 / figures.cost.deletions as f64)
+        Some(figures.api_server_milliseconds_each())
     });
     table.row("… requests to the API server", "", |figures| Some(figures.each(figures.cost.requests)));
     table.row("… of them refused", "", |figures| Some(figures.each(figures.cost.refused)));

@@ -15,11 +15,11 @@ use crate::kore::words::{Absence, absence};
 /// requested one.
 pub fn success_for(
     answer: &RawAnswer,
+    read: Option<&Envelope>,
     id: &str,
     operation: Operation,
 ) -> Result<(Campaign, AnswerSummary), Failure> {
-    let read = Envelope::of(answer);
-    let envelope = explicit_success(answer, read.as_ref(), operation)?;
+    let envelope = explicit_success(answer, read, operation)?;
     let is_named = names(envelope, id, operation);
     if envelope.has_errors && !(is_named && operation == Operation::Read) {
         return Err(denied_success(answer, envelope, operation));

@@ -3,6 +3,7 @@ use super::operation::Operation;
 use crate::kore::answer::{AnswerSummary, RawAnswer};
 use crate::kore::campaign::Campaign;
 use crate::kore::failure::Failure;
+use crate::kore::wire::Envelope;
 
 /// Proof that Kore has deleted a campaign: an answer 2xx (not 202) with `status: success` and the id of that
 /// campaign, which nothing else in the answer contradicts.
@@ -31,6 +32,6 @@ impl ConfirmedDeletion {
 /// # Errors
 /// If the answer does not confirm that this campaign is deleted.
 pub fn deletion(answer: &RawAnswer, id: &str) -> Result<ConfirmedDeletion, Failure> {
-    let (campaign, answer) = success_for(answer, id, Operation::Delete)?;
+    let (campaign, answer) = success_for(answer, Envelope::of(answer).as_ref(), id, Operation::Delete)?;
     Ok(ConfirmedDeletion { campaign, answer })
 }

@@ -13,12 +13,13 @@ use crate::kore::wire::{self, Envelope};
 /// If the answer does not return this campaign, or returns it as deleted.
 pub fn single(answer: &RawAnswer, id: &str) -> Result<Campaign, Failure> {
     let deleted = |status: Option<&str>| status.is_some_and(wire::is_deleted);
-    match success_for(answer, id, Operation::Read) {
+    let envelope = Envelope::of(answer);
+    match success_for(answer, envelope.as_ref(), id, Operation::Read) {
         Ok((campaign, summary)) if deleted(campaign.status.as_deref()) => Err(returned_as_deleted(summary)),
         Ok((campaign, _)) => Ok(campaign),
         Err(absent @ Failure { kind: FailureKind::MayBeAbsent, .. }) => {
             let says_deleted = deleted(absent.answer.status.as_deref());
-            Err(if returns(answer, id, says_deleted) {
+            Err(if envelope.is_some_and(|envelope| returns(&envelope, id, says_deleted)) {
                 let what = "the answer says that there is no such campaign, and returns it";
                 failure(FailureKind::Unreadable, what, absent.answer)
             } else if says_deleted {
@@ -33,12 +34,10 @@ pub fn single(answer: &RawAnswer, id: &str) -> Result<Campaign, Failure> {
 
 /// Whether the answer returns the living campaign `id`, whatever else it says. An id alone only names it. If
 /// the answer says that the campaign is deleted, only a state that says otherwise contradicts that.
-fn returns(answer: &RawAnswer, id: &str, says_deleted: bool) -> bool {
-    Envelope::of(answer).is_some_and(|envelope| {
-        let state = || envelope.data.as_ref().and_then(wire::campaign).and_then(|campaign| campaign.status);
-        envelope.described_ids.iter().any(|described| is_spelled(described, id))
-            && (!says_deleted || state().is_some_and(|state| !wire::is_deleted(&state)))
-    })
+fn returns(envelope: &Envelope, id: &str, says_deleted: bool) -> bool {
+    let state = || envelope.data.as_ref().and_then(wire::campaign).and_then(|campaign| campaign.status);
+    envelope.described_ids.iter().any(|described| is_spelled(described, id))
+        && (!says_deleted || state().is_some_and(|state| !wire::is_deleted(&state)))
 }
 
 /// A GET that returns the campaign in the state `Deleted`: in `data.status`, or in the envelope's `status` as

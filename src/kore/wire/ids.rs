@@ -22,20 +22,18 @@ pub fn row_ids(value: &Value) -> Vec<String> {
     if has_more { valid_ids(value, &[IDS.as_slice(), &[REFERENCE]].concat()) } else { ids(value) }
 }
 
-/// The ids of campaigns that are described as living, with one of these fields, anywhere in a value.
-pub fn described_ids(value: &Value, fields: &[&str]) -> Vec<String> {
-    let is_described = lives(value) && fields.iter().any(|field| value.get(field).is_some());
-    let mut described = if is_described { row_ids(value) } else { Vec::new() };
-    match value {
-        Value::Object(all) => described.extend(all.values().flat_map(|value| described_ids(value, fields))),
-        Value::Array(all) => described.extend(all.iter().flat_map(|value| described_ids(value, fields))),
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
-    }
-    described
+/// The ids of campaigns that exist, anywhere in a value.
+pub fn shown_ids(value: &Value) -> Vec<String> {
+    living_ids(value, &|_| true)
 }
 
-/// The same beside the rows of a listing; in a row, which may refer to other campaigns by their names, only
-/// those with a state.
+/// The same, of those that are described with one of these fields.
+pub fn described_ids(value: &Value, fields: &[&str]) -> Vec<String> {
+    living_ids(value, &|value| fields.iter().any(|field| value.get(field).is_some()))
+}
+
+/// The same beside the rows of a listing, with a name or a state; in a row, which may refer to other
+/// campaigns by their names, only those with a state.
 pub fn beside_rows(data: &Value) -> Vec<String> {
     let fields = data.as_object().into_iter().flatten();
     let others = fields.filter(|(name, _)| *name != "results");
@@ -45,20 +43,17 @@ pub fn beside_rows(data: &Value) -> Vec<String> {
     others.chain(in_rows.flat_map(|value| described_ids(value, &["status"]))).collect()
 }
 
-/// Whether the state of an object is not that of a campaign that does not exist any more.
-fn lives(value: &Value) -> bool {
-    !text(value, "status").is_some_and(|status| is_deleted(&status))
-}
-
-/// The ids of campaigns that exist, anywhere in a value.
-pub fn shown_ids(value: &Value) -> Vec<String> {
-    let mut shown = if lives(value) { row_ids(value) } else { Vec::new() };
+/// The ids of what counts, anywhere in a value, and is not in the state of a campaign that does not exist any
+/// more.
+fn living_ids(value: &Value, counts: &impl Fn(&Value) -> bool) -> Vec<String> {
+    let lives = !text(value, "status").is_some_and(|status| is_deleted(&status));
+    let mut living = if lives && counts(value) { row_ids(value) } else { Vec::new() };
     match value {
-        Value::Object(fields) => shown.extend(fields.values().flat_map(shown_ids)),
-        Value::Array(entries) => shown.extend(entries.iter().flat_map(shown_ids)),
+        Value::Object(fields) => living.extend(fields.values().flat_map(|value| living_ids(value, counts))),
+        Value::Array(entries) => living.extend(entries.iter().flat_map(|value| living_ids(value, counts))),
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
     }
-    shown
+    living
 }
 
 fn valid_ids(value: &Value, fields: &[&str]) -> Vec<String> {

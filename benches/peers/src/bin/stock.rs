@@ -2,8 +2,8 @@
 //! after an error, and a cleanup that can be repeated: to be told that there is no such campaign is success.
 //! It calls Kore with this project's client, so that only the controller differs, and writes the campaign
 //! that Kore returns into the status, as is asked of both. Its own writes do not trigger it, as kube-rs's
-//! documentation advises. It leaves out everything else: the proof that a
-//! campaign is absent, the quota, what the status says meanwhile, and what becomes of living campaigns.
+//! documentation advises. It leaves out everything else: the proof that a campaign is absent, the quota, what
+//! the status says meanwhile, and what becomes of living campaigns.
 //!
 //! `WATCH_NAMESPACES` is the namespace to work in, and `CONCURRENCY` how many objects are reconciled at a
 //! time.

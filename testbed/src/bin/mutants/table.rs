@@ -2046,7 +2046,7 @@ pub const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "a read that denies a campaign and returns it counts as a denial",
         file: "src/kore/classify/get.rs",
-        from: "if returns(answer, id, says_deleted) {",
+        from: "if envelope.is_some_and(|envelope| returns(&envelope, id, says_deleted)) {",
         to: "if false {",
         tests: &["--lib", "classify"],
     },

@@ -13,7 +13,7 @@
 use std::net::Ipv6Addr;
 use std::sync::LazyLock;
 
-use regex::Regex;
+use regex::{Match, Regex};
 
 use super::chars::is_invisible;
 
@@ -235,8 +235,21 @@ fn clock(rest: &str) -> Option<usize> {
 
 /// The length of a time with the offset from UTC that follows, if one does.
 fn zoned(rest: &str, length: usize) -> usize {
-    let offset = OFFSET.find(&rest[length..]).map(|offset| length + offset.end());
-    offset.filter(|length| whole(rest, *length).is_some()).unwrap_or(length)
+    let is_offset = |offset: &Match<'_>| {
+        let end = length + offset.end();
+        whole(rest, end).is_some() && !(is_code(offset.as_str()) && digits_follow(&rest[end..]))
+    };
+    OFFSET.find(&rest[length..]).filter(is_offset).map_or(length, |offset| length + offset.end())
+}
+
+/// Whether a telephone number may begin like this offset: after a blank and without a colon. No country code
+/// begins with a zero [E.164].
+fn is_code(offset: &str) -> bool {
+    offset.strip_prefix(' ').is_some_and(|offset| offset[1..].starts_with('1') && !offset.contains(':'))
+}
+
+fn digits_follow(behind: &str) -> bool {
+    behind.trim_start_matches(|c: char| !c.is_alphanumeric()).starts_with(char::is_numeric)
 }
 
 /// `length`, if no letter or digit follows.
@@ -418,6 +431,12 @@ mod tests {
             ("2025-12-04-8163301234", "2025-12-04-[number]"),
             ("2025-12-04T10:50:56Z 8163301234", "2025-12-04T10:50:56Z [number]"),
             ("10:50:56 +0530 8163301234", "10:50:56 +0530 [number]"),
+            ("10:50:56 +10:30 8163301234", "10:50:56 +10:30 [number]"),
+            ("10:50:56+1030 8163301234", "10:50:56+1030 [number]"),
+            ("10:50:56 +1030 8163301234", "10:50:56 [number]"),
+            ("10:50:56 +1045 000", "10:50:56 [number]"),
+            ("10:50:56 -1200-555-1234", "10:50:56 -[number]"),
+            ("20251204T105056 +1045 000", "20251204T105056 [number]"),
             ("10:50 8163301234", "10:50 [number]"),
             ("8163301234,8163301235", "[number],[number]"),
             ("5551234;5551235|5551236", "[number];[number]|[number]"),
@@ -458,6 +477,7 @@ mod tests {
             "20251204T105056Z",
             "2025/12/04, 04.12.2025, 12/04/2025",
             "04/Dec/2025:10:50:56 +0000",
+            "[04/Dec/2025:10:50:56 +1100] 404, 10:50:56 +1000, 1000 rows at 10:50:56 -1000 2025-12-04",
             "Mon, 23 Nov 2026 12:00:30 GMT",
             "between 2025-12-04 and 2025-12-05.",
             "1000 of 60000 rows, page 12 of 45 in 999999 ms",

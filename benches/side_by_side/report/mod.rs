@@ -28,7 +28,11 @@ pub fn tables(results: &Results) -> String {
 fn of(run: &Run) -> String {
     match run.commit.as_str() {
         "" => String::new(),
-        commit => format!(" of commit {commit} on {} ({})", run.date, run.machine),
+        commit => format!(
+            " of commit {commit} on {}, with:\n{}",
+            run.date,
+            run.machine.replace(", rustc", ",\nrustc")
+        ),
     }
 }
 

@@ -29,6 +29,12 @@ test-helm: ## Run the tests of the chart alone, with helm 3 and 4
 	$(CARGO) test --locked --test chart
 	$(CARGO) test --locked --test cluster -- installed:: roles::
 
+.PHONY: test-monitoring
+test-monitoring: ## Check metrics, alerts and dashboard with promtool, and in a Prometheus that scrapes the operator (needs Debian's prometheus)
+	@$(CARGO) build --locked --workspace --bins
+	$(CARGO) test --locked --test monitoring -- --include-ignored
+	$(CARGO) test --locked --test cluster -- --ignored monitored::
+
 .PHONY: image
 image: ## Build the operator's image without Docker, into target/image
 	@$(CARGO) run --quiet --locked --package testbed --bin image
@@ -57,7 +63,7 @@ model: ## Explore the orders of events of a small world with the operator's own 
 
 .PHONY: test-long
 test-long: ## Run the tests that take their time: outages of minutes, the documented quota, ten thousand deletions (a quarter of an hour)
-	$(CARGO) test --release --locked --test cluster -- --ignored --nocapture
+	$(CARGO) test --release --locked --test cluster -- --ignored --nocapture --skip monitored::
 
 .PHONY: soak
 soak: ## Delete and create hundreds of objects again and again while everything fails (10 min, once built; SOAK=8h, SEED=2, OBJECTS=2000, ROUND=3; needs libfaketime)
@@ -101,7 +107,7 @@ audit: ## Check the dependencies for known vulnerabilities (needs the network)
 
 .PHONY: generate
 generate: ## Write the generated files (crds/, deploy/, the chart's README, the tests in docs/situations.md)
-	UPDATE_GENERATED=1 $(CARGO) test --locked --test generated
+	UPDATE_GENERATED=1 $(CARGO) test --locked --test generated --test monitoring
 	UPDATE_GENERATED=1 $(CARGO) test --locked --test chart
 	UPDATE_GENERATED=1 $(CARGO) test --locked --test cluster -- read_by_tools::the_config_map
 

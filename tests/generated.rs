@@ -1,22 +1,12 @@
 //! What is generated into the repository is what the code generates.
 
-#![expect(clippy::unwrap_used, reason = "a panic in a test is a failed test")]
-
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use std::path::Path;
 
+use testbed::generated::{settle, settle_between};
 use testbed::record::Record;
 use voicecampaign_operator::api;
-
-/// `make generate` writes; everybody else compares.
-fn settle(path: &Path, generated: &str) {
-    if std::env::var_os("UPDATE_GENERATED").is_some() {
-        std::fs::write(path, generated).unwrap();
-    }
-    let committed = std::fs::read_to_string(path).unwrap_or_default();
-    assert!(committed == generated, "{} is not what the code generates: run `make generate`", path.display());
-}
 
 #[test]
 fn the_custom_resource_definitions_are_up_to_date() {
@@ -122,15 +112,6 @@ fn the_documents_tell_what_was_recorded() {
     table.extend(commands.map(row));
     writeln!(table, "| mutants | {mutants} | `{}` | |", mutants.command).unwrap();
     settle_between(&root.join("docs/reliability.md"), "reliability", &table);
-}
-
-/// The same for what stands between two marks of a document.
-fn settle_between(path: &Path, mark: &str, generated: &str) {
-    let document = std::fs::read_to_string(path).unwrap();
-    let [begin, end] = [format!("<!-- {mark} -->\n"), format!("<!-- end of {mark} -->\n")];
-    let (before, rest) = document.split_once(&begin).unwrap();
-    let (_, after) = rest.split_once(&end).unwrap();
-    settle(path, &format!("{before}{begin}{generated}{end}{after}"));
 }
 
 /// Every field says what it means: `kubectl explain` is the first documentation a user sees.

@@ -172,6 +172,9 @@ pub enum DeletionOutcome {
 }
 
 impl DeletionOutcome {
+    /// Every outcome.
+    pub const ALL: [Self; 3] = [Self::Deleted, Self::Absent, Self::Orphaned];
+
     /// The name as it stands in status, events and metrics.
     pub fn as_str(self) -> &'static str {
         match self {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use kube::ResourceExt;
 
+use super::audit;
 use super::context::Context;
 use super::evidence::{OtherClaim, recorded_deletion};
 use super::reason::Reason;
@@ -57,9 +58,11 @@ pub async fn report<S: CampaignService>(object: VoiceCampaign, context: Arc<Cont
             }
         }
     }
-    let text = in_words(&object, known.or_else(account).as_ref());
+    let account = known.or_else(account);
+    let text = in_words(&object, account.as_ref());
     tracing::warn!(voicecampaign, uid, "{text}");
-    context.metrics.orphaned();
+    context.metrics.counters.left_behind();
+    audit::left_behind(&object, account.as_ref());
     let reason = Reason::CampaignLeftBehind.as_str();
     context.events.publish(&object, Note { warning: true, reason, action: "Delete", text }).await;
 }

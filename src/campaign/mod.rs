@@ -12,6 +12,8 @@
 //! objects share: the quota, the listings, who names which campaign.
 
 mod act;
+mod audit;
+mod census;
 mod context;
 mod decide;
 mod error;
@@ -24,6 +26,7 @@ mod shared;
 mod status;
 mod watched;
 
+pub use census::{Census, Counted};
 pub use context::Context;
 pub use decide::{Step, Urgency, decide};
 pub use error::Error;
@@ -51,6 +54,7 @@ use tracing::Instrument;
 use crate::api::VoiceCampaign;
 use crate::kore::CampaignService;
 use crate::kube_ext::Slot;
+use crate::metrics::ReconcileResult;
 use pass::{PASS_DEADLINE, Pass};
 
 /// More steps than any path through `decide` has.
@@ -90,7 +94,7 @@ async fn pass<S: CampaignService>(
     };
     let result =
         tokio::time::timeout(PASS_DEADLINE, pass).instrument(span).await.unwrap_or(Err(Error::Deadline));
-    context.metrics.reconciled(result.is_ok(), started.elapsed());
+    context.metrics.counters.reconciled("voicecampaign", ReconcileResult::of(&result), started.elapsed());
     result
 }
 

@@ -3,7 +3,9 @@
 
 use std::collections::HashSet;
 use std::sync::Arc;
+use std::time::Duration;
 
+use jiff::Timestamp;
 use kube::{Resource, ResourceExt};
 
 use super::context::Context;
@@ -14,13 +16,29 @@ use crate::campaign::Watched;
 use crate::connection::ConnectionName;
 use crate::kore::CampaignService;
 
+/// By how much the time of a deletion may be too early.
+const WHOLE_SECOND: Duration = Duration::from_secs(1);
+
 /// The watch shows an object.
 pub fn present<S: CampaignService>(object: &Arc<Watched>, context: &Context<S>) {
     let since_the_start = context.synced.is_complete();
     context.claims.update(object, since_the_start).into_iter().for_each(|other| context.wake.wake(other));
     if let Ok(object) = &object.0 {
         uses_connection(object, context);
+        if since_the_start && object.metadata.deletion_timestamp.is_some() {
+            context.memory.deletion_shown(&object.uid().unwrap_or_default());
+        }
     }
+}
+
+/// The time since the deletion of an object was requested. The API server cuts that time to whole seconds, so
+/// the time since the watch has shown the deletion is closer, unless the watch came later.
+pub(super) fn since_requested<S>(object: &VoiceCampaign, context: &Context<S>) -> Duration {
+    let requested_at = object.metadata.deletion_timestamp.as_ref();
+    let since = requested_at.map(|requested_at| Timestamp::now().duration_since(requested_at.0));
+    let since = since.and_then(|since| Duration::try_from(since).ok()).unwrap_or_default();
+    let shown = context.memory.since_deletion_shown(&object.uid().unwrap_or_default());
+    shown.map_or(since, |shown| shown.max(since.saturating_sub(WHOLE_SECOND)))
 }
 
 /// An object may need its connection, or no longer need it.
@@ -47,7 +65,7 @@ pub(super) fn needs_none<S>(uid: &str, context: &Context<S>) {
 /// to the patch was lost.
 pub(super) fn released<S>(uid: &str, context: &Context<S>) {
     if let Some(outcome) = context.memory.released(uid) {
-        context.metrics.released(outcome);
+        context.metrics.counters.released(outcome);
     }
 }
 

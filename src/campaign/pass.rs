@@ -5,11 +5,11 @@ use jiff::{SignedDuration, Timestamp};
 use kube::ResourceExt;
 
 use super::evidence::{Attempt, GetResult, LastGet, ListingTrouble, Observed, OtherClaim, StreamListing};
-use super::shared::{Claims, Memory, Preparing, Seat, Written};
+use super::shared::{Caller, Claims, Gate, Memory, Preparing, Seat, Written};
 use crate::api::VoiceCampaign;
 use crate::connection::Connection;
 use crate::kube_ext::Slot;
-use crate::pacing::Turn;
+use crate::pacing::{Position, Turn};
 
 /// How many passes work at once, not counting those that wait for Kore: twice as many as writes at once.
 pub const MAX_WORKING_PASSES: usize = 64;
@@ -55,6 +55,8 @@ pub struct Pass {
     pub turn: Option<Turn>,
     /// What Kore answered when the trouble began that holds the call, if trouble holds it.
     pub trouble: Option<Arc<str>>,
+    /// Where the object stands in the queue of its account, if it waits there.
+    pub position: Option<Position>,
     /// Whether nobody knows if reads work, while DELETEs fail or Kore refuses them; once a step has looked
     /// the connection up.
     pub wants_diagnostic_read: bool,
@@ -120,6 +122,7 @@ impl Pass {
             listing_due: None,
             turn: None,
             trouble: None,
+            position: None,
             wants_diagnostic_read: false,
             last_get: remembered.last_get,
             last_delete: None,
@@ -151,6 +154,7 @@ impl Pass {
             listing_due: self.listing_due,
             turn: self.turn,
             trouble: self.trouble.as_deref(),
+            position: self.position,
             wants_diagnostic_read: self.wants_diagnostic_read,
             last_get: self.last_get,
             last_delete: self.last_delete,
@@ -196,10 +200,10 @@ impl Pass {
         self.others.dedup();
     }
 
-    /// The account's clock gave another turn than to call now; `trouble` is what Kore answered when the
-    /// trouble began that holds the call.
-    pub fn wait_for(&mut self, turn: Turn, trouble: Option<Arc<str>>) {
-        (self.turn, self.trouble) = (Some(turn), trouble);
+    /// The account's clock gave the caller another turn than to call now.
+    pub fn wait_for(&mut self, turn: Turn, gate: &Gate, caller: &Caller) {
+        self.turn = Some(turn);
+        (self.trouble, self.position) = (gate.trouble(caller, turn), gate.position(caller));
     }
 
     /// Whether a call with this deadline could outlast the pass; its answer would be lost.

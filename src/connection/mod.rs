@@ -29,7 +29,7 @@ mod watched;
 pub use allowed::AllowedHosts;
 pub use controller::{Context, Memory, error_policy, gone, reconcile, what_matters};
 pub use keep::{IN_USE, Keeper, Unneeded, is_held, secrets_in_use};
-pub use lookup::{CREDENTIALS_LIFE, Connections, Standing};
+pub use lookup::{CREDENTIALS_LIFE, Connections, Overview, Standing};
 pub use name::ConnectionName;
 pub use problem::Problem;
 pub use renames::Renames;

@@ -197,6 +197,14 @@ pub(super) fn is_refused(connection: &KoreConnection, verdict: Option<&Verdict>)
     }
 }
 
+/// Whether Kore refuses the credentials of a connection, as far as is known.
+pub(super) fn is_rejected(connection: &KoreConnection, verdict: Option<&Verdict>) -> bool {
+    match verdict {
+        Some(verdict) => matches!(verdict, Verdict::Refused(_)),
+        None => says(connection, ConnectionReason::CredentialsRejected),
+    }
+}
+
 /// Whether Kore has accepted the credentials of a connection, as far as is known.
 pub(super) fn is_accepted(connection: &KoreConnection, verdict: Option<&Verdict>) -> bool {
     match verdict {

@@ -1,10 +1,13 @@
 //! A client of a kubeconfig's cluster, and errors about the kubeconfig.
 
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
 use anyhow::anyhow;
 use kube::Client;
+use kube::client::ClientBuilder;
 use regex::Regex;
+
+use super::counted::{Count, Counting};
 
 /// What an error quotes of a kubeconfig, or of the output of its credential plugin.
 static QUOTED: LazyLock<Regex> = LazyLock::new(|| {
@@ -37,7 +40,16 @@ const LONGEST: usize = 1000;
 /// # Errors
 /// See [`unusable_cluster`].
 pub fn client_of(cluster: kube::Config) -> anyhow::Result<Client> {
-    Client::try_from(cluster).map_err(|error| unusable_cluster(&error))
+    counted_client_of(cluster, Arc::new(|_| {}))
+}
+
+/// A client of this cluster whose calls are counted.
+///
+/// # Errors
+/// See [`unusable_cluster`].
+pub fn counted_client_of(cluster: kube::Config, count: Count) -> anyhow::Result<Client> {
+    let builder = ClientBuilder::try_from(cluster).map_err(|error| unusable_cluster(&error))?;
+    Ok(builder.with_layer(&Counting(count)).build())
 }
 
 /// The configuration of the cluster can't be used for a client. The address of a proxy may have a password

@@ -14,12 +14,14 @@
 //!   cache.rs         the cache of a watch, of objects that pruned.rs has decoded
 //!   synced.rs        whether all watches have listed; wake.rs: triggers reconciles
 //!   selected.rs      the label selector
+//!   counted.rs       counts the calls of a client
 //!   kubeconfig.rs    a client of a cluster; errors about a kubeconfig, without what it contains
 //! ```
 
 mod cache;
 mod call_error;
 mod client;
+mod counted;
 mod events;
 mod finalizer;
 pub mod invalid;
@@ -38,9 +40,10 @@ mod wake;
 pub use cache::{Applied, Cache, Change};
 pub use call_error::{CallError, CallErrorClass, error_chain};
 pub use client::Kube;
+pub use counted::{Call, Count};
 pub use events::{Events, Note};
 pub use finalizer::{AllMayGo, Finalizer, Precondition};
-pub use kubeconfig::{client_of, unusable_cluster, without_content};
+pub use kubeconfig::{client_of, counted_client_of, unusable_cluster, without_content};
 pub use leadership::Leadership;
 pub use lease::Candidate;
 pub use pruned::{Guarded, Pruned};

@@ -19,6 +19,8 @@ mod pace;
 mod time;
 
 pub use account::{Access, Account, CallEvidence, Consequence, Request};
-pub use account_clock::{ARRIVES_WITHIN, AccountClock, Holder, Outage, Past, Pause, Place, Refusal, Turn};
+pub use account_clock::{
+    ARRIVES_WITHIN, AccountClock, Figures, Holder, Outage, Past, Pause, Place, Position, Refusal, Turn,
+};
 pub use backoff::{LAST_TRY, MAX_BACKOFF, MIN_BACKOFF, backoff, fraction, longest_backoff};
 pub use evidence::{Charge, Evidence};

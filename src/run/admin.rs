@@ -9,7 +9,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use axum::Router;
 use axum::extract::State;
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::IntoResponse;
 use axum::routing::get;
 use hyper::server::conn::http1;
@@ -19,7 +19,7 @@ use tokio::net::TcpListener;
 use tokio::task::{AbortHandle, JoinHandle, JoinSet};
 
 use super::health::Health;
-use crate::metrics::Metrics;
+use crate::metrics::{Format, Metrics, Rendered};
 
 /// Most open connections: ten times what the kubelet's probes and a few scrapers need. One more closes the
 /// oldest, which is idle, because a response takes milliseconds.
@@ -30,9 +30,6 @@ const IDLE: Duration = Duration::from_secs(90);
 const REQUEST: usize = 8192;
 /// Pause after a failed accept: without a free file descriptor, a retry at once would fail, too.
 const ACCEPT_PAUSE: Duration = Duration::from_secs(1);
-
-/// Content type of OpenMetrics text; Prometheus parses the names of counters by it.
-const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 #[derive(Clone)]
 struct Admin {
@@ -72,12 +69,7 @@ async fn serve(listener: TcpListener, health: Arc<Health>, metrics: Arc<Metrics>
     let router = Router::new()
         .route("/livez", get(livez))
         .route("/readyz", get(readyz))
-        .route(
-            "/metrics",
-            get(async |State(admin): State<Admin>| {
-                ([(header::CONTENT_TYPE, OPENMETRICS)], admin.metrics.encode())
-            }),
-        )
+        .route("/metrics", get(show_metrics))
         .with_state(Admin { health, metrics });
     let service = TowerToHyperService::new(router);
     let (mut connections, mut open) = (JoinSet::new(), VecDeque::<AbortHandle>::new());
@@ -124,6 +116,12 @@ async fn readyz(State(admin): State<Admin>) -> impl IntoResponse {
             (StatusCode::OK, format!("ok, but the API server does not let the operator watch {forbidden}\n"))
         }
     }
+}
+
+async fn show_metrics(State(admin): State<Admin>, headers: HeaderMap) -> impl IntoResponse {
+    let accept = headers.get(header::ACCEPT).and_then(|accept| accept.to_str().ok());
+    let Rendered { content_type, body } = admin.metrics.encode(Format::accepted(accept));
+    ([(header::CONTENT_TYPE, content_type)], body)
 }
 
 #[cfg(test)]

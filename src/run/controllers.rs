@@ -2,9 +2,10 @@
 
 use std::error::Error;
 use std::sync::Arc;
+use std::time::Instant;
 
-use futures::StreamExt;
 use futures::stream::{self, FuturesUnordered};
+use futures::{FutureExt, StreamExt};
 use kube::runtime::controller::{self, Controller};
 use kube::runtime::watcher;
 use kube::{Api, Resource};
@@ -12,6 +13,7 @@ use tokio::sync::watch as signal;
 
 use super::contexts::{Contexts, Wiring};
 use super::crds;
+use super::gauges::Gauges;
 use super::lines::in_lines;
 use super::progress::Progress;
 use super::scope::{Feed, Scope, scopes};
@@ -22,6 +24,7 @@ use crate::campaign::Watched as Campaign;
 use crate::connection::{self, Watched as Connection};
 use crate::kore::CampaignService;
 use crate::kube_ext::{Guarded, Kube, Synced, error_chain};
+use crate::metrics::{Observe, ReconcileResult};
 
 /// Runs until `stopping`, and then until no reconcile is in flight any more.
 pub(super) async fn controllers<S: CampaignService>(wiring: Wiring<S>) {
@@ -31,11 +34,13 @@ pub(super) async fn controllers<S: CampaignService>(wiring: Wiring<S>) {
         () = stopped(wiring.stopping.clone()) => return,
     }
     let (scopes, wakes) = scopes(namespaces);
-    let contexts = wiring.contexts(&scopes, wakes);
-    let controllers = scopes.into_iter().map(|scope| {
-        let contexts = contexts(scope.campaigns.store.clone());
-        run_scope(scope, contexts, &wiring)
-    });
+    let contexts_of = wiring.contexts(&scopes, wakes);
+    let contexts: Vec<_> = scopes.iter().map(|scope| contexts_of(scope.campaigns.store.clone())).collect();
+    // As long as the controllers run.
+    let gauges = Gauges::of(&contexts, &wiring.health).map(|gauges| Arc::new(gauges) as Arc<dyn Observe>);
+    gauges.iter().for_each(|gauges| wiring.metrics.ask(Arc::downgrade(gauges)));
+    let controllers = scopes.into_iter().zip(contexts);
+    let controllers = controllers.map(|(scope, contexts)| run_scope(scope, contexts, &wiring));
     let mut controllers: FuturesUnordered<_> = controllers.collect();
     // A controller that ends by itself ends the process: a namespace without one must not look healthy.
     while let Some(()) = controllers.next().await {
@@ -86,14 +91,21 @@ fn run_connections<S: CampaignService>(
     let context = contexts.connections.clone();
     let health = wiring.health.watch("KoreConnections", namespace);
     let synced = contexts.campaigns.connections_synced.clone();
-    let progress = Progress::new(health, synced.clone());
+    let progress = Progress::new(health, synced.clone(), wiring.metrics.clone());
     let api = api::<KoreConnection>(&wiring.kube, namespace);
     let unlisted = stopped_unlisted(wiring.stopping.clone(), synced, namespace.map(ToOwned::to_owned));
     let watch = watch_connections(api, feed.writer, dependents, context.clone(), progress);
+    let metrics = wiring.metrics.clone();
+    let reconcile = move |object, context| {
+        let (metrics, started) = (metrics.clone(), Instant::now());
+        connection::reconcile(object, context).inspect(move |result| {
+            metrics.counters.reconciled("koreconnection", ReconcileResult::of(result), started.elapsed());
+        })
+    };
     let controller = Controller::for_stream(stream::pending(), feed.store)
         .reconcile_on(feed.triggered)
         .graceful_shutdown_on(stopped(wiring.stopping.clone()))
-        .run(connection::reconcile, connection::error_policy, context)
+        .run(reconcile, connection::error_policy, context)
         .for_each(async |result| log_if_failed(result));
     first_of(controller, watch, unlisted)
 }
@@ -105,7 +117,7 @@ fn run_campaigns<S: CampaignService>(
     wiring: &Wiring<S>,
 ) -> impl Future<Output = ()> + Send + use<S> {
     let health = wiring.health.watch("VoiceCampaigns", namespace);
-    let progress = Progress::new(health, context.synced.clone());
+    let progress = Progress::new(health, context.synced.clone(), wiring.metrics.clone());
     let (stopping, synced) = (wiring.stopping.clone(), context.synced.clone());
     let unlisted = stopped_unlisted(stopping, synced, namespace.map(ToOwned::to_owned));
     let api = api::<VoiceCampaign>(&wiring.kube, namespace);

@@ -8,7 +8,7 @@ use tokio::time::timeout;
 use super::crds;
 use super::health::Health;
 use super::settings::Settings;
-use crate::kube_ext::{Candidate, Leadership, client_of};
+use crate::kube_ext::{Candidate, Count, Leadership, counted_client_of};
 
 /// How often a standby checks that it could take over.
 const CHECK_INTERVAL: Duration = Duration::from_secs(30);
@@ -28,8 +28,8 @@ pub(super) struct Election {
 impl Election {
     /// # Errors
     /// If the configuration of the cluster can't be used.
-    pub(super) fn new(settings: &Settings, cluster: &kube::Config) -> anyhow::Result<Self> {
-        let client = || client_of(cluster.clone());
+    pub(super) fn new(settings: &Settings, cluster: &kube::Config, count: &Count) -> anyhow::Result<Self> {
+        let client = || counted_client_of(cluster.clone(), count.clone());
         let lease = settings.lease.clone();
         let candidate = match &lease {
             Some(name) => Some(Candidate::new(client()?, name.clone(), settings.instance.as_deref())),

@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use crate::metrics;
+
 /// How often the thread of the controllers reports that it is not stuck.
 const BEAT: Duration = Duration::from_secs(1);
 /// Without a report for so long, it is stuck. Each step takes milliseconds, but a machine may be overloaded.
@@ -38,9 +40,13 @@ impl Default for State {
 
 #[derive(Debug)]
 struct Watch {
+    /// The kind, in the plural.
+    kind: &'static str,
     /// The watched namespace; `None` for all.
     namespace: Option<String>,
     state: WatchState,
+    /// Whether it has failed since it listed its objects last.
+    interrupted: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -58,6 +64,7 @@ enum WatchState {
 pub(super) struct WatchHealth {
     health: Arc<Health>,
     name: String,
+    kind: &'static str,
     namespace: Option<String>,
 }
 
@@ -79,12 +86,13 @@ impl Health {
     }
 
     /// Registers a watch that is starting. `kind` is in the plural; `namespace` is `None` for all.
-    pub(super) fn watch(self: &Arc<Self>, kind: &str, namespace: Option<&str>) -> WatchHealth {
+    pub(super) fn watch(self: &Arc<Self>, kind: &'static str, namespace: Option<&str>) -> WatchHealth {
         let name = match namespace {
             Some(namespace) => format!("{kind} in {namespace}"),
             None => kind.to_owned(),
         };
-        let watch = WatchHealth { health: self.clone(), name, namespace: namespace.map(ToOwned::to_owned) };
+        let namespace = namespace.map(ToOwned::to_owned);
+        let watch = WatchHealth { health: self.clone(), name, kind, namespace };
         watch.set(WatchState::Starting);
         watch
     }
@@ -140,6 +148,16 @@ impl Health {
         }
     }
 
+    /// The watches, and whether each has listed its objects and not failed since.
+    pub(super) fn watches(&self) -> BTreeMap<metrics::Watch, bool> {
+        let State::Leading(watches) = &*self.state() else { return BTreeMap::new() };
+        let named = watches.values().map(|Watch { kind, namespace, state, interrupted }| {
+            let watched = namespace.clone().unwrap_or_else(|| "*".to_owned());
+            (metrics::Watch { kind, watched }, *state == WatchState::Synced && !interrupted)
+        });
+        named.collect()
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -163,9 +181,23 @@ impl WatchHealth {
         self.set(WatchState::Synced);
     }
 
+    /// The watch has failed, and is about to begin again with a list.
+    pub(super) fn interrupted(&self) {
+        if let State::Leading(watches) = &mut *self.health.state()
+            && let Some(watch) = watches.get_mut(&self.name)
+        {
+            watch.interrupted = true;
+        }
+    }
+
     /// The API server forbids the watch.
     pub(super) fn forbidden(&self, reason: &str) {
         self.set(WatchState::Forbidden(reason.to_owned()));
+    }
+
+    /// The kind of the watch, in the plural.
+    pub(super) fn kind(&self) -> &'static str {
+        self.kind
     }
 
     /// The name of the watch, for people.
@@ -184,7 +216,8 @@ impl WatchHealth {
             *state = State::Leading(BTreeMap::new());
         }
         if let State::Leading(watches) = &mut *state {
-            let watch = Watch { namespace: self.namespace.clone(), state: watch };
+            let (kind, namespace) = (self.kind, self.namespace.clone());
+            let watch = Watch { kind, namespace, state: watch, interrupted: false };
             watches.insert(self.name.clone(), watch);
         }
     }
@@ -236,5 +269,26 @@ mod tests {
         assert!(health.ready().is_err(), "one kind alone is of no use");
         a.synced();
         assert_eq!(health.ready(), Ok(()));
+    }
+
+    /// A watch that fails shows in the metrics until it has listed its objects again; the instance stays
+    /// ready.
+    #[test]
+    fn a_watch_that_fails_is_shown() {
+        let health = Arc::new(Health::default());
+        assert!(health.watches().is_empty());
+        let [everywhere, of_a] = [None, Some("a")].map(|namespace| health.watch("VoiceCampaigns", namespace));
+        let works =
+            || health.watches().into_iter().map(|(watch, works)| (watch.watched, works)).collect::<Vec<_>>();
+        let shown = |all, a| [("*".to_owned(), all), ("a".to_owned(), a)];
+        assert_eq!(works(), shown(false, false), "nothing is listed yet");
+        everywhere.synced();
+        of_a.synced();
+        assert_eq!(works(), shown(true, true));
+        of_a.interrupted();
+        assert_eq!((works().as_slice(), health.ready()), (&shown(true, false)[..], Ok(())));
+        of_a.synced();
+        everywhere.forbidden("no");
+        assert_eq!(works(), shown(false, true));
     }
 }

@@ -4,7 +4,7 @@
 //!   settings.rs (parse.rs), logging.rs, cluster.rs, signals.rs    what main.rs starts with
 //!     ▼
 //!   mod.rs          one term after another, until the process is asked to terminate
-//!     ├─ admin.rs       /livez, /readyz (health.rs) and /metrics, in every term
+//!     ├─ admin.rs       /livez, /readyz (health.rs) and /metrics (gauges.rs), in every term
 //!     ├─ election.rs    waits for the lease, keeps and releases it
 //!     └─ term.rs        a thread for the controllers of one term
 //!          ▼
@@ -23,6 +23,7 @@ mod contexts;
 mod controllers;
 mod crds;
 mod election;
+mod gauges;
 mod health;
 mod lines;
 mod logging;
@@ -53,7 +54,7 @@ use self::contexts::Wiring;
 use self::election::Election;
 use self::term::Term;
 use crate::kore::KoreClient;
-use crate::kube_ext::{Kube, Leadership, client_of};
+use crate::kube_ext::{Call, Count, Kube, Leadership, counted_client_of};
 use crate::metrics::Metrics;
 
 /// How long calls in flight may take when the process is asked to terminate.
@@ -92,7 +93,7 @@ pub async fn run(
     drop(KoreClient::new(&settings.kore)?);
     let process = Process { settings, cluster, metrics: Arc::default(), health: Arc::default() };
     let admin = admin::start(process.settings.admin_address, &process.health, &process.metrics).await?;
-    let mut election = Election::new(&process.settings, &process.cluster)?;
+    let mut election = Election::new(&process.settings, &process.cluster, &count_in(&process.metrics))?;
     loop {
         process.health.starting();
         let leadership = tokio::select! {
@@ -113,6 +114,12 @@ pub async fn run(
     }
     tracing::info!("Stopped");
     Ok(())
+}
+
+/// Counts calls to the API server.
+fn count_in(metrics: &Arc<Metrics>) -> Count {
+    let metrics = metrics.clone();
+    Arc::new(move |call: Call| metrics.counters.called_kubernetes(call.verb, call.http_status))
 }
 
 impl Process {
@@ -161,7 +168,7 @@ impl Process {
         let (settings, cluster) = (settings.clone(), cluster.clone());
         let (metrics, health) = (metrics.clone(), health.clone());
         async move |stopping| {
-            let client = client_of(cluster)?;
+            let client = counted_client_of(cluster, count_in(&metrics))?;
             let beating = health.clone();
             let wiring = Wiring {
                 kube: Kube::new(client, leadership.clone()),

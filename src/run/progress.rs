@@ -7,6 +7,7 @@ use tokio::time::Instant;
 use super::health::WatchHealth;
 use crate::campaign::REFUSED_FOR_GOOD;
 use crate::kube_ext::Synced;
+use crate::metrics::Metrics;
 
 /// How often to log that the API server forbids a watch: the watch is retried every few seconds, and the
 /// namespace may be gone for good.
@@ -17,6 +18,7 @@ const LOG_AGAIN: Duration = Duration::from_secs(10 * 60);
 pub(super) struct Progress {
     health: WatchHealth,
     synced: Arc<Synced>,
+    metrics: Arc<Metrics>,
     /// Since when the API server has forbidden the watch without interruption.
     forbidden_since: Option<Instant>,
     /// What was logged last while the API server forbids the watch.
@@ -29,8 +31,8 @@ struct Logged {
 }
 
 impl Progress {
-    pub(super) fn new(health: WatchHealth, synced: Arc<Synced>) -> Self {
-        Self { health, synced, forbidden_since: None, logged: None }
+    pub(super) fn new(health: WatchHealth, synced: Arc<Synced>, metrics: Arc<Metrics>) -> Self {
+        Self { health, synced, metrics, forbidden_since: None, logged: None }
     }
 
     /// The name of the watch, for the log.
@@ -53,10 +55,12 @@ impl Progress {
             Ok(event) => return Some(event),
             Err(error) => error,
         };
+        self.metrics.counters.watch_failed(self.health.kind());
         match reason_if_forbidden(&error) {
             Some(reason) => self.forbidden(reason),
             None => {
                 tracing::warn!(%error, "The watch of {} was interrupted", self.name());
+                self.health.interrupted();
                 self.forbidden_since = None;
             }
         }

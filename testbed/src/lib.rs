@@ -15,6 +15,8 @@
 //!      ├──────▶ image.rs       the operator's image, without Docker
 //!      ├──────▶ node/          a node with Pods: kubelet, containerd, DNS; in an enclosure of its own
 //!      ├──────▶ record.rs      what a long run has shown, kept for the documents
+//!      ├──────▶ generated.rs   files that are generated: written, or compared
+//!      ├──────▶ prometheus.rs  a real Prometheus that scrapes the operator
 //!      ├──────▶ operator.rs    the operator, as a process, under its ServiceAccount
 //!      └──────▶ faults/        what comes between the operator, the API server, etcd and Kore, as planned
 //! ```
@@ -26,6 +28,7 @@ mod certificates;
 pub mod control_plane;
 pub mod faults;
 pub mod flux;
+pub mod generated;
 pub mod helm;
 pub mod image;
 pub mod kore;
@@ -34,6 +37,7 @@ pub mod kubectl;
 pub mod node;
 pub mod operator;
 pub mod process;
+pub mod prometheus;
 pub mod readers;
 pub mod record;
 pub mod samples;

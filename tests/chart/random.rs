@@ -39,7 +39,7 @@ const RENDERED: usize = 200;
 const APPLIED: usize = 24;
 /// Kinds that a dry run can't check: the control plane has no CRDs of the monitors, and a Pod needs an
 /// existing ServiceAccount.
-const NOT_JUDGED: [&str; 3] = ["ServiceMonitor", "PodMonitor", "Pod"];
+const NOT_JUDGED: [&str; 4] = ["ServiceMonitor", "PodMonitor", "PrometheusRule", "Pod"];
 /// Values that the schema can't check completely: their fields depend on each other, or on the API server's
 /// own rules. It names the wrong field.
 const JUDGED_BY_THE_API_SERVER: [&str; 5] =

@@ -1,6 +1,5 @@
-use std::path::Path;
-
 use serde_json::Value;
+pub use testbed::generated::settle;
 pub use testbed::helm::{Helm, chart};
 
 /// The release's name and namespace in generated files and snapshots.
@@ -19,14 +18,4 @@ pub fn render(major: u8, more: &[&str]) -> Result<String, String> {
 pub fn objects(manifests: &str) -> Vec<Value> {
     let documents: Vec<Value> = serde_saphyr::from_multiple(manifests).unwrap();
     documents.into_iter().filter(|document| !document.is_null()).collect()
-}
-
-/// Compares a committed file with its generated text. `make generate` writes the file first.
-pub fn settle(path: &Path, generated: &str) {
-    if std::env::var_os("UPDATE_GENERATED").is_some() {
-        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-        std::fs::write(path, generated).unwrap();
-    }
-    let committed = std::fs::read_to_string(path).unwrap_or_default();
-    assert!(committed == generated, "{} is not what the chart gives: run `make generate`", path.display());
 }

@@ -35,7 +35,7 @@ fn earlier_chart(folder: &Path) -> PathBuf {
 async fn the_api_server_takes_every_object() {
     let plane = ControlPlane::start().unwrap();
     let kubectl = plane.kubectl().unwrap();
-    for kind in ["ServiceMonitor", "PodMonitor"] {
+    for kind in ["ServiceMonitor", "PodMonitor", "PrometheusRule"] {
         kubectl.apply(&monitor_definition(kind).to_string()).unwrap();
     }
     for namespace in ["team-a", "team-b", "campaigns"] {

@@ -153,7 +153,9 @@ async fn a_campaign_left_behind_is_counted_and_reported() {
     let orphans = |count: usize| {
         wait::until(&format!("{count} are counted"), PATIENCE, || {
             let metrics = operator.ask("/metrics")?.1;
-            Ok(metrics.contains(&format!("voicecampaign_operator_orphans_total {count}\n")).then_some(()))
+            Ok(metrics
+                .contains(&format!("voicecampaign_operator_campaigns_left_behind_total {count}\n"))
+                .then_some(()))
         })
         .unwrap();
     };
@@ -221,7 +223,7 @@ async fn a_deletion_is_counted_though_the_last_answer_is_lost() {
     tokio::time::sleep(std::time::Duration::from_secs(1)).await;
     let metrics = operator.ask("/metrics").unwrap().1;
     assert!(metrics.contains(r#"voicecampaign_operator_deletions_total{outcome="Deleted"} 3"#), "{metrics}");
-    assert!(metrics.contains("voicecampaign_operator_orphans_total 0"), "{metrics}");
+    assert!(metrics.contains("voicecampaign_operator_campaigns_left_behind_total 0"), "{metrics}");
 }
 
 /// A read that fails does not say that an object is gone: one with other labels is not reported as left
@@ -252,7 +254,9 @@ async fn a_read_that_fails_leaves_nothing_behind() {
         })
         .unwrap_or_else(|error| panic!("{error}: {}", operator.output()));
     };
-    let orphans = || operator.ask("/metrics").unwrap().1.contains("voicecampaign_operator_orphans_total 1");
+    let orphans = || {
+        operator.ask("/metrics").unwrap().1.contains("voicecampaign_operator_campaigns_left_behind_total 1")
+    };
     nemesis.arm(plan(&[Kind::Read], Lasting::Times(1000), Action::Answer(Answer::status(503))));
     world.run(&["label", "vcamp", "moved", "--overwrite", "shard=b"]);
     asked(2);

@@ -207,7 +207,7 @@ async fn an_object_deleted_at_birth_is_deleted_or_reported() {
     .unwrap();
     let left = world.kore.campaigns().len();
     wait::until("what is left behind is counted", PATIENCE, || {
-        let counted = format!("voicecampaign_operator_orphans_total {left}\n");
+        let counted = format!("voicecampaign_operator_campaigns_left_behind_total {left}\n");
         Ok(operator.ask("/metrics")?.1.contains(&counted).then_some(()))
     })
     .unwrap_or_else(|error| {

@@ -8,7 +8,7 @@ use voicecampaign_operator::api::{
 use voicecampaign_operator::campaign::{Attempt, Observed, OtherClaim, Reason, Step, Urgency, decide};
 use voicecampaign_operator::connection::{Connection, Problem};
 use voicecampaign_operator::kore::{Campaign, Failure, FailureKind, RawAnswer, answers};
-use voicecampaign_operator::pacing::{Charge, Holder, Turn};
+use voicecampaign_operator::pacing::{Charge, Holder, Position, Turn};
 
 use crate::support::*;
 
@@ -212,6 +212,29 @@ fn a_slot_is_waited_for_and_told() {
     let soon = at(0) + SignedDuration::from_millis(200);
     let step = decide(&Observed { turn: Some(Turn::At(soon)), ..observed(&object, &connection) }, at(0));
     assert_eq!(step, Step::Wait { until: Some(soon), why: Reason::WaitingForQuota });
+}
+
+/// The position in the queue is told with the time, and is no reason to tell again: the queue moves all the
+/// time.
+#[test]
+fn the_position_in_the_queue_is_told_with_the_slot() {
+    let connection = usable();
+    let mut object = deleted();
+    let decided = |object: &VoiceCampaign, number, slot, now| {
+        let (turn, position) = (Some(Turn::At(at(slot))), Some(Position { number, of: 1000 }));
+        decide(&Observed { turn, position, ..observed(object, &connection) }, at(now))
+    };
+    let told = status(decided(&object, 214, 300, 0));
+    let words = |status: &VoiceCampaignStatus| ready(status).message.clone();
+    assert!(
+        words(&told).ends_with(" it was number 214 of 1000 in the queue of the account."),
+        "{}",
+        words(&told)
+    );
+    object.status = Some(told);
+    assert!(matches!(decided(&object, 100, 300, 100), Step::Wait { .. }), "it has moved up");
+    let earlier = status(decided(&object, 100, 150, 100));
+    assert!(words(&earlier).contains(" number 100 of 1000 "), "{}", words(&earlier));
 }
 
 /// While those before it take their turns, a told time is not told again for some seconds more; but it is

@@ -312,6 +312,7 @@ proptest! {
             listing_due,
             turn,
             trouble: None,
+            position: None,
             last_get: looked.map(|(at, again_at)| LastGet { at, again_at }),
             wants_diagnostic_read,
             last_delete: None,

@@ -157,6 +157,7 @@ pub fn observed<'a>(object: &'a VoiceCampaign, connection: &'a Connection) -> Ob
         listing_due: None,
         turn: None,
         trouble: None,
+        position: None,
         last_get: None,
         wants_diagnostic_read: false,
         last_delete: None,

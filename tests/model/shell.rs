@@ -153,6 +153,7 @@ fn effect(pass: &Pass, now: Second) -> Effect {
         listing_due: None,
         turn: None,
         trouble: None,
+        position: None,
         last_get: None,
         wants_diagnostic_read: false,
         last_delete: None,

@@ -29,7 +29,7 @@ const CAMPAIGN: &[&[&str]] = &[
     &["reason", "error", "watched"],
     &["evidence"],
     &["status"],
-    &["decide"],
+    &["decide", "census", "audit"],
     &["shared"],
     &["context", "pass"],
     &["left_behind"],

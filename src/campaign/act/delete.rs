@@ -28,6 +28,7 @@ use crate::campaign::status::{self, Situation};
 use crate::connection::{CREDENTIALS_LIFE, Connection, UsableConnection};
 use crate::kore::CampaignService;
 use crate::kube_ext::{CallError, Slot};
+use crate::metrics::Write;
 use crate::pacing::{Charge, Place, Turn};
 
 /// An object that waits for others of its account says so after this time. When a thousand are deleted at
@@ -100,7 +101,7 @@ async fn come_forward<S: CampaignService>(way: &Way, pass: &mut Pass, context: &
     let turn = match gate.own_turn(caller, connection.requests_per_minute) {
         Ok(turn) => turn,
         Err(later) => {
-            pass.wait_for(later, gate.trouble(caller, later));
+            pass.wait_for(later, gate, caller);
             return None;
         }
     };
@@ -177,7 +178,7 @@ fn prepare<'a, S: CampaignService>(
     let turn = way.gate.claim(&way.caller, way.connection.requests_per_minute);
     let (seat, _prepared) = (pass.seat.take(), pass.preparing.take());
     if turn != Turn::Go {
-        pass.wait_for(turn, way.gate.trouble(&way.caller, turn));
+        pass.wait_for(turn, &way.gate, &way.caller);
         return ControlFlow::Break(ControlFlow::Continue(()));
     }
     ControlFlow::Continue(Ready { way, service, seat })
@@ -197,7 +198,7 @@ async fn send<S: CampaignService>(ready: Ready<'_, S>, pass: &mut Pass, context:
         let result = service.delete(target, &key).await;
         let ended_at = Timestamp::now();
         context.listings.deleting(&target.account, &key, ended_at);
-        context.metrics.called("delete", result_name(&result), started.elapsed());
+        context.metrics.counters.called("delete", result_name(&result), started.elapsed());
         let charge = gate.record_result(&caller, Operation::Delete, &result);
         let attempt = Box::new(Attempt { number, sent_at, ended_at, identity, result, charge });
         // At once: whatever happens to this pass, the answer is not lost.
@@ -256,7 +257,7 @@ async fn say_in_flight<S>(
         return None;
     }
     let written = context.kube.replace_status_with(permit, &pass.object, &status).await;
-    context.metrics.wrote("status");
+    context.metrics.counters.wrote(Write::Status);
     let failed = |error: &CallError| tracing::debug!(%error, "Could not write that the DELETE is on its way");
     written.inspect_err(failed).ok().map(|object| (object, Instant::now()))
 }

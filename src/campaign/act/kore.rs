@@ -43,7 +43,7 @@ pub async fn get<S: CampaignService>(
     let Some(service) = context.service() else { return ControlFlow::Break(Action::await_change()) };
     let (asked_at, started) = (Timestamp::now(), Instant::now());
     let result = service.get(&connection.target, &key_of(&pass.object)).await;
-    context.metrics.called("get", result_name(&result), started.elapsed());
+    context.metrics.counters.called("get", result_name(&result), started.elapsed());
     let operation = match urgency {
         Urgency::Deletion => Operation::ProofGet,
         Urgency::Observation => Operation::Read,
@@ -118,7 +118,7 @@ async fn read_page<S: CampaignService>(
         Ok(progress) => (Ok(progress), None),
         Err(interrupted) => (Err(interrupted.failure), Some(interrupted.reading)),
     };
-    context.metrics.called("list", result_name(&result), started.elapsed());
+    context.metrics.counters.called("list", result_name(&result), started.elapsed());
     let gate = gate(connection, &pass.object, context);
     let charge = gate.record_result(&caller, Operation::Read, &result);
     record_verdict(&result, connection, &pass.object, context).await;
@@ -202,7 +202,7 @@ async fn claim_read<S>(
                 // Thousands may have waited for a seat, and all of them write now until when they wait.
                 pass.work_permit = Some(context.work_permit(&pass.object).await);
             }
-            pass.wait_for(turn, gate.trouble(caller, turn));
+            pass.wait_for(turn, &gate, caller);
             None
         }
     }

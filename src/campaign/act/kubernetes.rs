@@ -9,6 +9,7 @@ use kube::runtime::controller::Action;
 
 use super::kore::note_listings;
 use crate::api::{DeletionOutcome, VoiceCampaign, VoiceCampaignStatus};
+use crate::campaign::audit;
 use crate::campaign::context::Context;
 use crate::campaign::error::{Error, WRITE_THE_STATUS};
 use crate::campaign::evidence::{REMOTE_CAMPAIGN, ReleasePermit};
@@ -21,6 +22,7 @@ use crate::connection::ConnectionName;
 use crate::kore::CampaignService;
 use crate::kube_ext::obstacle::{self, is_reported};
 use crate::kube_ext::{CallError, CallErrorClass, Precondition, invalid};
+use crate::metrics::Write;
 
 /// How often in a pass a write is repeated at once because the object has changed meanwhile.
 const MAX_RACES: u32 = 3;
@@ -34,7 +36,7 @@ pub async fn add_finalizer<S: CampaignService>(
 ) -> Result<ControlFlow<Action>, Error> {
     let patch = REMOTE_CAMPAIGN.adding(&pass.object.metadata);
     let written = context.kube.patch(&pass.object, patch).await;
-    context.metrics.wrote("finalizer");
+    context.metrics.counters.wrote(Write::Finalizer);
     let source = match written {
         Ok(object) => {
             pass.see(object);
@@ -95,9 +97,10 @@ pub async fn record<S: CampaignService>(
     context: &Context<S>,
 ) -> Result<ControlFlow<Action>, Error> {
     let mut notes = status::notes(pass.object.status.as_ref(), &status);
+    let is_outcome = has_outcome(&status) && !pass.object.status.as_ref().is_some_and(has_outcome);
     let was_obstructed = pass.object.status.as_ref().is_some_and(|stored| is_reported(&stored.conditions));
     let written = context.kube.replace_status(&pass.object, &status).await;
-    context.metrics.wrote("status");
+    context.metrics.counters.wrote(Write::Status);
     let as_wanted = match written {
         Ok(object) => {
             let as_wanted = object.status.as_ref() == Some(&status);
@@ -120,6 +123,9 @@ pub async fn record<S: CampaignService>(
              voicecampaign-operator crds | kubectl apply --server-side -f -"
         );
     }
+    if is_outcome {
+        context.metrics.counters.confirmed(on_watch::since_requested(&pass.object, context));
+    }
     if was_obstructed {
         // The object went on: a failure from now on is reported from the third time on.
         context.memory.succeeded(&pass.uid);
@@ -129,6 +135,10 @@ pub async fn record<S: CampaignService>(
         context.events.publish(&pass.object, note).await;
     }
     Ok(ControlFlow::Continue(()))
+}
+
+fn has_outcome(status: &VoiceCampaignStatus) -> bool {
+    status.deletion.as_ref().is_some_and(|deletion| deletion.outcome.is_some())
 }
 
 /// The status counts, stored or not: a CRD that is too old must not hold an object whose campaign is gone,
@@ -160,13 +170,15 @@ pub async fn release<S: CampaignService>(
         DeletionOutcome::Deleted | DeletionOutcome::Absent => REMOTE_CAMPAIGN.removing(metadata, permit),
     };
     let Some(patch) = patch else { return Ok(ControlFlow::Break(Action::await_change())) };
-    context.memory.releasing(&pass.uid, permit.outcome());
+    if context.memory.releasing(&pass.uid, permit.outcome()) {
+        audit::released(&pass.object, permit.outcome());
+    }
     match permit.outcome() {
         DeletionOutcome::Orphaned => context.emptiness.left(&pass.object),
         DeletionOutcome::Deleted | DeletionOutcome::Absent => context.emptiness.deleted(&pass.object),
     }
     let written = context.kube.patch_metadata::<VoiceCampaign>(&pass.object.metadata, patch).await;
-    context.metrics.wrote("finalizer");
+    context.metrics.counters.wrote(Write::Finalizer);
     let what = "remove the finalizer";
     match written {
         Ok(object) if REMOTE_CAMPAIGN.is_on(&object.metadata) => {

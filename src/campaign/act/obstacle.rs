@@ -11,6 +11,7 @@ use crate::campaign::pass::Pass;
 use crate::campaign::status::obstacle;
 use crate::kore::CampaignService;
 use crate::kube_ext::obstacle::{self as obstructed, is_reported_after};
+use crate::metrics::Write;
 
 /// The lists after a start are there within seconds.
 const SYNCED_SOON: Duration = Duration::from_secs(1);
@@ -45,5 +46,5 @@ async fn put<S: CampaignService>(why: &str, pass: &Pass, context: &Context<S>) {
     let Some(status) = &pass.object.status else { return };
     let Some(condition) = obstacle::condition(&pass.object, why, Timestamp::now()) else { return };
     obstructed::report(&pass.object, &status.conditions, condition, &context.kube, &context.events).await;
-    context.metrics.wrote("status");
+    context.metrics.counters.wrote(Write::Status);
 }

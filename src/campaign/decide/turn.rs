@@ -73,8 +73,13 @@ fn held(observed: &Observed<'_>, record: DeletionStatus, now: Timestamp, held: H
 fn promise(observed: &Observed<'_>, record: DeletionStatus, now: Timestamp, slot: Timestamp) -> Plan {
     let promised = promised(observed.object).filter(|told| (*told..=*told + ABOUT).contains(&slot));
     let promise = round_up(promised.unwrap_or(slot));
-    let situation = Situation::WaitingForQuota { until: promise.0 };
+    let until = promise.0;
     let record = DeletionStatus { next_attempt_at: Some(promise), held_since: None, ..record };
+    let situation = match stored_reason(observed, &record) {
+        // The queue moves all the time: the words stay those with which the promise was made.
+        Some(Reason::WaitingForQuota) => Situation::Unchanged,
+        Some(_) | None => Situation::WaitingForQuota { until, position: observed.position, now },
+    };
     let status = status::of(observed.object, now, Some(record), None, situation);
     Plan::rest(Reason::WaitingForQuota, round_up(slot).0, status)
 }

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use crate::api::VoiceCampaign;
 use crate::connection::Connection;
 use crate::kore::{Campaign, ConfirmedDeletion, Failure, Identity, Listing};
-use crate::pacing::{Charge, Turn};
+use crate::pacing::{Charge, Position, Turn};
 
 /// The input of a decision.
 #[derive(Clone, Copy, Debug)]
@@ -32,6 +32,8 @@ pub struct Observed<'a> {
     pub turn: Option<Turn>,
     /// What Kore answered when the trouble began that holds the call, if trouble holds it.
     pub trouble: Option<&'a str>,
+    /// Where the object stands in the queue of its account, if it waits there.
+    pub position: Option<Position>,
     /// Whether nobody knows if reads work, while DELETEs fail or Kore refuses them.
     pub wants_diagnostic_read: bool,
     /// When a GET last read the living campaign.

@@ -8,6 +8,7 @@ use super::gate::Gate;
 use crate::campaign::Watched;
 use crate::kore::Account;
 use crate::kube_ext::Wake;
+use crate::metrics;
 
 /// Calls under way to all accounts together: each has a connection of its own. More accounts than have room
 /// for all of their calls share it, first come, first served; one in trouble takes a single one, for its
@@ -37,6 +38,14 @@ impl Accounts {
     pub fn lets_observe_since(&self, account: &Account) -> Option<Timestamp> {
         let gate = self.gates().get(account)?.clone();
         gate.lets_observe_since()
+    }
+
+    /// What is the case with an account now, for a connection with this quota, in calls per minute.
+    pub fn figures(&self, account: &Account, quota: usize) -> metrics::Account {
+        let gate = self.gates().get(account).cloned();
+        // Nobody has called an account without a gate.
+        let uncalled = metrics::Account { quota, pace: quota, ..metrics::Account::default() };
+        gate.map_or(uncalled, |gate| gate.figures(quota))
     }
 
     /// The gate of an account.

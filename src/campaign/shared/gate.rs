@@ -13,7 +13,8 @@ use super::seats::{self, Room, Seats};
 use crate::campaign::Watched;
 use crate::kore::{Account, Failure};
 use crate::kube_ext::Wake;
-use crate::pacing::{self, Access, Charge, Consequence, Evidence, Past, Request, Turn};
+use crate::metrics;
+use crate::pacing::{self, Access, Charge, Consequence, Evidence, Past, Position, Request, Turn};
 
 /// Calls to one account under way at once: few until a DELETE has worked lately, or reads are known to work
 /// while DELETEs fail; so few calls show that a campaign fails, or that many do. Twice as many as one app can
@@ -243,6 +244,32 @@ impl Gate {
         queue.note_trouble(&self.account, caller, failure, woken.len());
         queue.wake(&woken, &self.wake);
         charge
+    }
+
+    /// Where a caller stands in the queue, if it waits for its turn within the quota.
+    pub fn position(&self, caller: &Caller) -> Option<Position> {
+        self.queue().account.position(&caller.id)
+    }
+
+    /// What is the case with the account now, for a connection with this quota, in calls per minute.
+    pub fn figures(&self, quota: usize) -> metrics::Account {
+        let mut queue = self.queue();
+        let (now, _) = queue.time.now();
+        let figures = queue.account.figures(quota, now);
+        let seconds = |from: Timestamp, to: Timestamp| to.duration_since(from).as_secs_f64().max(0.0);
+        metrics::Account {
+            quota,
+            pace: figures.pace,
+            calls: figures.calls,
+            queue: metrics::Waiting {
+                objects: figures.waiting,
+                oldest_seconds: figures.oldest_due.map_or(0.0, |due| seconds(due, now)),
+            },
+            drain_seconds: seconds(now, figures.through_at),
+            paused_seconds: seconds(now, figures.paused_until),
+            failing_seconds: figures.down_since.map_or(0.0, |since| seconds(since, now)),
+            refused: false,
+        }
     }
 
     /// What Kore answered when the trouble began that holds this turn, if one does.

@@ -1,6 +1,6 @@
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::api::{DeletionOutcome, VoiceCampaignStatus};
 use crate::campaign::evidence::{Attempt, LastGet};
@@ -27,6 +27,8 @@ pub struct Remembered {
     /// Since when the operator has nothing more to do for the object: our finalizer is off, or the object was
     /// gone. The cache may still show it as it was.
     pub over_since: Option<Instant>,
+    /// When the watch first showed that the object is being deleted.
+    deletion_shown: Option<Instant>,
     /// How many passes failed in a row.
     failures: u32,
 }
@@ -52,12 +54,13 @@ pub struct Written {
 impl Remembered {
     /// Whether nothing is remembered.
     fn is_nothing(&self) -> bool {
-        let Self { attempt, written, last_get, release, over_since, failures } = self;
+        let Self { attempt, written, last_get, release, over_since, deletion_shown, failures } = self;
         attempt.is_none()
             && written.is_none()
             && last_get.is_none()
             && release.is_none()
             && over_since.is_none()
+            && deletion_shown.is_none()
             && *failures == 0
     }
 }
@@ -77,6 +80,16 @@ impl Memory {
         if !known.is_nothing() {
             objects.insert(uid.to_owned(), known);
         }
+    }
+
+    /// The watch shows that the object is being deleted.
+    pub fn deletion_shown(&self, uid: &str) {
+        self.note(uid, |known| _ = known.deletion_shown.get_or_insert_with(Instant::now));
+    }
+
+    /// The time since the watch has shown that, if it has.
+    pub fn since_deletion_shown(&self, uid: &str) -> Option<Duration> {
+        self.objects().get(uid)?.deletion_shown.map(|shown| shown.elapsed())
     }
 
     /// The operator has nothing more to do for the object, as far as it knows.
@@ -103,13 +116,17 @@ impl Memory {
         });
     }
 
-    /// The patch that removes our finalizer is about to be sent.
-    pub fn releasing(&self, uid: &str, outcome: DeletionOutcome) {
+    /// The patch that removes our finalizer is about to be sent. Returns whether that is for the first time,
+    /// or with another outcome than before.
+    pub fn releasing(&self, uid: &str, outcome: DeletionOutcome) -> bool {
+        let mut is_new = false;
         self.note(uid, |known| {
             if known.release != Some(Release::Counted) {
+                is_new = known.release != Some(Release::Sent(outcome));
                 known.release = Some(Release::Sent(outcome));
             }
         });
+        is_new
     }
 
     /// An object with the policy `Delete` is gone. A patch that was sent for `Orphan` has done nothing then:
@@ -170,7 +187,8 @@ mod tests {
     #[test]
     fn an_object_of_which_nothing_is_known_takes_no_room() {
         let memory = Memory::default();
-        memory.releasing("u", DeletionOutcome::Deleted);
+        assert!(memory.releasing("u", DeletionOutcome::Deleted));
+        assert!(!memory.releasing("u", DeletionOutcome::Deleted), "it is repeated");
         assert_eq!((memory.failed("u"), memory.failed("v"), memory.objects().len()), (1, 1, 2));
         memory.succeeded("u");
         memory.succeeded("v");

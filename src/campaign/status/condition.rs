@@ -23,7 +23,8 @@ pub enum Ready {
 }
 
 impl Ready {
-    fn as_str(self) -> &'static str {
+    /// The status as the condition has it.
+    pub fn as_str(self) -> &'static str {
         match self {
             Self::True => "True",
             Self::False => "False",

@@ -12,6 +12,7 @@ use crate::campaign::evidence::{OtherClaim, ReleasePermit, Sighting};
 use crate::campaign::reason::Reason;
 use crate::connection::Problem;
 use crate::kore::{Campaign, Failure, FailureKind};
+use crate::pacing::Position;
 
 /// The state of an object in a situation; `None` if the stored one still holds.
 pub fn state(
@@ -29,7 +30,7 @@ pub fn state(
         Situation::BetweenAttempts { until } => between_attempts(deletion, until),
         Situation::Proving => being_proven(object, deletion),
         Situation::HeldFor(other) => held_for(other),
-        Situation::WaitingForQuota { until } => waiting_for_quota(until),
+        Situation::WaitingForQuota { until, position, now } => waiting_for_quota(until, position, now),
         Situation::AccountInTrouble(trouble) => account_in_trouble(deletion, trouble),
         Situation::CredentialsRefused(trouble) => credentials_refused(deletion, trouble),
         Situation::Released(permit) => released(object, deletion, permit),
@@ -165,9 +166,13 @@ fn held_for(other: &OtherClaim) -> State {
     State::reconciling(Ready::False, Reason::CampaignShared, message)
 }
 
-fn waiting_for_quota(until: Timestamp) -> State {
+fn waiting_for_quota(until: Timestamp, position: Option<Position>, now: Timestamp) -> State {
+    let position = position.map(|Position { number, of }| {
+        format!(" At {now:.0} it was number {number} of {of} in the queue of the account.")
+    });
     let message = format!(
-        "The rate limit of the account is used up, or Kore asked for a pause. The next request is scheduled for {until:.0}."
+        "The rate limit of the account is used up, or Kore asked for a pause. The next request is scheduled for {until:.0}.{}",
+        position.unwrap_or_default()
     );
     State::reconciling(Ready::False, Reason::WaitingForQuota, message)
 }

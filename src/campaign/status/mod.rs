@@ -20,7 +20,7 @@ pub mod obstacle;
 mod proving;
 mod situation;
 
-pub use condition::{ready, reason};
+pub use condition::{Ready, ready, reason};
 pub use events::notes;
 pub use proving::reason_of_proof;
 pub use situation::{Situation, Trouble};

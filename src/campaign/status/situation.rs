@@ -2,6 +2,7 @@ use jiff::Timestamp;
 
 use crate::campaign::evidence::{OtherClaim, ReleasePermit, Sighting};
 use crate::connection::Problem;
+use crate::pacing::Position;
 
 /// What there is to report about an object.
 #[derive(Clone, Copy, Debug)]
@@ -31,6 +32,10 @@ pub enum Situation<'a> {
     WaitingForQuota {
         /// When this object may call.
         until: Timestamp,
+        /// Where it stands in the queue of the account now, if that is known.
+        position: Option<Position>,
+        /// Now.
+        now: Timestamp,
     },
     /// Calls to the account fail; other objects probe it.
     AccountInTrouble(Trouble<'a>),

@@ -30,6 +30,19 @@ pub struct Connections {
     wake: Wake<Watched>,
 }
 
+/// What is known of a connection, for people.
+#[derive(Clone, Debug)]
+pub struct Overview {
+    /// Its namespace and name.
+    pub name: ConnectionName,
+    /// The account under which its calls are counted.
+    pub account: Account,
+    /// Most calls in any 60 seconds.
+    pub requests_per_minute: usize,
+    /// Whether Kore refuses its credentials.
+    pub refused: bool,
+}
+
 /// What can be expected of a connection, without reading its Secret.
 #[derive(Clone, Debug)]
 pub struct Standing {
@@ -97,6 +110,24 @@ impl Connections {
         let may_answer = callable && !status::is_refused(connection, verdict.as_ref());
         let accepted = status::is_accepted(connection, verdict.as_ref());
         Some(Standing { account: account(&connection.spec), may_answer, accepted })
+    }
+
+    /// All connections of this instance that fit their schema.
+    pub fn all(&self) -> Vec<Overview> {
+        let connections = self.cache.stores.iter().flat_map(Store::state);
+        let renames = self.vouched_for();
+        let overview = |connection: &KoreConnection| {
+            let name = ConnectionName::of(connection);
+            let verdict = self.verdicts.get(&name, &connection.spec.credentials_secret_ref.name);
+            Overview {
+                account: renames.one(account(&connection.spec)),
+                requests_per_minute: requests_per_minute(connection),
+                refused: status::is_rejected(connection, verdict.as_ref()),
+                name,
+            }
+        };
+        let readable = connections.filter_map(|connection| connection.0.as_ref().ok().cloned());
+        readable.filter(|one| self.cache.of_this_instance(one).is_ok()).map(|one| overview(&one)).collect()
     }
 
     /// The connection of this name, with its credentials.
@@ -256,11 +287,15 @@ impl Connections {
     }
 }
 
+fn requests_per_minute(connection: &KoreConnection) -> usize {
+    usize::try_from(connection.spec.rate_limit.requests_per_minute).unwrap_or(1).max(1)
+}
+
 fn usable(connection: &KoreConnection, account: Account, credentials: Credentials) -> UsableConnection {
     let spec = &connection.spec;
     let seconds = |number: i32| Duration::from_secs(u64::try_from(number).unwrap_or(1).max(1));
     UsableConnection {
-        requests_per_minute: usize::try_from(spec.rate_limit.requests_per_minute).unwrap_or(1).max(1),
+        requests_per_minute: requests_per_minute(connection),
         secret: spec.credentials_secret_ref.name.clone(),
         former_hosts: spec.former_hosts.clone(),
         target: Target {

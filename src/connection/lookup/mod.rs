@@ -14,5 +14,5 @@ mod credentials;
 mod streams;
 mod verdicts;
 
-pub use connections::{Connections, Standing};
+pub use connections::{Connections, Overview, Standing};
 pub use credentials::CREDENTIALS_LIFE;

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 use super::credentials::Credentials;
 use super::request::{Access, Request};
-use crate::pacing::account_clock::{AccountClock, Holder, Outage, Past, Refusal};
+use crate::pacing::account_clock::{AccountClock, Figures, Holder, Outage, Past, Position, Refusal};
 
 /// An account, and the credentials that it is called with: it schedules their calls.
 ///
@@ -55,6 +55,16 @@ impl<K: Ord + Clone, C: Ord + Clone> Account<K, C> {
     /// or it has not accepted them yet and calls fail.
     pub fn is_in_trouble_with(&self, access: &Access<C>) -> bool {
         self.known(access).any(|clock| clock.in_trouble_since().is_some())
+    }
+
+    /// Where a caller stands in the queue, if it waits for its turn within the quota.
+    pub fn position(&self, caller: &K) -> Option<Position> {
+        self.clock.position(caller)
+    }
+
+    /// What is the case now, for a connection with this quota.
+    pub fn figures(&mut self, quota: usize, now: Timestamp) -> Figures {
+        self.clock.figures(quota, now)
     }
 
     /// Whether somebody has used these credentials not long ago.

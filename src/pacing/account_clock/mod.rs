@@ -8,9 +8,11 @@
 //!                                                                    ├─▶ queue.rs   callers that wait
 //!   turn.rs     the answer to a caller                               └─▶ window.rs  calls of a minute
 //!   place.rs    the order of callers
+//!   figures.rs  all of it in figures, for people
 //! ```
 
 mod clock;
+mod figures;
 mod inherit;
 mod past;
 mod place;
@@ -26,6 +28,7 @@ mod turn;
 mod window;
 
 pub use clock::AccountClock;
+pub use figures::{Figures, Position};
 pub use past::{Outage, Past, Pause, Refusal};
 pub use place::Place;
 pub use turn::{Holder, Turn};

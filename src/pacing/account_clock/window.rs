@@ -112,6 +112,11 @@ impl<K: Ord + Clone> Window<K> {
         self.paused_until
     }
 
+    /// How many calls count.
+    pub fn count(&self) -> usize {
+        self.calls.len()
+    }
+
     /// Whether a window of `calls` has room for one more call beside `reserved` ones.
     pub fn has_room(&self, calls: usize, reserved: usize) -> bool {
         self.calls.len() + reserved < calls

@@ -155,6 +155,7 @@ impl Course {
             listing_due: None,
             turn: None,
             trouble: None,
+            position: None,
             last_get: None,
             wants_diagnostic_read: false,
             last_delete: None,

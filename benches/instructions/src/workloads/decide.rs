@@ -119,6 +119,7 @@ impl Situation {
             listing_due: None,
             turn: self.turn,
             trouble: None,
+            position: None,
             last_get: None,
             wants_diagnostic_read: false,
             last_delete: None,

@@ -1,3 +1,4 @@
+mod figures;
 mod moving_up;
 mod properties;
 mod quota;

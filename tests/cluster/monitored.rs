@@ -24,6 +24,7 @@ fn hasty(alerts: &str) -> String {
         ("> 300", "> 2"),
         ("> 24 * 3600", "> 100"),
         ("[15m]", "[15s]"),
+        ("for: 2m", "for: 2s"),
         ("for: 5m", "for: 2s"),
         ("for: 10m", "for: 2s"),
         ("for: 15m", "for: 2s"),

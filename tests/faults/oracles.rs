@@ -4,7 +4,7 @@ use jiff::SignedDuration;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kore_simulator::{CampaignKey, Entry, Operation};
 use kube::ResourceExt;
-use testbed::faults::{Action, Kind, Lasting, Plan, Seen};
+use testbed::faults::{Action, Fault, Kind, Lasting, Plan, Seen};
 use voicecampaign_operator::api::{DeletionOutcome, DeletionPolicy, VoiceCampaign};
 use voicecampaign_operator::campaign::{REMOTE_CAMPAIGN, Reason};
 use voicecampaign_operator::kube_ext::obstacle;
@@ -136,7 +136,13 @@ fn outcome(evidence: &Evidence) -> Option<String> {
         DeletionOutcome::Absent => {
             let since = deletes().map(|entry| entry.at).max();
             let later = |entry: &&Entry| Some(entry.at) > since;
-            let read = of(Operation::Get).filter(later).any(|entry| is_about(entry, &evidence.target));
+            // A gateway's 404 to a GET looks like Kore's, and never reaches Kore: the listings are the proof.
+            let by_a_gateway = |fault: &Fault| {
+                let is_404 = matches!(&fault.then, Action::Answer(answer) if answer.status == 404);
+                is_404 && fault.at.kinds.contains(&Kind::KoreGet)
+            };
+            let read = of(Operation::Get).filter(later).any(|entry| is_about(entry, &evidence.target))
+                || evidence.plan.faults.iter().any(by_a_gateway);
             let listed: Vec<_> = of(Operation::List).filter(later).map(|entry| entry.at).collect();
             let apart = listed.last().zip(listed.first()).map(|(last, first)| last.duration_since(*first));
             let is_proof = read && apart >= Some(PROOF_DISTANCE);

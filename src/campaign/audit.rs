@@ -3,24 +3,26 @@
 use kube::ResourceExt;
 
 use super::evidence::recorded_deletion;
-use crate::api::{DeletionOutcome, DeletionStatus, ListingRecord, ProofStatus, VoiceCampaign};
+use crate::api::{
+    AccountReference, DeletionOutcome, DeletionStatus, ListingRecord, ProofStatus, VoiceCampaign,
+};
 use crate::connection::ConnectionName;
 use crate::kore::Account;
 
 /// The operator is about to remove its finalizer, with this outcome. The line comes at least once: again, if
 /// the removal has to be repeated by another process.
 pub fn released(object: &VoiceCampaign, outcome: DeletionOutcome) {
-    let account = object.status.as_ref().and_then(|status| status.account.as_ref());
-    let account = account.map(|account| (account.host.as_str(), account.account_id.as_str()));
-    line(object, outcome.as_str(), account);
+    let account = object.status.as_ref().and_then(|status| status.account.clone());
+    let account = account.map(|AccountReference { host, account_id }| Account { host, account_id });
+    line(object, outcome.as_str(), account.as_ref());
 }
 
 /// The object was removed before its deletion was confirmed; its campaign may still call people.
 pub fn left_behind(object: &VoiceCampaign, account: Option<&Account>) {
-    line(object, "LeftBehind", account.map(|account| (account.host.as_str(), account.account_id.as_str())));
+    line(object, "LeftBehind", account);
 }
 
-fn line(object: &VoiceCampaign, outcome: &'static str, account: Option<(&str, &str)>) {
+fn line(object: &VoiceCampaign, outcome: &'static str, account: Option<&Account>) {
     let deletion = recorded_deletion(object);
     let evidence = Evidence::of(deletion);
     let text = |time: &k8s_openapi::apimachinery::pkg::apis::meta::v1::Time| time.0.to_string();
@@ -31,8 +33,8 @@ fn line(object: &VoiceCampaign, outcome: &'static str, account: Option<(&str, &s
         resource = format!("{}/{}", object.namespace().unwrap_or_default(), object.name_any()),
         resource_uid = object.uid(),
         connection = ConnectionName::used_by(object).to_string(),
-        host = account.map(|(host, _)| host),
-        account_id = account.map(|(_, account_id)| account_id),
+        host = account.map(|account| account.host.as_str()),
+        account_id = account.map(|account| account.account_id.as_str()),
         stream_id = object.spec.stream_id,
         campaign_id = object.spec.campaign_id,
         created_at = object.metadata.creation_timestamp.as_ref().map(text),

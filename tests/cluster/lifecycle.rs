@@ -231,6 +231,11 @@ async fn the_admin_server_tells_health_and_metrics() {
     ] {
         assert!(metrics.contains(line), "{line} is missing in:\n{metrics}");
     }
+    for line in metrics.lines().filter(|line| line.starts_with("# TYPE")) {
+        let name = line.split(' ').nth(2).unwrap();
+        let documented = include_str!("../../docs/metrics.md").contains(&format!("`{name}`"));
+        assert!(documented, "{name} is not documented in docs/metrics.md");
+    }
     for (line, least) in [
         (r#"voicecampaign_operator_kubernetes_requests_total{verb="patch",result="Success"} "#, 5),
         (r#"voicecampaign_operator_kubernetes_requests_total{verb="watch",result="Success"} "#, 2),

@@ -24,7 +24,7 @@ fn panels_ask_for_metrics_that_exist() {
 }
 
 /// The queries of all panels.
-pub fn queries(dashboard: &Value) -> Vec<String> {
+fn queries(dashboard: &Value) -> Vec<String> {
     let panels = dashboard["panels"].as_array().unwrap();
     let targets = panels.iter().filter_map(|panel| panel["targets"].as_array()).flatten();
     targets.map(|target| target["expr"].as_str().unwrap().to_owned()).collect()

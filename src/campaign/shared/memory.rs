@@ -84,7 +84,8 @@ impl Memory {
 
     /// The watch shows that the object is being deleted.
     pub fn deletion_shown(&self, uid: &str) {
-        self.note(uid, |known| _ = known.deletion_shown.get_or_insert_with(Instant::now));
+        let mut objects = self.objects();
+        objects.entry(uid.to_owned()).or_default().deletion_shown.get_or_insert_with(Instant::now);
     }
 
     /// The time since the watch has shown that, if it has.

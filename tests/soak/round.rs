@@ -214,7 +214,7 @@ fn fault(random: &mut Random, kinds: &[Kind]) -> Fault {
 }
 
 fn action(random: &mut Random, kind: Kind) -> Action {
-    let actions = [
+    let mut actions = vec![
         Action::CrashBefore,
         Action::CrashAfter,
         Action::LoseRequest,
@@ -227,8 +227,9 @@ fn action(random: &mut Random, kind: Kind) -> Action {
         Action::Delay { ms: 1500 },
         Action::HoldWatch,
     ];
-    // Kore has no watch to hold.
-    let actions = if KORE.contains(&kind) { &actions[..actions.len() - 1] } else { &actions };
+    if KORE.contains(&kind) {
+        actions.retain(|action| !matches!(action, Action::HoldWatch));
+    }
     // As often an answer as one of these.
     let drawn = random.below(2 * actions.len());
     if let Some(action) = actions.get(drawn) {

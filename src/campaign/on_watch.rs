@@ -15,6 +15,7 @@ use crate::api::{DeletionPolicy, VoiceCampaign};
 use crate::campaign::Watched;
 use crate::connection::ConnectionName;
 use crate::kore::CampaignService;
+use crate::kube_ext::invalid;
 
 /// By how much the time of a deletion may be too early.
 const WHOLE_SECOND: Duration = Duration::from_secs(1);
@@ -91,8 +92,12 @@ pub fn gone<S: CampaignService>(object: &Watched, context: &Arc<Context<S>>) {
             tokio::spawn(report(object.clone(), context.clone()));
         }
         Ok(_) => {}
-        Err(invalid) => {
-            tracing::warn!(error = %invalid.error, uid, "A VoiceCampaign that does not fit its schema is gone")
+        Err(misfit) => {
+            tracing::warn!(
+                error = invalid::why(misfit),
+                uid,
+                "A VoiceCampaign that does not fit its schema is gone"
+            )
         }
     }
 }

@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use super::call_error::{CallError, CallErrorClass};
 use super::client::Kube;
 use super::time::round_down;
+use crate::kore::scrub;
 
 /// Longest message of the condition, in characters; the API server rejects more than 32768.
 const LONGEST_MESSAGE: usize = 1000;
@@ -23,6 +24,12 @@ pub struct Report<'a> {
     pub reason: &'a str,
     /// Message of the conditions, truncated to 1000 characters.
     pub message: &'a str,
+}
+
+/// Why an object does not fit its schema, as people may read it: the error quotes the value that does not
+/// fit.
+pub fn why(invalid: &InvalidObject) -> String {
+    scrub::message(&invalid.error)
 }
 
 /// Reads an object that did not deserialize in the watch; `None` if it is gone, or deserializes by now.
@@ -81,4 +88,17 @@ fn conditions(metadata: &ObjectMeta, Report { reason, message }: Report<'_>, sto
         last_transition_time: since.clone(),
     };
     json!([condition("Ready", "False"), condition("Stalled", "True")])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The error quotes what somebody wrote into a field of another type.
+    #[test]
+    fn the_value_that_does_not_fit_is_not_shown_if_it_is_a_telephone_number() {
+        let error = r#"invalid type: string "+49 151 23456789", expected a boolean"#.to_owned();
+        let why = why(&InvalidObject { error, metadata: ObjectMeta::default() });
+        assert!(why.contains("expected a boolean") && !why.contains("23456789"), "{why}");
+    }
 }

@@ -81,3 +81,27 @@ async fn each_campaign_that_is_over_with_has_an_audit_line() {
     assert!(line("kept")["http_status"].is_null() && line("deleted")["listed_at"].is_null());
     assert!(line("deleted")["account_id"].is_string());
 }
+
+/// The connection was created again for another account: what is left behind is in the account of the status.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_left_behind_is_named_with_its_own_account() {
+    let world = World::new("left-in-account").await;
+    let operator = world.operator();
+    world.create_found("moved");
+    let none = r#"{"metadata":{"finalizers":null}}"#;
+    // The operator puts its finalizer on again as long as the connection lives.
+    world.run(&["delete", "kconn", "production", "--wait=false"]);
+    drop(world.try_run(&["patch", "kconn", "production", "--type=merge", "-p", none]));
+    world.apply(&json!({"apiVersion": "voicecampaign.dev/v1alpha1", "kind": "KoreConnection",
+        "metadata": {"name": "production"}, "spec": {"host": world.kore.url(), "accountId": "another",
+        "credentialsSecretRef": {"name": "kore-jwt-app"}}}));
+    world.wait_for_reason("moved", "AccountChanged");
+    world.delete("moved");
+    world.run(&["patch", "vcamp", "moved", "--type=merge", "-p", none]);
+    let lines = wait::until("it has its line", PATIENCE, || {
+        Ok(Some(lines(&operator.output())).filter(|lines| !lines.is_empty()))
+    })
+    .unwrap();
+    let line = &lines["left-in-account/moved"][0];
+    assert_eq!((&line["outcome"], &line["account_id"]), (&json!("LeftBehind"), &json!(ACCOUNT)), "{line}");
+}

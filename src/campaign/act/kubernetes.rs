@@ -247,14 +247,14 @@ fn over<S>(pass: &Pass, context: &Context<S>) -> ControlFlow<Action> {
 
 /// Reports an object that does not fit its schema in its conditions; it is not reconciled.
 pub async fn report_invalid<S>(invalid: &InvalidObject, context: &Context<S>) -> Result<Action, Error> {
-    tracing::warn!(error = %invalid.error, "The VoiceCampaign does not fit its schema; it is not reconciled");
+    let why = invalid::why(invalid);
+    tracing::warn!(error = why, "The VoiceCampaign does not fit its schema; it is not reconciled");
     let failed = |source| Error::Write { what: "report that the object does not fit its schema", source };
     let read = invalid::read::<VoiceCampaign>(invalid, &context.kube).await.map_err(failed)?;
     if let Some(object) = read {
         let message = format!(
-            "The resource does not fit its schema, and the operator does nothing for it: {}. Apply it again with the \
-             current CustomResourceDefinition.",
-            invalid.error
+            "The resource does not fit its schema, and the operator does nothing for it: {why}. Apply it again with the \
+             current CustomResourceDefinition."
         );
         let report = invalid::Report { reason: Reason::Invalid.as_str(), message: &message };
         invalid::report::<VoiceCampaign>(&object, report, &context.kube).await.map_err(failed)?;

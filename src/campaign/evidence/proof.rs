@@ -26,8 +26,8 @@ use crate::api::{LastAnswer, ListingRecord, ProofStatus, VoiceCampaign};
 use crate::kore::{Failure, FailureKind, Identity};
 use crate::kube_ext::round_up;
 
-/// How far apart two listings must be to prove something together: longer than Kore's reads lag behind its
-/// writes, as far as anybody has seen.
+/// How far apart two listings must be to prove something together: longer than Kore's reads are assumed to
+/// lag behind its writes. Kore does not document how long they do.
 pub const DISTANCE: SignedDuration = SignedDuration::from_secs(10);
 /// How far the third listing must be from the first, where no GET says whether the campaign exists. By then a
 /// gateway that was being restarted, or a slow change of rights, is over, and a GET says it again.

@@ -19,7 +19,7 @@ use crate::kore::{Account, Identity, Listing, is_spelled};
 use crate::kube_ext::Synced;
 
 /// For so long a listing may show a campaign that was deleted before it began: far longer than Kore's reads
-/// lag behind its writes. A listing that shows the campaign later has it.
+/// are assumed to lag behind its writes. A listing that shows the campaign later has it.
 const LAG: SignedDuration = SignedDuration::from_mins(10);
 
 /// How many namespaces are named that are not known: enough for a message, which must not be endless. The log

@@ -12,7 +12,7 @@ use crate::kube_ext::{CallError, invalid};
 /// One pass over a connection that does not fit its schema. Campaigns can't use it; but when the last of them
 /// is gone, it is released as any other.
 pub async fn reconcile_invalid(object: &InvalidObject, context: &Context) -> Result<Action, CallError> {
-    let error = &object.error;
+    let error = invalid::why(object);
     let Some(mut object) = invalid::read::<KoreConnection>(object, &context.kube).await? else {
         return Ok(Action::await_change());
     };
@@ -26,7 +26,7 @@ pub async fn reconcile_invalid(object: &InvalidObject, context: &Context) -> Res
     let held = held.filter(|_| object.metadata.deletion_timestamp.is_some());
     // The log has it, too: if the CRD is so strict that the API server accepts no change of the object, its
     // status can't be written.
-    tracing::warn!(%error, held, "The KoreConnection does not fit its schema");
+    tracing::warn!(error, held, "The KoreConnection does not fit its schema");
     let deletion = held.as_ref().map_or(String::new(), |why| {
         format!(" It is being deleted, but the operator can't remove its finalizer: {why}.")
     });

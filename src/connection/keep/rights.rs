@@ -46,8 +46,16 @@ impl Keeper {
             // The lock is not held while this waits for the next try.
             let released = self.lock(namespace).await.release_rights().await;
             match released {
-                // With the last of its finalizers the namespace may be gone, and the rights with it.
-                Ok(()) | Err(CallError::Forbidden(_) | CallError::Gone) => return,
+                Ok(()) | Err(CallError::Gone) => return,
+                // With the last of its finalizers the namespace may be gone, and the rights with it; or a
+                // policy denies the change.
+                Err(CallError::Forbidden(why)) => {
+                    tracing::info!(
+                        error = %why, namespace,
+                        "The API server denies releasing the operator's RoleBinding, as it does once the namespace is gone"
+                    );
+                    return;
+                }
                 Err(error) => {
                     tracing::warn!(%error, namespace, "The RoleBinding of the operator still carries our finalizer");
                     tokio::time::sleep(backoff(namespace, failures)).await;

@@ -1,3 +1,4 @@
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use kube::ResourceExt;
@@ -95,9 +96,68 @@ impl CachedConnections {
             None => Ok(connection),
         }
     }
+
+    /// All connections for which [`Self::of_this_instance`] holds, without comparing each with each.
+    pub fn all_of_this_instance(&self) -> Vec<KoreConnection> {
+        let all: Vec<_> = self.stores.iter().flat_map(Store::state).collect();
+        let readable = || all.iter().filter_map(|one| one.0.as_ref().ok());
+        let renames = Renames::new(readable().map(|one| &one.spec));
+        let one = |connection: &KoreConnection| renames.one(account(&connection.spec));
+        let foreign: BTreeSet<_> = readable().filter(|one| !self.selected.selects(*one)).map(one).collect();
+        let ours = |connection: &&KoreConnection| {
+            self.selected.selects(*connection) && !foreign.contains(&one(connection))
+        };
+        readable().filter(ours).cloned().collect()
+    }
 }
 
 /// The account of a connection, by the host that it calls.
 pub fn account(spec: &KoreConnectionSpec) -> Account {
     Account::new(&spec.host, &spec.account_id)
+}
+
+#[cfg(test)]
+mod tests {
+    use kube::runtime::{reflector, watcher};
+    use serde_json::json;
+
+    use super::*;
+    use crate::kube_ext::Guarded;
+
+    /// A connection of an account that another instance has, too, by whatever host, is not of this instance.
+    #[test]
+    fn all_of_this_instance_are_those_of_which_each_is() {
+        let connection = |(name, shard, account, host, former): (&str, &str, &str, &str, &[&str])| {
+            let object = json!({"apiVersion": "voicecampaign.dev/v1alpha1", "kind": "KoreConnection",
+                "metadata": {"name": name, "namespace": "n", "labels": {"shard": shard}},
+                "spec": {"host": host, "accountId": account, "formerHosts": former,
+                    "credentialsSecretRef": {"name": "s"}}});
+            serde_json::from_value::<KoreConnection>(object).unwrap()
+        };
+        let connections = [
+            ("own", "a", "1", "https://h", &[][..]),
+            ("foreign", "b", "2", "https://h", &[]),
+            ("shared", "a", "3", "https://h", &[]),
+            ("shared-elsewhere", "b", "3", "https://h", &[]),
+            ("renamed", "a", "4", "https://new", &["https://h"]),
+            ("renamed-elsewhere", "b", "4", "https://h", &[]),
+        ]
+        .map(connection);
+        let (store, mut writer) = reflector::store();
+        for connection in &connections {
+            writer.apply_watcher_event(&watcher::Event::Apply(Guarded(Ok(connection.clone()))));
+        }
+        for (selector, expected) in [("shard=a", 1), ("", 6), ("shard=c", 0)] {
+            let selected = selector.parse().unwrap();
+            let cache =
+                CachedConnections { stores: vec![store.clone()], selected, allowed: AllowedHosts::default() };
+            let each: BTreeSet<_> = connections
+                .iter()
+                .filter(|one| cache.of_this_instance(one).is_ok())
+                .map(ResourceExt::name_any)
+                .collect();
+            let all: BTreeSet<_> = cache.all_of_this_instance().iter().map(ResourceExt::name_any).collect();
+            assert_eq!((&all, all.len()), (&each, expected), "{selector}");
+        }
+    }
 }

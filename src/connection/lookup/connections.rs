@@ -17,7 +17,7 @@ use crate::connection::status::{self, Verdict};
 use crate::connection::usable::{Connection, UsableConnection};
 use crate::connection::watched::Watched;
 use crate::kore::{Account, Algorithm, Credentials, Target, TokenSettings};
-use crate::kube_ext::{CallError, Guarded, Kube, Selected, Wake};
+use crate::kube_ext::{CallError, Guarded, Kube, Selected, Wake, invalid};
 
 /// Looks up connections and their credentials.
 pub struct Connections {
@@ -114,7 +114,6 @@ impl Connections {
 
     /// All connections of this instance that fit their schema.
     pub fn all(&self) -> Vec<Overview> {
-        let connections = self.cache.stores.iter().flat_map(Store::state);
         let renames = self.vouched_for();
         let overview = |connection: &KoreConnection| {
             let name = ConnectionName::of(connection);
@@ -126,8 +125,7 @@ impl Connections {
                 name,
             }
         };
-        let readable = connections.filter_map(|connection| connection.0.as_ref().ok().cloned());
-        readable.filter(|one| self.cache.of_this_instance(one).is_ok()).map(|one| overview(&one)).collect()
+        self.cache.all_of_this_instance().iter().map(overview).collect()
     }
 
     /// The connection of this name, with its credentials.
@@ -280,8 +278,8 @@ impl Connections {
         Ok(match found.as_deref() {
             None => Err(Problem::ConnectionNotFound { name: name.name.clone() }),
             Some(Guarded(Ok(connection))) => self.cache.of_this_instance(connection).cloned(),
-            Some(Guarded(Err(invalid))) => {
-                Err(Problem::ConnectionInvalid { name: name.name.clone(), why: invalid.error.clone() })
+            Some(Guarded(Err(misfit))) => {
+                Err(Problem::ConnectionInvalid { name: name.name.clone(), why: invalid::why(misfit) })
             }
         })
     }

@@ -30,10 +30,17 @@ test-helm: ## Run the tests of the chart alone, with helm 3 and 4
 	$(CARGO) test --locked --test cluster -- installed:: roles::
 
 .PHONY: test-monitoring
-test-monitoring: ## Check metrics, alerts and dashboard with promtool, and in a Prometheus that scrapes the operator (needs Debian's prometheus)
+test-monitoring: ## Check metrics, alerts and dashboard with promtool, and in a Prometheus that scrapes the operator, and kube-state-metrics (needs Debian's prometheus)
 	@$(CARGO) build --locked --workspace --bins
 	$(CARGO) test --locked --test monitoring -- --include-ignored
 	$(CARGO) test --locked --test cluster -- --ignored monitored::
+
+.PHONY: docs-check
+docs-check: ## Check the documents' links, and run their commands and manifests, but for those that need Pods (make test-cluster)
+	@$(CARGO) build --locked --workspace --bins
+	$(CARGO) test --locked --test documents
+	$(CARGO) test --locked --test chart the_values_of_the_documents
+	$(CARGO) test --locked --test cluster documented::
 
 .PHONY: image
 image: ## Build the operator's image without Docker, into target/image
@@ -107,6 +114,7 @@ audit: ## Check the dependencies for known vulnerabilities (needs the network)
 
 .PHONY: generate
 generate: ## Write the generated files (crds/, deploy/, the chart's README, the tests in docs/situations.md)
+	UPDATE_GENERATED=1 $(CARGO) test --locked --lib picture
 	UPDATE_GENERATED=1 $(CARGO) test --locked --test generated --test monitoring
 	UPDATE_GENERATED=1 $(CARGO) test --locked --test chart
 	UPDATE_GENERATED=1 $(CARGO) test --locked --test cluster -- read_by_tools::the_config_map

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a panic in a test is a failed test")]
 
 use serde_json::Value;
+use testbed::documents::{Check, blocks, blocks_for};
 use voicecampaign_operator::api;
 use voicecampaign_operator::campaign::Reason;
 use voicecampaign_operator::connection::ConnectionReason;
@@ -130,12 +131,49 @@ fn links_lead_somewhere() {
     }
 }
 
+/// Each block is checked by somebody; what needs no program is checked here.
+#[test]
+fn every_block_is_checked() {
+    let makefile = include_str!("../Makefile");
+    for block in blocks().unwrap() {
+        match block.check {
+            Check::Make => {
+                let targets = block.text.lines().map(|line| line.split_whitespace().nth(1).unwrap());
+                for target in targets {
+                    assert!(makefile.contains(&format!("\n{target}: ##")), "{block}: no target {target}");
+                }
+            }
+            Check::Excerpt => {
+                let part: Value = serde_saphyr::from_str(&block.text).unwrap();
+                assert!(part.is_object(), "{block}");
+            }
+            Check::Json => {
+                let object: Value = serde_json::from_str(&block.text).unwrap();
+                assert!(object.is_object(), "{block}");
+            }
+            // Not with Docker: see `both_images_are_alike`.
+            Check::Docker => assert!(block.text.contains("docker build "), "{block}"),
+            Check::Text
+            | Check::Shell
+            | Check::Serves
+            | Check::Pods
+            | Check::Manifests
+            | Check::Values
+            | Check::Kustomization
+            | Check::Query => {}
+        }
+    }
+    assert_eq!(blocks_for(Check::Docker).unwrap().len(), 1);
+}
+
 /// A line of Markdown has at most 120 columns, unless it is a row of a table or has a link.
 #[test]
 fn lines_are_short_enough_to_read() {
     for (path, text) in documents() {
         for (number, line) in (1..).zip(text.lines()) {
-            let may_be_long = line.trim_start().starts_with('|') || line.contains("](");
+            // A row of a table, a link, or an arrow of a picture.
+            let may_be_long =
+                line.trim_start().starts_with('|') || line.contains("](") || line.contains("<br/>");
             let columns = line.chars().count();
             assert!(may_be_long || columns <= 120, "{}:{number} has {columns} columns", path.display());
         }

@@ -53,7 +53,9 @@ impl Census {
                 continue;
             };
             let uid = meta.uid.as_deref().unwrap_or_default();
-            let waits = (reason == Reason::WaitingForQuota.as_str()).then_some(now);
+            // One that has failed, and waits behind those that have not, is held by its failure.
+            let waits = reason == Reason::WaitingForQuota.as_str() && !has_failed(object);
+            let waits = waits.then_some(now);
             let last_waited = waits.or_else(|| before.get(uid).copied());
             self.last_waited.extend(last_waited.map(|at| (uid.to_owned(), at)));
             let seconds = |since: Timestamp| now.duration_since(since).as_secs_f64().max(0.0);
@@ -106,10 +108,18 @@ impl Counting {
     }
 }
 
+/// Whether a DELETE of the campaign has failed for a reason of its own.
+fn has_failed(object: &Watched) -> bool {
+    let deletion = object.0.as_ref().ok().and_then(recorded_deletion);
+    deletion.is_some_and(|deletion| deletion.failures > 0)
+}
+
 /// What holds an object, or is known of its campaign.
 fn reason(object: &VoiceCampaign) -> &'static str {
     let Some(stored) = &object.status else { return Reason::Pending.as_str() };
-    if obstacle::is_reported(&stored.conditions) {
+    // An outcome says that the campaign calls nobody any more, whatever keeps the object.
+    let is_over = recorded_deletion(object).is_some_and(|deletion| deletion.outcome.is_some());
+    if !is_over && obstacle::is_reported(&stored.conditions) {
         return obstacle::API_SERVER_ERROR;
     }
     // A deletion raises the generation: what the status says is from before.
@@ -193,6 +203,13 @@ mod tests {
         assert_eq!(held("09:00:30", "Deleting"), (3630.0, 30.0));
         assert_eq!(held("09:01:00", "ServiceUnavailable"), (3660.0, 60.0));
         assert_eq!(census.last_waited.len(), 1);
+        // What has failed, and stands behind those that have not, is held by its failure.
+        let mut failed = ready("False", "WaitingForQuota", 2);
+        failed["deletion"] =
+            json!({"uid": "u", "requestedAt": "2026-11-29T08:00:00Z", "attempts": 1, "failures": 1});
+        let failed = shared(vec![object(Some("2026-11-29T08:00:00Z"), failed)]);
+        let Counted { terminating, .. } = census.count(&failed, &known, at("09:01:30"));
+        assert_eq!(terminating[&sort("WaitingForQuota")].held_seconds, 90.0);
         census.count(&[], &known, at("09:02:00"));
         assert!(census.last_waited.is_empty(), "it is gone");
     }
@@ -204,12 +221,23 @@ mod tests {
         let mut obstructed = ready("True", "CampaignFound", 1);
         let condition = json!({"type": "Obstructed", "status": "True", "reason": "ApiServerError", "message": "",
             "lastTransitionTime": "2026-11-29T11:00:00Z"});
-        obstructed["conditions"].as_array_mut().unwrap().push(condition);
+        obstructed["conditions"].as_array_mut().unwrap().push(condition.clone());
+        // Nobody is called any more.
+        let mut over = ready("False", "Deleted", 2);
+        over["conditions"].as_array_mut().unwrap().push(condition);
+        over["deletion"] = json!({"uid": "u", "requestedAt": "2026-11-29T11:59:00Z", "attempts": 1,
+            "confirmedAt": "2026-11-29T11:59:01Z", "outcome": "Deleted"});
         let metadata = ObjectMeta { namespace: Some("n".into()), ..ObjectMeta::default() };
         let invalid = Guarded(Err(InvalidObject { error: "no spec".into(), metadata }));
-        let Counted { living, terminating, .. } =
-            counted(vec![object(Some("2026-11-29T11:59:00Z"), obstructed), invalid]);
-        assert_eq!(terminating.keys().map(|sort| sort.reason).collect::<Vec<_>>(), ["ApiServerError"]);
+        let Counted { living, terminating, .. } = counted(
+            [obstructed, over]
+                .map(|status| object(Some("2026-11-29T11:59:00Z"), status))
+                .into_iter()
+                .chain([invalid])
+                .collect(),
+        );
+        let reasons: Vec<_> = terminating.keys().map(|sort| sort.reason).collect();
+        assert_eq!(reasons, ["ApiServerError", "Deleted"]);
         let invalid =
             Living { namespace: "n".into(), connection: String::new(), ready: "Unknown", reason: "Invalid" };
         assert_eq!(living.into_iter().collect::<Vec<_>>(), [(invalid, 1)]);

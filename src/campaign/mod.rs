@@ -21,6 +21,8 @@ mod evidence;
 mod left_behind;
 pub mod on_watch;
 mod pass;
+#[cfg(test)]
+mod picture;
 mod reason;
 mod shared;
 mod status;

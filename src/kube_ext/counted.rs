@@ -53,13 +53,34 @@ where
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
-        let (verb, count) = (verb(request.method(), request.uri()), self.count.clone());
+        let mut under_way = UnderWay {
+            call: Call { verb: verb(request.method(), request.uri()), http_status: None },
+            count: self.count.clone(),
+        };
         let answer = self.inner.call(request);
         Box::pin(async move {
             let answer = answer.await;
-            count(Call { verb, http_status: answer.as_ref().ok().map(|answer| answer.status().as_u16()) });
+            under_way.is_answered(answer.as_ref().ok());
             answer
         })
+    }
+}
+
+/// A call that is counted at its end, also if nobody waits for its answer any longer.
+struct UnderWay {
+    call: Call,
+    count: Count,
+}
+
+impl UnderWay {
+    fn is_answered<R>(&mut self, answer: Option<&Response<R>>) {
+        self.call.http_status = answer.map(|answer| answer.status().as_u16());
+    }
+}
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        (self.count)(self.call);
     }
 }
 
@@ -94,6 +115,7 @@ fn names_an_object(path: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use std::sync::Mutex;
+    use std::time::Duration;
 
     use http::StatusCode;
     use tower::ServiceExt;
@@ -135,7 +157,13 @@ mod tests {
         assert!(counting.layer(refused).oneshot(request()).await.is_ok());
         let unreachable = tower::service_fn(async |_: Request<()>| Err::<Response<()>, _>("unreachable"));
         assert!(counting.layer(unreachable).oneshot(request()).await.is_err());
+        // Nobody waits any longer for an answer that does not come.
+        let silent = tower::service_fn(async |_: Request<()>| {
+            std::future::pending::<Result<Response<()>, ()>>().await
+        });
+        let answer = counting.layer(silent).oneshot(request());
+        assert!(tokio::time::timeout(Duration::from_millis(10), answer).await.is_err());
         let call = |http_status| Call { verb: "get", http_status };
-        assert_eq!(*counted.lock().unwrap(), [call(Some(403)), call(None)]);
+        assert_eq!(*counted.lock().unwrap(), [call(Some(403)), call(None), call(None)]);
     }
 }

@@ -18,6 +18,7 @@ pub enum Format {
 }
 
 /// The metrics in a format.
+#[derive(Clone, Debug)]
 pub struct Rendered {
     /// The content type of the format.
     pub content_type: &'static str,

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -17,6 +17,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::net::TcpListener;
 use tokio::task::{AbortHandle, JoinHandle, JoinSet};
+use tokio::time::Instant;
 
 use super::health::Health;
 use crate::metrics::{Format, Metrics, Rendered};
@@ -31,10 +32,35 @@ const REQUEST: usize = 8192;
 /// Pause after a failed accept: without a free file descriptor, a retry at once would fail, too.
 const ACCEPT_PAUSE: Duration = Duration::from_secs(1);
 
-#[derive(Clone)]
+/// For so long scrapes are answered alike: whoever reaches the port must not keep the operator busy, which
+/// looks at all objects for a scrape.
+const FRESH: Duration = Duration::from_secs(1);
+
+#[derive(Clone, Default)]
 struct Admin {
     health: Arc<Health>,
     metrics: Arc<Metrics>,
+    /// The last answers, one for each format.
+    scrapes: Arc<Mutex<Vec<Scrape>>>,
+}
+
+struct Scrape {
+    at: Instant,
+    format: Format,
+    rendered: Rendered,
+}
+
+impl Admin {
+    fn scrape(&self, format: Format) -> Rendered {
+        let mut scrapes = self.scrapes.lock().unwrap_or_else(PoisonError::into_inner);
+        scrapes.retain(|scrape| scrape.at.elapsed() < FRESH);
+        if let Some(known) = scrapes.iter().find(|scrape| scrape.format == format) {
+            return known.rendered.clone();
+        }
+        let rendered = self.metrics.encode(format);
+        scrapes.push(Scrape { at: Instant::now(), format, rendered: rendered.clone() });
+        rendered
+    }
 }
 
 /// Starts the admin server in a task of its own, unless it is switched off.
@@ -70,7 +96,7 @@ async fn serve(listener: TcpListener, health: Arc<Health>, metrics: Arc<Metrics>
         .route("/livez", get(livez))
         .route("/readyz", get(readyz))
         .route("/metrics", get(show_metrics))
-        .with_state(Admin { health, metrics });
+        .with_state(Admin { health, metrics, scrapes: Arc::default() });
     let service = TowerToHyperService::new(router);
     let (mut connections, mut open) = (JoinSet::new(), VecDeque::<AbortHandle>::new());
     loop {
@@ -120,7 +146,7 @@ async fn readyz(State(admin): State<Admin>) -> impl IntoResponse {
 
 async fn show_metrics(State(admin): State<Admin>, headers: HeaderMap) -> impl IntoResponse {
     let accept = headers.get(header::ACCEPT).and_then(|accept| accept.to_str().ok());
-    let Rendered { content_type, body } = admin.metrics.encode(Format::accepted(accept));
+    let Rendered { content_type, body } = admin.scrape(Format::accepted(accept));
     ([(header::CONTENT_TYPE, content_type)], body)
 }
 
@@ -145,6 +171,20 @@ mod tests {
         let mut answer = String::new();
         stream.read_to_string(&mut answer).await.unwrap();
         answer
+    }
+
+    /// Whoever asks again and again gets the same answer for a second, in each format.
+    #[tokio::test(start_paused = true)]
+    async fn scrapes_in_a_second_are_answered_alike() {
+        let admin = Admin::default();
+        let formats = [Format::Text, Format::OpenMetrics];
+        let bodies = || formats.map(|format| admin.scrape(format).body);
+        let before = bodies();
+        admin.metrics.counters.left_behind();
+        assert_eq!(bodies(), before);
+        tokio::time::advance(FRESH).await;
+        let after = bodies();
+        assert!(after.iter().all(|body| body.contains("campaigns_left_behind_total 1")), "{after:?}");
     }
 
     /// On a node with IPv6, with IPv4 or with both; and where IPv6 is switched off.

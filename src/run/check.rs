@@ -29,8 +29,10 @@ pub async fn check(args: CheckArgs, cluster: kube::Config) -> anyhow::Result<()>
     if let Some(address) = &args.admin_url {
         let address = address.trim_end_matches('/');
         let http = reqwest::Client::builder().no_proxy().timeout(DEADLINE).build()?;
-        retrying(async || get(&http, &format!("{address}/readyz")).await).await?;
+        let readiness = retrying(async || get(&http, &format!("{address}/readyz")).await).await?;
         println!("ok: {address} is ready");
+        // It may work in some namespaces only.
+        println!("/readyz says: {}", readiness.trim());
         let metrics = get(&http, &format!("{address}/metrics")).await?;
         ensure!(
             metrics.contains("voicecampaign_operator_"),

@@ -21,7 +21,7 @@ pub const KORE_HOST: &str = "platform.kore.ai";
 const PORTS: Range<u16> = 20_000..30_000;
 
 /// A port that was free a moment ago; another one each time, also for other programs.
-pub(crate) fn free_port() -> Result<u16> {
+pub fn free_port() -> Result<u16> {
     let drawn = RandomState::new().hash_one(std::process::id());
     let first = usize::try_from(drawn % u64::from(PORTS.end - PORTS.start))?;
     let is_free = |port: &u16| TcpListener::bind((Ipv4Addr::UNSPECIFIED, *port)).is_ok();

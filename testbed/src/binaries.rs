@@ -131,6 +131,13 @@ const FLUX: Set = Set {
     ],
 };
 
+/// What shows our objects in Prometheus, for those who want each by its name.
+const KUBE_STATE_METRICS: Set = Set {
+    module: "kube-state-metrics",
+    version: Version::Unsaid,
+    programs: &[("kube-state-metrics", "TEST_ASSET_KUBE_STATE_METRICS", "k8s.io/kube-state-metrics/v2")],
+};
+
 /// The program of this name: from its variable, from `KUBEBUILDER_ASSETS`, or from our cache, there of the
 /// version that [`KUBERNETES`] names.
 ///
@@ -219,6 +226,14 @@ pub fn build() -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// kube-state-metrics.
+///
+/// # Errors
+/// If it can't be built.
+pub fn kube_state_metrics() -> Result<PathBuf> {
+    KUBE_STATE_METRICS.find("kube-state-metrics", None)
 }
 
 /// helm-docs.

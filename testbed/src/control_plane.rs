@@ -370,7 +370,8 @@ impl ControlPlane {
             .arg(format!("--kubeconfig={}", self.kubeconfig().display()))
             .arg(match self.reach {
                 Reach::Machine => {
-                    "--controllers=garbage-collector-controller,namespace-controller,serviceaccount-controller"
+                    "--controllers=garbage-collector-controller,namespace-controller,serviceaccount-controller,\
+                     clusterrole-aggregation-controller"
                 }
                 Reach::Node(_) => "--controllers=*",
             })

@@ -61,6 +61,17 @@ impl KoreAi {
         Self::start(address, simulator, folder).await
     }
 
+    /// What the environment of an operator has, so that it asks here; `folder` has the CA.
+    pub fn variables(&self, folder: &Path) -> Vec<(String, String)> {
+        [
+            ("HTTPS_PROXY", format!("http://{}", self.address)),
+            ("NO_PROXY", "127.0.0.1".to_owned()),
+            ("KORE_CA_FILE", folder.join("ca.crt").display().to_string()),
+        ]
+        .map(|(name, value)| (name.to_owned(), value))
+        .to_vec()
+    }
+
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
         self.address

@@ -17,6 +17,7 @@
 //!      ├──────▶ record.rs      what a long run has shown, kept for the documents
 //!      ├──────▶ generated.rs   files that are generated: written, or compared
 //!      ├──────▶ prometheus.rs  a real Prometheus that scrapes the operator
+//!      ├──────▶ documents.rs   the code blocks of the documents
 //!      ├──────▶ operator.rs    the operator, as a process, under its ServiceAccount
 //!      └──────▶ faults/        what comes between the operator, the API server, etcd and Kore, as planned
 //! ```
@@ -26,6 +27,7 @@ pub mod audit;
 pub mod binaries;
 mod certificates;
 pub mod control_plane;
+pub mod documents;
 pub mod faults;
 pub mod flux;
 pub mod generated;

@@ -5,9 +5,11 @@ use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
+use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use crate::addresses::{START, free_port};
+use crate::operator::Operator;
 use crate::process::Process;
 
 /// How often it scrapes, and evaluates its rules.
@@ -22,22 +24,43 @@ pub struct Prometheus {
     http: reqwest::Client,
 }
 
+/// What a query had over some time.
+pub struct Series {
+    /// Its labels, by their names.
+    pub labels: Value,
+    /// Times, in seconds since 1970, and the values that are numbers.
+    pub points: Vec<(f64, f64)>,
+}
+
+impl Series {
+    fn read(result: Value) -> Result<Self> {
+        let point = |point: &Value| Some((point[0].as_f64()?, point[1].as_str()?.parse().ok()?));
+        let values = result["values"].as_array().context("values")?;
+        let points = values.iter().map(|value| point(value).context("a time and a value"));
+        let mut points: Vec<(f64, f64)> = points.collect::<Result<_>>()?;
+        points.retain(|point| point.1.is_finite());
+        Ok(Self { points, labels: result["metric"].clone() })
+    }
+}
+
 impl Prometheus {
-    /// Starts one that scrapes this address (host and port), with this file of rules. What it writes goes to
-    /// the folder.
+    /// Starts one that scrapes these operators, each as a job of its own, with this file of rules. What it
+    /// writes goes to the folder.
     ///
     /// # Errors
     /// If it is missing, or does not take its configuration.
-    pub async fn start(folder: &Path, target: &str, rules: &str) -> Result<Self> {
+    pub async fn start(folder: &Path, operators: &[&Operator], rules: &str) -> Result<Self> {
         std::fs::write(folder.join("rules.yaml"), rules)?;
         let interval = format!("{}s", INTERVAL.as_secs());
+        let jobs = operators.iter().enumerate().map(|(number, operator)| {
+            let target = operator.admin_url().replace("http://", "");
+            json!({"job_name": format!("operator-{number}"), "honor_labels": true,
+                "static_configs": [{"targets": [target]}]})
+        });
         let configuration = json!({
             "global": {"scrape_interval": interval, "evaluation_interval": interval},
             "rule_files": ["rules.yaml"],
-            "scrape_configs": [{
-                "job_name": "voicecampaign-operator", "honor_labels": true,
-                "static_configs": [{"targets": [target]}],
-            }],
+            "scrape_configs": jobs.collect::<Vec<_>>(),
         });
         std::fs::write(folder.join("prometheus.yaml"), configuration.to_string())?;
         let address = format!("127.0.0.1:{}", free_port()?);
@@ -66,16 +89,32 @@ impl Prometheus {
         }
     }
 
+    /// What a query had in each second of the last `seconds`.
+    ///
+    /// # Errors
+    /// If Prometheus does not take the query.
+    pub async fn query_range(&self, query: &str, seconds: u64) -> Result<Vec<Series>> {
+        let end = Timestamp::now().as_second();
+        let begin = end - i64::try_from(seconds)?;
+        let range = [("start", begin.to_string()), ("end", end.to_string()), ("step", "1".to_owned())];
+        let found = self.ask("query_range", query, &range).await?;
+        found.into_iter().map(Series::read).collect()
+    }
+
     /// The samples that a query has now.
     ///
     /// # Errors
     /// If Prometheus does not take the query.
     pub async fn query(&self, query: &str) -> Result<Vec<Value>> {
-        let url = format!("http://{}/api/v1/query", self.address);
-        let body = url::form_urlencoded::Serializer::new(String::new()).append_pair("query", query).finish();
-        let request =
-            self.http.post(url).header("content-type", "application/x-www-form-urlencoded").body(body);
-        let answer: Value = serde_json::from_str(&request.send().await?.text().await?)?;
+        self.ask("query", query, &[]).await
+    }
+
+    async fn ask(&self, what: &str, query: &str, more: &[(&str, String)]) -> Result<Vec<Value>> {
+        let url = format!("http://{}/api/v1/{what}", self.address);
+        let mut form = url::form_urlencoded::Serializer::new(String::new());
+        form.append_pair("query", query).extend_pairs(more);
+        let request = self.http.post(url).header("content-type", "application/x-www-form-urlencoded");
+        let answer: Value = serde_json::from_str(&request.body(form.finish()).send().await?.text().await?)?;
         ensure!(answer["status"] == "success", "prometheus does not take the query {query}: {answer}");
         Ok(answer["data"]["result"].as_array().context("a result")?.clone())
     }

@@ -55,13 +55,7 @@ impl Showcase {
         let kore_ai = KoreAi::start(([127, 0, 0, 1], 0).into(), simulator, plane.folder()).await?;
         operator::install(&plane)?;
         let mut options = Options::new(program);
-        options.variables = [
-            ("HTTPS_PROXY", format!("http://{}", kore_ai.address())),
-            ("NO_PROXY", "127.0.0.1".to_owned()),
-            ("KORE_CA_FILE", plane.folder().join("ca.crt").display().to_string()),
-        ]
-        .map(|(name, value)| (name.to_owned(), value))
-        .to_vec();
+        options.variables = kore_ai.variables(plane.folder());
         let operator = Operator::start(&plane, &options)?;
         let kubectl = plane.kubectl()?;
         kubectl.try_run(&["create", "namespace", NAMESPACE])?;

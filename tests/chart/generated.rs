@@ -80,6 +80,10 @@ fn the_raw_manifests_are_what_the_chart_renders() {
         "overlays/high-availability/poddisruptionbudget.yaml",
         &one("poddisruptionbudget", &["--set", "replicas=2"], &|_| true),
     );
+    write(
+        "monitoring/alerts.yaml",
+        &one("monitors", &["--set", "metrics.prometheusRule.enabled=true"], &|_| true),
+    );
 }
 
 /// The image's tag in deploy/ is this version.

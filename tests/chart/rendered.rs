@@ -2,6 +2,7 @@
 
 use k8s_openapi::api::core::v1::ConfigMap;
 use serde_json::{Value, json};
+use testbed::documents::{Check, blocks_for};
 use voicecampaign_operator::api::{BREAK_GLASS, PROTECT};
 use voicecampaign_operator::campaign::REMOTE_CAMPAIGN;
 use voicecampaign_operator::connection::IN_USE;
@@ -557,5 +558,17 @@ fn a_long_name_ends_well() {
     for object in objects(&render(4, &["--set", &values]).unwrap()) {
         let name = object["metadata"]["name"].as_str().unwrap();
         assert!(!name.ends_with('-') && !name.contains("-."), "{name}");
+    }
+}
+
+/// Each block of values in the documents is what the chart takes.
+#[test]
+fn the_values_of_the_documents_are_taken() {
+    let folder = tempfile::tempdir().unwrap();
+    for block in blocks_for(Check::Values).unwrap() {
+        let file = folder.path().join("values.yaml");
+        std::fs::write(&file, &block.text).unwrap();
+        let rendered = render(4, &["--values", file.to_str().unwrap()]);
+        assert!(rendered.is_ok(), "{block}: {rendered:?}");
     }
 }

@@ -80,7 +80,7 @@ async fn the_api_server_takes_every_object() {
 }
 
 /// A definition of the Prometheus operator, without its schema.
-fn monitor_definition(kind: &str) -> Value {
+pub fn monitor_definition(kind: &str) -> Value {
     let plural = format!("{}s", kind.to_lowercase());
     json!({"apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition",
         "metadata": {"name": format!("{plural}.monitoring.coreos.com"),

@@ -320,13 +320,13 @@ fn wait_until_told(world: &World, name: &str) -> String {
 }
 
 /// Nobody takes a finalizer off.
-const KEPT: &str = "!has(oldObject.metadata.finalizers) || (has(object.metadata.finalizers) && \
+pub const KEPT: &str = "!has(oldObject.metadata.finalizers) || (has(object.metadata.finalizers) && \
                     oldObject.metadata.finalizers.all(one, one in object.metadata.finalizers))";
 /// Nobody puts one on.
 const NONE: &str = "!has(object.metadata.finalizers) || has(oldObject.metadata.finalizers)";
 
 /// A policy of somebody else's, for what becomes of finalizers in a namespace.
-fn forbid(world: &World, resource: &str, expression: &str) {
+pub fn forbid(world: &World, resource: &str, expression: &str) {
     let namespace = world.namespace.as_str();
     let of = |kind: &str, spec: Value| {
         json!({"apiVersion": "admissionregistration.k8s.io/v1", "kind": kind, "metadata": {"name": namespace},
@@ -351,7 +351,7 @@ fn forbid(world: &World, resource: &str, expression: &str) {
 }
 
 /// The API server takes a moment to keep a policy.
-fn wait_until_refused(world: &World, what: &[&str], patch: &str) {
+pub fn wait_until_refused(world: &World, what: &[&str], patch: &str) {
     let dry = [&["patch", "--type=merge", "--dry-run=server", "-p", patch], what].concat();
     wait::until("the policy is kept", PATIENCE, || {
         Ok(world.try_run(&dry).is_err_and(|said| said.to_string().contains("stay as they are")).then_some(()))

@@ -1,12 +1,14 @@
 //! A thousand at once.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
+use std::ops::Range;
 
 use futures::{StreamExt, TryStreamExt, stream};
 use kore_simulator::{CampaignKey, Fault, Operation};
 use kube::Api;
 use kube::api::{DeleteParams, ListParams, PostParams};
 use serde_json::json;
+use testbed::Operator;
 use voicecampaign_operator::api::VoiceCampaign;
 
 use crate::support::*;
@@ -207,6 +209,68 @@ async fn wait_for_count(world: &World, what: &str, wanted: impl Fn(&VoiceCampaig
         assert!(std::time::Instant::now() < deadline, "{what}: {now:?} instead of {count}");
         tokio::time::sleep(std::time::Duration::from_millis(500)).await;
     }
+}
+
+/// Two thousand objects, living and held, have as many series as ten; and a scrape writes nothing.
+#[tokio::test(flavor = "multi_thread")]
+async fn two_thousand_objects_have_the_series_of_ten() {
+    let _alone = ONE_AT_A_TIME.lock().await;
+    let world = World::new("series").await;
+    let operator = world.operator();
+    let campaigns = world.campaigns().await;
+    create_halves(&world, &campaigns, 0..10).await;
+    let few = series(&world, &operator, 10).await;
+    create_halves(&world, &campaigns, 10..2000).await;
+    let many = series(&world, &operator, 2000).await;
+    assert!(few.len() > 150, "{few:#?}");
+    assert_eq!(few, many);
+    let written = world.status_writes();
+    (0..20).for_each(|_| drop(operator.ask("/metrics").unwrap()));
+    assert_eq!(world.status_writes(), written);
+}
+
+/// Suspended objects; each second one is deleted, and held.
+async fn create_halves(world: &World, campaigns: &Api<VoiceCampaign>, numbers: Range<usize>) {
+    let parameters = PostParams::default();
+    let create = async |number: usize| {
+        let mut manifest = world.campaign(&name_of(number), &json!({"suspend": true}));
+        manifest["metadata"]["finalizers"] = json!(["voicecampaign.dev/remote-campaign"]);
+        campaigns.create(&parameters, &serde_json::from_value(manifest).unwrap()).await.unwrap();
+        if number.is_multiple_of(2) {
+            campaigns.delete(&name_of(number), &DeleteParams::default()).await.unwrap();
+        }
+    };
+    stream::iter(numbers).map(create).buffer_unordered(16).collect::<Vec<()>>().await;
+}
+
+/// The series of `/metrics`, without their values, once it shows so many objects as suspended.
+async fn series(world: &World, operator: &Operator, objects: usize) -> BTreeSet<String> {
+    let suspended = |object: &VoiceCampaign| {
+        let status = object.status.as_ref().map(|status| serde_json::to_value(status).unwrap());
+        status.is_some_and(|status| status["conditions"].to_string().contains("Suspended"))
+    };
+    wait_for_count(world, "all are suspended", suspended, objects).await;
+    let deadline = std::time::Instant::now() + PATIENCE;
+    // Its cache may lag behind what the API server has.
+    let body = loop {
+        let (_, body) = operator.ask("/metrics").unwrap();
+        let shown = ["voicecampaigns", "terminating"].map(|what| counted(&body, what));
+        let settled = !body.contains(r#"reason="Pending""#);
+        if settled && shown == [objects as f64 / 2.0; 2] {
+            break body;
+        }
+        assert!(std::time::Instant::now() < deadline, "{objects} objects are shown as {shown:?}");
+        tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+    };
+    let series = body.lines().filter(|line| !line.starts_with('#'));
+    series.map(|line| line.rsplit_once(' ').unwrap().0.to_owned()).collect()
+}
+
+/// The sum of all series of a metric.
+fn counted(body: &str, what: &str) -> f64 {
+    let name = format!("voicecampaign_operator_{what}{{");
+    let of_it = body.lines().filter(|line| line.starts_with(&name));
+    of_it.map(|line| line.rsplit(' ').next().unwrap().parse::<f64>().unwrap()).sum()
 }
 
 /// K30: an object as big as the API server takes it: the longest name, thousands of finalizers of others, a

@@ -11,6 +11,7 @@ use anyhow::{Context, Result, ensure};
 use jiff::Timestamp;
 use kore_simulator::{App, Behaviour, CampaignKey, Entry, Operation, Simulator};
 use serde_json::{Value, json};
+use testbed::documents;
 use testbed::helm::{Helm, chart};
 use testbed::kore_ai::KoreAi;
 use testbed::node::Node;
@@ -304,17 +305,9 @@ impl Cluster {
 
     /// A command as a user types it, in the repository; `helm` and `kubectl` are those of the test.
     pub fn shell(&self, line: &str) -> String {
-        let mut path = std::env::var("PATH").unwrap();
-        for program in [self.kubectl.program(), self.helm.program()] {
-            path = format!("{}:{path}", program.parent().unwrap().display());
-        }
-        let output = Command::new("sh")
-            .args(["-c", line])
-            .current_dir(testbed::repository())
-            .env("PATH", path)
-            .env("KUBECONFIG", self.kubectl.kubeconfig())
-            .output()
-            .unwrap();
+        let programs = [self.kubectl.program(), self.helm.program()];
+        let mut command = documents::shell(line, &programs, self.kubectl.kubeconfig()).unwrap();
+        let output = command.current_dir(testbed::repository()).output().unwrap();
         let [said, failed] = [output.stdout, output.stderr].map(|text| String::from_utf8(text).unwrap());
         assert!(output.status.success(), "{line}: {said}{failed}");
         said

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use kore_simulator::{Entry, Fault};
 use serde_json::{Value, json};
+use testbed::documents::{Block, Check, blocks_for};
 use testbed::flux::{self, Flux};
 use testbed::helm;
 
@@ -44,6 +45,7 @@ fn installed_as_the_readme_says(cluster: &Cluster) {
     .map(|value| format!(" --set '{value}'"))
     .concat();
     cluster.kore.seed(cluster.samples.campaign.clone(), &json!({}));
+    assert_both_readmes_say_the_same();
     let commands = readme_commands();
     assert_eq!(commands.len(), 8, "{commands:#?}");
     for mut command in commands {
@@ -59,34 +61,43 @@ fn installed_as_the_readme_says(cluster: &Cluster) {
         }
         if command.starts_with("kubectl delete voicecampaign") {
             assert!(cluster.kore.campaigns().is_empty());
+            asked_as_the_documents_say(cluster);
         }
     }
     cluster.run(&["delete", "namespace", SYSTEM, "--timeout=60s"]);
 }
 
-/// Sections of the README that lead from nothing to a deleted campaign and back, in the order of the README.
-const QUICK_START: [&str; 4] =
-    ["Install", "Connect Kore and declare a campaign", "Delete a campaign", "Uninstall"];
-
-/// The commands of these sections, without those about the image and the right cluster.
+/// The commands of the README that need Pods, in its order: from nothing to a deleted campaign and back.
 fn readme_commands() -> Vec<String> {
-    let readme = include_str!("../../README.md");
-    let sections: Vec<(&str, &str)> =
-        readme.split("\n## ").skip(1).map(|section| section.split_once('\n').unwrap()).collect();
-    let quick_start = sections.iter().filter(|(heading, _)| QUICK_START.contains(heading));
-    assert!(quick_start.clone().map(|(heading, _)| *heading).eq(QUICK_START), "a section is missing");
-    let blocks: String = quick_start
-        .flat_map(|(_, text)| text.split("```sh\n").skip(1))
-        .map(|rest| rest.split("```").next().unwrap())
-        .collect();
+    let blocks = blocks_for(Check::Pods).unwrap().into_iter().filter(|block| block.document == "README.md");
+    let blocks: String = blocks.map(|block| block.text).collect();
     let blocks = blocks.replace("\\\n", " ");
     let lines = blocks.lines().map(|line| line.split('#').next().unwrap());
-    let lines = lines.map(|line| line.split_whitespace().collect::<Vec<_>>().join(" "));
-    lines
-        .filter(|line| {
-            ["helm ", "kubectl "].iter().any(|start| line.starts_with(start)) && !line.contains("config")
-        })
-        .collect()
+    lines.map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ")).collect()
+}
+
+/// What other documents tell those to type who run the operator in Pods.
+fn asked_as_the_documents_say(cluster: &Cluster) {
+    let of_others = |block: &Block| !block.document.ends_with("README.md");
+    for block in blocks_for(Check::Pods).unwrap().into_iter().filter(of_others) {
+        let said = cluster.shell(&block.text);
+        assert!(!said.trim().is_empty(), "{block} says nothing");
+    }
+}
+
+/// The chart's README has no other commands than that of the repository.
+fn assert_both_readmes_say_the_same() {
+    let readme = include_str!("../../README.md").split_whitespace().collect::<Vec<_>>().join(" ");
+    let of_chart = |block: &Block| block.document.starts_with("charts/");
+    for block in blocks_for(Check::Pods).unwrap().into_iter().filter(of_chart) {
+        for line in block.text.replace("\\\n", " ").lines().filter(|line| line.starts_with("helm")) {
+            let line = line.split_whitespace().collect::<Vec<_>>().join(" ");
+            assert!(
+                readme.replace("\\ ", "").contains(&line),
+                "{block}: README.md has another command than {line}"
+            );
+        }
+    }
 }
 
 /// The leader's Pod is deleted with deletions in flight. It finishes what it has begun, and lets go of the

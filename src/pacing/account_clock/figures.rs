@@ -18,7 +18,7 @@ pub struct Figures {
     pub through_at: Timestamp,
     /// The end of the pause that the service has asked for; past, if there is none.
     pub paused_until: Timestamp,
-    /// Since when no call has worked, if calls fail.
+    /// Since when no call has worked, if calls fail and somebody waits, or has called within the window.
     pub down_since: Option<Timestamp>,
 }
 
@@ -42,15 +42,20 @@ impl<K: Ord + Clone, W> AccountClock<K, W> {
         self.window.forget(now);
         // A copy: to look is not to name a quota.
         let calls = { self.pace }.of(quota, now);
-        let room = Room { window: &self.window, calls, quota, all_held: self.breaker.holds_all(), now };
+        // As if calls worked: while they fail, nobody knows when the first may be made.
+        let room = Room { window: &self.window, calls, quota, all_held: false, now };
+        let waiting = || self.queue.iter().map(|waiting| waiting.place);
+        // If nobody calls, nobody notices that calls work again.
+        let is_used = self.queue.len() > 0 || self.window.count() > 0;
         Figures {
             pace: calls,
             calls: self.window.count(),
             waiting: self.queue.len(),
-            oldest_due: self.queue.iter().map(|waiting| waiting.place.due).min(),
+            // A diagnostic read is due since ever.
+            oldest_due: waiting().filter(|place| !place.is_diagnostic()).map(|place| place.due).min(),
             through_at: self.queue.len().checked_sub(1).map_or(now, |last| self.queue.slot(last, &room)),
             paused_until: self.window.paused_until(),
-            down_since: self.breaker.open_since().filter(|_| self.breaker.is_down()),
+            down_since: self.breaker.open_since().filter(|_| self.breaker.is_down() && is_used),
         }
     }
 }

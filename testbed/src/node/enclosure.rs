@@ -31,7 +31,7 @@ const SETTINGS: [&str; 6] = [
 /// The folder of kubelet's control groups, in each hierarchy.
 const GROUPS: &str = "kubepods";
 /// Programs that a node needs, and the Debian packages that have them.
-const PROGRAMS: [(&str, &str); 7] = [
+const PROGRAMS: [(&str, &str); 8] = [
     ("/usr/bin/unshare", "util-linux"),
     ("/usr/sbin/ip", "iproute2"),
     ("/usr/bin/containerd", "containerd"),
@@ -39,6 +39,7 @@ const PROGRAMS: [(&str, &str); 7] = [
     ("/usr/lib/cni/bridge", "containernetworking-plugins"),
     ("/usr/sbin/nft", "nftables"),
     ("/usr/sbin/conntrack", "conntrack"),
+    ("/usr/bin/curl", "curl"),
 ];
 
 /// Whether this process is inside of one.

@@ -46,3 +46,23 @@ fn trouble_is_told_in_figures() {
     clock.record_result(&4, Evidence::Works, seconds(30));
     assert_eq!(clock.figures(60, seconds(30)).down_since, None);
 }
+
+/// While calls fail, the queue is as long as it will be; a read that is due since ever is not its oldest; and
+/// what nobody uses any more is not said to fail for ever.
+#[test]
+fn figures_stay_true_while_calls_fail() {
+    let mut clock = AccountClock::<u32>::default();
+    for caller in 0..180 {
+        claim(&mut clock, caller, seconds(1), 60);
+    }
+    for caller in 0..3 {
+        clock.record_result(&caller, FAILED, seconds(2));
+    }
+    let place = Place::deletion(at(0)).of_diagnostic_read(Timestamp::MIN);
+    let Turn::Held { .. } = clock.ask(&500, place, seconds(3), 60) else { panic!("it may read") };
+    let figures = clock.figures(60, seconds(3));
+    assert!(figures.through_at >= seconds(100), "{figures:?}");
+    assert_eq!((figures.oldest_due, figures.down_since), (Some(at(0)), Some(seconds(2))));
+    (0..180).chain([500]).for_each(|caller| clock.leave(&caller));
+    assert_eq!(clock.figures(60, seconds(200)).down_since, None);
+}

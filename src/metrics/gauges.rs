@@ -21,6 +21,9 @@ pub struct Current {
     pub living: BTreeMap<Living, usize>,
     /// The VoiceCampaigns of each sort that are being deleted.
     pub terminating: BTreeMap<Terminating, Deletions>,
+    /// Seconds since the deletion of a connection was requested, by the connection's namespace and name; only
+    /// those that are being deleted.
+    pub leaving: BTreeMap<String, f64>,
     /// The account of each connection, by the connection's namespace and name.
     pub accounts: BTreeMap<String, Account>,
     /// The watches that the controllers rely on.
@@ -130,9 +133,15 @@ impl Collector for Gauges {
         let current = self.observe();
         let mut scrape = Scrape { encoder };
         scrape.leader(current.is_some())?;
-        let Current { living, terminating, accounts, watches } = current.unwrap_or_default();
+        let Current { living, terminating, leaving, accounts, watches } = current.unwrap_or_default();
         scrape.living(&living)?;
         scrape.terminating(&terminating)?;
+        scrape.gauge(
+            "koreconnection_terminating_age",
+            "Time since the deletion of the KoreConnection was requested; only of those that are being deleted",
+            Some(&Unit::Seconds),
+            leaving.iter().map(|(connection, seconds)| ([("connection", connection.as_str())], *seconds)),
+        )?;
         scrape.accounts(&accounts)?;
         scrape.gauge(
             "watch_works",

@@ -29,8 +29,12 @@ impl Observe for Gauges {
         let objects: Vec<_> = self.campaigns.iter().flat_map(Store::state).collect();
         let mut census = self.census.lock().unwrap_or_else(PoisonError::into_inner);
         let Counted { living, terminating, failing_since } = census.count(&objects, &names, now);
+        let leaving = connections.iter().filter_map(|Overview { name, deleted_at, .. }| {
+            Some((name.to_string(), now.duration_since((*deleted_at)?).as_secs_f64().max(0.0)))
+        });
+        let leaving = leaving.collect();
         let accounts = self.accounts(connections, &failing_since, now);
-        Current { living, terminating, accounts, watches: self.health.watches() }
+        Current { living, terminating, leaving, accounts, watches: self.health.watches() }
     }
 }
 
@@ -55,7 +59,7 @@ impl Gauges {
     ) -> BTreeMap<String, Account> {
         // Many connections may lead to one account, whose queue may be long.
         let mut known = HashMap::new();
-        let of_connection = |Overview { name, account, requests_per_minute, refused }| {
+        let of_connection = |Overview { name, account, requests_per_minute, refused, deleted_at: _ }| {
             let figures = *known
                 .entry((account, requests_per_minute))
                 .or_insert_with_key(|(account, quota)| self.accounts.figures(account, *quota));

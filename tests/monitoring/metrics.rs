@@ -41,6 +41,7 @@ impl Observe for OneOfEach {
         Current {
             living: [(living, 1)].into(),
             terminating: [(sort, Deletions::default())].into(),
+            leaving: [(connection.clone(), 1.0)].into(),
             accounts: [(connection, Account::default())].into(),
             watches: [(watch, true)].into(),
         }

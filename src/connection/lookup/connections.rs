@@ -1,6 +1,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use kube::runtime::reflector::{ObjectRef, Store};
 
 use super::cache::{CachedConnections, account};
@@ -41,6 +42,8 @@ pub struct Overview {
     pub requests_per_minute: usize,
     /// Whether Kore refuses its credentials.
     pub refused: bool,
+    /// When its deletion was requested, if it is being deleted.
+    pub deleted_at: Option<Timestamp>,
 }
 
 /// What can be expected of a connection, without reading its Secret.
@@ -122,6 +125,7 @@ impl Connections {
                 account: renames.one(account(&connection.spec)),
                 requests_per_minute: requests_per_minute(connection),
                 refused: status::is_rejected(connection, verdict.as_ref()),
+                deleted_at: connection.metadata.deletion_timestamp.as_ref().map(|time| time.0),
                 name,
             }
         };

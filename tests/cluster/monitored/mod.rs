@@ -12,6 +12,7 @@ use testbed::Operator;
 use testbed::documents::{Check, blocks_for};
 use testbed::prometheus::{INTERVAL, Prometheus};
 
+use crate::obstructed::{KEPT, forbid, wait_until_refused};
 use crate::release::installed;
 use crate::stuck::{self, Alert, SITUATIONS, Situation};
 use crate::support::*;
@@ -58,7 +59,8 @@ async fn what_goes_wrong_is_seen_in_prometheus() {
         worlds.push(World::without_connection(&monitored(situation.name)).await);
     }
     let others = World::new("monitored-others").await;
-    let namespaces = worlds.iter().chain([&others]).map(|world| world.namespace.clone());
+    let kept = World::new("monitored-kept").await;
+    let namespaces = worlds.iter().chain([&others, &kept]).map(|world| world.namespace.clone());
     let mut options = others.options();
     options.arguments = vec![format!("--watch-namespaces={}", namespaces.collect::<Vec<_>>().join(","))];
     let mut operator = Operator::start(others.plane, &options).unwrap();
@@ -74,6 +76,7 @@ async fn what_goes_wrong_is_seen_in_prometheus() {
     tokio::task::block_in_place(|| {
         SITUATIONS.iter().zip(&worlds).for_each(|(situation, world)| (situation.begin)(world));
         happen_to(&others);
+        keep_a_connection(&kept);
     });
     for (Situation { alert, .. }, world) in SITUATIONS.iter().zip(&worlds) {
         let connection = format!("{}/production", world.namespace);
@@ -88,6 +91,8 @@ async fn what_goes_wrong_is_seen_in_prometheus() {
         wait_until_firing(&prometheus, name, wanted).await;
     }
     wait_until_firing(&prometheus, "VoiceCampaignLeftBehind", |_| true).await;
+    let of_kept = |alert: &Value| alert["connection"] == "monitored-kept/production";
+    wait_until_firing(&prometheus, "VoiceCampaignConnectionStuck", of_kept).await;
     let of_leaderless = |alert: &Value| alert["job"] == "operator-1";
     wait_until_firing(&prometheus, "VoiceCampaignOperatorNoLeader", of_leaderless).await;
     let of_connections = |alert: &Value| alert["kind"] == "KoreConnections";
@@ -126,6 +131,16 @@ fn happen_to(world: &World) {
     world.delete("stripped");
     let none = r#"{"metadata":{"finalizers":null}}"#;
     world.run(&["patch", "vcamp", "stripped", "--type=merge", "-p", none]);
+}
+
+/// A policy keeps a connection that nobody uses any more.
+fn keep_a_connection(world: &World) {
+    world.create_found("last");
+    forbid(world, "koreconnections", KEPT);
+    wait_until_refused(world, &["kconn/production"], r#"{"metadata":{"finalizers":null}}"#);
+    world.delete("last");
+    world.wait_until_gone("last");
+    world.run(&["delete", "kconn", "production", "--wait=false"]);
 }
 
 /// Each query of the dashboard, with all namespaces and connections, has data; and those of the documents.

@@ -7,6 +7,7 @@ use testbed::documents::{Check, blocks, blocks_for};
 use voicecampaign_operator::api;
 use voicecampaign_operator::campaign::Reason;
 use voicecampaign_operator::connection::ConnectionReason;
+use voicecampaign_operator::kore::FailureKind;
 use voicecampaign_operator::kube_ext::obstacle::API_SERVER_ERROR;
 
 const CAMPAIGN: &str = include_str!("../docs/voicecampaign.md");
@@ -43,6 +44,33 @@ fn every_reason_of_a_connection_is_explained() {
     let documented: Vec<&str> =
         table.lines().filter_map(|line| line.strip_prefix("| `")?.split('`').next()).collect();
     assert_eq!(documented, ConnectionReason::ALL.map(ConnectionReason::as_str));
+}
+
+/// Each reason that has an event of its own is in the table of events, and each of its rows names one.
+#[test]
+fn every_event_is_explained() {
+    let table = CAMPAIGN.split("\n## Events\n").nth(1).unwrap().split("\n## ").next().unwrap();
+    let cells = table.lines().filter_map(|row| row.split('|').nth(1));
+    let mut explained: Vec<&str> =
+        cells.filter(|cell| cell.contains('`')).flat_map(|cell| cell.split('`').skip(1).step_by(2)).collect();
+    // An object that does not fit its schema has conditions alone; the kinds of an answer share a row.
+    let of_people = Reason::all().filter(|reason| reason.needs_a_person() && *reason != Reason::Invalid);
+    let others = [
+        Reason::CampaignNotFound,
+        Reason::Deleted,
+        Reason::Absent,
+        Reason::Orphaned,
+        Reason::CampaignLeftBehind,
+        Reason::Service(FailureKind::MayBeAbsent),
+        Reason::Service(FailureKind::Refused),
+    ];
+    let mut shipped: Vec<&str> =
+        of_people.chain(others).map(Reason::as_str).chain([API_SERVER_ERROR]).collect();
+    for names in [&mut explained, &mut shipped] {
+        names.sort_unstable();
+        names.dedup();
+    }
+    assert_eq!(explained, shipped);
 }
 
 /// The table of docs/troubleshooting.md says what to do for each reason that can delay a deletion.

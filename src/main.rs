@@ -24,9 +24,12 @@ fn main() -> anyhow::Result<()> {
         Command::Check(args) => {
             block_on(run::until_terminated(async { run::check(args, run::cluster().await?).await }))
         }
-        Command::PrepareUninstall(args) => block_on(run::until_terminated(async {
-            uninstall::prepare(args.uninstall(), run::cluster().await?).await
-        })),
+        Command::PrepareUninstall(args) => {
+            run::init_audit_logging()?;
+            block_on(run::until_terminated(async {
+                uninstall::prepare(args.uninstall(), run::cluster().await?).await
+            }))
+        }
         Command::Run(args) => {
             run::init_logging(&args)?;
             tracing::info!(version = env!("CARGO_PKG_VERSION"), "Starting {NAME}");

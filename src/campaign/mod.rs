@@ -12,7 +12,7 @@
 //! objects share: the quota, the listings, who names which campaign.
 
 mod act;
-mod audit;
+pub mod audit;
 mod census;
 mod context;
 mod decide;

@@ -26,3 +26,13 @@ pub fn init(args: &RunArgs) -> anyhow::Result<()> {
     }
     .map_err(anyhow::Error::from_boxed)
 }
+
+/// Sets up logging of the audit lines alone, as JSON on the standard error: for what prints everything else.
+///
+/// # Errors
+/// If logging was set up before.
+pub fn init_audit() -> anyhow::Result<()> {
+    let builder = tracing_subscriber::fmt().with_env_filter(EnvFilter::new("audit=info"));
+    let json = builder.with_writer(std::io::stderr).json().flatten_event(true);
+    json.with_current_span(false).with_span_list(false).try_init().map_err(anyhow::Error::from_boxed)
+}

@@ -39,7 +39,7 @@ mod watch;
 pub use check::check;
 pub use cluster::cluster;
 pub use health::Health;
-pub use logging::init as init_logging;
+pub use logging::{init as init_logging, init_audit as init_audit_logging};
 pub use settings::{CheckArgs, Cli, Command, LogFormat, RunArgs, Settings, UninstallArgs};
 pub use signals::{termination, until_terminated};
 

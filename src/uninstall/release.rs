@@ -119,9 +119,12 @@ async fn release_campaign(
     if let Some(campaign) = &readable {
         let (recorded, status) = campaign::left_alone(campaign, consent, Timestamp::now());
         permit = recorded;
+        let mut left = campaign.clone();
         if let Some(status) = status {
             kube.replace_status(campaign, &status).await?;
+            left.status = Some(status);
         }
+        campaign::audit::released(&left, permit.outcome());
     }
     remove::<VoiceCampaign, _>(&REMOTE_CAMPAIGN, permit, object, kube).await?;
     let id = object.data["spec"]["campaignId"].as_str().unwrap_or("?").to_owned();

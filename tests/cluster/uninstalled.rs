@@ -289,6 +289,12 @@ async fn an_uninstall_lets_everything_go() {
         "{said}"
     );
     assert!(said.contains("Released uninstall-orphans/deleted;"), "{said}");
+    let audited = |name: &str| {
+        let lines = said.lines().filter(|line| line.contains(r#""target":"audit""#));
+        let of_it = lines.filter(|line| line.contains(&format!(r#""campaign_id":"{}""#, id(name))));
+        of_it.filter(|line| line.contains(r#""outcome":"Orphaned""#)).count()
+    };
+    assert_eq!((audited("living"), audited("deleted")), (1, 1), "{said}");
     assert!(
         !world.run(&["get", "deployments", "--output=name"]).contains(RELEASE),
         "nobody puts a finalizer on again"

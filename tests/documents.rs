@@ -3,7 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a panic in a test is a failed test")]
 
 use serde_json::Value;
-use testbed::documents::{Check, blocks, blocks_for};
+use testbed::documents::{Check, blocks, blocks_for, handwritten};
 use voicecampaign_operator::api;
 use voicecampaign_operator::campaign::Reason;
 use voicecampaign_operator::connection::ConnectionReason;
@@ -208,18 +208,9 @@ fn lines_are_short_enough_to_read() {
     }
 }
 
-/// The documents for people, in the root folder and in `docs/`, that no other tool generates.
 fn documents() -> Vec<(std::path::PathBuf, String)> {
-    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
-    let of_folder =
-        |folder: std::path::PathBuf| std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
-    let paths = of_folder(root.to_owned()).chain(of_folder(root.join("docs")));
-    let documents: Vec<_> = paths
-        .filter(|path| path.extension().is_some_and(|extension| extension == "md"))
-        .map(|path| (path.clone(), std::fs::read_to_string(path).unwrap()))
-        .collect();
-    assert!(documents.len() >= 15, "{} documents", documents.len());
-    documents
+    let read = |path: std::path::PathBuf| (path.clone(), std::fs::read_to_string(path).unwrap());
+    handwritten().unwrap().into_iter().map(read).collect()
 }
 
 /// The table of the promise names tests that exist.

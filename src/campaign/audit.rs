@@ -2,19 +2,15 @@
 
 use kube::ResourceExt;
 
-use super::evidence::recorded_deletion;
-use crate::api::{
-    AccountReference, DeletionOutcome, DeletionStatus, ListingRecord, ProofStatus, VoiceCampaign,
-};
+use super::evidence::{recorded_account, recorded_deletion};
+use crate::api::{DeletionOutcome, DeletionStatus, ListingRecord, ProofStatus, VoiceCampaign};
 use crate::connection::ConnectionName;
 use crate::kore::Account;
 
 /// The operator is about to remove its finalizer, with this outcome. The line comes at least once: again, if
 /// the removal has to be repeated by another process.
 pub fn released(object: &VoiceCampaign, outcome: DeletionOutcome) {
-    let account = object.status.as_ref().and_then(|status| status.account.clone());
-    let account = account.map(|AccountReference { host, account_id }| Account { host, account_id });
-    line(object, outcome.as_str(), account.as_ref());
+    line(object, outcome.as_str(), recorded_account(object).as_ref());
 }
 
 /// The object was removed before its deletion was confirmed; its campaign may still call people.

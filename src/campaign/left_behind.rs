@@ -10,7 +10,6 @@ use super::evidence::{OtherClaim, recorded_deletion};
 use super::reason::Reason;
 use super::shared::Remembered;
 use crate::api::{BREAK_GLASS, DeletionOutcome, DeletionPolicy, VoiceCampaign};
-use crate::connection::ConnectionName;
 use crate::kore::{Account, CampaignService, scrub};
 use crate::kube_ext::{CallError, Note};
 use crate::pacing::{LAST_TRY, backoff};
@@ -33,7 +32,7 @@ pub fn is_left_behind(last: &VoiceCampaign, remembered: &Remembered, others: &[O
 pub async fn report<S: CampaignService>(object: VoiceCampaign, context: Arc<Context<S>>) {
     let (namespace, name) = (object.namespace().unwrap_or_default(), object.name_any());
     let (voicecampaign, uid) = (format!("{namespace}/{name}"), object.uid());
-    let known = account(&object, &context);
+    let known = context.claims.place_of(&object);
     // A watch with a label selector shows an object as gone when its labels change: it belongs to another
     // instance then. If the operator may not ask the API server, or can't for long, it believes the watch:
     // the campaign may call people.
@@ -57,26 +56,13 @@ pub async fn report<S: CampaignService>(object: VoiceCampaign, context: Arc<Cont
             }
         }
     }
-    let account = known.or_else(|| account(&object, &context));
+    let account = known.or_else(|| context.claims.place_of(&object));
     let text = in_words(&object, account.as_ref());
     tracing::warn!(voicecampaign, uid, "{text}");
     context.metrics.counters.left_behind();
     audit::left_behind(&object, account.as_ref());
     let reason = Reason::CampaignLeftBehind.as_str();
     context.events.publish(&object, Note { warning: true, reason, action: "Delete", text }).await;
-}
-
-/// The account that the campaign is in. The status says which; its connection leads there, maybe by another
-/// host, or was created again for another account.
-fn account<S>(object: &VoiceCampaign, context: &Context<S>) -> Option<Account> {
-    let called = context.connections.called(&ConnectionName::used_by(object));
-    let recorded = object.status.as_ref().and_then(|status| status.account.as_ref());
-    let Some(recorded) = recorded.map(|account| Account::new(&account.host, &account.account_id)) else {
-        return called;
-    };
-    let renames = context.connections.believed_in(&object.namespace().unwrap_or_default());
-    let leads_there = |called: &Account| renames.one(called.clone()) == renames.one(recorded.clone());
-    called.filter(leads_there).or(Some(recorded))
 }
 
 /// What a person has to do about such a campaign.

@@ -87,7 +87,8 @@ impl fmt::Display for Block {
 /// If a document can't be read, or nobody checks a block of its kind.
 pub fn blocks() -> Result<Vec<Block>> {
     let mut found = Vec::new();
-    for path in paths()? {
+    let of_chart = repository().join("charts/voicecampaign-operator/README.md");
+    for path in [of_chart].into_iter().chain(handwritten()?) {
         let document = path.strip_prefix(repository())?.display().to_string();
         let text = std::fs::read_to_string(&path).with_context(|| document.clone())?;
         found.extend(blocks_of(&document, &text)?);
@@ -106,9 +107,12 @@ pub fn blocks_for(check: Check) -> Result<Vec<Block>> {
     Ok(found)
 }
 
-/// The documents in the repository's folder, in `docs/`, and of the chart.
-fn paths() -> Result<Vec<PathBuf>> {
-    let mut paths = vec![repository().join("charts/voicecampaign-operator/README.md")];
+/// The documents for people, in the repository's folder and in `docs/`, that no other tool generates.
+///
+/// # Errors
+/// If a folder can't be read, or has too few.
+pub fn handwritten() -> Result<Vec<PathBuf>> {
+    let mut paths = Vec::new();
     for folder in [repository(), repository().join("docs")] {
         for entry in std::fs::read_dir(folder)? {
             let path = entry?.path();
@@ -118,6 +122,7 @@ fn paths() -> Result<Vec<PathBuf>> {
         }
     }
     paths.sort();
+    ensure!(paths.len() >= 15, "only {} documents were found", paths.len());
     Ok(paths)
 }
 

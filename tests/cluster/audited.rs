@@ -88,16 +88,10 @@ async fn what_is_left_behind_is_named_with_its_own_account() {
     let world = World::new("left-in-account").await;
     let operator = world.operator();
     world.create_found("moved");
-    let none = r#"{"metadata":{"finalizers":null}}"#;
-    // The operator puts its finalizer on again as long as the connection lives.
-    world.run(&["delete", "kconn", "production", "--wait=false"]);
-    drop(world.try_run(&["patch", "kconn", "production", "--type=merge", "-p", none]));
-    world.apply(&json!({"apiVersion": "voicecampaign.dev/v1alpha1", "kind": "KoreConnection",
-        "metadata": {"name": "production"}, "spec": {"host": world.kore.url(), "accountId": "another",
-        "credentialsSecretRef": {"name": "kore-jwt-app"}}}));
+    world.replace_connection("another");
     world.wait_for_reason("moved", "AccountChanged");
     world.delete("moved");
-    world.run(&["patch", "vcamp", "moved", "--type=merge", "-p", none]);
+    world.run(&["patch", "vcamp", "moved", "--type=merge", "-p", r#"{"metadata":{"finalizers":null}}"#]);
     let lines = wait::until("it has its line", PATIENCE, || {
         Ok(Some(lines(&operator.output())).filter(|lines| !lines.is_empty()))
     })

@@ -295,8 +295,8 @@ async fn the_commands_of_the_documents_run() {
 fn play(scene: &Scene, blocks: &[Block]) {
     let document = blocks[0].document.as_str();
     let namespaces = if document == OF_BOTH { &NAMESPACES[..] } else { &NAMESPACES[..1] };
-    scene.set(namespaces);
     if document == OF_HELD {
+        scene.set(namespaces);
         scene.hold();
     }
     for block in blocks {

@@ -143,13 +143,7 @@ const SCENARIOS: [Scenario; 19] = [
     }),
     ("read-moved", |world| {
         world.create_found("moved");
-        // By force, as the operator holds it; and puts its finalizer on again as long as it lives.
-        world.run(&["delete", "kconn", "production", "--wait=false"]);
-        let none = r#"{"metadata":{"finalizers":null}}"#;
-        drop(world.try_run(&["patch", "kconn", "production", "--type=merge", "-p", none]));
-        world.apply(&json!({"apiVersion": "voicecampaign.dev/v1alpha1", "kind": "KoreConnection",
-            "metadata": {"name": "production"}, "spec": {"host": world.kore.url(), "accountId": "another",
-            "credentialsSecretRef": {"name": "kore-jwt-app"}}}));
+        world.replace_connection("another");
         world.wait_for_reason("moved", "AccountChanged");
     }),
     ("read-unselected", |world| {

@@ -151,6 +151,17 @@ impl World {
         self.connect(host, 6000, 10);
     }
 
+    /// Removes the connection by force, as the operator holds it and puts its finalizer on again as long as
+    /// it lives; and creates it for another account.
+    pub fn replace_connection(&self, account: &str) {
+        self.run(&["delete", "kconn", "production", "--wait=false"]);
+        let none = r#"{"metadata":{"finalizers":null}}"#;
+        drop(self.try_run(&["patch", "kconn", "production", "--type=merge", "-p", none]));
+        self.apply(&json!({"apiVersion": "voicecampaign.dev/v1alpha1", "kind": "KoreConnection",
+            "metadata": {"name": "production"}, "spec": {"host": self.kore.url(), "accountId": account,
+            "credentialsSecretRef": {"name": "kore-jwt-app"}}}));
+    }
+
     fn connect(&self, host: &str, requests_per_minute: u32, timeout_seconds: u32) {
         self.apply(&json!({"apiVersion": "voicecampaign.dev/v1alpha1", "kind": "KoreConnection",
             "metadata": {"name": "production"}, "spec": {"host": host, "accountId": ACCOUNT,

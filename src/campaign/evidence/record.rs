@@ -1,7 +1,8 @@
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time};
 
-use crate::api::{DeletionStatus, VoiceCampaign};
+use crate::api::{AccountReference, DeletionStatus, VoiceCampaign};
+use crate::kore::Account;
 
 /// The record of the current deletion; `None` if status has none, or one of another object or deletion.
 ///
@@ -11,6 +12,12 @@ pub fn recorded_deletion(object: &VoiceCampaign) -> Option<&DeletionStatus> {
     object.status.as_ref()?.deletion.as_deref().filter(|deletion| {
         Some(&deletion.uid) == uid.as_ref() && Some(&deletion.requested_at) == deletion_timestamp.as_ref()
     })
+}
+
+/// The account in which Kore has the campaign, as status says.
+pub fn recorded_account(object: &VoiceCampaign) -> Option<Account> {
+    let AccountReference { host, account_id } = object.status.as_ref()?.account.as_ref()?;
+    Some(Account::new(host, account_id))
 }
 
 /// The record of a deletion of which nothing has happened yet.

@@ -5,7 +5,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::api::{AccountReference, DeletionPolicy, VoiceCampaign};
+use crate::api::{DeletionPolicy, VoiceCampaign};
 use crate::campaign::evidence::recorded_deletion;
 use crate::campaign::reason::Reason;
 use crate::campaign::status;
@@ -110,12 +110,6 @@ fn passes(kind: FailureKind) -> bool {
 /// Whether an object is to keep its campaign.
 pub fn keeps_its_campaign(object: &VoiceCampaign) -> bool {
     object.metadata.deletion_timestamp.is_none() && object.spec.deletion_policy == DeletionPolicy::Delete
-}
-
-/// The account in which Kore has the campaign, as status says.
-pub fn recorded_account(object: &VoiceCampaign) -> Option<Account> {
-    let AccountReference { host, account_id } = object.status.as_ref()?.account.as_ref()?;
-    Some(Account::new(host, account_id))
 }
 
 /// Whether somebody has asked to delete the campaign. A deletion that is suspended before it has begun may

@@ -22,12 +22,12 @@ use kube::ResourceExt;
 use kube::runtime::reflector::ObjectRef;
 
 use super::accounts::Accounts;
-use super::claim::{Claim, is_asked_for, recorded_account, was_there};
+use super::claim::{Claim, is_asked_for, was_there};
 use super::index::{Index, readable, same_campaign};
 use crate::api::VoiceCampaign;
 use crate::campaign::Watched;
 use crate::campaign::decide;
-use crate::campaign::evidence::OtherClaim;
+use crate::campaign::evidence::{OtherClaim, recorded_account};
 use crate::connection::{ConnectionName, Connections, Renames, Standing};
 use crate::kore::{Account, Identity};
 use crate::kube_ext::{CallError, Kube, Synced};
@@ -213,7 +213,7 @@ impl Claims {
 
     /// Where an object's campaign is: in the account in which Kore had it, under the host that is called now;
     /// or else where its connection leads.
-    fn place_of(&self, object: &VoiceCampaign) -> Option<Account> {
+    pub fn place_of(&self, object: &VoiceCampaign) -> Option<Account> {
         let namespace = object.namespace().unwrap_or_default();
         let called = self.connections.called(&ConnectionName::used_by(object));
         let (Some(recorded), Some(called)) = (recorded_account(object), &called) else {

@@ -1,4 +1,4 @@
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use kube::ResourceExt;
@@ -85,29 +85,45 @@ impl CachedConnections {
         if self.selected.selects_all() {
             return Ok(connection);
         }
-        let all: Vec<_> = self.stores.iter().flat_map(Store::state).collect();
-        let readable = all.iter().filter_map(|other| other.0.as_ref().ok());
-        let renames = Renames::new(readable.map(|other| &other.spec));
-        let one = |connection: &KoreConnection| renames.one(account(&connection.spec));
-        let others_of_the_account =
-            all.iter().filter(|other| other.0.as_ref().is_ok_and(|other| one(other) == one(connection)));
-        match others_of_the_account.into_iter().find(|other| !self.selected.selects(other.as_ref())) {
-            Some(other) => Err(not_selected(ConnectionName::of(other.as_ref()).to_string())),
+        match self.others().of_the_account(connection) {
+            Some(other) => Err(not_selected(other.to_string())),
             None => Ok(connection),
         }
     }
 
-    /// All connections for which [`Self::of_this_instance`] holds, without comparing each with each.
+    /// All connections for which [`Self::of_this_instance`] holds.
     pub fn all_of_this_instance(&self) -> Vec<KoreConnection> {
+        let others = self.others();
+        let all: Vec<_> = self.stores.iter().flat_map(Store::state).collect();
+        let readable = all.iter().filter_map(|one| one.0.as_ref().ok());
+        let ours = |connection: &&KoreConnection| {
+            self.selected.selects(*connection) && others.of_the_account(connection).is_none()
+        };
+        readable.filter(ours).cloned().collect()
+    }
+
+    fn others(&self) -> Others {
         let all: Vec<_> = self.stores.iter().flat_map(Store::state).collect();
         let readable = || all.iter().filter_map(|one| one.0.as_ref().ok());
         let renames = Renames::new(readable().map(|one| &one.spec));
-        let one = |connection: &KoreConnection| renames.one(account(&connection.spec));
-        let foreign: BTreeSet<_> = readable().filter(|one| !self.selected.selects(*one)).map(one).collect();
-        let ours = |connection: &&KoreConnection| {
-            self.selected.selects(*connection) && !foreign.contains(&one(connection))
-        };
-        readable().filter(ours).cloned().collect()
+        let mut names = BTreeMap::new();
+        for other in readable().filter(|one| !self.selected.selects(*one)) {
+            names.entry(renames.one(account(&other.spec))).or_insert_with(|| ConnectionName::of(other));
+        }
+        Others { renames, names }
+    }
+}
+
+/// The accounts that another instance has, too.
+struct Others {
+    renames: Renames,
+    /// One of its connections, for each account.
+    names: BTreeMap<Account, ConnectionName>,
+}
+
+impl Others {
+    fn of_the_account(&self, connection: &KoreConnection) -> Option<&ConnectionName> {
+        self.names.get(&self.renames.one(account(&connection.spec)))
     }
 }
 
@@ -118,6 +134,8 @@ pub fn account(spec: &KoreConnectionSpec) -> Account {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use kube::runtime::{reflector, watcher};
     use serde_json::json;
 

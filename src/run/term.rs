@@ -10,6 +10,9 @@ use tokio::time::timeout;
 /// How long to wait for the thread to end. It ends at its next await point, which it reaches within
 /// milliseconds.
 const END_WITHIN: Duration = Duration::from_secs(5);
+/// The wait consists of so many parts. While the process is frozen, or its machine is suspended, at most one
+/// of them passes: the thread has not run either.
+const PARTS: u32 = 50;
 
 /// The controllers of one term of leadership, in a thread and a runtime of their own. When the term ends, all
 /// its tasks end, whoever has spawned them: nothing of it runs on into the next term. The lease is renewed
@@ -80,8 +83,18 @@ impl Term {
         drop(self.end.take());
         let Some(done) = self.done.take() else { return Ok(()) };
         // The result does not matter any more.
-        timeout(END_WITHIN, done).await.map(drop).context("the controllers are stuck and can't be ended")
+        in_parts(done).await.map(drop).context("the controllers are stuck and can't be ended")
     }
+}
+
+/// Waits for something for [`END_WITHIN`], not counting the time in which the process does not run.
+async fn in_parts<T>(mut work: impl Future<Output = T> + Unpin) -> Option<T> {
+    for _ in 0..PARTS {
+        if let Ok(done) = timeout(END_WITHIN / PARTS, &mut work).await {
+            return Some(done);
+        }
+    }
+    None
 }
 
 #[cfg(test)]
@@ -112,6 +125,20 @@ mod tests {
         assert!(before > 1);
         tokio::time::sleep(Duration::from_millis(100)).await;
         assert_eq!(steps.load(Ordering::Relaxed), before);
+    }
+
+    /// K11: a process that is frozen in this moment has not waited.
+    #[tokio::test(start_paused = true)]
+    async fn time_in_which_the_process_is_frozen_does_not_count() {
+        let (sender, done) = oneshot::channel();
+        tokio::spawn(async move {
+            tokio::time::advance(END_WITHIN * 2).await;
+            let _ = sender.send(());
+        });
+        assert_eq!(in_parts(done).await, Some(Ok(())));
+        let begun = tokio::time::Instant::now();
+        assert_eq!(in_parts(std::future::pending::<()>()).await, None);
+        assert!(begun.elapsed() >= END_WITHIN, "{:?}", begun.elapsed());
     }
 
     #[tokio::test]

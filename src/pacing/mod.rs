@@ -24,3 +24,4 @@ pub use account_clock::{
 };
 pub use backoff::{LAST_TRY, MAX_BACKOFF, MIN_BACKOFF, backoff, fraction, longest_backoff};
 pub use evidence::{Charge, Evidence};
+pub use time::CLOCKS_DIFFER;

@@ -1,4 +1,7 @@
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
+
+/// The clocks of two instances may differ by so much; a time that is further ahead was never right.
+pub const CLOCKS_DIFFER: SignedDuration = SignedDuration::from_secs(10);
 
 /// The first whole second at or after `time`: status stores no fractions of a second.
 pub fn whole_second(time: Timestamp) -> Timestamp {

@@ -22,6 +22,7 @@ pub fn past<'a>(objects: impl Iterator<Item = &'a VoiceCampaign>) -> Past {
     let mut proven = BTreeSet::new();
     let earlier = |known: Option<Timestamp>, time| Some(known.map_or(time, |known| known.min(time)));
     for object in objects {
+        past.latest = past.latest.max(happened(object).max());
         // Kore has shown a campaign over this connection.
         if object.status.as_ref().is_some_and(|status| status.seen_as.is_some()) {
             proven.insert(ConnectionName::used_by(object).to_string());
@@ -64,6 +65,15 @@ pub fn past<'a>(objects: impl Iterator<Item = &'a VoiceCampaign>) -> Past {
     past.outage = of_all.into_values().reduce(Outage::join);
     past.unproven = unproven;
     past
+}
+
+/// When something happened, as a status says.
+fn happened(object: &VoiceCampaign) -> impl Iterator<Item = Timestamp> {
+    let conditions = object.status.iter().flat_map(|status| &status.conditions);
+    let begun = conditions.map(|condition| condition.last_transition_time.0);
+    let record = recorded_deletion(object);
+    let calls = record.into_iter().flat_map(|record| record.last_attempt_at.iter().chain(&record.held_since));
+    begun.chain(calls.map(|time| time.0)).chain(record.into_iter().flat_map(shared_calls))
 }
 
 /// When calls about this campaign alone had arrived, at the latest: times are cut to a second.
@@ -170,6 +180,24 @@ mod tests {
         calls.sort();
         assert_eq!(under_way, 1);
         assert_eq!(calls, [-33, -23, -23, -8, -5, -3, -3].map(at));
+    }
+
+    /// The latest time at which something happened shows whether the clock that wrote it was ahead. A time to
+    /// come shows nothing.
+    #[test]
+    fn the_latest_that_happened_is_read_back() {
+        let latest = |record: &Value| past([deleted("AwaitingProof", record)].iter()).latest;
+        assert_eq!(latest(&json!({"nextAttemptAt": at(400)})), Some(at(-90)), "that of the condition");
+        let listing = json!({"begunAt": at(-6), "endedAt": at(-5), "campaigns": 1});
+        let proof = json!({"identity": "i", "answeredAt": at(-20), "firstListing": listing});
+        for record in [
+            json!({"lastAttemptAt": at(-5)}),
+            json!({"heldSince": at(-5)}),
+            json!({"seenAt": at(-5), "lastAttemptAt": at(-7)}),
+            json!({"proof": proof}),
+        ] {
+            assert_eq!(latest(&record), Some(at(-5)), "{record}");
+        }
     }
 
     /// Since when the credentials of a connection were refused, and when somebody was to probe them.

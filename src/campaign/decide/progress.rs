@@ -14,13 +14,10 @@ use crate::campaign::reason::Reason;
 use crate::campaign::status;
 use crate::kore::FailureKind;
 use crate::kube_ext::{round_down, round_up};
-use crate::pacing::{Charge, backoff};
+use crate::pacing::{CLOCKS_DIFFER, Charge, backoff};
 
 /// A read of a proof that is due within so little time is not worth a pause in status.
 const AT_ONCE: SignedDuration = SignedDuration::from_secs(1);
-
-/// The clocks of two instances may differ by so much; a time that is further ahead was never right.
-const CLOCKS_DIFFER: SignedDuration = SignedDuration::from_secs(10);
 
 /// How far a deletion has come.
 pub struct Progress {

@@ -36,6 +36,8 @@ pub struct AccountClock<K, W = ()> {
     swept_at: Timestamp,
     /// A caller that was to probe has left, and the next ones have not been woken.
     prober_left: bool,
+    /// Whether the promises from before this process count: not if they are of a clock that was ahead.
+    pub(super) believes_promises: bool,
 }
 
 impl<K, W> Default for AccountClock<K, W> {
@@ -49,6 +51,7 @@ impl<K, W> Default for AccountClock<K, W> {
             plan: Plan::default(),
             swept_at: Timestamp::MIN,
             prober_left: false,
+            believes_promises: true,
         }
     }
 }
@@ -116,7 +119,7 @@ impl<K: Ord + Clone, W> AccountClock<K, W> {
 
     /// Restores a promise from the caller's status, unless this process has promised it a time itself.
     pub fn recall(&mut self, caller: &K, place: Place, promised: Timestamp, now: Timestamp) {
-        if self.queue.place(caller).is_none() {
+        if self.believes_promises && self.queue.place(caller).is_none() {
             let rank = self.join(caller, place, now);
             self.queue.recall(rank, promised);
         }

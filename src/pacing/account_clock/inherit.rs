@@ -7,19 +7,21 @@ use super::past::{Outage, Past, Refusal, can_be_a_pause};
 
 impl<K: Ord + Clone, W> AccountClock<K, W> {
     /// Takes over the calls, the pauses and the outage from before this process. A time that was promised
-    /// within the quota shows that the quota was used up not long ago: the window counts as full now.
+    /// within the quota shows that the quota was used up not long ago: the window counts as full now. Pauses
+    /// and promises of a clock that was ahead do not count: they would end too late.
     pub fn inherit(&mut self, past: &Past<K>, now: Timestamp, quota: usize) {
         self.advance(now, quota);
         self.window.inherit(&past.calls, past.under_way, now);
+        self.believes_promises = !past.was_ahead(now);
         if let Some(promised) = past.recent_promise(now) {
             self.window.count_as_full(now);
             self.window.fill(self.quota);
             // The promise may have respected a pause that the service asked for.
-            if can_be_a_pause(promised, now) {
+            if self.believes_promises && can_be_a_pause(promised, now) {
                 self.cool_down(promised);
             }
         }
-        if let Some(until) = past.pause_asked_for(now) {
+        if let Some(until) = past.pause_asked_for(now).filter(|_| self.believes_promises) {
             self.cool_down(until);
         }
         if let Some(outage) = &past.outage {

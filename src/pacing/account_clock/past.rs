@@ -6,6 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::window::WINDOW;
 use crate::pacing::breaker::{self, EarlierTrouble};
+use crate::pacing::time::CLOCKS_DIFFER;
 
 /// The longest pause that a service can ask for (`kore::MAX_RETRY_AFTER`); a later promise comes from no
 /// pause.
@@ -18,6 +19,8 @@ pub struct Past<K = String> {
     pub calls: Vec<Timestamp>,
     /// How many calls may have been under way at the end: nobody knows when they arrived.
     pub under_way: usize,
+    /// The latest time at which something happened, as the statuses say.
+    pub latest: Option<Timestamp>,
     /// The times that were promised to callers that waited for the quota.
     pub promised: Vec<Timestamp>,
     /// The pauses that the service may have asked for.
@@ -58,6 +61,12 @@ pub struct Pause {
 }
 
 impl<K> Past<K> {
+    /// Whether the clock was ahead that wrote the statuses: then the times that it promised are too late by
+    /// as much.
+    pub(super) fn was_ahead(&self, now: Timestamp) -> bool {
+        self.latest.is_some_and(|latest| latest > now + CLOCKS_DIFFER)
+    }
+
     /// The earliest of the promised times that show that the quota was used up within the last window.
     pub(super) fn recent_promise(&self, now: Timestamp) -> Option<Timestamp> {
         self.promised.iter().copied().filter(|promised| *promised + WINDOW > now).min()

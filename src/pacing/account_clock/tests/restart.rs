@@ -71,6 +71,23 @@ fn a_restart_keeps_promised_times() {
     }
 }
 
+/// K12: an instance whose clock was ahead has promised times that are too late by as much: they are no pause,
+/// and hold nobody.
+#[test]
+fn a_promise_of_a_clock_that_was_ahead_holds_nobody() {
+    let slot = |latest: i64| {
+        let mut clock: AccountClock<u32> = AccountClock::default();
+        let pauses = vec![Pause { until: seconds(410), own: SignedDuration::ZERO }];
+        let past =
+            Past { promised: vec![seconds(400)], pauses, latest: Some(seconds(latest)), ..Past::default() };
+        clock.inherit(&past, at(0), 60);
+        clock.recall(&1, Place::deletion(at(0)), seconds(400), at(0));
+        slot_of(claim(&mut clock, 1, at(0), 60))
+    };
+    assert_eq!(slot(10), seconds(410), "clocks may differ by so much");
+    assert_eq!(slot(11), seconds(61), "the quota may be used up nevertheless");
+}
+
 /// A pause that the service asked for survives a restart; a promise later than any pause can end does not
 /// make one.
 #[test]

@@ -5,7 +5,7 @@
 use serde_json::Value;
 use testbed::documents::{Check, blocks, blocks_for, handwritten};
 use voicecampaign_operator::api;
-use voicecampaign_operator::campaign::Reason;
+use voicecampaign_operator::api::Reason;
 use voicecampaign_operator::connection::ConnectionReason;
 use voicecampaign_operator::kore::FailureKind;
 use voicecampaign_operator::kube_ext::obstacle::API_SERVER_ERROR;

@@ -13,6 +13,7 @@ mod crds;
 mod deletion;
 mod fields;
 mod kore_connection;
+mod reason;
 mod voice_campaign;
 
 pub use crds::crds;
@@ -21,6 +22,7 @@ pub use kore_connection::{
     JwtAlgorithm, JwtSpec, KoreConnection, KoreConnectionSpec, KoreConnectionStatus, RateLimitSpec,
     SecretReference, StreamStatus,
 };
+pub use reason::Reason;
 pub use voice_campaign::{
     AccountReference, ConnectionReference, DeletionPolicy, VoiceCampaign, VoiceCampaignSpec,
     VoiceCampaignStatus,
@@ -28,6 +30,9 @@ pub use voice_campaign::{
 
 /// API group of both kinds.
 pub const GROUP: &str = "voicecampaign.dev";
+
+/// Finalizer of the operator on a VoiceCampaign.
+pub const FINALIZER: &str = "voicecampaign.dev/remote-campaign";
 
 /// Annotation with which a user asks for a read of the campaign now; any new value does, as a time.
 pub const REFRESH: &str = "voicecampaign.dev/refresh-requested-at";

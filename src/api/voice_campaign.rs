@@ -1,4 +1,4 @@
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, ObjectMeta, Time};
 use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
@@ -116,6 +116,18 @@ pub struct VoiceCampaignSpec {
     /// reason `Suspended`, unless `deletionPolicy` is `Orphan`. Default `false`.
     #[serde(default)]
     pub suspend: bool,
+}
+
+impl VoiceCampaign {
+    /// The record of the current deletion; `None` if status has none, or one of another object or deletion.
+    ///
+    /// A restored backup may bring a status onto a new object, so uid and deletionTimestamp must both match.
+    pub fn deletion(&self) -> Option<&DeletionStatus> {
+        let ObjectMeta { uid, deletion_timestamp, .. } = &self.metadata;
+        self.status.as_ref()?.deletion.as_deref().filter(|deletion| {
+            Some(&deletion.uid) == uid.as_ref() && Some(&deletion.requested_at) == deletion_timestamp.as_ref()
+        })
+    }
 }
 
 /// Reference to a KoreConnection in the same namespace.

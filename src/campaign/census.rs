@@ -8,10 +8,9 @@ use jiff::Timestamp;
 use kube::Resource;
 
 use super::evidence::recorded_deletion;
-use super::reason::Reason;
 use super::status::{self, Ready};
 use super::watched::Watched;
-use crate::api::VoiceCampaign;
+use crate::api::{Reason, VoiceCampaign};
 use crate::connection::ConnectionName;
 use crate::kube_ext::obstacle;
 use crate::metrics::{Deletions, Living, Terminating};

@@ -23,7 +23,6 @@ pub mod on_watch;
 mod pass;
 #[cfg(test)]
 mod picture;
-mod reason;
 mod shared;
 mod status;
 mod watched;
@@ -37,7 +36,6 @@ pub use evidence::{
     StreamListing, needs_connection,
 };
 pub use pass::{MAX_ASKING_PASSES, MAX_WORKING_PASSES};
-pub use reason::Reason;
 pub use shared::{Accounts, Claims, Emptiness, Listings, Memory, REFUSED_FOR_GOOD};
 pub use status::left_alone;
 pub use status::obstacle::condition as obstacle;

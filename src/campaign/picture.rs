@@ -6,7 +6,7 @@ use std::time::Duration;
 use testbed::generated::settle_between;
 
 use super::evidence::proof::{FEW, Hint, hint};
-use super::reason::Reason;
+use crate::api::Reason;
 use crate::kore::{AnswerSummary, Failure, FailureKind};
 
 /// A DELETE that failed so, in each way that makes a difference: whether it was sent, and what was answered.

@@ -1,5 +1,5 @@
 use super::secret::{Flaw, SecretProblem};
-use crate::api::KoreConnection;
+use crate::api::{KoreConnection, Reason};
 
 /// Why a connection can't be used. The text says what to do.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
@@ -115,6 +115,23 @@ impl Problem {
             SecretProblem::KeyMissing(key) => Self::KeyMissing { secret, key },
             SecretProblem::KeyMisspelled { key, found } => Self::KeyMisspelled { secret, key, found },
             SecretProblem::Unusable(key, flaw) => Self::ValueUnusable { secret, key, flaw },
+        }
+    }
+}
+
+impl From<&Problem> for Reason {
+    fn from(problem: &Problem) -> Self {
+        match problem {
+            Problem::ConnectionNotFound { .. } => Self::ConnectionNotFound,
+            Problem::ConnectionInvalid { .. } => Self::ConnectionInvalid,
+            Problem::NotSelected { .. } => Self::NotSelected,
+            Problem::HostNotAllowed { .. } => Self::HostNotAllowed,
+            Problem::AccountChanged { .. } => Self::AccountChanged,
+            Problem::SecretNotFound { .. }
+            | Problem::KeyMissing { .. }
+            | Problem::KeyMisspelled { .. }
+            | Problem::ValueUnusable { .. }
+            | Problem::SecretForbidden { .. } => Self::CredentialsMissing,
         }
     }
 }

@@ -15,8 +15,8 @@ use tokio::time::{Instant, sleep};
 
 use super::remaining::{Remaining, SecretName, name, secrets_of};
 use super::retry::PAUSE;
-use crate::api::{KoreConnection, VoiceCampaign};
-use crate::campaign::{self, REMOTE_CAMPAIGN, Reason, ReleasePermit};
+use crate::api::{KoreConnection, Reason, VoiceCampaign};
+use crate::campaign::{self, REMOTE_CAMPAIGN, ReleasePermit};
 use crate::connection::{IN_USE, Unneeded};
 use crate::kube_ext::{AllMayGo, CallError, Events, Finalizer, Kube, Leadership, Note};
 

@@ -10,8 +10,7 @@ use serde_json::{Value, json};
 use testbed::operator::Options;
 use testbed::readers::{ArgoCd, Kstatus, argo_cd, kstatus};
 use testbed::{ControlPlane, Operator, wait};
-use voicecampaign_operator::api::REFRESH;
-use voicecampaign_operator::campaign::Reason;
+use voicecampaign_operator::api::{REFRESH, Reason};
 use voicecampaign_operator::connection::ConnectionReason;
 use voicecampaign_operator::kore::FailureKind;
 

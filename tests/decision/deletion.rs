@@ -3,9 +3,10 @@
 use jiff::SignedDuration;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use voicecampaign_operator::api::{
-    AccountReference, DeletionOutcome, DeletionPolicy, DeletionStatus, VoiceCampaign, VoiceCampaignStatus,
+    AccountReference, DeletionOutcome, DeletionPolicy, DeletionStatus, Reason, VoiceCampaign,
+    VoiceCampaignStatus,
 };
-use voicecampaign_operator::campaign::{Attempt, Observed, OtherClaim, Reason, Step, Urgency, decide};
+use voicecampaign_operator::campaign::{Attempt, Observed, OtherClaim, Step, Urgency, decide};
 use voicecampaign_operator::connection::{Connection, Problem};
 use voicecampaign_operator::kore::{Campaign, Failure, FailureKind, RawAnswer, answers};
 use voicecampaign_operator::pacing::{Charge, Holder, Position, Turn};

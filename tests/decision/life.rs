@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use jiff::SignedDuration;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
-use voicecampaign_operator::api::{REFRESH, VoiceCampaign};
+use voicecampaign_operator::api::{REFRESH, Reason, VoiceCampaign};
 use voicecampaign_operator::campaign::{
-    GetResult, LastGet, ListingTrouble, Observed, OtherClaim, Reason, Step, StreamListing, Urgency, decide,
+    GetResult, LastGet, ListingTrouble, Observed, OtherClaim, Step, StreamListing, Urgency, decide,
 };
 use voicecampaign_operator::connection::{Connection, Problem};
 use voicecampaign_operator::kore::{Campaign, DialingStrategy, FailureKind};

@@ -5,12 +5,12 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use proptest::prelude::*;
 use serde_json::Value;
 use voicecampaign_operator::api::{
-    DeletionOutcome, DeletionPolicy, DeletionStatus, LastAnswer, ListingRecord, ProofStatus, StreamStatus,
-    VoiceCampaign, VoiceCampaignStatus,
+    DeletionOutcome, DeletionPolicy, DeletionStatus, LastAnswer, ListingRecord, ProofStatus, Reason,
+    StreamStatus, VoiceCampaign, VoiceCampaignStatus,
 };
 use voicecampaign_operator::campaign::{
-    Attempt, GetResult, LastGet, ListingTrouble, Observed, OtherClaim, REMOTE_CAMPAIGN, Reason, Step,
-    StreamListing, Urgency, decide,
+    Attempt, GetResult, LastGet, ListingTrouble, Observed, OtherClaim, REMOTE_CAMPAIGN, Step, StreamListing,
+    Urgency, decide,
 };
 use voicecampaign_operator::connection::{Connection, Problem};
 use voicecampaign_operator::kore::{Campaign, Failure, FailureKind};

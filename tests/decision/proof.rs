@@ -3,10 +3,10 @@
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use voicecampaign_operator::api::{
-    DeletionOutcome, DeletionStatus, ListingRecord, ProofStatus, VoiceCampaign, VoiceCampaignStatus,
+    DeletionOutcome, DeletionStatus, ListingRecord, ProofStatus, Reason, VoiceCampaign, VoiceCampaignStatus,
 };
 use voicecampaign_operator::campaign::{
-    Attempt, GetResult, ListingTrouble, Observed, Reason, Step, StreamListing, Urgency, decide,
+    Attempt, GetResult, ListingTrouble, Observed, Step, StreamListing, Urgency, decide,
 };
 use voicecampaign_operator::kore::{AnswerSummary, Campaign, Failure, FailureKind};
 use voicecampaign_operator::pacing::{Holder, Turn};

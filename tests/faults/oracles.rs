@@ -5,8 +5,8 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kore_simulator::{CampaignKey, Entry, Operation};
 use kube::ResourceExt;
 use testbed::faults::{Action, Fault, Kind, Lasting, Plan, Seen};
-use voicecampaign_operator::api::{DeletionOutcome, DeletionPolicy, VoiceCampaign};
-use voicecampaign_operator::campaign::{REMOTE_CAMPAIGN, Reason};
+use voicecampaign_operator::api::{DeletionOutcome, DeletionPolicy, Reason, VoiceCampaign};
+use voicecampaign_operator::campaign::REMOTE_CAMPAIGN;
 use voicecampaign_operator::kube_ext::obstacle;
 
 use crate::matrix;

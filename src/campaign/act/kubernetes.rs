@@ -8,14 +8,13 @@ use kube::core::error_boundary::InvalidObject;
 use kube::runtime::controller::Action;
 
 use super::kore::note_listings;
-use crate::api::{DeletionOutcome, VoiceCampaign, VoiceCampaignStatus};
+use crate::api::{DeletionOutcome, Reason, VoiceCampaign, VoiceCampaignStatus};
 use crate::campaign::audit;
 use crate::campaign::context::Context;
 use crate::campaign::error::{Error, WRITE_THE_STATUS};
 use crate::campaign::evidence::{REMOTE_CAMPAIGN, ReleasePermit};
 use crate::campaign::on_watch;
 use crate::campaign::pass::{self, CACHE_LAG, Pass};
-use crate::campaign::reason::Reason;
 use crate::campaign::shared::Written;
 use crate::campaign::status;
 use crate::connection::ConnectionName;

@@ -6,9 +6,8 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 
 use super::place::promised;
-use crate::api::{DeletionStatus, VoiceCampaign};
+use crate::api::{DeletionStatus, Reason, VoiceCampaign};
 use crate::campaign::evidence::{answer, recorded_deletion};
-use crate::campaign::reason::Reason;
 use crate::campaign::status;
 use crate::connection::ConnectionName;
 use crate::kore::FailureKind;

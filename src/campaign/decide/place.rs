@@ -2,9 +2,8 @@
 
 use jiff::Timestamp;
 
-use crate::api::VoiceCampaign;
+use crate::api::{Reason, VoiceCampaign};
 use crate::campaign::evidence::recorded_deletion;
-use crate::campaign::reason::Reason;
 use crate::campaign::status;
 use crate::pacing::Place;
 

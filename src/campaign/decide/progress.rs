@@ -5,12 +5,11 @@ use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 use super::due::{Cause, Due};
-use crate::api::{DeletionStatus, ProofStatus, VoiceCampaignStatus};
+use crate::api::{DeletionStatus, ProofStatus, Reason, VoiceCampaignStatus};
 use crate::campaign::evidence::proof::{self, Course, Need, ProvenAbsence};
 use crate::campaign::evidence::{
     Attempt, ListingTrouble, Observed, ReleasePermit, answer, new_record, recorded_deletion,
 };
-use crate::campaign::reason::Reason;
 use crate::campaign::status;
 use crate::kore::FailureKind;
 use crate::kube_ext::{round_down, round_up};

@@ -2,9 +2,8 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::api::VoiceCampaign;
+use crate::api::{Reason, VoiceCampaign};
 use crate::campaign::evidence::{GetResult, Observed, Sighting, StreamListing};
-use crate::campaign::reason::Reason;
 use crate::campaign::status;
 use crate::kore::{Failure, FailureKind};
 

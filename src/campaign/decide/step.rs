@@ -1,8 +1,7 @@
 use jiff::Timestamp;
 
-use crate::api::VoiceCampaignStatus;
+use crate::api::{Reason, VoiceCampaignStatus};
 use crate::campaign::evidence::ReleasePermit;
-use crate::campaign::reason::Reason;
 
 /// The next thing to do.
 #[derive(Clone, Debug, PartialEq)]

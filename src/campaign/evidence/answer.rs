@@ -1,8 +1,7 @@
 //! Kore's answers: what status keeps of them, what they say of a deletion, and how a sentence quotes them.
 
 use super::observed::ListingTrouble;
-use crate::api::{DeletionStatus, LastAnswer, ProofStatus};
-use crate::campaign::reason::Reason;
+use crate::api::{DeletionStatus, LastAnswer, ProofStatus, Reason};
 use crate::kore::{
     AnswerSummary, ConfirmedDeletion, DENIED_SUCCESS_PREFIX, Failure, FailureKind, speaks_of_rights,
 };

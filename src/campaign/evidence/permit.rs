@@ -1,11 +1,11 @@
 use super::proof::{self, ProvenAbsence};
 use super::record::recorded_deletion;
-use crate::api::{DeletionOutcome, DeletionPolicy, VoiceCampaign};
+use crate::api::{DeletionOutcome, DeletionPolicy, FINALIZER, VoiceCampaign};
 use crate::kore::ConfirmedDeletion;
 use crate::kube_ext::{AllMayGo, Finalizer};
 
 /// The finalizer that holds a VoiceCampaign until there is a [`ReleasePermit`].
-pub const REMOTE_CAMPAIGN: Finalizer<ReleasePermit> = Finalizer::new("voicecampaign.dev/remote-campaign");
+pub const REMOTE_CAMPAIGN: Finalizer<ReleasePermit> = Finalizer::new(FINALIZER);
 
 /// The permit to remove our finalizer; there is no other way to remove it (see
 /// [`crate::kube_ext::Finalizer`]).

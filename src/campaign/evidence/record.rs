@@ -1,17 +1,12 @@
 use jiff::Timestamp;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 use crate::api::{AccountReference, DeletionStatus, VoiceCampaign};
 use crate::kore::Account;
 
 /// The record of the current deletion; `None` if status has none, or one of another object or deletion.
-///
-/// A restored backup may bring a status onto a new object, so uid and deletionTimestamp must both match.
 pub fn recorded_deletion(object: &VoiceCampaign) -> Option<&DeletionStatus> {
-    let ObjectMeta { uid, deletion_timestamp, .. } = &object.metadata;
-    object.status.as_ref()?.deletion.as_deref().filter(|deletion| {
-        Some(&deletion.uid) == uid.as_ref() && Some(&deletion.requested_at) == deletion_timestamp.as_ref()
-    })
+    object.deletion()
 }
 
 /// The account in which Kore has the campaign, as status says.

@@ -5,9 +5,8 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::api::{DeletionPolicy, VoiceCampaign};
+use crate::api::{DeletionPolicy, Reason, VoiceCampaign};
 use crate::campaign::evidence::recorded_deletion;
-use crate::campaign::reason::Reason;
 use crate::campaign::status;
 use crate::connection::Standing;
 use crate::kore::{Account, FailureKind};

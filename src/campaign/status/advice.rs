@@ -1,8 +1,7 @@
 //! What a failure means to the reader, before the answer itself is quoted.
 
-use crate::api::{DeletionStatus, LastAnswer};
+use crate::api::{DeletionStatus, LastAnswer, Reason};
 use crate::campaign::evidence::answer::{self, lacks_right, quoted_answer};
-use crate::campaign::reason::Reason;
 use crate::kore::FailureKind;
 
 /// What the operator asked of Kore.

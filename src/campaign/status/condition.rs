@@ -4,8 +4,7 @@
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 
-use crate::api::{VoiceCampaign, VoiceCampaignStatus};
-use crate::campaign::reason::Reason;
+use crate::api::{Reason, VoiceCampaign, VoiceCampaignStatus};
 use crate::kube_ext::round_down;
 
 /// The condition of an object whose campaign another object names, too.

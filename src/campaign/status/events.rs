@@ -2,8 +2,7 @@
 
 use super::advice;
 use super::condition::{SHARED, ready, reason};
-use crate::api::{DeletionOutcome, VoiceCampaignStatus};
-use crate::campaign::reason::Reason;
+use crate::api::{DeletionOutcome, Reason, VoiceCampaignStatus};
 use crate::kore::FailureKind;
 use crate::kube_ext::Note;
 

@@ -29,8 +29,7 @@ use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 
 use super::evidence::{OtherClaim, ReleasePermit, Sighting, new_record, recorded_deletion};
-use super::reason::Reason;
-use crate::api::{DeletionStatus, VoiceCampaign, VoiceCampaignStatus};
+use crate::api::{DeletionStatus, Reason, VoiceCampaign, VoiceCampaignStatus};
 use crate::connection::Connection;
 use crate::kore::{Campaign, Identity};
 use crate::kube_ext::{AllMayGo, obstacle as obstacle_condition, round_down};

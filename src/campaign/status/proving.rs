@@ -1,9 +1,8 @@
 //! The words of a proof that the campaign is absent.
 
 use super::advice::{self, Call};
-use crate::api::{DeletionStatus, LastAnswer, ListingRecord, ProofStatus, VoiceCampaign};
+use crate::api::{DeletionStatus, LastAnswer, ListingRecord, ProofStatus, Reason, VoiceCampaign};
 use crate::campaign::evidence::answer::{self, quoted_answer};
-use crate::campaign::reason::Reason;
 use crate::kore::FailureKind;
 
 /// The reason of a deletion whose campaign seems to be absent.

@@ -1,5 +1,4 @@
 use std::sync::Arc;
-use std::time::Duration;
 
 use jiff::Timestamp;
 use kube::runtime::reflector::{ObjectRef, Store};
@@ -8,16 +7,16 @@ use super::cache::{CachedConnections, account};
 use super::credentials::{self, SecretName};
 use super::streams::Streams;
 use super::verdicts::Verdicts;
-use crate::api::{JwtAlgorithm, KoreConnection, StreamStatus};
+use crate::api::{KoreConnection, StreamStatus};
 use crate::connection::allowed::AllowedHosts;
 use crate::connection::keep::Keeper;
 use crate::connection::name::ConnectionName;
 use crate::connection::problem::Problem;
 use crate::connection::renames::Renames;
 use crate::connection::status::{self, Verdict};
-use crate::connection::usable::{Connection, UsableConnection};
+use crate::connection::usable::{Connection, UsableConnection, requests_per_minute};
 use crate::connection::watched::Watched;
-use crate::kore::{Account, Algorithm, Credentials, Target, TokenSettings};
+use crate::kore::Account;
 use crate::kube_ext::{CallError, Guarded, Kube, Selected, Wake, invalid};
 
 /// Looks up connections and their credentials.
@@ -154,7 +153,7 @@ impl Connections {
         Ok(match read {
             Ok(found) => {
                 let account = self.key(account(&connection.spec));
-                Connection::Usable(Box::new(usable(&connection, account, found.credentials)))
+                Connection::Usable(Box::new(UsableConnection::new(&connection, account, found.credentials)))
             }
             Err(problem) => Connection::Unusable(Problem::of_secret(problem, &connection)),
         })
@@ -286,34 +285,5 @@ impl Connections {
                 Err(Problem::ConnectionInvalid { name: name.name.clone(), why: invalid::why(misfit) })
             }
         })
-    }
-}
-
-fn requests_per_minute(connection: &KoreConnection) -> usize {
-    usize::try_from(connection.spec.rate_limit.requests_per_minute).unwrap_or(1).max(1)
-}
-
-fn usable(connection: &KoreConnection, account: Account, credentials: Credentials) -> UsableConnection {
-    let spec = &connection.spec;
-    let seconds = |number: i32| Duration::from_secs(u64::try_from(number).unwrap_or(1).max(1));
-    UsableConnection {
-        requests_per_minute: requests_per_minute(connection),
-        secret: spec.credentials_secret_ref.name.clone(),
-        former_hosts: spec.former_hosts.clone(),
-        target: Target {
-            account,
-            address: spec.host.clone(),
-            iid: spec.iid.clone(),
-            timeout: seconds(spec.timeout_seconds),
-            token: TokenSettings {
-                algorithm: match spec.jwt.algorithm {
-                    JwtAlgorithm::HS256 => Algorithm::HS256,
-                    JwtAlgorithm::HS512 => Algorithm::HS512,
-                },
-                subject: spec.jwt.subject.clone(),
-                ttl: seconds(spec.jwt.ttl_seconds),
-            },
-            credentials,
-        },
     }
 }

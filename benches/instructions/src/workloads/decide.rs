@@ -7,12 +7,10 @@ use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time};
 use secrecy::SecretString;
 use voicecampaign_operator::api::{
-    ConnectionReference, DeletionOutcome, DeletionPolicy, DeletionStatus, ListingRecord, ProofStatus,
+    ConnectionReference, DeletionOutcome, DeletionPolicy, DeletionStatus, ListingRecord, ProofStatus, Reason,
     VoiceCampaign, VoiceCampaignSpec, VoiceCampaignStatus,
 };
-use voicecampaign_operator::campaign::{
-    Attempt, Observed, REMOTE_CAMPAIGN, Reason, Step, StreamListing, decide,
-};
+use voicecampaign_operator::campaign::{Attempt, Observed, REMOTE_CAMPAIGN, Step, StreamListing, decide};
 use voicecampaign_operator::connection::{Connection, UsableConnection};
 use voicecampaign_operator::kore::{
     Account, Algorithm, ConfirmedDeletion, Credentials, Failure, RawAnswer, Target, TokenSettings, answers,

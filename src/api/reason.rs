@@ -1,4 +1,3 @@
-use crate::connection::Problem;
 use crate::kore::FailureKind;
 
 /// Why a VoiceCampaign is in the state that its conditions show. The same strings stand in conditions and
@@ -176,23 +175,6 @@ impl Reason {
             | Self::Absent
             | Self::Orphaned
             | Self::CampaignLeftBehind => false,
-        }
-    }
-}
-
-impl From<&Problem> for Reason {
-    fn from(problem: &Problem) -> Self {
-        match problem {
-            Problem::ConnectionNotFound { .. } => Self::ConnectionNotFound,
-            Problem::ConnectionInvalid { .. } => Self::ConnectionInvalid,
-            Problem::NotSelected { .. } => Self::NotSelected,
-            Problem::HostNotAllowed { .. } => Self::HostNotAllowed,
-            Problem::AccountChanged { .. } => Self::AccountChanged,
-            Problem::SecretNotFound { .. }
-            | Problem::KeyMissing { .. }
-            | Problem::KeyMisspelled { .. }
-            | Problem::ValueUnusable { .. }
-            | Problem::SecretForbidden { .. } => Self::CredentialsMissing,
         }
     }
 }

@@ -42,6 +42,12 @@ docs-check: ## Check the documents' links, and run their commands and manifests,
 	$(CARGO) test --locked --test chart the_values_of_the_documents
 	$(CARGO) test --locked --test cluster documented::
 
+.PHONY: plugin
+plugin: ## Install kubectl-vcamp, the plugin of kubectl, in ~/.local/bin (BIN=/usr/local/bin)
+	$(CARGO) build --release --locked --package kubectl-vcamp
+	install -D --strip $(or $(CARGO_TARGET_DIR),target)/release/kubectl-vcamp $(or $(BIN),$(HOME)/.local/bin)/kubectl-vcamp
+	ln -sf kubectl-vcamp $(or $(BIN),$(HOME)/.local/bin)/kubectl_complete-vcamp
+
 .PHONY: image
 image: ## Build the operator's image without Docker, into target/image
 	@$(CARGO) run --quiet --locked --package testbed --bin image
@@ -115,6 +121,7 @@ audit: ## Check the dependencies for known vulnerabilities (needs the network)
 .PHONY: generate
 generate: ## Write the generated files (crds/, deploy/, the chart's README, the tests in docs/situations.md)
 	UPDATE_GENERATED=1 $(CARGO) test --locked --lib picture
+	UPDATE_GENERATED=1 $(CARGO) test --locked --workspace --bin kubectl-vcamp schema
 	UPDATE_GENERATED=1 $(CARGO) test --locked --test generated --test monitoring
 	UPDATE_GENERATED=1 $(CARGO) test --locked --test chart
 	UPDATE_GENERATED=1 $(CARGO) test --locked --test cluster -- read_by_tools::the_config_map

@@ -32,7 +32,10 @@ const OF_HELD: &str = "docs/runbooks.md";
 /// The document whose commands name both namespaces.
 const OF_BOTH: &str = "docs/guard.md";
 /// The documents after whose commands the resources are not as they were.
-const LEAVE_SOMETHING: [&str; 4] = [OF_BOTH, OF_HELD, "docs/koreconnection.md", "docs/migration.md"];
+const LEAVE_SOMETHING: [&str; 5] =
+    [OF_BOTH, OF_HELD, OF_THE_PLUGIN, "docs/koreconnection.md", "docs/migration.md"];
+/// The document of the plugin, which imports a campaign that no resource names.
+const OF_THE_PLUGIN: &str = "docs/plugin.md";
 const HOST: &str = "https://platform.kore.ai";
 /// The document of an installation by the chart; the others have one by kustomize.
 const OF_THE_CHART: &str = "docs/operations.md";
@@ -181,6 +184,7 @@ fn furnished(plane: &ControlPlane, kubectl: &Kubectl) -> TempDir {
         .for_each(|name| std::fs::create_dir_all(name).unwrap());
     symlink(kubectl.program(), bin.join("kubectl")).unwrap();
     symlink(binaries::helm(4).unwrap(), bin.join("helm")).unwrap();
+    symlink(binaries::workspace("kubectl-vcamp").unwrap(), bin.join("kubectl-vcamp")).unwrap();
     // Of Cargo, documents use `cargo run -- …` alone: the operator that the tests have built.
     let cargo = format!("#!/bin/sh\nshift 2\nexec {} \"$@\"\n", env!("CARGO_BIN_EXE_voicecampaign-operator"));
     write_program(&bin.join("cargo"), &cargo);
@@ -298,6 +302,9 @@ fn play(scene: &Scene, blocks: &[Block]) {
     if document == OF_HELD {
         scene.set(namespaces);
         scene.hold();
+    }
+    if document == OF_THE_PLUGIN {
+        scene.kore.seed(key(NAMESPACES[0], "unnamed"), &json!({"name": "Survey"}));
     }
     for block in blocks {
         scene.set(namespaces);

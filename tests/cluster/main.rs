@@ -25,6 +25,7 @@ mod namespaces;
 mod observation;
 mod obstructed;
 mod outage;
+mod plugin;
 mod proxied;
 mod read_by_tools;
 mod release;

@@ -6,7 +6,7 @@ use std::ops::Range;
 use futures::{StreamExt, TryStreamExt, stream};
 use kore_simulator::{CampaignKey, Fault, Operation};
 use kube::Api;
-use kube::api::{DeleteParams, ListParams, PostParams};
+use kube::api::{DeleteParams, ListParams, Patch, PatchParams, PostParams};
 use serde_json::json;
 use testbed::Operator;
 use voicecampaign_operator::api::VoiceCampaign;
@@ -14,6 +14,8 @@ use voicecampaign_operator::api::VoiceCampaign;
 use crate::support::*;
 
 const OBJECTS: usize = 1000;
+/// The documented answer about a campaign.
+const SAMPLE: &str = include_str!("../samples/delete-voice-campaign-v2.json");
 
 /// One thousand at a time is enough for the machine.
 static ONE_AT_A_TIME: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
@@ -61,6 +63,38 @@ async fn a_thousand_absences_share_a_few_listings() {
     // take two thousand.
     let listings = listings(&world) - before;
     assert!((2..=20).contains(&listings), "{listings} listings");
+}
+
+/// `kubectl vcamp status` reads ten thousand resources, page by page. How long that takes, it prints.
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "takes minutes: make test-long"]
+async fn the_status_of_ten_thousand_takes_little_memory() {
+    const MANY: usize = 10_000;
+    const MEGABYTES: u64 = 100;
+    let _alone = ONE_AT_A_TIME.lock().await;
+    let world = World::alone("ten-thousand-shown").await;
+    let sample: serde_json::Value = serde_json::from_str(SAMPLE).unwrap();
+    let ready = json!({"type": "Ready", "status": "True", "reason": "CampaignFound", "message": "Kore has the campaign.",
+        "lastTransitionTime": "2026-11-30T12:00:00Z"});
+    let status =
+        json!({"status": {"observedGeneration": 1, "conditions": [ready], "campaign": sample["data"]}});
+    let (api, world_of, status) = (&world.campaigns().await, &world, &status);
+    stream::iter((0..MANY).map(name_of))
+        .map(|name| async move {
+            let mut object = world_of.campaign(&name, &json!({}));
+            object["metadata"]["finalizers"] = json!(["voicecampaign.dev/remote-campaign"]);
+            api.create(&PostParams::default(), &serde_json::from_value(object).unwrap()).await?;
+            api.patch_status(&name, &PatchParams::default(), &Patch::Merge(status)).await
+        })
+        .buffer_unordered(32)
+        .try_collect::<Vec<_>>()
+        .await
+        .unwrap();
+    let started = std::time::Instant::now();
+    let (said, most) = world.administrator().measured(&["status", "--all"]);
+    println!("{MANY} resources in {:.2} s, with {most} MB at most", started.elapsed().as_secs_f64());
+    assert!(said.contains("10000 resources, none of them being deleted."), "{said}");
+    assert!(most < MEGABYTES, "{most} MB");
 }
 
 /// Ten thousand deletions wait for the quota of an hour and a half, and the operator is restarted. It is

@@ -31,6 +31,8 @@ pub struct Situation {
     row: &'static str,
     /// What that row says of the cure.
     cure: &'static str,
+    /// What `kubectl vcamp why` says of it.
+    advice: &'static str,
     /// Does it.
     mend: fn(&World),
     /// The alert that fires.
@@ -57,6 +59,7 @@ pub const SITUATIONS: [Situation; 11] = [
         cause: &["The Secret kore-jwt-app of the KoreConnection production does not exist"],
         row: "`CredentialsMissing`",
         cure: "create the Secret",
+        advice: "kubectl describe secret kore-jwt-app -n stuck-secret",
         mend: |world| world.create_secret(CLIENT_ID, CLIENT_SECRET),
         alert: Alert::Stuck("CredentialsMissing"),
     },
@@ -71,6 +74,7 @@ pub const SITUATIONS: [Situation; 11] = [
         cause: &["check the keys clientId and clientSecret of the Secret", "HTTP 401"],
         row: "`CredentialsRejected`",
         cure: "check client ID and client secret",
+        advice: "Correct clientId and clientSecret",
         mend: |world| world.create_secret(CLIENT_ID, CLIENT_SECRET),
         alert: Alert::OfConnection("VoiceCampaignCredentialsRefused"),
     },
@@ -85,6 +89,7 @@ pub const SITUATIONS: [Situation; 11] = [
         cause: &["Kore refused the request for its rate limit", "The next attempt is at"],
         row: "`Throttled`",
         cure: "wait for the rate limit of the account",
+        advice: "rateLimit.requestsPerMinute",
         mend: |world| world.kore.clear_faults(),
         alert: Alert::OfConnection("VoiceCampaignThrottled"),
     },
@@ -99,6 +104,7 @@ pub const SITUATIONS: [Situation; 11] = [
         cause: &["The rate limit of the account is used up", "The next request is scheduled for"],
         row: "`WaitingForQuota`",
         cure: "raise `requestsPerMinute`",
+        advice: "raise rateLimit.requestsPerMinute",
         mend: |world| {
             let patch = r#"{"spec":{"rateLimit":{"requestsPerMinute":6000}}}"#;
             world.run(&["patch", "kconn", "production", "--type=merge", "-p", patch]);
@@ -116,6 +122,7 @@ pub const SITUATIONS: [Situation; 11] = [
         cause: &["requests to the account have failed since", "HTTP 503", "resumes the deletions"],
         row: "`AccountUnavailable`",
         cure: "wait, if Kore is known to be down",
+        advice: "Wait, if Kore is known to be down",
         mend: |world| world.kore.clear_faults(),
         alert: Alert::OfConnection("VoiceCampaignServiceFailing"),
     },
@@ -131,6 +138,7 @@ pub const SITUATIONS: [Situation; 11] = [
         cause: &["requests to the account have failed since", "HTTP 404"],
         row: "`AccountUnavailable`",
         cure: "something between the operator and Kore answers in its place",
+        advice: "what stands between the operator and Kore",
         mend: |world| world.kore.clear_faults(),
         alert: Alert::OfConnection("VoiceCampaignServiceFailing"),
     },
@@ -144,6 +152,7 @@ pub const SITUATIONS: [Situation; 11] = [
         cause: &["The deletion is suspended, because spec.suspend is true"],
         row: "`Suspended`",
         cure: "set `spec.suspend` to false",
+        advice: "kubectl vcamp resume renewal -n stuck-suspended",
         mend: |world| world.patch_spec("renewal", &json!({"suspend": false})),
         alert: Alert::Stuck("Suspended"),
     },
@@ -162,6 +171,7 @@ pub const SITUATIONS: [Situation; 11] = [
         cause: &["twin names the same campaign and keeps it in Kore"],
         row: "`CampaignShared`",
         cure: "set the policy of this resource to `Orphan`",
+        advice: "kubectl vcamp orphan renewal -n stuck-shared",
         mend: |world| world.patch_spec("renewal", &json!({"deletionPolicy": "Orphan"})),
         alert: Alert::Stuck("CampaignShared"),
     },
@@ -175,6 +185,7 @@ pub const SITUATIONS: [Situation; 11] = [
         cause: &["Kore has confirmed that the campaign is deleted", FOREIGN],
         row: "`Deleted`",
         cure: "Another finalizer keeps the resource if only others are there",
+        advice: "Ask those who have set example.com/hold",
         mend: |world| {
             let none = r#"{"metadata":{"finalizers":null}}"#;
             world.run(&["patch", "vcamp", "renewal", "--type=merge", "-p", none]);
@@ -201,6 +212,7 @@ pub const SITUATIONS: [Situation; 11] = [
         ],
         row: "`Obstructed`",
         cure: "The message says which; fix the cause",
+        advice: "a policy of the cluster",
         mend: |world| {
             let binding = ["delete", "validatingadmissionpolicybinding", &world.namespace];
             world.kubectl.try_run(&binding).unwrap();
@@ -228,6 +240,7 @@ pub const SITUATIONS: [Situation; 11] = [
         row: "`StreamSuddenlyEmpty`",
         cure: "Restore the JWT app's scope and its access to the stream. If the campaigns are really gone, set the \
                policy to `Orphan`",
+        advice: "kubectl vcamp orphan renewal -n stuck-empty",
         mend: |world| world.patch_spec("renewal", &json!({"deletionPolicy": "Orphan"})),
         alert: Alert::Stuck("StreamSuddenlyEmpty"),
     },
@@ -271,6 +284,16 @@ impl World {
         items.map(|object| object["metadata"]["name"].as_str().unwrap().to_owned()).collect()
     }
 
+    /// Waits until `kubectl vcamp why` says this: an operator may be silent for half a minute.
+    fn wait_for_why(&self, name: &str, words: &str) {
+        let mut said = String::new();
+        wait::until(&format!("why says {words}"), PATIENCE, || {
+            said = self.administrator().vcamp(&["why", name]);
+            Ok(said.contains(words).then_some(()))
+        })
+        .unwrap_or_else(|error| panic!("{error}: {said}"));
+    }
+
     fn wait_until_nothing_hangs(&self) {
         wait::until("nothing hangs any more", MENDED, || Ok(self.hanging(None).is_empty().then_some(())))
             .unwrap_or_else(|error| panic!("{}: {error}: {}", self.namespace, self.run(&["get", "vcamp"])));
@@ -303,6 +326,9 @@ impl Situation {
         .unwrap_or_else(|error| panic!("{error}: {:?} are not all in {seen}", self.cause));
         let cure = documented(self.row);
         assert!(cure.contains(self.cure), "{}: the document says: {cure}", self.name);
+        let why = world.person("view").vcamp(&["why", &hangs]);
+        assert!(why.contains(&format!("{}: ", self.reason)), "{}: {why}", self.name);
+        assert!(why.contains(self.advice), "{}: {why}", self.name);
         (self.mend)(world);
         world.wait_until_nothing_hangs();
     }
@@ -362,6 +388,10 @@ async fn an_operator_that_does_not_lead_is_seen_by_its_lease() {
     let leases = world.run(&["get", "lease", "--output=jsonpath={.items[*].spec.holderIdentity}"]);
     assert_eq!(leases, "", "HOLDER");
     assert_eq!(world.hanging(None), ["renewal"]);
+    // There are no Pods here that could be ready.
+    let ready = r#"{"status":{"replicas":1,"readyReplicas":1}}"#;
+    world.run(&["patch", "deployment", RELEASE, "--subresource=status", "--type=merge", "-p", ready]);
+    world.wait_for_why("renewal", "runs, and no instance of it works");
     world.apply(&role);
     world.wait_until_nothing_hangs();
 }
@@ -396,6 +426,7 @@ async fn a_definition_that_is_missing_is_named() {
     })
     .unwrap();
     assert_eq!(world.hanging(None), ["renewal"]);
+    world.wait_for_why("renewal", command);
     let mut apply = world.kubectl.command(&command.split(' ').skip(1).collect::<Vec<_>>());
     assert!(apply.current_dir(testbed::repository()).output().unwrap().status.success());
     wait::until("the definition is there", PATIENCE, || Ok(world.try_run(&["get", "kconn"]).ok())).unwrap();

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 /// Widest comment, in columns.
 const WIDEST: usize = 110;
 /// Folders with code of ours.
-const FOLDERS: &[&str] = &["benches", "simulator", "src", "testbed", "tests"];
+const FOLDERS: &[&str] = &["benches", "plugin", "simulator", "src", "testbed", "tests"];
 
 /// Comments that are too wide, by file and number of the line.
 pub fn wide() -> Vec<String> {

@@ -1,0 +1,125 @@
+//! `refresh`, `suspend`, `resume`, `orphan`: the patches that the documents have people type.
+
+use anyhow::ensure;
+use jiff::Timestamp;
+use kube::ResourceExt;
+use kube::api::{Patch, PatchParams};
+use serde_json::{Value, json};
+use voicecampaign_operator::api::{REFRESH, Reason, VoiceCampaign};
+use voicecampaign_operator::kube_ext::Guarded;
+
+use crate::cli::Names;
+use crate::cluster::{Cluster, Scope, explain};
+use crate::end::End;
+use crate::output;
+use crate::seen::Seen;
+
+/// What to change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// Have the campaign read.
+    Refresh,
+    /// Set `spec.suspend`.
+    Suspend,
+    /// Unset it.
+    Resume,
+    /// Set the policy `Orphan`.
+    Orphan,
+}
+
+impl Change {
+    fn patch(self, now: Timestamp) -> Value {
+        match self {
+            Self::Refresh => json!({"metadata": {"annotations": {REFRESH: now.to_string()}}}),
+            Self::Suspend => json!({"spec": {"suspend": true}}),
+            Self::Resume => json!({"spec": {"suspend": false}}),
+            Self::Orphan => json!({"spec": {"deletionPolicy": "Orphan"}}),
+        }
+    }
+
+    /// What follows for this resource, which has the change.
+    fn done(self, seen: &Seen) -> &'static str {
+        let is_deleted = seen.phase.is_deletion();
+        match self {
+            Self::Refresh if is_deleted => "is being deleted: the operator reads it as its deletion needs",
+            Self::Refresh if seen.suspend => "is suspended: the operator reads it once it is resumed",
+            Self::Refresh => "will be read",
+            Self::Suspend if is_deleted => "suspended: its deletion waits",
+            Self::Suspend => "suspended",
+            Self::Resume if is_deleted && seen.deletion_policy.as_deref() == Some("Delete") => {
+                "resumed: the operator goes on to delete its campaign in Kore"
+            }
+            Self::Resume => "resumed",
+            Self::Orphan if is_deleted && may_be_deleted(seen) => {
+                "set to Orphan. A DELETE was sent before: whether Kore still has the campaign, its console shows"
+            }
+            Self::Orphan => "set to Orphan: its deletion leaves the campaign in Kore",
+        }
+    }
+}
+
+/// Whether a DELETE of the campaign may have reached Kore.
+fn may_be_deleted(seen: &Seen) -> bool {
+    seen.attempts.is_some_and(|attempts| attempts > 0)
+        || seen.reason.as_deref() == Some(Reason::Deleting.as_str())
+}
+
+/// Changes resources. Those that can't be changed are named; the others are changed nevertheless.
+///
+/// # Errors
+/// If the resources can't be listed.
+pub async fn run(change: Change, whom: Names, cluster: &Cluster) -> anyhow::Result<End> {
+    let scope = Scope::Namespace(cluster.namespace().to_owned());
+    let mut names = whom.names;
+    if let Some(selector) = &whom.selector {
+        let take = |object: Guarded<VoiceCampaign>| names.push(object.name_any());
+        cluster.each(&scope, Some(&selector.to_string()), take).await?;
+        ensure!(!names.is_empty(), "no VoiceCampaign {} has these labels", scope.in_words());
+    }
+    let api = cluster.api::<Guarded<VoiceCampaign>>(&scope);
+    let patch = Patch::Merge(change.patch(Timestamp::now()));
+    let mut end = End::Done;
+    for name in names {
+        match api.patch(&name, &PatchParams::default(), &patch).await {
+            Ok(changed) => {
+                output::print(&format!("{} {}", output::name(&name), change.done(&Seen::of(&changed))))?
+            }
+            Err(error) => {
+                output::say(&format!("error: {:#}", explain(&error, &format!("can't change {name}"))));
+                end = End::Held;
+            }
+        }
+    }
+    Ok(end)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sample::{deleting, living};
+
+    #[test]
+    fn what_follows_is_not_promised_too_much() {
+        let sent = |object: &mut Value| object["status"]["deletion"]["attempts"] = json!(1);
+        let orphan = |object| Change::Orphan.done(&Seen::of(&object));
+        assert!(orphan(deleting("a", "ServiceUnavailable", sent)).contains("A DELETE was sent before"));
+        assert!(orphan(deleting("a", "Deleting", |_| {})).contains("A DELETE was sent before"));
+        assert!(orphan(deleting("a", "WaitingForQuota", |_| {})).contains("leaves the campaign in Kore"));
+        assert!(
+            Change::Resume.done(&Seen::of(&deleting("a", "Suspended", |_| {}))).contains("goes on to delete")
+        );
+        assert_eq!(Change::Resume.done(&Seen::of(&living("a", |_| {}))), "resumed");
+        let suspended = living("a", |object| object["spec"]["suspend"] = json!(true));
+        assert!(Change::Refresh.done(&Seen::of(&suspended)).contains("once it is resumed"));
+    }
+
+    #[test]
+    fn each_change_is_what_the_documents_say() {
+        let patch = |change: Change| change.patch(Timestamp::UNIX_EPOCH).to_string();
+        assert_eq!(patch(Change::Suspend), r#"{"spec":{"suspend":true}}"#);
+        assert_eq!(patch(Change::Resume), r#"{"spec":{"suspend":false}}"#);
+        assert_eq!(patch(Change::Orphan), r#"{"spec":{"deletionPolicy":"Orphan"}}"#);
+        let refresh = r#"{"metadata":{"annotations":{"voicecampaign.dev/refresh-requested-at":"1970-01-01T00:00:00Z"}}}"#;
+        assert_eq!(patch(Change::Refresh), refresh);
+    }
+}

@@ -1,0 +1,15 @@
+//! The cluster of the user, with the rights of the user.
+//!
+//! ```text
+//!   connect.rs  kubeconfig ─▶ Cluster
+//!   read.rs     objects by name, and lists in pages
+//!   refusal.rs  why a call failed: which right is missing, or which definition
+//! ```
+
+mod connect;
+mod read;
+mod refusal;
+
+pub use connect::{Cluster, ClusterArgs};
+pub use read::Scope;
+pub use refusal::{explain, is_denied, is_missing};

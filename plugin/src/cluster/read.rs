@@ -1,0 +1,127 @@
+use std::fmt::Debug;
+
+use k8s_openapi::api::authorization::v1::{
+    ResourceAttributes, SelfSubjectAccessReview, SelfSubjectAccessReviewSpec,
+};
+use kube::api::{ListParams, PostParams};
+use kube::core::NamespaceResourceScope;
+use kube::{Api, Resource};
+use serde::de::DeserializeOwned;
+use voicecampaign_operator::api::GROUP;
+
+use super::connect::Cluster;
+use super::refusal::{explain, is_missing};
+
+/// Objects per page: with the largest status, a page takes a few megabytes.
+const PAGE: u32 = 500;
+
+/// One namespace, or all.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Scope {
+    /// The namespace of this name.
+    Namespace(String),
+    /// All of the cluster.
+    All,
+}
+
+impl Scope {
+    /// Whether a namespace is in it.
+    pub fn has(&self, namespace: &str) -> bool {
+        match self {
+            Self::Namespace(name) => name == namespace,
+            Self::All => true,
+        }
+    }
+
+    /// In words.
+    pub fn in_words(&self) -> String {
+        match self {
+            Self::Namespace(name) => format!("in the namespace {name}"),
+            Self::All => "in all namespaces".to_owned(),
+        }
+    }
+}
+
+impl Cluster {
+    /// The objects of a kind in a scope.
+    pub fn api<K>(&self, scope: &Scope) -> Api<K>
+    where
+        K: Resource<Scope = NamespaceResourceScope, DynamicType = ()>,
+    {
+        match scope {
+            Scope::Namespace(name) => Api::namespaced(self.client(), name),
+            Scope::All => Api::all(self.client()),
+        }
+    }
+
+    /// Lists objects page by page, so that ten thousand do not have to be in memory.
+    ///
+    /// # Errors
+    /// If a page can't be read: which right is missing.
+    pub async fn each<K>(
+        &self,
+        scope: &Scope,
+        selector: Option<&str>,
+        mut take: impl FnMut(K),
+    ) -> anyhow::Result<()>
+    where
+        K: Resource<Scope = NamespaceResourceScope, DynamicType = ()> + Clone + DeserializeOwned + Debug,
+    {
+        let api = self.api::<K>(scope);
+        let mut page = ListParams::default().limit(PAGE);
+        page.label_selector = selector.map(ToOwned::to_owned);
+        loop {
+            let doing = || format!("can't list {} {}", K::plural(&()), scope.in_words());
+            let list = api.list(&page).await.map_err(|error| explain(&error, &doing()))?;
+            list.items.into_iter().for_each(&mut take);
+            match list.metadata.continue_.filter(|token| !token.is_empty()) {
+                Some(token) => page.continue_token = Some(token),
+                None => return Ok(()),
+            }
+        }
+    }
+
+    /// An object; `None` if there is none of this name.
+    ///
+    /// # Errors
+    /// If it can't be read: which right is missing.
+    pub async fn find<K>(&self, namespace: &str, name: &str) -> anyhow::Result<Option<K>>
+    where
+        K: Resource<Scope = NamespaceResourceScope, DynamicType = ()> + Clone + DeserializeOwned + Debug,
+    {
+        let api = self.api::<K>(&Scope::Namespace(namespace.to_owned()));
+        let doing = || format!("can't read {} {namespace}/{name}", K::kind(&()));
+        match api.get(name).await {
+            Ok(found) => Ok(Some(found)),
+            Err(error) if is_missing(&error) => Ok(None),
+            Err(error) => Err(explain(&error, &doing())),
+        }
+    }
+
+    /// Whether the user has a right to VoiceCampaigns in a scope.
+    ///
+    /// # Errors
+    /// If the API server does not say.
+    pub async fn may(&self, verb: &str, scope: &Scope) -> anyhow::Result<bool> {
+        let namespace = match scope {
+            Scope::Namespace(name) => Some(name.clone()),
+            Scope::All => None,
+        };
+        let attributes = ResourceAttributes {
+            group: Some(GROUP.to_owned()),
+            resource: Some("voicecampaigns".to_owned()),
+            verb: Some(verb.to_owned()),
+            namespace,
+            ..ResourceAttributes::default()
+        };
+        let review = SelfSubjectAccessReview {
+            spec: SelfSubjectAccessReviewSpec { resource_attributes: Some(attributes), ..Default::default() },
+            ..SelfSubjectAccessReview::default()
+        };
+        let reviews: Api<SelfSubjectAccessReview> = Api::all(self.client());
+        let reviewed = reviews.create(&PostParams::default(), &review).await;
+        let reviewed =
+            reviewed.map_err(|error| explain(&error, "can't ask the API server for your rights"))?;
+        Ok(reviewed.status.is_some_and(|status| status.allowed))
+    }
+}

@@ -1,0 +1,294 @@
+//! `delete`: what would be deleted, a question, the deletion, and how it goes.
+
+use std::collections::BTreeSet;
+use std::io::{BufRead, IsTerminal, Write};
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use anyhow::{bail, ensure};
+use futures::{Stream, StreamExt, stream};
+use jiff::Timestamp;
+use kube::ResourceExt;
+use kube::api::{Api, DeleteParams, Preconditions};
+use tokio::time::Instant;
+use voicecampaign_operator::api::VoiceCampaign;
+use voicecampaign_operator::kube_ext::{Guarded, Selected};
+
+use crate::cli::DeleteArgs;
+use crate::cluster::{Cluster, Scope, explain, is_missing};
+use crate::end::End;
+use crate::live::{Board, Call, Followed, Request, Stop, Until, follow};
+use crate::output;
+use crate::plan::{Fate, Known, Manifests, Plan, Planned, of_files};
+use crate::seen::Seen;
+use crate::words::count;
+
+/// Calls to the API server at once.
+const AT_ONCE: usize = 8;
+/// How often a deletion is tried while the operator writes the status of the resource at the same time.
+const RACES: usize = 10;
+
+/// Runs the command.
+///
+/// # Errors
+/// If the resources can't be read or watched, or nobody can be asked.
+pub async fn run(arguments: DeleteArgs, cluster: &Cluster) -> anyhow::Result<End> {
+    let DeleteArgs { names, selector, filename, recursive, yes, no_wait, timeout } = arguments;
+    let manifests = match (&selector, &filename) {
+        (Some(selector), _) => selected(selector, cluster).await?,
+        (None, Some(file)) => of_files(file, recursive, cluster)?.without_namespaces(),
+        (None, None) => Manifests::of_names(&names, cluster.namespace()),
+    };
+    let namespaces = manifests.namespaces();
+    let known = Known::read(&namespaces, cluster).await?;
+    check_rights(&namespaces, no_wait, cluster).await?;
+    let plan = Plan::new(known.plan(&manifests), &known);
+    // Whoever is asked must see what about, also if the standard output is a file.
+    if yes {
+        output::print(&plan.table())?
+    } else {
+        output::say(&plan.table())
+    }
+    manifests.not_deleted().for_each(|what| output::say(&format!("Not deleted by this command: {what}.")));
+    let there: Vec<&Planned> = plan.items.iter().filter(|planned| planned.fate != Fate::NotFound).collect();
+    let begins = there.iter().filter(|planned| planned.fate != Fate::Deleting).count();
+    if begins > 0 && !yes && !confirmed(&plan, begins).await? {
+        let running = there.len() - begins;
+        output::say(match running {
+            0 => "Nothing was deleted.",
+            _ => "No deletion was begun. Those that were being deleted before go on.",
+        });
+        return Ok(End::Held);
+    }
+    let end = match there.is_empty() {
+        true => End::Done,
+        false => carry_out(&there, no_wait, timeout, cluster).await?,
+    };
+    let missing = plan.of(Fate::NotFound).next().is_some();
+    Ok(if missing && end == End::Done { End::Held } else { end })
+}
+
+/// The resources of the namespace with these labels.
+async fn selected(selector: &Selected, cluster: &Cluster) -> anyhow::Result<Manifests> {
+    let scope = Scope::Namespace(cluster.namespace().to_owned());
+    let mut names = Vec::new();
+    let take = |object: Guarded<VoiceCampaign>| names.push(object.name_any());
+    cluster.each(&scope, Some(&selector.to_string()), take).await?;
+    ensure!(!names.is_empty(), "no VoiceCampaign {} has these labels", scope.in_words());
+    Ok(Manifests::of_names(&names, cluster.namespace()))
+}
+
+/// Checks the rights before anything is deleted.
+async fn check_rights(namespaces: &BTreeSet<String>, no_wait: bool, cluster: &Cluster) -> anyhow::Result<()> {
+    let verbs = if no_wait { &["delete"][..] } else { &["delete", "watch"] };
+    for namespace in namespaces {
+        for verb in verbs {
+            let may = cluster.may(verb, &Scope::Namespace(namespace.clone())).await?;
+            ensure!(
+                may,
+                "you lack the right to {verb} voicecampaigns in the namespace {namespace}; nothing was deleted"
+            );
+        }
+    }
+    Ok(())
+}
+
+/// Asks whether to delete what the plan says.
+async fn confirmed(plan: &Plan, begins: usize) -> anyhow::Result<bool> {
+    if !std::io::stdin().is_terminal() {
+        bail!("nobody can be asked, because the standard input is no terminal; --yes deletes without asking");
+    }
+    let in_kore = match plan.campaigns_at_risk() {
+        0 => String::new(),
+        number => format!(", and with them {} in Kore", count(number, "campaign")),
+    };
+    let mut terminal = std::io::stderr().lock();
+    write!(terminal, "\nDelete {}{in_kore}? A deletion can't be undone. [y/N] ", count(begins, "resource"))?;
+    terminal.flush()?;
+    drop(terminal);
+    // On a thread of its own, which is not waited for.
+    let answer = tokio::task::spawn_blocking(|| {
+        let mut line = String::new();
+        std::io::stdin().lock().read_line(&mut line).map(|_| line)
+    });
+    Ok(["y", "yes"].contains(&answer.await??.trim().to_lowercase().as_str()))
+}
+
+async fn carry_out(
+    there: &[&Planned],
+    no_wait: bool,
+    timeout: Option<Duration>,
+    cluster: &Cluster,
+) -> anyhow::Result<End> {
+    let mut board = Board::of(there.iter().map(|planned| planned.seen.clone()).collect(), Timestamp::now());
+    let stop = Stop::default();
+    let deleting = deletions(there, &stop, cluster);
+    if no_wait {
+        return without_waiting(&mut board, deleting, &stop, cluster).await;
+    }
+    let namespaces: BTreeSet<&str> = there.iter().map(|planned| planned.seen.namespace.as_str()).collect();
+    let of_namespace = |namespace: &str| Request {
+        scope: Scope::Namespace(namespace.to_owned()),
+        selected: Selected::default(),
+    };
+    let requests: Vec<_> = namespaces.into_iter().map(of_namespace).collect();
+    let until = Until { deadline: timeout.map(|timeout| Instant::now() + timeout), settled: true };
+    let followed = follow(cluster, &requests, &mut board, deleting, &stop, until).await;
+    finish(followed, &board, &again(&requests, cluster))
+}
+
+/// The command that shows the rest again.
+fn again(requests: &[Request], cluster: &Cluster) -> String {
+    let scope = match requests {
+        [Request { scope: Scope::Namespace(namespace), .. }] => format!("-n {namespace}"),
+        _ => "-A".to_owned(),
+    };
+    format!("kubectl vcamp watch {scope}{}", cluster.options())
+}
+
+/// Makes the calls, and does not wait for what becomes of the resources.
+async fn without_waiting(
+    board: &mut Board,
+    mut deleting: impl Stream<Item = (String, Call)> + Unpin,
+    stop: &Stop,
+    cluster: &Cluster,
+) -> anyhow::Result<End> {
+    let mut interrupt = std::pin::pin!(tokio::signal::ctrl_c());
+    let mut interrupted = false;
+    loop {
+        tokio::select! {
+            called = deleting.next() => match called {
+                Some((uid, call)) => drop(board.called(&uid, call, Timestamp::now())),
+                None => break,
+            },
+            _ = &mut interrupt, if !interrupted => {
+                interrupted = true;
+                stop.store(true, Ordering::Relaxed);
+            }
+        }
+    }
+    let tally = board.tally(Timestamp::now());
+    output::print(&tally.in_words())?;
+    let scope = format!("-n {}", cluster.namespace());
+    output::say(&format!("To see how it goes: kubectl vcamp watch {scope}{}", cluster.options()));
+    Ok(match tally.not_deleted.is_empty() && tally.unknown.is_empty() {
+        _ if interrupted => End::Interrupted,
+        true => End::Done,
+        false => End::Held,
+    })
+}
+
+/// Says what has become of all.
+fn finish(followed: Followed, board: &Board, again: &str) -> anyhow::Result<End> {
+    let tally = board.tally(Timestamp::now());
+    output::print(&tally.in_words())?;
+    let goes_on = "The deletions that have begun go on without this command.";
+    Ok(match followed {
+        Followed::Interrupted => {
+            output::say(&format!("{goes_on} To see them again: {again}"));
+            End::Interrupted
+        }
+        Followed::TimedOut => {
+            output::say(&format!("The time is over. {goes_on} To see them again: {again}"));
+            End::Held
+        }
+        Followed::Lost(error) => {
+            output::say(&format!("error: {error:#}. {goes_on}"));
+            End::Held
+        }
+        Followed::ToTheEnd if tally.is_clean() => End::Done,
+        Followed::ToTheEnd => End::Held,
+    })
+}
+
+/// The calls that delete, each with the uid of its resource. None begins after `stop`.
+fn deletions(
+    there: &[&Planned],
+    stop: &Stop,
+    cluster: &Cluster,
+) -> impl Stream<Item = (String, Call)> + Unpin + use<> {
+    let begins = there.iter().filter(|planned| planned.fate != Fate::Deleting);
+    let calls: Vec<_> = begins.map(|planned| delete(planned.seen.clone(), stop.clone(), cluster)).collect();
+    stream::iter(calls).buffer_unordered(AT_ONCE).boxed()
+}
+
+fn delete(shown: Seen, stop: Stop, cluster: &Cluster) -> impl Future<Output = (String, Call)> + Send + use<> {
+    let api = cluster.api::<Guarded<VoiceCampaign>>(&Scope::Namespace(shown.namespace.clone()));
+    async move {
+        let call = match stop.load(Ordering::Relaxed) {
+            true => Call::NotMade,
+            false => delete_as_shown(&api, &shown).await,
+        };
+        (shown.uid, call)
+    }
+}
+
+/// Deletes the resource, if it is what was shown: the API server tests its version, which each write of the
+/// operator changes, too.
+async fn delete_as_shown(api: &Api<Guarded<VoiceCampaign>>, shown: &Seen) -> Call {
+    let mut version = shown.version.clone();
+    for _ in 0..RACES {
+        let preconditions = Preconditions { uid: Some(shown.uid.clone()), resource_version: version };
+        let parameters = DeleteParams { preconditions: Some(preconditions), ..DeleteParams::background() };
+        let error = match api.delete(&shown.name, &parameters).await {
+            Ok(_) => return Call::Taken,
+            Err(error) if is_missing(&error) => return Call::Gone,
+            Err(error) => error,
+        };
+        let said = format!("{:#}", explain(&error, "can't delete it"));
+        let is_conflict = matches!(&error, kube::Error::Api(status) if status.is_conflict());
+        let is_refused = matches!(&error, kube::Error::Api(status) if (400..500).contains(&status.code));
+        if is_refused && !is_conflict {
+            return Call::Refused(said);
+        }
+        let now = match api.get(&shown.name).await {
+            Ok(object) => Seen::of(&object),
+            Err(error) if is_missing(&error) => return Call::Gone,
+            Err(_) => return Call::Unknown(said),
+        };
+        match () {
+            () if now.uid != shown.uid => return Call::Gone,
+            () if now.phase.is_deletion() => return Call::Taken,
+            () if !is_conflict => return Call::Refused(said),
+            () => {}
+        }
+        if let Some(change) = change(shown, &now) {
+            return Call::Refused(format!("it has changed since it was shown: {change}"));
+        }
+        version = now.version;
+    }
+    Call::Refused("it changes all the time".to_owned())
+}
+
+/// What has changed of what decides over the campaign.
+fn change(shown: &Seen, now: &Seen) -> Option<&'static str> {
+    match () {
+        () if shown.deletion_policy != now.deletion_policy => Some("its deletionPolicy is another"),
+        () if shown.suspend != now.suspend => Some("it was suspended or resumed"),
+        () if shown.kept != now.kept => Some("the operator's finalizer was put on it or removed"),
+        () => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::sample::living;
+
+    /// Whoever is asked about a resource that is left in Kore has not agreed to delete it there.
+    #[test]
+    fn what_decides_over_the_campaign_is_what_was_shown() {
+        let shown = Seen::of(&living("a", |_| {}));
+        let observed = |object: &mut serde_json::Value| object["status"]["observedGeneration"] = json!(7);
+        assert_eq!(change(&shown, &Seen::of(&living("a", observed))), None);
+        for changed in [
+            living("a", |object| object["spec"]["deletionPolicy"] = json!("Orphan")),
+            living("a", |object| object["spec"]["suspend"] = json!(true)),
+            living("a", |object| object["metadata"]["finalizers"] = json!([])),
+        ] {
+            assert!(change(&shown, &Seen::of(&changed)).is_some());
+        }
+    }
+}

@@ -1,0 +1,155 @@
+//! A folder with a manifest for each campaign, and a kustomization.yaml. What somebody has changed in it
+//! stays.
+
+use std::collections::BTreeSet;
+use std::io::ErrorKind;
+use std::path::Path;
+
+use anyhow::{Context, bail, ensure};
+use serde_json::Value;
+
+use super::manifest::Imported;
+use super::resources::Key;
+use crate::output;
+
+/// The first line of a kustomization.yaml that the command adds to.
+const MARK: &str = "# Written by `kubectl vcamp import`, which adds to `resources`.";
+const KUSTOMIZATION: &str = "kustomization.yaml";
+/// Other names that kustomize takes for the same.
+const OTHER_NAMES: [&str; 2] = ["kustomization.yml", "Kustomization"];
+
+/// The campaigns that the manifests of an earlier run name, each with its file.
+///
+/// # Errors
+/// If a file can't be read.
+pub fn resources(folder: &Path) -> anyhow::Result<Vec<(Key, String)>> {
+    let mut found = Vec::new();
+    for file in listed(folder)? {
+        let path = folder.join(&file);
+        let text =
+            std::fs::read_to_string(&path).with_context(|| format!("can't read {}", path.display()))?;
+        let manifests: Vec<Value> =
+            serde_saphyr::from_multiple(&text).with_context(|| path.display().to_string())?;
+        for manifest in manifests {
+            let text = |field: &str| manifest["spec"][field].as_str().map(str::to_owned);
+            if let (Some(stream_id), Some(campaign_id)) = (text("streamId"), text("campaignId")) {
+                found.push((Key { stream_id, campaign_id }, file.clone()));
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// Writes manifests into a folder.
+///
+/// # Errors
+/// If the folder can't be written, or has a kustomization of somebody else.
+pub fn write(folder: &Path, imported: &[Imported]) -> anyhow::Result<()> {
+    let mut resources = listed(folder)?;
+    if imported.is_empty() {
+        return Ok(());
+    }
+    std::fs::create_dir_all(folder).with_context(|| format!("can't make the folder {}", folder.display()))?;
+    for Imported { name, manifest } in imported {
+        let file = format!("{name}.yaml");
+        put(&folder.join(&file), manifest)?;
+        resources.insert(file);
+    }
+    let list: String = resources.iter().map(|file| format!("- {file}\n")).collect();
+    let head = "apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\nresources:\n";
+    let path = folder.join(KUSTOMIZATION);
+    std::fs::write(&path, format!("{MARK}\n{head}{list}"))
+        .with_context(|| format!("can't write {}", path.display()))
+}
+
+/// The manifests that an earlier run has listed, as far as they are there.
+fn listed(folder: &Path) -> anyhow::Result<BTreeSet<String>> {
+    for name in OTHER_NAMES {
+        ensure!(!folder.join(name).exists(), "{} has a {name}: name another folder", folder.display());
+    }
+    let path = folder.join(KUSTOMIZATION);
+    let text = match std::fs::read_to_string(&path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(BTreeSet::new()),
+        Err(error) => return Err(error).with_context(|| format!("can't read {}", path.display())),
+    };
+    let read: Value = serde_saphyr::from_str(&text).with_context(|| path.display().to_string())?;
+    let only_resources = read.as_object().is_some_and(|fields| {
+        fields.keys().all(|key| ["apiVersion", "kind", "resources"].contains(&key.as_str()))
+    });
+    if !text.starts_with(MARK) || !only_resources {
+        bail!(
+            "{} has more than this command writes: name another folder, and add it to the `resources` of that kustomization",
+            path.display()
+        );
+    }
+    let files = read["resources"].as_array().into_iter().flatten().filter_map(Value::as_str);
+    Ok(files.filter(|file| folder.join(file).exists()).map(str::to_owned).collect())
+}
+
+/// Writes a manifest, unless somebody has written another one of its name.
+fn put(path: &Path, manifest: &str) -> anyhow::Result<()> {
+    if path.exists() {
+        let known =
+            std::fs::read_to_string(path).with_context(|| format!("can't read {}", path.display()))?;
+        if known != manifest {
+            output::say(&format!("kept as it is: {}", path.display()));
+        }
+        return Ok(());
+    }
+    std::fs::write(path, manifest).with_context(|| format!("can't write {}", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn one(name: &str) -> Imported {
+        Imported {
+            name: name.to_owned(),
+            manifest: format!("spec: {{streamId: st, campaignId: cd-{name}}}\n"),
+        }
+    }
+
+    fn text(folder: &Path, file: &str) -> String {
+        std::fs::read_to_string(folder.join(file)).unwrap()
+    }
+
+    #[test]
+    fn a_second_import_adds_to_the_first() {
+        let folder = tempfile::tempdir().unwrap();
+        let folder = folder.path();
+        assert!(resources(folder).unwrap().is_empty());
+        write(folder, &[one("b"), one("a")]).unwrap();
+        std::fs::write(
+            folder.join("b.yaml"),
+            "# Mine.\nspec: {streamId: st, campaignId: cd-b, suspend: true}\n",
+        )
+        .unwrap();
+        write(folder, &[one("b"), one("c")]).unwrap();
+        std::fs::remove_file(folder.join("a.yaml")).unwrap();
+        write(folder, &[one("d")]).unwrap();
+        assert!(text(folder, KUSTOMIZATION).ends_with("resources:\n- b.yaml\n- c.yaml\n- d.yaml\n"));
+        assert!(text(folder, "b.yaml").starts_with("# Mine."), "what somebody has changed stays");
+        let named: Vec<_> =
+            resources(folder).unwrap().into_iter().map(|(key, file)| (key.campaign_id, file)).collect();
+        let expected = ["b", "c", "d"].map(|name| (format!("cd-{name}"), format!("{name}.yaml")));
+        assert_eq!(named, expected);
+    }
+
+    #[test]
+    fn a_kustomization_of_somebody_else_is_left_alone() {
+        for (file, content) in [
+            (KUSTOMIZATION, "resources: [mine.yaml]\n".to_owned()),
+            (KUSTOMIZATION, format!("{MARK}\nnamespace: team-a\nresources: []\n")),
+            ("kustomization.yml", "resources: []\n".to_owned()),
+        ] {
+            let folder = tempfile::tempdir().unwrap();
+            std::fs::write(folder.path().join(file), &content).unwrap();
+            let error = write(folder.path(), &[one("d")]).unwrap_err().to_string();
+            assert!(error.contains("name another folder"), "{error}");
+            assert_eq!(text(folder.path(), file), content);
+            assert!(!folder.path().join("d.yaml").exists());
+        }
+    }
+}

@@ -1,0 +1,99 @@
+//! `import`: a VoiceCampaign for each campaign that Kore has in an account.
+//!
+//! ```text
+//!   account.rs    the connection, its Secret ─▶ whom to call
+//!   resources.rs  the VoiceCampaigns that there are
+//!   kore.rs       the listings of the streams, within the quota
+//!     └─▶ manifest.rs  names and YAML (PURE) ─▶ folder.rs
+//! ```
+
+mod account;
+mod folder;
+mod kore;
+mod manifest;
+mod resources;
+
+use std::path::Path;
+
+use anyhow::ensure;
+
+use crate::cli::{ImportArgs, Policy};
+use crate::cluster::Cluster;
+use crate::end::End;
+use crate::output;
+use crate::words::count;
+use account::Reader;
+use manifest::{Row, Target};
+use resources::Resources;
+
+/// Runs the command.
+///
+/// # Errors
+/// If the connection, its Secret or a listing can't be read, or the folder can't be written.
+pub async fn run(arguments: ImportArgs, cluster: &Cluster) -> anyhow::Result<End> {
+    let ImportArgs { connection, stream, delete_policy, kustomization, kore_ca_file } = arguments;
+    let mut known = Resources::read(cluster).await?;
+    if let Some(folder) = &kustomization {
+        folder::resources(folder)?.into_iter().for_each(|(key, file)| known.add(key, file));
+    }
+    let reader = Reader::of(&connection, kore_ca_file, cluster).await?;
+    let mut streams = stream;
+    if streams.is_empty() {
+        streams = known.streams(&connection, cluster.namespace());
+        streams.extend(reader.streams());
+    }
+    streams.sort_unstable();
+    streams.dedup();
+    ensure!(
+        !streams.is_empty(),
+        "name a stream with --stream: no VoiceCampaign uses the connection {connection} yet, and Kore has no call that lists the \
+         streams of an account. The stream ID is on the general settings page of the app in Kore"
+    );
+    let deleting = known.deleting(&connection, cluster.namespace());
+    let listed = kore::list(&reader, &streams, deleting).await?;
+    let target = Target {
+        namespace: cluster.namespace().to_owned(),
+        connection,
+        orphan: delete_policy == Policy::Orphan,
+    };
+    let (usable, unusable): (Vec<_>, Vec<_>) = listed.rows.into_iter().partition(Row::fits_the_schema);
+    let (named, new): (Vec<_>, Vec<_>) = usable.into_iter().partition(|row| known.names(row).is_some());
+    let imported = manifest::imported(&new, &target);
+    match &kustomization {
+        Some(folder) => folder::write(folder, &imported)?,
+        None if imported.is_empty() => {}
+        None => output::print(manifest::all(&imported).trim_end())?,
+    }
+    report(&named, &unusable, &known);
+    say_how_many(imported.len(), streams.len(), named.len(), kustomization.as_deref());
+    for stream in &listed.incomplete {
+        output::say(&format!(
+            "warning: the pages of Kore's listing of the stream {stream} do not add up: a campaign may be missing. Run the command again"
+        ));
+    }
+    let complete = listed.incomplete.is_empty() && unusable.is_empty();
+    Ok(if complete { End::Done } else { End::Held })
+}
+
+/// Says what was not written, and why.
+fn report(named: &[Row], unusable: &[Row], known: &Resources) {
+    for row in named {
+        if let Some(resource) = known.names(row) {
+            output::say(&format!("skipped: {} ({}): {resource} names it", row.title(), row.campaign_id));
+        }
+    }
+    for row in unusable {
+        output::say(&format!(
+            "warning: {}: its id, or that of its stream, is not what a VoiceCampaign may name; delete it in Kore's console",
+            row.title()
+        ));
+    }
+}
+
+fn say_how_many(written: usize, streams: usize, named: usize, folder: Option<&Path>) {
+    let place = folder.map(|folder| format!(" in {}", folder.display())).unwrap_or_default();
+    let (written, streams) = (count(written, "campaign"), count(streams, "stream"));
+    output::say(&format!(
+        "{written} of {streams} written{place}, {named} skipped because something names them."
+    ));
+}

@@ -1,0 +1,469 @@
+//! Who is being deleted, what each waits for, and how each ended. Pure.
+
+use std::collections::BTreeMap;
+
+use jiff::{SignedDuration, Timestamp};
+
+use crate::seen::{self, Phase, Place, Seen};
+use crate::words::{count, long};
+
+/// For how long all that is left has to be held, and nothing has to change, until nobody waits any more: the
+/// operator may just be writing that something goes on.
+const SETTLED: SignedDuration = SignedDuration::from_secs(10);
+
+/// The resources whose deletion is followed.
+#[derive(Debug)]
+pub struct Board {
+    /// By uid.
+    entries: BTreeMap<String, Entry>,
+    /// Whether resources that begin to be deleted are followed, too.
+    grows: bool,
+    changed_at: Timestamp,
+}
+
+#[derive(Debug)]
+struct Entry {
+    seen: Seen,
+    call: Call,
+    end: Option<Ended>,
+}
+
+/// What has become of the call that deletes a resource.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Call {
+    /// It has not been made.
+    NotMade,
+    /// The API server has taken it; or somebody else had made it before.
+    Taken,
+    /// The resource was gone, or replaced by another of its name.
+    Gone,
+    /// The API server has refused it, or the resource is not any more what was shown.
+    Refused(String),
+    /// Nobody knows whether the API server has taken it.
+    Unknown(String),
+}
+
+/// How a resource went.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Ended {
+    /// Kore has confirmed the deletion; the last state of the campaign.
+    Deleted(Option<String>),
+    /// Kore has no such campaign.
+    Absent,
+    /// The campaign stays in Kore.
+    Orphaned,
+    /// The resource is gone, and no status of it was seen that says how its deletion ended.
+    Unconfirmed,
+}
+
+/// What has become of all.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// Kore has confirmed.
+    pub deleted: usize,
+    /// Kore has no such campaign.
+    pub absent: usize,
+    /// Left in Kore.
+    pub orphaned: usize,
+    /// Those that the operator goes on with.
+    pub going: usize,
+    /// Gone, and no status was seen that says how.
+    pub unconfirmed: Vec<String>,
+    /// Those that are held, each with its reason.
+    pub held: Vec<String>,
+    /// Those that are not deleted, each with its reason.
+    pub not_deleted: Vec<String>,
+    /// Those of which nobody knows whether they are being deleted, each with its reason.
+    pub unknown: Vec<String>,
+}
+
+impl Board {
+    /// Follows these resources, and no others.
+    pub fn of(all: Vec<Seen>, now: Timestamp) -> Self {
+        let entry = |seen: Seen| (seen.uid.clone(), Entry::of(seen));
+        Self { entries: all.into_iter().map(entry).collect(), grows: false, changed_at: now }
+    }
+
+    /// Follows all that is being deleted, or begins to be.
+    pub fn of_all(now: Timestamp) -> Self {
+        Self { entries: BTreeMap::new(), grows: true, changed_at: now }
+    }
+
+    /// Whether it follows the resource of this uid.
+    pub fn follows(&self, uid: &str) -> bool {
+        self.entries.contains_key(uid)
+    }
+
+    /// The state of a resource. Returns a line about it, if that is news.
+    pub fn see(&mut self, seen: Seen, now: Timestamp) -> Option<String> {
+        let is_deleted = seen.phase.is_deletion();
+        if self.grows && is_deleted && !self.follows(&seen.uid) {
+            let line = format!("{}: {}", seen.key(), seen.reason_in_words());
+            self.entries.insert(seen.uid.clone(), Entry::of(seen));
+            self.changed_at = now;
+            return Some(line);
+        }
+        let entry = self.entries.get_mut(&seen.uid).filter(|entry| entry.end.is_none())?;
+        let news = (entry.seen.phase, &entry.seen.reason) != (seen.phase, &seen.reason);
+        let line = (news && is_deleted).then(|| format!("{}: {}", seen.key(), seen.reason_in_words()));
+        if news {
+            self.changed_at = now;
+        }
+        if is_deleted {
+            entry.call = Call::Taken;
+        }
+        entry.seen = seen;
+        line
+    }
+
+    /// A resource is gone; `last` is its last state, if that was seen. Returns a line about it.
+    pub fn gone(&mut self, uid: &str, last: Option<Seen>, now: Timestamp) -> Option<String> {
+        let entry = self.entries.get_mut(uid).filter(|entry| entry.end.is_none())?;
+        if let Some(last) = last {
+            entry.seen = last;
+        }
+        let end = match entry.seen.outcome.as_deref() {
+            Some("Deleted") => Ended::Deleted(entry.seen.state.clone()),
+            Some("Absent") => Ended::Absent,
+            Some("Orphaned") => Ended::Orphaned,
+            Some(_) | None => Ended::Unconfirmed,
+        };
+        self.changed_at = now;
+        let line = format!("{}: gone, {}", entry.seen.key(), end.in_words());
+        entry.end = Some(end);
+        Some(line)
+    }
+
+    /// The call that deletes a resource has ended. Returns a line about it, if that is news.
+    pub fn called(&mut self, uid: &str, call: Call, now: Timestamp) -> Option<String> {
+        if call == Call::Gone {
+            return self.gone(uid, None, now);
+        }
+        let entry = self.entries.get_mut(uid).filter(|entry| entry.end.is_none())?;
+        // The watch may have been faster.
+        if entry.call != Call::Taken {
+            entry.call = call;
+        }
+        match &entry.call {
+            Call::Refused(why) => Some(format!("{}: not deleted: {why}", entry.seen.key())),
+            Call::Unknown(why) => Some(format!("{}: perhaps deleted: {why}", entry.seen.key())),
+            Call::NotMade | Call::Taken | Call::Gone => None,
+        }
+    }
+
+    /// Those that are there as far as is known: the namespace and the uid of each.
+    pub fn remaining(&self) -> Vec<(String, String)> {
+        let there = self.entries.values().filter(|entry| entry.end.is_none());
+        there.map(|entry| (entry.seen.namespace.clone(), entry.seen.uid.clone())).collect()
+    }
+
+    /// Those whose deletion is not over.
+    fn open(&self) -> impl Iterator<Item = &Entry> {
+        self.entries.values().filter(|entry| entry.end.is_none() && entry.call == Call::Taken)
+    }
+
+    /// Whether all are gone, or are not deleted.
+    pub fn is_empty(&self) -> bool {
+        self.open().next().is_none()
+    }
+
+    /// Whether nothing will change any more without somebody: all that is left is held for some time, or
+    /// waits for an operator that does not act.
+    pub fn is_settled(&self, now: Timestamp) -> bool {
+        self.open().all(|entry| entry.is_stuck(now))
+            && (self.is_empty() || now.duration_since(self.changed_at) >= SETTLED)
+    }
+
+    /// How many have been followed, and how many of them are gone.
+    pub fn counts(&self) -> (usize, usize) {
+        (self.entries.len(), self.entries.values().filter(|entry| entry.end.is_some()).count())
+    }
+
+    /// What goes on, one line for each, at most so many: first what is held, then by when the operator calls
+    /// Kore.
+    pub fn lines(&self, room: usize, now: Timestamp) -> Vec<String> {
+        let mut open: Vec<&Seen> = self.open().map(|entry| &entry.seen).collect();
+        let places = seen::places(open.iter().copied());
+        let order = |seen: &Seen| (seen.phase, seen.next_at(), seen.requested_at());
+        open.sort_by(|one, other| (order(one), &one.uid).cmp(&(order(other), &other.uid)));
+        let shown = if open.len() > room { room.saturating_sub(1) } else { room };
+        let width = open.iter().take(shown).map(|seen| seen.key().len()).max().unwrap_or_default();
+        let place = |seen: &Seen| places.get(seen.uid.as_str()).copied();
+        let mut lines: Vec<_> =
+            open.iter().take(shown).map(|seen| line(seen, place(seen), width, now)).collect();
+        if open.len() > shown {
+            lines.push(format!("and {} more", open.len() - shown));
+        }
+        lines
+    }
+
+    /// All in one line: how many are held, how many go on, and until when at least.
+    pub fn headline(&self, now: Timestamp) -> String {
+        let tally = self.tally(now);
+        let going: Vec<_> = self.open().filter(|entry| !entry.is_stuck(now)).collect();
+        let last = going.iter().filter_map(|entry| entry.seen.next_at()).max().filter(|last| *last > now);
+        let all_scheduled = going.iter().all(|entry| entry.seen.next_at().is_some());
+        let until = last.map(|last| {
+            let least = if all_scheduled { "the last is scheduled for" } else { "at least until" };
+            format!("{least} {last:.0} (in {})", long(last.duration_since(now)))
+        });
+        let held = (!tally.held.is_empty()).then(|| format!("{} held", tally.held.len()));
+        let going = (tally.going > 0).then(|| format!("{} going on", tally.going));
+        held.into_iter().chain(going).chain(until).collect::<Vec<_>>().join(", ")
+    }
+
+    /// What has become of all.
+    pub fn tally(&self, now: Timestamp) -> Tally {
+        let mut tally = Tally::default();
+        for entry in self.entries.values() {
+            let key = entry.seen.key();
+            match (&entry.end, &entry.call) {
+                (Some(Ended::Deleted(_)), _) => tally.deleted += 1,
+                (Some(Ended::Absent), _) => tally.absent += 1,
+                (Some(Ended::Orphaned), _) => tally.orphaned += 1,
+                (Some(Ended::Unconfirmed), _) | (None, Call::Gone) => tally.unconfirmed.push(key),
+                (None, Call::Refused(why)) => tally.not_deleted.push(format!("{key}: {why}")),
+                (None, Call::NotMade) => tally.not_deleted.push(format!("{key}: its turn had not come")),
+                (None, Call::Unknown(why)) => tally.unknown.push(format!("{key}: {why}")),
+                (None, Call::Taken) if entry.seen.phase == Phase::Held => {
+                    tally.held.push(format!("{key}: {}", entry.seen.reason_in_words()));
+                }
+                (None, Call::Taken) if entry.is_stuck(now) => {
+                    tally.held.push(format!("{key}: the operator should have acted by now: does one run?"));
+                }
+                (None, Call::Taken) => tally.going += 1,
+            }
+        }
+        for names in [&mut tally.unconfirmed, &mut tally.held, &mut tally.not_deleted, &mut tally.unknown] {
+            names.sort_unstable();
+        }
+        tally
+    }
+}
+
+impl Entry {
+    fn of(seen: Seen) -> Self {
+        let call = if seen.phase.is_deletion() { Call::Taken } else { Call::NotMade };
+        Self { seen, call, end: None }
+    }
+
+    fn is_stuck(&self, now: Timestamp) -> bool {
+        self.seen.phase == Phase::Held || self.seen.is_overdue(now)
+    }
+}
+
+impl Ended {
+    fn in_words(&self) -> String {
+        match self {
+            Self::Deleted(Some(state)) => {
+                format!("Kore has confirmed that its campaign is deleted (its last state was {state})")
+            }
+            Self::Deleted(None) => "Kore has confirmed that its campaign is deleted".to_owned(),
+            Self::Absent => "Kore has no such campaign".to_owned(),
+            Self::Orphaned => "its campaign stays in Kore".to_owned(),
+            Self::Unconfirmed => {
+                "and no status was seen that says what became of its campaign: look at the operator's audit line, or for \
+                 the campaign in Kore's console"
+                    .to_owned()
+            }
+        }
+    }
+}
+
+impl Tally {
+    /// Whether all are gone, and it is known how.
+    pub fn is_clean(&self) -> bool {
+        let Self { deleted: _, absent: _, orphaned: _, going, unconfirmed, held, not_deleted, unknown } =
+            self;
+        *going == 0 && [unconfirmed, held, not_deleted, unknown].iter().all(|names| names.is_empty())
+    }
+
+    /// In words, some lines.
+    pub fn in_words(&self) -> String {
+        let Self { deleted, absent, orphaned, going, unconfirmed, held, not_deleted, unknown } = self;
+        let numbers = [
+            (*deleted, "deleted in Kore"),
+            (*absent, "that Kore does not have"),
+            (*orphaned, "left in Kore"),
+            (*going, "whose deletion goes on"),
+        ];
+        let parts = numbers.into_iter().filter(|(number, _)| *number > 0);
+        let parts: Vec<_> =
+            parts.map(|(number, what)| format!("{} {what}", count(number, "campaign"))).collect();
+        let mut lines = Vec::new();
+        if !parts.is_empty() {
+            lines.push(format!("{}.", parts.join(", ")));
+        }
+        for (what, names) in [
+            ("Held (`kubectl vcamp why NAME` says by what, and what to do):", held),
+            ("Not deleted:", not_deleted),
+            (
+                "Perhaps being deleted, because the API server gave no answer (`kubectl vcamp status`):",
+                unknown,
+            ),
+            (
+                "Gone, and no status was seen that says what became of the campaign (look at the operator's audit line, or in \
+                 Kore's console):",
+                unconfirmed,
+            ),
+        ] {
+            if !names.is_empty() {
+                lines.push(what.to_owned());
+                lines.extend(names.iter().map(|name| format!("  {name}")));
+            }
+        }
+        lines.join("\n")
+    }
+}
+
+fn line(seen: &Seen, place: Option<Place>, width: usize, now: Timestamp) -> String {
+    let mut parts = vec![format!("{:<width$}  {}", seen.key(), seen.reason_in_words())];
+    if let Some(Place { number, of }) = place {
+        parts.push(format!("number {number} of {of}"));
+    }
+    match seen.next_at() {
+        Some(next) if next > now => parts.push(format!("next request in {}", long(next.duration_since(now)))),
+        Some(next) if seen.is_overdue(now) => {
+            parts.push(format!("overdue for {}", long(now.duration_since(next))));
+        }
+        Some(_) | None => {}
+    }
+    if let Some(attempts @ 1..) = seen.attempts {
+        parts.push(format!("{} so far", count(usize::try_from(attempts).unwrap_or_default(), "attempt")));
+    }
+    parts.join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+    use voicecampaign_operator::api::VoiceCampaign;
+    use voicecampaign_operator::kube_ext::Guarded;
+
+    use super::*;
+    use crate::sample::{add, at, condition, deleting, living};
+
+    fn seen(object: &Guarded<VoiceCampaign>) -> Seen {
+        Seen::of(object)
+    }
+
+    fn ended(name: &str, outcome: &str) -> Seen {
+        seen(&deleting(name, outcome, |object| object["status"]["deletion"]["outcome"] = json!(outcome)))
+    }
+
+    fn suspended(name: &str) -> Seen {
+        seen(&deleting(name, "Suspended", |object| {
+            add(object, condition("Stalled", "True", "Suspended", "m"))
+        }))
+    }
+
+    #[test]
+    fn each_end_is_counted_as_what_it_is() {
+        let names = [
+            "deleted", "absent", "orphaned", "forced", "held", "refused", "unknown", "replaced", "going",
+            "unsent",
+        ];
+        let mut board = Board::of(names.map(|name| seen(&living(name, |_| {}))).into(), at(0));
+        let uid = |name: &str| format!("uid-{name}");
+        board.gone(&uid("deleted"), Some(ended("deleted", "Deleted")), at(1));
+        board.gone(&uid("absent"), Some(ended("absent", "Absent")), at(1));
+        board.gone(&uid("orphaned"), Some(ended("orphaned", "Orphaned")), at(1));
+        // Somebody has removed the finalizer.
+        let line = board.gone(&uid("forced"), None, at(1)).unwrap();
+        assert!(line.contains("no status was seen"), "{line}");
+        board.see(suspended("held"), at(1));
+        board.called(&uid("refused"), Call::Refused("it is protected".to_owned()), at(1));
+        // An event of a resource that is not deleted changes nothing.
+        board.see(seen(&living("refused", |object| object["metadata"]["labels"] = json!({"a": "b"}))), at(1));
+        board.called(&uid("unknown"), Call::Unknown("no answer".to_owned()), at(1));
+        board.called(&uid("replaced"), Call::Gone, at(1));
+        board.called(&uid("going"), Call::Taken, at(1));
+        board.see(seen(&deleting("going", "Deleting", |_| {})), at(1));
+        let expected = Tally {
+            deleted: 1,
+            absent: 1,
+            orphaned: 1,
+            going: 1,
+            unconfirmed: vec!["team-a/forced".to_owned(), "team-a/replaced".to_owned()],
+            held: vec!["team-a/held: Suspended".to_owned()],
+            not_deleted: vec![
+                "team-a/refused: it is protected".to_owned(),
+                "team-a/unsent: its turn had not come".to_owned(),
+            ],
+            unknown: vec!["team-a/unknown: no answer".to_owned()],
+        };
+        assert_eq!(board.tally(at(1)), expected);
+        assert!(!expected.is_clean() && !board.is_empty() && !board.is_settled(at(100)));
+        let words = "\
+1 campaign deleted in Kore, 1 campaign that Kore does not have, 1 campaign left in Kore, 1 campaign whose deletion goes on.
+Held (`kubectl vcamp why NAME` says by what, and what to do):
+  team-a/held: Suspended
+Not deleted:
+  team-a/refused: it is protected
+  team-a/unsent: its turn had not come
+Perhaps being deleted, because the API server gave no answer (`kubectl vcamp status`):
+  team-a/unknown: no answer
+Gone, and no status was seen that says what became of the campaign (look at the operator's audit line, or in Kore's console):
+  team-a/forced
+  team-a/replaced";
+        assert_eq!(expected.in_words(), words);
+    }
+
+    #[test]
+    fn what_is_left_has_to_be_held_for_a_while() {
+        let mut board = Board::of(vec![seen(&living("a", |_| {}))], at(0));
+        assert!(board.is_empty() && !board.tally(at(0)).is_clean(), "its deletion has not begun");
+        board.called("uid-a", Call::Taken, at(99));
+        assert!(!board.is_settled(at(99)));
+        assert!(board.see(suspended("a"), at(100)).is_some());
+        assert!(board.see(suspended("a"), at(105)).is_none(), "no news");
+        assert!(!board.is_settled(at(109)));
+        assert!(board.is_settled(at(110)));
+        board.gone("uid-a", Some(ended("a", "Deleted")), at(111));
+        assert!(board.is_empty() && board.is_settled(at(111)) && board.tally(at(111)).is_clean());
+        assert_eq!(board.gone("uid-a", None, at(112)), None, "it goes once");
+        assert_eq!(board.tally(at(112)).deleted, 1);
+    }
+
+    /// Without an operator nothing ends by itself, and whoever waits is told so.
+    #[test]
+    fn a_deletion_that_no_operator_answers_is_settled() {
+        let unanswered = |object: &mut serde_json::Value| object["status"] = json!({"observedGeneration": 1});
+        let mut board = Board::of(vec![seen(&living("a", |_| {}))], at(-60));
+        board.see(seen(&deleting("a", "CampaignFound", unanswered)), at(-60));
+        assert!(!board.is_settled(at(-45)) && board.is_settled(at(-29)));
+        let held = "team-a/a: the operator should have acted by now: does one run?";
+        assert_eq!(board.tally(at(-29)).held, [held]);
+    }
+
+    #[test]
+    fn a_board_grows_only_if_it_is_to_show_all() {
+        let mut chosen = Board::of(Vec::new(), at(0));
+        let mut all = Board::of_all(at(0));
+        for board in [&mut chosen, &mut all] {
+            board.see(seen(&living("living", |_| {})), at(1));
+            board.see(suspended("held"), at(1));
+        }
+        assert_eq!((chosen.counts(), all.counts()), ((0, 0), (1, 0)));
+    }
+
+    #[test]
+    fn what_is_held_is_shown_first_and_the_rest_by_its_time() {
+        let waiting = |name: &str, next: i64| {
+            seen(&deleting(name, "WaitingForQuota", |object| {
+                object["status"]["deletion"]["nextAttemptAt"] = json!(at(next));
+                object["status"]["deletion"]["attempts"] = json!(2);
+            }))
+        };
+        let board = Board::of(vec![waiting("late", 190), suspended("held"), waiting("soon", 30)], at(0));
+        let lines = [
+            "team-a/held  Suspended",
+            "team-a/soon  WaitingForQuota, number 1 of 2, next request in 30s, 2 attempts so far",
+            "team-a/late  WaitingForQuota, number 2 of 2, next request in 3m10s, 2 attempts so far",
+        ];
+        assert_eq!(board.lines(3, at(0)), lines);
+        assert_eq!(board.lines(2, at(0)), [lines[0], "and 2 more"]);
+        let headline = "1 held, 2 going on, the last is scheduled for 2027-01-15T08:03:10Z (in 3m10s)";
+        assert_eq!(board.headline(at(0)), headline);
+    }
+}

@@ -1,0 +1,13 @@
+//! The live view of deletions.
+//!
+//! ```text
+//!   follow.rs  watches of the resources ─▶ board.rs  who waits for what, who is gone (PURE)
+//!                                            └─▶ screen.rs  drawn on a terminal, or a line per change
+//! ```
+
+mod board;
+mod follow;
+mod screen;
+
+pub use board::{Board, Call};
+pub use follow::{Followed, Request, Stop, Until, follow};

@@ -1,0 +1,135 @@
+//! How results are shown: as a table, as JSON or YAML for programs, or as names.
+
+use std::io::{self, IsTerminal, Write};
+
+use clap::ValueEnum;
+use comfy_table::{ContentArrangement, Table};
+use serde::Serialize;
+
+/// Format of a list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// For people
+    Table,
+    /// For programs
+    Json,
+    /// For programs
+    Yaml,
+    /// Names only, as `voicecampaign.voicecampaign.dev/NAME`
+    Name,
+}
+
+/// What stands before a name, as `kubectl get --output name` writes it.
+const KIND: &str = "voicecampaign.voicecampaign.dev";
+/// What may stand before a name on a command line.
+const KINDS: [&str; 4] = [KIND, "voicecampaigns.voicecampaign.dev", "voicecampaign", "vcamp"];
+
+/// A table as kubectl writes it: columns, no lines.
+pub fn table<const N: usize>(head: [&str; N], rows: impl IntoIterator<Item = [String; N]>) -> String {
+    let mut table = Table::new();
+    table.load_preset(comfy_table::presets::NOTHING);
+    table.set_content_arrangement(ContentArrangement::Disabled);
+    table.set_header(head);
+    for row in rows {
+        table.add_row(row);
+    }
+    for column in table.column_iter_mut() {
+        column.set_padding((0, 3));
+    }
+    let lines = table.lines().map(|line| line.trim_end().to_owned());
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+/// A name as `kubectl get --output name` writes it.
+pub fn name(name: &str) -> String {
+    format!("{KIND}/{name}")
+}
+
+/// The name of a VoiceCampaign on a command line: alone, or as [`name`] writes it.
+///
+/// # Errors
+/// If it is of another kind, or no name.
+pub fn named(text: &str) -> Result<String, String> {
+    match text.split_once('/') {
+        None if !text.is_empty() => Ok(text.to_owned()),
+        Some((kind, name)) if KINDS.contains(&kind) && !name.is_empty() && !name.contains('/') => {
+            Ok(name.to_owned())
+        }
+        _ => Err(format!("must be the name of a VoiceCampaign, as `NAME` or `{KIND}/NAME`")),
+    }
+}
+
+/// As JSON.
+///
+/// # Errors
+/// If the value has no JSON.
+pub fn json(value: &impl Serialize) -> anyhow::Result<String> {
+    Ok(serde_json::to_string_pretty(value)?)
+}
+
+/// As YAML.
+///
+/// # Errors
+/// If the value has no YAML.
+pub fn yaml(value: &impl Serialize) -> anyhow::Result<String> {
+    Ok(serde_saphyr::to_string(value)?.trim_end().to_owned())
+}
+
+/// Prints a text. A reader that has gone away, such as `head`, is no failure.
+///
+/// # Errors
+/// If the standard output can't be written to.
+pub fn print(text: &str) -> anyhow::Result<()> {
+    let mut out = io::stdout().lock();
+    match writeln!(out, "{text}").and_then(|()| out.flush()) {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        other => Ok(other?),
+    }
+}
+
+/// Says something beside the result, on the standard error. What can't be said there ends nothing: a deletion
+/// may be under way.
+pub fn say(text: &str) {
+    let _unheard = writeln!(io::stderr().lock(), "{text}");
+}
+
+/// Whether to use colours on the standard error, where the live view is.
+pub fn colours() -> bool {
+    io::stderr().is_terminal() && wants_colours()
+}
+
+/// A text in bold, if the standard output is a terminal.
+pub fn bold_if(text: &str) -> String {
+    let shows = io::stdout().is_terminal() && wants_colours();
+    console::style(text).bold().force_styling(shows).to_string()
+}
+
+/// Not if `NO_COLOR` is set (no-color.org).
+fn wants_colours() -> bool {
+    std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_table_has_columns_and_no_lines() {
+        let rows = [["winback", "Active"], ["a-rather-long-name", "-"]].map(|row| row.map(str::to_owned));
+        assert_eq!(
+            table(["NAME", "STATE"], rows),
+            "NAME                 STATE\nwinback              Active\na-rather-long-name   -"
+        );
+    }
+
+    /// A name goes into the path of a request.
+    #[test]
+    fn a_name_is_taken_as_it_is_printed_and_nothing_else() {
+        for text in ["winback", &name("winback"), "vcamp/winback"] {
+            assert_eq!(named(text).as_deref(), Ok("winback"));
+        }
+        for text in ["", "winback/status", "kconn/production", "vcamp/", "vcamp/a/b"] {
+            assert!(named(text).is_err_and(|said| said.contains("`NAME`")), "{text}");
+        }
+    }
+}

@@ -1,0 +1,192 @@
+//! What a deletion does to the campaign of a resource. Pure.
+
+use kube::ResourceExt;
+use schemars::JsonSchema;
+use serde::Serialize;
+use voicecampaign_operator::api::{DeletionPolicy, KoreConnection, PROTECT, Reason, VoiceCampaign};
+use voicecampaign_operator::kube_ext::Guarded;
+
+use crate::seen::Seen;
+
+/// What would become of a campaign if its resource were deleted now.
+#[derive(Serialize, JsonSchema, Clone, Debug, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct Planned {
+    /// What would become of it.
+    pub fate: Fate,
+    /// Why, if that is not what the policy says.
+    pub why: Option<String>,
+    /// Other VoiceCampaigns of the same campaign, as `namespace/name`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub shared_with: Vec<String>,
+    /// The resource, as it is now.
+    #[serde(flatten)]
+    pub seen: Seen,
+}
+
+/// What would become of a campaign.
+#[derive(Serialize, JsonSchema, Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[serde(rename_all = "camelCase")]
+pub enum Fate {
+    /// The operator deletes it in Kore.
+    Deleted,
+    /// The deletion waits until somebody acts.
+    Held,
+    /// It stays in Kore, because the policy says so.
+    Orphaned,
+    /// It stays in Kore, because no operator has put its finalizer on the resource.
+    Left,
+    /// The resource is protected: the API server denies its deletion.
+    Protected,
+    /// The resource is being deleted already.
+    Deleting,
+    /// The cluster has no such resource.
+    NotFound,
+}
+
+impl Fate {
+    /// All, in the order in which they are counted.
+    pub const ALL: [Self; 7] = [
+        Self::Deleted,
+        Self::Held,
+        Self::Orphaned,
+        Self::Left,
+        Self::Protected,
+        Self::Deleting,
+        Self::NotFound,
+    ];
+
+    /// In a table.
+    pub fn in_words(self) -> &'static str {
+        match self {
+            Self::Deleted => "deleted in Kore",
+            Self::Held => "held",
+            Self::Orphaned => "left in Kore (policy Orphan)",
+            Self::Left => "left in Kore (not managed)",
+            Self::Protected => "not deleted (protected)",
+            Self::Deleting => "being deleted already",
+            Self::NotFound => "not in the cluster",
+        }
+    }
+}
+
+/// The connection of a campaign.
+#[derive(Clone, Copy, Debug)]
+pub enum Link<'a> {
+    /// It can't be read.
+    Unknown,
+    /// There is none of that name.
+    Missing,
+    /// It does not fit its schema.
+    Invalid,
+    /// This one.
+    To(&'a KoreConnection),
+}
+
+/// What matters of a resource beyond itself.
+#[derive(Clone, Copy, Debug)]
+pub struct Around<'a> {
+    /// Its connection.
+    pub link: Link<'a>,
+    /// Other VoiceCampaigns of the same campaign that would stay, and keep it: Kore has returned it for them.
+    pub keepers: &'a [String],
+    /// Others that would stay, and for which Kore has not returned it.
+    pub claimants: &'a [String],
+    /// All other VoiceCampaigns of the same campaign.
+    pub sharers: &'a [String],
+}
+
+/// What a deletion of this resource does to its campaign.
+pub fn planned(object: &Guarded<VoiceCampaign>, around: &Around<'_>) -> Planned {
+    let seen = Seen::of(object);
+    let (fate, why) = match &object.0 {
+        _ if seen.phase.is_deletion() => (Fate::Deleting, Some(seen.reason_in_words())),
+        _ if object.annotations().get(PROTECT).is_some_and(|value| value == "true") => {
+            let where_not = "where the operator's policies are not installed, it is deleted nevertheless";
+            (Fate::Protected, Some(format!("it has the annotation {PROTECT}; {where_not}")))
+        }
+        Err(_) => {
+            let why = "Invalid: it does not fit its schema; apply it again with the current definition";
+            (Fate::Held, Some(why.to_owned()))
+        }
+        Ok(campaign) => fate(campaign, &seen, around),
+    };
+    Planned { fate, why, shared_with: around.sharers.to_vec(), seen }
+}
+
+/// A resource that the cluster does not have.
+pub fn missing(namespace: &str, name: &str) -> Planned {
+    Planned { fate: Fate::NotFound, why: None, shared_with: Vec::new(), seen: Seen::named(namespace, name) }
+}
+
+fn fate(campaign: &VoiceCampaign, seen: &Seen, around: &Around<'_>) -> (Fate, Option<String>) {
+    let held = |why: String| (Fate::Held, Some(why));
+    if !seen.kept {
+        let why = "no operator has put its finalizer on it: does one run, and select it?";
+        return (Fate::Left, Some(why.to_owned()));
+    }
+    if campaign.spec.deletion_policy == DeletionPolicy::Orphan {
+        return (Fate::Orphaned, None);
+    }
+    if campaign.spec.suspend {
+        return held("Suspended: `spec.suspend` is true".to_owned());
+    }
+    if let Some(keeper) = around.keepers.first() {
+        return held(format!("CampaignShared: {keeper} names the same campaign and keeps it"));
+    }
+    let name = &campaign.spec.connection_ref.name;
+    match around.link {
+        Link::Missing => return held(format!("ConnectionNotFound: there is no KoreConnection {name}")),
+        Link::Invalid => {
+            return held(format!("ConnectionInvalid: the KoreConnection {name} does not fit its schema"));
+        }
+        Link::To(_) | Link::Unknown => {}
+    }
+    let said = [seen.reason.as_deref(), seen.message.as_deref()];
+    let said = || said.into_iter().flatten().collect::<Vec<_>>().join(": ");
+    match seen.reason.as_deref().and_then(Reason::parse) {
+        Some(reason) if holds_a_deletion(reason) => held(said()),
+        Some(Reason::CampaignNotFound) => {
+            (Fate::Deleted, Some("Kore does not return it: the operator proves that it is absent".to_owned()))
+        }
+        _ if !around.claimants.is_empty() => {
+            let claimants = around.claimants.join(", ");
+            let why = format!(
+                "{claimants} names the same campaign; unless Kore returns the campaign for it, that holds the deletion for 10 minutes at most"
+            );
+            (Fate::Deleted, Some(why))
+        }
+        Some(reason) if reason.needs_a_person() => {
+            (Fate::Deleted, Some(format!("as far as Kore lets it: {}", said())))
+        }
+        Some(_) | None => (Fate::Deleted, None),
+    }
+}
+
+/// Whether the operator sends no DELETE for this reason, which it has found at the living resource.
+fn holds_a_deletion(reason: Reason) -> bool {
+    match reason {
+        Reason::ConnectionNotFound
+        | Reason::ConnectionInvalid
+        | Reason::NotSelected
+        | Reason::HostNotAllowed
+        | Reason::AccountChanged
+        | Reason::CredentialsMissing
+        | Reason::Invalid => true,
+        Reason::CampaignFound
+        | Reason::CampaignNotFound
+        | Reason::Pending
+        | Reason::Suspended
+        | Reason::Deleting
+        | Reason::WaitingForQuota
+        | Reason::AccountUnavailable
+        | Reason::CampaignShared
+        | Reason::StreamSuddenlyEmpty
+        | Reason::ListingIncomplete
+        | Reason::Service(_)
+        | Reason::Deleted
+        | Reason::Absent
+        | Reason::Orphaned
+        | Reason::CampaignLeftBehind => false,
+    }
+}

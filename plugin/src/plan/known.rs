@@ -1,0 +1,333 @@
+//! What the cluster has, as far as the user may read it.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use kube::ResourceExt;
+use voicecampaign_operator::api::{DeletionPolicy, KoreConnection, VoiceCampaign};
+use voicecampaign_operator::kore::Account;
+use voicecampaign_operator::kube_ext::Guarded;
+
+use super::fate::{Around, Link, Planned, missing, planned};
+use super::manifests::{Manifests, Name};
+use crate::cluster::{Cluster, Scope, is_denied};
+
+/// The VoiceCampaigns and KoreConnections that the user may read.
+#[derive(Default)]
+pub struct Known {
+    campaigns: BTreeMap<Name, Guarded<VoiceCampaign>>,
+    /// The resources of each campaign, by stream and campaign id.
+    of_campaign: HashMap<(String, String), Vec<Name>>,
+    connections: BTreeMap<Name, Guarded<KoreConnection>>,
+    /// Whether the connections could be read.
+    knows_connections: bool,
+    /// Whether all namespaces could be read: a VoiceCampaign in another one may keep a campaign.
+    sees_all: bool,
+}
+
+impl Known {
+    /// Reads all namespaces, or, without the right to that, these.
+    ///
+    /// # Errors
+    /// If these can't be read either.
+    pub async fn read(namespaces: &BTreeSet<String>, cluster: &Cluster) -> anyhow::Result<Self> {
+        let mut known = Self::default();
+        let of_namespaces: Vec<_> = namespaces.iter().cloned().map(Scope::Namespace).collect();
+        let everywhere = known.read_campaigns(&[Scope::All], cluster).await;
+        known.sees_all = everywhere.is_ok();
+        match everywhere {
+            Err(error) if is_denied(&error) => {
+                known.campaigns.clear();
+                known.read_campaigns(&of_namespaces, cluster).await?;
+            }
+            other => other?,
+        }
+        let scopes = if known.sees_all { vec![Scope::All] } else { of_namespaces };
+        match known.read_connections(&scopes, cluster).await {
+            Err(error) if is_denied(&error) => {}
+            other => {
+                other?;
+                known.knows_connections = true;
+            }
+        }
+        known.index();
+        Ok(known)
+    }
+
+    /// Whether all namespaces could be read.
+    pub fn sees_all(&self) -> bool {
+        self.sees_all
+    }
+
+    /// Whether the connections could be read.
+    pub fn knows_connections(&self) -> bool {
+        self.knows_connections
+    }
+
+    async fn read_campaigns(&mut self, scopes: &[Scope], cluster: &Cluster) -> anyhow::Result<()> {
+        for scope in scopes {
+            let take = |object: Guarded<VoiceCampaign>| drop(self.campaigns.insert(name_of(&object), object));
+            cluster.each(scope, None, take).await?;
+        }
+        Ok(())
+    }
+
+    async fn read_connections(&mut self, scopes: &[Scope], cluster: &Cluster) -> anyhow::Result<()> {
+        for scope in scopes {
+            let take =
+                |object: Guarded<KoreConnection>| drop(self.connections.insert(name_of(&object), object));
+            cluster.each(scope, None, take).await?;
+        }
+        Ok(())
+    }
+
+    fn index(&mut self) {
+        let Self { campaigns, of_campaign, .. } = self;
+        for (name, object) in campaigns {
+            if let Ok(campaign) = &object.0 {
+                of_campaign.entry(key_of(campaign)).or_default().push(name.clone());
+            }
+        }
+    }
+
+    /// What would become of the campaigns of these resources, if all of them were deleted.
+    pub fn plan(&self, manifests: &Manifests) -> Vec<Planned> {
+        let in_whole = self.campaigns.keys().filter(|name| manifests.whole.contains(&name.namespace));
+        let all: BTreeSet<Name> = manifests.campaigns.iter().chain(in_whole).cloned().collect();
+        all.iter().map(|name| self.plan_one(name, &all)).collect()
+    }
+
+    fn plan_one(&self, name: &Name, all: &BTreeSet<Name>) -> Planned {
+        let Some(object) = self.campaigns.get(name) else {
+            return missing(&name.namespace, &name.name);
+        };
+        let Ok(campaign) = &object.0 else {
+            return planned(
+                object,
+                &Around { link: Link::Unknown, keepers: &[], claimants: &[], sharers: &[] },
+            );
+        };
+        let others = self.others(name, campaign);
+        let in_words = |(name, _): &(&Name, &VoiceCampaign)| format!("{}/{}", name.namespace, name.name);
+        let stays = |(name, other): &&(&Name, &VoiceCampaign)| {
+            let lives = !all.contains(name) && other.metadata.deletion_timestamp.is_none();
+            lives && other.spec.deletion_policy == DeletionPolicy::Delete
+        };
+        // Kore has shown it the campaign: that keeps the campaign for sure.
+        let is_confirmed = |(_, other): &&(&Name, &VoiceCampaign)| {
+            other.status.as_ref().is_some_and(|status| status.campaign.is_some())
+        };
+        let (keepers, claimants): (Vec<_>, Vec<_>) = others.iter().filter(stays).partition(is_confirmed);
+        let [keepers, claimants] =
+            [keepers, claimants].map(|some| some.into_iter().map(in_words).collect::<Vec<_>>());
+        let sharers: Vec<_> = others.iter().map(in_words).collect();
+        let link = self.link(campaign);
+        planned(object, &Around { link, keepers: &keepers, claimants: &claimants, sharers: &sharers })
+    }
+
+    /// Other resources of the same campaign.
+    fn others(&self, name: &Name, campaign: &VoiceCampaign) -> Vec<(&Name, &VoiceCampaign)> {
+        let same =
+            self.of_campaign.get(&key_of(campaign)).into_iter().flatten().filter(|other| *other != name);
+        let same = same.filter_map(|other| {
+            let (other, object) = self.campaigns.get_key_value(other)?;
+            Some((other, object.0.as_ref().ok()?))
+        });
+        let in_same_account = |other: &VoiceCampaign| match (self.account(campaign), self.account(other)) {
+            (Some(one), Some(other)) => one == other,
+            _ => true,
+        };
+        same.filter(|(_, other)| in_same_account(other)).collect()
+    }
+
+    /// The connection of a campaign.
+    fn link(&self, campaign: &VoiceCampaign) -> Link<'_> {
+        let name = campaign.spec.connection_ref.name.clone();
+        let key = Name { namespace: campaign.namespace().unwrap_or_default(), name };
+        match self.connections.get(&key) {
+            _ if !self.knows_connections => Link::Unknown,
+            None => Link::Missing,
+            Some(Guarded(Err(_))) => Link::Invalid,
+            Some(Guarded(Ok(connection))) => Link::To(connection),
+        }
+    }
+
+    /// The account of a campaign: as the status has it, else as its connection has it.
+    fn account(&self, campaign: &VoiceCampaign) -> Option<Account> {
+        let recorded = campaign.status.as_ref().and_then(|status| status.account.as_ref());
+        let recorded = recorded.map(|account| Account::new(&account.host, &account.account_id));
+        recorded.or_else(|| match self.link(campaign) {
+            Link::To(connection) => Some(Account::new(&connection.spec.host, &connection.spec.account_id)),
+            Link::Unknown | Link::Missing | Link::Invalid => None,
+        })
+    }
+}
+
+/// Stream and id of a campaign: the operator compares them as they are.
+fn key_of(campaign: &VoiceCampaign) -> (String, String) {
+    (campaign.spec.stream_id.clone(), campaign.spec.campaign_id.clone())
+}
+
+fn name_of(object: &impl kube::Resource) -> Name {
+    Name { namespace: object.namespace().unwrap_or_default(), name: object.name_any() }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::super::show::Plan;
+    use super::*;
+    use crate::plan::Fate;
+    use crate::sample::{add, condition, deleting, living};
+
+    fn known(objects: Vec<Guarded<VoiceCampaign>>) -> Known {
+        let connection = json!({"apiVersion": "voicecampaign.dev/v1alpha1", "kind": "KoreConnection",
+            "metadata": {"name": "production", "namespace": "team-a"},
+            "spec": {"host": "https://kore", "accountId": "a-1", "credentialsSecretRef": {"name": "s"}}});
+        let connection: KoreConnection = serde_json::from_value(connection).unwrap();
+        let mut known = Known {
+            campaigns: objects.into_iter().map(|object| (name_of(&object), object)).collect(),
+            connections: [(name_of(&connection), Guarded(Ok(connection)))].into(),
+            knows_connections: true,
+            sees_all: true,
+            ..Known::default()
+        };
+        known.index();
+        known
+    }
+
+    fn same_campaign(object: &mut Value) {
+        object["spec"]["campaignId"] = json!("cd-shared");
+    }
+
+    fn all_kinds() -> Known {
+        known(vec![
+            living("plain", |_| {}),
+            living("kept", |object| object["spec"]["deletionPolicy"] = json!("Orphan")),
+            living("paused", |object| object["spec"]["suspend"] = json!(true)),
+            living("one", same_campaign),
+            living("other", same_campaign),
+            living("adrift", |object| object["spec"]["connectionRef"]["name"] = json!("nowhere")),
+            living("precious", |object| {
+                object["metadata"]["annotations"] = json!({"voicecampaign.dev/protect": "true"});
+            }),
+            living("unmanaged", |object| object["metadata"]["finalizers"] = json!([])),
+            living("stalled", |object| {
+                object["status"]["conditions"][0]["reason"] = json!("CredentialsMissing");
+                add(object, condition("Stalled", "True", "CredentialsMissing", "m"));
+            }),
+            deleting("going", "Deleting", |_| {}),
+        ])
+    }
+
+    fn fates(known: &Known, names: &[&str]) -> Vec<(String, Fate)> {
+        let names: Vec<_> = names.iter().map(|name| (*name).to_owned()).collect();
+        let planned = known.plan(&Manifests::of_names(&names, "team-a"));
+        planned.into_iter().map(|planned| (planned.seen.name, planned.fate)).collect()
+    }
+
+    #[test]
+    fn a_fate_is_what_the_operator_does() {
+        let known = all_kinds();
+        for (name, fate) in [
+            ("plain", Fate::Deleted),
+            ("kept", Fate::Orphaned),
+            ("paused", Fate::Held),
+            ("one", Fate::Held),
+            ("adrift", Fate::Held),
+            ("precious", Fate::Protected),
+            ("unmanaged", Fate::Left),
+            ("stalled", Fate::Held),
+            ("going", Fate::Deleting),
+            ("nobody", Fate::NotFound),
+        ] {
+            assert_eq!(fates(&known, &[name]), [(name.to_owned(), fate)]);
+        }
+    }
+
+    /// Two resources of one campaign hold each other only if one of them stays.
+    #[test]
+    fn a_shared_campaign_goes_with_the_last_of_its_resources() {
+        let both = fates(&all_kinds(), &["one", "other"]);
+        assert!(both.iter().all(|(_, fate)| *fate == Fate::Deleted), "{both:?}");
+        let elsewhere = known(vec![
+            living("one", same_campaign),
+            living("other", |object| {
+                same_campaign(object);
+                object["status"]["account"]["accountId"] = json!("another");
+            }),
+        ]);
+        assert_eq!(fates(&elsewhere, &["one"]), [("one".to_owned(), Fate::Deleted)]);
+        // Kore has never shown it to the other: that holds the deletion for a while at most.
+        let unconfirmed = known(vec![
+            living("one", same_campaign),
+            living("other", |object| {
+                same_campaign(object);
+                object["status"]["campaign"] = Value::Null;
+            }),
+        ]);
+        let plan = unconfirmed.plan(&Manifests::of_names(&["one".to_owned()], "team-a"));
+        assert_eq!(plan[0].fate, Fate::Deleted);
+        assert!(plan[0].why.as_ref().unwrap().contains("for 10 minutes at most"), "{:?}", plan[0].why);
+    }
+
+    /// What is said of a living campaign holds no deletion of it.
+    #[test]
+    fn only_what_holds_a_deletion_is_foreseen_to_hold_it() {
+        let stalled = |reason: &'static str| {
+            living("a", move |object| {
+                object["status"]["conditions"][0]["reason"] = json!(reason);
+                add(object, condition("Stalled", "True", reason, "m"));
+            })
+        };
+        for (reason, fate) in [
+            ("StreamSuddenlyEmpty", Fate::Deleted),
+            ("CredentialsRejected", Fate::Deleted),
+            ("CampaignNotFound", Fate::Deleted),
+            ("NotSelected", Fate::Held),
+            ("HostNotAllowed", Fate::Held),
+            ("AccountChanged", Fate::Held),
+            ("CredentialsMissing", Fate::Held),
+        ] {
+            let plan = known(vec![stalled(reason)]).plan(&Manifests::of_names(&["a".to_owned()], "team-a"));
+            assert_eq!(plan[0].fate, fate, "{reason}");
+            assert!(
+                plan[0].why.as_ref().unwrap().contains(reason) || reason == "CampaignNotFound",
+                "{:?}",
+                plan[0].why
+            );
+        }
+    }
+
+    #[test]
+    fn a_namespace_goes_with_all_that_is_in_it() {
+        let plan = all_kinds().plan(&Manifests::of_namespaces(&["team-a".to_owned()]));
+        assert_eq!(plan.len(), 10);
+        assert!(all_kinds().plan(&Manifests::of_namespaces(&["team-b".to_owned()])).is_empty());
+    }
+
+    #[test]
+    fn a_plan_is_a_table_and_a_comment() {
+        let names = ["plain", "one"].map(str::to_owned);
+        let seen = Known { sees_all: false, ..all_kinds() };
+        let plan = Plan::new(seen.plan(&Manifests::of_names(&names, "team-a")), &seen);
+        let table = "\
+NAMESPACE   NAME    CAMPAIGN         STATE    CONTACT LISTS   WOULD BE          WHY
+team-a      plain   Campaign plain   Active   leads           deleted in Kore
+team-a      one     Campaign one     Active   leads           held              CampaignShared: team-a/other names the same campaign and keeps it; shared with team-a/other
+
+Deleted in Kore: 1. Held: 1.
+You may not read all namespaces: a VoiceCampaign in another one may name the same campaign and keep it.";
+        assert_eq!(plan.table(), table);
+        let markdown = plan.markdown();
+        assert!(
+            markdown.starts_with("**Deleted in Kore: 1. Held: 1.**\n\n| namespace | name |"),
+            "{markdown}"
+        );
+        assert!(
+            markdown.contains("| team-a | plain | Campaign plain | Active | leads | deleted in Kore |  |"),
+            "{markdown}"
+        );
+        assert_eq!(plan.names(), "voicecampaign.voicecampaign.dev/plain");
+    }
+}

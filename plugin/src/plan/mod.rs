@@ -1,0 +1,60 @@
+//! `plan`: what would become of the campaigns if resources were deleted.
+//!
+//! ```text
+//!   manifests.rs  files and kustomizations ─▶ names     known.rs  what the cluster has
+//!                             └──────────────┬───────────────────────┘
+//!                                         fate.rs  what a deletion does (PURE) ─▶ show.rs
+//! ```
+
+mod fate;
+mod known;
+mod manifests;
+mod show;
+
+pub use fate::{Fate, Planned};
+pub use known::Known;
+pub use manifests::{Manifests, of_files};
+pub use show::Plan;
+
+use anyhow::bail;
+
+use crate::cli::{PlanArgs, PlanFormat};
+use crate::cluster::Cluster;
+use crate::end::End;
+use crate::output;
+
+/// Runs the command.
+///
+/// # Errors
+/// If the manifests or the resources can't be read.
+pub async fn run(arguments: PlanArgs, cluster: &Cluster) -> anyhow::Result<End> {
+    let PlanArgs { what, filename, recursive, kustomize, output } = arguments;
+    let manifests = match (&filename, &kustomize) {
+        (Some(file), _) => of_files(file, recursive, cluster)?,
+        (None, Some(folder)) => manifests::of_kustomization(folder, cluster)?,
+        (None, None) => named(&what, cluster.namespace())?,
+    };
+    let known = Known::read(&manifests.namespaces(), cluster).await?;
+    let plan = Plan::new(known.plan(&manifests), &known);
+    output::print(&match output {
+        PlanFormat::Table => plan.table(),
+        PlanFormat::Markdown => plan.markdown(),
+        PlanFormat::Json => output::json(&plan)?,
+        PlanFormat::Yaml => output::yaml(&plan)?,
+        PlanFormat::Name => plan.names(),
+    })?;
+    Ok(End::Done)
+}
+
+/// `namespace NAME` or `voicecampaign NAME…`.
+fn named(what: &[String], namespace: &str) -> anyhow::Result<Manifests> {
+    let (kind, names) = what.split_first().map_or(("", &[][..]), |(kind, names)| (kind.as_str(), names));
+    match kind {
+        "namespace" | "namespaces" | "ns" => Ok(Manifests::of_namespaces(names)),
+        "voicecampaign" | "voicecampaigns" | "vcamp" => {
+            let names: Result<Vec<_>, _> = names.iter().map(|name| output::named(name)).collect();
+            Ok(Manifests::of_names(&names.map_err(anyhow::Error::msg)?, namespace))
+        }
+        other => bail!("can't plan for {other}: name `namespace NAME` or `voicecampaign NAME…`"),
+    }
+}

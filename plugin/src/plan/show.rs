@@ -1,0 +1,127 @@
+//! A plan, for people and for programs.
+
+use std::collections::BTreeSet;
+
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use super::fate::{Fate, Planned};
+use super::known::Known;
+use crate::output;
+use crate::words::{or_dash, some};
+
+/// What `plan --output json` prints.
+#[derive(Serialize, JsonSchema, Debug, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct Plan {
+    /// One entry for each VoiceCampaign.
+    pub items: Vec<Planned>,
+    /// Whether all namespaces could be read. If not, a VoiceCampaign in another namespace may keep a
+    /// campaign.
+    pub all_namespaces_read: bool,
+    /// Whether the KoreConnections could be read. If not, one may be missing.
+    pub connections_read: bool,
+}
+
+/// Contact lists of a campaign that a table names.
+const LISTS: usize = 3;
+
+impl Plan {
+    /// A plan: first what would be deleted.
+    pub fn new(mut items: Vec<Planned>, known: &Known) -> Self {
+        items.sort_by_cached_key(|planned| (planned.fate, planned.seen.key()));
+        Self { items, all_namespaces_read: known.sees_all(), connections_read: known.knows_connections() }
+    }
+
+    /// Those of a fate.
+    pub fn of(&self, fate: Fate) -> impl Iterator<Item = &Planned> {
+        self.items.iter().filter(move |planned| planned.fate == fate)
+    }
+
+    /// How many campaigns of Kore may be deleted: also those that are held for now, and those whose
+    /// protection nothing enforces.
+    pub fn campaigns_at_risk(&self) -> usize {
+        let at_risk = [Fate::Deleted, Fate::Held, Fate::Protected];
+        let at_risk = self.items.iter().filter(|planned| at_risk.contains(&planned.fate));
+        let campaigns: BTreeSet<_> =
+            at_risk.map(|planned| (&planned.seen.stream_id, &planned.seen.campaign_id)).collect();
+        campaigns.len()
+    }
+
+    /// For a terminal.
+    pub fn table(&self) -> String {
+        if self.items.is_empty() {
+            return NONE.to_owned();
+        }
+        let head = ["NAMESPACE", "NAME", "CAMPAIGN", "STATE", "CONTACT LISTS", "WOULD BE", "WHY"];
+        let table = output::table(head, self.items.iter().map(row));
+        [table, String::new(), self.in_words()]
+            .into_iter()
+            .chain(self.doubts())
+            .collect::<Vec<_>>()
+            .join("\n")
+    }
+
+    /// For a comment on a pull request.
+    pub fn markdown(&self) -> String {
+        if self.items.is_empty() {
+            return NONE.to_owned();
+        }
+        let line = |cells: [String; 7]| format!("| {} |", cells.map(|cell| escaped(&cell)).join(" | "));
+        let head = ["namespace", "name", "campaign", "state", "contact lists", "would be", "why"];
+        let mut lines = vec![format!("**{}**", self.in_words()), String::new()];
+        lines.push(format!("| {} |", head.join(" | ")));
+        lines.push(format!("|{}", "---|".repeat(head.len())));
+        lines.extend(self.items.iter().map(|planned| line(row(planned))));
+        lines.extend(self.doubts().flat_map(|doubt| [String::new(), doubt]));
+        lines.join("\n")
+    }
+
+    /// Names of what would be deleted in Kore.
+    pub fn names(&self) -> String {
+        self.of(Fate::Deleted).map(|planned| output::name(&planned.seen.name)).collect::<Vec<_>>().join("\n")
+    }
+
+    fn in_words(&self) -> String {
+        let number = |fate: Fate| self.of(fate).count();
+        let parts = Fate::ALL.into_iter().filter(|fate| number(*fate) > 0);
+        let parts: Vec<_> =
+            parts.map(|fate| format!("{}: {}.", first_upper(fate.in_words()), number(fate))).collect();
+        parts.join(" ")
+    }
+
+    fn doubts(&self) -> impl Iterator<Item = String> {
+        let of_namespaces = "You may not read all namespaces: a VoiceCampaign in another one may name the same campaign and keep it.";
+        let of_connections = "You may not read the KoreConnections: one may be missing, and hold a deletion.";
+        let doubts = [(self.all_namespaces_read, of_namespaces), (self.connections_read, of_connections)];
+        doubts.into_iter().filter(|(known, _)| !known).map(|(_, doubt)| doubt.to_owned())
+    }
+}
+
+const NONE: &str = "There is no VoiceCampaign to delete.";
+
+fn first_upper(text: &str) -> String {
+    let mut chars = text.chars();
+    chars.next().map(|first| first.to_uppercase().chain(chars).collect()).unwrap_or_default()
+}
+
+fn row(planned: &Planned) -> [String; 7] {
+    let Planned { fate, why, shared_with, seen } = planned;
+    let shared = (!shared_with.is_empty()).then(|| format!("shared with {}", shared_with.join(", ")));
+    let why: Vec<_> = why.clone().into_iter().chain(shared).collect();
+    [
+        seen.namespace.clone(),
+        seen.name.clone(),
+        or_dash(seen.campaign_name.as_deref().or(seen.campaign_id.as_deref())),
+        or_dash(seen.state.as_deref()),
+        or_dash(Some(&some(&seen.contact_lists, LISTS))),
+        fate.in_words().to_owned(),
+        why.join("; "),
+    ]
+}
+
+/// A text in a cell of a Markdown table.
+fn escaped(text: &str) -> String {
+    let special = |c: char| matches!(c, '|' | '\\' | '`' | '*' | '_' | '<' | '[' | ']' | '#' | '@');
+    text.chars().flat_map(|c| special(c).then_some('\\').into_iter().chain([c])).collect()
+}

@@ -1,0 +1,206 @@
+//! `status`: what is being deleted and what needs somebody.
+
+use anyhow::ensure;
+use jiff::Timestamp;
+use schemars::JsonSchema;
+use serde::Serialize;
+use voicecampaign_operator::api::VoiceCampaign;
+use voicecampaign_operator::kube_ext::Guarded;
+
+use crate::cli::{Selection, StatusArgs, WatchArgs};
+use crate::cluster::Cluster;
+use crate::end::End;
+use crate::output::{self, Format};
+use crate::seen::{self, Phase, Seen};
+use crate::watch;
+use crate::words::{count, long, or_dash};
+
+/// What `status --output json` prints.
+#[derive(Serialize, JsonSchema, Debug, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct Status {
+    /// What is being deleted and what needs somebody, oldest deletion first; with `--all`, all resources.
+    pub items: Vec<Seen>,
+    /// How many resources there are.
+    pub total: usize,
+    /// How many of them are being deleted.
+    pub deleting: usize,
+    /// How many of these wait for somebody.
+    pub held: usize,
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// If the resources can't be listed.
+pub async fn run(arguments: StatusArgs, cluster: &Cluster) -> anyhow::Result<End> {
+    let StatusArgs { selection, all, watch, output } = arguments;
+    if watch {
+        return watch::run(WatchArgs { selection }, cluster).await;
+    }
+    ensure!(
+        output != Format::Name || !selection.all_namespaces,
+        "names alone do not say in which namespace they are: use --output json with --all-namespaces"
+    );
+    let status = read(&selection, all, cluster).await?;
+    output::print(&match output {
+        Format::Table => status.table(selection.all_namespaces, all, Timestamp::now()),
+        Format::Json => output::json(&status)?,
+        Format::Yaml => output::yaml(&status)?,
+        Format::Name => status.names(),
+    })?;
+    Ok(End::Done)
+}
+
+async fn read(selection: &Selection, all: bool, cluster: &Cluster) -> anyhow::Result<Status> {
+    let mut status = Status { items: Vec::new(), total: 0, deleting: 0, held: 0 };
+    let scope = selection.scope(cluster.namespace());
+    let take = |object: Guarded<VoiceCampaign>| status.take(Seen::of(&object), all);
+    let selector = selection.selector.as_ref().map(ToString::to_string);
+    cluster.each(&scope, selector.as_deref(), take).await?;
+    status.order();
+    Ok(status)
+}
+
+impl Status {
+    fn take(&mut self, seen: Seen, all: bool) {
+        self.total += 1;
+        self.deleting += usize::from(seen.phase.is_deletion());
+        self.held += usize::from(seen.phase == Phase::Held);
+        if all || seen.phase.concerns_somebody() {
+            self.items.push(seen);
+        }
+    }
+
+    /// The oldest deletions first, then what else needs somebody.
+    fn order(&mut self) {
+        let age = |seen: &Seen| (seen.requested_at().is_none(), seen.requested_at());
+        self.items.sort_by_cached_key(|seen| (age(seen), seen.key()));
+        let places: Vec<_> = {
+            let places = seen::places(self.items.iter());
+            self.items.iter().map(|seen| places.get(seen.uid.as_str()).copied()).collect()
+        };
+        self.items.iter_mut().zip(places).for_each(|(seen, place)| seen.queue = place);
+    }
+
+    fn table(&self, all_namespaces: bool, all: bool, now: Timestamp) -> String {
+        let others = self.total - self.items.len();
+        let rest = match (self.total, others) {
+            (0, _) => "There are no VoiceCampaigns.".to_owned(),
+            (_, 0) => self.in_words(),
+            _ if all => self.in_words(),
+            _ => format!("{}\nThe others ({others}) need nobody; --all shows them.", self.in_words()),
+        };
+        if self.items.is_empty() {
+            return rest;
+        }
+        let rows = self.items.iter().map(|seen| row(seen, now));
+        let table = if all_namespaces {
+            output::table(
+                ["NAMESPACE", "NAME", "CAMPAIGN", "REASON", "SINCE", "ATTEMPTS", "NEXT", "QUEUE"],
+                self.items.iter().zip(rows).map(|(seen, row)| with_namespace(seen, row)),
+            )
+        } else {
+            output::table(["NAME", "CAMPAIGN", "REASON", "SINCE", "ATTEMPTS", "NEXT", "QUEUE"], rows)
+        };
+        format!("{table}\n\n{rest}")
+    }
+
+    fn in_words(&self) -> String {
+        let Self { total, deleting, held, .. } = self;
+        match (deleting, held) {
+            (0, _) => format!("{}, none of them being deleted.", count(*total, "resource")),
+            (_, 0) => format!("{}, {deleting} being deleted.", count(*total, "resource")),
+            _ => format!(
+                "{}, {deleting} being deleted, {held} of these held: `kubectl vcamp why NAME` says by what.",
+                count(*total, "resource")
+            ),
+        }
+    }
+
+    fn names(&self) -> String {
+        let names: Vec<_> = self.items.iter().map(|seen| output::name(&seen.name)).collect();
+        names.join("\n")
+    }
+}
+
+fn row(seen: &Seen, now: Timestamp) -> [String; 7] {
+    let since = seen.requested_at().map(|since| long(now.duration_since(since)));
+    let next = seen.next_at().map(|next| match now.duration_since(next) {
+        to_come if to_come.is_negative() => format!("in {}", long(-to_come)),
+        since if seen.is_overdue(now) => format!("overdue {}", long(since)),
+        _ => "now".to_owned(),
+    });
+    [
+        seen.name.clone(),
+        or_dash(seen.campaign_name.as_deref().or(seen.campaign_id.as_deref())),
+        seen.reason_in_words(),
+        or_dash(since.as_deref()),
+        or_dash(seen.attempts.map(|attempts| attempts.to_string()).as_deref()),
+        or_dash(next.as_deref()),
+        or_dash(seen.queue.map(|queue| format!("{}/{}", queue.number, queue.of)).as_deref()),
+    ]
+}
+
+fn with_namespace(seen: &Seen, row: [String; 7]) -> [String; 8] {
+    let [name, campaign, reason, since, attempts, next, queue] = row;
+    [seen.namespace.clone(), name, campaign, reason, since, attempts, next, queue]
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::sample::{add, at, condition, deleting, living};
+
+    fn status(all: bool) -> Status {
+        let mut status = Status { items: Vec::new(), total: 0, deleting: 0, held: 0 };
+        let next = |object: &mut serde_json::Value| {
+            object["status"]["deletion"]["nextAttemptAt"] = json!(at(75));
+            object["status"]["deletion"]["attempts"] = json!(1);
+        };
+        for object in [
+            living("well", |_| {}),
+            deleting("winback", "WaitingForQuota", next),
+            deleting("survey", "Suspended", |object| {
+                object["metadata"]["deletionTimestamp"] = json!(at(-7200));
+                object["status"]["deletion"]["requestedAt"] = json!(at(-7200));
+                add(object, condition("Stalled", "True", "Suspended", "m"));
+            }),
+            living("lost", |object| {
+                object["status"]["conditions"][0]["reason"] = json!("ConnectionNotFound");
+                add(object, condition("Stalled", "True", "ConnectionNotFound", "m"));
+            }),
+        ] {
+            status.take(Seen::of(&object), all);
+        }
+        status.order();
+        status
+    }
+
+    #[test]
+    fn the_table_has_the_oldest_deletion_first_and_what_needs_somebody() {
+        let table = "\
+NAME      CAMPAIGN           REASON               SINCE   ATTEMPTS   NEXT     QUEUE
+survey    Campaign survey    Suspended            120m    0          -        -
+winback   Campaign winback   WaitingForQuota      60s     1          in 75s   1/1
+lost      Campaign lost      ConnectionNotFound   -       -          -        -
+
+4 resources, 2 being deleted, 1 of these held: `kubectl vcamp why NAME` says by what.
+The others (1) need nobody; --all shows them.";
+        assert_eq!(status(false).table(false, false, at(0)), table);
+        let all = status(true).table(true, true, at(0));
+        assert!(all.contains("\nteam-a      well") && all.starts_with("NAMESPACE   NAME"), "{all}");
+        assert!(!all.contains("--all"), "{all}");
+        let none = Status { items: Vec::new(), total: 0, deleting: 0, held: 0 };
+        assert_eq!(none.table(false, false, at(0)), "There are no VoiceCampaigns.");
+    }
+
+    #[test]
+    fn names_are_what_kubectl_takes() {
+        let names = "voicecampaign.voicecampaign.dev/survey\nvoicecampaign.voicecampaign.dev/winback\n\
+                     voicecampaign.voicecampaign.dev/lost";
+        assert_eq!(status(false).names(), names);
+    }
+}

@@ -1,0 +1,36 @@
+//! `watch`: what is being deleted, live.
+
+use futures::stream;
+use jiff::Timestamp;
+
+use crate::cli::WatchArgs;
+use crate::cluster::Cluster;
+use crate::end::End;
+use crate::live::{Board, Followed, Request, Stop, Until, follow};
+use crate::output;
+
+/// Runs the command, until nothing is being deleted or the user ends it.
+///
+/// # Errors
+/// If the resources can't be watched.
+pub async fn run(arguments: WatchArgs, cluster: &Cluster) -> anyhow::Result<End> {
+    let WatchArgs { selection } = arguments;
+    let request = Request {
+        scope: selection.scope(cluster.namespace()),
+        selected: selection.selector.clone().unwrap_or_default(),
+    };
+    let mut board = Board::of_all(Timestamp::now());
+    let until = Until { deadline: None, settled: false };
+    let followed = follow(cluster, &[request], &mut board, stream::empty(), &Stop::default(), until).await;
+    let tally = board.tally(Timestamp::now());
+    output::print(match tally.in_words().as_str() {
+        "" => "Nothing is being deleted.",
+        words => words,
+    })?;
+    match followed {
+        Followed::Interrupted => Ok(End::Interrupted),
+        Followed::Lost(error) => Err(error),
+        Followed::ToTheEnd | Followed::TimedOut if tally.is_clean() => Ok(End::Done),
+        Followed::ToTheEnd | Followed::TimedOut => Ok(End::Held),
+    }
+}

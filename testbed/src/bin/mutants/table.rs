@@ -378,8 +378,15 @@ pub const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "a pause that was asked for is lost at a restart",
         file: "src/pacing/account_clock/inherit.rs",
-        from: "        if let Some(until) = past.pause_asked_for(now) {",
-        to: "        if let Some(until) = past.pause_asked_for(now).filter(|_| false) {",
+        from: "past.pause_asked_for(now).filter(|_| self.believes_promises) {",
+        to: "past.pause_asked_for(now).filter(|_| false) {",
+        tests: &["--lib", "pacing"],
+    },
+    Mutant {
+        name: "promises of a clock that was ahead hold everybody",
+        file: "src/pacing/account_clock/inherit.rs",
+        from: "        self.believes_promises = !past.was_ahead(now);",
+        to: "        self.believes_promises = true;",
         tests: &["--lib", "pacing"],
     },
     Mutant {
@@ -1555,7 +1562,7 @@ pub const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         name: "outcome in status not bound to the uid",
-        file: "src/campaign/evidence/record.rs",
+        file: "src/api/voice_campaign.rs",
         from: "        Some(&deletion.uid) == uid.as_ref() && Some(&deletion.requested_at) == deletion_timestamp.as_ref()",
         to: "        uid.is_some() && Some(&deletion.requested_at) == deletion_timestamp.as_ref()",
         tests: DECISION,

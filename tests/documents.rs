@@ -53,7 +53,8 @@ fn every_event_is_explained() {
     let cells = table.lines().filter_map(|row| row.split('|').nth(1));
     let mut explained: Vec<&str> =
         cells.filter(|cell| cell.contains('`')).flat_map(|cell| cell.split('`').skip(1).step_by(2)).collect();
-    // An object that does not fit its schema has conditions alone; the kinds of an answer share a row.
+    // An object that does not fit its schema has conditions alone; the kinds of an answer share a row. The
+    // event of a mass deletion is one of the connection.
     let of_people = Reason::all().filter(|reason| reason.needs_a_person() && *reason != Reason::Invalid);
     let others = [
         Reason::CampaignNotFound,

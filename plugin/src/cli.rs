@@ -47,6 +47,8 @@ pub enum Command {
     Resume(Names),
     /// Set the policy `Orphan`: a deletion of these resources leaves their campaigns in Kore
     Orphan(Names),
+    /// Let deletions begin that the brake of a KoreConnection holds (reason `MassDeletion`)
+    Approve(ApproveArgs),
     /// Print the completion for a shell
     Completion(CompletionArgs),
 }
@@ -206,6 +208,22 @@ pub struct Names {
     /// Label selector, such as `team=a,tier!=test`
     #[arg(short = 'l', long, value_name = "SELECTOR", value_parser = selector)]
     pub selector: Option<Selected>,
+}
+
+/// Options of `approve`.
+#[derive(Args, Debug)]
+pub struct ApproveArgs {
+    /// Name of the KoreConnection
+    #[arg(value_name = "CONNECTION")]
+    pub connection: String,
+
+    /// How long from now: deletions that are requested before are approved; 24h at most
+    #[arg(long = "for", value_name = "TIME", default_value = "1h", value_parser = duration)]
+    pub time: std::time::Duration,
+
+    /// Approve without asking
+    #[arg(short, long)]
+    pub yes: bool,
 }
 
 /// Options of `completion`.

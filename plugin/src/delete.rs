@@ -1,11 +1,10 @@
 //! `delete`: what would be deleted, a question, the deletion, and how it goes.
 
 use std::collections::BTreeSet;
-use std::io::{BufRead, IsTerminal, Write};
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use anyhow::{bail, ensure};
+use anyhow::ensure;
 use futures::{Stream, StreamExt, stream};
 use jiff::Timestamp;
 use kube::ResourceExt;
@@ -20,6 +19,7 @@ use crate::end::End;
 use crate::live::{Board, Call, Followed, Request, Stop, Until, follow};
 use crate::output;
 use crate::plan::{Fate, Known, Manifests, Plan, Planned, of_files};
+use crate::question::confirmed;
 use crate::seen::Seen;
 use crate::words::count;
 
@@ -52,7 +52,7 @@ pub async fn run(arguments: DeleteArgs, cluster: &Cluster) -> anyhow::Result<End
     manifests.not_deleted().for_each(|what| output::say(&format!("Not deleted by this command: {what}.")));
     let there: Vec<&Planned> = plan.items.iter().filter(|planned| planned.fate != Fate::NotFound).collect();
     let begins = there.iter().filter(|planned| planned.fate != Fate::Deleting).count();
-    if begins > 0 && !yes && !confirmed(&plan, begins).await? {
+    if begins > 0 && !yes && !agreed(&plan, begins).await? {
         let running = there.len() - begins;
         output::say(match running {
             0 => "Nothing was deleted.",
@@ -94,24 +94,12 @@ async fn check_rights(namespaces: &BTreeSet<String>, no_wait: bool, cluster: &Cl
 }
 
 /// Asks whether to delete what the plan says.
-async fn confirmed(plan: &Plan, begins: usize) -> anyhow::Result<bool> {
-    if !std::io::stdin().is_terminal() {
-        bail!("nobody can be asked, because the standard input is no terminal; --yes deletes without asking");
-    }
+async fn agreed(plan: &Plan, begins: usize) -> anyhow::Result<bool> {
     let in_kore = match plan.campaigns_at_risk() {
         0 => String::new(),
         number => format!(", and with them {} in Kore", count(number, "campaign")),
     };
-    let mut terminal = std::io::stderr().lock();
-    write!(terminal, "\nDelete {}{in_kore}? A deletion can't be undone. [y/N] ", count(begins, "resource"))?;
-    terminal.flush()?;
-    drop(terminal);
-    // On a thread of its own, which is not waited for.
-    let answer = tokio::task::spawn_blocking(|| {
-        let mut line = String::new();
-        std::io::stdin().lock().read_line(&mut line).map(|_| line)
-    });
-    Ok(["y", "yes"].contains(&answer.await??.trim().to_lowercase().as_str()))
+    confirmed(&format!("Delete {}{in_kore}? A deletion can't be undone.", count(begins, "resource"))).await
 }
 
 async fn carry_out(

@@ -11,11 +11,12 @@
 //!   plan/         what a deletion would do (PURE), for resources, manifests or a namespace
 //!   why/          facts ─▶ what holds a resource, in words (PURE)
 //!   import/       the campaigns of an account ─▶ manifests (PURE)
-//!   change.rs     refresh, suspend, resume, orphan
+//!   change.rs     refresh, suspend, resume, orphan; approve.rs: what the brake of a connection holds
 //! ```
 //!
 //! It shares the kinds (`api`) and the client of Kore (`kore`) with the operator, and how a Secret is read.
 
+mod approve;
 mod candidates;
 mod change;
 mod cli;
@@ -27,6 +28,7 @@ mod import;
 mod live;
 mod output;
 mod plan;
+mod question;
 #[cfg(test)]
 mod sample;
 #[cfg(test)]
@@ -82,6 +84,7 @@ async fn run(cli: Cli) -> anyhow::Result<End> {
         Command::Suspend(names) => change::run(change::Change::Suspend, names, &connect().await?).await,
         Command::Resume(names) => change::run(change::Change::Resume, names, &connect().await?).await,
         Command::Orphan(names) => change::run(change::Change::Orphan, names, &connect().await?).await,
+        Command::Approve(arguments) => approve::run(arguments, &connect().await?).await,
         Command::Completion(arguments) => completion::run(&arguments),
     }
 }

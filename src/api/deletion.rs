@@ -16,6 +16,11 @@ pub struct DeletionStatus {
     #[serde(deserialize_with = "time")]
     pub requested_at: Time,
 
+    /// When the brake of the KoreConnection let the deletion begin; recorded if the deletion then waited for
+    /// its turn, or was held before, or was approved.
+    #[serde(default, deserialize_with = "optional_time", skip_serializing_if = "Option::is_none")]
+    pub admitted_at: Option<Time>,
+
     /// Number of DELETE requests that have ended, with an answer or without one.
     pub attempts: i32,
 

@@ -26,7 +26,8 @@ pub fn optional_time<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Optio
     Ok(Option::<Time>::deserialize(deserializer)?.map(bounded))
 }
 
-fn bounded(time: Time) -> Time {
+/// The nearest time to which years can be added.
+pub fn bounded(time: Time) -> Time {
     let years = SignedDuration::from_hours(10 * 365 * 24);
     Time(time.0.clamp(Timestamp::MIN + years, Timestamp::MAX - years))
 }

@@ -3,6 +3,7 @@ use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::deletion_brake::{DeletionBrakeSpec, DeletionBrakeStatus};
 use super::fields::{IDENTIFIER_RULE, OBJECT_NAME_RULE, time};
 
 /// A host that the operator may call: `https` anywhere, `http` only where the token does not leave the
@@ -114,6 +115,11 @@ pub struct KoreConnectionSpec {
     #[serde(default)]
     pub rate_limit: RateLimitSpec,
 
+    /// Holds deletions if many begin at once, until a person approves them; recommended for production. Off
+    /// if not set.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deletion_brake: Option<DeletionBrakeSpec>,
+
     /// Deadline of one call to Kore in seconds, from the connection to the last byte of the answer: 1 to 30,
     /// default 10.
     #[serde(default = "default_timeout_seconds")]
@@ -150,6 +156,11 @@ pub struct KoreConnectionStatus {
     /// asked to delete. At most 1000.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub streams: Vec<StreamStatus>,
+
+    /// What the brake has let through, and what it holds. Absent without `spec.deletionBrake`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[x_kube(merge_strategy = MapMerge::Atomic)]
+    pub deletion_brake: Option<Box<DeletionBrakeStatus>>,
 }
 
 /// A stream that has campaigns which no VoiceCampaign names.

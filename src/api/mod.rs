@@ -11,6 +11,7 @@
 
 mod crds;
 mod deletion;
+mod deletion_brake;
 mod fields;
 mod kore_connection;
 mod reason;
@@ -18,6 +19,8 @@ mod voice_campaign;
 
 pub use crds::crds;
 pub use deletion::{DeletionOutcome, DeletionStatus, LastAnswer, ListingRecord, ProofStatus};
+pub use deletion_brake::{AdmittedDeletion, Approval, DeletionBrakeSpec, DeletionBrakeStatus};
+pub(crate) use fields::bounded;
 pub use kore_connection::{
     JwtAlgorithm, JwtSpec, KoreConnection, KoreConnectionSpec, KoreConnectionStatus, RateLimitSpec,
     SecretReference, StreamStatus,
@@ -36,6 +39,10 @@ pub const FINALIZER: &str = "voicecampaign.dev/remote-campaign";
 
 /// Annotation with which a user asks for a read of the campaign now; any new value does, as a time.
 pub const REFRESH: &str = "voicecampaign.dev/refresh-requested-at";
+
+/// Annotation of a KoreConnection with which a person lets deletions begin that its brake holds: those that
+/// were requested before this time, at most 24 hours ahead.
+pub const APPROVE_DELETIONS: &str = "voicecampaign.dev/approve-deletions-until";
 
 /// Annotation that protects a VoiceCampaign from deletion, if it is `true`: an admission policy denies the
 /// deletion.

@@ -26,6 +26,8 @@ pub enum Reason {
     AccountChanged,
     /// The Secret or one of its keys is missing, or the operator may not read it.
     CredentialsMissing,
+    /// More deletions of the connection began within an hour than its brake lets through.
+    MassDeletion,
     /// A DELETE is on its way.
     Deleting,
     /// The next call waits for its turn within the quota of the account.
@@ -65,6 +67,7 @@ impl Reason {
             Self::HostNotAllowed,
             Self::AccountChanged,
             Self::CredentialsMissing,
+            Self::MassDeletion,
             Self::Deleting,
             Self::WaitingForQuota,
             Self::AccountUnavailable,
@@ -94,6 +97,7 @@ impl Reason {
             Self::HostNotAllowed => "HostNotAllowed",
             Self::AccountChanged => "AccountChanged",
             Self::CredentialsMissing => "CredentialsMissing",
+            Self::MassDeletion => "MassDeletion",
             Self::Deleting => "Deleting",
             Self::WaitingForQuota => "WaitingForQuota",
             Self::AccountUnavailable => "AccountUnavailable",
@@ -124,6 +128,7 @@ impl Reason {
             | Self::HostNotAllowed
             | Self::AccountChanged
             | Self::CredentialsMissing
+            | Self::MassDeletion
             | Self::CampaignShared
             | Self::StreamSuddenlyEmpty
             | Self::Service(FailureKind::CredentialsRejected) => true,
@@ -166,6 +171,7 @@ impl Reason {
             | Self::HostNotAllowed
             | Self::AccountChanged
             | Self::CredentialsMissing
+            | Self::MassDeletion
             | Self::Deleting
             | Self::WaitingForQuota
             | Self::AccountUnavailable

@@ -11,9 +11,10 @@ use kube::{Resource, ResourceExt};
 use super::context::Context;
 use super::evidence::needs_connection;
 use super::left_behind::{is_left_behind, report};
-use crate::api::{DeletionPolicy, VoiceCampaign};
+use super::status;
+use crate::api::{DeletionPolicy, Reason, VoiceCampaign};
 use crate::campaign::Watched;
-use crate::connection::ConnectionName;
+use crate::connection::{Candidate, ConnectionName};
 use crate::kore::CampaignService;
 use crate::kube_ext::invalid;
 
@@ -24,12 +25,40 @@ const WHOLE_SECOND: Duration = Duration::from_secs(1);
 pub fn present<S: CampaignService>(object: &Arc<Watched>, context: &Context<S>) {
     let since_the_start = context.synced.is_complete();
     context.claims.update(object, since_the_start).into_iter().for_each(|other| context.wake.wake(other));
+    if object.0.is_err() {
+        context.connections.waits_for_no_brake(&object.uid().unwrap_or_default());
+    }
     if let Ok(object) = &object.0 {
         uses_connection(object, context);
+        waits_for_brake(object, context);
         if since_the_start && object.metadata.deletion_timestamp.is_some() {
             context.memory.deletion_shown(&object.uid().unwrap_or_default());
         }
     }
+}
+
+/// An object whose status says that the brake of its connection holds it: also one that an earlier process
+/// has held.
+fn waits_for_brake<S>(object: &VoiceCampaign, context: &Context<S>) {
+    let Some(requested_at) = object.metadata.deletion_timestamp.as_ref().map(|time| time.0) else { return };
+    let uid = object.uid().unwrap_or_default();
+    let is_held = object.status.as_ref().is_some_and(|status| status::reason(status) == Reason::MassDeletion);
+    if is_held && keeps_waiting(object) {
+        let connection = ConnectionName::used_by(object);
+        context.connections.waits_for_brake(
+            &connection,
+            Candidate { requested_at, uid },
+            &object.name_any(),
+            true,
+        );
+    } else if !keeps_waiting(object) {
+        context.connections.waits_for_no_brake(&uid);
+    }
+}
+
+/// Whether a deletion goes on to wait for the brake: it is not to be left out.
+fn keeps_waiting(object: &VoiceCampaign) -> bool {
+    object.spec.deletion_policy == DeletionPolicy::Delete && !object.spec.suspend
 }
 
 /// The time since the deletion of an object was requested. The API server cuts that time to whole seconds, so
@@ -76,6 +105,7 @@ pub fn gone<S: CampaignService>(object: &Watched, context: &Arc<Context<S>>) {
     let others = object.0.as_ref().map(|object| context.claims.others(object)).unwrap_or_default();
     context.claims.remove(object).into_iter().for_each(|other| context.wake.wake(other));
     needs_none(&uid, context);
+    context.connections.waits_for_no_brake(&uid);
     context.accounts.forget(&uid);
     context.listings.forget(&uid);
     if object.0.as_ref().is_ok_and(|last| last.spec.deletion_policy == DeletionPolicy::Delete) {

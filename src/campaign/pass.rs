@@ -51,6 +51,8 @@ pub struct Pass {
     pub listing_trouble: Option<ListingTrouble>,
     /// When to ask for the next listing again, while other objects read it.
     pub listing_due: Option<Timestamp>,
+    /// Since when the deletion waits for the decision of the brake, once a step has asked for it.
+    pub asked_brake_at: Option<Timestamp>,
     /// The turn that the account's clock gave, if that was not to call now.
     pub turn: Option<Turn>,
     /// What Kore answered when the trouble began that holds the call, if trouble holds it.
@@ -120,6 +122,7 @@ impl Pass {
             listing: None,
             listing_trouble: None,
             listing_due: None,
+            asked_brake_at: None,
             turn: None,
             trouble: None,
             position: None,
@@ -152,6 +155,7 @@ impl Pass {
             listing: self.listing.as_ref(),
             listing_trouble: self.listing_trouble.as_ref(),
             listing_due: self.listing_due,
+            asked_brake_at: self.asked_brake_at,
             turn: self.turn,
             trouble: self.trouble.as_deref(),
             position: self.position,

@@ -4,6 +4,7 @@
 //! ```text
 //!   lookup/       connection from the cache, its Secret by name ─▶ usable.rs | problem.rs
 //!   secret/       what a Secret holds (PURE)
+//!   brake.rs      which deletions may begin, if many do at once (PURE)
 //!   allowed.rs    the hosts that tokens may be sent to (PURE)
 //!   renames.rs    which hosts are one, because an environment was renamed (PURE)
 //!   users.rs      which objects use which connection
@@ -14,6 +15,7 @@
 //! KoreConnections are watched. Secrets never are: each is read by name when it is needed.
 
 mod allowed;
+mod brake;
 mod controller;
 mod keep;
 mod lookup;
@@ -27,6 +29,7 @@ mod users;
 mod watched;
 
 pub use allowed::AllowedHosts;
+pub use brake::{Brake, Candidate, Holding, LONGEST_APPROVAL, Passage};
 pub use controller::{Context, Memory, error_policy, gone, reconcile, what_matters};
 pub use keep::{IN_USE, Keeper, Unneeded, is_held, secrets_in_use};
 pub use lookup::{CREDENTIALS_LIFE, Connections, Overview, Standing};

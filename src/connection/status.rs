@@ -5,9 +5,15 @@
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 
+use super::brake;
 use super::problem::Problem;
-use crate::api::{KoreConnection, KoreConnectionStatus, StreamStatus};
+use crate::api::{
+    APPROVE_DELETIONS, DeletionBrakeStatus, KoreConnection, KoreConnectionStatus, Reason, StreamStatus,
+};
 use crate::kube_ext::round_down;
+
+/// The condition of a connection whose brake holds deletions.
+pub const DELETIONS_HELD: &str = "DeletionsHeld";
 
 /// Why a connection is ready or not. docs/koreconnection.md explains each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -79,6 +85,8 @@ pub struct Known<'a> {
     pub secrets_in_use: &'a [String],
     /// The streams that have campaigns which no VoiceCampaign names.
     pub streams: Vec<StreamStatus>,
+    /// What the brake lets through and holds.
+    pub brake: Option<DeletionBrakeStatus>,
 }
 
 /// The status of a connection.
@@ -101,13 +109,69 @@ pub fn of(connection: &KoreConnection, known: &Known<'_>, now: Timestamp) -> Kor
         }
     };
     let phase = phase.map(|phase| condition(phase, "True"));
+    let held = known.brake.as_ref().and_then(|brake| deletions_held(connection, brake, now));
     KoreConnectionStatus {
         observed_generation: connection.metadata.generation,
-        conditions: [Some(condition("Ready", ready)), phase].into_iter().flatten().collect(),
+        conditions: [Some(condition("Ready", ready)), phase, held].into_iter().flatten().collect(),
         campaigns: i32::try_from(known.campaigns).unwrap_or(i32::MAX),
         secrets_in_use: known.secrets_in_use.to_vec(),
         streams: known.streams.clone(),
+        deletion_brake: known.brake.clone().map(Box::new),
     }
+}
+
+/// The stored status with what the brake lets through and holds now.
+pub fn with_brake(
+    connection: &KoreConnection,
+    stored: &KoreConnectionStatus,
+    brake: Option<DeletionBrakeStatus>,
+    now: Timestamp,
+) -> KoreConnectionStatus {
+    let held = brake.as_ref().and_then(|brake| deletions_held(connection, brake, now));
+    let others = stored.conditions.iter().filter(|condition| condition.type_ != DELETIONS_HELD).cloned();
+    KoreConnectionStatus {
+        conditions: others.chain(held).collect(),
+        deletion_brake: brake.map(Box::new),
+        ..stored.clone()
+    }
+}
+
+/// The condition that says that the brake holds deletions, if it does.
+fn deletions_held(
+    connection: &KoreConnection,
+    brake: &DeletionBrakeStatus,
+    now: Timestamp,
+) -> Option<Condition> {
+    let since = brake.holding_since.as_ref()?;
+    let max = connection.spec.deletion_brake.as_ref().map_or(0, |brake| brake.max_per_hour);
+    let mut message = format!(
+        "More than {max} deletions of VoiceCampaigns of this connection began within an hour. The operator holds those beyond since \
+         {:.0}, and sends no request to Kore for them (status.deletionBrake.held says how many). If they are meant, set the annotation \
+         {APPROVE_DELETIONS} to a time at most 24 hours ahead: then those begin that were requested before it. If not, set \
+         spec.deletionPolicy of these VoiceCampaigns to Orphan.",
+        since.0
+    );
+    if let Some(approval) = brake.approval.as_ref().filter(|_| !brake::is_void(connection)) {
+        message += &format!(
+            " Those that it holds now were requested after {:.0}, which the annotation names.",
+            approval.until.0
+        );
+    }
+    if brake::is_void(connection) {
+        message += " The value that the annotation has now approves nothing: it is no time (RFC 3339), or was more than 24 hours ahead \
+                    when the operator first saw it.";
+    }
+    let stored = connection.status.iter().flat_map(|status| &status.conditions);
+    let known = stored.into_iter().find(|condition| condition.type_ == DELETIONS_HELD);
+    Some(Condition {
+        type_: DELETIONS_HELD.to_owned(),
+        status: "True".to_owned(),
+        reason: Reason::MassDeletion.as_str().to_owned(),
+        message,
+        observed_generation: connection.metadata.generation,
+        last_transition_time: known
+            .map_or_else(|| round_down(now), |condition| condition.last_transition_time.clone()),
+    })
 }
 
 /// The conditions of a connection, before they have a time.
@@ -261,6 +325,7 @@ mod tests {
                 held: None,
                 secrets_in_use: &[],
                 streams: Vec::new(),
+                brake: None,
             };
             of(&connection, &known, Timestamp::UNIX_EPOCH).conditions[0].message.clone()
         };

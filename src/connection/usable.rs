@@ -1,7 +1,9 @@
+use std::sync::Arc;
 use std::time::Duration;
 
 use k8s_openapi::api::core::v1::Secret;
 
+use super::brake::Brake;
 use super::problem::Problem;
 use super::secret::{self, SecretProblem};
 use crate::api::{AccountReference, JwtAlgorithm, KoreConnection};
@@ -29,6 +31,8 @@ pub struct UsableConnection {
     pub requests_per_minute: usize,
     /// Former hosts of the account, as the connection lists them.
     pub former_hosts: Vec<String>,
+    /// Its brake, if it has one.
+    pub brake: Option<Arc<Brake>>,
 }
 
 impl UsableConnection {
@@ -40,6 +44,7 @@ impl UsableConnection {
             requests_per_minute: requests_per_minute(connection),
             secret: spec.credentials_secret_ref.name.clone(),
             former_hosts: spec.former_hosts.clone(),
+            brake: Brake::of(connection).map(Arc::new),
             target: Target {
                 account,
                 address: spec.host.clone(),

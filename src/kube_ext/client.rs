@@ -219,6 +219,25 @@ impl Kube {
         self.replace_status_with(self.call_permit(namespace_of(object.meta())).await, object, status).await
     }
 
+    /// Like [`Self::replace_status`], but fails if somebody has written the object since it was read.
+    ///
+    /// # Errors
+    /// See [`CallError`].
+    pub async fn replace_status_of_version<K>(
+        &self,
+        object: &K,
+        status: &impl Serialize,
+    ) -> Result<K, CallError>
+    where
+        K: Resource<Scope = NamespaceResourceScope, DynamicType = ()> + Clone + DeserializeOwned + Debug,
+    {
+        let patch = status_patch::replacing_version(object.meta(), status)?;
+        let written = self
+            .write(object.meta(), self.api(object).patch_status(&object.name_any(), &patch_params(), &patch))
+            .await;
+        written.map(Pruned::into_inner)
+    }
+
     /// Like [`Self::replace_status`], with a permit that the caller has waited for.
     ///
     /// # Errors

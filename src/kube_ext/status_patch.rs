@@ -23,6 +23,18 @@ pub(super) fn replacing(uid: Option<String>, status: &impl Serialize) -> Result<
     ]))
 }
 
+/// Replaces the whole status of this very version of the object.
+///
+/// # Errors
+/// [`CallError::Refused`] if the status does not serialize.
+pub(super) fn replacing_version(metadata: &ObjectMeta, status: &impl Serialize) -> Result<Patch, CallError> {
+    patch(json!([
+        {"op": "test", "path": "/metadata/uid", "value": metadata.uid},
+        {"op": "test", "path": "/metadata/resourceVersion", "value": metadata.resource_version},
+        {"op": "add", "path": "/status", "value": status},
+    ]))
+}
+
 /// Sets one condition beside the stored ones.
 ///
 /// # Errors
@@ -114,6 +126,26 @@ mod tests {
                 .map(|one| format!("{} {}", one["type"], one["message"]).replace('"', ""))
                 .collect(),
         )
+    }
+
+    /// What was decided from one version replaces no other one.
+    #[test]
+    fn a_status_of_a_version_replaces_no_newer_one() {
+        let metadata = |version: &str| ObjectMeta {
+            uid: Some("u-1".into()),
+            resource_version: Some(version.into()),
+            ..ObjectMeta::default()
+        };
+        let applies = |version| {
+            let kube::api::Patch::Json(patch) =
+                replacing_version(&metadata(version), &json!({"held": 1})).unwrap()
+            else {
+                unreachable!("it is a JSON patch")
+            };
+            let mut object = json!({"metadata": metadata("7"), "status": {"held": 2}});
+            json_patch::patch(&mut object, &patch).is_ok() && object["status"]["held"] == 1
+        };
+        assert!(applies("7") && !applies("6"));
     }
 
     /// However stale the view of the object is: no other condition is lost, and no type is there twice.

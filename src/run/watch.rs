@@ -102,6 +102,11 @@ impl Dependents {
             |campaign: &&Arc<Campaign>| used_by(campaign).is_some_and(|used| changed.contains(&used));
         campaigns.iter().filter(uses_one).for_each(|campaign| self.wake.wake(reference(campaign.as_ref())));
     }
+
+    /// Triggers reconciles of these VoiceCampaigns.
+    fn wake_named(&self, namespace: &str, names: Vec<String>) {
+        names.iter().for_each(|name| self.wake.wake(ObjectRef::new(name).within(namespace)));
+    }
 }
 
 /// The connection that a VoiceCampaign uses.
@@ -136,6 +141,9 @@ pub(super) async fn watch_connections(
                 let (one, matters) = (reference(connection.as_ref()), connection::what_matters(&connection));
                 if known.insert(one.clone(), matters.clone()).is_none_or(|before| before != matters) {
                     dependents.wake(&HashSet::from([one]));
+                } else {
+                    let namespace = connection.namespace().unwrap_or_default();
+                    dependents.wake_named(&namespace, context.connections.answered(&connection));
                 }
                 wake(&connection);
             }

@@ -9,10 +9,6 @@ use testbed::{Operator, wait};
 
 use crate::support::*;
 
-/// The reason of each object, a line each.
-const REASONS: &str =
-    r#"--output=jsonpath={range .items[*]}{.status.conditions[?(@.type=="Ready")].reason}{"\n"}{end}"#;
-
 /// R1: an outage of a minute, with 100 deletions: a few calls, one write per object, and when it is over all
 /// go at once, oldest first, with no pause of their own. Who is to probe next shows when.
 #[tokio::test(flavor = "multi_thread")]
@@ -97,7 +93,7 @@ async fn refused_credentials_hold_up_nobody_with_others() {
     let mut options = world.options();
     options.arguments = vec!["--watch-namespaces=prod,prod-dev".to_owned()];
     let _operator = Operator::start(world.plane, &options).unwrap();
-    let names = created(&dev, "dev", 50);
+    let names = dev.create_campaigns("dev", 50);
     names.iter().for_each(|name| drop(dev.wait_for_reason(name, "CredentialsRejected")));
     let healthy = found(&world, "prod", 40);
     delete_all(&dev, &names);
@@ -493,20 +489,8 @@ fn assert_within(calls: &[Entry], quota: usize) {
 
 /// Campaigns that the operator has found in Kore.
 fn found(world: &World, prefix: &str, count: usize) -> Vec<String> {
-    let names = created(world, prefix, count);
+    let names = world.create_campaigns(prefix, count);
     names.iter().for_each(|name| drop(world.wait_for_reason(name, "CampaignFound")));
-    names
-}
-
-/// Campaigns in Kore, and VoiceCampaigns of them.
-fn created(world: &World, prefix: &str, count: usize) -> Vec<String> {
-    let names: Vec<String> = (0..count).map(|number| format!("{prefix}{number:03}")).collect();
-    names.iter().for_each(|name| world.kore.seed(world.key(name), &json!({})));
-    let manifests: Vec<_> = names.iter().map(|name| world.campaign(name, &json!({}))).collect();
-    world
-        .kubectl
-        .apply(&json!({"apiVersion": "v1", "kind": "List", "items": manifests}).to_string())
-        .unwrap();
     names
 }
 

@@ -244,7 +244,7 @@ fn manifests(namespace: &str) -> Vec<Value> {
             "stringData": {"clientId": CLIENT_ID, "clientSecret": CLIENT_SECRET}}),
         json!({"apiVersion": "voicecampaign.dev/v1alpha1", "kind": "KoreConnection", "metadata": metadata("production"),
             "spec": {"host": HOST, "accountId": ACCOUNT, "credentialsSecretRef": {"name": "kore-jwt-app"},
-                "rateLimit": {"requestsPerMinute": 6000}}}),
+                "rateLimit": {"requestsPerMinute": 6000}, "deletionBrake": {"maxPerHour": 1000}}}),
     ];
     manifests.extend(CAMPAIGNS.map(|name| campaign(namespace, name)));
     manifests

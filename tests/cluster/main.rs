@@ -8,6 +8,7 @@ mod admission;
 mod answers;
 mod api_server;
 mod audited;
+mod brake;
 mod checked;
 mod configuration;
 mod connection;

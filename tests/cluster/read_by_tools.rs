@@ -19,7 +19,7 @@ use crate::support::*;
 /// What makes the operator write a status; in a namespace of its own, with a Kore of its own.
 type Scenario = (&'static str, fn(&World));
 
-const SCENARIOS: [Scenario; 19] = [
+const SCENARIOS: [Scenario; 20] = [
     ("read-deleted", |world| {
         world.create_found("renewal");
         world.kore.add_fault(Fault::delay_delete(Some(1), 1500));
@@ -101,6 +101,15 @@ const SCENARIOS: [Scenario; 19] = [
         world.wait_for_reason("twin", "CampaignFound");
         world.delete("twin");
         world.wait_for_reason("twin", "CampaignShared");
+    }),
+    ("read-braked", |world| {
+        world.set_brake(1);
+        ["one", "two"].iter().for_each(|name| drop(world.create_found(name)));
+        world.run(&["delete", "vcamp", "--all", "--wait=false"]);
+        wait::until("one is held", PATIENCE, || {
+            Ok((world.run(&["get", "vcamp", REASONS]).trim() == "MassDeletion").then_some(()))
+        })
+        .unwrap();
     }),
     ("read-masked", |world| {
         world.kore.seed(world.key("bystander"), &json!({}));
@@ -347,6 +356,7 @@ fn of_campaign(reason: Reason) -> Option<(&'static str, &'static str)> {
         )
         | Reason::Deleting
         | Reason::WaitingForQuota
+        | Reason::MassDeletion
         | Reason::CampaignShared
         | Reason::ListingIncomplete
         | Reason::Deleted

@@ -16,6 +16,10 @@ pub const STREAM: &str = "st-0603182c-7ffb-53c3-b307-47ca14bxxxxx";
 pub const CLIENT_ID: &str = "cs-1f9b3e2d-test-client";
 pub const CLIENT_SECRET: &str = "s3cr3t-that-must-never-show-9f8e7d";
 
+/// The reason of each object, a line each.
+pub const REASONS: &str =
+    r#"--output=jsonpath={range .items[*]}{.status.conditions[?(@.type=="Ready")].reason}{"\n"}{end}"#;
+
 /// Long enough for a loaded machine; what is waited for takes a fraction of it.
 pub const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -162,6 +166,12 @@ impl World {
             "credentialsSecretRef": {"name": "kore-jwt-app"}}}));
     }
 
+    /// How many deletions may begin within an hour.
+    pub fn set_brake(&self, max_per_hour: u32) {
+        let patch = json!({"spec": {"deletionBrake": {"maxPerHour": max_per_hour}}}).to_string();
+        self.run(&["patch", "kconn", "production", "--type=merge", "-p", &patch]);
+    }
+
     fn connect(&self, host: &str, requests_per_minute: u32, timeout_seconds: u32) {
         self.apply(&json!({"apiVersion": "voicecampaign.dev/v1alpha1", "kind": "KoreConnection",
             "metadata": {"name": "production"}, "spec": {"host": host, "accountId": ACCOUNT,
@@ -198,6 +208,17 @@ impl World {
     pub fn create_campaign(&self, name: &str, spec: &Value) {
         self.kore.seed(self.key(name), &json!({}));
         self.apply(&self.campaign(name, spec));
+    }
+
+    /// Campaigns in Kore, and VoiceCampaigns of them, all at once. Returns their names.
+    pub fn create_campaigns(&self, prefix: &str, count: usize) -> Vec<String> {
+        let names: Vec<String> = (0..count).map(|number| format!("{prefix}{number:03}")).collect();
+        names.iter().for_each(|name| self.kore.seed(self.key(name), &json!({})));
+        let manifests: Vec<_> = names.iter().map(|name| self.campaign(name, &json!({}))).collect();
+        self.kubectl
+            .apply(&json!({"apiVersion": "v1", "kind": "List", "items": manifests}).to_string())
+            .unwrap();
+        names
     }
 
     /// A campaign that the operator has found in Kore.

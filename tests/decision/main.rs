@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a panic in a test is a failed test")]
 
+mod brake;
 mod deletion;
 mod life;
 mod obstructed;

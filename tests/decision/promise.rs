@@ -3,7 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use proptest::prelude::*;
-use serde_json::Value;
+use serde_json::{Value, json};
 use voicecampaign_operator::api::{
     DeletionOutcome, DeletionPolicy, DeletionStatus, LastAnswer, ListingRecord, ProofStatus, Reason,
     StreamStatus, VoiceCampaign, VoiceCampaignStatus,
@@ -56,6 +56,7 @@ fn any_deletion() -> impl Strategy<Value = DeletionStatus> {
             DeletionStatus {
                 uid: uid.into(),
                 requested_at: Time(at(requested)),
+                admitted_at: (attempts % 3 == 1).then(|| Time(at(-10))),
                 attempts,
                 failures,
                 last_attempt_at: last.map(Time),
@@ -211,7 +212,15 @@ fn any_connection() -> impl Strategy<Value = Connection> {
         Just(Connection::NotLookedUp),
         Just(Connection::Unusable(Problem::ConnectionNotFound { name: "production".into() })),
         Just(usable()),
+        prop::option::of(Just(at(-50))).prop_map(|since| {
+            let other = json!({"uid": "other", "requestedAt": at(DELETED_AT)});
+            braked(&json!({"admitted": since.map(|_| other).as_slice(), "held": 7, "holdingSince": since}))
+        }),
     ]
+}
+
+fn has_brake(connection: &Connection) -> bool {
+    matches!(connection, Connection::Usable(usable) if usable.brake.is_some())
 }
 
 fn any_attempt() -> impl Strategy<Value = Option<Attempt>> {
@@ -290,6 +299,7 @@ proptest! {
         listing in prop::option::of(any_listing()),
         trouble in prop::option::of(any_trouble()),
         listing_due in prop::option::of(any_time()),
+        asked_brake_at in prop::option::of(any_time()),
         others in prop::option::weighted(0.2, any::<bool>()),
         protected: bool,
         wants_diagnostic_read: bool,
@@ -310,6 +320,7 @@ proptest! {
             listing: listing.as_ref(),
             listing_trouble: trouble.as_ref(),
             listing_due,
+            asked_brake_at,
             turn,
             trouble: None,
             position: None,
@@ -352,7 +363,10 @@ proptest! {
                 prop_assert!(!outcome && attempt.is_none() && !kept, "no DELETE after a confirmation, or of another's");
                 prop_assert!(!early || look.is_some() || listing.is_some(), "no DELETE before its time");
                 prop_assert!(matches!(connection, Connection::Usable(_)) && turn.is_none_or(|turn| !turn.is_ahead(now)));
+                let begun = recorded.is_some_and(|deletion| deletion.attempts > 0 || deletion.admitted_at.is_some());
+                prop_assert!(begun || !has_brake(&connection), "nobody has let it through");
             }
+            Step::AskBrake => prop_assert!(being_deleted && has_brake(&connection) && asked_brake_at.is_none()),
             Step::Protect => prop_assert!(!protected && (ours && new || !ours && !being_deleted)),
             Step::AddFinalizer => {
                 prop_assert!(!being_deleted && !ours);

@@ -10,11 +10,11 @@ use kube::api::ObjectMeta;
 use secrecy::SecretString;
 use serde_json::{Value, json};
 use voicecampaign_operator::api::{
-    ConnectionReference, DeletionPolicy, DeletionStatus, VoiceCampaign, VoiceCampaignSpec,
+    APPROVE_DELETIONS, ConnectionReference, DeletionPolicy, DeletionStatus, VoiceCampaign, VoiceCampaignSpec,
     VoiceCampaignStatus,
 };
 use voicecampaign_operator::campaign::{Attempt, GetResult, Observed, REMOTE_CAMPAIGN, Step, StreamListing};
-use voicecampaign_operator::connection::{Connection, UsableConnection};
+use voicecampaign_operator::connection::{Brake, Connection, UsableConnection};
 use voicecampaign_operator::kore::{
     Account, Algorithm, Campaign, CampaignKey, CampaignService, ConfirmedDeletion, Credentials, Failure,
     FailureKind, Listing, Page, PageRequest, Progress, RawAnswer, Reading, Target, TokenSettings, answers,
@@ -62,6 +62,7 @@ pub fn record() -> DeletionStatus {
     DeletionStatus {
         uid: "uid-1".into(),
         requested_at: Time(at(DELETED_AT)),
+        admitted_at: None,
         attempts: 1,
         failures: 1,
         last_attempt_at: Some(Time(at(-20))),
@@ -111,7 +112,28 @@ pub fn usable() -> Connection {
         target: target(),
         secret: "kore-jwt-app".into(),
         former_hosts: Vec::new(),
+        brake: None,
     }))
+}
+
+/// A connection whose brake lets one deletion begin within an hour, with this status.
+pub fn braked(status: &Value) -> Connection {
+    braked_as(None, status)
+}
+
+/// The same, with an annotation that approves deletions.
+pub fn braked_as(approve: Option<Timestamp>, status: &Value) -> Connection {
+    let annotations: serde_json::Map<_, _> =
+        approve.map(|until| (APPROVE_DELETIONS.to_owned(), json!(until))).into_iter().collect();
+    let object = json!({"apiVersion": "voicecampaign.dev/v1alpha1", "kind": "KoreConnection",
+        "metadata": {"name": "production", "namespace": "n", "annotations": annotations},
+        "spec": {"host": "https://h", "accountId": "a", "credentialsSecretRef": {"name": "kore-jwt-app"},
+            "deletionBrake": {"maxPerHour": 1}},
+        "status": {"campaigns": 0, "deletionBrake": status}});
+    let brake = Brake::of(&serde_json::from_value(object).unwrap());
+    let Connection::Usable(mut connection) = usable() else { unreachable!("it is usable") };
+    connection.brake = Some(Arc::new(brake.unwrap()));
+    Connection::Usable(connection)
 }
 
 pub fn confirmed() -> ConfirmedDeletion {
@@ -155,6 +177,7 @@ pub fn observed<'a>(object: &'a VoiceCampaign, connection: &'a Connection) -> Ob
         listing: None,
         listing_trouble: None,
         listing_due: None,
+        asked_brake_at: None,
         turn: None,
         trouble: None,
         position: None,

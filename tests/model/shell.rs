@@ -151,6 +151,7 @@ fn effect(pass: &Pass, now: Second) -> Effect {
         listing: listing.as_ref(),
         listing_trouble: None,
         listing_due: None,
+        asked_brake_at: None,
         turn: None,
         trouble: None,
         position: None,
@@ -169,6 +170,7 @@ fn effect(pass: &Pass, now: Second) -> Effect {
         // Whoever took the finalizer off a living object has it taken off in this model.
         Step::Done | Step::Protect | Step::AddFinalizer => Effect::Rest(NEVER),
         Step::Resolve => unreachable!("the connection is known"),
+        Step::AskBrake => unreachable!("it has no brake"),
     }
 }
 
@@ -365,6 +367,7 @@ fn connection() -> &'static Connection {
             secret,
             requests_per_minute: 60,
             former_hosts: Vec::new(),
+            brake: None,
         }))
     })
 }

@@ -177,6 +177,7 @@ fn holds_a_deletion(reason: Reason) -> bool {
         | Reason::CampaignNotFound
         | Reason::Pending
         | Reason::Suspended
+        | Reason::MassDeletion
         | Reason::Deleting
         | Reason::WaitingForQuota
         | Reason::AccountUnavailable

@@ -2,8 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use jiff::Timestamp;
 use kube::ResourceExt;
 use voicecampaign_operator::api::{DeletionPolicy, KoreConnection, VoiceCampaign};
+use voicecampaign_operator::connection::Brake;
 use voicecampaign_operator::kore::Account;
 use voicecampaign_operator::kube_ext::Guarded;
 
@@ -61,6 +63,14 @@ impl Known {
     /// Whether the connections could be read.
     pub fn knows_connections(&self) -> bool {
         self.knows_connections
+    }
+
+    /// How many deletions the brake of each connection lets begin now, as `namespace/name`.
+    pub fn brakes(&self, now: Timestamp) -> impl Iterator<Item = (String, usize)> {
+        self.connections.iter().filter_map(move |(name, connection)| {
+            let room = Brake::of(connection.0.as_ref().ok()?)?.room(now)?;
+            Some((format!("{}/{}", name.namespace, name.name), room))
+        })
     }
 
     async fn read_campaigns(&mut self, scopes: &[Scope], cluster: &Cluster) -> anyhow::Result<()> {
@@ -304,6 +314,22 @@ mod tests {
         let plan = all_kinds().plan(&Manifests::of_namespaces(&["team-a".to_owned()]));
         assert_eq!(plan.len(), 10);
         assert!(all_kinds().plan(&Manifests::of_namespaces(&["team-b".to_owned()])).is_empty());
+    }
+
+    #[test]
+    fn a_plan_says_what_a_brake_would_hold() {
+        let mut known = all_kinds();
+        for connection in known.connections.values_mut() {
+            let connection = connection.0.as_mut().unwrap();
+            connection.spec.deletion_brake = serde_json::from_value(json!({"maxPerHour": 1})).unwrap();
+        }
+        let plan = |names: &[&str]| {
+            let names: Vec<_> = names.iter().map(|name| (*name).to_owned()).collect();
+            Plan::new(known.plan(&Manifests::of_names(&names, "team-a")), &known)
+        };
+        assert!(plan(&["plain", "kept"]).braked.is_empty());
+        let table = plan(&["plain", "one", "other"]).table();
+        assert!(table.contains("team-a/production lets 1 of these 3 deletions begin"), "{table}");
     }
 
     #[test]

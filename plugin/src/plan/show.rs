@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -21,6 +22,20 @@ pub struct Plan {
     pub all_namespaces_read: bool,
     /// Whether the KoreConnections could be read. If not, one may be missing.
     pub connections_read: bool,
+    /// The connections whose brake would hold some of these deletions.
+    pub braked: Vec<Braked>,
+}
+
+/// A connection whose brake would hold deletions.
+#[derive(Serialize, JsonSchema, Debug, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct Braked {
+    /// The connection, as `namespace/name`.
+    pub connection: String,
+    /// How many deletions it lets begin now.
+    pub room: usize,
+    /// How many deletions this plan has.
+    pub planned: usize,
 }
 
 /// Contact lists of a campaign that a table names.
@@ -30,7 +45,24 @@ impl Plan {
     /// A plan: first what would be deleted.
     pub fn new(mut items: Vec<Planned>, known: &Known) -> Self {
         items.sort_by_cached_key(|planned| (planned.fate, planned.seen.key()));
-        Self { items, all_namespaces_read: known.sees_all(), connections_read: known.knows_connections() }
+        let planned = |connection: &str| {
+            let deleted = items.iter().filter(|planned| planned.fate == Fate::Deleted);
+            let over = deleted.filter(|planned| {
+                let own = planned.seen.connection.as_deref().unwrap_or_default();
+                connection == format!("{}/{own}", planned.seen.namespace)
+            });
+            over.count()
+        };
+        let braked = known.brakes(Timestamp::now()).map(|(connection, room)| {
+            let planned = planned(&connection);
+            Braked { connection, room, planned }
+        });
+        Self {
+            braked: braked.filter(|braked| braked.planned > braked.room).collect(),
+            all_namespaces_read: known.sees_all(),
+            connections_read: known.knows_connections(),
+            items,
+        }
     }
 
     /// Those of a fate.
@@ -94,7 +126,13 @@ impl Plan {
         let of_namespaces = "You may not read all namespaces: a VoiceCampaign in another one may name the same campaign and keep it.";
         let of_connections = "You may not read the KoreConnections: one may be missing, and hold a deletion.";
         let doubts = [(self.all_namespaces_read, of_namespaces), (self.connections_read, of_connections)];
-        doubts.into_iter().filter(|(known, _)| !known).map(|(_, doubt)| doubt.to_owned())
+        let of_brakes = self.braked.iter().map(|Braked { connection, room, planned }| {
+            format!(
+                "The brake of the KoreConnection {connection} lets {room} of these {planned} deletions begin; the others are held \
+                 until somebody approves them (`kubectl vcamp approve`)."
+            )
+        });
+        doubts.into_iter().filter(|(known, _)| !known).map(|(_, doubt)| doubt.to_owned()).chain(of_brakes)
     }
 }
 

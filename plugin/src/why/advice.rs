@@ -165,6 +165,7 @@ fn next(reason: Reason, seen: &Seen, subject: &Subject) -> String {
         Reason::HostNotAllowed => nothing("the operator may call the host"),
         Reason::AccountChanged => nothing("the connection leads to the account of the campaign"),
         Reason::CredentialsMissing => nothing("the Secret has both keys, and the operator may read it"),
+        Reason::MassDeletion => nothing("somebody approves the deletions, or sets the policy Orphan"),
         Reason::CampaignShared => SHARED.to_owned(),
         Reason::StreamSuddenlyEmpty => EMPTY.to_owned(),
         Reason::AccountUnavailable => DOWN.to_owned(),
@@ -228,6 +229,19 @@ fn todo(reason: Reason, subject: &Subject) -> Vec<Todo> {
         Reason::CampaignNotFound | Reason::Invalid | Reason::Suspended | Reason::CampaignShared => {
             (todo_about_resource(reason, subject), false)
         }
+        Reason::MassDeletion => (
+            vec![
+                Todo::says(
+                    "If the deletions are meant, let them begin",
+                    &format!(
+                        "kubectl vcamp approve {} -n {}{}",
+                        subject.connection, subject.namespace, subject.options
+                    ),
+                ),
+                subject.orphan(),
+            ],
+            true,
+        ),
         Reason::StreamSuddenlyEmpty => (
             vec![
                 Todo::only("Restore the JWT app's scope, and its access to the stream"),

@@ -1,10 +1,12 @@
 //! An object's way to its account: names and keys, the gate, the caller; and what a result says of the
 //! credentials.
 
+use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
+use kube::ResourceExt;
 use kube::runtime::controller::Action;
 
 use crate::api::VoiceCampaign;
@@ -13,7 +15,7 @@ use crate::campaign::decide;
 use crate::campaign::evidence::answer;
 use crate::campaign::pass::Pass;
 use crate::campaign::shared::{Caller, Gate, Heir, StreamKey, access};
-use crate::connection::{ConnectionName, UsableConnection, Verdict};
+use crate::connection::{Candidate, ConnectionName, UsableConnection, Verdict};
 use crate::kore::{CampaignKey, Failure, FailureKind, Target};
 use crate::kube_ext::reference;
 use crate::pacing::Place;
@@ -43,6 +45,18 @@ pub fn caller(pass: &Pass, place: Place, connection: &UsableConnection) -> Calle
         promised: decide::promised(&pass.object),
         access: access(&connection.target, &pass.object.spec.stream_id),
     }
+}
+
+/// Asks the controller of the connection whether the deletion may begin. Its answer is in the status of the
+/// connection, which wakes the object.
+pub fn ask_brake<S>(pass: &mut Pass, context: &Context<S>) -> ControlFlow<Action> {
+    let requested_at = pass.object.metadata.deletion_timestamp.as_ref().map_or(Timestamp::MAX, |time| time.0);
+    let candidate = Candidate { requested_at, uid: pass.uid.clone() };
+    let connection = ConnectionName::used_by(&pass.object);
+    let waits = context.connections.waits_for_brake(&connection, candidate, &pass.object.name_any(), false);
+    let waits = SignedDuration::try_from(waits).unwrap_or(SignedDuration::ZERO);
+    pass.asked_brake_at = Some(Timestamp::now() - waits);
+    ControlFlow::Continue(())
 }
 
 /// Records what a result says of the credentials.

@@ -31,7 +31,7 @@ use super::decide::Step;
 use super::error::Error;
 use super::on_watch;
 use super::pass::Pass;
-use crate::api::DeletionOutcome;
+use crate::api::{DeletionOutcome, Reason};
 use crate::kore::CampaignService;
 
 /// Does one step. Returns whether to decide again, or when to reconcile next.
@@ -55,20 +55,29 @@ pub async fn act<S: CampaignService>(
         Step::List { not_before, urgency } => {
             Ok(kore::list(not_before, urgency, pass, context).boxed().await)
         }
+        Step::AskBrake => Ok(account::ask_brake(pass, context)),
         Step::Delete => delete::delete(pass, context).boxed().await,
         Step::Record(status) => kubernetes::record(*status, pass, context).boxed().await,
         Step::Release(permit) => kubernetes::release(permit, pass, context).boxed().await,
-        Step::Wait { until, why: _ } => {
+        Step::Wait { until, why } => {
+            // What waits for its turn, or for anything else, has passed the brake.
+            if why != Reason::Pending {
+                context.connections.waits_for_no_brake(&pass.uid);
+            }
             context.memory.succeeded(&pass.uid);
             Ok(ControlFlow::Break(account::requeue_at(until)))
         }
-        Step::Stall { until, why: _ } => {
+        Step::Stall { until, why } => {
+            if why != Reason::MassDeletion {
+                context.connections.waits_for_no_brake(&pass.uid);
+            }
             context.accounts.forget(&pass.uid);
             context.listings.forget(&pass.uid);
             context.memory.succeeded(&pass.uid);
             Ok(ControlFlow::Break(account::requeue_at(until)))
         }
         Step::Done => {
+            context.connections.waits_for_no_brake(&pass.uid);
             kubernetes::clear_obstacle(&pass.object, context).await;
             context.accounts.forget(&pass.uid);
             context.listings.forget(&pass.uid);
@@ -94,6 +103,7 @@ fn unsynced_for<'a, S>(step: &Step, context: &'a Context<S>) -> Option<Unsynced<
             context.unsynced_connections()
         }
         Step::Release(_)
+        | Step::AskBrake
         | Step::AddFinalizer
         | Step::Record(_)
         | Step::Wait { .. }

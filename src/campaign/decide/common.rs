@@ -42,6 +42,11 @@ pub fn other_account(object: &VoiceCampaign, connection: &UsableConnection) -> O
     })
 }
 
+/// The record without a promise: nobody knows when the next call is.
+pub fn unscheduled(record: &DeletionStatus) -> DeletionStatus {
+    DeletionStatus { next_attempt_at: None, held_since: None, ..record.clone() }
+}
+
 /// Rests because of a problem with the connection.
 pub fn misconfigured(
     object: &VoiceCampaign,

@@ -2,7 +2,8 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::common::{is_new, misconfigured, other_account, protection};
+use super::brake::{Brake, brake};
+use super::common::{is_new, misconfigured, other_account, protection, unscheduled};
 use super::progress::{Progress, own_pause, progress, stored_reason};
 use super::step::{Plan, Step, Urgency};
 use super::turn::within_quota;
@@ -12,7 +13,7 @@ use crate::campaign::evidence::{Observed, REMOTE_CAMPAIGN, ReleasePermit, answer
 use crate::campaign::status::{self, Situation};
 use crate::connection::{Connection, UsableConnection};
 use crate::kore::{ConfirmedDeletion, FailureKind, Identity};
-use crate::kube_ext::round_up;
+use crate::kube_ext::{round_down, round_up};
 use crate::pacing::{Holder, Turn};
 
 /// How soon a held deletion is decided again, if nobody wakes it.
@@ -67,11 +68,6 @@ fn held(observed: &Observed<'_>, record: &DeletionStatus, now: Timestamp) -> Opt
     Some(Plan::rest(Reason::CampaignShared, now + HELD_RETRY, status))
 }
 
-/// The record without a promise: nobody knows when the next call is.
-fn unscheduled(record: &DeletionStatus) -> DeletionStatus {
-    DeletionStatus { next_attempt_at: None, held_since: None, ..record.clone() }
-}
-
 /// The next call to Kore: the DELETE, or a read of the proof.
 fn ask_kore(
     observed: &Observed<'_>,
@@ -87,7 +83,16 @@ fn ask_kore(
         .filter(|proof| proof.identity == identity.as_str() && proof::is_plausible(proof, now))
         .or_else(|| get_first(observed, &record, &identity, now));
     match proof {
-        None => within_quota(observed, record, now, |record| delete(observed, record, now)),
+        None => match brake(observed, record, connection, now) {
+            Brake::Passed(record) => {
+                within_quota(observed, *record, now, |record| delete(observed, record, false, now))
+            }
+            Brake::PassedOnceStored(record) => within_quota(observed, *record, now, |record| {
+                let record = DeletionStatus { admitted_at: Some(round_down(now)), ..record };
+                delete(observed, record, true, now)
+            }),
+            Brake::Waits(plan) => plan,
+        },
         Some(proof) => {
             let record = DeletionStatus { proof: Some(proof.clone()), ..record };
             prove(observed, &proof, record, now)
@@ -97,11 +102,11 @@ fn ask_kore(
 
 /// Sends the DELETE. An attempt is recorded before the next; and a proof that a sighting has ended must not
 /// go on after a crash.
-fn delete(observed: &Observed<'_>, record: DeletionStatus, now: Timestamp) -> Plan {
+fn delete(observed: &Observed<'_>, record: DeletionStatus, store_first: bool, now: Timestamp) -> Plan {
     let stored = recorded_deletion(observed.object);
     let attempts = stored.map_or(0, |stored| stored.attempts);
     let proof_ended = record.proof.is_none() && stored.is_some_and(|stored| stored.proof.is_some());
-    let must_be_stored = proof_ended || attempts != record.attempts;
+    let must_be_stored = store_first || proof_ended || attempts != record.attempts;
     let situation = Situation::BetweenAttempts { until: now };
     let status = must_be_stored.then(|| status::of(observed.object, now, Some(record), None, situation));
     Plan { step: Step::Delete, status }

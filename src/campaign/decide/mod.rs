@@ -6,7 +6,7 @@
 //!   │                ─▶ read lately? ─▶ List or Get
 //!   └─ yes ▶ deletion.rs: finalizer on? ─▶ a permit? ─▶ Release
 //!                         └─▶ new? (Protect) ─▶ suspended? ─▶ shared? ─▶ too early? ─▶ connection?
-//!                             ─▶ quota? ─▶ Delete, Get or List
+//!                             ─▶ brake? ─▶ quota? ─▶ Delete, Get or List
 //! ```
 //!
 //! One effect per step. Before an object rests, or its finalizer is removed, its status must say so: then the
@@ -16,6 +16,7 @@
 #![warn(clippy::wildcard_enum_match_arm)]
 
 mod before_restart;
+mod brake;
 mod common;
 mod deletion;
 mod due;

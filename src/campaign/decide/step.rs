@@ -22,6 +22,8 @@ pub enum Step {
         /// Whether the read may wait.
         urgency: Urgency,
     },
+    /// Ask the controller of the connection whether the deletion may begin.
+    AskBrake,
     /// Send the DELETE.
     Delete,
     /// Write this status.

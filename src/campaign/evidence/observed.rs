@@ -28,6 +28,8 @@ pub struct Observed<'a> {
     pub listing_trouble: Option<&'a ListingTrouble>,
     /// When to ask for the next listing again, while other objects read it.
     pub listing_due: Option<Timestamp>,
+    /// Since when the deletion waits for the decision of the brake, once a step has asked for it.
+    pub asked_brake_at: Option<Timestamp>,
     /// The turn that the account's clock gave, if that was not to call now.
     pub turn: Option<Turn>,
     /// What Kore answered when the trouble began that holds the call, if trouble holds it.

@@ -20,6 +20,7 @@ pub fn new_record(object: &VoiceCampaign) -> DeletionStatus {
     DeletionStatus {
         uid: object.metadata.uid.clone().unwrap_or_default(),
         requested_at: object.metadata.deletion_timestamp.clone().unwrap_or(Time(Timestamp::UNIX_EPOCH)),
+        admitted_at: None,
         attempts: 0,
         failures: 0,
         last_attempt_at: None,

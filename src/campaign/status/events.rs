@@ -46,6 +46,8 @@ fn note(before: Option<&VoiceCampaignStatus>, after: &VoiceCampaignStatus) -> Op
         None if newly_refused => true,
         None if reason == Reason::Suspended && deleting => false,
         None if reason == Reason::Suspended => return None,
+        // The connection has an event, for all of them.
+        None if reason == Reason::MassDeletion => return None,
         None if reason.needs_a_person() => true,
         None if reason == Reason::CampaignNotFound => true,
         None => return None,

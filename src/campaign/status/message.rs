@@ -9,7 +9,7 @@ use super::situation::{Situation, Trouble};
 use crate::api::{DeletionOutcome, DeletionPolicy, DeletionStatus, LastAnswer, Reason, VoiceCampaign};
 use crate::campaign::evidence::answer::{self, quoted, quoted_answer};
 use crate::campaign::evidence::{OtherClaim, ReleasePermit, Sighting};
-use crate::connection::Problem;
+use crate::connection::{Holding, Problem};
 use crate::kore::{Campaign, Failure, FailureKind};
 use crate::pacing::Position;
 
@@ -25,6 +25,8 @@ pub fn state(
         Situation::Seen(sighting) => seen(object, sighting),
         Situation::Suspended => suspended(object, deletion),
         Situation::Misconfigured(problem) => misconfigured(object, problem),
+        Situation::AwaitingBrake => awaiting_brake(object),
+        Situation::Braked(holding) => braked(object, holding),
         Situation::InFlight => in_flight(deletion),
         Situation::BetweenAttempts { until } => between_attempts(deletion, until),
         Situation::Proving => being_proven(object, deletion),
@@ -115,6 +117,30 @@ fn misconfigured(object: &VoiceCampaign, problem: &Problem) -> State {
         None => problem.to_string(),
     };
     State::settled(Ready::False, Reason::from(problem), message)
+}
+
+fn awaiting_brake(object: &VoiceCampaign) -> State {
+    let connection = &object.spec.connection_ref.name;
+    let message = format!(
+        "The deletion has not begun: the operator has not counted it for the deletionBrake of the KoreConnection {connection} yet. If \
+         that lasts, the operator can't read the KoreConnection, or write its status: its condition Obstructed, or the operator's log, \
+         says why."
+    );
+    State::reconciling(Ready::False, Reason::Pending, message)
+}
+
+fn braked(object: &VoiceCampaign, holding: Holding) -> State {
+    let connection = &object.spec.connection_ref.name;
+    let Holding { since, max_per_hour } = holding;
+    let message = format!(
+        "The deletion is held before its first request to Kore: the KoreConnection {connection} lets {max_per_hour} deletions begin \
+         within an hour (spec.deletionBrake), and as many have begun that were requested in the hour before this one, or later. It has \
+         held deletions since {since:.0}; its status says how many. Who requested them is in the audit log of the API server only. If \
+         they are meant, set the annotation voicecampaign.dev/approve-deletions-until of the KoreConnection to a time at most 24 hours \
+         ahead. If not, set spec.deletionPolicy of this resource to Orphan: the campaign stays in Kore, and the resource can be created \
+         again."
+    );
+    State::settled(Ready::False, Reason::MassDeletion, message)
 }
 
 fn in_flight(deletion: Option<&DeletionStatus>) -> State {

@@ -1,7 +1,7 @@
 use jiff::Timestamp;
 
 use crate::campaign::evidence::{OtherClaim, ReleasePermit, Sighting};
-use crate::connection::Problem;
+use crate::connection::{Holding, Problem};
 use crate::pacing::Position;
 
 /// What there is to report about an object.
@@ -17,6 +17,10 @@ pub enum Situation<'a> {
     Suspended,
     /// Kore can't be called.
     Misconfigured(&'a Problem),
+    /// The controller of the connection has not decided yet whether the deletion may begin.
+    AwaitingBrake,
+    /// The brake of the connection holds the deletion.
+    Braked(Holding),
     /// A DELETE takes longer than a moment.
     InFlight,
     /// The last DELETE did not confirm.

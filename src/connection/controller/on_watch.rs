@@ -3,15 +3,16 @@ use std::sync::Arc;
 use kube::{Resource, ResourceExt};
 
 use super::context::Context;
+use crate::connection::brake::Brake;
 use crate::connection::keep::{Release, secrets_in_use};
 use crate::connection::name::ConnectionName;
 use crate::connection::status::ConnectionReason;
 use crate::connection::watched::Watched;
 use crate::pacing::{LAST_TRY, backoff};
 
-/// What of a connection its campaigns depend on, to be compared: its identity, spec and labels, and whether
-/// its credentials are missing or refused. The number of campaigns is left out, which changes with each of
-/// them.
+/// What of a connection its campaigns depend on, to be compared: its identity, spec and labels, whether its
+/// credentials are missing or refused, and what its brake lets through. The number of campaigns is left out,
+/// which changes with each of them.
 pub fn what_matters(connection: &Watched) -> impl PartialEq + Clone + use<> {
     let conditions =
         connection.0.as_ref().ok().and_then(|connection| Some(&connection.status.as_ref()?.conditions));
@@ -21,7 +22,8 @@ pub fn what_matters(connection: &Watched) -> impl PartialEq + Clone + use<> {
     let missing = has(ConnectionReason::CredentialsMissing);
     let refused = has(ConnectionReason::CredentialsRejected);
     let labels = connection.labels().clone();
-    (connection.uid(), connection.meta().generation, connection.0.is_ok(), missing, refused, labels)
+    let brake = connection.0.as_ref().ok().and_then(Brake::of).map(|brake| brake.what_matters());
+    (connection.uid(), connection.meta().generation, connection.0.is_ok(), missing, refused, labels, brake)
 }
 
 /// Cleans up after a connection that is gone; perhaps although it was in use, because somebody has removed

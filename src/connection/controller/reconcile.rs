@@ -8,10 +8,11 @@ use kube::runtime::controller::Action;
 use super::context::Context;
 use super::invalid::reconcile_invalid;
 use super::requeue::{INTERVAL, PAUSE, RETRY};
-use crate::api::{KoreConnection, KoreConnectionStatus};
+use crate::api::{KoreConnection, KoreConnectionStatus, Reason};
+use crate::connection::brake;
 use crate::connection::keep::{IN_USE, is_held};
 use crate::connection::name::ConnectionName;
-use crate::connection::status::{self, ConnectionReason, Known};
+use crate::connection::status::{self, ConnectionReason, DELETIONS_HELD, Known};
 use crate::connection::watched::Watched;
 use crate::kore::scrub;
 use crate::kube_ext::obstacle::{self, is_reported_after};
@@ -67,6 +68,8 @@ async fn reconcile_valid(cached: &KoreConnection, context: &Context) -> Result<A
     let Some(mut connection) = context.kube.read_again(cached).await? else {
         return Ok(Action::await_change());
     };
+    // Before all that may fail: what a person approves must go on.
+    let brake_is_counted = write_brake(&mut connection, &name, context).await?;
     let campaigns = context.users.count(&name);
     let held_before = is_held(&connection);
     let held = if campaigns > 0 {
@@ -96,8 +99,10 @@ async fn reconcile_valid(cached: &KoreConnection, context: &Context) -> Result<A
         held: held.as_deref(),
         secrets_in_use: &stored.secrets_in_use,
         streams: context.connections.streams_of(&connection),
+        brake: stored.deletion_brake.as_deref().cloned(),
     };
     let requeue = if examined.is_err() || terminating || held.is_some() { RETRY } else { INTERVAL };
+    let requeue = brake_is_counted.map_or(requeue, |left| left.min(requeue));
     let written = write_status(&connection, &stored, known, context).await?;
     drop(guard);
     if let Written::Now(Some(note)) = written {
@@ -106,6 +111,44 @@ async fn reconcile_valid(cached: &KoreConnection, context: &Context) -> Result<A
         return Ok(Action::requeue(left.min(requeue)));
     }
     Ok(Action::requeue(requeue))
+}
+
+/// Writes what the brake lets through and holds, if that has changed. Returns after which time the number of
+/// those that it holds is to be written, if nothing else has changed.
+///
+/// # Errors
+/// If it can't be written; also if somebody else has written the connection since it was read: two of us
+/// would let through more than is allowed.
+async fn write_brake(
+    connection: &mut KoreConnection,
+    name: &ConnectionName,
+    context: &Context,
+) -> Result<Option<Duration>, CallError> {
+    let now = Timestamp::now();
+    let stored = connection.status.clone().unwrap_or_default();
+    let before = stored.deletion_brake.as_deref();
+    let brake = brake::next(connection, context.connections.waiting_for_brake(name), now);
+    let status = status::with_brake(connection, &stored, brake, now);
+    if status == stored {
+        return Ok(None);
+    }
+    let uid = connection.uid().unwrap_or_default();
+    let with_old_count = status.deletion_brake.clone().map(|mut brake| {
+        brake.held = before.map_or(brake.held, |before| before.held);
+        brake
+    });
+    if with_old_count == stored.deletion_brake
+        && status.conditions == stored.conditions
+        && let Some(left) = context.memory.too_early_to_count(&uid)
+    {
+        return Ok(Some(left));
+    }
+    context.memory.record_status_write(&uid);
+    *connection = context.kube.replace_status_of_version(connection, &status).await?;
+    if let Some(note) = note_of_brake(&stored, &status) {
+        context.events.publish(connection, note).await;
+    }
+    Ok(None)
 }
 
 /// What became of a new status.
@@ -178,4 +221,13 @@ fn note(before: &KoreConnectionStatus, after: &KoreConnectionStatus) -> Option<N
         action: "Observe",
         text: now.message,
     })
+}
+
+/// The event that the brake begins to hold deletions: one for all of them.
+fn note_of_brake(before: &KoreConnectionStatus, after: &KoreConnectionStatus) -> Option<Note> {
+    let held = |status: &KoreConnectionStatus| {
+        status.conditions.iter().find(|condition| condition.type_ == DELETIONS_HELD).cloned()
+    };
+    let now = held(after).filter(|_| held(before).is_none())?;
+    Some(Note { warning: true, reason: Reason::MassDeletion.as_str(), action: "Hold", text: now.message })
 }

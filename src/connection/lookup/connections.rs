@@ -1,14 +1,17 @@
 use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use kube::runtime::reflector::{ObjectRef, Store};
 
+use super::asking::Asking;
 use super::cache::{CachedConnections, account};
 use super::credentials::{self, SecretName};
 use super::streams::Streams;
 use super::verdicts::Verdicts;
 use crate::api::{KoreConnection, StreamStatus};
 use crate::connection::allowed::AllowedHosts;
+use crate::connection::brake::{Brake, Candidate};
 use crate::connection::keep::Keeper;
 use crate::connection::name::ConnectionName;
 use crate::connection::problem::Problem;
@@ -26,6 +29,7 @@ pub struct Connections {
     credentials: credentials::Credentials,
     verdicts: Verdicts,
     streams: Streams,
+    asking: Asking,
     keeper: Arc<Keeper>,
     wake: Wake<Watched>,
 }
@@ -71,6 +75,7 @@ impl Connections {
             credentials: credentials::Credentials::new(kube.clone()),
             verdicts: Verdicts::default(),
             streams: Streams::default(),
+            asking: Asking::default(),
             kube,
             keeper,
             wake,
@@ -258,6 +263,40 @@ impl Connections {
     /// The streams with campaigns that no VoiceCampaign names, for the status of a connection.
     pub fn streams_of(&self, connection: &KoreConnection) -> Vec<StreamStatus> {
         self.streams.of(connection)
+    }
+
+    /// The deletion of an object waits for the brake of its connection; its status may say so. Returns for
+    /// how long it has.
+    pub fn waits_for_brake(
+        &self,
+        connection: &ConnectionName,
+        candidate: Candidate,
+        name: &str,
+        told: bool,
+    ) -> Duration {
+        let (new, since) = self.asking.note(connection, candidate, name, told);
+        if new {
+            self.wake(connection);
+        }
+        since.elapsed()
+    }
+
+    /// A deletion does not wait for a brake any more.
+    pub fn waits_for_no_brake(&self, uid: &str) {
+        if let Some(name) = self.asking.forget(uid) {
+            self.wake(&name);
+        }
+    }
+
+    /// The names of the VoiceCampaigns that do not know yet what the brake of their connection says.
+    pub fn answered(&self, connection: &Watched) -> Vec<String> {
+        let brake = connection.0.as_ref().ok().and_then(Brake::of);
+        brake.map(|brake| self.asking.answered(&ConnectionName::of(connection), &brake)).unwrap_or_default()
+    }
+
+    /// The deletions that wait for the brake of a connection.
+    pub fn waiting_for_brake(&self, name: &ConnectionName) -> Vec<Candidate> {
+        self.asking.at(name)
     }
 
     /// Has a connection reconciled.

@@ -5,9 +5,11 @@
 //!     ├─▶ cache.rs        the watched KoreConnections: which is this instance's, which accounts are one
 //!     ├─▶ credentials.rs  Secrets by name, kept for seconds
 //!     ├─▶ verdicts.rs     whether Kore accepted the credentials
-//!     └─▶ streams.rs      streams with campaigns that no VoiceCampaign names
+//!     ├─▶ streams.rs      streams with campaigns that no VoiceCampaign names
+//!     └─▶ asking.rs       the deletions that wait for a brake
 //! ```
 
+mod asking;
 mod cache;
 mod connections;
 mod credentials;

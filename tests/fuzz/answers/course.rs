@@ -135,7 +135,7 @@ impl Course {
                     let soonest = self.now + SignedDuration::from_secs(1);
                     self.now = until.unwrap_or(soonest).max(soonest);
                 }
-                step @ (Step::Done | Step::Protect | Step::AddFinalizer | Step::Resolve) => {
+                step @ (Step::Done | Step::Protect | Step::AddFinalizer | Step::Resolve | Step::AskBrake) => {
                     return Err(format!("a deletion takes the step {step:?}"));
                 }
             }
@@ -153,6 +153,7 @@ impl Course {
             listing: self.listing.as_ref(),
             listing_trouble: self.trouble.as_ref(),
             listing_due: None,
+            asked_brake_at: None,
             turn: None,
             trouble: None,
             position: None,
@@ -284,6 +285,7 @@ fn connection() -> &'static Connection {
             secret: "kore-jwt-app".into(),
             requests_per_minute: 60,
             former_hosts: Vec::new(),
+            brake: None,
         }))
     })
 }

@@ -89,6 +89,7 @@ impl Situation {
             target: target(),
             secret: "kore-jwt-app".into(),
             former_hosts: Vec::new(),
+            brake: None,
         }));
         Self { object, connection, attempt: None, listing: None, turn: None }
     }
@@ -115,6 +116,7 @@ impl Situation {
             listing: self.listing.as_ref(),
             listing_trouble: None,
             listing_due: None,
+            asked_brake_at: None,
             turn: self.turn,
             trouble: None,
             position: None,

@@ -1,0 +1,120 @@
+//! The brake of a connection, when an accident deletes many VoiceCampaigns at once.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use testbed::wait;
+
+use crate::support::*;
+
+const PATIENCE: Duration = Duration::from_secs(180);
+
+/// 500 deletions at once, and ten an hour may begin: exactly ten campaigns are deleted, also if the process
+/// is killed in the middle and again later; the others say so, and go when a person approves them. Nobody is
+/// drowned in events.
+#[tokio::test(flavor = "multi_thread")]
+async fn of_five_hundred_deletions_ten_begin() {
+    let world = World::new("braked").await;
+    world.set_brake(10);
+    let mut operator = world.operator();
+    let names = world.create_campaigns("c", 500);
+    wait_for(&world, "all are found", &[("CampaignFound", 500)]);
+    world.run(&["delete", "vcamp", "--all", "--wait=false"]);
+    operator.kill();
+    let mut operator = world.operator();
+    wait_for(&world, "ten are gone, the others are held", &[("MassDeletion", 490)]);
+    operator.kill();
+    let _operator = world.operator();
+    // What it holds is known again, and a look at each of them.
+    std::thread::sleep(Duration::from_secs(15));
+    assert_eq!(reasons(&world), [("MassDeletion".to_owned(), 490)]);
+    let in_kore = names.iter().filter(|name| world.in_kore(name)).count();
+    assert_eq!(in_kore, 490);
+    let connection = connection(&world);
+    assert_eq!(connection["status"]["deletionBrake"]["admitted"].as_array().unwrap().len(), 10);
+    let condition = condition(&connection, "DeletionsHeld");
+    assert_eq!((&condition["status"], &condition["reason"]), (&json!("True"), &json!("MassDeletion")));
+    wait::until("the connection says how many", PATIENCE, || {
+        Ok((self::connection(&world)["status"]["deletionBrake"]["held"] == 490).then_some(()))
+    })
+    .unwrap();
+
+    approve(&world);
+    wait_for(&world, "all are gone", &[]);
+    assert!(!names.iter().any(|name| world.in_kore(name)));
+    wait::until("the connection holds none", PATIENCE, || {
+        let connection = self::connection(&world);
+        let brake = &connection["status"]["deletionBrake"];
+        Ok((brake["held"] == 0 && brake["holdingSince"].is_null()).then_some(()))
+    })
+    .unwrap();
+    let events = world.run(&["get", "events", "--field-selector=reason=MassDeletion", "--output=json"]);
+    let events: Value = serde_json::from_str(&events).unwrap();
+    let about: Vec<_> = events["items"].as_array().unwrap().iter().collect();
+    assert_eq!(about.len(), 1, "{events:#}");
+    assert_eq!(
+        about[0]["regarding"]["kind"].as_str().or(about[0]["involvedObject"]["kind"].as_str()),
+        Some("KoreConnection")
+    );
+    world.assert_no_violations();
+}
+
+/// A namespace that is deleted as a whole: the same. What is set to Orphan goes without a request to Kore,
+/// what is suspended waits on.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_namespace_that_goes_is_braked_too() {
+    let world = World::new("braked-namespace").await;
+    world.set_brake(1);
+    let _operator = world.operator();
+    let names = world.create_campaigns("c", 5);
+    wait_for(&world, "all are found", &[("CampaignFound", 5)]);
+    world.run(&["delete", "namespace", &world.namespace, "--wait=false"]);
+    wait_for(&world, "one is gone, the others are held", &[("MassDeletion", 4)]);
+    let held: Vec<_> = names.iter().filter(|name| world.get(name).is_some()).collect();
+    world.patch_spec(held[0], &json!({"deletionPolicy": "Orphan"}));
+    world.patch_spec(held[1], &json!({"suspend": true}));
+    world.wait_until_gone(held[0]);
+    world.wait_for_reason(held[1], "Suspended");
+    let told = world.administrator().vcamp(&["approve", "production", "--for", "10m", "--yes"]);
+    assert!(told.contains("approved until"), "{told}");
+    wait_for(&world, "the approved are gone", &[("Suspended", 1)]);
+    assert!(world.in_kore(held[0]) && world.deletes(held[0]).is_empty());
+    world.patch_spec(held[1], &json!({"suspend": false}));
+    world.wait_until_gone(held[1]);
+    wait::until("the namespace is gone", PATIENCE, || {
+        Ok(world.try_run(&["get", "namespace", &world.namespace]).is_err().then_some(()))
+    })
+    .unwrap();
+    assert_eq!(names.iter().filter(|name| world.in_kore(name)).count(), 1);
+}
+
+fn approve(world: &World) {
+    let until = jiff::Timestamp::now() + Duration::from_secs(3600);
+    world.run(&[
+        "annotate",
+        "kconn",
+        "production",
+        &format!("voicecampaign.dev/approve-deletions-until={until:.0}"),
+    ]);
+}
+
+fn connection(world: &World) -> Value {
+    serde_json::from_str(&world.run(&["get", "kconn", "production", "--output=json"])).unwrap()
+}
+
+/// How many VoiceCampaigns there are of each reason.
+fn reasons(world: &World) -> Vec<(String, usize)> {
+    let list = world.run(&["get", "vcamp", REASONS]);
+    let mut counts = std::collections::BTreeMap::<String, usize>::new();
+    list.lines().for_each(|reason| *counts.entry(reason.to_owned()).or_default() += 1);
+    counts.into_iter().collect()
+}
+
+fn wait_for(world: &World, what: &str, wanted: &[(&str, usize)]) {
+    let found = wait::until(what, PATIENCE, || {
+        let reasons = reasons(world);
+        let reasons: Vec<_> = reasons.iter().map(|(reason, count)| (reason.as_str(), *count)).collect();
+        Ok((reasons == wanted).then_some(()))
+    });
+    found.unwrap_or_else(|error| panic!("{error:#}: {:?} {:#}", reasons(world), connection(world)));
+}

@@ -8,6 +8,7 @@
 #![expect(clippy::unwrap_used, reason = "a panic in a test is a failed test")]
 
 mod account;
+mod brake;
 mod deletion;
 mod shell;
 mod world;
@@ -19,6 +20,7 @@ use std::time::Instant;
 
 use account::Calls;
 use anyhow::{Result, ensure};
+use brake::Brakes;
 use deletion::Deletions;
 use stateright::{Checker, Expectation, Model, Property};
 use testbed::record::{self, Record};
@@ -50,6 +52,10 @@ fn main() -> Result<ExitCode> {
     total.add("an app that loses its access", Deletions { names: 1, instances: 1, may: masked, until });
     total.add("two instances at once", Deletions { names: 1, instances: 2, may: overlap, until });
     total.add("the calls of an account", Calls { faults: 4, until: 400 });
+    let alone = Brakes { instances: 1, crashes: 2, approvals: 2, until: 4800 };
+    let overlap = Brakes { instances: 2, crashes: 1, approvals: 1, ..alone };
+    total.add("the brake of a connection", alone);
+    total.add("the brake, and two instances at once", overlap);
     let figures =
         [(total.states, "states"), (total.properties.len(), "properties"), (total.violations, "violations")];
     let result = Record::new("make model", figures);

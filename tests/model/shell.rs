@@ -372,6 +372,14 @@ fn connection() -> &'static Connection {
     })
 }
 
+/// The connection, to be changed.
+pub fn usable() -> UsableConnection {
+    match connection() {
+        Connection::Usable(usable) => UsableConnection::clone(usable),
+        Connection::NotLookedUp | Connection::Unusable(_) => unreachable!("it is usable"),
+    }
+}
+
 fn target() -> &'static Target {
     match connection() {
         Connection::Usable(usable) => &usable.target,

@@ -21,7 +21,8 @@ pub struct DeletionBrakeSpec {
 #[derive(JsonSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
 #[serde(rename_all = "camelCase")]
 pub struct DeletionBrakeStatus {
-    /// The deletions that were let through, the newest `maxPerHour`. A deletion begins only after it is here.
+    /// The deletions that were let through: the newest `maxPerHour`, and all that were requested in the hour
+    /// before the newest. A deletion begins only after it is here, or if it is approved.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub admitted: Vec<AdmittedDeletion>,
 

@@ -85,11 +85,9 @@ pub struct Known<'a> {
     pub secrets_in_use: &'a [String],
     /// The streams that have campaigns which no VoiceCampaign names.
     pub streams: Vec<StreamStatus>,
-    /// What the brake lets through and holds.
-    pub brake: Option<DeletionBrakeStatus>,
 }
 
-/// The status of a connection.
+/// The status of a connection. What it says of the brake stays ([`with_brake`]).
 pub fn of(connection: &KoreConnection, known: &Known<'_>, now: Timestamp) -> KoreConnectionStatus {
     let stored = connection.status.clone().unwrap_or_default();
     let Description { ready, phase, reason, message } = describe(connection, known, &stored);
@@ -109,14 +107,14 @@ pub fn of(connection: &KoreConnection, known: &Known<'_>, now: Timestamp) -> Kor
         }
     };
     let phase = phase.map(|phase| condition(phase, "True"));
-    let held = known.brake.as_ref().and_then(|brake| deletions_held(connection, brake, now));
+    let held = stored.conditions.iter().find(|condition| condition.type_ == DELETIONS_HELD).cloned();
     KoreConnectionStatus {
         observed_generation: connection.metadata.generation,
         conditions: [Some(condition("Ready", ready)), phase, held].into_iter().flatten().collect(),
         campaigns: i32::try_from(known.campaigns).unwrap_or(i32::MAX),
         secrets_in_use: known.secrets_in_use.to_vec(),
         streams: known.streams.clone(),
-        deletion_brake: known.brake.clone().map(Box::new),
+        deletion_brake: stored.deletion_brake,
     }
 }
 
@@ -325,7 +323,6 @@ mod tests {
                 held: None,
                 secrets_in_use: &[],
                 streams: Vec::new(),
-                brake: None,
             };
             of(&connection, &known, Timestamp::UNIX_EPOCH).conditions[0].message.clone()
         };

@@ -99,7 +99,6 @@ async fn reconcile_valid(cached: &KoreConnection, context: &Context) -> Result<A
         held: held.as_deref(),
         secrets_in_use: &stored.secrets_in_use,
         streams: context.connections.streams_of(&connection),
-        brake: stored.deletion_brake.as_deref().cloned(),
     };
     let requeue = if examined.is_err() || terminating || held.is_some() { RETRY } else { INTERVAL };
     let requeue = brake_is_counted.map_or(requeue, |left| left.min(requeue));

@@ -168,24 +168,7 @@ pub fn look(seconds: i64, result: Result<Campaign, Failure>) -> GetResult {
 }
 
 pub fn observed<'a>(object: &'a VoiceCampaign, connection: &'a Connection) -> Observed<'a> {
-    Observed {
-        object,
-        connection,
-        protected: true,
-        attempt: None,
-        get: None,
-        listing: None,
-        listing_trouble: None,
-        listing_due: None,
-        asked_brake_at: None,
-        turn: None,
-        trouble: None,
-        position: None,
-        last_get: None,
-        wants_diagnostic_read: false,
-        last_delete: None,
-        others: &[],
-    }
+    Observed::new(object, connection)
 }
 
 /// The status that the step wants to have written.

@@ -98,16 +98,11 @@ impl Model for Brakes {
     type Action = Action;
 
     fn init_states(&self) -> Vec<Account> {
-        let stored = |uid| Stored {
-            uid,
-            orphan: false,
-            policy_since: 0,
-            deleted_at: None,
-            finalizer: true,
-            status: Status::default(),
+        let object = |uid: usize| Object {
+            stored: Stored::new(u8::try_from(uid).unwrap()),
+            sent: false,
+            approved: false,
         };
-        let object =
-            |uid: usize| Object { stored: stored(u8::try_from(uid).unwrap()), sent: false, approved: false };
         let instance = Instance { view: 0, asked: [None; OBJECTS], writes: None };
         let living = Account {
             now: 0,
@@ -284,24 +279,8 @@ impl Account {
         let mut usable = usable();
         usable.brake = Some(self.connection[*view].brake());
         let connection = Connection::Usable(Box::new(usable));
-        let observed = Observed {
-            object: &object,
-            connection: &connection,
-            protected: true,
-            attempt: None,
-            get: None,
-            listing: None,
-            listing_trouble: None,
-            listing_due: None,
-            asked_brake_at: asked[number].map(at),
-            turn: None,
-            trouble: None,
-            position: None,
-            last_get: None,
-            wants_diagnostic_read: false,
-            last_delete: None,
-            others: &[],
-        };
+        let observed =
+            Observed { asked_brake_at: asked[number].map(at), ..Observed::new(&object, &connection) };
         match decide(&observed, at(self.now)) {
             Step::AskBrake => self.instances[instance].asked[number] = Some(self.now),
             Step::Delete => {

@@ -143,22 +143,10 @@ fn effect(pass: &Pass, now: Second) -> Effect {
     let look = pass.get.map(look);
     let listing = pass.listing.map(listing);
     let observed = Observed {
-        object: &object,
-        connection: connection(),
-        protected: true,
         attempt: attempt.as_ref(),
         get: look.as_ref(),
         listing: listing.as_ref(),
-        listing_trouble: None,
-        listing_due: None,
-        asked_brake_at: None,
-        turn: None,
-        trouble: None,
-        position: None,
-        last_get: None,
-        wants_diagnostic_read: false,
-        last_delete: None,
-        others: &[],
+        ..Observed::new(&object, connection())
     };
     match decide(&observed, at(now)) {
         Step::Delete => Effect::Delete,

@@ -186,15 +186,7 @@ impl World {
     pub fn new(instances: usize, may: Budget) -> Self {
         let versions = |name: usize| {
             let uid = u8::try_from(name).unwrap() * LIVES;
-            let stored = Stored {
-                uid,
-                orphan: false,
-                policy_since: 0,
-                deleted_at: None,
-                finalizer: true,
-                status: Status::default(),
-            };
-            Versions { newest: 0, past: vec![Some(stored)], next_uid: uid + 1 }
+            Versions { newest: 0, past: vec![Some(Stored::new(uid))], next_uid: uid + 1 }
         };
         Self {
             now: 0,
@@ -232,6 +224,18 @@ impl Versions {
 }
 
 impl Stored {
+    /// A living object of which nothing is known yet.
+    pub fn new(uid: u8) -> Self {
+        Self {
+            uid,
+            orphan: false,
+            policy_since: 0,
+            deleted_at: None,
+            finalizer: true,
+            status: Status::default(),
+        }
+    }
+
     /// As the operator sees it.
     pub fn object(&self, name: usize) -> VoiceCampaign {
         let finalizers = if self.finalizer { vec![REMOTE_CAMPAIGN.name().to_owned()] } else { Vec::new() };

@@ -47,6 +47,28 @@ pub struct Observed<'a> {
 }
 
 impl<'a> Observed<'a> {
+    /// An object whose connection is kept for it, when nothing else is known yet.
+    pub fn new(object: &'a VoiceCampaign, connection: &'a Connection) -> Self {
+        Self {
+            object,
+            connection,
+            protected: true,
+            attempt: None,
+            get: None,
+            listing: None,
+            listing_trouble: None,
+            listing_due: None,
+            asked_brake_at: None,
+            turn: None,
+            trouble: None,
+            position: None,
+            wants_diagnostic_read: false,
+            last_get: None,
+            last_delete: None,
+            others: &[],
+        }
+    }
+
     /// Kore's confirmation, if that is the answer to the DELETE that is not in status yet.
     pub fn confirmed(&self) -> Option<&'a ConfirmedDeletion> {
         self.attempt.and_then(|attempt| attempt.result.as_ref().ok())

@@ -145,22 +145,11 @@ impl Course {
 
     fn next(&self) -> Step {
         let observed = Observed {
-            object: &self.object,
-            connection: connection(),
-            protected: true,
             attempt: self.attempt.as_ref(),
             get: self.get.as_ref(),
             listing: self.listing.as_ref(),
             listing_trouble: self.trouble.as_ref(),
-            listing_due: None,
-            asked_brake_at: None,
-            turn: None,
-            trouble: None,
-            position: None,
-            last_get: None,
-            wants_diagnostic_read: false,
-            last_delete: None,
-            others: &[],
+            ..Observed::new(&self.object, connection())
         };
         decide(&observed, self.now)
     }

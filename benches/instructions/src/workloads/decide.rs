@@ -108,22 +108,10 @@ impl Situation {
 
     fn observed(&self) -> Observed<'_> {
         Observed {
-            object: &self.object,
-            connection: &self.connection,
-            protected: true,
             attempt: self.attempt.as_ref(),
-            get: None,
             listing: self.listing.as_ref(),
-            listing_trouble: None,
-            listing_due: None,
-            asked_brake_at: None,
             turn: self.turn,
-            trouble: None,
-            position: None,
-            last_get: None,
-            wants_diagnostic_read: false,
-            last_delete: None,
-            others: &[],
+            ..Observed::new(&self.object, &self.connection)
         }
     }
 }

@@ -71,7 +71,7 @@ test-mutants: ## Break one protection at a time, and show which test notices
 	$(CARGO) run --locked --package testbed --bin mutants -- $(if $(RECORD),--record) $(if $(UNRECORDED),--unrecorded)
 
 .PHONY: model
-model: ## Explore the orders of events of a small world with the operator's own decisions (some eight minutes, once built)
+model: ## Explore the orders of events of a small world with the operator's own decisions (minutes, once built)
 	$(CARGO) test --release --locked --test model -- --full $(if $(RECORD),--record)
 
 .PHONY: test-long

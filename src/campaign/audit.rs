@@ -2,7 +2,7 @@
 
 use kube::ResourceExt;
 
-use super::evidence::{recorded_account, recorded_deletion};
+use super::evidence::recorded_account;
 use crate::api::{DeletionOutcome, DeletionStatus, ListingRecord, ProofStatus, VoiceCampaign};
 use crate::connection::ConnectionName;
 use crate::kore::Account;
@@ -19,7 +19,7 @@ pub fn left_behind(object: &VoiceCampaign, account: Option<&Account>) {
 }
 
 fn line(object: &VoiceCampaign, outcome: &'static str, account: Option<&Account>) {
-    let deletion = recorded_deletion(object);
+    let deletion = object.deletion();
     let evidence = Evidence::of(deletion);
     let text = |time: &k8s_openapi::apimachinery::pkg::apis::meta::v1::Time| time.0.to_string();
     tracing::info!(

@@ -7,7 +7,6 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use kube::Resource;
 
-use super::evidence::recorded_deletion;
 use super::status::{self, Ready};
 use super::watched::Watched;
 use crate::api::{Reason, VoiceCampaign};
@@ -74,7 +73,7 @@ impl Census {
 impl Counted {
     fn note_failing(&mut self, object: &Watched, reason: &str) {
         let Ok(object) = &object.0 else { return };
-        let held_since = recorded_deletion(object).and_then(|deletion| deletion.held_since.as_ref());
+        let held_since = object.deletion().and_then(|deletion| deletion.held_since.as_ref());
         if let (true, Some(since)) = (reason == Reason::AccountUnavailable.as_str(), held_since) {
             let known = self.failing_since.entry(ConnectionName::used_by(object)).or_insert(since.0);
             *known = since.0.min(*known);
@@ -109,7 +108,7 @@ impl Counting {
 
 /// Whether a DELETE of the campaign has failed for a reason of its own.
 fn has_failed(object: &Watched) -> bool {
-    let deletion = object.0.as_ref().ok().and_then(recorded_deletion);
+    let deletion = object.0.as_ref().ok().and_then(VoiceCampaign::deletion);
     deletion.is_some_and(|deletion| deletion.failures > 0)
 }
 
@@ -117,7 +116,7 @@ fn has_failed(object: &Watched) -> bool {
 fn reason(object: &VoiceCampaign) -> &'static str {
     let Some(stored) = &object.status else { return Reason::Pending.as_str() };
     // An outcome says that the campaign calls nobody any more, whatever keeps the object.
-    let is_over = recorded_deletion(object).is_some_and(|deletion| deletion.outcome.is_some());
+    let is_over = object.deletion().is_some_and(|deletion| deletion.outcome.is_some());
     if !is_over && obstacle::is_reported(&stored.conditions) {
         return obstacle::API_SERVER_ERROR;
     }

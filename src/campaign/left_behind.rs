@@ -6,7 +6,7 @@ use kube::ResourceExt;
 
 use super::audit;
 use super::context::Context;
-use super::evidence::{OtherClaim, recorded_deletion};
+use super::evidence::OtherClaim;
 use super::shared::Remembered;
 use crate::api::{BREAK_GLASS, DeletionOutcome, DeletionPolicy, Reason, VoiceCampaign};
 use crate::kore::{Account, CampaignService, scrub};
@@ -18,7 +18,7 @@ const MAX_WHY: usize = 128;
 
 /// Whether a campaign may still be in Kore, and no object names it any more.
 pub fn is_left_behind(last: &VoiceCampaign, remembered: &Remembered, others: &[OtherClaim]) -> bool {
-    let recorded = recorded_deletion(last).and_then(|deletion| deletion.outcome);
+    let recorded = last.deletion().and_then(|deletion| deletion.outcome);
     // Somebody may have taken `Orphan` back since.
     let confirmed_in_status = recorded.is_some_and(|outcome| outcome != DeletionOutcome::Orphaned);
     let confirmed = remembered.attempt.as_ref().is_some_and(|attempt| attempt.result.is_ok());

@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::place::promised;
 use crate::api::{DeletionStatus, Reason, VoiceCampaign};
-use crate::campaign::evidence::{answer, recorded_deletion};
+use crate::campaign::evidence::answer;
 use crate::campaign::status;
 use crate::connection::ConnectionName;
 use crate::kore::FailureKind;
@@ -26,7 +26,7 @@ pub fn past<'a>(objects: impl Iterator<Item = &'a VoiceCampaign>) -> Past {
         if object.status.as_ref().is_some_and(|status| status.seen_as.is_some()) {
             proven.insert(ConnectionName::used_by(object).to_string());
         }
-        let Some(record) = recorded_deletion(object) else { continue };
+        let Some(record) = object.deletion() else { continue };
         let reason = object.status.as_ref().map(status::reason);
         past.calls.extend(own_calls(record));
         past.under_way += usize::from(reason == Some(Reason::Deleting));
@@ -70,7 +70,7 @@ pub fn past<'a>(objects: impl Iterator<Item = &'a VoiceCampaign>) -> Past {
 fn happened(object: &VoiceCampaign) -> impl Iterator<Item = Timestamp> {
     let conditions = object.status.iter().flat_map(|status| &status.conditions);
     let begun = conditions.map(|condition| condition.last_transition_time.0);
-    let record = recorded_deletion(object);
+    let record = object.deletion();
     let calls = record.into_iter().flat_map(|record| record.last_attempt_at.iter().chain(&record.held_since));
     begun.chain(calls.map(|time| time.0)).chain(record.into_iter().flat_map(shared_calls))
 }
@@ -286,7 +286,7 @@ mod tests {
                 assert!(!left.contains(&written), "{left}");
                 let deletion = object.status.as_mut().and_then(|status| status.deletion.as_mut()).unwrap();
                 deletion.requested_at = object.metadata.deletion_timestamp.clone().unwrap();
-                let record = recorded_deletion(&object).unwrap();
+                let record = object.deletion().unwrap();
                 assert!(!proof::is_plausible(record.proof.as_ref().unwrap(), now) || time < now);
                 let past = past([&object].into_iter());
                 let mut clock = AccountClock::cautious();

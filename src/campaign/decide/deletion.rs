@@ -9,7 +9,7 @@ use super::step::{Plan, Step, Urgency};
 use super::turn::within_quota;
 use crate::api::{DeletionStatus, ProofStatus, Reason};
 use crate::campaign::evidence::proof::{self, Need};
-use crate::campaign::evidence::{Observed, REMOTE_CAMPAIGN, ReleasePermit, answer, recorded_deletion};
+use crate::campaign::evidence::{Observed, REMOTE_CAMPAIGN, ReleasePermit, answer};
 use crate::campaign::status::{self, Situation};
 use crate::connection::{Connection, UsableConnection};
 use crate::kore::{ConfirmedDeletion, FailureKind, Identity};
@@ -103,7 +103,7 @@ fn ask_kore(
 /// Sends the DELETE. An attempt is recorded before the next; and a proof that a sighting has ended must not
 /// go on after a crash.
 fn delete(observed: &Observed<'_>, record: DeletionStatus, store_first: bool, now: Timestamp) -> Plan {
-    let stored = recorded_deletion(observed.object);
+    let stored = observed.object.deletion();
     let attempts = stored.map_or(0, |stored| stored.attempts);
     let proof_ended = record.proof.is_none() && stored.is_some_and(|stored| stored.proof.is_some());
     let must_be_stored = store_first || proof_ended || attempts != record.attempts;

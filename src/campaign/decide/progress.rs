@@ -7,9 +7,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use super::due::{Cause, Due};
 use crate::api::{DeletionStatus, ProofStatus, Reason, VoiceCampaignStatus};
 use crate::campaign::evidence::proof::{self, Course, Need, ProvenAbsence};
-use crate::campaign::evidence::{
-    Attempt, ListingTrouble, Observed, ReleasePermit, answer, new_record, recorded_deletion,
-};
+use crate::campaign::evidence::{Attempt, ListingTrouble, Observed, ReleasePermit, answer, new_record};
 use crate::campaign::status;
 use crate::kore::FailureKind;
 use crate::kube_ext::{round_down, round_up};
@@ -30,7 +28,7 @@ pub struct Progress {
 /// one now.
 pub fn progress(observed: &Observed<'_>, now: Timestamp) -> Progress {
     let object = observed.object;
-    let mut record = recorded_deletion(object).cloned().unwrap_or_else(|| new_record(object));
+    let mut record = object.deletion().cloned().unwrap_or_else(|| new_record(object));
     let recorded = ReleasePermit::recorded(object);
     let proof = record.proof.clone();
     let mut due = record.next_attempt_at.as_ref().map(|next| Due::at(next.0, Cause::Stored));
@@ -81,7 +79,7 @@ fn schedule(record: &mut DeletionStatus, due: Option<Due>, observed: &Observed<'
         Some(due) if due.cause() == Cause::Stored => stored,
         due => due.map(|due| due.recorded(now)),
     };
-    if recorded_deletion(observed.object) != Some(record) {
+    if observed.object.deletion() != Some(record) {
         // Something has happened since.
         record.held_since = None;
     }
@@ -260,7 +258,7 @@ fn note_listing_trouble(
 /// The status with who was shown the campaign, if a read has just ended the proof so.
 pub fn seen_by(status: VoiceCampaignStatus, observed: &Observed<'_>) -> VoiceCampaignStatus {
     let seen_at = |record: Option<&DeletionStatus>| record.and_then(|record| record.seen_at.clone());
-    if seen_at(status.deletion.as_deref()) == seen_at(recorded_deletion(observed.object)) {
+    if seen_at(status.deletion.as_deref()) == seen_at(observed.object.deletion()) {
         return status;
     }
     match (observed.get.filter(|get| get.result.is_ok()), observed.listing) {

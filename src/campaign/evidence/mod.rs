@@ -18,4 +18,4 @@ pub use observed::{
     Attempt, GetResult, LastGet, ListingTrouble, Observed, OtherClaim, Sighting, StreamListing,
 };
 pub use permit::{REMOTE_CAMPAIGN, ReleasePermit, needs_connection};
-pub use record::{new_record, recorded_account, recorded_deletion};
+pub use record::{new_record, recorded_account};

@@ -1,5 +1,4 @@
 use super::proof::{self, ProvenAbsence};
-use super::record::recorded_deletion;
 use crate::api::{DeletionOutcome, DeletionPolicy, FINALIZER, VoiceCampaign};
 use crate::kore::ConfirmedDeletion;
 use crate::kube_ext::{AllMayGo, Finalizer};
@@ -49,7 +48,7 @@ impl ReleasePermit {
     /// The outcome counts only for the deletion in which it was recorded: same uid, same deletionTimestamp (a
     /// backup may have brought an old status back). `Orphaned` counts only while the policy still says so.
     pub fn recorded(object: &VoiceCampaign) -> Option<Self> {
-        let deletion = recorded_deletion(object)?;
+        let deletion = object.deletion()?;
         let outcome = deletion.outcome?;
         match outcome {
             DeletionOutcome::Deleted => Some(Self { outcome }),

@@ -4,11 +4,6 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use crate::api::{AccountReference, DeletionStatus, VoiceCampaign};
 use crate::kore::Account;
 
-/// The record of the current deletion; `None` if status has none, or one of another object or deletion.
-pub fn recorded_deletion(object: &VoiceCampaign) -> Option<&DeletionStatus> {
-    object.deletion()
-}
-
 /// The account in which Kore has the campaign, as status says.
 pub fn recorded_account(object: &VoiceCampaign) -> Option<Account> {
     let AccountReference { host, account_id } = object.status.as_ref()?.account.as_ref()?;

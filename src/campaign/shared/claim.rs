@@ -6,7 +6,6 @@
 use jiff::{SignedDuration, Timestamp};
 
 use crate::api::{DeletionPolicy, Reason, VoiceCampaign};
-use crate::campaign::evidence::recorded_deletion;
 use crate::campaign::status;
 use crate::connection::Standing;
 use crate::kore::{Account, FailureKind};
@@ -114,7 +113,7 @@ pub fn keeps_its_campaign(object: &VoiceCampaign) -> bool {
 /// Whether somebody has asked to delete the campaign. A deletion that is suspended before it has begun may
 /// never be made.
 pub fn is_asked_for(object: &VoiceCampaign) -> bool {
-    let has_begun = || recorded_deletion(object).is_some_and(|deletion| deletion.attempts > 0);
+    let has_begun = || object.deletion().is_some_and(|deletion| deletion.attempts > 0);
     object.metadata.deletion_timestamp.is_some() && (!object.spec.suspend || has_begun())
 }
 

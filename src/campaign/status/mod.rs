@@ -28,7 +28,7 @@ pub use situation::{Situation, Trouble};
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 
-use super::evidence::{OtherClaim, ReleasePermit, Sighting, new_record, recorded_deletion};
+use super::evidence::{OtherClaim, ReleasePermit, Sighting, new_record};
 use crate::api::{DeletionStatus, Reason, VoiceCampaign, VoiceCampaignStatus};
 use crate::connection::Connection;
 use crate::kore::{Campaign, Identity};
@@ -149,7 +149,7 @@ pub fn left_alone(
         return (permit, None);
     }
     let permit = ReleasePermit::left_alone(consent);
-    let record = recorded_deletion(object).cloned().unwrap_or_else(|| new_record(object));
+    let record = object.deletion().cloned().unwrap_or_else(|| new_record(object));
     let record = DeletionStatus {
         next_attempt_at: None,
         confirmed_at: Some(round_down(now)),

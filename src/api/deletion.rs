@@ -130,6 +130,10 @@ pub struct ProofStatus {
     /// The answer to the last read, if that failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_failure: Option<LastAnswer>,
+
+    /// When the last read failed, if it did.
+    #[serde(default, deserialize_with = "optional_time", skip_serializing_if = "Option::is_none")]
+    pub last_failure_at: Option<Time>,
 }
 
 /// A complete listing of the stream that does not contain the campaign.

@@ -117,6 +117,7 @@ fn any_proof() -> impl Strategy<Value = ProofStatus> {
                     doubted_listing,
                     failures,
                     last_failure: None,
+                    last_failure_at: None,
                 }
             },
         )

@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::place::promised;
 use crate::api::{DeletionStatus, Reason, VoiceCampaign};
-use crate::campaign::evidence::answer;
+use crate::campaign::evidence::{answer, proof};
 use crate::campaign::status;
 use crate::connection::ConnectionName;
 use crate::kore::FailureKind;
@@ -72,7 +72,9 @@ fn happened(object: &VoiceCampaign) -> impl Iterator<Item = Timestamp> {
     let begun = conditions.map(|condition| condition.last_transition_time.0);
     let record = object.deletion();
     let calls = record.into_iter().flat_map(|record| record.last_attempt_at.iter().chain(&record.held_since));
-    begun.chain(calls.map(|time| time.0)).chain(record.into_iter().flat_map(shared_calls))
+    let seen = record.into_iter().flat_map(|record| &record.seen_at);
+    let proven = record.into_iter().flat_map(|record| &record.proof).flat_map(proof::happened);
+    begun.chain(calls.chain(seen).map(|time| time.0)).chain(proven)
 }
 
 /// When calls about this campaign alone had arrived, at the latest: times are cut to a second.
@@ -126,7 +128,6 @@ mod tests {
     use super::super::place::{place, place_of_read};
     use super::*;
     use crate::api::{self, KoreConnectionStatus, VoiceCampaignStatus};
-    use crate::campaign::evidence::proof;
     use crate::pacing::AccountClock;
 
     fn at(seconds: i64) -> Timestamp {

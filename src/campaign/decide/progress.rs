@@ -251,7 +251,7 @@ fn note_listing_trouble(
         let failures = i32::try_from(trouble.failures).unwrap_or(i32::MAX);
         let last = answer::of_listing_trouble(trouble);
         *due = Some(Due::at(trouble.retry_at, Cause::FailedListings));
-        record.proof = Some(proof::unlisted(proof, failures, last));
+        record.proof = Some(proof::unlisted(proof, failures, last, now));
     }
 }
 

@@ -24,7 +24,8 @@ use super::answer;
 use super::observed::{Attempt, GetResult, StreamListing};
 use crate::api::{LastAnswer, ListingRecord, ProofStatus, VoiceCampaign};
 use crate::kore::{Failure, FailureKind, Identity};
-use crate::kube_ext::round_up;
+use crate::kube_ext::{round_down, round_up};
+use crate::pacing::CLOCKS_DIFFER;
 
 /// How far apart two listings must be to prove something together: longer than Kore's reads are assumed to
 /// lag behind its writes. Kore does not document how long they do.
@@ -146,13 +147,23 @@ pub fn begin(identity: &Identity, answered_at: Timestamp) -> ProofStatus {
         doubted_listing: None,
         failures: 0,
         last_failure: None,
+        last_failure_at: None,
     }
 }
 
 /// Whether the times of a record are possible: a clock that was ahead when they were written must not hold up
 /// the deletion.
 pub fn is_plausible(proof: &ProofStatus, now: Timestamp) -> bool {
-    need(proof).not_before() <= now + LONGEST_WAIT
+    happened(proof).all(|time| time <= now + CLOCKS_DIFFER)
+}
+
+/// When something happened, as the record says; what is due follows from these times.
+pub fn happened(proof: &ProofStatus) -> impl Iterator<Item = Timestamp> {
+    let listings =
+        [&proof.first_listing, &proof.second_listing, &proof.third_listing, &proof.doubted_listing];
+    let read_at = listings.into_iter().flatten().map(|listing| &listing.ended_at);
+    let asked_at = [&proof.not_returned_at, &proof.silent_at, &proof.last_failure_at].into_iter().flatten();
+    read_at.chain(asked_at).chain([&proof.answered_at]).map(|time| time.0)
 }
 
 /// Whether the record proves the absence.
@@ -217,18 +228,19 @@ pub fn follow(
     }
 }
 
-/// The record after reads of a proof have failed: the last of so many in a row.
-pub fn failed(proof: &ProofStatus, failures: i32, last: LastAnswer) -> ProofStatus {
-    ProofStatus { failures, last_failure: Some(last), ..proof.clone() }
+/// The record after reads of a proof have failed: the last of so many in a row, at this time.
+fn failed(proof: &ProofStatus, failures: i32, last: LastAnswer, at: Timestamp) -> ProofStatus {
+    ProofStatus { failures, last_failure: Some(last), last_failure_at: Some(round_down(at)), ..proof.clone() }
 }
 
 /// The record after listings have failed: the last of so many in a row. After the third, the sixth, the
 /// twelfth and so on the operator sends another GET: the answer to the first may have been wrong, and without
 /// a listing nothing else shows that the campaign exists.
-pub fn unlisted(proof: &ProofStatus, failures: i32, last: LastAnswer) -> ProofStatus {
+pub fn unlisted(proof: &ProofStatus, failures: i32, last: LastAnswer, now: Timestamp) -> ProofStatus {
     let doubled = |failures: i32| (failures / FEW).checked_ilog2();
     let asks_again = proof.failures > 0 && doubled(failures) > doubled(proof.failures);
-    let proof = failed(proof, failures, last);
+    let known = proof.last_failure_at.as_ref().filter(|_| proof.failures == failures);
+    let proof = failed(proof, failures, last, known.map_or(now, |at| at.0));
     if asks_again { ProofStatus { not_returned_at: None, silent_at: None, ..proof } } else { proof }
 }
 
@@ -238,7 +250,7 @@ fn after_get(proof: &ProofStatus, get: &GetResult) -> Course {
         Err(failure) => failure,
     };
     let asked_at = Some(round_up(get.asked_at));
-    let read = ProofStatus { failures: 0, last_failure: None, ..proof.clone() };
+    let read = ProofStatus { failures: 0, last_failure: None, last_failure_at: None, ..proof.clone() };
     if failure.kind == FailureKind::MayBeAbsent && get.asked_as(&proof.identity) {
         return Course::Open(ProofStatus { not_returned_at: asked_at, second_listing: None, ..read });
     }
@@ -249,11 +261,13 @@ fn after_get(proof: &ProofStatus, get: &GetResult) -> Course {
             silent_gets,
             silent_at: asked_at,
             last_failure: None,
+            last_failure_at: None,
             ..proof.clone()
         });
     }
     let proof = ProofStatus { silent_gets, ..proof.clone() };
-    Course::Open(failed(&proof, proof.failures.saturating_add(1), answer::of_failure(failure)))
+    let failures = proof.failures.saturating_add(1);
+    Course::Open(failed(&proof, failures, answer::of_failure(failure), get.asked_at))
 }
 
 /// Whether a GET with this failure does not say whether the campaign exists, and may go on like that for
@@ -303,11 +317,12 @@ fn after_listing(object: &VoiceCampaign, proof: &ProofStatus, read: &StreamListi
     if proof.not_returned_at.is_none() && !read.listing.names_its_rows() {
         let proof = ProofStatus { silent_at: None, ..proof.clone() };
         let failures = proof.failures.saturating_add(1);
-        return Course::Open(failed(&proof, failures, answer::of_listing_without_rows()));
+        let read_at = read.listing.ended_at();
+        return Course::Open(failed(&proof, failures, answer::of_listing_without_rows(), read_at));
     }
     let doubted = doubts(object, read);
     let record = record(read, doubted);
-    let proof = ProofStatus { failures: 0, last_failure: None, ..proof.clone() };
+    let proof = ProofStatus { failures: 0, last_failure: None, last_failure_at: None, ..proof.clone() };
     if doubted {
         return Course::Open(ProofStatus { doubted_listing: Some(record), ..proof });
     }

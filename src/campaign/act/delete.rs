@@ -195,7 +195,6 @@ async fn send<S: CampaignService>(ready: Ready<'_, S>, pass: &mut Pass, context:
         let _seat = seat;
         let (sent_at, started) = (Timestamp::now(), Instant::now());
         context.listings.deleting(&target.account, &key, sent_at);
-        context.connections.waits_for_no_brake(&uid);
         let result = service.delete(target, &key).await;
         let ended_at = Timestamp::now();
         context.listings.deleting(&target.account, &key, ended_at);

@@ -46,6 +46,9 @@ pub async fn act<S: CampaignService>(
     if let Some(unsynced) = unsynced_for(&step, context) {
         return Ok(obstacle::until_synced(unsynced, pass, context).await);
     }
+    if waits_for_no_brake(&step) {
+        context.connections.waits_for_no_brake(&pass.uid);
+    }
     // Boxed: thousands may wait in one of them, and need no room for what the others need.
     match step {
         Step::AddFinalizer => kubernetes::add_finalizer(pass, context).boxed().await,
@@ -59,25 +62,17 @@ pub async fn act<S: CampaignService>(
         Step::Delete => delete::delete(pass, context).boxed().await,
         Step::Record(status) => kubernetes::record(*status, pass, context).boxed().await,
         Step::Release(permit) => kubernetes::release(permit, pass, context).boxed().await,
-        Step::Wait { until, why } => {
-            // What waits for its turn, or for anything else, has passed the brake.
-            if why != Reason::Pending {
-                context.connections.waits_for_no_brake(&pass.uid);
-            }
+        Step::Wait { until, .. } => {
             context.memory.succeeded(&pass.uid);
             Ok(ControlFlow::Break(account::requeue_at(until)))
         }
-        Step::Stall { until, why } => {
-            if why != Reason::MassDeletion {
-                context.connections.waits_for_no_brake(&pass.uid);
-            }
+        Step::Stall { until, .. } => {
             context.accounts.forget(&pass.uid);
             context.listings.forget(&pass.uid);
             context.memory.succeeded(&pass.uid);
             Ok(ControlFlow::Break(account::requeue_at(until)))
         }
         Step::Done => {
-            context.connections.waits_for_no_brake(&pass.uid);
             kubernetes::clear_obstacle(&pass.object, context).await;
             context.accounts.forget(&pass.uid);
             context.listings.forget(&pass.uid);
@@ -86,6 +81,23 @@ pub async fn act<S: CampaignService>(
             on_watch::needs_none(&pass.uid, context);
             Ok(ControlFlow::Break(Action::await_change()))
         }
+    }
+}
+
+/// Whether a deletion with this step waits for no brake: it has passed it, or is held by something else.
+fn waits_for_no_brake(step: &Step) -> bool {
+    match step {
+        Step::Delete | Step::Done => true,
+        Step::Wait { why, .. } => *why != Reason::Pending,
+        Step::Stall { why, .. } => *why != Reason::MassDeletion,
+        Step::AddFinalizer
+        | Step::Resolve
+        | Step::Protect
+        | Step::Get(_)
+        | Step::List { .. }
+        | Step::AskBrake
+        | Step::Record(_)
+        | Step::Release(_) => false,
     }
 }
 

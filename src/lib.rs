@@ -5,7 +5,7 @@
 //!                           run        settings, wiring, watches, signals, admin server
 //!            ┌───────────────┴──────────────┐
 //!            ▼                              ▼
-//!        campaign  ◀──────────────────  uninstall
+//!        campaign  ◀──────────────  uninstall, check
 //!        watch ─▶ pass ─▶ decide ─▶ act ─▶ record
 //!            │      reads   PURE     one effect
 //!            ▼
@@ -34,6 +34,7 @@
 
 pub mod api;
 pub mod campaign;
+pub mod check;
 pub mod connection;
 pub mod kore;
 pub mod kube_ext;

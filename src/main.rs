@@ -3,6 +3,8 @@
 use clap::Parser;
 use voicecampaign_operator::NAME;
 use voicecampaign_operator::api;
+use voicecampaign_operator::check::check;
+use voicecampaign_operator::kube_ext::client_of;
 use voicecampaign_operator::run::{self, Cli, Command};
 use voicecampaign_operator::uninstall;
 
@@ -21,9 +23,9 @@ fn main() -> anyhow::Result<()> {
             }
             Ok(())
         }
-        Command::Check(args) => {
-            block_on(run::until_terminated(async { run::check(args, run::cluster().await?).await }))
-        }
+        Command::Check(args) => block_on(run::until_terminated(async {
+            check(args.check(), client_of(run::cluster().await?)?).await
+        })),
         Command::PrepareUninstall(args) => {
             run::init_audit_logging()?;
             block_on(run::until_terminated(async {

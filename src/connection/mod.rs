@@ -37,7 +37,7 @@ pub use name::ConnectionName;
 pub use problem::Problem;
 pub use renames::Renames;
 pub use secret::Flaw;
-pub use status::{ConnectionReason, Known, Verdict, of as status_of};
+pub use status::{ConnectionReason, DELETIONS_HELD, Known, Verdict, of as status_of};
 pub use usable::{Connection, UsableConnection};
 pub use users::Users;
 pub use watched::Watched;

@@ -1,15 +1,17 @@
 use std::time::Duration;
 
 use futures::{StreamExt, TryStreamExt};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::coordination::v1::{Lease, LeaseSpec};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{MicroTime, ObjectMeta};
 use kube::api::{PostParams, WatchEvent, WatchParams};
 use kube::{Api, Client};
+use sha2::{Digest, Sha256};
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 use super::call_error::{CallError, error_chain};
 use super::leadership::Leadership;
+use super::selected::Selected;
 
 /// How long other instances respect a lease after they have observed its renewal; the default of client-go's
 /// `LeaseDuration`.
@@ -220,6 +222,47 @@ impl Observed {
         // Its holder relies on it for RENEW_DEADLINE, whatever somebody has written into it.
         self.since + duration.unwrap_or(LEASE_DURATION).clamp(LEASE_DURATION, LONGEST_LEASE)
     }
+}
+
+/// The leader, as a Lease names it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Leader {
+    /// The instance; `None` if nobody holds the Lease.
+    pub holder: Option<String>,
+    /// When it renewed the Lease last, by its clock.
+    pub renewed_at: Option<Timestamp>,
+}
+
+impl Leader {
+    /// A leader renews its Lease every [`RETRY_PERIOD`]; one that has not for so long does not lead.
+    const AWAY: SignedDuration = SignedDuration::from_secs(30);
+
+    /// Reads it from the Lease.
+    pub fn of(lease: &Lease) -> Self {
+        let spec = lease.spec.as_ref();
+        let holder = spec.and_then(|spec| spec.holder_identity.clone());
+        Self {
+            holder: holder.filter(|holder| !holder.is_empty()),
+            renewed_at: spec.and_then(|spec| spec.renew_time.as_ref()).map(|time| time.0),
+        }
+    }
+
+    /// For how long the holder has not renewed the Lease, if that is too long for a leader.
+    pub fn away_for(&self, now: Timestamp) -> Option<SignedDuration> {
+        let since = now.duration_since(self.renewed_at?);
+        (since > Self::AWAY).then_some(since)
+    }
+}
+
+/// Instances with other namespaces or another selector have a lease of their own: they do not wait for
+/// each other. The namespaces are sorted.
+pub fn lease_name(namespaces: &[String], selected: &Selected) -> String {
+    if namespaces.is_empty() && selected.selects_all() {
+        return crate::NAME.to_owned();
+    }
+    let digest = Sha256::digest(format!("{};{selected}", namespaces.join(",")));
+    let part: String = digest.iter().take(5).map(|byte| format!("{byte:02x}")).collect();
+    format!("{}-{part}", crate::NAME)
 }
 
 /// The lease as it is to be written: taken, renewed, or released (without a holder).

@@ -9,11 +9,12 @@
 //!     └─ call_error.rs    why a call failed, and what the caller should do about it
 //!   finalizer.rs     patches that add and remove a finalizer (pure)
 //!   lease.rs         leader election, extends the leadership
+//!   deployed.rs      an operator, as its Deployment describes it; review.rs: whether it has a right
 //!   events.rs        events that may fail
 //!   obstacle.rs      the condition Obstructed; invalid.rs: the condition of objects that do not deserialize
 //!   cache.rs         the cache of a watch, of objects that pruned.rs has decoded
 //!   synced.rs        whether all watches have listed; wake.rs: triggers reconciles
-//!   selected.rs      the label selector
+//!   selected.rs      the label selector; pages.rs: lists that are read page by page
 //!   counted.rs       counts the calls of a client
 //!   kubeconfig.rs    a client of a cluster; errors about a kubeconfig, without what it contains
 //! ```
@@ -22,6 +23,7 @@ mod cache;
 mod call_error;
 mod client;
 mod counted;
+mod deployed;
 mod events;
 mod finalizer;
 pub mod invalid;
@@ -29,7 +31,9 @@ mod kubeconfig;
 mod leadership;
 mod lease;
 pub mod obstacle;
+mod pages;
 mod pruned;
+mod review;
 mod selected;
 mod slots;
 mod status_patch;
@@ -41,14 +45,17 @@ pub use cache::{Applied, Cache, Change};
 pub use call_error::{CallError, CallErrorClass, error_chain};
 pub use client::Kube;
 pub use counted::{Call, Count};
+pub use deployed::{Deployed, Election, Pods};
 pub use events::{Events, Note};
 pub use finalizer::{AllMayGo, Finalizer, Precondition};
 pub use kubeconfig::{client_of, counted_client_of, unusable_cluster, without_content};
 pub use leadership::Leadership;
-pub use lease::Candidate;
+pub use lease::{Candidate, Leader, lease_name};
+pub use pages::each;
 pub use pruned::{Guarded, Pruned};
+pub use review::Account;
 pub use selected::Selected;
 pub use slots::{Slot, Slots};
 pub use synced::Synced;
-pub use time::{round_down, round_up};
+pub use time::{long, round_down, round_up};
 pub use wake::{Wake, reference};

@@ -11,13 +11,9 @@
 //!   controllers.rs  waits for the CRDs (crds.rs), then two controllers per scope (scope.rs, contexts.rs)
 //!     ├─ watch.rs       the watches: relist.rs, progress.rs
 //!     └─ lines.rs       where objects wait for a reconcile, a line for each namespace
-//!
-//!   check.rs        the command `check`; check_policies.rs: its part about admission policies
 //! ```
 
 mod admin;
-mod check;
-mod check_policies;
 mod cluster;
 mod contexts;
 mod controllers;
@@ -36,7 +32,6 @@ mod signals;
 mod term;
 mod watch;
 
-pub use check::check;
 pub use cluster::cluster;
 pub use health::Health;
 pub use logging::{init as init_logging, init_audit as init_audit_logging};

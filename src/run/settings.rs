@@ -6,19 +6,16 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use sha2::{Digest, Sha256};
 
 use super::parse::{
     AdminAddress, admin_address, host, namespace, object_name, path, switch, timeout_seconds,
 };
 use crate::NAME;
+use crate::check::{Check, DeploymentName};
 use crate::connection::AllowedHosts;
 use crate::kore::ClientSettings;
-use crate::kube_ext::Selected;
+use crate::kube_ext::{Selected, lease_name};
 use crate::uninstall::{OnRemaining, Uninstall};
-
-/// Name of the lease in the operator's own namespace; with namespaces or a selector, prefix of its name.
-const LEASE: &str = NAME;
 
 /// Deletes Kore.ai voice campaigns reliably when their VoiceCampaign resource is deleted.
 #[derive(Debug, Parser)]
@@ -34,8 +31,7 @@ pub struct Cli {
 pub enum Command {
     /// Run the operator on the cluster of KUBECONFIG, else of ~/.kube/config, else the one it runs in
     Run(RunArgs),
-    /// Check that an operator is ready, that the API server accepts a VoiceCampaign, and that the admission
-    /// policies are in effect; changes nothing (`helm test` runs it)
+    /// Say in one page whether an installation works; changes nothing (`helm test` runs it)
     Check(CheckArgs),
     /// Prepare for uninstall: make sure no object still needs the operator to remove a finalizer (the
     /// chart's pre-delete hook runs it)
@@ -104,20 +100,33 @@ pub struct CheckArgs {
     #[arg(long, value_name = "URL")]
     pub admin_url: Option<String>,
 
-    /// Namespace in which to create a VoiceCampaign as a dry run; the one of the kubeconfig or of the Pod if
-    /// not set
+    /// Namespace in which to create a VoiceCampaign as a dry run; if not set, one that an operator watches,
+    /// else the one of the kubeconfig or of the Pod
     #[arg(long, value_name = "NAMESPACE", value_parser = namespace)]
     pub namespace: Option<String>,
 
-    /// Admission policies that must exist, each with a binding of the same name, separated by commas; if not
-    /// set, all that belong to an operator
+    /// Admission policies that must exist, each with a binding of the same name, separated by commas; none if
+    /// empty, and all that belong to an operator if not set
     #[arg(long, value_name = "NAME", value_delimiter = ',')]
-    pub policies: Vec<String>,
+    pub policies: Option<Vec<String>>,
 
-    /// ServiceAccount that the policies must name as the operator's; if not set, the one of any operator's
-    /// Deployment in the cluster
+    /// Deployment of the operator; all of the cluster that run one if not set
     #[arg(long, value_name = "NAMESPACE/NAME")]
-    pub service_account: Option<String>,
+    pub deployment: Option<DeploymentName>,
+
+    /// How long what does not work may take to become well, in seconds: up to a week
+    #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = timeout_seconds)]
+    pub timeout_seconds: u64,
+}
+
+impl CheckArgs {
+    /// The check that these options ask for.
+    pub fn check(self) -> Check {
+        let Self { admin_url, namespace, mut policies, deployment, timeout_seconds } = self;
+        let namespace = namespace.filter(|name| !name.is_empty());
+        policies.iter_mut().for_each(|names| names.retain(|name| !name.is_empty()));
+        Check { admin_url, namespace, policies, deployment, timeout: Duration::from_secs(timeout_seconds) }
+    }
 }
 
 /// Options of `prepare-uninstall`.
@@ -271,17 +280,6 @@ impl LogLevel {
     }
 }
 
-/// Instances with other namespaces or another selector have a lease of their own: they do not wait for
-/// each other.
-fn lease_name(namespaces: &[String], selected: &Selected) -> String {
-    if namespaces.is_empty() && selected.selects_all() {
-        return LEASE.to_owned();
-    }
-    let digest = Sha256::digest(format!("{};{selected}", namespaces.join(",")));
-    let part: String = digest.iter().take(5).map(|byte| format!("{byte:02x}")).collect();
-    format!("{LEASE}-{part}")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -376,6 +374,20 @@ mod tests {
             let variable = format!("`{}`", argument.get_env().unwrap().to_str().unwrap());
             assert!(flags.contains(&option), "{option} is missing in docs/flags.md");
             assert!(flags.contains(&variable), "{variable} is missing in docs/flags.md");
+        }
+    }
+
+    /// The options of `check` are in docs/flags.md, too.
+    #[test]
+    fn every_option_of_check_is_documented() {
+        let flags = include_str!("../../docs/flags.md");
+        let (_, flags) = flags.split_once("## Flags of check").unwrap();
+        let command = Cli::command();
+        let check = command.find_subcommand("check").unwrap();
+        let options: Vec<_> = check.get_arguments().filter_map(|argument| argument.get_long()).collect();
+        assert!(options.len() >= 5, "{options:?}");
+        for option in options.iter().filter(|option| !["help", "version"].contains(option)) {
+            assert!(flags.contains(&format!("`--{option}`")), "--{option} is missing in docs/flags.md");
         }
     }
 }

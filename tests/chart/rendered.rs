@@ -1,10 +1,13 @@
 //! What the chart renders, and which values it refuses.
 
+use std::collections::BTreeSet;
+
 use k8s_openapi::api::core::v1::ConfigMap;
 use serde_json::{Value, json};
 use testbed::documents::{Check, blocks_for};
 use voicecampaign_operator::api::{BREAK_GLASS, PROTECT};
 use voicecampaign_operator::campaign::REMOTE_CAMPAIGN;
+use voicecampaign_operator::check::{LEASE, NEW_LEASE, ROLE_BINDING, RULES, Rule};
 use voicecampaign_operator::connection::IN_USE;
 use voicecampaign_operator::kube_ext::Selected;
 
@@ -248,12 +251,86 @@ fn the_check_knows_every_policy() {
         let pod = all.iter().find(|object| kind(object, "Pod")).unwrap();
         let arguments = pod["spec"]["containers"][0]["args"].to_string();
         assert_eq!(role.is_some(), !policies.is_empty(), "{values} {version}");
-        assert_eq!(arguments.contains("--policies="), !policies.is_empty(), "{values} {version}");
         if let Some(role) = role {
             assert_eq!(role["rules"][0]["resourceNames"], json!(policies), "{values} {version}");
-            let wanted = format!("--policies={}\"", policies.join(","));
-            assert!(arguments.contains(&wanted), "{values} {version}: {arguments}");
         }
+        // Without a policy, none: to list them, it has no right.
+        let wanted = format!("--policies={}\"", policies.join(","));
+        assert!(arguments.contains(&wanted), "{values} {version}: {arguments}");
+    }
+}
+
+/// `helm test` asks for each right that the roles of the operator give, and for no other: what a rule no
+/// longer gives, it finds.
+#[test]
+fn the_check_asks_for_every_right() {
+    let rights = |rules: &[Rule]| -> BTreeSet<String> {
+        let each = |rule: &Rule| {
+            let Rule { group, resource, verbs } = *rule;
+            verbs.iter().map(|verb| format!("{verb} {group}/{resource}")).collect::<Vec<_>>()
+        };
+        rules.iter().flat_map(each).collect()
+    };
+    let lease = rights(&[LEASE, NEW_LEASE]);
+    for (values, expected) in [
+        ("", rights(&RULES)),
+        ("watchNamespaces={a}", rights(&[&RULES[..], &[ROLE_BINDING]].concat())),
+        ("watchNamespaces={a},rbac.clusterRoles=false", rights(&RULES)),
+    ] {
+        let rendered = render(4, &["--show-only=templates/rbac.yaml", "--set", values]).unwrap();
+        let mut granted = BTreeSet::new();
+        for role in objects(&rendered).iter().filter(|object| object["rules"].is_array()) {
+            for rule in role["rules"].as_array().unwrap() {
+                let texts =
+                    |field: &str| rule[field].as_array().unwrap().iter().map(|text| text.as_str().unwrap());
+                for (group, resource) in
+                    texts("apiGroups").flat_map(|group| texts("resources").map(move |r| (group, r)))
+                {
+                    granted.extend(texts("verbs").map(|verb| format!("{verb} {group}/{resource}")));
+                }
+            }
+        }
+        assert_eq!(granted, &expected | &lease, "{values}");
+    }
+}
+
+/// `helm test` may read what the page is about, create what it tries as a dry run, and nothing more; with
+/// `watchNamespaces` in those namespaces only, where its rights belong to the release: a namespace that is
+/// being deleted when the test runs does not hinder it.
+#[test]
+fn the_roles_of_the_check_are_narrow() {
+    let chart = chart().display().to_string();
+    for (values, namespaces) in [
+        ("", &[][..]),
+        ("watchNamespaces={a,b}", &["a", "b"][..]),
+        ("watchNamespaces={a},rbac.clusterRoles=false", &["a"]),
+    ] {
+        let set = format!("admissionPolicies.mutating=false,admissionPolicies.validating=false,{values}");
+        let arguments = ["template", RELEASE, &chart, "--namespace", NAMESPACE, "--set", &set];
+        let all = objects(&Helm::new(4).unwrap().run(&arguments).unwrap());
+        let name = |object: &Value| object["metadata"]["name"].as_str().unwrap().to_owned();
+        let roles: Vec<&Value> = all
+            .iter()
+            .filter(|object| object["rules"].is_array() && name(object).contains("-check"))
+            .collect();
+        for role in &roles {
+            for rule in role["rules"].as_array().unwrap() {
+                let reads = rule["verbs"] == json!(["get"]) || rule["verbs"] == json!(["list"]);
+                let tries = rule["verbs"] == json!(["create"])
+                    && (rule["resources"] == json!(["voicecampaigns"])
+                        || rule["resources"].to_string().contains("subjectaccessreviews"));
+                assert!(reads || tries, "{values}: {rule}");
+            }
+        }
+        let of_release: Vec<&str> = roles
+            .iter()
+            .filter(|role| role["metadata"]["annotations"].is_null())
+            .map(|role| role["metadata"]["namespace"].as_str().unwrap())
+            .collect();
+        assert_eq!(of_release, namespaces, "{values}");
+        let of_cluster = roles.iter().filter(|role| role["kind"] == "ClusterRole").count();
+        assert_eq!(of_cluster, usize::from(namespaces.is_empty()), "{values}");
+        assert_eq!(roles.len(), 1 + namespaces.len() + of_cluster, "{values}");
     }
 }
 

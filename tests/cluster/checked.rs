@@ -1,13 +1,13 @@
-//! `voicecampaign-operator check`, with the rights that `helm test` gives it, and none else.
+//! `voicecampaign-operator check`, with the rights that `helm test` gives it, and no others.
 
 use std::path::Path;
 use std::process::Command;
 
 use serde_json::{Value, json};
 
-use testbed::wait;
+use testbed::{ControlPlane, Kubectl, Operator, wait};
 
-use crate::release::{RELEASE, finished, installed};
+use crate::release::{RELEASE, as_deployed, finished, installed, installed_with};
 use crate::support::*;
 
 /// Whether everything holds, and what `check` says.
@@ -16,29 +16,63 @@ pub fn check(kubeconfig: &Path, arguments: &[&str]) -> (bool, String) {
     finished(command.arg("check").args(arguments).env("KUBECONFIG", kubeconfig))
 }
 
+/// What `helm test` runs, as its ServiceAccount.
+struct HelmTest {
+    kubectl: Kubectl,
+    arguments: Vec<String>,
+}
+
+impl HelmTest {
+    /// Of the release of this world, with the rights that its hooks give.
+    fn of(world: &World) -> Self {
+        let hooks = world.helm().run(&["get", "hooks", RELEASE, "--namespace", &world.namespace]).unwrap();
+        let hooks: Vec<Value> = serde_saphyr::from_multiple(&hooks).unwrap();
+        let is_ours = |hook: &&Value| hook["metadata"]["annotations"]["helm.sh/hook"] == "test";
+        let (pods, rights): (Vec<&Value>, Vec<&Value>) =
+            hooks.iter().filter(is_ours).partition(|hook| hook["kind"] == "Pod");
+        for object in rights {
+            world.kubectl.apply(&object.to_string()).unwrap();
+        }
+        let pod = &pods[0]["spec"];
+        let all = pod["containers"][0]["args"].as_array().unwrap().iter().filter_map(Value::as_str);
+        // The Service leads to no Pod here.
+        let some = all.skip(1).filter(|argument| !argument.starts_with("--admin-url="));
+        let mut arguments: Vec<_> = some.map(str::to_owned).collect();
+        arguments.push("--timeout-seconds=1".to_owned());
+        Self { kubectl: world.kubectl_of(pod["serviceAccountName"].as_str().unwrap()), arguments }
+    }
+
+    fn run(&self) -> (bool, String) {
+        let arguments: Vec<&str> = self.arguments.iter().map(String::as_str).collect();
+        check(self.kubectl.kubeconfig(), &arguments)
+    }
+}
+
+/// The operator of a release, at work with its rights, and its Deployment, which nothing controls here.
+fn at_work(world: &World) -> Operator {
+    set_pods(world, &json!({"replicas": 1, "readyReplicas": 1, "updatedReplicas": 1}));
+    Operator::start(world.plane, &as_deployed(world, &world.namespace, RELEASE)).unwrap()
+}
+
+/// What a controller would say of the Pods of the Deployment, in its newest version.
+fn set_pods(world: &World, status: &Value) {
+    let deployment = world.kubectl.get("deployment", &world.namespace, RELEASE).unwrap().unwrap();
+    let mut status = status.clone();
+    status["observedGeneration"] = deployment["metadata"]["generation"].clone();
+    let patch = json!({"status": status}).to_string();
+    world.run(&["patch", "deployment", RELEASE, "--subresource=status", "--type=merge", "-p", &patch]);
+}
+
 /// Whatever makes the policies do nothing, or hinder the operator, is told.
 #[tokio::test(flavor = "multi_thread")]
 async fn policies_that_do_not_hold_are_told() {
     let world = installed("checked").await;
     world.wait_for_policies();
-    let hooks = world.helm().run(&["get", "hooks", RELEASE, "--namespace", &world.namespace]).unwrap();
-    let hooks: Vec<Value> = serde_saphyr::from_multiple(&hooks).unwrap();
-    let is_ours = |hook: &&Value| hook["metadata"]["annotations"]["helm.sh/hook"] == "test";
-    let (pods, rights): (Vec<&Value>, Vec<&Value>) =
-        hooks.iter().filter(is_ours).partition(|hook| hook["kind"] == "Pod");
-    for object in rights {
-        world.kubectl.apply(&object.to_string()).unwrap();
-    }
-    let pod = &pods[0]["spec"];
-    let arguments: Vec<&str> =
-        pod["containers"][0]["args"].as_array().unwrap().iter().filter_map(Value::as_str).collect();
-    // The Service leads to no Pod here.
-    let arguments: Vec<&str> =
-        arguments.into_iter().skip(1).filter(|argument| !argument.starts_with("--admin-url=")).collect();
-    let kubectl = world.kubectl_of(pod["serviceAccountName"].as_str().unwrap());
-    let check = || check(kubectl.kubeconfig(), &arguments);
+    let _operator = at_work(&world);
+    let test = HelmTest::of(&world);
+    let check = || test.run();
     let (holds, said) = check();
-    assert!(holds && said.contains("ok: the admission policies are in effect"), "{said}");
+    assert!(holds && said.contains("in effect: guard."), "{said}");
 
     let (validating, mutating) = ("validatingadmissionpolicy", "mutatingadmissionpolicy");
     let binding = format!("{validating}binding/guard");
@@ -101,5 +135,143 @@ async fn policies_that_do_not_hold_are_told() {
     // Whoever may not read them is told so, and that is all.
     world.run(&["delete", "clusterrolebinding", &format!("policies.{RELEASE}-check.checked")]);
     let (holds, said) = check();
-    assert!(holds && said.contains("not checked: whether the admission policies are in effect"), "{said}");
+    let hidden = "not checked  policies     whether the admission policies are in effect";
+    assert!(holds && said.contains(hidden), "{said}");
+}
+
+/// One page says whether all is well, and what is not; with the rights of `helm test`, which are those of
+/// some namespaces, or of all.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_page_says_how_an_installation_is() {
+    // Without ClusterRoles, as who administers one namespace installs it.
+    let one =
+        ["rbac.clusterRoles=false", "admissionPolicies.validating=false", "admissionPolicies.mutating=false"];
+    the_page_of(&installed_with("page-of-one", &one).await);
+    let plane: &'static ControlPlane = Box::leak(Box::new(ControlPlane::start().unwrap()));
+    let world = World::on(plane, "page-of-all").await;
+    world.install(&["watchNamespaces=null,crds.enabled=true"]);
+    wait::until("the definitions are served", PATIENCE, || Ok(world.try_run(&["get", "kconn,vcamp"]).ok()))
+        .unwrap();
+    world.connect_all();
+    world.wait_until_creatable();
+    the_page_of(&world);
+}
+
+fn the_page_of(world: &World) {
+    let name = &world.namespace;
+    let test = HelmTest::of(world);
+    let tells = |what: &str| {
+        let mut said = (true, String::new());
+        wait::until(&format!("{name}: the page says `{what}`"), PATIENCE, || {
+            said = test.run();
+            Ok(said.1.contains(what).then_some(()))
+        })
+        .unwrap_or_else(|error| panic!("{error}: {}", said.1));
+        said
+    };
+    let (holds, said) = tells("FAILED       operator ");
+    assert!(!holds && said.contains("has no ready Pod"), "{said}");
+    assert!(said.contains("FAILED       leader       there is no Lease"), "{said}");
+    assert!(said.contains("does not work; see above: operator, leader"), "{said}");
+
+    // Nobody renews it.
+    world.apply(
+        &json!({"apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": {"name": RELEASE},
+        "spec": {"holderIdentity": "gone_1", "renewTime": "2100-01-01T00:00:00.000000Z"}}),
+    );
+    tells("gone_1 holds the Lease");
+
+    let _operator = at_work(world);
+    let (holds, said) = tells("All is well.");
+    let lines: Vec<&str> = said.lines().filter(|line| line.starts_with("ok ")).collect();
+    assert!(holds && lines.len() == 8, "{said}");
+    assert!(said.contains(" leads\n") && said.contains("has its rights in"), "{said}");
+
+    // Each right counts, and each is asked for as the operator's.
+    let binding = if name == "page-of-all" { "clusterrolebinding" } else { "rolebinding" };
+    let manifest = world.run(&["get", binding, RELEASE, "--output=json"]);
+    world.run(&["delete", binding, RELEASE]);
+    let (holds, said) = tells("FAILED       rights");
+    assert!(
+        !holds && said.contains("- patch voicecampaigns/status") && said.contains("- get secrets"),
+        "{said}"
+    );
+    let mut manifest: Value = serde_json::from_str(&manifest).unwrap();
+    let metadata = manifest["metadata"].as_object_mut().unwrap();
+    metadata.retain(|field, _| ["name", "namespace", "labels", "annotations"].contains(&field.as_str()));
+    world.apply(&manifest);
+    tells("All is well.");
+
+    // A new version that does not start.
+    let conditions =
+        json!([{"type": "Progressing", "status": "False", "reason": "ProgressDeadlineExceeded"}]);
+    set_pods(
+        world,
+        &json!({"replicas": 2, "readyReplicas": 1, "updatedReplicas": 1, "conditions": conditions}),
+    );
+    tells("does not start; an older one runs");
+    set_pods(world, &json!({"replicas": 1, "readyReplicas": 1, "updatedReplicas": 1, "conditions": []}));
+
+    world.create_found("suspended");
+    world.patch_spec("suspended", &json!({"suspend": true}));
+    world.delete("suspended");
+    let (holds, said) = tells("attention    deletions");
+    assert!(holds && said.contains(&format!("{name}/suspended: Suspended")), "{said}");
+}
+
+/// A definition that lacks a field, as after an upgrade without the definitions, is told from this
+/// operator's.
+#[tokio::test(flavor = "multi_thread")]
+async fn definitions_of_another_version_are_told() {
+    let world = World::alone("definitions").await;
+    let run = || check(world.kubectl.kubeconfig(), &["--namespace=definitions", "--timeout-seconds=1"]);
+    let (_, said) = run();
+    assert!(said.contains("the API server knows every field"), "{said}");
+    let path = "/spec/versions/0/schema/openAPIV3Schema/properties/spec/properties/deletionBrake";
+    let older = json!([{"op": "remove", "path": path}]).to_string();
+    world.run(&["patch", "crd", "koreconnections.voicecampaign.dev", "--type=json", "-p", &older]);
+    wait::until("the page tells of the field", PATIENCE, || {
+        let (holds, said) = run();
+        let told = said.contains("- KoreConnection.spec.deletionBrake.maxPerHour");
+        Ok((!holds && told).then_some(()))
+    })
+    .unwrap();
+    // What a policy of somebody else denies says nothing of the definitions.
+    let policy = json!({"apiVersion": "admissionregistration.k8s.io/v1", "kind": "ValidatingAdmissionPolicy",
+        "metadata": {"name": "labelled"}, "spec": {"failurePolicy": "Fail",
+            "matchConstraints": {"resourceRules": [{"apiGroups": ["voicecampaign.dev"], "apiVersions": ["*"],
+                "operations": ["CREATE"], "resources": ["voicecampaigns"]}]},
+            "validations": [{"expression": "has(object.metadata.labels)", "message": "give it the label team"}]}});
+    let binding = json!({"apiVersion": "admissionregistration.k8s.io/v1", "kind": "ValidatingAdmissionPolicyBinding",
+        "metadata": {"name": "labelled"}, "spec": {"policyName": "labelled", "validationActions": ["Deny"]}});
+    world.apply(&policy);
+    world.apply(&binding);
+    wait::until("the page tells who denies the dry run", PATIENCE, || {
+        let (_, said) = run();
+        Ok(said.contains("admission denies it").then_some(()))
+    })
+    .unwrap();
+}
+
+/// Who may look at nothing is told so, part by part, and never that something is well or broken.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_may_not_look_is_told_so() {
+    let world = installed("unseen").await;
+    world.run(&["create", "serviceaccount", "nobody"]);
+    let nobody = world.kubectl_of("nobody");
+    let (holds, said) = check(nobody.kubeconfig(), &["--namespace=unseen", "--timeout-seconds=1"]);
+    let parts =
+        ["operator", "definitions", "rights", "policies", "leader", "connections", "deletions", "campaigns"];
+    for part in parts {
+        let unseen = format!("not checked  {part} ");
+        assert!(said.lines().any(|line| line.starts_with(&unseen)), "{part}: {said}");
+    }
+    assert!(holds && !said.contains("\nok ") && !said.contains("FAILED"), "{said}");
+    assert!(said.contains("deployments.apps is forbidden"), "{said}");
+    // Of an operator that is reached elsewhere, too: the API server has not said that there is no Deployment.
+    let (_, said) = check(
+        nobody.kubeconfig(),
+        &["--namespace=unseen", "--timeout-seconds=1", "--admin-url=http://127.0.0.1:1"],
+    );
+    assert!(said.contains("not checked  operator ") && said.contains("FAILED       operator "), "{said}");
 }

@@ -216,6 +216,8 @@ fn one_namespace_without_a_cluster_role(cluster: &Cluster) {
     ]);
     assert!(roles.is_empty(), "{roles}");
     cluster.helm(&["test", RELEASE, "--namespace", SYSTEM]);
+    let page = cluster.run(&["logs", &format!("{RELEASE}-check"), "--namespace", SYSTEM]);
+    assert!(page.contains(&format!("has its rights in {CAMPAIGNS}")) && page.contains(" leads\n"), "{page}");
     cluster.delete(&names);
     cluster.until_gone(&names);
     assert_once(&cluster.deletes(&names), 0);

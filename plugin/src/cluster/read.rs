@@ -3,17 +3,15 @@ use std::fmt::Debug;
 use k8s_openapi::api::authorization::v1::{
     ResourceAttributes, SelfSubjectAccessReview, SelfSubjectAccessReviewSpec,
 };
-use kube::api::{ListParams, PostParams};
+use kube::api::PostParams;
 use kube::core::NamespaceResourceScope;
 use kube::{Api, Resource};
 use serde::de::DeserializeOwned;
 use voicecampaign_operator::api::GROUP;
+use voicecampaign_operator::kube_ext;
 
 use super::connect::Cluster;
 use super::refusal::{explain, is_missing};
-
-/// Objects per page: with the largest status, a page takes a few megabytes.
-const PAGE: u32 = 500;
 
 /// One namespace, or all.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -62,23 +60,14 @@ impl Cluster {
         &self,
         scope: &Scope,
         selector: Option<&str>,
-        mut take: impl FnMut(K),
+        take: impl FnMut(K),
     ) -> anyhow::Result<()>
     where
         K: Resource<Scope = NamespaceResourceScope, DynamicType = ()> + Clone + DeserializeOwned + Debug,
     {
-        let api = self.api::<K>(scope);
-        let mut page = ListParams::default().limit(PAGE);
-        page.label_selector = selector.map(ToOwned::to_owned);
-        loop {
-            let doing = || format!("can't list {} {}", K::plural(&()), scope.in_words());
-            let list = api.list(&page).await.map_err(|error| explain(&error, &doing()))?;
-            list.items.into_iter().for_each(&mut take);
-            match list.metadata.continue_.filter(|token| !token.is_empty()) {
-                Some(token) => page.continue_token = Some(token),
-                None => return Ok(()),
-            }
-        }
+        let doing = || format!("can't list {} {}", K::plural(&()), scope.in_words());
+        let listed = kube_ext::each(&self.api::<K>(scope), selector, take).await;
+        listed.map_err(|error| explain(&error, &doing()))
     }
 
     /// An object; `None` if there is none of this name.

@@ -201,7 +201,9 @@ mod tests {
     use serde_json::{Value, json};
     use voicecampaign_operator::kube_ext::Guarded;
 
-    use super::super::facts::{Leader, Operator};
+    use voicecampaign_operator::kube_ext::{Deployed, Election, Leader, Pods};
+
+    use super::super::facts::Operator;
     use super::*;
     use crate::sample::{add, at as time, condition, deleting, living};
 
@@ -220,19 +222,29 @@ mod tests {
 
     fn running() -> Operator {
         Operator {
-            namespace: "voicecampaign-system".to_owned(),
-            name: "voicecampaign-operator".to_owned(),
-            release: Some("voicecampaign-operator".to_owned()),
-            wanted: 1,
-            ready: 1,
-            watches: Vec::new(),
-            selected: Some("".parse().unwrap()),
+            deployed: Deployed {
+                namespace: "voicecampaign-system".to_owned(),
+                name: "voicecampaign-operator".to_owned(),
+                release: Some("voicecampaign-operator".to_owned()),
+                service_account: "voicecampaign-operator".to_owned(),
+                pods: Pods { wanted: 1, ready: 1, updated: Some(1), is_stuck: false },
+                watches: Some(Vec::new()),
+                selected: Some("".parse().unwrap()),
+                lease: Election::Lease("voicecampaign-operator".to_owned()),
+                role_binding: None,
+            },
             lease: Some(Readable::Read(Some(Leader {
                 holder: Some("pod-1".to_owned()),
                 renewed_at: Some(time(-3)),
             }))),
             may_list: Readable::Read(true),
         }
+    }
+
+    fn changed(change: impl FnOnce(&mut Deployed)) -> Operator {
+        let mut operator = running();
+        change(&mut operator.deployed);
+        operator
     }
 
     fn unanswered(object: &mut Value) {
@@ -308,18 +320,20 @@ What you can do
         let said = cause(Readable::Not("you lack a right".to_owned()));
         assert!(said.contains("can't be seen from here: you lack a right"), "{said}");
         assert!(cause(Readable::Read(Vec::new())).contains("No Deployment of the cluster runs an operator"));
-        assert!(one(&|operator| operator.ready = 0).contains("is not ready: none of its Pods is"));
+        assert!(
+            one(&|operator| operator.deployed.pods.ready = 0).contains("is not ready: none of its Pods is")
+        );
         let scaled = one(&|operator| {
-            operator.ready = 0;
-            operator.wanted = 0;
+            operator.deployed.pods.ready = 0;
+            operator.deployed.pods.wanted = 0;
         });
         assert!(scaled.contains("scaled to 0"), "{scaled}");
         assert!(
-            one(&|operator| operator.watches = vec!["team-b".to_owned()])
+            one(&|operator| operator.deployed.watches = Some(vec!["team-b".to_owned()]))
                 .contains("does not watch the namespace team-a")
         );
         assert!(
-            one(&|operator| operator.selected = "shard=b".parse().ok())
+            one(&|operator| operator.deployed.selected = "shard=b".parse().ok())
                 .contains("does not select the resource")
         );
         let lease = |holder: Option<&str>, renewed: i64| {
@@ -342,8 +356,10 @@ What you can do
     /// Of several operators, the one that is nearest to acting is named.
     #[test]
     fn an_operator_of_others_is_no_cause() {
-        let other = Operator { watches: vec!["team-b".to_owned()], name: "other".to_owned(), ..running() };
-        let down = Operator { ready: 0, ..running() };
+        let other = changed(|other| {
+            (other.watches, other.name) = (Some(vec!["team-b".to_owned()]), "other".to_owned())
+        });
+        let down = changed(|down| down.pods.ready = 0);
         let operators = Readable::Read(vec![other, down]);
         let why = of(&Facts { operators, ..facts(deleting("a", "CampaignFound", unanswered)) });
         assert!(why.holds[0].contains("is not ready: none of its Pods is"), "{:?}", why.holds);
@@ -353,8 +369,8 @@ What you can do
     /// Whatever the status says, nothing happens without an operator.
     #[test]
     fn an_operator_that_is_known_to_be_down_comes_first() {
-        let down = Operator { ready: 0, ..running() };
-        let of_others = Operator { watches: vec!["team-b".to_owned()], ..running() };
+        let down = changed(|down| down.pods.ready = 0);
+        let of_others = changed(|others| others.watches = Some(vec!["team-b".to_owned()]));
         for object in [deleting("a", "AccountUnavailable", |_| {}), living("a", |_| {})] {
             let with =
                 |operators| of(&Facts { operators: Readable::Read(operators), ..facts(object.clone()) });

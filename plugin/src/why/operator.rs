@@ -1,14 +1,12 @@
 //! What keeps the operators from a resource. Pure.
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use kube::Resource;
+use voicecampaign_operator::kube_ext::{Deployed, Leader};
 
-use super::facts::{Facts, Leader, Operator, Readable};
+use super::facts::{Facts, Operator, Readable};
 use super::todo::Todo;
 use crate::words::long;
-
-/// A leader renews its Lease every few seconds; one that has not for so long does not lead.
-const LEASE_IS_OLD: SignedDuration = SignedDuration::from_secs(30);
 
 /// What keeps one operator from a resource.
 struct Found {
@@ -63,10 +61,10 @@ pub fn known_trouble(facts: &Facts) -> Option<(Vec<String>, Vec<Todo>)> {
 }
 
 fn of_one(operator: &Operator, facts: &Facts) -> Found {
-    let Operator { namespace: own, name, release, watches, selected, .. } = operator;
+    let Deployed { namespace: own, name, release, watches, selected, .. } = &operator.deployed;
     let metadata = facts.object.meta();
     let namespace = metadata.namespace.as_deref().unwrap_or_default();
-    if !watches.is_empty() && !watches.iter().any(|watched| watched == namespace) {
+    if let Some(watches) = watches.as_ref().filter(|_| !operator.deployed.watches(namespace)) {
         let watches = watches.join(", ");
         let values = match release {
             Some(release) => format!("helm get values -n {own} {release}"),
@@ -99,7 +97,8 @@ fn of_one(operator: &Operator, facts: &Facts) -> Found {
 
 /// What keeps an operator that watches and selects the resource.
 fn of_covering(operator: &Operator, facts: &Facts, namespace: &str) -> Found {
-    let Operator { namespace: own, name, wanted, ready, watches, lease, may_list, .. } = operator;
+    let Operator { deployed, lease, may_list } = operator;
+    let Deployed { namespace: own, name, pods, watches, .. } = deployed;
     let who = who(operator);
     let logs = format!("kubectl logs -n {own} deployment/{name}");
     let found = |rank, said: String, what: &str, command: &str| Found {
@@ -108,9 +107,9 @@ fn of_covering(operator: &Operator, facts: &Facts, namespace: &str) -> Found {
         todo: todo(facts, what, command),
     };
     if *may_list == Readable::Read(false) {
-        let place = match watches.is_empty() {
-            true => "all namespaces".to_owned(),
-            false => format!("the namespace {namespace}"),
+        let place = match watches.iter().flatten().next() {
+            None => "all namespaces".to_owned(),
+            Some(_) => format!("the namespace {namespace}"),
         };
         let said = format!("{who} may not list VoiceCampaigns in {place}.");
         return found(
@@ -120,12 +119,12 @@ fn of_covering(operator: &Operator, facts: &Facts, namespace: &str) -> Found {
             &logs,
         );
     }
-    if *wanted == 0 {
+    if pods.wanted == 0 {
         let scale = format!("kubectl scale -n {own} deployment/{name} --replicas=1");
         let said = format!("{who} does not run: its Deployment is scaled to 0.");
         return found(COVERS, said, "Scale it up", &scale);
     }
-    if *ready == 0 {
+    if pods.ready == 0 {
         return found(COVERS, format!("{who} is not ready: none of its Pods is."), "Look why", &logs);
     }
     if let Some(Readable::Read(leader)) = lease
@@ -144,7 +143,7 @@ fn of_covering(operator: &Operator, facts: &Facts, namespace: &str) -> Found {
 }
 
 fn who(operator: &Operator) -> String {
-    format!("The operator {}/{}", operator.namespace, operator.name)
+    format!("The operator {}/{}", operator.deployed.namespace, operator.deployed.name)
 }
 
 /// Something to do, with a command in the cluster of the facts.
@@ -154,9 +153,8 @@ fn todo(facts: &Facts, what: &str, command: &str) -> Todo {
 
 /// Why nobody leads, if nobody does.
 fn no_leader(leader: Option<&Leader>, now: Timestamp) -> Option<String> {
-    let Some(Leader { holder, renewed_at }) = leader else { return Some("there is no Lease".to_owned()) };
-    let Some(holder) = holder else { return Some("nobody holds the Lease".to_owned()) };
-    let since = renewed_at.map(|renewed_at| now.duration_since(renewed_at))?;
-    (since > LEASE_IS_OLD)
-        .then(|| format!("{holder} holds the Lease, and has not renewed it for {}", long(since)))
+    let Some(leader) = leader else { return Some("there is no Lease".to_owned()) };
+    let Some(holder) = &leader.holder else { return Some("nobody holds the Lease".to_owned()) };
+    let away = leader.away_for(now)?;
+    Some(format!("{holder} holds the Lease, and has not renewed it for {}", long(away)))
 }

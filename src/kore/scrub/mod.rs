@@ -11,6 +11,6 @@ mod message;
 mod secrets;
 mod telephone;
 
-pub use chars::{cut, is_invisible};
+pub use chars::{cut, is_invisible, plain};
 pub use message::{MAX_MESSAGE_CHARS, message};
 pub use secrets::redact;

@@ -2,30 +2,70 @@
 //! and one that names the wrong ServiceAccount either has no effect or restricts the operator. The API server
 //! reports neither.
 
-use k8s_openapi::api::apps::v1::Deployment;
-use k8s_openapi::api::core::v1::Container;
 use kube::api::{ApiResource, DynamicObject, GroupVersionKind, ListParams};
 use kube::{Api, Client, ResourceExt};
 use serde_json::Value;
 
-use crate::api::PROTECT;
-use crate::campaign::REMOTE_CAMPAIGN;
+use super::definitions;
+use super::operator::Operators;
+use super::page::Finding;
+use crate::api::{FINALIZER, PROTECT};
 use crate::connection::IN_USE;
+use crate::kube_ext::Deployed;
 
 /// Kinds of policies. The kind of their bindings ends in `Binding`.
 const KINDS: [&str; 2] = ["ValidatingAdmissionPolicy", "MutatingAdmissionPolicy"];
 /// Label of what the chart and `deploy/` install, unless a kustomization overrides it.
 const PART_OF: (&str, &str) = ("app.kubernetes.io/part-of", "voicecampaign-operator");
 
-/// The policies of an operator, and what they should refer to.
+/// Whether the policies of these names, or all that belong to an operator, are in effect.
+pub(super) async fn in_effect(
+    names: Option<&[String]>,
+    operators: &Operators,
+    namespace: &str,
+    client: &Client,
+) -> Finding {
+    if names.is_some_and(<[String]>::is_empty) {
+        return Finding::ok("this release installs none (docs/guard.md)");
+    }
+    let policies = match Policies::read(client, names.unwrap_or_default(), operators).await {
+        Ok(policies) => policies,
+        Err(error) => return Finding::refused(&error, "whether the admission policies are in effect"),
+    };
+    if policies.is_empty() {
+        return Finding::ok("none is installed (docs/guard.md)");
+    }
+    let problems = policies.problems();
+    if !problems.is_empty() {
+        let problems = problems.join("\n- ");
+        return Finding::failed(format!("the admission policies are not in effect:\n- {problems}"));
+    }
+    let mut finding = Finding::ok(format!("in effect: {}", policies.names()));
+    if policies.accounts.is_none() {
+        finding = finding.and(Finding::not_checked("whether they name the operator's ServiceAccount"));
+    }
+    if !policies.mutate_in(namespace) {
+        return finding;
+    }
+    match definitions::finalizers(namespace, client).await {
+        Ok(finalizers) if finalizers.iter().any(|name| name == FINALIZER) => finding,
+        Ok(_) => Finding::failed(format!(
+            "a VoiceCampaign is created in {namespace} without its finalizer, although a MutatingAdmissionPolicy should \
+             add it (if that policy is not meant for this namespace, name another with --namespace)"
+        )),
+        Err(refused) => finding.and(refused),
+    }
+}
+
+/// The policies of operators, and what they should refer to.
 #[derive(Debug, Default)]
-pub(super) struct Policies {
+struct Policies {
     policies: Vec<Found>,
     bindings: Vec<Found>,
     /// Names of the policies that must exist.
     required: Vec<String>,
-    /// ServiceAccounts that operators run as, as `namespace/name`.
-    operators: Vec<String>,
+    /// ServiceAccounts that operators run as, as `namespace/name`; `None` if they are not known.
+    accounts: Option<Vec<String>>,
 }
 
 /// A policy or a binding.
@@ -38,16 +78,11 @@ struct Found {
 }
 
 impl Policies {
-    /// Reads the policies and bindings of these names; without names, all that belong to an operator. Without
-    /// the ServiceAccount of the `operator`, reads those that the Deployments of operators name.
+    /// Reads the policies and bindings of these names; without names, all that belong to an operator.
     ///
     /// # Errors
     /// If a call to the API server fails.
-    pub(super) async fn read(
-        client: &Client,
-        names: &[String],
-        operator: Option<&str>,
-    ) -> kube::Result<Self> {
+    async fn read(client: &Client, names: &[String], operators: &Operators) -> kube::Result<Self> {
         let mut all = Self { required: names.to_vec(), ..Self::default() };
         for kind in KINDS {
             all.policies.extend(read(client, kind, kind, names).await?);
@@ -62,22 +97,42 @@ impl Policies {
             };
             all.bindings.retain(is_of_an_operator);
         }
-        all.operators = match operator {
-            Some(operator) => vec![operator.to_owned()],
-            None if all.is_empty() => Vec::new(),
-            None => operators(client).await?,
+        let account = |operator: &Deployed| format!("{}/{}", operator.namespace, operator.service_account);
+        all.accounts = match operators {
+            Operators::All(operators) => Some(operators.iter().map(account).collect()),
+            Operators::Named(operator) => Some(vec![account(operator)]),
+            Operators::Unknown => None,
         };
+        if let (Operators::Named(operator), true) = (operators, names.is_empty()) {
+            all.keep_those_of(&account(operator));
+        }
         Ok(all)
     }
 
+    /// Leaves out the policies and bindings of other operators than that with this ServiceAccount.
+    fn keep_those_of(&mut self, account: &str) {
+        let (ours, others): (Vec<_>, Vec<_>) =
+            std::mem::take(&mut self.bindings).into_iter().partition(|binding| binding.account() == account);
+        let is_bound_by =
+            |policy: &Found, bindings: &[Found]| bindings.iter().any(|binding| policy.is_bound_by(binding));
+        self.policies.retain(|policy| is_bound_by(policy, &ours) || !is_bound_by(policy, &others));
+        self.bindings = ours;
+    }
+
     /// Whether there are none, and none are required.
-    pub(super) fn is_empty(&self) -> bool {
+    fn is_empty(&self) -> bool {
         self.policies.is_empty() && self.bindings.is_empty() && self.required.is_empty()
+    }
+
+    /// Their names.
+    fn names(&self) -> String {
+        let names: Vec<_> = self.policies.iter().map(|policy| policy.name.as_str()).collect();
+        names.join(", ")
     }
 
     /// Whether one of them should add the finalizer to what is created in this namespace: it does not exclude
     /// the namespace by its name.
-    pub(super) fn mutate_in(&self, namespace: &str) -> bool {
+    fn mutate_in(&self, namespace: &str) -> bool {
         let excludes = |resources: &Value| excludes(&resources["namespaceSelector"], namespace);
         self.policies.iter().filter(|policy| policy.kind == KINDS[1]).any(|policy| {
             let mut bindings = self.bindings.iter().filter(|binding| policy.is_bound_by(binding));
@@ -87,7 +142,7 @@ impl Policies {
     }
 
     /// What is wrong with them, and how to fix it.
-    pub(super) fn problems(&self) -> Vec<String> {
+    fn problems(&self) -> Vec<String> {
         let exists = |name: &&String| self.policies.iter().any(|policy| policy.name == **name);
         let missing = self.required.iter().filter(|name| !exists(name));
         let missing = missing.map(|name| format!("the policy {name} does not exist: install it again"));
@@ -140,15 +195,14 @@ impl Policies {
                 "the {kind}Binding {name} denies nothing: set its `validationActions` to [Deny]"
             ));
         }
-        let text = |field: &str| spec["paramRef"][field].as_str().unwrap_or_default();
-        let account = format!("{}/{}", text("namespace"), text("name"));
-        if !self.operators.contains(&account) {
+        let account = binding.account();
+        if let Some(accounts) = self.accounts.as_ref().filter(|accounts| !accounts.contains(&account)) {
             problems.push(format!(
                 "the {kind}Binding {name} names the ServiceAccount {account} as the operator's, but {}. Its policy has no \
                  effect if that ServiceAccount does not exist, and restricts the operator if it does. Correct its \
                  `paramRef`; with kustomize, include deploy/names, and set the same `namespace`, `namePrefix` and \
                  `nameSuffix` for the policies as for the operator",
-                match self.operators.as_slice() {
+                match accounts.as_slice() {
                     [] => "no operator is installed".to_owned(),
                     operators => format!("operators run as {}", operators.join(", ")),
                 }
@@ -163,9 +217,15 @@ impl Found {
     /// one of the finalizers or annotations that the operator's policies are about.
     fn is_of_an_operator(&self) -> bool {
         let spec = &self.fields["spec"];
-        let about = [REMOTE_CAMPAIGN.name(), IN_USE.name(), PROTECT].map(|name| format!("'{name}'"));
+        let about = [FINALIZER, IN_USE.name(), PROTECT].map(|name| format!("'{name}'"));
         let names_ours = |expression: &str| about.iter().any(|name| expression.contains(name));
         spec["paramKind"]["kind"] == "ServiceAccount" && expressions(spec).any(names_ours)
+    }
+
+    /// The ServiceAccount that a binding names, as `namespace/name`.
+    fn account(&self) -> String {
+        let text = |field: &str| self.fields["spec"]["paramRef"][field].as_str().unwrap_or_default();
+        format!("{}/{}", text("namespace"), text("name"))
     }
 
     fn is_bound_by(&self, binding: &Self) -> bool {
@@ -245,27 +305,6 @@ async fn read(client: &Client, of: &'static str, kind: &str, names: &[String]) -
     objects.into_iter().map(found).collect()
 }
 
-/// The ServiceAccounts that operators run as.
-async fn operators(client: &Client) -> kube::Result<Vec<String>> {
-    let deployments: Api<Deployment> = Api::all(client.clone());
-    let list = deployments.list(&ListParams::default()).await?;
-    let account = |deployment: &Deployment| {
-        let pod = deployment.spec.as_ref()?.template.spec.as_ref()?;
-        pod.containers.iter().find(|container| is_an_operator(container))?;
-        let name = pod.service_account_name.as_deref().unwrap_or("default");
-        Some(format!("{}/{name}", deployment.namespace()?))
-    };
-    Ok(list.items.iter().filter_map(account).collect())
-}
-
-/// Whether the chart or `deploy/` has made the container, whatever its labels and its image are.
-fn is_an_operator(container: &Container) -> bool {
-    let has = |name: &str| container.env.iter().flatten().any(|variable| variable.name == name);
-    container.args.iter().flatten().any(|argument| argument == "run")
-        && has("LEASE_NAME")
-        && has("WATCH_NAMESPACES")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -336,14 +375,37 @@ mod tests {
         assert!(!Policies::default().mutate_in("here"));
     }
 
+    /// An installation may have several operators, each with policies of its own.
     #[test]
-    fn operators_are_known_without_their_labels() {
-        let all = manifests(include_str!("../../deploy/base/operator.yaml"));
-        let deployment = all.into_iter().find(|object| object["kind"] == "Deployment").unwrap();
-        let mut deployment: Deployment = serde_json::from_value(deployment).unwrap();
-        let mut container = deployment.spec.take().unwrap().template.spec.unwrap().containers.remove(0);
-        assert!(is_an_operator(&container));
-        container.env.as_mut().unwrap().retain(|variable| variable.name != "LEASE_NAME");
-        assert!(!is_an_operator(&container));
+    fn the_policies_of_another_operator_are_none_of_this_one() {
+        let found = |name: &str, spec: Value| Found {
+            kind: KINDS[0],
+            name: name.into(),
+            fields: json!({"spec": spec}),
+        };
+        let bound = |name: &str, namespace: &str| {
+            found(
+                name,
+                json!({"policyName": name, "validationActions": ["Deny"],
+                "paramRef": {"namespace": namespace, "name": "op"}}),
+            )
+        };
+        let all = |accounts: Option<&[&str]>| Policies {
+            policies: ["of-eu", "of-us", "unbound"]
+                .map(|name| found(name, json!({"failurePolicy": "Fail"})))
+                .into(),
+            bindings: vec![bound("of-eu", "eu"), bound("of-us", "us")],
+            required: Vec::new(),
+            accounts: accounts.map(|names| names.iter().map(|&name| name.to_owned()).collect()),
+        };
+        let mut eu = all(Some(&["eu/op"]));
+        assert_eq!(eu.problems().len(), 2, "{:?}", eu.problems());
+        eu.keep_those_of("eu/op");
+        assert_eq!(eu.names(), "of-eu, unbound");
+        let problems = eu.problems();
+        assert!(problems.len() == 1 && problems[0].contains("unbound has no effect"), "{problems:?}");
+        // Whether they name the right one is not known where operators can't be read.
+        assert_eq!(all(None).problems(), problems);
+        assert_eq!(all(Some(&["eu/op", "us/op"])).problems(), problems);
     }
 }

@@ -1,0 +1,416 @@
+//! The connections, the campaigns, and what is being deleted.
+
+use std::fmt::Debug;
+
+use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, ObjectMeta};
+use kube::core::NamespaceResourceScope;
+use kube::{Api, Client, Resource};
+use serde::de::DeserializeOwned;
+
+use super::operator::Operators;
+use super::page::{Finding, list};
+use super::seen::{Phase, Seen};
+use crate::api::KoreConnection;
+use crate::connection::DELETIONS_HELD;
+use crate::kube_ext::{Deployed, Guarded, each, long, obstacle};
+
+/// How many objects are named; the others are counted.
+const NAMED: usize = 5;
+
+/// Where the operators work, and which objects they take.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Places {
+    /// `None` for all.
+    namespaces: Vec<Option<String>>,
+    selector: Option<String>,
+}
+
+impl Places {
+    /// Those of these operators; without one that can be seen, the namespace.
+    pub(super) fn of(operators: &Operators, namespace: &str) -> Self {
+        let known = operators.known();
+        let watches: Option<Vec<&Vec<String>>> =
+            known.iter().map(|operator| operator.watches.as_ref()).collect();
+        let mut namespaces: Vec<_> = match watches.as_deref() {
+            None | Some([]) => vec![Some(namespace.to_owned())],
+            Some(all) if all.iter().any(|watches| watches.is_empty()) => vec![None],
+            Some(all) => all.iter().copied().flatten().cloned().map(Some).collect(),
+        };
+        namespaces.sort_unstable();
+        namespaces.dedup();
+        let selector = |operator: &Deployed| {
+            operator.selected.as_ref().filter(|selected| !selected.selects_all()).map(ToString::to_string)
+        };
+        // What none of several operators takes shows here, too: as not acted on.
+        let selector = if let [one] = known { selector(one) } else { None };
+        Self { namespaces, selector }
+    }
+
+    /// The namespaces, in words.
+    fn in_words(&self) -> String {
+        let names: Option<Vec<&str>> = self.namespaces.iter().map(Option::as_deref).collect();
+        names.map_or_else(|| "all namespaces".to_owned(), |names| names.join(", "))
+    }
+
+    /// Lists the objects of a kind. Returns the last place that this command may not look at, if there is
+    /// one: a namespace that is being deleted may have lost its roles.
+    ///
+    /// # Errors
+    /// If the API server fails otherwise.
+    async fn each<K>(&self, client: &Client, mut take: impl FnMut(K)) -> kube::Result<Option<kube::Error>>
+    where
+        K: Resource<Scope = NamespaceResourceScope, DynamicType = ()> + Clone + DeserializeOwned + Debug,
+    {
+        let mut refused = None;
+        for namespace in &self.namespaces {
+            let api = match namespace {
+                Some(namespace) => Api::namespaced(client.clone(), namespace),
+                None => Api::all(client.clone()),
+            };
+            match each(&api, self.selector.as_deref(), &mut take).await {
+                Err(kube::Error::Api(status)) if status.is_forbidden() => {
+                    refused = Some(kube::Error::Api(status));
+                }
+                listed => listed?,
+            }
+        }
+        Ok(refused)
+    }
+}
+
+/// Whether the connections can be used.
+pub(super) async fn connections(places: &Places, client: &Client) -> Finding {
+    let mut connections = Connections::default();
+    match places.each(client, |connection| connections.take(&connection)).await {
+        Ok(refused) => as_far_as(connections.finding(&places.in_words()), refused.as_ref()),
+        Err(error) => Finding::refused(&error, "the KoreConnections"),
+    }
+}
+
+/// Whether what is deleted goes, and what lives is well: in that order.
+pub(super) async fn campaigns(places: &Places, client: &Client) -> [Finding; 2] {
+    let (mut campaigns, now) = (Campaigns::default(), Timestamp::now());
+    match places.each(client, |campaign| campaigns.take(Seen::of(&campaign), now)).await {
+        Ok(refused) => {
+            let findings =
+                [campaigns.deletions(&places.in_words(), now), campaigns.living(&places.in_words())];
+            findings.map(|finding| as_far_as(finding, refused.as_ref()))
+        }
+        Err(error) => [(); 2].map(|()| Finding::refused(&error, "the VoiceCampaigns")),
+    }
+}
+
+/// A finding, as far as this command may look.
+fn as_far_as(finding: Finding, refused: Option<&kube::Error>) -> Finding {
+    match refused {
+        Some(error) => finding.and(Finding::refused(error, "not all of them")),
+        None => finding,
+    }
+}
+
+#[derive(Debug, Default)]
+struct Connections {
+    total: usize,
+    ready: usize,
+    /// What somebody should look at.
+    others: Vec<String>,
+}
+
+impl Connections {
+    fn take(&mut self, connection: &Guarded<KoreConnection>) {
+        self.total += 1;
+        let key = key(connection.meta());
+        let Ok(connection) = &connection.0 else {
+            return self.others.push(format!("{key} does not fit its CustomResourceDefinition"));
+        };
+        let found = connection.status.as_ref().map(|status| &status.conditions[..]).unwrap_or_default();
+        let holds =
+            |kind: &str| found.iter().find(|condition| condition.type_ == kind && condition.status == "True");
+        self.ready += usize::from(holds("Ready").is_some());
+        let obstructed = found.iter().find(|condition| obstacle::is_obstacle(condition));
+        let bad = holds("Stalled").or(obstructed);
+        self.others.extend(bad.map(|bad| format!("{key} is not usable: {}", in_words(bad))));
+        let held = holds(DELETIONS_HELD);
+        self.others.extend(held.map(|held| format!("{key} holds deletions: {}", in_words(held))));
+        if !found.iter().any(|condition| condition.type_ == "Ready") {
+            self.others.push(format!("{key}: no operator has looked at it yet"));
+        }
+    }
+
+    fn finding(&self, place: &str) -> Finding {
+        let Self { total, ready, others } = self;
+        if *total == 0 {
+            return Finding::ok(format!(
+                "there is no KoreConnection in {place} yet (docs/koreconnection.md)"
+            ));
+        }
+        let ready = format!("{ready} of {total} KoreConnections in {place} are Ready");
+        if others.is_empty() {
+            Finding::ok(ready)
+        } else {
+            Finding::attention(format!("{ready}:{}", list(others, NAMED)))
+        }
+    }
+}
+
+#[derive(Debug, Default)]
+struct Campaigns {
+    living: usize,
+    deleting: usize,
+    oldest: Option<Seen>,
+    /// Deletions that need somebody.
+    held: Vec<Seen>,
+    /// Living ones that need somebody.
+    stalled: Vec<Seen>,
+}
+
+impl Campaigns {
+    fn take(&mut self, seen: Seen, now: Timestamp) {
+        if !seen.phase.is_deletion() {
+            self.living += 1;
+            if seen.phase == Phase::Stalled {
+                self.stalled.push(seen);
+            }
+            return;
+        }
+        self.deleting += 1;
+        if seen.phase == Phase::Held || seen.is_overdue(now) {
+            self.held.push(seen.clone());
+        }
+        if self.oldest.as_ref().is_none_or(|oldest| seen.requested_at() < oldest.requested_at()) {
+            self.oldest = Some(seen);
+        }
+    }
+
+    fn deletions(&self, place: &str, now: Timestamp) -> Finding {
+        let Self { deleting, oldest, held, .. } = self;
+        let Some(oldest) = oldest else {
+            return Finding::ok(format!("no VoiceCampaign in {place} is being deleted"));
+        };
+        let oldest = deletion(oldest, now);
+        let said = format!("{deleting} in {place}; the oldest:\n- {oldest}");
+        if held.is_empty() {
+            return Finding::ok(said);
+        }
+        let mut held: Vec<_> = held.iter().collect();
+        held.sort_by_key(|seen| (seen.requested_at(), seen.key()));
+        let held: Vec<_> = held.into_iter().map(|seen| deletion(seen, now)).collect();
+        Finding::attention(format!(
+            "{said}\nThese need somebody (kubectl vcamp why NAME):{}",
+            list(&held, NAMED)
+        ))
+    }
+
+    fn living(&self, place: &str) -> Finding {
+        let Self { living, stalled, .. } = self;
+        if stalled.is_empty() {
+            return Finding::ok(format!("{living} VoiceCampaigns live in {place}, and none needs anybody"));
+        }
+        let number = stalled.len();
+        let stalled: Vec<_> = stalled.iter().map(said_of).collect();
+        let said = format!(
+            "{living} VoiceCampaigns live in {place}; {number} of them need somebody:{}",
+            list(&stalled, NAMED)
+        );
+        Finding::attention(said)
+    }
+}
+
+fn deletion(seen: &Seen, now: Timestamp) -> String {
+    let since = seen.requested_at().map(|since| format!(", for {}", long(now.duration_since(since))));
+    format!("{}{}", said_of(seen), since.unwrap_or_default())
+}
+
+fn said_of(seen: &Seen) -> String {
+    format!("{}: {}", seen.key(), seen.reason_in_words())
+}
+
+fn key(metadata: &ObjectMeta) -> String {
+    let text = |text: &Option<String>| text.clone().unwrap_or_default();
+    format!("{}/{}", text(&metadata.namespace), text(&metadata.name))
+}
+
+fn in_words(condition: &Condition) -> String {
+    format!("{}: {}", condition.reason, condition.message)
+}
+
+#[cfg(test)]
+mod tests {
+    use kube::core::Status;
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::api::VoiceCampaign;
+    use crate::check::page::Verdict;
+    use crate::check::sample::{operator, operator_in};
+
+    fn now() -> Timestamp {
+        Timestamp::from_second(1_800_000_000).unwrap()
+    }
+
+    fn at(seconds: i64) -> String {
+        (now() + jiff::SignedDuration::from_secs(seconds)).to_string()
+    }
+
+    fn object<K: DeserializeOwned>(
+        kind: &str,
+        name: &str,
+        spec: &Value,
+        change: impl FnOnce(&mut Value),
+    ) -> K {
+        let mut object = json!({"apiVersion": "voicecampaign.dev/v1alpha1", "kind": kind, "spec": spec, "metadata":
+            {"name": name, "namespace": "team-a", "uid": name, "generation": 2, "creationTimestamp": at(-3600)}});
+        change(&mut object);
+        serde_json::from_value(object).unwrap()
+    }
+
+    fn connection(name: &str, conditions: &Value) -> Guarded<KoreConnection> {
+        let spec = json!({"host": "https://kore", "accountId": "a", "credentialsSecretRef": {"name": "s"}});
+        object("KoreConnection", name, &spec, |object| {
+            object["status"] = json!({"campaigns": 0, "conditions": conditions});
+        })
+    }
+
+    fn condition(kind: &str, status: &str, reason: &str) -> Value {
+        json!({"type": kind, "status": status, "reason": reason, "message": "Because.", "lastTransitionTime": at(-60)})
+    }
+
+    fn campaign(name: &str, deleted: i64, observed: i64, conditions: &[Value]) -> Guarded<VoiceCampaign> {
+        let spec = json!({"connectionRef": {"name": "c"}, "streamId": "st", "campaignId": "cd"});
+        object("VoiceCampaign", name, &spec, |object| {
+            object["metadata"]["finalizers"] = json!([crate::api::FINALIZER]);
+            object["status"] = json!({"observedGeneration": observed, "conditions": conditions});
+            if deleted < 0 {
+                object["metadata"]["deletionTimestamp"] = json!(at(deleted));
+            }
+        })
+    }
+
+    #[test]
+    fn connections_that_need_somebody_are_named() {
+        let found = |all: &[Guarded<KoreConnection>]| {
+            let mut connections = Connections::default();
+            all.iter().for_each(|connection| connections.take(connection));
+            connections.finding("team-a")
+        };
+        assert_eq!(found(&[]).verdict, Verdict::Ok);
+        let ready = connection("ready", &json!([condition("Ready", "True", "Ready")]));
+        assert_eq!(
+            found(std::slice::from_ref(&ready)),
+            Finding::ok("1 of 1 KoreConnections in team-a are Ready")
+        );
+        // It goes by itself.
+        let reason = "InUse";
+        let in_use = connection(
+            "in-use",
+            &json!([condition("Ready", "False", reason), condition("Reconciling", "True", reason)]),
+        );
+        assert_eq!(found(&[in_use]).verdict, Verdict::Ok);
+        let reason = "CredentialsMissing";
+        let wrong = connection(
+            "wrong",
+            &json!([condition("Ready", "False", reason), condition("Stalled", "True", reason)]),
+        );
+        let unseen = connection("unseen", &json!([]));
+        let braked = connection(
+            "braked",
+            &json!([condition("Ready", "True", "Ready"), condition(DELETIONS_HELD, "True", "MassDeletion")]),
+        );
+        let invalid = object("KoreConnection", "odd", &json!({}), |_| {});
+        let finding = found(&[ready, wrong.clone(), unseen, braked, invalid]);
+        let said = "\
+2 of 5 KoreConnections in team-a are Ready:
+- team-a/wrong is not usable: CredentialsMissing: Because.
+- team-a/unseen: no operator has looked at it yet
+- team-a/braked holds deletions: MassDeletion: Because.
+- team-a/odd does not fit its CustomResourceDefinition";
+        assert_eq!(finding, Finding::attention(said));
+        let many = found(&vec![wrong; 7]);
+        assert!(many.said.ends_with("\n- and 2 more"), "{}", many.said);
+        assert_eq!(many.said.matches("\n- team-a/wrong").count(), NAMED);
+    }
+
+    #[test]
+    fn the_oldest_deletion_is_named_and_what_needs_somebody() {
+        let found = |all: &[Guarded<VoiceCampaign>]| {
+            let mut campaigns = Campaigns::default();
+            all.iter().for_each(|campaign| campaigns.take(Seen::of(campaign), now()));
+            [campaigns.deletions("team-a", now()), campaigns.living("team-a")]
+        };
+        let living = campaign("living", 0, 2, &[condition("Ready", "True", "CampaignFound")]);
+        let well = [
+            Finding::ok("no VoiceCampaign in team-a is being deleted"),
+            Finding::ok("1 VoiceCampaigns live in team-a, and none needs anybody"),
+        ];
+        assert_eq!(found(std::slice::from_ref(&living)), well);
+        let waits = campaign("waits", -90, 2, &[condition("Ready", "False", "WaitingForQuota")]);
+        let [deletions, _] = found(&[living.clone(), waits.clone()]);
+        assert_eq!(
+            deletions,
+            Finding::ok("1 in team-a; the oldest:\n- team-a/waits: WaitingForQuota, for 90s")
+        );
+
+        let stalled = [condition("Ready", "False", "Suspended"), condition("Stalled", "True", "Suspended")];
+        let held = campaign("held", -50, 2, &stalled);
+        // The status is of the resource before it was deleted.
+        let before = [condition("Ready", "True", "CampaignFound")];
+        let (unseen, fresh) = (campaign("unseen", -70, 1, &before), campaign("fresh", -10, 1, &before));
+        let mut foreign = campaign("foreign", -40, 2, &before);
+        foreign.meta_mut().finalizers = Some(vec!["example.com/hold".to_owned()]);
+        let lost = campaign(
+            "lost",
+            0,
+            2,
+            &[
+                condition("Ready", "False", "ConnectionNotFound"),
+                condition("Stalled", "True", "ConnectionNotFound"),
+            ],
+        );
+        let odd = object("VoiceCampaign", "odd", &json!({}), |object| {
+            object["metadata"]["finalizers"] = json!([crate::api::FINALIZER]);
+            object["metadata"]["deletionTimestamp"] = json!(at(-30));
+        });
+        let [deletions, campaigns] = found(&[living, waits, held, unseen, fresh, foreign, lost, odd]);
+        let said = "\
+6 in team-a; the oldest:
+- team-a/waits: WaitingForQuota, for 90s
+These need somebody (kubectl vcamp why NAME):
+- team-a/unseen: (no answer of the operator yet), for 70s
+- team-a/held: Suspended, for 50s
+- team-a/foreign: (not kept by the operator: nobody deletes the campaign), for 40s
+- team-a/odd: Invalid, for 30s";
+        assert_eq!(deletions, Finding::attention(said));
+        let said =
+            "2 VoiceCampaigns live in team-a; 1 of them need somebody:\n- team-a/lost: ConnectionNotFound";
+        assert_eq!(campaigns, Finding::attention(said));
+    }
+
+    #[test]
+    fn what_may_not_be_looked_at_is_said() {
+        let forbidden = Status::failure("you may not list it in dying", "Forbidden").with_code(403);
+        let forbidden = kube::Error::Api(Box::new(forbidden));
+        let one = as_far_as(Finding::ok("none"), Some(&forbidden));
+        assert_eq!(one, Finding::not_checked("not all of them: you may not list it in dying"));
+        let other = as_far_as(Finding::attention("one"), Some(&forbidden));
+        assert_eq!(other.verdict, Verdict::Attention);
+        assert_eq!(as_far_as(Finding::ok("none"), None), Finding::ok("none"));
+    }
+
+    #[test]
+    fn all_places_where_an_operator_works_are_looked_at() {
+        let places = |operators: Vec<Deployed>| {
+            let places = Places::of(&Operators::All(operators), "own");
+            (places.in_words(), places.selector)
+        };
+        let sharded =
+            |watches: &[&str]| Deployed { selected: "shard=a".parse().ok(), ..operator_in(watches) };
+        assert_eq!(places(Vec::new()), ("own".to_owned(), None));
+        assert_eq!(places(vec![sharded(&["a"])]), ("a".to_owned(), Some("shard=a".to_owned())));
+        assert_eq!(places(vec![sharded(&["a", "b"]), operator_in(&["b"])]), ("a, b".to_owned(), None));
+        assert_eq!(places(vec![operator_in(&["a"]), operator("x")]).0, "all namespaces");
+        let unseen = Deployed { watches: None, ..operator("x") };
+        assert_eq!(places(vec![unseen]).0, "own");
+        assert_eq!(Places::of(&Operators::Unknown, "own").in_words(), "own");
+    }
+}

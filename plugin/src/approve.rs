@@ -37,6 +37,13 @@ pub async fn run(arguments: ApproveArgs, cluster: &Cluster) -> anyhow::Result<En
     let until = now + SignedDuration::try_from(time)?;
     ensure!(until.duration_since(now) <= LONGEST_APPROVAL, "an approval is for 24 hours at most");
     let status = found.status.and_then(|status| status.deletion_brake).unwrap_or_default();
+    if let Some(since) = status.holding_since.as_ref().filter(|since| until <= since.0) {
+        bail!(
+            "an approval until {until:.0} ends before the brake began to hold deletions, at {:.0} by the clocks of the \
+             cluster: the clock of this machine is behind",
+            since.0
+        );
+    }
     output::say(&held(&connection, &status, now));
     let question =
         format!("Approve them, and all deletions of the connection that are requested before {until:.0}?");

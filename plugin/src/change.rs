@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use voicecampaign_operator::api::{REFRESH, Reason, VoiceCampaign};
 use voicecampaign_operator::kube_ext::Guarded;
 
-use crate::cli::Names;
+use crate::cli::{Names, OrphanArgs};
 use crate::cluster::{Cluster, Scope, explain};
 use crate::end::End;
 use crate::output;
@@ -64,17 +64,41 @@ fn may_be_deleted(seen: &Seen) -> bool {
         || seen.reason.as_deref() == Some(Reason::Deleting.as_str())
 }
 
+/// Whether it is a deletion of this connection for which no DELETE was sent yet.
+fn has_not_begun(seen: &Seen, connection: &str) -> bool {
+    let is_open = seen.phase.is_deletion() && seen.outcome.is_none();
+    is_open && seen.connection.as_deref() == Some(connection) && !may_be_deleted(seen)
+}
+
+impl From<Names> for OrphanArgs {
+    fn from(Names { names, selector }: Names) -> Self {
+        Self { names, selector, not_begun: None }
+    }
+}
+
 /// Changes resources. Those that can't be changed are named; the others are changed nevertheless.
 ///
 /// # Errors
 /// If the resources can't be listed.
-pub async fn run(change: Change, whom: Names, cluster: &Cluster) -> anyhow::Result<End> {
+pub async fn run(change: Change, whom: OrphanArgs, cluster: &Cluster) -> anyhow::Result<End> {
     let scope = Scope::Namespace(cluster.namespace().to_owned());
-    let mut names = whom.names;
-    if let Some(selector) = &whom.selector {
+    let OrphanArgs { mut names, selector, not_begun } = whom;
+    if let Some(selector) = &selector {
         let take = |object: Guarded<VoiceCampaign>| names.push(object.name_any());
         cluster.each(&scope, Some(&selector.to_string()), take).await?;
         ensure!(!names.is_empty(), "no VoiceCampaign {} has these labels", scope.in_words());
+    }
+    if let Some(connection) = &not_begun {
+        let take = |object: Guarded<VoiceCampaign>| {
+            let seen = Seen::of(&object);
+            names.extend(has_not_begun(&seen, connection).then_some(seen.name));
+        };
+        cluster.each(&scope, None, take).await?;
+        ensure!(
+            !names.is_empty(),
+            "{} no deletion of the KoreConnection {connection} waits for its first DELETE",
+            scope.in_words()
+        );
     }
     let api = cluster.api::<Guarded<VoiceCampaign>>(&scope);
     let patch = Patch::Merge(change.patch(Timestamp::now()));
@@ -111,6 +135,23 @@ mod tests {
         assert_eq!(Change::Resume.done(&Seen::of(&living("a", |_| {}))), "resumed");
         let suspended = living("a", |object| object["spec"]["suspend"] = json!(true));
         assert!(Change::Refresh.done(&Seen::of(&suspended)).contains("once it is resumed"));
+    }
+
+    #[test]
+    fn what_has_not_begun_can_be_saved() {
+        let sent = |object: &mut Value| object["status"]["deletion"]["attempts"] = json!(1);
+        let saved = |object| has_not_begun(&Seen::of(&object), "production");
+        assert!(
+            saved(deleting("a", "MassDeletion", |_| {})) && saved(deleting("a", "WaitingForQuota", |_| {}))
+        );
+        assert!(
+            !saved(deleting("a", "Deleting", |_| {})) && !saved(deleting("a", "ServiceUnavailable", sent))
+        );
+        assert!(!saved(living("a", |_| {})));
+        let other = |object: &mut Value| object["spec"]["connectionRef"]["name"] = json!("other");
+        assert!(!saved(deleting("a", "MassDeletion", other)));
+        let over = |object: &mut Value| object["status"]["deletion"]["outcome"] = json!("Absent");
+        assert!(!saved(deleting("a", "Absent", over)));
     }
 
     #[test]

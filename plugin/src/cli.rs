@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use clap_complete::engine::ArgValueCompleter;
+use voicecampaign_operator::check::DeploymentName;
 use voicecampaign_operator::kube_ext::Selected;
 
 use crate::candidates::names;
@@ -46,9 +47,11 @@ pub enum Command {
     /// Unset `spec.suspend`: the operator goes on
     Resume(Names),
     /// Set the policy `Orphan`: a deletion of these resources leaves their campaigns in Kore
-    Orphan(Names),
+    Orphan(OrphanArgs),
     /// Let deletions begin that the brake of a KoreConnection holds (reason `MassDeletion`)
     Approve(ApproveArgs),
+    /// Say in one page whether the installation of the operator works; changes nothing
+    Check(CheckArgs),
     /// Print the completion for a shell
     Completion(CompletionArgs),
 }
@@ -111,9 +114,9 @@ pub struct DeleteArgs {
     #[arg(short = 'l', long, value_name = "SELECTOR", value_parser = selector)]
     pub selector: Option<Selected>,
 
-    /// Manifest, or folder of manifests; `-` for the standard input
+    /// Manifest, or folder of manifests; `-` for the standard input; may be repeated
     #[arg(short, long, value_name = "FILE")]
-    pub filename: Option<PathBuf>,
+    pub filename: Vec<PathBuf>,
 
     /// Read the folders in the folder, too
     #[arg(short = 'R', long, conflicts_with_all = ["names", "selector"])]
@@ -153,9 +156,9 @@ pub struct PlanArgs {
     #[arg(value_name = "KIND NAME", num_args = 2..)]
     pub what: Vec<String>,
 
-    /// Manifest, or folder of manifests; `-` for the standard input
+    /// Manifest, or folder of manifests; `-` for the standard input; may be repeated
     #[arg(short, long, value_name = "FILE")]
-    pub filename: Option<PathBuf>,
+    pub filename: Vec<PathBuf>,
 
     /// Read the folders in the folder, too
     #[arg(short = 'R', long, conflicts_with_all = ["what", "kustomize"])]
@@ -210,6 +213,37 @@ pub struct Names {
     pub selector: Option<Selected>,
 }
 
+/// Options of `orphan`.
+#[derive(Args, Debug)]
+#[group(skip)]
+#[command(group(ArgGroup::new("whom").required(true).args(["names", "selector", "not_begun"])))]
+pub struct OrphanArgs {
+    /// Names of VoiceCampaigns
+    #[arg(value_name = "NAME", value_parser = named, add = ArgValueCompleter::new(names))]
+    pub names: Vec<String>,
+
+    /// Label selector, such as `team=a,tier!=test`
+    #[arg(short = 'l', long, value_name = "SELECTOR", value_parser = selector)]
+    pub selector: Option<Selected>,
+
+    /// All VoiceCampaigns of this KoreConnection that are being deleted, and for which the operator has sent
+    /// no DELETE yet: what its brake holds, and what waits
+    #[arg(long, value_name = "CONNECTION")]
+    pub not_begun: Option<String>,
+}
+
+/// Options of `check`.
+#[derive(Args, Debug)]
+pub struct CheckArgs {
+    /// Deployment of the operator; all of the cluster that run one if not set
+    #[arg(long, value_name = "NAMESPACE/NAME")]
+    pub deployment: Option<DeploymentName>,
+
+    /// How long what does not work may take to become well, such as `60s`
+    #[arg(long, value_name = "TIME", default_value = "0s", value_parser = duration)]
+    pub timeout: std::time::Duration,
+}
+
 /// Options of `approve`.
 #[derive(Args, Debug)]
 pub struct ApproveArgs {
@@ -217,8 +251,9 @@ pub struct ApproveArgs {
     #[arg(value_name = "CONNECTION")]
     pub connection: String,
 
-    /// How long from now: deletions that are requested before are approved; 24h at most
-    #[arg(long = "for", value_name = "TIME", default_value = "1h", value_parser = duration)]
+    /// How long from now: deletions that are requested before are approved, also those that are not requested
+    /// yet; 24h at most
+    #[arg(long = "for", value_name = "TIME", default_value = "1m", value_parser = duration)]
     pub time: std::time::Duration,
 
     /// Approve without asking

@@ -34,10 +34,10 @@ const RACES: usize = 10;
 /// If the resources can't be read or watched, or nobody can be asked.
 pub async fn run(arguments: DeleteArgs, cluster: &Cluster) -> anyhow::Result<End> {
     let DeleteArgs { names, selector, filename, recursive, yes, no_wait, timeout } = arguments;
-    let manifests = match (&selector, &filename) {
+    let manifests = match (&selector, filename.as_slice()) {
         (Some(selector), _) => selected(selector, cluster).await?,
-        (None, Some(file)) => of_files(file, recursive, cluster)?.without_namespaces(),
-        (None, None) => Manifests::of_names(&names, cluster.namespace()),
+        (None, []) => Manifests::of_names(&names, cluster.namespace()),
+        (None, files) => of_files(files, recursive, cluster)?.without_namespaces(),
     };
     let namespaces = manifests.namespaces();
     let known = Known::read(&namespaces, cluster).await?;

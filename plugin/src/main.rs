@@ -14,7 +14,8 @@
 //!   change.rs     refresh, suspend, resume, orphan; approve.rs: what the brake of a connection holds
 //! ```
 //!
-//! It shares the kinds (`api`) and the client of Kore (`kore`) with the operator, and how a Secret is read.
+//! It shares the kinds (`api`) and the client of Kore (`kore`) with the operator, how a Secret is read, and
+//! the command `check`.
 
 mod approve;
 mod candidates;
@@ -42,8 +43,10 @@ mod words;
 use std::process::ExitCode;
 
 use clap::Parser;
+use voicecampaign_operator::check::Check;
 
-use cli::{Cli, Command};
+use change::Change;
+use cli::{CheckArgs, Cli, Command};
 use cluster::Cluster;
 use end::End;
 
@@ -80,13 +83,22 @@ async fn run(cli: Cli) -> anyhow::Result<End> {
         Command::Why(arguments) => why::run(arguments, &connect().await?).await,
         Command::Plan(arguments) => plan::run(arguments, &connect().await?).await,
         Command::Import(arguments) => import::run(arguments, &connect().await?).await,
-        Command::Refresh(names) => change::run(change::Change::Refresh, names, &connect().await?).await,
-        Command::Suspend(names) => change::run(change::Change::Suspend, names, &connect().await?).await,
-        Command::Resume(names) => change::run(change::Change::Resume, names, &connect().await?).await,
-        Command::Orphan(names) => change::run(change::Change::Orphan, names, &connect().await?).await,
+        Command::Refresh(names) => change::run(Change::Refresh, names.into(), &connect().await?).await,
+        Command::Suspend(names) => change::run(Change::Suspend, names.into(), &connect().await?).await,
+        Command::Resume(names) => change::run(Change::Resume, names.into(), &connect().await?).await,
+        Command::Orphan(whom) => change::run(Change::Orphan, whom, &connect().await?).await,
         Command::Approve(arguments) => approve::run(arguments, &connect().await?).await,
+        Command::Check(arguments) => check(arguments, &connect().await?).await,
         Command::Completion(arguments) => completion::run(&arguments),
     }
+}
+
+async fn check(arguments: CheckArgs, cluster: &Cluster) -> anyhow::Result<End> {
+    let CheckArgs { deployment, timeout } = arguments;
+    let namespace = cluster.named_namespace().map(str::to_owned);
+    let check = Check { admin_url: None, namespace, policies: None, deployment, timeout };
+    voicecampaign_operator::check::check(check, cluster.client()).await?;
+    Ok(End::Done)
 }
 
 fn failed(error: &anyhow::Error) -> ExitCode {

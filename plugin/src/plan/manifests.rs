@@ -113,25 +113,27 @@ impl<'a> Home<'a> {
     }
 }
 
-/// What the manifests of a file say, or of a folder, and, if `recursive`, of those in it; `-` is the standard
+/// What the manifests of files say, or of folders, and, if `recursive`, of those in them; `-` is the standard
 /// input.
 ///
 /// # Errors
 /// If a file can't be read, or is no YAML.
-pub fn of_files(path: &Path, recursive: bool, cluster: &Cluster) -> anyhow::Result<Manifests> {
+pub fn of_files(paths: &[PathBuf], recursive: bool, cluster: &Cluster) -> anyhow::Result<Manifests> {
     let (home, mut manifests) = (Home::of(cluster), Manifests::default());
-    if path == Path::new("-") {
-        let mut text = String::new();
-        std::io::stdin().read_to_string(&mut text).context("can't read the standard input")?;
-        manifests.add_all(&text, home).context("the standard input")?;
-        return Ok(manifests);
-    }
-    let files = files(path, recursive)?;
-    ensure!(!files.is_empty(), "{} has no file that ends in .yaml, .yml or .json", path.display());
-    for file in files {
-        let text =
-            std::fs::read_to_string(&file).with_context(|| format!("can't read {}", file.display()))?;
-        manifests.add_all(&text, home).with_context(|| file.display().to_string())?;
+    for path in paths {
+        if path == Path::new("-") {
+            let mut text = String::new();
+            std::io::stdin().read_to_string(&mut text).context("can't read the standard input")?;
+            manifests.add_all(&text, home).context("the standard input")?;
+            continue;
+        }
+        let files = files(path, recursive)?;
+        ensure!(!files.is_empty(), "{} has no file that ends in .yaml, .yml or .json", path.display());
+        for file in files {
+            let text =
+                std::fs::read_to_string(&file).with_context(|| format!("can't read {}", file.display()))?;
+            manifests.add_all(&text, home).with_context(|| file.display().to_string())?;
+        }
     }
     Ok(manifests)
 }

@@ -29,10 +29,10 @@ use crate::output;
 /// If the manifests or the resources can't be read.
 pub async fn run(arguments: PlanArgs, cluster: &Cluster) -> anyhow::Result<End> {
     let PlanArgs { what, filename, recursive, kustomize, output } = arguments;
-    let manifests = match (&filename, &kustomize) {
-        (Some(file), _) => of_files(file, recursive, cluster)?,
-        (None, Some(folder)) => manifests::of_kustomization(folder, cluster)?,
-        (None, None) => named(&what, cluster.namespace())?,
+    let manifests = match (filename.as_slice(), &kustomize) {
+        ([], Some(folder)) => manifests::of_kustomization(folder, cluster)?,
+        ([], None) => named(&what, cluster.namespace())?,
+        (files, _) => of_files(files, recursive, cluster)?,
     };
     let known = Known::read(&manifests.namespaces(), cluster).await?;
     let plan = Plan::new(known.plan(&manifests), &known);

@@ -14,7 +14,8 @@ async fn main() -> Result<()> {
     let campaigns = names.map(|name| campaign_manifest(name, "Delete")).join("---\n");
     show.kubectl.apply(&format!("{}---\n{campaigns}", show.connection_manifest()))?;
     let kore = show.kore.url();
-    let programs = [binaries::control_plane("kubectl")?, binaries::helm(4)?];
+    let plugin = binaries::workspace("kubectl-vcamp")?;
+    let programs = [binaries::control_plane("kubectl")?, binaries::helm(4)?, plugin];
     let programs =
         programs.iter().filter_map(|program| program.parent()).map(|folder| folder.display().to_string());
     let programs = programs.collect::<Vec<_>>().join(":");
@@ -27,6 +28,15 @@ Ready. In another terminal:
   kubectl -n {NAMESPACE} get vcamp
   kubectl -n {NAMESPACE} describe vcamp survey
   kubectl -n {NAMESPACE} delete vcamp renewal-outreach
+
+With the plugin (docs/plugin.md):
+
+  kubectl vcamp check
+  kubectl vcamp -n {NAMESPACE} plan namespace {NAMESPACE}
+  kubectl vcamp -n {NAMESPACE} suspend survey
+  kubectl vcamp -n {NAMESPACE} delete survey
+  kubectl vcamp -n {NAMESPACE} why survey
+  kubectl vcamp -n {NAMESPACE} resume survey
 
 The README's commands from "Connect Kore and declare a campaign" on, with the samples unchanged. Here Kore's own address leads to the
 simulator:

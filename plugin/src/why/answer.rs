@@ -57,7 +57,9 @@ pub fn of(facts: &Facts) -> Why {
     }
     let trouble = match is_silent(&why.seen, object, facts) {
         true => Some(operator::trouble(facts)),
-        false if concerns_the_operator(&why.seen) => operator::known_trouble(facts),
+        false if concerns_the_operator(&why.seen) && !is_attended(object, facts.now) => {
+            operator::known_trouble(facts)
+        }
         false => None,
     };
     if let Some((said, todo)) = trouble {
@@ -73,6 +75,13 @@ pub fn of(facts: &Facts) -> Why {
 /// Whether the resource waits for the operator, and not only for others.
 fn concerns_the_operator(seen: &Seen) -> bool {
     seen.kept || !seen.phase.is_deletion()
+}
+
+/// Whether an operator has just called Kore for it: it may run where its Deployment says nothing of it.
+fn is_attended(object: Option<&VoiceCampaign>, now: Timestamp) -> bool {
+    let deletion = object.and_then(VoiceCampaign::deletion);
+    let called_at = deletion.and_then(|deletion| deletion.last_attempt_at.as_ref());
+    called_at.is_some_and(|called_at| now.duration_since(called_at.0) <= PATIENCE)
 }
 
 /// Whether an operator should have said something by now.
@@ -379,6 +388,12 @@ What you can do
             // One that is for others says nothing: another may run outside of the cluster.
             assert!(!with(vec![of_others.clone()]).holds[0].contains("does not watch"));
         }
+        // Somebody works for it, wherever.
+        let attended = deleting("a", "RefusedByService", |object| {
+            object["status"]["deletion"]["lastAttemptAt"] = json!(time(-7));
+        });
+        let why = of(&Facts { operators: Readable::Read(vec![down]), ..facts(attended) });
+        assert!(!why.holds[0].contains("is not ready"), "{:?}", why.holds);
     }
 
     /// The commands lead to the cluster that was asked about.

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use nix::sys::signal::Signal;
+use serde_json::json;
 
 use crate::control_plane::ControlPlane;
 use crate::faults::Nemesis;
@@ -77,6 +78,22 @@ impl Options {
             nemesis: None,
         }
     }
+}
+
+/// Has the Deployment of this name say that its Pods are ready: a process stands for them, because nothing
+/// makes Pods on this control plane.
+///
+/// # Errors
+/// If there is no such Deployment, or the API server refuses its status.
+pub fn stand_for_pods(plane: &ControlPlane, account: &ServiceAccount) -> Result<()> {
+    let (kubectl, ServiceAccount { namespace, name }) = (plane.kubectl()?, account);
+    let deployment = kubectl.get("deployment", namespace, name)?.context("there is no such Deployment")?;
+    let replicas = &deployment["spec"]["replicas"];
+    let status = json!({"status": {"replicas": replicas, "readyReplicas": replicas, "updatedReplicas": replicas,
+        "observedGeneration": deployment["metadata"]["generation"]}});
+    let patch = ["--subresource=status", "--type=merge", "-p", &status.to_string()];
+    kubectl.try_run(&[&["patch", "deployment", name, "--namespace", namespace], &patch[..]].concat())?;
+    Ok(())
 }
 
 /// Installs what `deploy/` has for a whole cluster. Nothing makes Pods of the Deployment on this control

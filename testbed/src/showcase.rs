@@ -56,7 +56,9 @@ impl Showcase {
         operator::install(&plane)?;
         let mut options = Options::new(program);
         options.variables = kore_ai.variables(plane.folder());
+        options.arguments.push("--leader-elect".to_owned());
         let operator = Operator::start(&plane, &options)?;
+        operator::stand_for_pods(&plane, &options.service_account)?;
         let kubectl = plane.kubectl()?;
         kubectl.try_run(&["create", "namespace", NAMESPACE])?;
         Ok(Self { operator, kore, kubectl, kore_ai, samples, plane })

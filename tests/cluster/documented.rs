@@ -80,7 +80,9 @@ impl Scene {
         let mut options = Options::new(env!("CARGO_BIN_EXE_voicecampaign-operator").into());
         options.service_account = ServiceAccount { namespace: SYSTEM.into(), name: RELEASE.into() };
         options.variables = kore_ai.variables(plane.folder());
+        options.arguments.push("--leader-elect".to_owned());
         let operator = Operator::start(&plane, &options).unwrap();
+        operator::stand_for_pods(&plane, &options.service_account).unwrap();
         Self { plane, kubectl, kore, kore_ai, operator, folder }
     }
 

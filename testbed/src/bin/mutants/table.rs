@@ -575,8 +575,8 @@ pub const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "a listing that says nothing is followed by the next at once",
         file: "src/campaign/evidence/proof.rs",
-        from: "failed(&proof, failures, answer::of_listing_without_rows())",
-        to: "failed(&proof, proof.failures, answer::of_listing_without_rows())",
+        from: "failed(&proof, failures, answer::of_listing_without_rows(), read_at)",
+        to: "failed(&proof, proof.failures, answer::of_listing_without_rows(), read_at)",
         tests: DECISION,
     },
     Mutant {
@@ -2088,8 +2088,8 @@ pub const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "check takes any ServiceAccount for the operator's",
         file: "src/check/policies.rs",
-        from: "if !self.operators.contains(&account) {",
-        to: "if self.operators.is_empty() {",
+        from: ".filter(|accounts| !accounts.contains(&account))",
+        to: ".filter(|accounts| accounts.is_empty())",
         tests: &["--test", "cluster", "checked::"],
     },
     Mutant {

@@ -44,6 +44,14 @@ pub async fn run(arguments: ApproveArgs, cluster: &Cluster) -> anyhow::Result<En
             since.0
         );
     }
+    let annotations = found.metadata.annotations.unwrap_or_default();
+    let approved: Option<Timestamp> = annotations.get(APPROVE_DELETIONS).and_then(|until| until.parse().ok());
+    if let Some(approved) = approved.filter(|approved| *approved > until) {
+        output::print(&format!(
+            "approved already, until {approved:.0}; a shorter time would hold again what has not begun"
+        ))?;
+        return Ok(End::Done);
+    }
     output::say(&held(&connection, &status, now));
     let question =
         format!("Approve them, and all deletions of the connection that are requested before {until:.0}?");

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use kube::ResourceExt;
 use kube::api::{Patch, PatchParams};
 use serde_json::{Value, json};
-use voicecampaign_operator::api::{REFRESH, Reason, VoiceCampaign};
+use voicecampaign_operator::api::{REFRESH, VoiceCampaign};
 use voicecampaign_operator::kube_ext::Guarded;
 
 use crate::cli::{Names, OrphanArgs};
@@ -44,30 +44,34 @@ impl Change {
             Self::Refresh if is_deleted => "is being deleted: the operator reads it as its deletion needs",
             Self::Refresh if seen.suspend => "is suspended: the operator reads it once it is resumed",
             Self::Refresh => "will be read",
-            Self::Suspend if is_deleted => "suspended: its deletion waits",
+            Self::Suspend if seen.outcome.is_some() => "suspended, and its deletion is over",
+            Self::Suspend if is_deleted && seen.may_be_deleted() => {
+                "suspended: its deletion waits, but a DELETE was sent before"
+            }
+            Self::Suspend if is_deleted => {
+                "suspended: its deletion waits, unless a DELETE is on its way just now"
+            }
             Self::Suspend => "suspended",
             Self::Resume if is_deleted && seen.deletion_policy.as_deref() == Some("Delete") => {
                 "resumed: the operator goes on to delete its campaign in Kore"
             }
             Self::Resume => "resumed",
-            Self::Orphan if is_deleted && may_be_deleted(seen) => {
+            Self::Orphan if is_deleted && seen.may_be_deleted() => {
                 "set to Orphan. A DELETE was sent before: whether Kore still has the campaign, its console shows"
+            }
+            // The status says that a DELETE is on its way only if the answer takes long.
+            Self::Orphan if is_deleted && seen.kept => {
+                "set to Orphan: its deletion leaves the campaign in Kore, unless a DELETE is on its way just now"
             }
             Self::Orphan => "set to Orphan: its deletion leaves the campaign in Kore",
         }
     }
 }
 
-/// Whether a DELETE of the campaign may have reached Kore.
-fn may_be_deleted(seen: &Seen) -> bool {
-    seen.attempts.is_some_and(|attempts| attempts > 0)
-        || seen.reason.as_deref() == Some(Reason::Deleting.as_str())
-}
-
 /// Whether it is a deletion of this connection for which no DELETE was sent yet.
 fn has_not_begun(seen: &Seen, connection: &str) -> bool {
     let is_open = seen.phase.is_deletion() && seen.outcome.is_none();
-    is_open && seen.connection.as_deref() == Some(connection) && !may_be_deleted(seen)
+    is_open && seen.connection.as_deref() == Some(connection) && !seen.may_be_deleted()
 }
 
 impl From<Names> for OrphanArgs {
@@ -83,26 +87,38 @@ impl From<Names> for OrphanArgs {
 pub async fn run(change: Change, whom: OrphanArgs, cluster: &Cluster) -> anyhow::Result<End> {
     let scope = Scope::Namespace(cluster.namespace().to_owned());
     let OrphanArgs { mut names, selector, not_begun } = whom;
+    let mut end = End::Done;
     if let Some(selector) = &selector {
         let take = |object: Guarded<VoiceCampaign>| names.push(object.name_any());
         cluster.each(&scope, Some(&selector.to_string()), take).await?;
         ensure!(!names.is_empty(), "no VoiceCampaign {} has these labels", scope.in_words());
     }
     if let Some(connection) = &not_begun {
+        let mut misfits = Vec::new();
         let take = |object: Guarded<VoiceCampaign>| {
             let seen = Seen::of(&object);
-            names.extend(has_not_begun(&seen, connection).then_some(seen.name));
+            if object.0.is_err() && seen.phase.is_deletion() {
+                misfits.push(seen.name);
+            } else {
+                names.extend(has_not_begun(&seen, connection).then_some(seen.name));
+            }
         };
         cluster.each(&scope, None, take).await?;
+        if !misfits.is_empty() {
+            let misfits = misfits.join(", ");
+            output::say(&format!(
+                "error: these do not fit their schema, so it is not known whose they are; set them to Orphan by their names: {misfits}"
+            ));
+            end = End::Held;
+        }
         ensure!(
-            !names.is_empty(),
+            !names.is_empty() || end == End::Held,
             "{} no deletion of the KoreConnection {connection} waits for its first DELETE",
             scope.in_words()
         );
     }
     let api = cluster.api::<Guarded<VoiceCampaign>>(&scope);
     let patch = Patch::Merge(change.patch(Timestamp::now()));
-    let mut end = End::Done;
     for name in names {
         match api.patch(&name, &PatchParams::default(), &patch).await {
             Ok(changed) => {
@@ -133,6 +149,11 @@ mod tests {
             Change::Resume.done(&Seen::of(&deleting("a", "Suspended", |_| {}))).contains("goes on to delete")
         );
         assert_eq!(Change::Resume.done(&Seen::of(&living("a", |_| {}))), "resumed");
+        let suspend = |object| Change::Suspend.done(&Seen::of(&object));
+        assert!(suspend(deleting("a", "Deleting", |_| {})).contains("a DELETE was sent before"));
+        assert!(suspend(deleting("a", "WaitingForQuota", |_| {})).contains("unless a DELETE is on its way"));
+        let over = |object: &mut Value| object["status"]["deletion"]["outcome"] = json!("Deleted");
+        assert!(suspend(deleting("a", "Deleted", over)).contains("its deletion is over"));
         let suspended = living("a", |object| object["spec"]["suspend"] = json!(true));
         assert!(Change::Refresh.done(&Seen::of(&suspended)).contains("once it is resumed"));
     }

@@ -10,7 +10,7 @@ use voicecampaign_operator::kube_ext::Selected;
 
 use crate::candidates::names;
 use crate::cluster::{ClusterArgs, Scope};
-use crate::output::{Format, named};
+use crate::output::{Format, named, object_name};
 
 /// VoiceCampaigns in a terminal: import them from Kore, see what is being deleted and why it waits, and
 /// delete them with a live view.
@@ -228,7 +228,7 @@ pub struct OrphanArgs {
 
     /// All VoiceCampaigns of this KoreConnection that are being deleted, and for which the operator has sent
     /// no DELETE yet: what its brake holds, and what waits
-    #[arg(long, value_name = "CONNECTION")]
+    #[arg(long, value_name = "CONNECTION", value_parser = object_name)]
     pub not_begun: Option<String>,
 }
 
@@ -248,7 +248,7 @@ pub struct CheckArgs {
 #[derive(Args, Debug)]
 pub struct ApproveArgs {
     /// Name of the KoreConnection
-    #[arg(value_name = "CONNECTION")]
+    #[arg(value_name = "CONNECTION", value_parser = object_name)]
     pub connection: String,
 
     /// How long from now: deletions that are requested before are approved, also those that are not requested

@@ -112,17 +112,22 @@ async fn carry_out(
     let stop = Stop::default();
     let deleting = deletions(there, &stop, cluster);
     if no_wait {
-        return without_waiting(&mut board, deleting, &stop, cluster).await;
+        return without_waiting(there, &mut board, deleting, &stop, cluster).await;
     }
+    let requests = requests_of(there);
+    let until = Until { deadline: timeout.map(|timeout| Instant::now() + timeout), settled: true };
+    let followed = follow(cluster, &requests, &mut board, deleting, &stop, until).await;
+    finish(followed, &board, &again(&requests, cluster))
+}
+
+/// What to watch for these resources.
+fn requests_of(there: &[&Planned]) -> Vec<Request> {
     let namespaces: BTreeSet<&str> = there.iter().map(|planned| planned.seen.namespace.as_str()).collect();
     let of_namespace = |namespace: &str| Request {
         scope: Scope::Namespace(namespace.to_owned()),
         selected: Selected::default(),
     };
-    let requests: Vec<_> = namespaces.into_iter().map(of_namespace).collect();
-    let until = Until { deadline: timeout.map(|timeout| Instant::now() + timeout), settled: true };
-    let followed = follow(cluster, &requests, &mut board, deleting, &stop, until).await;
-    finish(followed, &board, &again(&requests, cluster))
+    namespaces.into_iter().map(of_namespace).collect()
 }
 
 /// The command that shows the rest again.
@@ -136,6 +141,7 @@ fn again(requests: &[Request], cluster: &Cluster) -> String {
 
 /// Makes the calls, and does not wait for what becomes of the resources.
 async fn without_waiting(
+    there: &[&Planned],
     board: &mut Board,
     mut deleting: impl Stream<Item = (String, Call)> + Unpin,
     stop: &Stop,
@@ -155,11 +161,21 @@ async fn without_waiting(
             }
         }
     }
-    let tally = board.tally(Timestamp::now());
-    output::print(&tally.in_words())?;
-    let scope = format!("-n {}", cluster.namespace());
-    output::say(&format!("To see how it goes: kubectl vcamp watch {scope}{}", cluster.options()));
-    Ok(match tally.not_deleted.is_empty() && tally.unknown.is_empty() {
+    // What becomes of them, nobody has waited for: the plan says what is to be expected.
+    let mut tally = board.tally(Timestamp::now());
+    (tally.going, tally.held) = (0, Vec::new());
+    let requested: Vec<_> = there.iter().filter(|planned| board.is_deleted(&planned.seen.uid)).collect();
+    let of = |fate: Fate| requested.iter().filter(|planned| planned.fate == fate).count();
+    let expected: Vec<_> = Fate::ALL
+        .into_iter()
+        .filter(|fate| of(*fate) > 0)
+        .map(|fate| format!("\n  {}: {}", fate.in_words(), of(fate)))
+        .collect();
+    let said = format!("{} requested. As planned:{}", count(requested.len(), "deletion"), expected.concat());
+    let rest = tally.in_words();
+    output::print(&[said, rest].into_iter().filter(|text| !text.is_empty()).collect::<Vec<_>>().join("\n"))?;
+    output::say(&format!("To see how it goes: {}", again(&requests_of(there), cluster)));
+    Ok(match tally.is_clean() && of(Fate::Left) == 0 {
         _ if interrupted => End::Interrupted,
         true => End::Done,
         false => End::Held,
@@ -237,7 +253,8 @@ async fn delete_as_shown(api: &Api<Guarded<VoiceCampaign>>, shown: &Seen) -> Cal
         match () {
             () if now.uid != shown.uid => return Call::Gone,
             () if now.phase.is_deletion() => return Call::Taken,
-            () if !is_conflict => return Call::Refused(said),
+            // A call that was not answered may be under way still.
+            () if !is_conflict => return Call::Unknown(said),
             () => {}
         }
         if let Some(change) = change(shown, &now) {

@@ -50,13 +50,28 @@ pub fn name(name: &str) -> String {
 /// # Errors
 /// If it is of another kind, or no name.
 pub fn named(text: &str) -> Result<String, String> {
-    match text.split_once('/') {
-        None if !text.is_empty() => Ok(text.to_owned()),
-        Some((kind, name)) if KINDS.contains(&kind) && !name.is_empty() && !name.contains('/') => {
-            Ok(name.to_owned())
-        }
-        _ => Err(format!("must be the name of a VoiceCampaign, as `NAME` or `{KIND}/NAME`")),
-    }
+    let name = match text.split_once('/') {
+        None => Some(text),
+        Some((kind, name)) => Some(name).filter(|_| KINDS.contains(&kind)),
+    };
+    let name = name.filter(|name| is_name(name)).map(str::to_owned);
+    name.ok_or_else(|| format!("must be the name of a VoiceCampaign, as `NAME` or `{KIND}/NAME`"))
+}
+
+/// The name of an object on a command line.
+///
+/// # Errors
+/// If it is none.
+pub fn object_name(text: &str) -> Result<String, String> {
+    Some(text.to_owned())
+        .filter(|text| is_name(text))
+        .ok_or_else(|| "must be a name: lower-case letters, digits, `-` and `.`".to_owned())
+}
+
+/// Whether it can be the name of an object: it goes into the path of a request.
+fn is_name(text: &str) -> bool {
+    let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "-.".contains(c);
+    !text.is_empty() && text.len() <= 253 && text.chars().all(allowed)
 }
 
 /// As JSON.
@@ -128,7 +143,9 @@ mod tests {
         for text in ["winback", &name("winback"), "vcamp/winback"] {
             assert_eq!(named(text).as_deref(), Ok("winback"));
         }
-        for text in ["", "winback/status", "kconn/production", "vcamp/", "vcamp/a/b"] {
+        for text in
+            ["", "winback/status", "kconn/production", "vcamp/", "vcamp/a/b", "winback#x", "a b", "a?b", "A"]
+        {
             assert!(named(text).is_err_and(|said| said.contains("`NAME`")), "{text}");
         }
     }

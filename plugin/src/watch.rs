@@ -23,10 +23,12 @@ pub async fn run(arguments: WatchArgs, cluster: &Cluster) -> anyhow::Result<End>
     let until = Until { deadline: None, settled: false };
     let followed = follow(cluster, &[request], &mut board, stream::empty(), &Stop::default(), until).await;
     let tally = board.tally(Timestamp::now());
-    output::print(match tally.in_words().as_str() {
-        "" => "Nothing is being deleted.",
-        words => words,
-    })?;
+    let whole = matches!(followed, Followed::ToTheEnd);
+    match tally.in_words().as_str() {
+        "" if whole => output::print("Nothing is being deleted.")?,
+        "" => {}
+        words => output::print(words)?,
+    }
     match followed {
         Followed::Interrupted => Ok(End::Interrupted),
         Followed::Lost(error) => Err(error),

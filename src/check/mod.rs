@@ -27,7 +27,7 @@ pub mod seen;
 pub use operator::DeploymentName;
 pub use rights::{LEASE, NEW_LEASE, ROLE_BINDING, RULES, Rule};
 
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::time::Duration;
 
 use anyhow::anyhow;
@@ -103,8 +103,15 @@ pub async fn check(check: Check, client: Client) -> anyhow::Result<()> {
         printed.line("campaigns", &living)?;
     }
     let sum = printed.page.sum().map_err(|failed| anyhow!(failed))?;
-    writeln!(std::io::stdout(), "{sum}")?;
-    Ok(())
+    Ok(print(&sum)?)
+}
+
+/// Prints a line. A reader that has gone away, such as `head`, is no failure.
+fn print(line: &str) -> std::io::Result<()> {
+    match writeln!(std::io::stdout(), "{line}") {
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
+        printed => printed,
+    }
 }
 
 /// The page as it is printed.
@@ -121,6 +128,6 @@ impl Printed {
     }
 
     fn line(&mut self, part: &'static str, finding: &Finding) -> std::io::Result<()> {
-        writeln!(std::io::stdout(), "{}", self.page.add(part, finding))
+        print(&self.page.add(part, finding).to_string())
     }
 }

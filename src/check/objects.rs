@@ -13,17 +13,16 @@ use super::page::{Finding, list};
 use super::seen::{Phase, Seen};
 use crate::api::KoreConnection;
 use crate::connection::DELETIONS_HELD;
-use crate::kube_ext::{Deployed, Guarded, each, long, obstacle};
+use crate::kube_ext::{Guarded, each, long, obstacle};
 
 /// How many objects are named; the others are counted.
 const NAMED: usize = 5;
 
-/// Where the operators work, and which objects they take.
+/// Where the operators work. All objects there are looked at: what no operator selects shows as not managed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Places {
     /// `None` for all.
     namespaces: Vec<Option<String>>,
-    selector: Option<String>,
 }
 
 impl Places {
@@ -39,12 +38,7 @@ impl Places {
         };
         namespaces.sort_unstable();
         namespaces.dedup();
-        let selector = |operator: &Deployed| {
-            operator.selected.as_ref().filter(|selected| !selected.selects_all()).map(ToString::to_string)
-        };
-        // What none of several operators takes shows here, too: as not acted on.
-        let selector = if let [one] = known { selector(one) } else { None };
-        Self { namespaces, selector }
+        Self { namespaces }
     }
 
     /// The namespaces, in words.
@@ -68,7 +62,7 @@ impl Places {
                 Some(namespace) => Api::namespaced(client.clone(), namespace),
                 None => Api::all(client.clone()),
             };
-            match each(&api, self.selector.as_deref(), &mut take).await {
+            match each(&api, None, &mut take).await {
                 Err(kube::Error::Api(status)) if status.is_forbidden() => {
                     refused = Some(kube::Error::Api(status));
                 }
@@ -169,7 +163,8 @@ impl Campaigns {
     fn take(&mut self, seen: Seen, now: Timestamp) {
         if !seen.phase.is_deletion() {
             self.living += 1;
-            if seen.phase == Phase::Stalled {
+            // Without the operator's finalizer, a deletion would leave the campaign in Kore.
+            if seen.phase == Phase::Stalled || !seen.kept {
                 self.stalled.push(seen);
             }
             return;
@@ -223,7 +218,9 @@ fn deletion(seen: &Seen, now: Timestamp) -> String {
 }
 
 fn said_of(seen: &Seen) -> String {
-    format!("{}: {}", seen.key(), seen.reason_in_words())
+    let unmanaged = !seen.kept && !seen.phase.is_deletion();
+    let unmanaged = if unmanaged { ", not managed by any operator yet" } else { "" };
+    format!("{}: {}{unmanaged}", seen.key(), seen.reason_in_words())
 }
 
 fn key(metadata: &ObjectMeta) -> String {
@@ -244,6 +241,7 @@ mod tests {
     use crate::api::VoiceCampaign;
     use crate::check::page::Verdict;
     use crate::check::sample::{operator, operator_in};
+    use crate::kube_ext::Deployed;
 
     fn now() -> Timestamp {
         Timestamp::from_second(1_800_000_000).unwrap()
@@ -384,6 +382,13 @@ These need somebody (kubectl vcamp why NAME):
         let said =
             "2 VoiceCampaigns live in team-a; 1 of them need somebody:\n- team-a/lost: ConnectionNotFound";
         assert_eq!(campaigns, Finding::attention(said));
+        let mut unmanaged = campaign("unmanaged", 0, 0, &[]);
+        unmanaged.meta_mut().finalizers = None;
+        let [_, campaigns] = found(&[unmanaged]);
+        assert!(
+            campaigns.verdict == Verdict::Attention && campaigns.said.contains("not managed"),
+            "{campaigns:?}"
+        );
     }
 
     #[test]
@@ -399,18 +404,13 @@ These need somebody (kubectl vcamp why NAME):
 
     #[test]
     fn all_places_where_an_operator_works_are_looked_at() {
-        let places = |operators: Vec<Deployed>| {
-            let places = Places::of(&Operators::All(operators), "own");
-            (places.in_words(), places.selector)
-        };
-        let sharded =
-            |watches: &[&str]| Deployed { selected: "shard=a".parse().ok(), ..operator_in(watches) };
-        assert_eq!(places(Vec::new()), ("own".to_owned(), None));
-        assert_eq!(places(vec![sharded(&["a"])]), ("a".to_owned(), Some("shard=a".to_owned())));
-        assert_eq!(places(vec![sharded(&["a", "b"]), operator_in(&["b"])]), ("a, b".to_owned(), None));
-        assert_eq!(places(vec![operator_in(&["a"]), operator("x")]).0, "all namespaces");
+        let places = |operators: Vec<Deployed>| Places::of(&Operators::All(operators), "own").in_words();
+        assert_eq!(places(Vec::new()), "own");
+        assert_eq!(places(vec![operator_in(&["a"])]), "a");
+        assert_eq!(places(vec![operator_in(&["a", "b"]), operator_in(&["b"])]), "a, b");
+        assert_eq!(places(vec![operator_in(&["a"]), operator("x")]), "all namespaces");
         let unseen = Deployed { watches: None, ..operator("x") };
-        assert_eq!(places(vec![unseen]).0, "own");
+        assert_eq!(places(vec![unseen]), "own");
         assert_eq!(Places::of(&Operators::Unknown, "own").in_words(), "own");
     }
 }

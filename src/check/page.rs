@@ -61,6 +61,12 @@ impl Finding {
     /// What a call to the API server that failed says of what it was to read.
     pub(super) fn refused(error: &kube::Error, what: &str) -> Self {
         match error {
+            // Nobody lacks a right: the definition is being deleted, and with it all resources.
+            kube::Error::Api(status)
+                if status.message.contains("custom resource definition is terminating") =>
+            {
+                Self::failed(format!("{what}: {}", status.message))
+            }
             // The API server names user, verb, kind and namespace.
             kube::Error::Api(status) if status.is_forbidden() => {
                 Self::not_checked(format!("{what}: {}", status.message))
@@ -86,6 +92,7 @@ impl Finding {
         let (first, second) = if worse(&self) < worse(&other) { (other, self) } else { (self, other) };
         match second.verdict {
             Verdict::Ok if first.verdict != Verdict::Ok => first,
+            _ if first.said == second.said => first,
             _ => Self { verdict: first.verdict, said: format!("{}\n{}", first.said, second.said) },
         }
     }
@@ -111,6 +118,8 @@ pub(super) struct Page {
     failed: Vec<&'static str>,
     attention: Vec<&'static str>,
     not_checked: Vec<&'static str>,
+    /// Whether anything was looked at.
+    checked: bool,
 }
 
 /// A line of the page.
@@ -129,6 +138,7 @@ impl fmt::Display for Line<'_> {
 impl Page {
     /// Counts a line, and returns it.
     pub(super) fn add<'a>(&mut self, part: &'static str, finding: &'a Finding) -> Line<'a> {
+        self.checked |= finding.verdict != Verdict::NotChecked;
         let parts = match finding.verdict {
             Verdict::Ok => None,
             Verdict::Attention => Some(&mut self.attention),
@@ -144,9 +154,12 @@ impl Page {
     /// What all lines say together.
     ///
     /// # Errors
-    /// With the parts that failed.
+    /// With the parts that failed, or if nothing was checked.
     pub(super) fn sum(&self) -> Result<String, String> {
-        let Self { failed, attention, not_checked } = self;
+        let Self { failed, attention, not_checked, checked } = self;
+        if !*checked {
+            return Err("nothing could be checked; see above".to_owned());
+        }
         if !failed.is_empty() {
             return Err(format!("the installation does not work; see above: {}", failed.join(", ")));
         }
@@ -182,6 +195,7 @@ mod tests {
         let hidden = ("rights", Finding::not_checked("forbidden"));
         let slow = ("deletions", Finding::attention("one is held"));
         let down = ("leader", Finding::failed("nobody leads"));
+        assert_eq!(sum(std::slice::from_ref(&hidden)), Err("nothing could be checked; see above".to_owned()));
         assert_eq!(sum(std::slice::from_ref(&well)), Ok("All is well.".to_owned()));
         assert_eq!(
             sum(&[well.clone(), hidden.clone(), hidden.clone()]),
@@ -202,6 +216,7 @@ mod tests {
     fn of_two_findings_the_worse_counts() {
         let (ok, attention) = (Finding::ok("a"), Finding::attention("b"));
         assert_eq!(ok.clone().and(Finding::ok("c")), Finding::ok("a\nc"));
+        assert_eq!(ok.clone().and(ok.clone()), ok);
         assert_eq!(ok.clone().and(attention.clone()), attention);
         assert_eq!(attention.clone().and(ok), attention);
         assert_eq!(Finding::not_checked("c").and(attention), Finding::attention("b\nc"));

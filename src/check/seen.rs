@@ -232,6 +232,13 @@ impl Seen {
         }
     }
 
+    /// Whether a DELETE of the campaign may have reached Kore, as far as the status says: one that is
+    /// answered at once is not announced before.
+    pub fn may_be_deleted(&self) -> bool {
+        self.attempts.is_some_and(|attempts| attempts > 0)
+            || self.reason.as_deref() == Some(Reason::Deleting.as_str())
+    }
+
     /// When its deletion was requested.
     pub fn requested_at(&self) -> Option<Timestamp> {
         self.deletion_requested_at.as_ref().map(|time| time.0)

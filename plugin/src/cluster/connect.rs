@@ -7,6 +7,8 @@ use kube::Client;
 use kube::config::{Config, KubeConfigOptions, Kubeconfig};
 use voicecampaign_operator::kube_ext::{client_of, without_content};
 
+use crate::output::object_name;
+
 /// The program, as the API server's audit log shows it.
 const USER_AGENT: &str = concat!(env!("CARGO_PKG_NAME"), "/", env!("CARGO_PKG_VERSION"));
 
@@ -22,7 +24,7 @@ pub struct ClusterArgs {
     pub context: Option<String>,
 
     /// Namespace; the one of the context if not set
-    #[arg(short, long, value_name = "NAMESPACE", global = true)]
+    #[arg(short, long, value_name = "NAMESPACE", global = true, value_parser = object_name)]
     pub namespace: Option<String>,
 }
 

@@ -84,8 +84,9 @@ fn report(named: &[Row], unusable: &[Row], known: &Resources) {
     }
     for row in unusable {
         output::say(&format!(
-            "warning: {}: its id, or that of its stream, is not what a VoiceCampaign may name; delete it in Kore's console",
-            row.title()
+            "warning: {} ({:?}): its id, or that of its stream, is not what a VoiceCampaign may name, so it can't be managed here",
+            row.title(),
+            row.campaign_id
         ));
     }
 }

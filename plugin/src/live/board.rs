@@ -52,6 +52,8 @@ pub enum Ended {
     Absent,
     /// The campaign stays in Kore.
     Orphaned,
+    /// The policy became `Orphan` after a DELETE that nothing has confirmed.
+    OrphanedTooLate,
     /// The resource is gone, and no status of it was seen that says how its deletion ended.
     Unconfirmed,
 }
@@ -125,6 +127,9 @@ impl Board {
         let end = match entry.seen.outcome.as_deref() {
             Some("Deleted") => Ended::Deleted(entry.seen.state.clone()),
             Some("Absent") => Ended::Absent,
+            Some("Orphaned") if entry.seen.attempts.is_some_and(|attempts| attempts > 0) => {
+                Ended::OrphanedTooLate
+            }
             Some("Orphaned") => Ended::Orphaned,
             Some(_) | None => Ended::Unconfirmed,
         };
@@ -155,6 +160,12 @@ impl Board {
     pub fn remaining(&self) -> Vec<(String, String)> {
         let there = self.entries.values().filter(|entry| entry.end.is_none());
         there.map(|entry| (entry.seen.namespace.clone(), entry.seen.uid.clone())).collect()
+    }
+
+    /// Whether a resource is being deleted, or gone.
+    pub fn is_deleted(&self, uid: &str) -> bool {
+        let entry = self.entries.get(uid);
+        entry.is_some_and(|entry| entry.end.is_some() || entry.call == Call::Taken)
     }
 
     /// Those whose deletion is not over.
@@ -221,7 +232,9 @@ impl Board {
                 (Some(Ended::Deleted(_)), _) => tally.deleted += 1,
                 (Some(Ended::Absent), _) => tally.absent += 1,
                 (Some(Ended::Orphaned), _) => tally.orphaned += 1,
-                (Some(Ended::Unconfirmed), _) | (None, Call::Gone) => tally.unconfirmed.push(key),
+                (Some(Ended::Unconfirmed | Ended::OrphanedTooLate), _) | (None, Call::Gone) => {
+                    tally.unconfirmed.push(key);
+                }
                 (None, Call::Refused(why)) => tally.not_deleted.push(format!("{key}: {why}")),
                 (None, Call::NotMade) => tally.not_deleted.push(format!("{key}: its turn had not come")),
                 (None, Call::Unknown(why)) => tally.unknown.push(format!("{key}: {why}")),
@@ -261,6 +274,10 @@ impl Ended {
             Self::Deleted(None) => "Kore has confirmed that its campaign is deleted".to_owned(),
             Self::Absent => "Kore has no such campaign".to_owned(),
             Self::Orphaned => "its campaign stays in Kore".to_owned(),
+            Self::OrphanedTooLate => {
+                "by the policy Orphan, after a DELETE that was not confirmed: Kore's console shows whether its campaign is there"
+                    .to_owned()
+            }
             Self::Unconfirmed => {
                 "and no status was seen that says what became of its campaign: look at the operator's audit line, or for \
                  the campaign in Kore's console"
@@ -302,7 +319,7 @@ impl Tally {
                 unknown,
             ),
             (
-                "Gone, and no status was seen that says what became of the campaign (look at the operator's audit line, or in \
+                "Gone, and no status says for certain what became of the campaign (look at the operator's audit line, and in \
                  Kore's console):",
                 unconfirmed,
             ),
@@ -403,7 +420,7 @@ Not deleted:
   team-a/unsent: its turn had not come
 Perhaps being deleted, because the API server gave no answer (`kubectl vcamp status`):
   team-a/unknown: no answer
-Gone, and no status was seen that says what became of the campaign (look at the operator's audit line, or in Kore's console):
+Gone, and no status says for certain what became of the campaign (look at the operator's audit line, and in Kore's console):
   team-a/forced
   team-a/replaced";
         assert_eq!(expected.in_words(), words);
@@ -465,5 +482,20 @@ Gone, and no status was seen that says what became of the campaign (look at the 
         assert_eq!(board.lines(2, at(0)), [lines[0], "and 2 more"]);
         let headline = "1 held, 2 going on, the last is scheduled for 2027-01-15T08:03:10Z (in 3m10s)";
         assert_eq!(board.headline(at(0)), headline);
+    }
+
+    /// The policy came after a DELETE: whether the campaign is there, only Kore knows.
+    #[test]
+    fn a_campaign_that_was_orphaned_too_late_is_not_said_to_stay() {
+        for (attempts, clean) in [(0, true), (1, false)] {
+            let seen = Seen::of(&deleting("late", "Orphaned", |object| {
+                object["status"]["deletion"]["attempts"] = json!(attempts);
+                object["status"]["deletion"]["outcome"] = json!("Orphaned");
+            }));
+            let mut board = Board::of(vec![seen.clone()], at(0));
+            let line = board.gone(&seen.uid, Some(seen.clone()), at(1)).unwrap();
+            assert_eq!(line.contains("its campaign stays in Kore"), clean, "{line}");
+            assert_eq!(board.tally(at(1)).is_clean(), clean, "{attempts}");
+        }
     }
 }

@@ -5,11 +5,12 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Context, bail, ensure};
+use anyhow::{Context, anyhow, bail, ensure};
 use serde_json::Value;
 use voicecampaign_operator::api::GROUP;
 
 use crate::cluster::Cluster;
+use crate::output;
 
 /// Namespace and name of a VoiceCampaign.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -76,7 +77,9 @@ impl Manifests {
         let group = manifest["apiVersion"].as_str().and_then(|version| version.split_once('/'));
         let metadata = &manifest["metadata"];
         let name = || match metadata["name"].as_str() {
-            Some(name) => Ok(name.to_owned()),
+            Some(name) => {
+                output::named(name).map_err(|_| anyhow!("a name in the manifests is none: {name:?}"))
+            }
             None => bail!("a {} in the manifests has no `metadata.name`", manifest["kind"]),
         };
         let namespace = || match metadata["namespace"].as_str() {
@@ -97,6 +100,10 @@ impl Manifests {
                 self.others.insert(format!("the KoreConnection {}/{}", namespace()?, name()?));
             }
             Some("Namespace") if manifest["apiVersion"] == "v1" => drop(self.whole.insert(name()?)),
+            Some("CustomResourceDefinition") if manifest["spec"]["group"] == GROUP => bail!(
+                "the manifests have the CustomResourceDefinition {}: deleting it deletes every resource of its kind in the cluster",
+                name()?
+            ),
             _ => {}
         }
         Ok(())
@@ -157,7 +164,11 @@ pub fn of_kustomization(folder: &Path, cluster: &Cluster) -> anyhow::Result<Mani
 impl Manifests {
     fn add_all(&mut self, text: &str, home: Home<'_>) -> anyhow::Result<()> {
         let all: Vec<Value> = serde_saphyr::from_multiple(text).context("this is no YAML")?;
-        all.iter().try_for_each(|manifest| self.add(manifest, home))
+        let all: Vec<_> = all.iter().filter(|manifest| !manifest.is_null()).collect();
+        ensure!(!all.is_empty(), "there is no manifest in it");
+        let is_manifest = |manifest: &&Value| manifest["kind"].is_string();
+        ensure!(all.iter().all(is_manifest), "something in it is no manifest: it has no `kind`");
+        all.into_iter().try_for_each(|manifest| self.add(manifest, home))
     }
 }
 
@@ -223,6 +234,18 @@ items:
         let nameless = "{apiVersion: voicecampaign.dev/v1alpha1, kind: VoiceCampaign, metadata: {}}";
         assert!(Manifests::default().add_all(nameless, HOME).is_err());
         let elsewhere = "{apiVersion: voicecampaign.dev/v1alpha1, kind: VoiceCampaign, metadata: {name: a, namespace: b}}";
+        // Nothing to plan must not pass for nothing to lose.
+        for text in ["", "---\n", "- {kind: VoiceCampaign}\n", "a: b\n"] {
+            assert!(Manifests::default().add_all(text, HOME).is_err(), "{text:?}");
+        }
+        let definition = "{apiVersion: apiextensions.k8s.io/v1, kind: CustomResourceDefinition, metadata: {name: \
+             voicecampaigns.voicecampaign.dev}, spec: {group: voicecampaign.dev}}";
+        let error = Manifests::default().add_all(definition, HOME).unwrap_err().to_string();
+        assert!(error.contains("deletes every resource of its kind"), "{error}");
+        let odd =
+            "{apiVersion: voicecampaign.dev/v1alpha1, kind: VoiceCampaign, metadata: {name: \"a\\e[2Jb\"}}";
+        let error = Manifests::default().add_all(odd, HOME).unwrap_err().to_string();
+        assert!(error.contains("a name in the manifests is none") && !error.contains('\u{1b}'), "{error}");
         let named = Home { is_named: true, ..HOME };
         let error = Manifests::default().add_all(elsewhere, named).unwrap_err().to_string();
         assert!(error.contains("does not match --namespace team-a"), "{error}");

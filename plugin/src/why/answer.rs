@@ -119,6 +119,12 @@ fn state(seen: &Seen, object: Option<&VoiceCampaign>, now: Timestamp) -> String 
         .map(|state| format!(", which Kore last returned as {state}"))
         .unwrap_or_default();
     match seen.requested_at() {
+        Some(requested) if seen.deletion_policy.as_deref() == Some("Orphan") && seen.may_be_deleted() => {
+            format!(
+                "Being deleted since {}. Its policy is Orphan, but a DELETE was sent for {campaign}{state}.",
+                at(requested, now)
+            )
+        }
         Some(requested) if seen.deletion_policy.as_deref() == Some("Orphan") => {
             format!(
                 "Being deleted since {}. Its policy is Orphan: {campaign} stays in Kore{state}.",

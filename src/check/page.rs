@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::kore::scrub::{cut, plain};
-use crate::kube_ext::error_chain;
+use crate::kube_ext::{NO_DEFINITIONS, error_chain, knows_no_such_kind};
 
 /// Longest line of a finding, in characters; most lines of one. The texts are those of others: a Lease may
 /// name any holder, and a webhook may answer anything.
@@ -71,11 +71,9 @@ impl Finding {
             kube::Error::Api(status) if status.is_forbidden() => {
                 Self::not_checked(format!("{what}: {}", status.message))
             }
-            // For a kind that it does not serve, the API server answers with a plain page, not with a Status.
-            kube::Error::Api(status) if status.code == 404 && status.reason != "NotFound" => Self::failed(
-                "the CustomResourceDefinitions are not installed. Install them, from the operator's repository, with: \
-                 kubectl apply --server-side -f crds/",
-            ),
+            kube::Error::Api(status) if knows_no_such_kind(status) => {
+                Self::failed(format!("the {NO_DEFINITIONS}"))
+            }
             kube::Error::Api(status) => Self::failed(format!("{what}: {}", status.message)),
             error => Self::failed(format!("{what}: {}", error_chain(error))),
         }

@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use kube::core::Status;
+
 /// Deadline of one call to the API server, from when it is sent.
 pub(super) const DEADLINE: Duration = Duration::from_secs(10);
 
@@ -31,6 +33,16 @@ pub enum CallError {
     /// The API server did not answer within this time; it may have done the write.
     #[error("the API server did not answer within {} s", .0.as_secs())]
     Deadline(Duration),
+}
+
+/// What is wrong, and how to mend it, if [`knows_no_such_kind`]; the beginning of a sentence precedes it.
+pub const NO_DEFINITIONS: &str = "CustomResourceDefinitions are not installed. Install them, from the operator's \
+                                  repository, with: kubectl apply --server-side -f crds/";
+
+/// Whether the API server does not serve the kind: it answers with a plain page, and not with a Status that
+/// gives a reason.
+pub fn knows_no_such_kind(status: &Status) -> bool {
+    status.code == 404 && status.reason != "NotFound"
 }
 
 /// What the caller should do about a failed write.

@@ -42,7 +42,7 @@ mod time;
 mod wake;
 
 pub use cache::{Applied, Cache, Change};
-pub use call_error::{CallError, CallErrorClass, error_chain};
+pub use call_error::{CallError, CallErrorClass, NO_DEFINITIONS, error_chain, knows_no_such_kind};
 pub use client::Kube;
 pub use counted::{Call, Count};
 pub use deployed::{Deployed, Election, Pods};

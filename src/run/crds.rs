@@ -15,7 +15,7 @@ use super::health::Health;
 use super::scope::watched;
 use crate::api::{KoreConnection, VoiceCampaign};
 use crate::campaign::REFUSED_FOR_GOOD;
-use crate::kube_ext::error_chain;
+use crate::kube_ext::{NO_DEFINITIONS, error_chain};
 
 /// How often to check for missing CRDs and permissions.
 const RETRY: Duration = Duration::from_secs(5);
@@ -70,9 +70,7 @@ fn describe(problem: &kube::Error) -> String {
     match problem {
         // For a kind that it does not serve, the API server answers with a plain page, not with a Status.
         kube::Error::Api(status) if status.code == 404 => {
-            "The CustomResourceDefinitions are not installed. Install them, from the operator's repository, with: \
-             kubectl apply --server-side -f crds/"
-                .to_owned()
+            format!("The {NO_DEFINITIONS}")
         }
         kube::Error::Api(status) if status.is_forbidden() => format!(
             "The operator's role lacks a permission; see templates/_rbac.tpl of the chart, or deploy/: {}",

@@ -1,6 +1,5 @@
 use kube::Error;
-use kube::core::Status;
-use voicecampaign_operator::kube_ext::{error_chain, without_content};
+use voicecampaign_operator::kube_ext::{error_chain, knows_no_such_kind, without_content};
 
 /// A call to the API server that failed, for its user.
 #[derive(Debug)]
@@ -48,8 +47,4 @@ pub fn explain(error: &Error, not: &str) -> anyhow::Error {
         _ => refusal(without_content(&error_chain(error)), false),
     }
     .into()
-}
-
-fn knows_no_such_kind(status: &Status) -> bool {
-    status.code == 404 && status.reason != "NotFound"
 }

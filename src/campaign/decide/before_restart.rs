@@ -91,10 +91,7 @@ fn own_calls(record: &DeletionStatus) -> impl Iterator<Item = Timestamp> {
 /// When it was read with others of its stream; or seen, perhaps so. Each counts once, however many statuses
 /// name it.
 fn shared_calls(record: &DeletionStatus) -> impl Iterator<Item = Timestamp> {
-    let listings = record.proof.iter().flat_map(|proof| {
-        [&proof.first_listing, &proof.second_listing, &proof.third_listing, &proof.doubted_listing]
-    });
-    let read = listings.flatten().map(|listing| listing.ended_at.0);
+    let read = record.proof.iter().flat_map(proof::listings).map(|listing| listing.ended_at.0);
     read.chain(record.seen_at.iter().map(|seen| seen.0))
 }
 

@@ -159,11 +159,15 @@ pub fn is_plausible(proof: &ProofStatus, now: Timestamp) -> bool {
 
 /// When something happened, as the record says; what is due follows from these times.
 pub fn happened(proof: &ProofStatus) -> impl Iterator<Item = Timestamp> {
-    let listings =
-        [&proof.first_listing, &proof.second_listing, &proof.third_listing, &proof.doubted_listing];
-    let read_at = listings.into_iter().flatten().map(|listing| &listing.ended_at);
+    let read_at = listings(proof).map(|listing| &listing.ended_at);
     let asked_at = [&proof.not_returned_at, &proof.silent_at, &proof.last_failure_at].into_iter().flatten();
     read_at.chain(asked_at).chain([&proof.answered_at]).map(|time| time.0)
+}
+
+/// The listings of a record.
+pub fn listings(proof: &ProofStatus) -> impl Iterator<Item = &ListingRecord> {
+    let ProofStatus { first_listing, second_listing, third_listing, doubted_listing, .. } = proof;
+    [first_listing, second_listing, third_listing, doubted_listing].into_iter().flatten()
 }
 
 /// Whether the record proves the absence.
@@ -233,6 +237,11 @@ fn failed(proof: &ProofStatus, failures: i32, last: LastAnswer, at: Timestamp) -
     ProofStatus { failures, last_failure: Some(last), last_failure_at: Some(round_down(at)), ..proof.clone() }
 }
 
+/// The record after a read that has not failed.
+fn succeeded(proof: &ProofStatus) -> ProofStatus {
+    ProofStatus { failures: 0, last_failure: None, last_failure_at: None, ..proof.clone() }
+}
+
 /// The record after listings have failed: the last of so many in a row. After the third, the sixth, the
 /// twelfth and so on the operator sends another GET: the answer to the first may have been wrong, and without
 /// a listing nothing else shows that the campaign exists.
@@ -250,8 +259,8 @@ fn after_get(proof: &ProofStatus, get: &GetResult) -> Course {
         Err(failure) => failure,
     };
     let asked_at = Some(round_up(get.asked_at));
-    let read = ProofStatus { failures: 0, last_failure: None, last_failure_at: None, ..proof.clone() };
     if failure.kind == FailureKind::MayBeAbsent && get.asked_as(&proof.identity) {
+        let read = succeeded(proof);
         return Course::Open(ProofStatus { not_returned_at: asked_at, second_listing: None, ..read });
     }
     let silent_gets = proof.silent_gets.saturating_add(i32::from(says_nothing(failure.kind)));
@@ -322,7 +331,7 @@ fn after_listing(object: &VoiceCampaign, proof: &ProofStatus, read: &StreamListi
     }
     let doubted = doubts(object, read);
     let record = record(read, doubted);
-    let proof = ProofStatus { failures: 0, last_failure: None, last_failure_at: None, ..proof.clone() };
+    let proof = succeeded(proof);
     if doubted {
         return Course::Open(ProofStatus { doubted_listing: Some(record), ..proof });
     }

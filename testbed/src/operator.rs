@@ -85,8 +85,8 @@ impl Options {
 ///
 /// # Errors
 /// If there is no such Deployment, or the API server refuses its status.
-pub fn stand_for_pods(plane: &ControlPlane, account: &ServiceAccount) -> Result<()> {
-    let (kubectl, ServiceAccount { namespace, name }) = (plane.kubectl()?, account);
+pub fn stand_for_pods(plane: &ControlPlane, namespace: &str, name: &str) -> Result<()> {
+    let kubectl = plane.kubectl()?;
     let deployment = kubectl.get("deployment", namespace, name)?.context("there is no such Deployment")?;
     let replicas = &deployment["spec"]["replicas"];
     let status = json!({"status": {"replicas": replicas, "readyReplicas": replicas, "updatedReplicas": replicas,

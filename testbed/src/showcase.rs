@@ -8,7 +8,7 @@ use crate::control_plane::ControlPlane;
 use crate::kore::Kore;
 use crate::kore_ai::KoreAi;
 use crate::kubectl::Kubectl;
-use crate::operator::{self, Operator, Options};
+use crate::operator::{self, Operator, Options, ServiceAccount};
 use crate::samples::Samples;
 use crate::{binaries, process};
 
@@ -58,7 +58,8 @@ impl Showcase {
         options.variables = kore_ai.variables(plane.folder());
         options.arguments.push("--leader-elect".to_owned());
         let operator = Operator::start(&plane, &options)?;
-        operator::stand_for_pods(&plane, &options.service_account)?;
+        let ServiceAccount { namespace, name } = &options.service_account;
+        operator::stand_for_pods(&plane, namespace, name)?;
         let kubectl = plane.kubectl()?;
         kubectl.try_run(&["create", "namespace", NAMESPACE])?;
         Ok(Self { operator, kore, kubectl, kore_ai, samples, plane })

@@ -5,7 +5,7 @@ use std::process::Command;
 
 use serde_json::{Value, json};
 
-use testbed::{ControlPlane, Kubectl, Operator, wait};
+use testbed::{ControlPlane, Kubectl, Operator, operator, wait};
 
 use crate::release::{RELEASE, as_deployed, finished, installed, installed_with};
 use crate::support::*;
@@ -50,7 +50,7 @@ impl HelmTest {
 
 /// The operator of a release, at work with its rights, and its Deployment, which nothing controls here.
 fn at_work(world: &World) -> Operator {
-    set_pods(world, &json!({"replicas": 1, "readyReplicas": 1, "updatedReplicas": 1}));
+    operator::stand_for_pods(world.plane, &world.namespace, RELEASE).unwrap();
     Operator::start(world.plane, &as_deployed(world, &world.namespace, RELEASE)).unwrap()
 }
 

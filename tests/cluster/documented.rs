@@ -82,7 +82,7 @@ impl Scene {
         options.variables = kore_ai.variables(plane.folder());
         options.arguments.push("--leader-elect".to_owned());
         let operator = Operator::start(&plane, &options).unwrap();
-        operator::stand_for_pods(&plane, &options.service_account).unwrap();
+        operator::stand_for_pods(&plane, SYSTEM, RELEASE).unwrap();
         Self { plane, kubectl, kore, kore_ai, operator, folder }
     }
 

@@ -3,7 +3,7 @@
 use std::process::Command;
 
 use serde_json::{Value, json};
-use testbed::{ControlPlane, Operator};
+use testbed::{ControlPlane, Operator, operator};
 
 use crate::checked::check;
 use crate::release::as_deployed;
@@ -136,12 +136,7 @@ async fn a_renamed_installation_is_guarded() {
     world.wait_until_gone(&name);
     assert!(!world.kore.campaigns().contains(&samples.campaign));
 
-    // Nothing controls the Deployment here.
-    let pods = json!({"replicas": 2, "readyReplicas": 2, "updatedReplicas": 2, "observedGeneration": 1});
-    let ready = json!({"status": pods}).to_string();
-    let status = ["--subresource=status", "--type=merge", "-p", &ready];
-    run(&[&["patch", "deployment", "our-voicecampaign-operator-x", "--namespace=moved"], &status[..]]
-        .concat());
+    operator::stand_for_pods(plane, "moved", "our-voicecampaign-operator-x").unwrap();
     let check = || check(world.kubectl.kubeconfig(), &["--namespace=campaigns", "--timeout-seconds=1"]);
     let (holds, said) = check();
     assert!(holds && said.contains("in effect: ") && said.contains("All is well."), "{said}");

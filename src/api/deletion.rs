@@ -3,6 +3,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::fields::{optional_time, time};
+use super::reason::Reason;
+use crate::kore::FailureKind;
 
 /// The course of one deletion. After a restart the operator goes on from here.
 #[derive(JsonSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
@@ -75,6 +77,18 @@ pub struct DeletionStatus {
     /// How the deletion ended, once that is certain: only then does the operator remove its finalizer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub outcome: Option<DeletionOutcome>,
+}
+
+impl DeletionStatus {
+    /// When the DELETE was sent after which Kore may not have the campaign, although nothing has confirmed
+    /// that it is deleted; `None` if there is none, or Kore has returned the campaign since.
+    pub fn in_doubt_since(&self) -> Option<&Time> {
+        let last = self.last_answer.as_ref().and_then(|answer| Reason::parse(&answer.reason));
+        let seems_absent = last == Some(Reason::Service(FailureKind::MayBeAbsent));
+        let answered = self.last_attempt_at.as_ref().filter(|_| seems_absent);
+        let sent = answered.max(self.may_have_taken_effect_at.as_ref());
+        sent.filter(|sent| Some(*sent) > self.seen_at.as_ref())
+    }
 }
 
 /// What the operator has read, since a DELETE that was not confirmed, to prove that the campaign is absent: a

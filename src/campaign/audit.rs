@@ -42,6 +42,7 @@ fn line(object: &VoiceCampaign, outcome: &'static str, account: Option<&Account>
         not_returned_at = evidence.not_returned_at,
         listed_at = evidence.listed_at,
         listed_campaigns = evidence.listed_campaigns,
+        in_doubt_since = in_doubt_since(outcome, deletion),
         "Audit"
     );
 }
@@ -56,6 +57,13 @@ struct Evidence {
     listed_at: Option<String>,
     /// How many campaigns the last of them has.
     listed_campaigns: Option<i64>,
+}
+
+/// When the DELETE was sent after which it is not known whether Kore has the campaign that was left there.
+fn in_doubt_since(outcome: &str, deletion: Option<&DeletionStatus>) -> Option<String> {
+    let is_certain = [DeletionOutcome::Deleted, DeletionOutcome::Absent].map(DeletionOutcome::as_str);
+    let deletion = deletion.filter(|_| !is_certain.contains(&outcome))?;
+    deletion.in_doubt_since().map(|sent| sent.0.to_string())
 }
 
 impl Evidence {
@@ -112,5 +120,26 @@ mod tests {
         };
         assert_eq!(Evidence::of(Some(&absent)), expected);
         assert_eq!(Evidence::of(None), Evidence::default());
+    }
+
+    #[test]
+    fn a_campaign_that_was_left_after_a_delete_is_in_doubt() {
+        let lost = deletion(json!({"mayHaveTakenEffectAt": "2026-11-29T12:00:01Z"}));
+        for (outcome, since) in [
+            ("Orphaned", Some("2026-11-29T12:00:01Z")),
+            ("LeftBehind", Some("2026-11-29T12:00:01Z")),
+            ("Deleted", None),
+            ("Absent", None),
+        ] {
+            assert_eq!(in_doubt_since(outcome, Some(&lost)).as_deref(), since, "{outcome}");
+        }
+        let seen = deletion(
+            json!({"mayHaveTakenEffectAt": "2026-11-29T12:00:01Z", "seenAt": "2026-11-29T12:00:02Z"}),
+        );
+        assert_eq!(in_doubt_since("Orphaned", Some(&seen)), None);
+        let absent = json!({"httpStatus": 404, "reason": "AwaitingProof"});
+        let not_found = deletion(json!({"lastAttemptAt": "2026-11-29T12:00:03Z", "lastAnswer": absent}));
+        assert_eq!(in_doubt_since("Orphaned", Some(&not_found)).as_deref(), Some("2026-11-29T12:00:03Z"));
+        assert_eq!(in_doubt_since("Orphaned", Some(&deletion(json!({})))), None);
     }
 }

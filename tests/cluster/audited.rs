@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use kore_simulator::{Fault, Outcome, When};
 use serde_json::{Value, json};
 use testbed::wait;
 
@@ -80,6 +81,36 @@ async fn each_campaign_that_is_over_with_has_an_audit_line() {
     assert_eq!((listed, line("ghost")["not_returned_at"].is_string()), (2, true), "{}", line("ghost"));
     assert!(line("kept")["http_status"].is_null() && line("deleted")["listed_at"].is_null());
     assert!(line("deleted")["account_id"].is_string());
+}
+
+/// A DELETE was sent, and its answer lost, before the policy became `Orphan`: nobody claims that the campaign
+/// stays in Kore.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_orphan_to_which_a_delete_was_sent_is_in_doubt() {
+    let world = World::new("in-doubt").await;
+    let operator = world.operator();
+    world.create_found("late");
+    world.kore.add_fault(Fault {
+        when: When::AfterEffect,
+        then: Outcome::Cut,
+        ..Fault::answer_delete(None, 200, "")
+    });
+    world.delete("late");
+    world.wait_for("late", "a DELETE has ended", |object| object["status"]["deletion"]["attempts"] == 1);
+    world.patch_spec("late", &json!({"deletionPolicy": "Orphan"}));
+    world.wait_until_gone("late");
+    assert!(!world.in_kore("late"));
+    let lines = lines(&operator.output());
+    let line = &lines["in-doubt/late"][0];
+    assert_eq!(line["outcome"], "Orphaned");
+    assert!(line["in_doubt_since"].is_string(), "{line}");
+    let event = wait::until("it has its event", PATIENCE, || {
+        let said = "jsonpath={range .items[?(@.reason=='Orphaned')]}{.type}: {.message}{end}";
+        let said = world.run(&["get", "events", "--output", said]);
+        Ok(Some(said).filter(|said| !said.is_empty()))
+    })
+    .unwrap();
+    assert!(event.starts_with("Warning: ") && event.contains("may have deleted the campaign"), "{event}");
 }
 
 /// The connection was created again for another account: what is left behind is in the account of the status.

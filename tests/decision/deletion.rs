@@ -434,6 +434,27 @@ fn what_may_have_taken_effect_is_recorded() {
     assert_eq!(written.deletion.unwrap().may_have_taken_effect_at, None, "there was no connection");
 }
 
+/// A DELETE was on its way when the policy became `Orphan`: the status does not claim that the campaign
+/// stays.
+#[test]
+fn an_orphan_to_which_a_delete_was_sent_may_be_deleted() {
+    let connection = usable();
+    let mut object = deleted();
+    object.spec.deletion_policy = DeletionPolicy::Orphan;
+    let said = |object: &VoiceCampaign, kind| {
+        let attempt = attempt(Err(failure(kind, None)));
+        let observed = Observed { attempt: Some(&attempt), ..observed(object, &connection) };
+        ready(&status(decide(&observed, at(0)))).message.clone()
+    };
+    for kind in [FailureKind::Unreachable, FailureKind::Accepted, FailureKind::MayBeAbsent] {
+        let said = said(&object, kind);
+        assert!(said.contains("may have deleted the campaign") && !said.contains("was left"), "{said}");
+    }
+    assert!(said(&object, FailureKind::Refused).contains("was left in Kore"));
+    let seen = DeletionStatus { seen_at: Some(Time(at(60))), ..record() };
+    assert!(said(&with(object, seen), FailureKind::Unreachable).contains("was left in Kore"));
+}
+
 /// A connection that was created again with another account can't delete the campaign, nor prove that it is
 /// absent.
 #[test]

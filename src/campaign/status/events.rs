@@ -36,7 +36,9 @@ fn note(before: Option<&VoiceCampaignStatus>, after: &VoiceCampaignStatus) -> Op
         deleting && reason == Reason::Service(FailureKind::Refused) && reason_before != Some(reason);
     let first = |name: DeletionOutcome| before.and_then(outcome) != Some(name);
     let warning = match outcome(after) {
-        Some(DeletionOutcome::Orphaned) if first(DeletionOutcome::Orphaned) => false,
+        Some(DeletionOutcome::Orphaned) if first(DeletionOutcome::Orphaned) => {
+            after.deletion.as_ref().is_some_and(|deletion| deletion.in_doubt_since().is_some())
+        }
         Some(DeletionOutcome::Absent) if first(DeletionOutcome::Absent) => false,
         Some(DeletionOutcome::Deleted) if first(DeletionOutcome::Deleted) && attempts(after) > 1 => false,
         Some(_) => return None,

@@ -247,6 +247,21 @@ fn in_brackets(trouble: Trouble<'_>) -> String {
     trouble.answer.map(|answer| format!(" ({answer})")).unwrap_or_default()
 }
 
+/// That the operator leaves the campaign alone; a DELETE that was sent before may have deleted it.
+fn left(deletion: Option<&DeletionStatus>, why: &str) -> String {
+    let doubt =
+        deletion.and_then(|deletion| Some((deletion.in_doubt_since()?, deletion.last_answer.as_ref()?)));
+    match doubt {
+        None => format!("The campaign was left in Kore, because {why}."),
+        Some((sent, answer)) => format!(
+            "The operator sends no further DELETE, because {why}. But the one of {:.0} may have deleted the campaign; the last answer: \
+             {}. Kore's console shows whether it is there.",
+            sent.0,
+            quoted_answer(answer)
+        ),
+    }
+}
+
 fn released(object: &VoiceCampaign, deletion: Option<&DeletionStatus>, permit: ReleasePermit) -> State {
     let (reason, message) = match permit.outcome() {
         DeletionOutcome::Deleted => {
@@ -266,7 +281,7 @@ fn released(object: &VoiceCampaign, deletion: Option<&DeletionStatus>, permit: R
                 DeletionPolicy::Orphan => "spec.deletionPolicy is Orphan",
                 DeletionPolicy::Delete => "the operator was uninstalled with onRemaining=orphan",
             };
-            (Reason::Orphaned, format!("The campaign was left in Kore, because {why}."))
+            (Reason::Orphaned, left(deletion, why))
         }
     };
     State::settled(Ready::False, reason, message)

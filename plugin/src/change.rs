@@ -2,13 +2,12 @@
 
 use anyhow::ensure;
 use jiff::Timestamp;
-use kube::ResourceExt;
 use kube::api::{Patch, PatchParams};
 use serde_json::{Value, json};
 use voicecampaign_operator::api::{REFRESH, VoiceCampaign};
 use voicecampaign_operator::kube_ext::Guarded;
 
-use crate::cli::{Names, OrphanArgs};
+use crate::cli::{Names, OrphanArgs, Whom};
 use crate::cluster::{Cluster, Scope, explain};
 use crate::end::End;
 use crate::output;
@@ -75,8 +74,8 @@ fn has_not_begun(seen: &Seen, connection: &str) -> bool {
 }
 
 impl From<Names> for OrphanArgs {
-    fn from(Names { names, selector }: Names) -> Self {
-        Self { names, selector, not_begun: None }
+    fn from(Names { whom }: Names) -> Self {
+        Self { whom, not_begun: None }
     }
 }
 
@@ -86,12 +85,10 @@ impl From<Names> for OrphanArgs {
 /// If the resources can't be listed.
 pub async fn run(change: Change, whom: OrphanArgs, cluster: &Cluster) -> anyhow::Result<End> {
     let scope = Scope::Namespace(cluster.namespace().to_owned());
-    let OrphanArgs { mut names, selector, not_begun } = whom;
+    let OrphanArgs { whom: Whom { mut names, selector }, not_begun } = whom;
     let mut end = End::Done;
     if let Some(selector) = &selector {
-        let take = |object: Guarded<VoiceCampaign>| names.push(object.name_any());
-        cluster.each(&scope, Some(&selector.to_string()), take).await?;
-        ensure!(!names.is_empty(), "no VoiceCampaign {} has these labels", scope.in_words());
+        names = cluster.selected(selector).await?;
     }
     if let Some(connection) = &not_begun {
         let mut misfits = Vec::new();

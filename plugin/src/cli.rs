@@ -101,11 +101,10 @@ pub struct WatchArgs {
     pub selection: Selection,
 }
 
-/// Options of `delete`.
+/// Resources of the namespace, by their names or by their labels.
 #[derive(Args, Debug)]
 #[group(skip)]
-#[command(group(ArgGroup::new("what").required(true).args(["names", "selector", "filename"])))]
-pub struct DeleteArgs {
+pub struct Whom {
     /// Names of VoiceCampaigns
     #[arg(value_name = "NAME", value_parser = named, add = ArgValueCompleter::new(names))]
     pub names: Vec<String>,
@@ -113,6 +112,15 @@ pub struct DeleteArgs {
     /// Label selector, such as `team=a,tier!=test`
     #[arg(short = 'l', long, value_name = "SELECTOR", value_parser = selector)]
     pub selector: Option<Selected>,
+}
+
+/// Options of `delete`.
+#[derive(Args, Debug)]
+#[group(skip)]
+#[command(group(ArgGroup::new("what").required(true).args(["names", "selector", "filename"])))]
+pub struct DeleteArgs {
+    #[command(flatten)]
+    pub whom: Whom,
 
     /// Manifest, or folder of manifests; `-` for the standard input; may be repeated
     #[arg(short, long, value_name = "FILE")]
@@ -204,13 +212,8 @@ pub struct ImportArgs {
 #[group(skip)]
 #[command(group(ArgGroup::new("whom").required(true).args(["names", "selector"])))]
 pub struct Names {
-    /// Names of VoiceCampaigns
-    #[arg(value_name = "NAME", value_parser = named, add = ArgValueCompleter::new(names))]
-    pub names: Vec<String>,
-
-    /// Label selector, such as `team=a,tier!=test`
-    #[arg(short = 'l', long, value_name = "SELECTOR", value_parser = selector)]
-    pub selector: Option<Selected>,
+    #[command(flatten)]
+    pub whom: Whom,
 }
 
 /// Options of `orphan`.
@@ -218,13 +221,8 @@ pub struct Names {
 #[group(skip)]
 #[command(group(ArgGroup::new("whom").required(true).args(["names", "selector", "not_begun"])))]
 pub struct OrphanArgs {
-    /// Names of VoiceCampaigns
-    #[arg(value_name = "NAME", value_parser = named, add = ArgValueCompleter::new(names))]
-    pub names: Vec<String>,
-
-    /// Label selector, such as `team=a,tier!=test`
-    #[arg(short = 'l', long, value_name = "SELECTOR", value_parser = selector)]
-    pub selector: Option<Selected>,
+    #[command(flatten)]
+    pub whom: Whom,
 
     /// All VoiceCampaigns of this KoreConnection that are being deleted, and for which the operator has sent
     /// no DELETE yet: what its brake holds, and what waits

@@ -1,13 +1,11 @@
 //! `delete`: what would be deleted, a question, the deletion, and how it goes.
 
 use std::collections::BTreeSet;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use anyhow::ensure;
 use futures::{Stream, StreamExt, stream};
 use jiff::Timestamp;
-use kube::ResourceExt;
 use kube::api::{Api, DeleteParams, Preconditions};
 use tokio::time::Instant;
 use voicecampaign_operator::api::VoiceCampaign;
@@ -16,7 +14,7 @@ use voicecampaign_operator::kube_ext::{Guarded, Selected};
 use crate::cli::DeleteArgs;
 use crate::cluster::{Cluster, Scope, explain, is_missing};
 use crate::end::End;
-use crate::live::{Board, Call, Followed, Request, Stop, Until, follow};
+use crate::live::{Board, Call, Calls, Followed, Request, Until, follow};
 use crate::output;
 use crate::plan::{Fate, Known, Manifests, Plan, Planned, of_files};
 use crate::question::confirmed;
@@ -33,10 +31,10 @@ const RACES: usize = 10;
 /// # Errors
 /// If the resources can't be read or watched, or nobody can be asked.
 pub async fn run(arguments: DeleteArgs, cluster: &Cluster) -> anyhow::Result<End> {
-    let DeleteArgs { names, selector, filename, recursive, yes, no_wait, timeout } = arguments;
-    let manifests = match (&selector, filename.as_slice()) {
-        (Some(selector), _) => selected(selector, cluster).await?,
-        (None, []) => Manifests::of_names(&names, cluster.namespace()),
+    let DeleteArgs { whom, filename, recursive, yes, no_wait, timeout } = arguments;
+    let manifests = match (&whom.selector, filename.as_slice()) {
+        (Some(selector), _) => Manifests::of_names(&cluster.selected(selector).await?, cluster.namespace()),
+        (None, []) => Manifests::of_names(&whom.names, cluster.namespace()),
         (None, files) => of_files(files, recursive, cluster)?.without_namespaces(),
     };
     let namespaces = manifests.namespaces();
@@ -66,16 +64,6 @@ pub async fn run(arguments: DeleteArgs, cluster: &Cluster) -> anyhow::Result<End
     };
     let missing = plan.of(Fate::NotFound).next().is_some();
     Ok(if missing && end == End::Done { End::Held } else { end })
-}
-
-/// The resources of the namespace with these labels.
-async fn selected(selector: &Selected, cluster: &Cluster) -> anyhow::Result<Manifests> {
-    let scope = Scope::Namespace(cluster.namespace().to_owned());
-    let mut names = Vec::new();
-    let take = |object: Guarded<VoiceCampaign>| names.push(object.name_any());
-    cluster.each(&scope, Some(&selector.to_string()), take).await?;
-    ensure!(!names.is_empty(), "no VoiceCampaign {} has these labels", scope.in_words());
-    Ok(Manifests::of_names(&names, cluster.namespace()))
 }
 
 /// Checks the rights before anything is deleted.
@@ -109,14 +97,14 @@ async fn carry_out(
     cluster: &Cluster,
 ) -> anyhow::Result<End> {
     let mut board = Board::of(there.iter().map(|planned| planned.seen.clone()).collect(), Timestamp::now());
-    let stop = Stop::default();
-    let deleting = deletions(there, &stop, cluster);
+    let calls = Calls::default();
+    let deleting = deletions(there, &calls, cluster);
     if no_wait {
-        return without_waiting(there, &mut board, deleting, &stop, cluster).await;
+        return without_waiting(there, &mut board, deleting, &calls, cluster).await;
     }
     let requests = requests_of(there);
     let until = Until { deadline: timeout.map(|timeout| Instant::now() + timeout), settled: true };
-    let followed = follow(cluster, &requests, &mut board, deleting, &stop, until).await;
+    let followed = follow(cluster, &requests, &mut board, deleting, &calls, until).await;
     finish(followed, &board, &again(&requests, cluster))
 }
 
@@ -144,22 +132,22 @@ async fn without_waiting(
     there: &[&Planned],
     board: &mut Board,
     mut deleting: impl Stream<Item = (String, Call)> + Unpin,
-    stop: &Stop,
+    calls: &Calls,
     cluster: &Cluster,
 ) -> anyhow::Result<End> {
     let mut interrupt = std::pin::pin!(tokio::signal::ctrl_c());
-    let mut interrupted = false;
-    loop {
+    let interrupted = loop {
         tokio::select! {
             called = deleting.next() => match called {
                 Some((uid, call)) => drop(board.called(&uid, call, Timestamp::now())),
-                None => break,
+                None => break false,
             },
-            _ = &mut interrupt, if !interrupted => {
-                interrupted = true;
-                stop.store(true, Ordering::Relaxed);
-            }
+            _ = &mut interrupt => break true,
         }
+    };
+    if interrupted {
+        calls.stop();
+        calls.end(deleting, tokio::signal::ctrl_c(), board, drop).await;
     }
     // What becomes of them, nobody has waited for: the plan says what is to be expected.
     let mut tally = board.tally(Timestamp::now());
@@ -205,24 +193,25 @@ fn finish(followed: Followed, board: &Board, again: &str) -> anyhow::Result<End>
     })
 }
 
-/// The calls that delete, each with the uid of its resource. None begins after `stop`.
+/// The calls that delete, each with the uid of its resource.
 fn deletions(
     there: &[&Planned],
-    stop: &Stop,
+    calls: &Calls,
     cluster: &Cluster,
 ) -> impl Stream<Item = (String, Call)> + Unpin + use<> {
     let begins = there.iter().filter(|planned| planned.fate != Fate::Deleting);
-    let calls: Vec<_> = begins.map(|planned| delete(planned.seen.clone(), stop.clone(), cluster)).collect();
-    stream::iter(calls).buffer_unordered(AT_ONCE).boxed()
+    let each: Vec<_> = begins.map(|planned| delete(planned.seen.clone(), calls.clone(), cluster)).collect();
+    stream::iter(each).buffer_unordered(AT_ONCE).boxed()
 }
 
-fn delete(shown: Seen, stop: Stop, cluster: &Cluster) -> impl Future<Output = (String, Call)> + Send + use<> {
+fn delete(
+    shown: Seen,
+    calls: Calls,
+    cluster: &Cluster,
+) -> impl Future<Output = (String, Call)> + Send + use<> {
     let api = cluster.api::<Guarded<VoiceCampaign>>(&Scope::Namespace(shown.namespace.clone()));
     async move {
-        let call = match stop.load(Ordering::Relaxed) {
-            true => Call::NotMade,
-            false => delete_as_shown(&api, &shown).await,
-        };
+        let call = calls.make(&shown.uid, delete_as_shown(&api, &shown)).await;
         (shown.uid, call)
     }
 }

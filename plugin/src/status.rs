@@ -55,7 +55,8 @@ pub async fn run(arguments: StatusArgs, cluster: &Cluster) -> anyhow::Result<End
 async fn read(selection: &Selection, all: bool, cluster: &Cluster) -> anyhow::Result<Status> {
     let mut status = Status { items: Vec::new(), total: 0, deleting: 0, held: 0 };
     let scope = selection.scope(cluster.namespace());
-    let take = |object: Guarded<VoiceCampaign>| status.take(Seen::of(&object), all);
+    let now = Timestamp::now();
+    let take = |object: Guarded<VoiceCampaign>| status.take(Seen::of(&object), all, now);
     let selector = selection.selector.as_ref().map(ToString::to_string);
     cluster.each(&scope, selector.as_deref(), take).await?;
     status.order();
@@ -63,11 +64,11 @@ async fn read(selection: &Selection, all: bool, cluster: &Cluster) -> anyhow::Re
 }
 
 impl Status {
-    fn take(&mut self, seen: Seen, all: bool) {
+    fn take(&mut self, seen: Seen, all: bool, now: Timestamp) {
         self.total += 1;
         self.deleting += usize::from(seen.phase.is_deletion());
         self.held += usize::from(seen.phase == Phase::Held);
-        if all || seen.phase.concerns_somebody() {
+        if all || seen.phase.concerns_somebody() || seen.is_overdue(now) {
             self.items.push(seen);
         }
     }
@@ -162,6 +163,12 @@ mod tests {
         };
         for object in [
             living("well", |_| {}),
+            living("unkept", |object| object["metadata"]["finalizers"] = json!([])),
+            living("fresh", |object| {
+                object["metadata"]["finalizers"] = json!([]);
+                object["metadata"]["creationTimestamp"] = json!(at(-5));
+                object["status"] = json!({});
+            }),
             deleting("winback", "WaitingForQuota", next),
             deleting("survey", "Suspended", |object| {
                 object["metadata"]["deletionTimestamp"] = json!(at(-7200));
@@ -173,7 +180,7 @@ mod tests {
                 add(object, condition("Stalled", "True", "ConnectionNotFound", "m"));
             }),
         ] {
-            status.take(Seen::of(&object), all);
+            status.take(Seen::of(&object), all, at(0));
         }
         status.order();
         status
@@ -182,13 +189,14 @@ mod tests {
     #[test]
     fn the_table_has_the_oldest_deletion_first_and_what_needs_somebody() {
         let table = "\
-NAME      CAMPAIGN           REASON               SINCE   ATTEMPTS   NEXT     QUEUE
-survey    Campaign survey    Suspended            120m    0          -        -
-winback   Campaign winback   WaitingForQuota      60s     1          in 75s   1/1
-lost      Campaign lost      ConnectionNotFound   -       -          -        -
+NAME      CAMPAIGN           REASON                         SINCE   ATTEMPTS   NEXT     QUEUE
+survey    Campaign survey    Suspended                      120m    0          -        -
+winback   Campaign winback   WaitingForQuota                60s     1          in 75s   1/1
+lost      Campaign lost      ConnectionNotFound             -       -          -        -
+unkept    Campaign unkept    (not managed by an operator)   -       -          -        -
 
-4 resources, 2 being deleted, 1 of these held: `kubectl vcamp why NAME` says by what.
-The others (1) need nobody; --all shows them.";
+6 resources, 2 being deleted, 1 of these held: `kubectl vcamp why NAME` says by what.
+The others (2) need nobody; --all shows them.";
         assert_eq!(status(false).table(false, false, at(0)), table);
         let all = status(true).table(true, true, at(0));
         assert!(all.contains("\nteam-a      well") && all.starts_with("NAMESPACE   NAME"), "{all}");
@@ -200,7 +208,7 @@ The others (1) need nobody; --all shows them.";
     #[test]
     fn names_are_what_kubectl_takes() {
         let names = "voicecampaign.voicecampaign.dev/survey\nvoicecampaign.voicecampaign.dev/winback\n\
-                     voicecampaign.voicecampaign.dev/lost";
+                     voicecampaign.voicecampaign.dev/lost\nvoicecampaign.voicecampaign.dev/unkept";
         assert_eq!(status(false).names(), names);
     }
 }

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use crate::cli::WatchArgs;
 use crate::cluster::Cluster;
 use crate::end::End;
-use crate::live::{Board, Followed, Request, Stop, Until, follow};
+use crate::live::{Board, Calls, Followed, Request, Until, follow};
 use crate::output;
 
 /// Runs the command, until nothing is being deleted or the user ends it.
@@ -21,7 +21,7 @@ pub async fn run(arguments: WatchArgs, cluster: &Cluster) -> anyhow::Result<End>
     };
     let mut board = Board::of_all(Timestamp::now());
     let until = Until { deadline: None, settled: false };
-    let followed = follow(cluster, &[request], &mut board, stream::empty(), &Stop::default(), until).await;
+    let followed = follow(cluster, &[request], &mut board, stream::empty(), &Calls::default(), until).await;
     let tally = board.tally(Timestamp::now());
     let whole = matches!(followed, Followed::ToTheEnd);
     match tally.in_words().as_str() {

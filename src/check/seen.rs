@@ -52,6 +52,8 @@ pub struct Seen {
     /// Contact lists of the campaign, as last returned.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub contact_lists: Vec<String>,
+    /// When the resource was created.
+    pub created_at: Option<Time>,
     /// When the deletion was requested.
     pub deletion_requested_at: Option<Time>,
     /// DELETE requests so far.
@@ -65,6 +67,9 @@ pub struct Seen {
     /// Whose queue it stands in: the account that the status names, else the connection.
     #[serde(skip)]
     pub account: String,
+    /// Whether a DELETE may have deleted the campaign, although nothing has confirmed it.
+    #[serde(skip)]
+    pub in_doubt: bool,
     /// Whether the operator's finalizer is on it.
     #[serde(skip)]
     pub kept: bool,
@@ -159,17 +164,22 @@ impl Seen {
                 .and_then(|deletion| deletion.outcome)
                 .map(|outcome| outcome.as_str().to_owned()),
             account: queue_of(object),
+            in_doubt: deletion.is_some_and(|deletion| deletion.in_doubt_since().is_some()),
             ..Self::of_metadata(&object.metadata)
         }
     }
 
     /// Whether an operator should have said or done something by now: it answers a deletion within a second,
-    /// and keeps the times that it promises, but for waits of some seconds.
+    /// keeps the times that it promises, but for waits of some seconds, and puts its finalizer on a resource
+    /// that is new.
     pub fn is_overdue(&self, now: Timestamp) -> bool {
         let ago = |time: Timestamp, patience: SignedDuration| now.duration_since(time) > patience;
         match self.phase {
             Phase::Unanswered => self.requested_at().is_some_and(|requested| ago(requested, PATIENCE)),
             Phase::Continuing => self.next_at().is_some_and(|next| ago(next, PATIENCE + PATIENCE)),
+            Phase::Stalled | Phase::New | Phase::Living if !self.kept => {
+                self.created_at.as_ref().is_some_and(|created| ago(created.0, PATIENCE))
+            }
             Phase::Held | Phase::Ending | Phase::Stalled | Phase::New | Phase::Living => false,
         }
     }
@@ -191,12 +201,14 @@ impl Seen {
             campaign_name: None,
             state: None,
             contact_lists: Vec::new(),
+            created_at: metadata.creation_timestamp.clone(),
             deletion_requested_at: metadata.deletion_timestamp.clone(),
             attempts: None,
             next_attempt_at: None,
             outcome: None,
             queue: None,
             account: String::new(),
+            in_doubt: false,
             kept: has_our_finalizer(metadata),
             version: metadata.resource_version.clone(),
         }
@@ -226,6 +238,7 @@ impl Seen {
             (Phase::Held, None) if !self.kept => {
                 "(not kept by the operator: nobody deletes the campaign)".to_owned()
             }
+            (Phase::Living, _) if !self.kept => "(not managed by an operator)".to_owned(),
             (Phase::Held | Phase::Continuing | Phase::Ending | Phase::Stalled | Phase::Living, _) => {
                 self.reason.as_deref().filter(|reason| !reason.is_empty()).unwrap_or("-").to_owned()
             }
@@ -235,8 +248,12 @@ impl Seen {
     /// Whether a DELETE of the campaign may have reached Kore, as far as the status says: one that is
     /// answered at once is not announced before.
     pub fn may_be_deleted(&self) -> bool {
-        self.attempts.is_some_and(|attempts| attempts > 0)
-            || self.reason.as_deref() == Some(Reason::Deleting.as_str())
+        self.attempts.is_some_and(|attempts| attempts > 0) || self.announces_a_delete()
+    }
+
+    /// Whether the status says that a DELETE is on its way.
+    pub fn announces_a_delete(&self) -> bool {
+        self.reason.as_deref() == Some(Reason::Deleting.as_str())
     }
 
     /// When its deletion was requested.

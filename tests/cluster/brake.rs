@@ -88,6 +88,17 @@ async fn a_namespace_that_goes_is_braked_too() {
     assert_eq!(names.iter().filter(|name| world.in_kore(name)).count(), 1);
 }
 
+/// Without an operator, an approval has no effect yet, and the command says so.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_approval_that_nobody_takes_is_not_said_to_work() {
+    let world = World::new("braked-alone").await;
+    world.set_brake(1);
+    let approval = world.administrator().output(&["approve", "production", "--yes"]);
+    let said = String::from_utf8_lossy(&approval.stderr);
+    assert_eq!(approval.status.code(), Some(1), "{said}");
+    assert!(said.contains("no operator has taken the approval yet"), "{said}");
+}
+
 fn approve(world: &World) {
     let until = jiff::Timestamp::now() + Duration::from_secs(3600);
     world.run(&[

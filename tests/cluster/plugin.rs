@@ -68,7 +68,7 @@ impl Person {
         command
     }
 
-    fn output(&self, arguments: &[&str]) -> Output {
+    pub fn output(&self, arguments: &[&str]) -> Output {
         let output = self.command(arguments).output().unwrap();
         let all = [&output.stdout[..], &output.stderr].concat();
         for secret in [CLIENT_ID, CLIENT_SECRET] {
@@ -313,6 +313,21 @@ async fn why_sees_that_no_operator_works() {
     wait_for_why(&user, "cannot list resource \"deployments\"");
     let missing = user.output(&["why", "nobody"]);
     assert!(text(&missing.stderr).contains("there is no VoiceCampaign nobody"), "{:?}", missing);
+}
+
+/// A namespace that does not exist must not pass for one in which there is nothing to lose.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_wrong_namespace_is_no_plan() {
+    let world = World::new("plugin-plan").await;
+    let (admin, user) = (world.administrator(), world.person("edit"));
+    let wrong = admin.output(&["plan", "namespace", "plugin-plam"]);
+    assert_eq!(wrong.status.code(), Some(1));
+    assert!(text(&wrong.stderr).contains("there is no namespace plugin-plam"), "{wrong:?}");
+    assert!(
+        admin.vcamp(&["plan", "namespace", "plugin-plan"]).contains("There is no VoiceCampaign to delete")
+    );
+    let unknown = user.output(&["plan", "namespace", "another"]);
+    assert!(text(&unknown.stderr).contains("You may not read the namespace another"), "{unknown:?}");
 }
 
 /// kubectl completes the plugin's words.

@@ -3,10 +3,13 @@ use std::time::Duration;
 
 use anyhow::anyhow;
 use clap::Args;
+use jiff::Timestamp;
 use kube::Client;
+use kube::client::Body;
 use kube::config::{Config, KubeConfigOptions, Kubeconfig};
 use voicecampaign_operator::kube_ext::{client_of, without_content};
 
+use super::refusal::explain;
 use crate::output::object_name;
 
 /// The program, as the API server's audit log shows it.
@@ -53,6 +56,19 @@ impl Cluster {
     /// A client of it.
     pub fn client(&self) -> Client {
         self.client.clone()
+    }
+
+    /// The time by the clock of the API server, in whole seconds; by this machine's if the answer has none.
+    ///
+    /// # Errors
+    /// If the API server does not answer.
+    pub async fn now(&self) -> anyhow::Result<Timestamp> {
+        let request = http::Request::get("/version").body(Body::empty())?;
+        let answered = self.client().send(request).await;
+        let answer = answered.map_err(|error| explain(&error, "can't ask the API server for its time"))?;
+        let date = answer.headers().get(http::header::DATE).and_then(|date| date.to_str().ok());
+        let date = date.and_then(|date| jiff::fmt::rfc2822::parse(date).ok());
+        Ok(date.map_or_else(Timestamp::now, |date| date.timestamp()))
     }
 
     /// The namespace of the arguments, else of the context.

@@ -1,14 +1,16 @@
 use std::fmt::Debug;
 
+use anyhow::ensure;
 use k8s_openapi::api::authorization::v1::{
     ResourceAttributes, SelfSubjectAccessReview, SelfSubjectAccessReviewSpec,
 };
+use k8s_openapi::api::core::v1::Namespace;
 use kube::api::PostParams;
 use kube::core::NamespaceResourceScope;
-use kube::{Api, Resource};
+use kube::{Api, Resource, ResourceExt};
 use serde::de::DeserializeOwned;
-use voicecampaign_operator::api::GROUP;
-use voicecampaign_operator::kube_ext;
+use voicecampaign_operator::api::{GROUP, VoiceCampaign};
+use voicecampaign_operator::kube_ext::{self, Guarded, Selected};
 
 use super::connect::Cluster;
 use super::refusal::{explain, is_missing};
@@ -70,6 +72,19 @@ impl Cluster {
         listed.map_err(|error| explain(&error, &doing()))
     }
 
+    /// The names of the VoiceCampaigns of the namespace with these labels.
+    ///
+    /// # Errors
+    /// If there is none, or they can't be listed.
+    pub async fn selected(&self, selector: &Selected) -> anyhow::Result<Vec<String>> {
+        let scope = Scope::Namespace(self.namespace().to_owned());
+        let mut names = Vec::new();
+        let take = |object: Guarded<VoiceCampaign>| names.push(object.name_any());
+        self.each(&scope, Some(&selector.to_string()), take).await?;
+        ensure!(!names.is_empty(), "no VoiceCampaign {} has these labels", scope.in_words());
+        Ok(names)
+    }
+
     /// An object; `None` if there is none of this name.
     ///
     /// # Errors
@@ -84,6 +99,19 @@ impl Cluster {
             Ok(found) => Ok(Some(found)),
             Err(error) if is_missing(&error) => Ok(None),
             Err(error) => Err(explain(&error, &doing())),
+        }
+    }
+
+    /// Whether there is a namespace; `None` if the user may not read it.
+    ///
+    /// # Errors
+    /// If the API server does not say.
+    pub async fn has_namespace(&self, name: &str) -> anyhow::Result<Option<bool>> {
+        let namespaces: Api<Namespace> = Api::all(self.client());
+        match namespaces.get_metadata_opt(name).await {
+            Ok(found) => Ok(Some(found.is_some())),
+            Err(kube::Error::Api(status)) if status.is_forbidden() => Ok(None),
+            Err(error) => Err(explain(&error, &format!("can't read the namespace {name}"))),
         }
     }
 

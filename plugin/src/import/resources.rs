@@ -10,6 +10,10 @@ use voicecampaign_operator::kube_ext::Guarded;
 use super::manifest::Row;
 use crate::cluster::{Cluster, Scope, is_denied};
 use crate::output;
+use crate::words::some;
+
+/// How many resources are named that do not fit their schema; the others are counted.
+const NAMED: usize = 5;
 
 /// A campaign as a resource or a manifest names it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,6 +29,8 @@ pub struct Key {
 pub struct Resources {
     /// Stream, and campaign ids in it with what names each.
     by_stream: BTreeMap<String, Vec<(String, String)>>,
+    /// Those that do not fit their schema, as `namespace/name`: which campaigns they name is not known.
+    misfits: Vec<String>,
     /// By connection, as `namespace/name`.
     of_connection: BTreeMap<String, Used>,
 }
@@ -55,12 +61,21 @@ impl Resources {
             }
             other => other?,
         }
+        if !all.misfits.is_empty() {
+            output::say(&format!(
+                "warning: these VoiceCampaigns do not fit their schema, and a campaign that one of them names is written, too: {}",
+                some(&all.misfits, NAMED)
+            ));
+        }
         Ok(all)
     }
 
     fn take(&mut self, object: &Guarded<VoiceCampaign>) {
-        let Ok(campaign) = &object.0 else { return };
-        let namespace = campaign.namespace().unwrap_or_default();
+        let namespace = object.namespace().unwrap_or_default();
+        let Ok(campaign) = &object.0 else {
+            self.misfits.push(format!("{namespace}/{}", object.name_any()));
+            return;
+        };
         let spec = &campaign.spec;
         let key = Key { stream_id: spec.stream_id.clone(), campaign_id: spec.campaign_id.clone() };
         self.add(key, format!("{namespace}/{}", campaign.name_any()));

@@ -26,6 +26,8 @@ struct Entry {
     seen: Seen,
     call: Call,
     end: Option<Ended>,
+    /// Whether the operator has ever said that a DELETE is on its way.
+    announced: bool,
 }
 
 /// What has become of the call that deletes a resource.
@@ -53,7 +55,7 @@ pub enum Ended {
     /// The campaign stays in Kore.
     Orphaned,
     /// The policy became `Orphan` after a DELETE that nothing has confirmed.
-    OrphanedTooLate,
+    OrphanedInDoubt,
     /// The resource is gone, and no status of it was seen that says how its deletion ended.
     Unconfirmed,
 }
@@ -114,7 +116,7 @@ impl Board {
         if is_deleted {
             entry.call = Call::Taken;
         }
-        entry.seen = seen;
+        entry.take(seen);
         line
     }
 
@@ -122,14 +124,12 @@ impl Board {
     pub fn gone(&mut self, uid: &str, last: Option<Seen>, now: Timestamp) -> Option<String> {
         let entry = self.entries.get_mut(uid).filter(|entry| entry.end.is_none())?;
         if let Some(last) = last {
-            entry.seen = last;
+            entry.take(last);
         }
         let end = match entry.seen.outcome.as_deref() {
             Some("Deleted") => Ended::Deleted(entry.seen.state.clone()),
             Some("Absent") => Ended::Absent,
-            Some("Orphaned") if entry.seen.attempts.is_some_and(|attempts| attempts > 0) => {
-                Ended::OrphanedTooLate
-            }
+            Some("Orphaned") if entry.is_in_doubt() => Ended::OrphanedInDoubt,
             Some("Orphaned") => Ended::Orphaned,
             Some(_) | None => Ended::Unconfirmed,
         };
@@ -232,7 +232,7 @@ impl Board {
                 (Some(Ended::Deleted(_)), _) => tally.deleted += 1,
                 (Some(Ended::Absent), _) => tally.absent += 1,
                 (Some(Ended::Orphaned), _) => tally.orphaned += 1,
-                (Some(Ended::Unconfirmed | Ended::OrphanedTooLate), _) | (None, Call::Gone) => {
+                (Some(Ended::Unconfirmed | Ended::OrphanedInDoubt), _) | (None, Call::Gone) => {
                     tally.unconfirmed.push(key);
                 }
                 (None, Call::Refused(why)) => tally.not_deleted.push(format!("{key}: {why}")),
@@ -257,7 +257,19 @@ impl Board {
 impl Entry {
     fn of(seen: Seen) -> Self {
         let call = if seen.phase.is_deletion() { Call::Taken } else { Call::NotMade };
-        Self { seen, call, end: None }
+        let announced = seen.announces_a_delete();
+        Self { seen, call, end: None, announced }
+    }
+
+    fn take(&mut self, seen: Seen) {
+        self.announced |= seen.announces_a_delete();
+        self.seen = seen;
+    }
+
+    /// Whether a DELETE may have deleted the campaign that stays: one that nothing has confirmed, or that was
+    /// on its way when the operator ended.
+    fn is_in_doubt(&self) -> bool {
+        self.seen.in_doubt || self.announced && self.seen.attempts.unwrap_or_default() == 0
     }
 
     fn is_stuck(&self, now: Timestamp) -> bool {
@@ -274,7 +286,7 @@ impl Ended {
             Self::Deleted(None) => "Kore has confirmed that its campaign is deleted".to_owned(),
             Self::Absent => "Kore has no such campaign".to_owned(),
             Self::Orphaned => "its campaign stays in Kore".to_owned(),
-            Self::OrphanedTooLate => {
+            Self::OrphanedInDoubt => {
                 "by the policy Orphan, after a DELETE that was not confirmed: Kore's console shows whether its campaign is there"
                     .to_owned()
             }
@@ -487,15 +499,24 @@ Gone, and no status says for certain what became of the campaign (look at the op
     /// The policy came after a DELETE: whether the campaign is there, only Kore knows.
     #[test]
     fn a_campaign_that_was_orphaned_too_late_is_not_said_to_stay() {
-        for (attempts, clean) in [(0, true), (1, false)] {
-            let seen = Seen::of(&deleting("late", "Orphaned", |object| {
-                object["status"]["deletion"]["attempts"] = json!(attempts);
-                object["status"]["deletion"]["outcome"] = json!("Orphaned");
+        let lost = json!({"attempts": 1, "mayHaveTakenEffectAt": at(-1)});
+        for (before, recorded, clean) in [
+            ("WaitingForQuota", json!({"attempts": 0}), true),
+            ("RefusedByService", json!({"attempts": 1}), true),
+            ("ServiceUnreachable", lost, false),
+            // The operator was killed meanwhile.
+            ("Deleting", json!({"attempts": 0}), false),
+        ] {
+            let last = Seen::of(&deleting("late", "Orphaned", |object| {
+                let deletion = object["status"]["deletion"].as_object_mut().unwrap();
+                deletion.extend(recorded.as_object().unwrap().clone());
+                deletion.insert("outcome".to_owned(), json!("Orphaned"));
             }));
-            let mut board = Board::of(vec![seen.clone()], at(0));
-            let line = board.gone(&seen.uid, Some(seen.clone()), at(1)).unwrap();
+            let mut board = Board::of(vec![seen(&deleting("late", before, |_| {}))], at(0));
+            board.see(last.clone(), at(1));
+            let line = board.gone(&last.uid, Some(last.clone()), at(1)).unwrap();
             assert_eq!(line.contains("its campaign stays in Kore"), clean, "{line}");
-            assert_eq!(board.tally(at(1)).is_clean(), clean, "{attempts}");
+            assert_eq!(board.tally(at(1)).is_clean(), clean, "{before}");
         }
     }
 }

@@ -1,8 +1,6 @@
 //! Watches the resources of a board until they are gone, or held, or the user ends it.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use futures::stream::{BoxStream, SelectAll};
@@ -16,6 +14,7 @@ use voicecampaign_operator::api::VoiceCampaign;
 use voicecampaign_operator::kube_ext::{Guarded, Selected};
 
 use super::board::{Board, Call};
+use super::calls::Calls;
 use super::screen::Screen;
 use crate::cluster::{Cluster, Scope, explain};
 use crate::seen::Seen;
@@ -55,25 +54,24 @@ pub enum Followed {
     Lost(anyhow::Error),
 }
 
-/// Once set, no call that deletes is begun any more.
-pub type Stop = Arc<AtomicBool>;
-
 /// Follows the board. `deleting` are the calls that delete, each with the uid of its resource; they begin
-/// when the resources have been listed. However the view ends, no call is left without its answer.
+/// when the resources have been listed. However the view ends, no call is left without its answer, unless the
+/// user ends that wait, too.
 pub async fn follow(
     cluster: &Cluster,
     requests: &[Request],
     board: &mut Board,
     mut deleting: impl Stream<Item = (String, Call)> + Unpin,
-    stop: &Stop,
+    calls: &Calls,
     until: Until,
 ) -> Followed {
     let mut screen = Screen::new();
     let followed = watch(cluster, requests, board, &mut deleting, until, &mut screen).await;
-    stop.store(true, Ordering::Relaxed);
-    while let Some((uid, call)) = deleting.next().await {
-        say(&screen, board.called(&uid, call, Timestamp::now()), true);
+    calls.stop();
+    if matches!(followed, Followed::Interrupted) && calls.under_way() > 0 {
+        screen.say("Waiting for the answers of the API server; Ctrl-C ends that, too.", true);
     }
+    calls.end(deleting, tokio::signal::ctrl_c(), board, |line| screen.say(&line, true)).await;
     screen.end();
     followed
 }

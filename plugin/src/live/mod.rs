@@ -2,12 +2,14 @@
 //!
 //! ```text
 //!   follow.rs  watches of the resources ─▶ board.rs  who waits for what, who is gone (PURE)
-//!                                            └─▶ screen.rs  drawn on a terminal, or a line per change
+//!   calls.rs   the calls that delete ───────┘  └─▶ screen.rs  drawn on a terminal, or a line per change
 //! ```
 
 mod board;
+mod calls;
 mod follow;
 mod screen;
 
 pub use board::{Board, Call};
-pub use follow::{Followed, Request, Stop, Until, follow};
+pub use calls::Calls;
+pub use follow::{Followed, Request, Until, follow};

@@ -92,8 +92,16 @@ pub struct Around<'a> {
     pub keepers: &'a [String],
     /// Others that would stay, and for which Kore has not returned it.
     pub claimants: &'a [String],
+    /// Others that are deleted, too, and delete the campaign.
+    pub takers: &'a [String],
     /// All other VoiceCampaigns of the same campaign.
     pub sharers: &'a [String],
+}
+
+impl Around<'_> {
+    /// What is around a resource of which nothing is known.
+    pub const NOTHING: Self =
+        Self { link: Link::Unknown, keepers: &[], claimants: &[], takers: &[], sharers: &[] };
 }
 
 /// What a deletion of this resource does to its campaign.
@@ -126,7 +134,10 @@ fn fate(campaign: &VoiceCampaign, seen: &Seen, around: &Around<'_>) -> (Fate, Op
         return (Fate::Left, Some(why.to_owned()));
     }
     if campaign.spec.deletion_policy == DeletionPolicy::Orphan {
-        return (Fate::Orphaned, None);
+        return match around.takers.first() {
+            Some(taker) => (Fate::Deleted, Some(format!("{taker} goes, too, and has the policy Delete"))),
+            None => (Fate::Orphaned, None),
+        };
     }
     if campaign.spec.suspend {
         return held("Suspended: `spec.suspend` is true".to_owned());

@@ -12,6 +12,7 @@ use voicecampaign_operator::kube_ext::Guarded;
 use super::fate::{Around, Link, Planned, missing, planned};
 use super::manifests::{Manifests, Name};
 use crate::cluster::{Cluster, Scope, is_denied};
+use crate::seen::is_kept_by_us;
 
 /// The VoiceCampaigns and KoreConnections that the user may read.
 #[derive(Default)]
@@ -111,10 +112,7 @@ impl Known {
             return missing(&name.namespace, &name.name);
         };
         let Ok(campaign) = &object.0 else {
-            return planned(
-                object,
-                &Around { link: Link::Unknown, keepers: &[], claimants: &[], sharers: &[] },
-            );
+            return planned(object, &Around::NOTHING);
         };
         let others = self.others(name, campaign);
         let in_words = |(name, _): &(&Name, &VoiceCampaign)| format!("{}/{}", name.namespace, name.name);
@@ -129,9 +127,16 @@ impl Known {
         let (keepers, claimants): (Vec<_>, Vec<_>) = others.iter().filter(stays).partition(is_confirmed);
         let [keepers, claimants] =
             [keepers, claimants].map(|some| some.into_iter().map(in_words).collect::<Vec<_>>());
+        let takes = |(name, other): &&(&Name, &VoiceCampaign)| {
+            let goes = all.contains(name) || other.metadata.deletion_timestamp.is_some();
+            let deletes = other.spec.deletion_policy == DeletionPolicy::Delete && is_kept_by_us(other);
+            goes && deletes && other.deletion().is_none_or(|deletion| deletion.outcome.is_none())
+        };
+        let takers: Vec<_> = others.iter().filter(takes).map(in_words).collect();
         let sharers: Vec<_> = others.iter().map(in_words).collect();
         let link = self.link(campaign);
-        planned(object, &Around { link, keepers: &keepers, claimants: &claimants, sharers: &sharers })
+        let (keepers, claimants) = (&keepers, &claimants);
+        planned(object, &Around { link, keepers, claimants, takers: &takers, sharers: &sharers })
     }
 
     /// Other resources of the same campaign.
@@ -260,6 +265,19 @@ mod tests {
     fn a_shared_campaign_goes_with_the_last_of_its_resources() {
         let both = fates(&all_kinds(), &["one", "other"]);
         assert!(both.iter().all(|(_, fate)| *fate == Fate::Deleted), "{both:?}");
+        // With one of them the campaign goes, whatever the policy of the other is.
+        let mixed = known(vec![
+            living("one", same_campaign),
+            living("other", |object| {
+                same_campaign(object);
+                object["spec"]["deletionPolicy"] = json!("Orphan");
+            }),
+        ]);
+        let both = mixed.plan(&Manifests::of_names(&["one", "other"].map(str::to_owned), "team-a"));
+        let plan = Plan::new(both, &mixed);
+        assert_eq!(plan.of(Fate::Deleted).count(), 2);
+        assert!(plan.table().contains("Deleted in Kore: 1 (of 2 resources)."), "{}", plan.table());
+        assert_eq!(fates(&mixed, &["other"]), [("other".to_owned(), Fate::Orphaned)]);
         let elsewhere = known(vec![
             living("one", same_campaign),
             living("other", |object| {

@@ -34,6 +34,7 @@ pub async fn run(arguments: PlanArgs, cluster: &Cluster) -> anyhow::Result<End> 
         ([], None) => named(&what, cluster.namespace())?,
         (files, _) => of_files(files, recursive, cluster)?,
     };
+    look_for(&manifests, !what.is_empty(), cluster).await?;
     let known = Known::read(&manifests.namespaces(), cluster).await?;
     let plan = Plan::new(known.plan(&manifests), &known);
     output::print(&match output {
@@ -46,15 +47,37 @@ pub async fn run(arguments: PlanArgs, cluster: &Cluster) -> anyhow::Result<End> 
     Ok(End::Done)
 }
 
+/// Looks whether the namespaces exist that go as a whole: a wrong name on the command line must not pass for
+/// nothing to lose.
+async fn look_for(manifests: &Manifests, named: bool, cluster: &Cluster) -> anyhow::Result<()> {
+    for namespace in &manifests.whole {
+        match cluster.has_namespace(namespace).await? {
+            Some(true) => {}
+            Some(false) if named => bail!("there is no namespace {namespace}"),
+            Some(false) => output::say(&format!("There is no namespace {namespace}.")),
+            None => output::say(&format!(
+                "You may not read the namespace {namespace}: whether it exists is not known."
+            )),
+        }
+    }
+    Ok(())
+}
+
 /// `namespace NAME` or `voicecampaign NAME…`.
 fn named(what: &[String], namespace: &str) -> anyhow::Result<Manifests> {
     let (kind, names) = what.split_first().map_or(("", &[][..]), |(kind, names)| (kind.as_str(), names));
     match kind {
-        "namespace" | "namespaces" | "ns" => Ok(Manifests::of_namespaces(names)),
+        "namespace" | "namespaces" | "ns" => {
+            Ok(Manifests::of_namespaces(&all(names.iter().map(|name| output::object_name(name)))?))
+        }
         "voicecampaign" | "voicecampaigns" | "vcamp" => {
-            let names: Result<Vec<_>, _> = names.iter().map(|name| output::named(name)).collect();
-            Ok(Manifests::of_names(&names.map_err(anyhow::Error::msg)?, namespace))
+            Ok(Manifests::of_names(&all(names.iter().map(|name| output::named(name)))?, namespace))
         }
         other => bail!("can't plan for {other}: name `namespace NAME` or `voicecampaign NAME…`"),
     }
+}
+
+/// All names, if each is one.
+fn all(names: impl Iterator<Item = Result<String, String>>) -> anyhow::Result<Vec<String>> {
+    names.collect::<Result<_, _>>().map_err(anyhow::Error::msg)
 }

@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::fate::{Fate, Planned};
 use super::known::Known;
 use crate::output;
-use crate::words::{or_dash, some};
+use crate::words::{count, or_dash, some};
 
 /// What `plan --output json` prints.
 #[derive(Serialize, JsonSchema, Debug, PartialEq)]
@@ -74,10 +74,7 @@ impl Plan {
     /// protection nothing enforces.
     pub fn campaigns_at_risk(&self) -> usize {
         let at_risk = [Fate::Deleted, Fate::Held, Fate::Protected];
-        let at_risk = self.items.iter().filter(|planned| at_risk.contains(&planned.fate));
-        let campaigns: BTreeSet<_> =
-            at_risk.map(|planned| (&planned.seen.stream_id, &planned.seen.campaign_id)).collect();
-        campaigns.len()
+        campaigns(self.items.iter().filter(|planned| at_risk.contains(&planned.fate)))
     }
 
     /// For a terminal.
@@ -115,11 +112,19 @@ impl Plan {
     }
 
     fn in_words(&self) -> String {
-        let number = |fate: Fate| self.of(fate).count();
-        let parts = Fate::ALL.into_iter().filter(|fate| number(*fate) > 0);
-        let parts: Vec<_> =
-            parts.map(|fate| format!("{}: {}.", first_upper(fate.in_words()), number(fate))).collect();
-        parts.join(" ")
+        let part = |fate: Fate| {
+            let (resources, campaigns) = (self.of(fate).count(), campaigns(self.of(fate)));
+            let what = first_upper(fate.in_words());
+            match resources {
+                0 => None,
+                // Several resources may stand for one campaign.
+                _ if fate == Fate::Deleted && campaigns < resources => {
+                    Some(format!("{what}: {campaigns} (of {}).", count(resources, "resource")))
+                }
+                _ => Some(format!("{what}: {resources}.")),
+            }
+        };
+        Fate::ALL.into_iter().filter_map(part).collect::<Vec<_>>().join(" ")
     }
 
     fn doubts(&self) -> impl Iterator<Item = String> {
@@ -134,6 +139,12 @@ impl Plan {
         });
         doubts.into_iter().filter(|(known, _)| !known).map(|(_, doubt)| doubt.to_owned()).chain(of_brakes)
     }
+}
+
+/// How many campaigns these resources stand for.
+fn campaigns<'a>(planned: impl Iterator<Item = &'a Planned>) -> usize {
+    let ids = planned.map(|planned| (&planned.seen.stream_id, &planned.seen.campaign_id));
+    ids.collect::<BTreeSet<_>>().len()
 }
 
 const NONE: &str = "There is no VoiceCampaign to delete.";

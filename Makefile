@@ -79,7 +79,7 @@ test-long: ## Run the tests that take their time: outages of minutes, the docume
 	$(CARGO) test --release --locked --test cluster -- --ignored --nocapture --skip monitored::
 
 .PHONY: soak
-soak: ## Delete and create hundreds of objects again and again while everything fails (10 min, once built; SOAK=8h, SEED=2, OBJECTS=2000, ROUND=3; needs libfaketime)
+soak: ## Delete and create hundreds of objects again and again while everything fails (10 min, once built; SOAK=8h, SEED=2, OBJECTS=1000, ROUND=3; needs libfaketime)
 	$(CARGO) test --release --locked --test soak -- --duration $(or $(SOAK),10m) --seed $(or $(SEED),1) --objects $(or $(OBJECTS),200) $(if $(ROUND),--round $(ROUND)) $(if $(RECORD),--record)
 
 .PHONY: fuzz

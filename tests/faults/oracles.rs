@@ -1,6 +1,6 @@
 //! What must hold at the end of every trial, whatever was done to it (O1 to O8).
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kore_simulator::{CampaignKey, Entry, Operation};
 use kube::ResourceExt;
@@ -14,6 +14,13 @@ use crate::scenario::Scenario;
 
 /// Two listings that prove an absence are so far apart at least.
 const PROOF_DISTANCE: SignedDuration = SignedDuration::from_secs(10);
+
+/// For how long an object that is being deleted may say nothing: what the operator is asked, it has answered
+/// by then, or said that it waits.
+const SILENT: SignedDuration = SignedDuration::from_secs(5);
+/// For how much longer, for each request that a fault hits, and for each start: a request to the API server
+/// ends after as long at most, and is made again after a pause.
+const PER_FAULT: SignedDuration = SignedDuration::from_secs(15);
 
 /// Everything that is known of a trial when it is over.
 pub struct Evidence {
@@ -32,7 +39,7 @@ pub struct Evidence {
     /// Every request to Kore.
     pub journal: Vec<Entry>,
     /// The object as a watcher saw it, in order.
-    pub seen: Vec<VoiceCampaign>,
+    pub seen: Vec<Sighting>,
     /// The other object of the stream, which lives.
     pub bystander: Option<VoiceCampaign>,
     /// Effects that came by, from the deletion on.
@@ -47,6 +54,20 @@ pub struct Evidence {
     pub texts: String,
     /// What must show nowhere.
     pub secrets: Vec<String>,
+}
+
+/// The object as a watcher saw it.
+#[derive(Clone)]
+pub struct Sighting {
+    pub at: Timestamp,
+    pub object: VoiceCampaign,
+}
+
+impl Sighting {
+    /// It is seen now.
+    pub fn now(object: VoiceCampaign) -> Self {
+        Self { at: Timestamp::now(), object }
+    }
 }
 
 /// Every violation, in words.
@@ -112,12 +133,13 @@ pub fn violations(evidence: &Evidence) -> Vec<String> {
     for word in ["panicked at", r#""level":"ERROR""#] {
         check(!evidence.texts.contains(word), &format!("O7: the log has {word}"));
     }
-    let shown = evidence.seen.iter().filter_map(|object| serde_json::to_string(object).ok());
+    let shown = objects(evidence).filter_map(|object| serde_json::to_string(object).ok());
     let shown: Vec<String> = shown.chain([evidence.texts.clone()]).collect();
     for secret in &evidence.secrets {
         check(!shown.iter().any(|text| text.contains(secret)), "O7: a secret shows");
     }
     check(!shown.iter().any(|text| text.contains("eyJ")), "O7: a token shows");
+    found.extend(silence(evidence));
     found.extend(path(evidence));
     found.extend(outcome(evidence));
     found
@@ -127,8 +149,7 @@ pub fn violations(evidence: &Evidence) -> Vec<String> {
 fn outcome(evidence: &Evidence) -> Option<String> {
     let of = |operation| evidence.journal.iter().filter(move |entry: &&Entry| entry.operation == operation);
     let deletes = || of(Operation::Delete).filter(|entry| is_about(entry, &evidence.target));
-    let last =
-        evidence.seen.iter().rev().find_map(|object| object.status.as_ref()?.deletion.as_ref()?.outcome);
+    let last = objects(evidence).rev().find_map(|object| object.status.as_ref()?.deletion.as_ref()?.outcome);
     match last? {
         DeletionOutcome::Deleted if !deletes().any(|entry| entry.effect) => {
             Some("O1: Deleted, and no DELETE has deleted it".to_owned())
@@ -168,10 +189,45 @@ fn allowed_deletes(evidence: &Evidence) -> usize {
     1 + evidence.restarts + hit + sightings.count()
 }
 
+/// The object as it was seen, in order.
+fn objects(evidence: &Evidence) -> impl DoubleEndedIterator<Item = &VoiceCampaign> {
+    evidence.seen.iter().map(|sighting| &sighting.object)
+}
+
+/// O8: while it is being deleted, it says why it is there.
+fn silence(evidence: &Evidence) -> Option<String> {
+    let ended = evidence.seen.last()?.at;
+    let until = evidence.seen.iter().skip(1).map(|next| next.at).chain([ended]);
+    let (mut silent, mut longest) = (SignedDuration::ZERO, SignedDuration::ZERO);
+    for (sighting, until) in evidence.seen.iter().zip(until) {
+        silent = if is_silent(&sighting.object) {
+            silent + until.duration_since(sighting.at)
+        } else {
+            SignedDuration::ZERO
+        };
+        longest = longest.max(silent);
+    }
+    let faults = i32::try_from(faults(&evidence.plan) + evidence.restarts).unwrap_or(i32::MAX);
+    let lasting = i64::try_from(lasting_seconds(&evidence.plan)).unwrap_or(i64::MAX);
+    let most = SILENT + PER_FAULT * faults + SignedDuration::from_secs(lasting);
+    (longest > most).then(|| format!("O8: for {longest:#} it did not say why it was there; {most:#} allowed"))
+}
+
+/// Whether it is being deleted, and its status says no more than what was so before.
+fn is_silent(object: &VoiceCampaign) -> bool {
+    let conditions = object.status.iter().flat_map(|status| &status.conditions);
+    let says_why = |condition: &Condition| {
+        let waits =
+            condition.type_ == "Ready" && condition.status == "False" && condition.reason != "Pending";
+        waits || obstacle::is_obstacle(condition)
+    };
+    object.metadata.deletion_timestamp.is_some() && !conditions.into_iter().any(says_why)
+}
+
 /// O8: the statuses are a path of the published state machine (docs/voicecampaign.md), and each is sound.
 fn path(evidence: &Evidence) -> Vec<String> {
     let mut found = Vec::new();
-    for object in &evidence.seen {
+    for object in objects(evidence) {
         let Some(status) = &object.status else { continue };
         let of_type =
             |type_: &str| status.conditions.iter().filter(|condition| condition.type_ == type_).count();
@@ -189,7 +245,7 @@ fn path(evidence: &Evidence) -> Vec<String> {
             found.push(format!("O8: the reason {} is not documented", unknown.reason));
         }
     }
-    for (before, after) in evidence.seen.iter().zip(evidence.seen.iter().skip(1)) {
+    for (before, after) in objects(evidence).zip(objects(evidence).skip(1)) {
         let deletion =
             |object: &VoiceCampaign| object.status.as_ref().and_then(|status| status.deletion.clone());
         let (Some(before), Some(now)) = (deletion(before), deletion(after)) else { continue };
@@ -207,7 +263,7 @@ fn path(evidence: &Evidence) -> Vec<String> {
             found.push("O8: absent without a proof".to_owned());
         }
     }
-    let last = evidence.seen.last();
+    let last = objects(evidence).last();
     let outcome = last.and_then(|object| object.status.as_ref()?.deletion.as_ref()?.outcome);
     let policy = last.map(|object| object.spec.deletion_policy);
     if evidence.gone && policy == Some(DeletionPolicy::Delete) && outcome.is_none() {

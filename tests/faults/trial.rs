@@ -20,7 +20,7 @@ use testbed::operator::Options;
 use testbed::{ControlPlane, Operator};
 use voicecampaign_operator::api::{KoreConnection, VoiceCampaign};
 
-use crate::oracles::{self, Evidence};
+use crate::oracles::{self, Evidence, Sighting};
 use crate::scenario::Scenario;
 
 const ACCOUNT: &str = "67777ce93e25326494exxxxx";
@@ -255,7 +255,7 @@ struct Watched {
 
 #[derive(Default)]
 struct Sightings {
-    seen: Vec<VoiceCampaign>,
+    seen: Vec<Sighting>,
     gone: bool,
     had_campaign: bool,
 }
@@ -273,12 +273,12 @@ impl Watched {
                 let mut state = shared.lock().unwrap_or_else(PoisonError::into_inner);
                 match event {
                     Ok(watcher::Event::Apply(object) | watcher::Event::InitApply(object)) => {
-                        state.seen.push(object)
+                        state.seen.push(Sighting::now(object))
                     }
                     Ok(watcher::Event::Delete(object)) => {
                         state.had_campaign = kore.campaigns().contains(&key(TARGET));
                         state.gone = true;
-                        state.seen.push(object);
+                        state.seen.push(Sighting::now(object));
                     }
                     Ok(watcher::Event::InitDone) => drop(listed.take().map(|listed| listed.send(()))),
                     Ok(watcher::Event::Init) | Err(_) => {}
@@ -297,7 +297,7 @@ impl Watched {
         self.state().had_campaign
     }
 
-    fn seen(&self) -> Vec<VoiceCampaign> {
+    fn seen(&self) -> Vec<Sighting> {
         self.state().seen.clone()
     }
 

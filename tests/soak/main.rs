@@ -114,8 +114,11 @@ async fn soak(arguments: &Arguments) -> Result<Total> {
 }
 
 async fn one(world: &mut World, round: &Round, total: &mut Total) -> Result<()> {
-    let begun = Instant::now();
-    let outcome = world.run(round).await.with_context(|| round.to_string())?;
+    let (begun, killed) = (Instant::now(), killed_for_lack_of_memory()?);
+    let mut outcome = world.run(round).await.with_context(|| round.to_string())?;
+    if killed_for_lack_of_memory()? > killed {
+        outcome.violations.push("the kernel has killed a process for lack of memory".to_owned());
+    }
     println!(
         "{round}: {} deletions, {} while something failed, {} troubles of {}, {} starts, {:.0?}; {}",
         outcome.disturbed + outcome.undisturbed,
@@ -148,6 +151,14 @@ async fn one(world: &mut World, round: &Round, total: &mut Total) -> Result<()> 
     total.troubles += outcome.troubles;
     total.violations += outcome.violations.len();
     Ok(())
+}
+
+/// How many processes the kernel has killed for lack of memory since it was started: an instance that ends so
+/// looks like one that a trouble has killed.
+fn killed_for_lack_of_memory() -> Result<u64> {
+    let counters = std::fs::read_to_string("/proc/vmstat").context("/proc/vmstat")?;
+    let killed = counters.lines().find_map(|line| line.strip_prefix("oom_kill "));
+    Ok(killed.context("/proc/vmstat has no oom_kill")?.parse()?)
 }
 
 /// Undisturbed rounds, in which the instances must neither grow nor open more and more files.

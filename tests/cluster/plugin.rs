@@ -105,6 +105,30 @@ impl Person {
         assert!(output.status.success(), "{arguments:?}: {out}{err}");
         out
     }
+
+    /// What a command prints as JSON: with the fields of the published schema, and no others.
+    pub fn json(&self, arguments: &[&str]) -> Value {
+        let printed = json_of(&self.vcamp(&[arguments, &["--output", "json"]].concat()));
+        let definition = match arguments[0] {
+            "status" => "Status",
+            "plan" => "Plan",
+            "why" => "Why",
+            other => panic!("{other} prints no JSON"),
+        };
+        let mut schema = json_of(include_str!("../../docs/kubectl-vcamp.schema.json"));
+        for definition in schema["$defs"].as_object_mut().unwrap().values_mut() {
+            if definition["properties"].is_object() {
+                definition["additionalProperties"] = json!(false);
+            }
+        }
+        let schema = json!({"$ref": format!("#/$defs/{definition}"), "$defs": schema["$defs"]});
+        let schema = jsonschema::draft202012::new(&schema).unwrap();
+        assert!(!schema.is_valid(&json!({})) && !schema.is_valid(&json!({"more": printed})));
+        let misfits: Vec<_> =
+            schema.iter_errors(&printed).map(|error| format!("{}: {error}", error.instance_path())).collect();
+        assert!(misfits.is_empty(), "{arguments:?}: {misfits:#?}");
+        printed
+    }
 }
 
 fn text(bytes: &[u8]) -> String {
@@ -229,7 +253,7 @@ async fn a_deletion_says_what_it_does_and_what_became_of_it() {
         ..Fault::answer_delete(None, 409, r#"{"message":"Campaign is running"}"#)
     });
 
-    let plan = json_of(&user.vcamp(&["plan", "voicecampaign", "c0", "c1", "c2", "twin", "--output", "json"]));
+    let plan = user.json(&["plan", "voicecampaign", "c0", "c1", "c2", "twin"]);
     let fates: Vec<_> = plan["items"].as_array().unwrap().iter().map(|item| item["fate"].clone()).collect();
     assert_eq!(fates, ["deleted", "deleted", "deleted", "held"]);
 
@@ -255,7 +279,7 @@ async fn a_deletion_says_what_it_does_and_what_became_of_it() {
         went.contains("plugin-delete/c7: gone, Kore has confirmed that its campaign is deleted"),
         "{went}"
     );
-    let left = json_of(&user.vcamp(&["status", "--output", "json"]));
+    let left = user.json(&["status"]);
     let names: BTreeSet<_> =
         left["items"].as_array().unwrap().iter().map(|item| item["name"].as_str().unwrap()).collect();
     assert_eq!(names, ["c0", "c1", "c2"].into());

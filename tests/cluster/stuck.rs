@@ -326,7 +326,9 @@ impl Situation {
         .unwrap_or_else(|error| panic!("{error}: {:?} are not all in {seen}", self.cause));
         let cure = documented(self.row);
         assert!(cure.contains(self.cure), "{}: the document says: {cure}", self.name);
-        let why = world.person("view").vcamp(&["why", &hangs]);
+        let user = world.person("view");
+        user.json(&["why", &hangs]);
+        let why = user.vcamp(&["why", &hangs]);
         assert!(why.contains(&format!("{}: ", self.reason)), "{}: {why}", self.name);
         assert!(why.contains(self.advice), "{}: {why}", self.name);
         (self.mend)(world);

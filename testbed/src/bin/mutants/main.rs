@@ -245,8 +245,11 @@ impl Tree {
         if !building {
             command.args(["--kill-after=5", LIMIT, env!("CARGO")]);
         }
+        // The programs are packages of their own.
+        let of_a_program = mutant.tests[0] == "--bin";
         command
             .args(arguments)
+            .args(of_a_program.then_some("--workspace"))
             .args(tests)
             .current_dir(&self.path)
             .env("CARGO_TARGET_DIR", &self.target)

@@ -2176,4 +2176,25 @@ pub const MUTANTS: &[Mutant] = &[
         to: "{kind: ClusterRole, group: rbac.authorization.k8s.io, path: rules/nothing}",
         tests: &["--test", "cluster", "scopes::each_overlay"],
     },
+    Mutant {
+        name: "a DELETE that was sent is forgotten once the policy is Orphan",
+        file: "src/api/deletion.rs",
+        from: "let sent = answered.max(self.may_have_taken_effect_at.as_ref());",
+        to: "let sent = answered;",
+        tests: &["--test", "decision", "an_orphan_to_which"],
+    },
+    Mutant {
+        name: "a DELETE that was on its way is forgotten by the live view",
+        file: "plugin/src/live/board.rs",
+        from: "self.seen.in_doubt || self.announced && self.seen.attempts.unwrap_or_default() == 0",
+        to: "self.seen.in_doubt",
+        tests: &["--bin", "kubectl-vcamp", "a_campaign_that_was_orphaned_too_late"],
+    },
+    Mutant {
+        name: "a plan leaves a campaign in Kore that another resource takes with it",
+        file: "plugin/src/plan/fate.rs",
+        from: "match around.takers.first() {",
+        to: "match around.takers.first().filter(|_| false) {",
+        tests: &["--bin", "kubectl-vcamp", "a_shared_campaign_goes"],
+    },
 ];

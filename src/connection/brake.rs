@@ -78,9 +78,14 @@ impl Brake {
         Some(Self { max_per_hour, admitted: status.admitted, approved_until, holding })
     }
 
+    /// Whether it has let this object's deletion through.
+    pub fn has_admitted(&self, uid: &str) -> bool {
+        self.admitted.iter().any(|admitted| admitted.uid == uid)
+    }
+
     /// Whether a deletion may begin.
     pub fn passage(&self, uid: &str, requested_at: Timestamp) -> Passage {
-        if self.admitted.iter().any(|admitted| admitted.uid == uid) {
+        if self.has_admitted(uid) {
             return Passage::Admitted;
         }
         if self.approves(requested_at) {
@@ -128,6 +133,7 @@ pub fn next(
 ) -> Option<DeletionBrakeStatus> {
     let max_per_hour = max_per_hour(connection)?;
     let stored = stored(connection);
+    let counted = stored.admitted.len();
     let approval = annotated(connection).map(|until| match &stored.approval {
         Some(known) if known.until.0 == until => known.clone(),
         Some(_) | None => Approval { until: Time(until), seen_at: round_down(now) },
@@ -145,9 +151,11 @@ pub fn next(
             Passage::Undecided | Passage::Held(_) => held += 1,
         }
     }
+    // What holds a deletion now holds it also once the number is lowered, and raised again.
+    let most = if held > 0 { counted.max(max_per_hour) } else { max_per_hour };
     let since = stored.holding_since.unwrap_or_else(|| round_down(now));
     Some(DeletionBrakeStatus {
-        admitted: newest(brake.admitted, max_per_hour),
+        admitted: newest(brake.admitted, most),
         holding_since: (held > 0).then_some(since),
         held: i32::try_from(held).unwrap_or(i32::MAX),
         approval,
@@ -308,6 +316,20 @@ mod tests {
         assert_eq!((raised.admitted.len(), raised.held), (3, 1));
         let later = next(&connection(1, None, Some(&raised)), candidates(&[90]), at(90)).unwrap();
         assert_eq!(admitted(&later), ["90-0"]);
+    }
+
+    /// Neither does one that is lowered for hours, while it goes on to hold them.
+    #[test]
+    fn a_number_that_was_lowered_for_long_forgets_nobody_that_holds() {
+        let asking = candidates(&[0, 0, 0, 0, 0]);
+        let begun = next(&connection(3, None, None), asking.clone(), at(1)).unwrap();
+        assert_eq!((begun.admitted.len(), begun.held), (3, 2));
+        let held = &asking[3..];
+        let later = [held, &candidates(&[120])].concat();
+        let lowered = next(&connection(1, None, Some(&begun)), later, at(120)).unwrap();
+        assert_eq!((lowered.admitted.len(), lowered.held), (3, 2), "one of another hour was admitted");
+        let raised = next(&connection(3, None, Some(&lowered)), held.to_vec(), at(121)).unwrap();
+        assert_eq!((raised.admitted, raised.held), (lowered.admitted, 2));
     }
 
     /// What is written is what is read back, whatever the annotation says: otherwise each pass would write.

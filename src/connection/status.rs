@@ -142,11 +142,12 @@ fn deletions_held(
 ) -> Option<Condition> {
     let since = brake.holding_since.as_ref()?;
     let max = connection.spec.deletion_brake.as_ref().map_or(0, |brake| brake.max_per_hour);
+    let name = connection.metadata.name.as_deref().unwrap_or_default();
     let mut message = format!(
-        "More than {max} deletions of VoiceCampaigns of this connection began within an hour. The operator holds those beyond since \
-         {:.0}, and sends no request to Kore for them (status.deletionBrake.held says how many). If they are meant, set the annotation \
-         {APPROVE_DELETIONS} to a time at most 24 hours ahead: then those begin that were requested before it. If not, set \
-         spec.deletionPolicy of these VoiceCampaigns to Orphan.",
+        "The brake holds deletions since {:.0}: more than {max} of VoiceCampaigns of this connection were requested within an hour \
+         (status.deletionBrake.held says how many it holds). If they are meant: `kubectl vcamp approve {name}`, or the annotation \
+         {APPROVE_DELETIONS} with a time at most 24 hours ahead; those that are requested before it begin. If not: `kubectl vcamp \
+         orphan --not-begun {name}`, or spec.deletionPolicy Orphan. Until then, the operator sends no request to Kore for them.",
         since.0
     );
     if let Some(approval) = brake.approval.as_ref().filter(|_| !brake::is_void(connection)) {

@@ -7,15 +7,16 @@ use jiff::{SignedDuration, Timestamp};
 use kube::api::{Patch, PatchParams};
 use serde_json::json;
 use tokio::time::Instant;
-use voicecampaign_operator::api::{APPROVE_DELETIONS, DeletionBrakeStatus, KoreConnection};
+use voicecampaign_operator::api::{APPROVE_DELETIONS, DeletionBrakeStatus, KoreConnection, VoiceCampaign};
 use voicecampaign_operator::connection::{LONGEST_APPROVAL, is_void};
 use voicecampaign_operator::kube_ext::Guarded;
 
 use crate::cli::ApproveArgs;
-use crate::cluster::{Cluster, Scope, explain};
+use crate::cluster::{Cluster, Scope, explain, is_denied, is_refused};
 use crate::end::End;
 use crate::output;
 use crate::question::confirmed;
+use crate::seen::Seen;
 use crate::words::{at, count};
 
 /// How long to wait for the operator to take the approval: one that works does so within a second.
@@ -34,55 +35,78 @@ pub async fn run(arguments: ApproveArgs, cluster: &Cluster) -> anyhow::Result<En
         found.spec.deletion_brake.is_some(),
         "the KoreConnection {connection} has no deletionBrake: nothing is held"
     );
-    // When a deletion is requested, the API server writes down by its own clock.
-    let now = cluster.now().await?;
+    let now = cluster.now();
     let until = now + SignedDuration::try_from(time)?;
     ensure!(until.duration_since(now) <= LONGEST_APPROVAL, "an approval is for 24 hours at most");
-    if let Some(approved) = approved(&found, now).filter(|approved| *approved > until) {
-        output::print(&format!(
-            "approved already, until {approved:.0}; a shorter time would hold again what has not begun"
-        ))?;
-        return Ok(End::Done);
+    let set = annotated(&found).filter(|set| *set > until && set.duration_since(now) <= LONGEST_APPROVAL);
+    if let Some(set) = set.filter(|_| !is_void(&found)) {
+        output::say(&format!(
+            "It is approved already, until {set:.0}; a shorter time would hold again what has not begun."
+        ));
+        return taken(&connection, set, cluster).await;
     }
-    output::say(&held(&connection, &brake(found), now));
-    let question =
-        format!("Approve them, and all deletions of the connection that are requested before {until:.0}?");
+    output::say(&held(&connection, &found, now, cluster).await?);
+    let question = format!(
+        "Approve all deletions of the connection {connection} that have not begun, or are requested before {until:.0}?"
+    );
     if !yes && !confirmed(&question).await? {
         output::say("Nothing was approved.");
         return Ok(End::Held);
     }
     let api = cluster.api::<Guarded<KoreConnection>>(&Scope::Namespace(cluster.namespace().to_owned()));
-    let until = at_a_second(until);
-    let patch = Patch::Merge(json!({"metadata": {"annotations": {APPROVE_DELETIONS: until.to_string()}}}));
-    let changed = api.patch(&connection, &PatchParams::default(), &patch).await;
-    changed.map_err(|error| explain(&error, &format!("can't change the KoreConnection {connection}")))?;
+    let patch =
+        Patch::Merge(json!({"metadata": {"annotations": {APPROVE_DELETIONS: format!("{until:.0}")}}}));
+    if let Err(error) = api.patch(&connection, &PatchParams::default(), &patch).await {
+        let error = explain(&error, &format!("can't change the KoreConnection {connection}"));
+        if is_refused(&error) {
+            return Err(error);
+        }
+        output::say(&format!("warning: {error:#}; looking whether it was changed nevertheless"));
+    }
     taken(&connection, until, cluster).await
 }
 
 /// Waits until the operator has taken the approval, and says so.
 async fn taken(connection: &str, until: Timestamp, cluster: &Cluster) -> anyhow::Result<End> {
     let begun = Instant::now();
-    let has_it = |brake: &DeletionBrakeStatus| {
-        brake.approval.as_ref().is_some_and(|approval| approval.until.0 == until)
-    };
+    let mut last = Ok(false);
     while begun.elapsed() < PATIENCE {
-        let status = brake(read(connection, cluster).await?);
-        if has_it(&status) {
+        let found = match read(connection, cluster).await {
+            Ok(found) => found,
+            Err(error) => {
+                last = Err(error);
+                tokio::time::sleep(LOOK_AGAIN).await;
+                continue;
+            }
+        };
+        ensure!(
+            !is_void(&found),
+            "the operator does not take the approval, which is for more than 24 hours by its clock: name a shorter time"
+        );
+        let status = brake(&found);
+        if status.approval.as_ref().is_some_and(|approval| is_same(approval.until.0, until)) {
             let rest = match usize::try_from(status.held).unwrap_or_default() {
                 0 => String::new(),
-                held => format!("; {} were requested later, and are held", count(held, "deletion")),
+                held => format!("; the brake holds {} still", count(held, "deletion")),
             };
             let watch = format!("kubectl vcamp watch -n {}{}", cluster.namespace(), cluster.options());
-            output::print(&format!("approved until {until}{rest}. To see the deletions: {watch}"))?;
+            output::print(&format!("approved until {until:.0}{rest}. To see the deletions: {watch}"))?;
             return Ok(End::Done);
         }
+        last = Ok(annotated(&found).is_some_and(|set| is_same(set, until)));
         tokio::time::sleep(LOOK_AGAIN).await;
     }
-    output::say(&format!(
-        "The annotation is set, until {until}, but no operator has taken the approval yet. Once one does, the deletions begin. \
-         To see whether one works: kubectl vcamp check{}",
-        cluster.options()
-    ));
+    let check = format!("kubectl vcamp check{}", cluster.options());
+    output::say(&match last {
+        Ok(true) => format!(
+            "The annotation is set, until {until:.0}, but no operator has taken the approval yet. Once one does, the deletions begin. \
+             To see whether one works: {check}"
+        ),
+        Ok(false) => {
+            "The annotation is not set, or somebody has changed it meanwhile: nothing is approved by this command.".to_owned()
+        }
+        Err(error) => format!("It is not known whether the deletions are approved: {error:#}"),
+    });
     Ok(End::Held)
 }
 
@@ -96,60 +120,42 @@ async fn read(connection: &str, cluster: &Cluster) -> anyhow::Result<KoreConnect
     }
 }
 
-fn brake(connection: KoreConnection) -> DeletionBrakeStatus {
-    let status = connection.status.and_then(|status| status.deletion_brake);
-    status.map(|status| *status).unwrap_or_default()
+fn brake(connection: &KoreConnection) -> DeletionBrakeStatus {
+    let status = connection.status.as_ref().and_then(|status| status.deletion_brake.as_deref());
+    status.cloned().unwrap_or_default()
 }
 
-/// Until when deletions are approved already; not by an annotation that approves nothing.
-fn approved(connection: &KoreConnection, now: Timestamp) -> Option<Timestamp> {
-    let annotations = connection.metadata.annotations.as_ref().filter(|_| !is_void(connection))?;
-    let until: Timestamp = annotations.get(APPROVE_DELETIONS)?.parse().ok()?;
-    Some(until).filter(|until| until.duration_since(now) <= LONGEST_APPROVAL)
+/// What the annotation says.
+fn annotated(connection: &KoreConnection) -> Option<Timestamp> {
+    connection.metadata.annotations.as_ref()?.get(APPROVE_DELETIONS)?.parse().ok()
 }
 
-/// A time as the status of a connection can repeat it.
-fn at_a_second(time: Timestamp) -> Timestamp {
-    Timestamp::from_second(time.as_second()).unwrap_or(time)
+/// Whether two times are the same second: the status has no more.
+fn is_same(one: Timestamp, other: Timestamp) -> bool {
+    one.as_second() == other.as_second()
 }
 
-fn held(connection: &str, status: &DeletionBrakeStatus, now: Timestamp) -> String {
-    let held = usize::try_from(status.held).unwrap_or_default();
-    match &status.holding_since {
-        Some(since) => format!(
-            "The brake of the KoreConnection {connection} holds {} since {}.",
-            count(held, "deletion"),
-            at(since.0, now)
-        ),
-        None => format!("The brake of the KoreConnection {connection} holds no deletion."),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use serde_json::Value;
-
-    use super::*;
-    use crate::sample;
-
-    #[test]
-    fn an_annotation_that_approves_nothing_is_no_approval() {
-        let connection = |until: &Value, status: &Value| -> KoreConnection {
-            serde_json::from_value(
-                json!({"apiVersion": "voicecampaign.dev/v1alpha1", "kind": "KoreConnection",
-                "metadata": {"name": "production", "annotations": {APPROVE_DELETIONS: until}},
-                "spec": {"host": "https://kore", "accountId": "a", "credentialsSecretRef": {"name": "s"},
-                    "deletionBrake": {"maxPerHour": 1}},
-                "status": {"campaigns": 0, "deletionBrake": status}}),
-            )
-            .unwrap()
-        };
-        let (hour, days) = (sample::at(3600), sample::at(3 * 86400));
-        let approved = |until: Value, status: Value| approved(&connection(&until, &status), sample::at(0));
-        assert_eq!(approved(json!(hour), json!({})), Some(hour));
-        assert_eq!(approved(json!("tomorrow"), json!({})), None);
-        assert_eq!(approved(json!(days), json!({})), None, "too far ahead");
-        let seen = json!({"approval": {"until": hour, "seenAt": sample::at(-3 * 86400)}});
-        assert_eq!(approved(json!(hour), seen), None, "it was too far ahead when it was seen");
-    }
+/// What the brake holds: as the resources say, which the status of the connection counts every few seconds.
+async fn held(
+    name: &str,
+    connection: &KoreConnection,
+    now: Timestamp,
+    cluster: &Cluster,
+) -> anyhow::Result<String> {
+    let mut held = 0;
+    let take = |object: Guarded<VoiceCampaign>| {
+        let seen = Seen::of(&object);
+        held += usize::from(seen.is_held_by_brake() && seen.connection.as_deref() == Some(name));
+    };
+    let listed = cluster.each(&Scope::Namespace(cluster.namespace().to_owned()), None, take).await;
+    let status = brake(connection);
+    let counted = match listed {
+        Ok(()) => count(held, "deletion"),
+        Err(error) if is_denied(&error) => {
+            format!("{} (at its last count)", count(usize::try_from(status.held)?, "deletion"))
+        }
+        Err(error) => return Err(error),
+    };
+    let since = status.holding_since.map(|since| format!(", since {}", at(since.0, now)));
+    Ok(format!("The brake of the KoreConnection {name} holds {counted}{}.", since.unwrap_or_default()))
 }

@@ -1,14 +1,16 @@
 //! `refresh`, `suspend`, `resume`, `orphan`: the patches that the documents have people type.
 
-use anyhow::ensure;
+use std::collections::BTreeMap;
+
+use anyhow::anyhow;
 use jiff::Timestamp;
 use kube::api::{Patch, PatchParams};
 use serde_json::{Value, json};
-use voicecampaign_operator::api::{REFRESH, VoiceCampaign};
+use voicecampaign_operator::api::{KoreConnection, REFRESH, VoiceCampaign};
 use voicecampaign_operator::kube_ext::Guarded;
 
 use crate::cli::{Names, OrphanArgs, Whom};
-use crate::cluster::{Cluster, Scope, explain};
+use crate::cluster::{Cluster, Scope, explain, is_refused};
 use crate::end::End;
 use crate::output;
 use crate::seen::Seen;
@@ -42,7 +44,7 @@ impl Change {
         match self {
             Self::Refresh if is_deleted => "is being deleted: the operator reads it as its deletion needs",
             Self::Refresh if seen.suspend => "is suspended: the operator reads it once it is resumed",
-            Self::Refresh => "will be read",
+            Self::Refresh => "asked for: the operator reads it within the quota of the account",
             Self::Suspend if seen.outcome.is_some() => "suspended, and its deletion is over",
             Self::Suspend if is_deleted && seen.may_be_deleted() => {
                 "suspended: its deletion waits, but a DELETE was sent before"
@@ -52,7 +54,7 @@ impl Change {
             }
             Self::Suspend => "suspended",
             Self::Resume if is_deleted && seen.deletion_policy.as_deref() == Some("Delete") => {
-                "resumed: the operator goes on to delete its campaign in Kore"
+                "resumed: its deletion goes on, with its campaign in Kore"
             }
             Self::Resume => "resumed",
             Self::Orphan if is_deleted && seen.may_be_deleted() => {
@@ -60,9 +62,9 @@ impl Change {
             }
             // The status says that a DELETE is on its way only if the answer takes long.
             Self::Orphan if is_deleted && seen.kept => {
-                "set to Orphan: its deletion leaves the campaign in Kore, unless a DELETE is on its way just now"
+                "set to Orphan: its own deletion leaves the campaign in Kore, unless a DELETE is on its way just now"
             }
-            Self::Orphan => "set to Orphan: its deletion leaves the campaign in Kore",
+            Self::Orphan => "set to Orphan: its own deletion leaves the campaign in Kore",
         }
     }
 }
@@ -79,6 +81,17 @@ impl From<Names> for OrphanArgs {
     }
 }
 
+/// Why no deletion of a connection can be saved.
+async fn nothing_waits(connection: &str, cluster: &Cluster) -> anyhow::Error {
+    let namespace = cluster.namespace();
+    match cluster.find::<Guarded<KoreConnection>>(namespace, connection).await {
+        Ok(None) => anyhow!("there is no KoreConnection {connection} in the namespace {namespace}"),
+        Ok(Some(_)) | Err(_) => anyhow!(
+            "in the namespace {namespace} no deletion of the KoreConnection {connection} waits for its first DELETE"
+        ),
+    }
+}
+
 /// Changes resources. Those that can't be changed are named; the others are changed nevertheless.
 ///
 /// # Errors
@@ -87,6 +100,8 @@ pub async fn run(change: Change, whom: OrphanArgs, cluster: &Cluster) -> anyhow:
     let scope = Scope::Namespace(cluster.namespace().to_owned());
     let OrphanArgs { whom: Whom { mut names, selector }, not_begun } = whom;
     let mut end = End::Done;
+    // Of those that were looked at: another one of the same name has not been.
+    let mut uids = BTreeMap::new();
     if let Some(selector) = &selector {
         names = cluster.selected(selector).await?;
     }
@@ -96,8 +111,9 @@ pub async fn run(change: Change, whom: OrphanArgs, cluster: &Cluster) -> anyhow:
             let seen = Seen::of(&object);
             if object.0.is_err() && seen.phase.is_deletion() {
                 misfits.push(seen.name);
-            } else {
-                names.extend(has_not_begun(&seen, connection).then_some(seen.name));
+            } else if has_not_begun(&seen, connection) {
+                uids.insert(seen.name.clone(), seen.uid);
+                names.push(seen.name);
             }
         };
         cluster.each(&scope, None, take).await?;
@@ -108,21 +124,24 @@ pub async fn run(change: Change, whom: OrphanArgs, cluster: &Cluster) -> anyhow:
             ));
             end = End::Held;
         }
-        ensure!(
-            !names.is_empty() || end == End::Held,
-            "{} no deletion of the KoreConnection {connection} waits for its first DELETE",
-            scope.in_words()
-        );
+        if names.is_empty() && end == End::Done {
+            return Err(nothing_waits(connection, cluster).await);
+        }
     }
     let api = cluster.api::<Guarded<VoiceCampaign>>(&scope);
-    let patch = Patch::Merge(change.patch(Timestamp::now()));
     for name in names {
-        match api.patch(&name, &PatchParams::default(), &patch).await {
+        let mut patch = change.patch(cluster.now());
+        if let Some(uid) = uids.get(&name) {
+            patch["metadata"]["uid"] = json!(uid);
+        }
+        match api.patch(&name, &PatchParams::default(), &Patch::Merge(patch)).await {
             Ok(changed) => {
                 output::print(&format!("{} {}", output::name(&name), change.done(&Seen::of(&changed))))?
             }
             Err(error) => {
-                output::say(&format!("error: {:#}", explain(&error, &format!("can't change {name}"))));
+                let error = explain(&error, &format!("can't change {name}"));
+                let unknown = if is_refused(&error) { "" } else { "; it may be changed nevertheless" };
+                output::say(&format!("error: {error:#}{unknown}"));
                 end = End::Held;
             }
         }
@@ -143,7 +162,9 @@ mod tests {
         assert!(orphan(deleting("a", "Deleting", |_| {})).contains("A DELETE was sent before"));
         assert!(orphan(deleting("a", "WaitingForQuota", |_| {})).contains("leaves the campaign in Kore"));
         assert!(
-            Change::Resume.done(&Seen::of(&deleting("a", "Suspended", |_| {}))).contains("goes on to delete")
+            Change::Resume
+                .done(&Seen::of(&deleting("a", "Suspended", |_| {})))
+                .contains("its deletion goes on")
         );
         assert_eq!(Change::Resume.done(&Seen::of(&living("a", |_| {}))), "resumed");
         let suspend = |object| Change::Suspend.done(&Seen::of(&object));

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use clap_complete::engine::ArgValueCompleter;
+use jiff::SignedDuration;
 use voicecampaign_operator::check::DeploymentName;
 use voicecampaign_operator::kube_ext::Selected;
 
@@ -304,6 +305,9 @@ pub enum Policy {
     Delete,
 }
 
+/// Longest time on a command line: a year. It can be added to the time that a clock shows.
+const LONGEST: SignedDuration = SignedDuration::from_hours(365 * 24);
+
 /// An empty selector selects everything: a variable that is not set must not delete all campaigns.
 fn selector(text: &str) -> Result<Selected, String> {
     match text.trim() {
@@ -313,8 +317,11 @@ fn selector(text: &str) -> Result<Selected, String> {
 }
 
 fn duration(text: &str) -> Result<std::time::Duration, String> {
-    let span: jiff::SignedDuration =
+    let span: SignedDuration =
         text.parse().map_err(|_error| "must be a time, such as `90s`, `15m` or `2h`".to_owned())?;
+    if span > LONGEST {
+        return Err(format!("must be {} h at most", LONGEST.as_hours()));
+    }
     std::time::Duration::try_from(span).map_err(|_error| "must not be negative".to_owned())
 }
 
@@ -359,6 +366,8 @@ mod tests {
         };
         let message = refused(&["delete", "x", "--timeout", "soon"]);
         assert!(message.contains("`90s`"), "{message}");
+        let message = refused(&["approve", "x", "--for", "9223372036854775807s"]);
+        assert!(message.contains("8760 h at most"), "{message}");
         let message = refused(&["status", "-o", "xml"]);
         assert!(message.contains("table, json, yaml, name"), "{message}");
         let message = refused(&["delete", "--yes"]);

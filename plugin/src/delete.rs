@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use anyhow::ensure;
 use futures::{Stream, StreamExt, stream};
-use jiff::Timestamp;
 use kube::api::{Api, DeleteParams, Preconditions};
 use tokio::time::Instant;
 use voicecampaign_operator::api::VoiceCampaign;
@@ -40,7 +39,7 @@ pub async fn run(arguments: DeleteArgs, cluster: &Cluster) -> anyhow::Result<End
     let namespaces = manifests.namespaces();
     let known = Known::read(&namespaces, cluster).await?;
     check_rights(&namespaces, no_wait, cluster).await?;
-    let plan = Plan::new(known.plan(&manifests), &known);
+    let plan = Plan::new(known.plan(&manifests), &known, cluster.now());
     // Whoever is asked must see what about, also if the standard output is a file.
     if yes {
         output::print(&plan.table())?
@@ -49,7 +48,7 @@ pub async fn run(arguments: DeleteArgs, cluster: &Cluster) -> anyhow::Result<End
     }
     manifests.not_deleted().for_each(|what| output::say(&format!("Not deleted by this command: {what}.")));
     let there: Vec<&Planned> = plan.items.iter().filter(|planned| planned.fate != Fate::NotFound).collect();
-    let begins = there.iter().filter(|planned| planned.fate != Fate::Deleting).count();
+    let begins = there.iter().filter(|planned| begins(planned)).count();
     if begins > 0 && !yes && !agreed(&plan, begins).await? {
         let running = there.len() - begins;
         output::say(match running {
@@ -96,7 +95,11 @@ async fn carry_out(
     timeout: Option<Duration>,
     cluster: &Cluster,
 ) -> anyhow::Result<End> {
-    let mut board = Board::of(there.iter().map(|planned| planned.seen.clone()).collect(), Timestamp::now());
+    let mut board = Board::of(there.iter().map(|planned| planned.seen.clone()).collect(), cluster.now());
+    for planned in there.iter().filter(|planned| planned.fate == Fate::Protected) {
+        let why = planned.why.clone().unwrap_or_default();
+        board.called(&planned.seen.uid, Call::Refused(why), cluster.now());
+    }
     let calls = Calls::default();
     let deleting = deletions(there, &calls, cluster);
     if no_wait {
@@ -105,7 +108,7 @@ async fn carry_out(
     let requests = requests_of(there);
     let until = Until { deadline: timeout.map(|timeout| Instant::now() + timeout), settled: true };
     let followed = follow(cluster, &requests, &mut board, deleting, &calls, until).await;
-    finish(followed, &board, &again(&requests, cluster))
+    finish(followed, &board, &requests, cluster)
 }
 
 /// What to watch for these resources.
@@ -139,7 +142,7 @@ async fn without_waiting(
     let interrupted = loop {
         tokio::select! {
             called = deleting.next() => match called {
-                Some((uid, call)) => drop(board.called(&uid, call, Timestamp::now())),
+                Some((uid, call)) => drop(board.called(&uid, call, cluster.now())),
                 None => break false,
             },
             _ = &mut interrupt => break true,
@@ -147,10 +150,10 @@ async fn without_waiting(
     };
     if interrupted {
         calls.stop();
-        calls.end(deleting, tokio::signal::ctrl_c(), board, drop).await;
+        calls.end(deleting, tokio::signal::ctrl_c(), board, || cluster.now(), drop).await;
     }
     // What becomes of them, nobody has waited for: the plan says what is to be expected.
-    let mut tally = board.tally(Timestamp::now());
+    let mut tally = board.tally(cluster.now());
     (tally.going, tally.held) = (0, Vec::new());
     let requested: Vec<_> = there.iter().filter(|planned| board.is_deleted(&planned.seen.uid)).collect();
     let of = |fate: Fate| requested.iter().filter(|planned| planned.fate == fate).count();
@@ -163,7 +166,8 @@ async fn without_waiting(
     let rest = tally.in_words();
     output::print(&[said, rest].into_iter().filter(|text| !text.is_empty()).collect::<Vec<_>>().join("\n"))?;
     output::say(&format!("To see how it goes: {}", again(&requests_of(there), cluster)));
-    Ok(match tally.is_clean() && of(Fate::Left) == 0 {
+    let may_stay = [Fate::Left, Fate::Held, Fate::Braked].into_iter().any(|fate| of(fate) > 0);
+    Ok(match tally.is_clean() && !may_stay {
         _ if interrupted => End::Interrupted,
         true => End::Done,
         false => End::Held,
@@ -171,8 +175,9 @@ async fn without_waiting(
 }
 
 /// Says what has become of all.
-fn finish(followed: Followed, board: &Board, again: &str) -> anyhow::Result<End> {
-    let tally = board.tally(Timestamp::now());
+fn finish(followed: Followed, board: &Board, requests: &[Request], cluster: &Cluster) -> anyhow::Result<End> {
+    let again = again(requests, cluster);
+    let tally = board.tally(cluster.now());
     output::print(&tally.in_words())?;
     let goes_on = "The deletions that have begun go on without this command.";
     Ok(match followed {
@@ -193,13 +198,19 @@ fn finish(followed: Followed, board: &Board, again: &str) -> anyhow::Result<End>
     })
 }
 
+/// Whether the command deletes a resource: it does not touch what is protected, also where no policy denies
+/// it.
+fn begins(planned: &Planned) -> bool {
+    !matches!(planned.fate, Fate::Deleting | Fate::Protected)
+}
+
 /// The calls that delete, each with the uid of its resource.
 fn deletions(
     there: &[&Planned],
     calls: &Calls,
     cluster: &Cluster,
 ) -> impl Stream<Item = (String, Call)> + Unpin + use<> {
-    let begins = there.iter().filter(|planned| planned.fate != Fate::Deleting);
+    let begins = there.iter().filter(|planned| begins(planned));
     let each: Vec<_> = begins.map(|planned| delete(planned.seen.clone(), calls.clone(), cluster)).collect();
     stream::iter(each).buffer_unordered(AT_ONCE).boxed()
 }
@@ -259,6 +270,7 @@ fn change(shown: &Seen, now: &Seen) -> Option<&'static str> {
     match () {
         () if shown.deletion_policy != now.deletion_policy => Some("its deletionPolicy is another"),
         () if shown.suspend != now.suspend => Some("it was suspended or resumed"),
+        () if shown.protected != now.protected => Some("it was protected, or is not any more"),
         () if shown.kept != now.kept => Some("the operator's finalizer was put on it or removed"),
         () => None,
     }
@@ -280,6 +292,9 @@ mod tests {
         for changed in [
             living("a", |object| object["spec"]["deletionPolicy"] = json!("Orphan")),
             living("a", |object| object["spec"]["suspend"] = json!(true)),
+            living("a", |object| {
+                object["metadata"]["annotations"] = json!({"voicecampaign.dev/protect": "true"});
+            }),
             living("a", |object| object["metadata"]["finalizers"] = json!([])),
         ] {
             assert!(change(&shown, &Seen::of(&changed)).is_some());

@@ -2,9 +2,12 @@
 
 use std::io::{self, IsTerminal, Write};
 
+use anyhow::anyhow;
 use clap::ValueEnum;
 use comfy_table::{ContentArrangement, Table};
 use serde::Serialize;
+use serde_json::Value;
+use voicecampaign_operator::kube_ext::without_content;
 
 /// Format of a list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -90,6 +93,15 @@ pub fn yaml(value: &impl Serialize) -> anyhow::Result<String> {
     Ok(serde_saphyr::to_string(value)?.trim_end().to_owned())
 }
 
+/// The documents of a YAML file.
+///
+/// # Errors
+/// If it is none. The error quotes nothing of it: there may be a Secret in it.
+pub fn read_yaml(text: &str) -> anyhow::Result<Vec<Value>> {
+    let read = serde_saphyr::from_multiple(text);
+    read.map_err(|error| anyhow!("this is no YAML: {}", without_content(&error.to_string())))
+}
+
 /// Prints a text. A reader that has gone away, such as `head`, is no failure.
 ///
 /// # Errors
@@ -135,6 +147,23 @@ mod tests {
             table(["NAME", "STATE"], rows),
             "NAME                 STATE\nwinback              Active\na-rather-long-name   -"
         );
+    }
+
+    #[test]
+    fn a_mistake_in_a_manifest_shows_no_secret_beside_it() {
+        for text in [
+            "stringData:\n  clientId: s3cret\n  clientSecret: s3cret\n   extra: x\n",
+            "data: {clientSecret: \"s3cret\" x}\n",
+            "clientSecret: *s3cret\n",
+            "a: s3cret\na: s3cret\n",
+            "clientSecret: !s3cret s3cret\n  b: c\n",
+        ] {
+            let said = match read_yaml(text) {
+                Err(error) => format!("{error:#}"),
+                Ok(read) => panic!("{text} is {read:?}"),
+            };
+            assert!(!said.contains("s3cret") && said.contains("line "), "{said}");
+        }
     }
 
     /// A name goes into the path of a request.

@@ -1,7 +1,6 @@
 //! `watch`: what is being deleted, live.
 
 use futures::stream;
-use jiff::Timestamp;
 
 use crate::cli::WatchArgs;
 use crate::cluster::Cluster;
@@ -19,13 +18,16 @@ pub async fn run(arguments: WatchArgs, cluster: &Cluster) -> anyhow::Result<End>
         scope: selection.scope(cluster.namespace()),
         selected: selection.selector.clone().unwrap_or_default(),
     };
-    let mut board = Board::of_all(Timestamp::now());
+    let mut board = Board::of_all(cluster.now());
     let until = Until { deadline: None, settled: false };
     let followed = follow(cluster, &[request], &mut board, stream::empty(), &Calls::default(), until).await;
-    let tally = board.tally(Timestamp::now());
+    let tally = board.tally(cluster.now());
     let whole = matches!(followed, Followed::ToTheEnd);
     match tally.in_words().as_str() {
-        "" if whole => output::print("Nothing is being deleted.")?,
+        "" if whole => {
+            let scope = selection.scope(cluster.namespace()).in_words();
+            output::print(&format!("No VoiceCampaign {scope} is being deleted."))?;
+        }
         "" => {}
         words => output::print(words)?,
     }

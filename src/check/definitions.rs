@@ -120,6 +120,9 @@ fn denied(error: &kube::Error, namespace: &str) -> Finding {
         kube::Error::Api(status) if matches!(status.code, 400 | 422) && !is_of_the_schema(status) => {
             Finding::not_checked(format!("{what}: admission denies it: {}", status.message))
         }
+        kube::Error::Api(status) if status.code == 404 && status.message.starts_with("namespaces ") => {
+            Finding::not_checked(format!("{what}: there is no such namespace; name one with --namespace"))
+        }
         error => Finding::refused(error, &what),
     }
 }
@@ -194,6 +197,9 @@ mod tests {
         assert_eq!(verdict(answer(422, "Invalid", "")), Verdict::NotChecked);
         assert_eq!(verdict(answer(400, "BadRequest", "")), Verdict::NotChecked);
         assert_eq!(verdict(answer(403, "Forbidden", "")), Verdict::NotChecked);
+        let mut missing = Status::failure("namespaces \"n\" not found", "NotFound").with_code(404);
+        missing.details = None;
+        assert_eq!(verdict(kube::Error::Api(Box::new(missing))), Verdict::NotChecked);
         let misfit = |error| rejected(Err(error), "n").verdict;
         assert_eq!(misfit(answer(422, "Invalid", "spec.campaignId")), Verdict::Ok);
         assert_eq!(misfit(answer(403, "Forbidden", "")), Verdict::NotChecked);

@@ -118,6 +118,10 @@ impl Connections {
         let Ok(connection) = &connection.0 else {
             return self.others.push(format!("{key} does not fit its CustomResourceDefinition"));
         };
+        let needed = connection.status.as_ref().map_or(0, |status| status.campaigns);
+        if connection.metadata.deletion_timestamp.is_some() && needed > 0 {
+            self.others.push(format!("{key} is being deleted, and {needed} VoiceCampaigns still need it"));
+        }
         let found = connection.status.as_ref().map(|status| &status.conditions[..]).unwrap_or_default();
         let holds =
             |kind: &str| found.iter().find(|condition| condition.type_ == kind && condition.status == "True");
@@ -315,13 +319,17 @@ mod tests {
             "braked",
             &json!([condition("Ready", "True", "Ready"), condition(DELETIONS_HELD, "True", "MassDeletion")]),
         );
+        let mut leaving = connection("leaving", &json!([condition("Ready", "False", "InUse")]));
+        leaving.meta_mut().deletion_timestamp = serde_json::from_value(json!(at(-60))).unwrap();
+        leaving.0.as_mut().unwrap().status.as_mut().unwrap().campaigns = 3;
         let invalid = object("KoreConnection", "odd", &json!({}), |_| {});
-        let finding = found(&[ready, wrong.clone(), unseen, braked, invalid]);
+        let finding = found(&[ready, wrong.clone(), unseen, braked, leaving, invalid]);
         let said = "\
-2 of 5 KoreConnections in team-a are Ready:
+2 of 6 KoreConnections in team-a are Ready:
 - team-a/wrong is not usable: CredentialsMissing: Because.
 - team-a/unseen: no operator has looked at it yet
 - team-a/braked holds deletions: MassDeletion: Because.
+- team-a/leaving is being deleted, and 3 VoiceCampaigns still need it
 - team-a/odd does not fit its CustomResourceDefinition";
         assert_eq!(finding, Finding::attention(said));
         let many = found(&vec![wrong; 7]);

@@ -1,6 +1,7 @@
 //! How long a part may take to become well, and an API server to answer.
 
 use std::cell::Cell;
+use std::io::{self, Write};
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep, timeout};
@@ -49,7 +50,7 @@ impl Patience {
                 return finding;
             }
             if finding.said != told {
-                eprintln!("not yet: {}", shown(&finding.said));
+                let _unheard = writeln!(io::stderr().lock(), "not yet: {}", shown(&finding.said));
                 told.clone_from(&finding.said);
             }
             sleep(PAUSE).await;

@@ -7,7 +7,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, ObjectMeta, Time
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::api::{DeletionPolicy, FINALIZER, Reason, VoiceCampaign};
+use crate::api::{DeletionPolicy, FINALIZER, PROTECT, Reason, VoiceCampaign};
 use crate::kore::scrub::plain;
 use crate::kube_ext::{Guarded, invalid, obstacle};
 
@@ -70,6 +70,12 @@ pub struct Seen {
     /// Whether a DELETE may have deleted the campaign, although nothing has confirmed it.
     #[serde(skip)]
     pub in_doubt: bool,
+    /// Whether an annotation protects it from deletion.
+    #[serde(skip)]
+    pub protected: bool,
+    /// Whether what the operator says is about the resource as it is now.
+    #[serde(skip)]
+    pub answered: bool,
     /// Whether the operator's finalizer is on it.
     #[serde(skip)]
     pub kept: bool,
@@ -150,9 +156,9 @@ impl Seen {
             message: obstructed(object).or(said).map(|condition| plain(&condition.message)),
             deletion_policy: Some(policy(spec.deletion_policy).to_owned()),
             suspend: spec.suspend,
-            campaign_id: Some(spec.campaign_id.clone()),
-            stream_id: Some(spec.stream_id.clone()),
-            connection: Some(spec.connection_ref.name.clone()),
+            campaign_id: Some(plain(&spec.campaign_id)),
+            stream_id: Some(plain(&spec.stream_id)),
+            connection: Some(plain(&spec.connection_ref.name)),
             campaign_name: campaign.and_then(|campaign| text(&campaign.name)),
             state: campaign.and_then(|campaign| text(&campaign.status)),
             contact_lists: campaign
@@ -164,6 +170,7 @@ impl Seen {
                 .and_then(|deletion| deletion.outcome)
                 .map(|outcome| outcome.as_str().to_owned()),
             account: queue_of(object),
+            answered: is_answered(object),
             in_doubt: deletion.is_some_and(|deletion| deletion.in_doubt_since().is_some()),
             ..Self::of_metadata(&object.metadata)
         }
@@ -209,6 +216,8 @@ impl Seen {
             queue: None,
             account: String::new(),
             in_doubt: false,
+            protected: is_protected(metadata),
+            answered: false,
             kept: has_our_finalizer(metadata),
             version: metadata.resource_version.clone(),
         }
@@ -254,6 +263,11 @@ impl Seen {
     /// Whether the status says that a DELETE is on its way.
     pub fn announces_a_delete(&self) -> bool {
         self.reason.as_deref() == Some(Reason::Deleting.as_str())
+    }
+
+    /// Whether the brake of its connection holds its deletion.
+    pub fn is_held_by_brake(&self) -> bool {
+        self.reason.as_deref() == Some(Reason::MassDeletion.as_str()) && self.phase.is_deletion()
     }
 
     /// When its deletion was requested.
@@ -326,6 +340,11 @@ pub fn is_kept_by_us(object: &VoiceCampaign) -> bool {
     has_our_finalizer(&object.metadata)
 }
 
+fn is_protected(metadata: &ObjectMeta) -> bool {
+    let annotations = metadata.annotations.as_ref();
+    annotations.and_then(|annotations| annotations.get(PROTECT)).is_some_and(|value| value == "true")
+}
+
 fn has_our_finalizer(metadata: &ObjectMeta) -> bool {
     metadata.finalizers.iter().flatten().any(|name| name == FINALIZER)
 }
@@ -335,6 +354,7 @@ fn phase(object: &VoiceCampaign) -> Phase {
     if object.metadata.deletion_timestamp.is_none() {
         return match said(object) {
             _ if stalled => Phase::Stalled,
+            Some(ready) if ready.reason == Reason::CampaignNotFound.as_str() => Phase::Stalled,
             Some(_) => Phase::Living,
             None => Phase::New,
         };
@@ -344,7 +364,8 @@ fn phase(object: &VoiceCampaign) -> Phase {
         // The operator is done with it: finalizers of others keep it.
         _ if !is_kept_by_us(object) => Phase::Held,
         Some(deletion) if deletion.outcome.is_some() => Phase::Ending,
-        Some(deletion) if deletion.failures >= MANY_FAILURES => Phase::Held,
+        // While its whole account fails, it waits for that.
+        Some(deletion) if deletion.failures >= MANY_FAILURES && deletion.held_since.is_none() => Phase::Held,
         Some(_) => Phase::Continuing,
         None if is_answered(object) => Phase::Continuing,
         None => Phase::Unanswered,

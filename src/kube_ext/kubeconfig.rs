@@ -22,6 +22,11 @@ static FILE: LazyLock<Regex> = LazyLock::new(|| {
     #[expect(clippy::unwrap_used, reason = "a constant pattern, compiled by the tests below")]
     Regex::new(r#"(token file|read file) '.*?'(:|$)"#).unwrap()
 });
+/// A credential plugin with its arguments, which may be a password.
+static COMMAND: LazyLock<Regex> = LazyLock::new(|| {
+    #[expect(clippy::unwrap_used, reason = "a constant pattern, compiled by the tests below")]
+    Regex::new("(auth exec command) '.*'( failed with status)").unwrap()
+});
 /// What an address has before its host, also where somebody has put the address in place of a name.
 static USER_OF_ADDRESS: LazyLock<Regex> = LazyLock::new(|| {
     #[expect(clippy::unwrap_used, reason = "a constant pattern, compiled by the tests below")]
@@ -64,14 +69,15 @@ pub fn unusable_cluster(error: &kube::Error) -> anyhow::Error {
     anyhow!("the Kubernetes client can't be configured: {why}")
 }
 
-/// The text of an error on one line, without what it quotes of a kubeconfig: that may be a token, or a
-/// password. The YAML parser shows the lines around a mistake, serde shows a value of the wrong type, and
-/// kube-rs shows the path of a file.
+/// The text of an error on one line, without what it quotes of a kubeconfig or a manifest: that may be a
+/// token, or a password. The YAML parser shows the lines around a mistake, serde shows a value of the wrong
+/// type, and kube-rs shows the path of a file, or a command.
 pub fn without_content(error: &str) -> String {
     let lines = error.lines().filter(|line| !EXCERPT.is_match(line)).map(str::trim);
     let text = lines.collect::<Vec<_>>().join(" ");
     let text = QUOTED.replace_all(&text, "$1$2 […]");
     let text = FILE.replace_all(&text, "$1 […]$2");
+    let text = COMMAND.replace_all(&text, "$1 […]$2");
     let text = USER_OF_ADDRESS.replace_all(&text, "://[…]@");
     text.chars().take(LONGEST).collect()
 }
@@ -141,10 +147,10 @@ mod tests {
         }
     }
 
-    /// The output of a credential plugin may be a token.
+    /// An argument of a credential plugin may be a password, and its output a token.
     #[test]
     fn an_error_of_a_plugin_shows_none_of_its_output() {
-        let error = r#"auth exec command 'login' failed with status exit status: 1: Output { status: ExitStatus(256), stdout: "s3cret-\"token", stderr: "log in first" }"#;
+        let error = r#"auth exec command 'login --client-secret=s3cret --as='it''s'' failed with status exit status: 1: Output { status: ExitStatus(256), stdout: "s3cret-\"token", stderr: "log in first" }"#;
         let shown = without_content(error);
         assert!(!shown.contains("s3cret") && shown.contains("log in first"), "{shown}");
     }

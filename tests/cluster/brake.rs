@@ -88,6 +88,36 @@ async fn a_namespace_that_goes_is_braked_too() {
     assert_eq!(names.iter().filter(|name| world.in_kore(name)).count(), 1);
 }
 
+/// A person who deletes more than the brake lets begin is told before, and the exit code says so.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_brake_may_hold_is_not_said_to_be_deleted() {
+    let world = World::new("braked-plan").await;
+    world.set_brake(1);
+    let _operator = world.operator();
+    world.create_campaigns("c", 4);
+    wait_for(&world, "all are found", &[("CampaignFound", 4)]);
+    let user = world.administrator();
+    let delete = |names: &[&str]| {
+        let deleted = user.output(&[&["delete"], names, &["--yes", "--no-wait"]].concat());
+        (deleted.status.code(), String::from_utf8_lossy(&deleted.stdout).into_owned())
+    };
+    let (code, said) = delete(&["c000", "c001", "c002"]);
+    assert!(
+        said.contains("deleted in Kore, or held by the brake: 3") && said.contains("(1 may begin)"),
+        "{said}"
+    );
+    assert_eq!(code, Some(1), "{said}");
+    wait_for(&world, "one is gone", &[("CampaignFound", 1), ("MassDeletion", 2)]);
+    let (code, said) = delete(&["c003"]);
+    assert!(said.contains("Held: 1.") && said.contains("lets no more deletions begin now"), "{said}");
+    assert_eq!(code, Some(1), "{said}");
+    let plan = user.json(&["plan", "namespace", &world.namespace]);
+    assert_eq!(plan["items"].as_array().unwrap().len(), 3);
+    let said = user.vcamp(&["approve", "production", "--yes"]);
+    assert!(said.contains("approved until"), "{said}");
+    wait_for(&world, "all are gone", &[]);
+}
+
 /// Without an operator, an approval has no effect yet, and the command says so.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_approval_that_nobody_takes_is_not_said_to_work() {
@@ -97,6 +127,14 @@ async fn an_approval_that_nobody_takes_is_not_said_to_work() {
     let said = String::from_utf8_lossy(&approval.stderr);
     assert_eq!(approval.status.code(), Some(1), "{said}");
     assert!(said.contains("no operator has taken the approval yet"), "{said}");
+    // The annotation that nobody has taken is no approval the second time either.
+    let again = world.administrator().output(&["approve", "production", "--yes", "--for", "10s"]);
+    let said = String::from_utf8_lossy(&again.stderr);
+    assert_eq!(again.status.code(), Some(1), "{said}");
+    assert!(said.contains("approved already") && said.contains("no operator has taken"), "{said}");
+    let wrong = world.administrator().output(&["orphan", "--not-begun", "prodution"]);
+    let said = String::from_utf8_lossy(&wrong.stderr);
+    assert!(said.contains("there is no KoreConnection prodution"), "{said}");
 }
 
 fn approve(world: &World) {

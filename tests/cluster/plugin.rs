@@ -354,6 +354,27 @@ async fn a_wrong_namespace_is_no_plan() {
     assert!(text(&unknown.stderr).contains("You may not read the namespace another"), "{unknown:?}");
 }
 
+/// What is protected is left alone, also where no policy denies its deletion.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_protected_is_not_deleted() {
+    let world = World::new("plugin-protected").await;
+    let _operator = world.operator();
+    let user = world.person("edit");
+    for name in ["precious", "plain"] {
+        world.create_found(name);
+    }
+    world.run(&["annotate", "vcamp", "precious", "voicecampaign.dev/protect=true"]);
+    let deleted = user.output(&["delete", "precious", "plain", "--yes"]);
+    let said = text(&deleted.stdout);
+    assert_eq!(deleted.status.code(), Some(1), "{said}");
+    assert!(
+        said.contains("1 campaign deleted in Kore") && said.contains("plugin-protected/precious: it has"),
+        "{said}"
+    );
+    assert!(world.get("precious").unwrap()["metadata"]["deletionTimestamp"].is_null());
+    assert!(world.in_kore("precious") && !world.in_kore("plain"));
+}
+
 /// kubectl completes the plugin's words.
 #[tokio::test(flavor = "multi_thread")]
 async fn kubectl_completes_the_plugin() {

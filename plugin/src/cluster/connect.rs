@@ -3,13 +3,12 @@ use std::time::Duration;
 
 use anyhow::anyhow;
 use clap::Args;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use kube::Client;
 use kube::client::Body;
 use kube::config::{Config, KubeConfigOptions, Kubeconfig};
 use voicecampaign_operator::kube_ext::{client_of, without_content};
 
-use super::refusal::explain;
 use crate::output::object_name;
 
 /// The program, as the API server's audit log shows it.
@@ -37,6 +36,22 @@ pub struct Cluster {
     client: Client,
     namespace: String,
     args: ClusterArgs,
+    /// How far the clock of the API server is ahead of this machine's.
+    ahead: SignedDuration,
+}
+
+/// A smaller difference between two clocks is none: an answer has whole seconds, and takes a while.
+const SAME: SignedDuration = SignedDuration::from_secs(3);
+
+/// How far the clock of the API server is ahead of this machine's. If it does not say, the command's own
+/// calls will tell why.
+async fn ahead(client: &Client) -> SignedDuration {
+    let Ok(request) = http::Request::get("/version").body(Body::empty()) else { return SignedDuration::ZERO };
+    let answer = client.send(request).await.ok();
+    let date = answer.as_ref().and_then(|answer| answer.headers().get(http::header::DATE)?.to_str().ok());
+    let date = date.and_then(|date| jiff::fmt::rfc2822::parse(date).ok());
+    let ahead = date.map(|date| date.timestamp().duration_since(Timestamp::now()));
+    ahead.filter(|ahead| ahead.abs() > SAME).unwrap_or_default()
 }
 
 impl Cluster {
@@ -50,7 +65,9 @@ impl Cluster {
         config.connect_timeout = Some(Duration::from_secs(10));
         config.headers.push((http::header::USER_AGENT, http::HeaderValue::from_static(USER_AGENT)));
         let namespace = args.namespace.clone().unwrap_or_else(|| config.default_namespace.clone());
-        Ok(Self { client: client_of(config)?, namespace, args: args.clone() })
+        let client = client_of(config)?;
+        let ahead = ahead(&client).await;
+        Ok(Self { client, namespace, args: args.clone(), ahead })
     }
 
     /// A client of it.
@@ -58,17 +75,9 @@ impl Cluster {
         self.client.clone()
     }
 
-    /// The time by the clock of the API server, in whole seconds; by this machine's if the answer has none.
-    ///
-    /// # Errors
-    /// If the API server does not answer.
-    pub async fn now(&self) -> anyhow::Result<Timestamp> {
-        let request = http::Request::get("/version").body(Body::empty())?;
-        let answered = self.client().send(request).await;
-        let answer = answered.map_err(|error| explain(&error, "can't ask the API server for its time"))?;
-        let date = answer.headers().get(http::header::DATE).and_then(|date| date.to_str().ok());
-        let date = date.and_then(|date| jiff::fmt::rfc2822::parse(date).ok());
-        Ok(date.map_or_else(Timestamp::now, |date| date.timestamp()))
+    /// The time by the clock of the API server: so it is written down when a deletion is requested.
+    pub fn now(&self) -> Timestamp {
+        Timestamp::now() + self.ahead
     }
 
     /// The namespace of the arguments, else of the context.

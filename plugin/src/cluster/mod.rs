@@ -12,4 +12,4 @@ mod refusal;
 
 pub use connect::{Cluster, ClusterArgs};
 pub use read::Scope;
-pub use refusal::{explain, is_denied, is_missing};
+pub use refusal::{explain, is_denied, is_missing, is_refused};

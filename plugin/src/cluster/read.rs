@@ -14,6 +14,7 @@ use voicecampaign_operator::kube_ext::{self, Guarded, Selected};
 
 use super::connect::Cluster;
 use super::refusal::{explain, is_missing};
+use crate::output::object_name;
 
 /// One namespace, or all.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -93,6 +94,10 @@ impl Cluster {
     where
         K: Resource<Scope = NamespaceResourceScope, DynamicType = ()> + Clone + DeserializeOwned + Debug,
     {
+        if object_name(name).is_err() {
+            // It would go into the path of the request.
+            return Ok(None);
+        }
         let api = self.api::<K>(&Scope::Namespace(namespace.to_owned()));
         let doing = || format!("can't read {} {namespace}/{name}", K::kind(&()));
         match api.get(name).await {

@@ -28,8 +28,7 @@ pub fn resources(folder: &Path) -> anyhow::Result<Vec<(Key, String)>> {
         let path = folder.join(&file);
         let text =
             std::fs::read_to_string(&path).with_context(|| format!("can't read {}", path.display()))?;
-        let manifests: Vec<Value> =
-            serde_saphyr::from_multiple(&text).with_context(|| path.display().to_string())?;
+        let manifests = output::read_yaml(&text).with_context(|| path.display().to_string())?;
         for manifest in manifests {
             let text = |field: &str| manifest["spec"][field].as_str().map(str::to_owned);
             if let (Some(stream_id), Some(campaign_id)) = (text("streamId"), text("campaignId")) {
@@ -73,7 +72,8 @@ fn listed(folder: &Path) -> anyhow::Result<BTreeSet<String>> {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(BTreeSet::new()),
         Err(error) => return Err(error).with_context(|| format!("can't read {}", path.display())),
     };
-    let read: Value = serde_saphyr::from_str(&text).with_context(|| path.display().to_string())?;
+    let read = output::read_yaml(&text).with_context(|| path.display().to_string())?;
+    let read = read.into_iter().next().unwrap_or_default();
     let only_resources = read.as_object().is_some_and(|fields| {
         fields.keys().all(|key| ["apiVersion", "kind", "resources"].contains(&key.as_str()))
     });

@@ -1,15 +1,20 @@
 //! Who is being deleted, what each waits for, and how each ended. Pure.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::tally::Tally;
 use crate::seen::{self, Phase, Place, Seen};
 use crate::words::{count, long};
 
 /// For how long all that is left has to be held, and nothing has to change, until nobody waits any more: the
 /// operator may just be writing that something goes on.
 const SETTLED: SignedDuration = SignedDuration::from_secs(10);
+
+/// A step that the operator takes by itself, and without a pause, is over by then: a request to Kore, the
+/// removal of its finalizer, its answer to a change of the resource.
+const QUIET: SignedDuration = SignedDuration::from_mins(3);
 
 /// The resources whose deletion is followed.
 #[derive(Debug)]
@@ -28,6 +33,8 @@ struct Entry {
     end: Option<Ended>,
     /// Whether the operator has ever said that a DELETE is on its way.
     announced: bool,
+    /// When it was seen first, or last changed.
+    changed_at: Timestamp,
 }
 
 /// What has become of the call that deletes a resource.
@@ -60,31 +67,10 @@ pub enum Ended {
     Unconfirmed,
 }
 
-/// What has become of all.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Tally {
-    /// Kore has confirmed.
-    pub deleted: usize,
-    /// Kore has no such campaign.
-    pub absent: usize,
-    /// Left in Kore.
-    pub orphaned: usize,
-    /// Those that the operator goes on with.
-    pub going: usize,
-    /// Gone, and no status was seen that says how.
-    pub unconfirmed: Vec<String>,
-    /// Those that are held, each with its reason.
-    pub held: Vec<String>,
-    /// Those that are not deleted, each with its reason.
-    pub not_deleted: Vec<String>,
-    /// Those of which nobody knows whether they are being deleted, each with its reason.
-    pub unknown: Vec<String>,
-}
-
 impl Board {
     /// Follows these resources, and no others.
     pub fn of(all: Vec<Seen>, now: Timestamp) -> Self {
-        let entry = |seen: Seen| (seen.uid.clone(), Entry::of(seen));
+        let entry = |seen: Seen| (seen.uid.clone(), Entry::of(seen, now));
         Self { entries: all.into_iter().map(entry).collect(), grows: false, changed_at: now }
     }
 
@@ -103,7 +89,7 @@ impl Board {
         let is_deleted = seen.phase.is_deletion();
         if self.grows && is_deleted && !self.follows(&seen.uid) {
             let line = format!("{}: {}", seen.key(), seen.reason_in_words());
-            self.entries.insert(seen.uid.clone(), Entry::of(seen));
+            self.entries.insert(seen.uid.clone(), Entry::of(seen, now));
             self.changed_at = now;
             return Some(line);
         }
@@ -116,7 +102,7 @@ impl Board {
         if is_deleted {
             entry.call = Call::Taken;
         }
-        entry.take(seen);
+        entry.take(seen, now);
         line
     }
 
@@ -124,7 +110,7 @@ impl Board {
     pub fn gone(&mut self, uid: &str, last: Option<Seen>, now: Timestamp) -> Option<String> {
         let entry = self.entries.get_mut(uid).filter(|entry| entry.end.is_none())?;
         if let Some(last) = last {
-            entry.take(last);
+            entry.take(last, now);
         }
         let end = match entry.seen.outcome.as_deref() {
             Some("Deleted") => Ended::Deleted(entry.seen.state.clone()),
@@ -226,11 +212,15 @@ impl Board {
     /// What has become of all.
     pub fn tally(&self, now: Timestamp) -> Tally {
         let mut tally = Tally::default();
+        let is_deleted = |entry: &&Entry| matches!(entry.end, Some(Ended::Deleted(_) | Ended::Absent));
+        let gone: BTreeSet<_> = self.entries.values().filter(is_deleted).map(Entry::campaign).collect();
         for entry in self.entries.values() {
             let key = entry.seen.key();
             match (&entry.end, &entry.call) {
                 (Some(Ended::Deleted(_)), _) => tally.deleted += 1,
                 (Some(Ended::Absent), _) => tally.absent += 1,
+                // Another resource of the same campaign was to delete it, and has.
+                (Some(Ended::Orphaned), _) if gone.contains(&entry.campaign()) => {}
                 (Some(Ended::Orphaned), _) => tally.orphaned += 1,
                 (Some(Ended::Unconfirmed | Ended::OrphanedInDoubt), _) | (None, Call::Gone) => {
                     tally.unconfirmed.push(key);
@@ -255,13 +245,21 @@ impl Board {
 }
 
 impl Entry {
-    fn of(seen: Seen) -> Self {
+    fn of(seen: Seen, now: Timestamp) -> Self {
         let call = if seen.phase.is_deletion() { Call::Taken } else { Call::NotMade };
         let announced = seen.announces_a_delete();
-        Self { seen, call, end: None, announced }
+        Self { seen, call, end: None, announced, changed_at: now }
     }
 
-    fn take(&mut self, seen: Seen) {
+    /// The campaign that it stands for.
+    fn campaign(&self) -> (&str, Option<&str>, Option<&str>) {
+        (&self.seen.account, self.seen.stream_id.as_deref(), self.seen.campaign_id.as_deref())
+    }
+
+    fn take(&mut self, seen: Seen, now: Timestamp) {
+        if seen != self.seen {
+            self.changed_at = now;
+        }
         self.announced |= seen.announces_a_delete();
         self.seen = seen;
     }
@@ -273,7 +271,10 @@ impl Entry {
     }
 
     fn is_stuck(&self, now: Timestamp) -> bool {
-        self.seen.phase == Phase::Held || self.seen.is_overdue(now)
+        let at_work =
+            self.seen.phase == Phase::Ending || self.seen.announces_a_delete() || !self.seen.answered;
+        let is_quiet = at_work && now.duration_since(self.changed_at) > QUIET;
+        self.seen.phase == Phase::Held || self.seen.is_overdue(now) || is_quiet
     }
 }
 
@@ -285,7 +286,7 @@ impl Ended {
             }
             Self::Deleted(None) => "Kore has confirmed that its campaign is deleted".to_owned(),
             Self::Absent => "Kore has no such campaign".to_owned(),
-            Self::Orphaned => "its campaign stays in Kore".to_owned(),
+            Self::Orphaned => "and leaves its campaign in Kore".to_owned(),
             Self::OrphanedInDoubt => {
                 "by the policy Orphan, after a DELETE that was not confirmed: Kore's console shows whether its campaign is there"
                     .to_owned()
@@ -296,52 +297,6 @@ impl Ended {
                     .to_owned()
             }
         }
-    }
-}
-
-impl Tally {
-    /// Whether all are gone, and it is known how.
-    pub fn is_clean(&self) -> bool {
-        let Self { deleted: _, absent: _, orphaned: _, going, unconfirmed, held, not_deleted, unknown } =
-            self;
-        *going == 0 && [unconfirmed, held, not_deleted, unknown].iter().all(|names| names.is_empty())
-    }
-
-    /// In words, some lines.
-    pub fn in_words(&self) -> String {
-        let Self { deleted, absent, orphaned, going, unconfirmed, held, not_deleted, unknown } = self;
-        let numbers = [
-            (*deleted, "deleted in Kore"),
-            (*absent, "that Kore does not have"),
-            (*orphaned, "left in Kore"),
-            (*going, "whose deletion goes on"),
-        ];
-        let parts = numbers.into_iter().filter(|(number, _)| *number > 0);
-        let parts: Vec<_> =
-            parts.map(|(number, what)| format!("{} {what}", count(number, "campaign"))).collect();
-        let mut lines = Vec::new();
-        if !parts.is_empty() {
-            lines.push(format!("{}.", parts.join(", ")));
-        }
-        for (what, names) in [
-            ("Held (`kubectl vcamp why NAME` says by what, and what to do):", held),
-            ("Not deleted:", not_deleted),
-            (
-                "Perhaps being deleted, because the API server gave no answer (`kubectl vcamp status`):",
-                unknown,
-            ),
-            (
-                "Gone, and no status says for certain what became of the campaign (look at the operator's audit line, and in \
-                 Kore's console):",
-                unconfirmed,
-            ),
-        ] {
-            if !names.is_empty() {
-                lines.push(what.to_owned());
-                lines.extend(names.iter().map(|name| format!("  {name}")));
-            }
-        }
-        lines.join("\n")
     }
 }
 
@@ -425,7 +380,7 @@ mod tests {
         assert!(!expected.is_clean() && !board.is_empty() && !board.is_settled(at(100)));
         let words = "\
 1 campaign deleted in Kore, 1 campaign that Kore does not have, 1 campaign left in Kore, 1 campaign whose deletion goes on.
-Held (`kubectl vcamp why NAME` says by what, and what to do):
+Held, and in Terminating until somebody acts (`kubectl vcamp why NAME` says what to do):
   team-a/held: Suspended
 Not deleted:
   team-a/refused: it is protected
@@ -515,8 +470,45 @@ Gone, and no status says for certain what became of the campaign (look at the op
             let mut board = Board::of(vec![seen(&deleting("late", before, |_| {}))], at(0));
             board.see(last.clone(), at(1));
             let line = board.gone(&last.uid, Some(last.clone()), at(1)).unwrap();
-            assert_eq!(line.contains("its campaign stays in Kore"), clean, "{line}");
+            assert_eq!(line.contains("and leaves its campaign in Kore"), clean, "{line}");
             assert_eq!(board.tally(at(1)).is_clean(), clean, "{before}");
         }
+    }
+
+    /// A campaign that two resources stand for does not stay because one of them is an orphan.
+    #[test]
+    fn a_campaign_is_not_left_if_another_resource_deletes_it() {
+        let both = ["one", "other"].map(|name| {
+            let outcome = if name == "one" { "Deleted" } else { "Orphaned" };
+            seen(&deleting(name, outcome, |object| {
+                object["spec"]["campaignId"] = json!("cd-shared");
+                object["status"]["deletion"]["outcome"] = json!(outcome);
+            }))
+        });
+        let mut board = Board::of(both.clone().into(), at(0));
+        for one in both {
+            board.gone(&one.uid.clone(), Some(one), at(1));
+        }
+        let tally = board.tally(at(1));
+        assert_eq!((tally.deleted, tally.orphaned), (1, 0));
+    }
+
+    /// An operator that has ended in the middle of a step says nothing of it.
+    #[test]
+    fn a_step_that_does_not_end_is_not_waited_for() {
+        let ending =
+            |object: &mut serde_json::Value| object["status"]["deletion"]["outcome"] = json!("Deleted");
+        let unanswered = |object: &mut serde_json::Value| object["metadata"]["generation"] = json!(3);
+        for silent in [
+            seen(&deleting("a", "Deleting", |_| {})),
+            seen(&deleting("a", "Deleted", ending)),
+            seen(&deleting("a", "MassDeletion", unanswered)),
+        ] {
+            let board = Board::of(vec![silent], at(0));
+            assert!(!board.is_settled(at(180)) && board.is_settled(at(181)));
+        }
+        // It waits for its account, however long that takes.
+        let waits = seen(&deleting("a", "AccountUnavailable", |_| {}));
+        assert!(!Board::of(vec![waits], at(0)).is_settled(at(9999)));
     }
 }

@@ -41,6 +41,7 @@ impl Calls {
         mut deleting: impl Stream<Item = (String, Call)> + Unpin,
         interrupt: impl Future<Output = T>,
         board: &mut Board,
+        now: impl Fn() -> Timestamp,
         say: impl Fn(String),
     ) {
         let mut interrupt = std::pin::pin!(interrupt);
@@ -50,13 +51,13 @@ impl Calls {
                 _ = &mut interrupt => {
                     for uid in self.with(|state| state.under_way.clone()) {
                         let why = "this command was ended before the API server had answered".to_owned();
-                        board.called(&uid, Call::Unknown(why), Timestamp::now()).into_iter().for_each(&say);
+                        board.called(&uid, Call::Unknown(why), now()).into_iter().for_each(&say);
                     }
                     return;
                 }
             };
             let Some((uid, call)) = called else { return };
-            board.called(&uid, call, Timestamp::now()).into_iter().for_each(&say);
+            board.called(&uid, call, now()).into_iter().for_each(&say);
         }
     }
 
@@ -111,7 +112,7 @@ mod tests {
         assert!(deleting.next().now_or_never().is_none());
         assert_eq!(calls.under_way(), 1);
         calls.stop();
-        calls.end(deleting, std::future::ready(()), &mut board, drop).await;
+        calls.end(deleting, std::future::ready(()), &mut board, || at(0), drop).await;
         let tally = board.tally(at(0));
         assert_eq!((tally.unknown.len(), tally.not_deleted.len()), (1, 2), "{tally:?}");
         assert!(tally.unknown[0].starts_with("team-a/silent: "), "{tally:?}");

@@ -71,7 +71,8 @@ pub async fn follow(
     if matches!(followed, Followed::Interrupted) && calls.under_way() > 0 {
         screen.say("Waiting for the answers of the API server; Ctrl-C ends that, too.", true);
     }
-    calls.end(deleting, tokio::signal::ctrl_c(), board, |line| screen.say(&line, true)).await;
+    let say = |line: String| screen.say(&line, true);
+    calls.end(deleting, tokio::signal::ctrl_c(), board, || cluster.now(), say).await;
     screen.end();
     followed
 }
@@ -96,17 +97,17 @@ async fn watch(
         let listed = lists.are_complete(requests.len());
         tokio::select! {
             called = deleting.next(), if deletes && listed => match called {
-                Some((uid, call)) => say(screen, board.called(&uid, call, Timestamp::now()), true),
+                Some((uid, call)) => say(screen, board.called(&uid, call, cluster.now()), true),
                 None => deletes = false,
             },
             Some((number, event)) = events.next() => match event {
-                Ok(event) => lists.take(number, &requests[number], event, board, screen),
+                Ok(event) => lists.take(number, &requests[number], event, &mut View { board, screen, now: cluster.now() }),
                 Err(error) => if let Some(lost) = failed(error, &requests[number], listed, screen) {
                     return Followed::Lost(lost);
                 },
             },
             _ = redraw.tick() => {
-                let now = Timestamp::now();
+                let now = cluster.now();
                 screen.draw(board, now);
                 if listed && !deletes && (board.is_empty() || until.settled && board.is_settled(now)) {
                     return Followed::ToTheEnd;
@@ -170,38 +171,49 @@ impl Lists {
         number: usize,
         request: &Request,
         event: Event<Guarded<VoiceCampaign>>,
-        board: &mut Board,
-        screen: &Screen,
+        view: &mut View<'_>,
     ) {
-        let now = Timestamp::now();
         match event {
             Event::Init => drop(self.listed.insert(number, BTreeSet::new())),
             Event::InitApply(object) => {
                 self.listed.entry(number).or_default().insert(object.uid().unwrap_or_default());
-                see(&object, request, board, screen);
+                view.see(&object, request);
             }
             // Those that the list does not show went before it, or while the watch was away.
             Event::InitDone => {
                 let listed = self.listed.remove(&number).unwrap_or_default();
-                for (namespace, uid) in board.remaining() {
+                for (namespace, uid) in view.board.remaining() {
                     if request.scope.has(&namespace) && !listed.contains(&uid) {
-                        say(screen, board.gone(&uid, None, now), true);
+                        view.gone(&uid, None);
                     }
                 }
                 self.complete.insert(number);
             }
-            Event::Apply(object) => see(&object, request, board, screen),
+            Event::Apply(object) => view.see(&object, request),
             Event::Delete(object) => {
                 let uid = object.uid().unwrap_or_default();
-                say(screen, board.gone(&uid, Some(Seen::of(&object)), now), true);
+                view.gone(&uid, Some(Seen::of(&object)));
             }
         }
     }
 }
 
-fn see(object: &Guarded<VoiceCampaign>, request: &Request, board: &mut Board, screen: &Screen) {
-    if board.follows(&object.uid().unwrap_or_default()) || request.selected.selects(object) {
-        say(screen, board.see(Seen::of(object), Timestamp::now()), false);
+/// Where an event shows.
+struct View<'a> {
+    board: &'a mut Board,
+    screen: &'a Screen,
+    now: Timestamp,
+}
+
+impl View<'_> {
+    fn see(&mut self, object: &Guarded<VoiceCampaign>, request: &Request) {
+        if self.board.follows(&object.uid().unwrap_or_default()) || request.selected.selects(object) {
+            say(self.screen, self.board.see(Seen::of(object), self.now), false);
+        }
+    }
+
+    fn gone(&mut self, uid: &str, last: Option<Seen>) {
+        say(self.screen, self.board.gone(uid, last, self.now), true);
     }
 }
 

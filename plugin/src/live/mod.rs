@@ -1,7 +1,7 @@
 //! The live view of deletions.
 //!
 //! ```text
-//!   follow.rs  watches of the resources ─▶ board.rs  who waits for what, who is gone (PURE)
+//!   follow.rs  watches of the resources ─▶ board.rs  who waits for what, who is gone (PURE; tally.rs)
 //!   calls.rs   the calls that delete ───────┘  └─▶ screen.rs  drawn on a terminal, or a line per change
 //! ```
 
@@ -9,6 +9,7 @@ mod board;
 mod calls;
 mod follow;
 mod screen;
+mod tally;
 
 pub use board::{Board, Call};
 pub use calls::Calls;

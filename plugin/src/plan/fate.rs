@@ -1,6 +1,5 @@
 //! What a deletion does to the campaign of a resource. Pure.
 
-use kube::ResourceExt;
 use schemars::JsonSchema;
 use serde::Serialize;
 use voicecampaign_operator::api::{DeletionPolicy, KoreConnection, PROTECT, Reason, VoiceCampaign};
@@ -30,6 +29,9 @@ pub struct Planned {
 pub enum Fate {
     /// The operator deletes it in Kore.
     Deleted,
+    /// The operator deletes it in Kore, or the brake of its connection holds the deletion: it lets fewer
+    /// begin than are planned, and which these are is not known before.
+    Braked,
     /// The deletion waits until somebody acts.
     Held,
     /// It stays in Kore, because the policy says so.
@@ -46,8 +48,9 @@ pub enum Fate {
 
 impl Fate {
     /// All, in the order in which they are counted.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Deleted,
+        Self::Braked,
         Self::Held,
         Self::Orphaned,
         Self::Left,
@@ -60,6 +63,7 @@ impl Fate {
     pub fn in_words(self) -> &'static str {
         match self {
             Self::Deleted => "deleted in Kore",
+            Self::Braked => "deleted in Kore, or held by the brake",
             Self::Held => "held",
             Self::Orphaned => "left in Kore (policy Orphan)",
             Self::Left => "left in Kore (not managed)",
@@ -109,9 +113,12 @@ pub fn planned(object: &Guarded<VoiceCampaign>, around: &Around<'_>) -> Planned 
     let seen = Seen::of(object);
     let (fate, why) = match &object.0 {
         _ if seen.phase.is_deletion() => (Fate::Deleting, Some(seen.reason_in_words())),
-        _ if object.annotations().get(PROTECT).is_some_and(|value| value == "true") => {
-            let where_not = "where the operator's policies are not installed, it is deleted nevertheless";
-            (Fate::Protected, Some(format!("it has the annotation {PROTECT}; {where_not}")))
+        _ if seen.protected => {
+            let why = format!(
+                "it has the annotation {PROTECT}: `kubectl vcamp delete` leaves it; where the operator's policies are not installed, \
+                 others may delete it"
+            );
+            (Fate::Protected, Some(why))
         }
         Err(_) => {
             let why = "Invalid: it does not fit its schema; apply it again with the current definition";

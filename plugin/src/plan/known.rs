@@ -12,7 +12,7 @@ use voicecampaign_operator::kube_ext::Guarded;
 use super::fate::{Around, Link, Planned, missing, planned};
 use super::manifests::{Manifests, Name};
 use crate::cluster::{Cluster, Scope, is_denied};
-use crate::seen::is_kept_by_us;
+use crate::seen::{Seen, is_kept_by_us};
 
 /// The VoiceCampaigns and KoreConnections that the user may read.
 #[derive(Default)]
@@ -44,12 +44,15 @@ impl Known {
             }
             other => other?,
         }
-        let scopes = if known.sees_all { vec![Scope::All] } else { of_namespaces };
-        match known.read_connections(&scopes, cluster).await {
-            Err(error) if is_denied(&error) => {}
-            other => {
-                other?;
-                known.knows_connections = true;
+        for scopes in [&[Scope::All][..], &of_namespaces] {
+            known.connections.clear();
+            match known.read_connections(scopes, cluster).await {
+                Err(error) if is_denied(&error) => {}
+                read => {
+                    read?;
+                    known.knows_connections = true;
+                    break;
+                }
             }
         }
         known.index();
@@ -66,12 +69,27 @@ impl Known {
         self.knows_connections
     }
 
-    /// How many deletions the brake of each connection lets begin now, as `namespace/name`.
+    /// How many more deletions the brake of each connection lets begin now, as `namespace/name`.
     pub fn brakes(&self, now: Timestamp) -> impl Iterator<Item = (String, usize)> {
         self.connections.iter().filter_map(move |(name, connection)| {
-            let room = Brake::of(connection.0.as_ref().ok()?)?.room(now)?;
+            let brake = Brake::of(connection.0.as_ref().ok()?)?;
+            let room = brake.room(now)?.saturating_sub(self.before(name, &brake));
             Some((format!("{}/{}", name.namespace, name.name), room))
         })
+    }
+
+    /// How many deletions of a connection were requested, and are about to ask the brake.
+    fn before(&self, connection: &Name, brake: &Brake) -> usize {
+        let asks = |object: &&VoiceCampaign| {
+            let seen = Seen::of(&Guarded(Ok((*object).clone())));
+            let is_open = seen.phase.is_deletion() && seen.outcome.is_none() && !seen.may_be_deleted();
+            let waits = is_open && seen.kept && !seen.suspend && !seen.is_held_by_brake();
+            let deletes = object.spec.deletion_policy == DeletionPolicy::Delete;
+            waits && deletes && !brake.has_admitted(&seen.uid)
+        };
+        let of_it = |object: &&VoiceCampaign| object.spec.connection_ref.name == connection.name;
+        let objects = self.campaigns.iter().filter(|(name, _)| name.namespace == connection.namespace);
+        objects.filter_map(|(_, object)| object.0.as_ref().ok()).filter(of_it).filter(asks).count()
     }
 
     async fn read_campaigns(&mut self, scopes: &[Scope], cluster: &Cluster) -> anyhow::Result<()> {
@@ -193,7 +211,7 @@ mod tests {
     use super::super::show::Plan;
     use super::*;
     use crate::plan::Fate;
-    use crate::sample::{add, condition, deleting, living};
+    use crate::sample::{add, at, condition, deleting, living};
 
     fn known(objects: Vec<Guarded<VoiceCampaign>>) -> Known {
         let connection = json!({"apiVersion": "voicecampaign.dev/v1alpha1", "kind": "KoreConnection",
@@ -274,7 +292,7 @@ mod tests {
             }),
         ]);
         let both = mixed.plan(&Manifests::of_names(&["one", "other"].map(str::to_owned), "team-a"));
-        let plan = Plan::new(both, &mixed);
+        let plan = Plan::new(both, &mixed, at(0));
         assert_eq!(plan.of(Fate::Deleted).count(), 2);
         assert!(plan.table().contains("Deleted in Kore: 1 (of 2 resources)."), "{}", plan.table());
         assert_eq!(fates(&mixed, &["other"]), [("other".to_owned(), Fate::Orphaned)]);
@@ -343,18 +361,26 @@ mod tests {
         }
         let plan = |names: &[&str]| {
             let names: Vec<_> = names.iter().map(|name| (*name).to_owned()).collect();
-            Plan::new(known.plan(&Manifests::of_names(&names, "team-a")), &known)
+            Plan::new(known.plan(&Manifests::of_names(&names, "team-a")), &known, at(0))
         };
         assert!(plan(&["plain", "kept"]).braked.is_empty());
         let table = plan(&["plain", "one", "other"]).table();
-        assert!(table.contains("team-a/production lets 1 of these 3 deletions begin"), "{table}");
+        assert!(table.contains("team-a/production lets 1 of 3 deletions begin"), "{table}");
+        assert!(table.contains("held by the brake: 3 (1 may begin)."), "{table}");
+        // One that was requested before takes the room.
+        let queued = deleting("queued", "Pending", |_| {});
+        known.campaigns.insert(name_of(&queued), queued);
+        let names = ["plain", "one", "other"].map(str::to_owned);
+        let plan = Plan::new(known.plan(&Manifests::of_names(&names, "team-a")), &known, at(0));
+        assert_eq!(plan.of(Fate::Held).count(), 3);
+        assert!(plan.table().contains("team-a/production holds 3 deletions until"), "{}", plan.table());
     }
 
     #[test]
     fn a_plan_is_a_table_and_a_comment() {
         let names = ["plain", "one"].map(str::to_owned);
         let seen = Known { sees_all: false, ..all_kinds() };
-        let plan = Plan::new(seen.plan(&Manifests::of_names(&names, "team-a")), &seen);
+        let plan = Plan::new(seen.plan(&Manifests::of_names(&names, "team-a")), &seen, at(0));
         let table = "\
 NAMESPACE   NAME    CAMPAIGN         STATE    CONTACT LISTS   WOULD BE          WHY
 team-a      plain   Campaign plain   Active   leads           deleted in Kore

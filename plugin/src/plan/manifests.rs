@@ -163,7 +163,7 @@ pub fn of_kustomization(folder: &Path, cluster: &Cluster) -> anyhow::Result<Mani
 
 impl Manifests {
     fn add_all(&mut self, text: &str, home: Home<'_>) -> anyhow::Result<()> {
-        let all: Vec<Value> = serde_saphyr::from_multiple(text).context("this is no YAML")?;
+        let all: Vec<Value> = output::read_yaml(text)?;
         let all: Vec<_> = all.iter().filter(|manifest| !manifest.is_null()).collect();
         ensure!(!all.is_empty(), "there is no manifest in it");
         let is_manifest = |manifest: &&Value| manifest["kind"].is_string();

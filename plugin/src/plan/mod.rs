@@ -36,7 +36,7 @@ pub async fn run(arguments: PlanArgs, cluster: &Cluster) -> anyhow::Result<End> 
     };
     look_for(&manifests, !what.is_empty(), cluster).await?;
     let known = Known::read(&manifests.namespaces(), cluster).await?;
-    let plan = Plan::new(known.plan(&manifests), &known);
+    let plan = Plan::new(known.plan(&manifests), &known, cluster.now());
     output::print(&match output {
         PlanFormat::Table => plan.table(),
         PlanFormat::Markdown => plan.markdown(),

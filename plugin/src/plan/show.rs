@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::Serialize;
+use voicecampaign_operator::api::Reason;
 
 use super::fate::{Fate, Planned};
 use super::known::Known;
@@ -43,22 +44,23 @@ const LISTS: usize = 3;
 
 impl Plan {
     /// A plan: first what would be deleted.
-    pub fn new(mut items: Vec<Planned>, known: &Known) -> Self {
+    pub fn new(mut items: Vec<Planned>, known: &Known, now: Timestamp) -> Self {
+        let mut braked = Vec::new();
+        for (connection, room) in known.brakes(now) {
+            let is_of =
+                |planned: &Planned| planned.fate == Fate::Deleted && of_connection(planned) == connection;
+            let planned = items.iter().filter(|planned| is_of(planned)).count();
+            if planned > room {
+                items
+                    .iter_mut()
+                    .filter(|planned| is_of(planned))
+                    .for_each(|planned| brake(planned, room, &connection));
+                braked.push(Braked { connection, room, planned });
+            }
+        }
         items.sort_by_cached_key(|planned| (planned.fate, planned.seen.key()));
-        let planned = |connection: &str| {
-            let deleted = items.iter().filter(|planned| planned.fate == Fate::Deleted);
-            let over = deleted.filter(|planned| {
-                let own = planned.seen.connection.as_deref().unwrap_or_default();
-                connection == format!("{}/{own}", planned.seen.namespace)
-            });
-            over.count()
-        };
-        let braked = known.brakes(Timestamp::now()).map(|(connection, room)| {
-            let planned = planned(&connection);
-            Braked { connection, room, planned }
-        });
         Self {
-            braked: braked.filter(|braked| braked.planned > braked.room).collect(),
+            braked,
             all_namespaces_read: known.sees_all(),
             connections_read: known.knows_connections(),
             items,
@@ -70,10 +72,9 @@ impl Plan {
         self.items.iter().filter(move |planned| planned.fate == fate)
     }
 
-    /// How many campaigns of Kore may be deleted: also those that are held for now, and those whose
-    /// protection nothing enforces.
+    /// How many campaigns of Kore may be deleted: also those that are held for now.
     pub fn campaigns_at_risk(&self) -> usize {
-        let at_risk = [Fate::Deleted, Fate::Held, Fate::Protected];
+        let at_risk = [Fate::Deleted, Fate::Braked, Fate::Held];
         campaigns(self.items.iter().filter(|planned| at_risk.contains(&planned.fate)))
     }
 
@@ -121,6 +122,10 @@ impl Plan {
                 _ if fate == Fate::Deleted && campaigns < resources => {
                     Some(format!("{what}: {campaigns} (of {}).", count(resources, "resource")))
                 }
+                _ if fate == Fate::Braked => {
+                    let room: usize = self.braked.iter().map(|braked| braked.room).sum();
+                    Some(format!("{what}: {resources} ({room} may begin)."))
+                }
                 _ => Some(format!("{what}: {resources}.")),
             }
         };
@@ -129,16 +134,35 @@ impl Plan {
 
     fn doubts(&self) -> impl Iterator<Item = String> {
         let of_namespaces = "You may not read all namespaces: a VoiceCampaign in another one may name the same campaign and keep it.";
-        let of_connections = "You may not read the KoreConnections: one may be missing, and hold a deletion.";
+        let of_connections =
+            "You may not read the KoreConnections: one may be missing, or have a brake, and hold deletions.";
         let doubts = [(self.all_namespaces_read, of_namespaces), (self.connections_read, of_connections)];
         let of_brakes = self.braked.iter().map(|Braked { connection, room, planned }| {
-            format!(
-                "The brake of the KoreConnection {connection} lets {room} of these {planned} deletions begin; the others are held \
-                 until somebody approves them (`kubectl vcamp approve`)."
-            )
+            let begin = match room {
+                0 => format!("holds {}", count(*planned, "deletion")),
+                _ => format!("lets {room} of {planned} deletions begin, and holds the others"),
+            };
+            format!("The brake of the KoreConnection {connection} {begin} until somebody approves them (`kubectl vcamp approve`).")
         });
         doubts.into_iter().filter(|(known, _)| !known).map(|(_, doubt)| doubt.to_owned()).chain(of_brakes)
     }
+}
+
+/// The connection of a resource, as `namespace/name`.
+fn of_connection(planned: &Planned) -> String {
+    format!("{}/{}", planned.seen.namespace, planned.seen.connection.as_deref().unwrap_or_default())
+}
+
+/// Says that the brake of the connection, which lets so many deletions begin, may hold this one.
+fn brake(planned: &mut Planned, room: usize, connection: &str) {
+    let reason = Reason::MassDeletion.as_str();
+    (planned.fate, planned.why) = match room {
+        0 => (
+            Fate::Held,
+            Some(format!("{reason}: the brake of {connection} lets no more deletions begin now")),
+        ),
+        _ => (Fate::Braked, Some(format!("{reason}: the brake of {connection} lets {room} begin now"))),
+    };
 }
 
 /// How many campaigns these resources stand for.

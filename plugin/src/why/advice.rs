@@ -27,6 +27,8 @@ pub struct Subject {
     connection: String,
     secret: Option<String>,
     deleting: bool,
+    /// Whether it is being deleted, and no DELETE was sent: its campaign can be saved.
+    unsent: bool,
     lacks_right: bool,
     options: String,
     now: Timestamp,
@@ -46,6 +48,7 @@ impl Subject {
             connection: seen.connection.clone().unwrap_or_else(unknown),
             secret: connection.map(|connection| connection.spec.credentials_secret_ref.name.clone()),
             deleting: seen.phase.is_deletion(),
+            unsent: seen.phase.is_deletion() && seen.kept && seen.outcome.is_none() && !seen.may_be_deleted(),
             lacks_right: seen
                 .message
                 .as_deref()
@@ -267,7 +270,8 @@ fn todo(reason: Reason, subject: &Subject) -> Vec<Todo> {
         | Reason::Orphaned
         | Reason::CampaignLeftBehind => (Vec::new(), false),
     };
-    own.into_iter().chain(subject.console().filter(|_| console)).collect()
+    let saved = subject.unsent.then(|| subject.orphan()).filter(|orphan| !own.contains(orphan));
+    own.into_iter().chain(saved).chain(subject.console().filter(|_| console)).collect()
 }
 
 fn todo_about_resource(reason: Reason, subject: &Subject) -> Vec<Todo> {

@@ -127,7 +127,7 @@ fn state(seen: &Seen, object: Option<&VoiceCampaign>, now: Timestamp) -> String 
         }
         Some(requested) if seen.deletion_policy.as_deref() == Some("Orphan") => {
             format!(
-                "Being deleted since {}. Its policy is Orphan: {campaign} stays in Kore{state}.",
+                "Being deleted since {}. Its policy is Orphan: it leaves {campaign} in Kore{state}.",
                 at(requested, now)
             )
         }

@@ -87,7 +87,7 @@ impl Facts {
             Readable::Not(why) => Readable::Not(why),
         };
         let operators = operators(namespace, cluster).await;
-        Ok(Self { object, connection, operators, options: cluster.options(), now: Timestamp::now() })
+        Ok(Self { object, connection, operators, options: cluster.options(), now: cluster.now() })
     }
 }
 

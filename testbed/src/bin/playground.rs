@@ -38,8 +38,8 @@ With the plugin (docs/plugin.md):
   kubectl vcamp -n {NAMESPACE} why survey
   kubectl vcamp -n {NAMESPACE} resume survey
 
-The README's commands from "Connect Kore and declare a campaign" on, with the samples unchanged. Here Kore's own address leads to the
-simulator:
+The README's commands from "Connect Kore and declare a campaign" on, with the samples unchanged. Here Kore's own address leads the
+operator to the simulator (not `kubectl vcamp import`: take the connection of the namespace {NAMESPACE} for that):
 
   kubectl apply -k deploy/samples
   kubectl delete voicecampaign renewal-outreach

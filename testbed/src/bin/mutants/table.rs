@@ -413,7 +413,7 @@ pub const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "the brake forgets whom it let through",
         file: "src/connection/brake.rs",
-        from: "        admitted: newest(brake.admitted, max_per_hour),",
+        from: "        admitted: newest(brake.admitted, most),",
         to: "        admitted: newest(brake.admitted, 0),",
         tests: &["--lib", "brake"],
     },
@@ -2196,5 +2196,33 @@ pub const MUTANTS: &[Mutant] = &[
         from: "match around.takers.first() {",
         to: "match around.takers.first().filter(|_| false) {",
         tests: &["--bin", "kubectl-vcamp", "a_shared_campaign_goes"],
+    },
+    Mutant {
+        name: "a brake that is lowered for hours and raised again lets through whom it holds",
+        file: "src/connection/brake.rs",
+        from: "let most = if held > 0 { counted.max(max_per_hour) } else { max_per_hour };",
+        to: "let most = max_per_hour;",
+        tests: &["--lib", "a_number_that_was_lowered_for_long"],
+    },
+    Mutant {
+        name: "delete takes what is protected",
+        file: "plugin/src/delete.rs",
+        from: "!matches!(planned.fate, Fate::Deleting | Fate::Protected)",
+        to: "!matches!(planned.fate, Fate::Deleting)",
+        tests: &["--test", "cluster", "plugin::what_is_protected"],
+    },
+    Mutant {
+        name: "a mistake in a manifest is shown with what stands beside it",
+        file: "plugin/src/output.rs",
+        from: "without_content(&error.to_string())",
+        to: "error",
+        tests: &["--bin", "kubectl-vcamp", "a_mistake_in_a_manifest"],
+    },
+    Mutant {
+        name: "a plan forgets the deletions before it",
+        file: "plugin/src/plan/known.rs",
+        from: ".saturating_sub(self.before(name, &brake))",
+        to: "",
+        tests: &["--bin", "kubectl-vcamp", "a_plan_says_what_a_brake"],
     },
 ];

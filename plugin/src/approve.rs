@@ -79,8 +79,9 @@ async fn taken(connection: &str, until: Timestamp, cluster: &Cluster) -> anyhow:
                 continue;
             }
         };
+        let is_set = annotated(&found).is_some_and(|set| is_same(set, until));
         ensure!(
-            !is_void(&found),
+            !is_set || !is_void(&found),
             "the operator does not take the approval, which is for more than 24 hours by its clock: name a shorter time"
         );
         let status = brake(&found);
@@ -93,7 +94,7 @@ async fn taken(connection: &str, until: Timestamp, cluster: &Cluster) -> anyhow:
             output::print(&format!("approved until {until:.0}{rest}. To see the deletions: {watch}"))?;
             return Ok(End::Done);
         }
-        last = Ok(annotated(&found).is_some_and(|set| is_same(set, until)));
+        last = Ok(is_set);
         tokio::time::sleep(LOOK_AGAIN).await;
     }
     let check = format!("kubectl vcamp check{}", cluster.options());

@@ -40,6 +40,8 @@ pub struct Cluster {
     ahead: SignedDuration,
 }
 
+/// How long to wait for the time of the API server.
+const ANSWERS: Duration = Duration::from_secs(5);
 /// A smaller difference between two clocks is none: an answer has whole seconds, and takes a while.
 const SAME: SignedDuration = SignedDuration::from_secs(3);
 
@@ -47,7 +49,7 @@ const SAME: SignedDuration = SignedDuration::from_secs(3);
 /// calls will tell why.
 async fn ahead(client: &Client) -> SignedDuration {
     let Ok(request) = http::Request::get("/version").body(Body::empty()) else { return SignedDuration::ZERO };
-    let answer = client.send(request).await.ok();
+    let answer = tokio::time::timeout(ANSWERS, client.send(request)).await.ok().and_then(Result::ok);
     let date = answer.as_ref().and_then(|answer| answer.headers().get(http::header::DATE)?.to_str().ok());
     let date = date.and_then(|date| jiff::fmt::rfc2822::parse(date).ok());
     let ahead = date.map(|date| date.timestamp().duration_since(Timestamp::now()));
@@ -133,7 +135,39 @@ fn has_kubeconfig() -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::io::{Read, Write};
+    use std::net::TcpListener;
+
+    use jiff::fmt::rfc2822::DateTimePrinter;
+
     use super::*;
+
+    /// How far ahead a server is whose answers have this date.
+    async fn ahead_of(date: Timestamp) -> SignedDuration {
+        let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let date = DateTimePrinter::new().timestamp_to_rfc9110_string(&date).unwrap();
+        let server = std::thread::spawn(move || {
+            let (mut connection, _) = listener.accept().unwrap();
+            let _request = connection.read(&mut [0; 4096]).unwrap();
+            write!(connection, "HTTP/1.1 401 Unauthorized\r\nDate: {date}\r\nContent-Length: 0\r\n\r\n")
+                .unwrap();
+        });
+        let ahead = ahead(&client_of(Config::new(url.parse().unwrap())).unwrap()).await;
+        server.join().unwrap();
+        ahead
+    }
+
+    #[tokio::test]
+    async fn the_time_is_that_of_the_api_server() {
+        let hour = SignedDuration::from_hours(1);
+        for expected in [hour, -hour] {
+            let ahead = ahead_of(Timestamp::now() + expected).await;
+            assert!((ahead - expected).abs() <= SAME, "{ahead:?}");
+        }
+        assert_eq!(ahead_of(Timestamp::now()).await, SignedDuration::ZERO);
+    }
 
     #[test]
     fn a_command_leads_to_the_same_cluster() {

@@ -107,9 +107,13 @@ impl Plan {
         lines.join("\n")
     }
 
-    /// Names of what would be deleted in Kore.
+    /// Names of what would be deleted in Kore, now or once the brake lets it begin.
     pub fn names(&self) -> String {
-        self.of(Fate::Deleted).map(|planned| output::name(&planned.seen.name)).collect::<Vec<_>>().join("\n")
+        self.of(Fate::Deleted)
+            .chain(self.of(Fate::Braked))
+            .map(|planned| output::name(&planned.seen.name))
+            .collect::<Vec<_>>()
+            .join("\n")
     }
 
     fn in_words(&self) -> String {

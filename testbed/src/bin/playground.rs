@@ -57,7 +57,7 @@ What Kore has received, and what it still has:
   curl {kore}/_control/journal
   curl {kore}/_control/campaigns
 
-The operator's log: {log}
+The operator is a process here (helm and `kubectl logs` do not know it), and its log: {log}
 Ctrl-C ends everything."#,
         kubeconfig = show.plane.kubeconfig().display(),
         log = show.operator.log().display(),

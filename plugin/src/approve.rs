@@ -7,9 +7,9 @@ use jiff::{SignedDuration, Timestamp};
 use kube::api::{Patch, PatchParams};
 use serde_json::json;
 use tokio::time::Instant;
-use voicecampaign_operator::api::{APPROVE_DELETIONS, DeletionBrakeStatus, KoreConnection, VoiceCampaign};
-use voicecampaign_operator::connection::{LONGEST_APPROVAL, is_void};
-use voicecampaign_operator::kube_ext::Guarded;
+use voicecampaign_operator::api::{APPROVE_DELETIONS, KoreConnection, VoiceCampaign};
+use voicecampaign_operator::connection::{LONGEST_APPROVAL, annotated_approval, is_void, stored_brake};
+use voicecampaign_operator::kube_ext::{Guarded, round_down};
 
 use crate::cli::ApproveArgs;
 use crate::cluster::{Cluster, Scope, explain, is_denied, is_refused};
@@ -36,9 +36,10 @@ pub async fn run(arguments: ApproveArgs, cluster: &Cluster) -> anyhow::Result<En
         "the KoreConnection {connection} has no deletionBrake: nothing is held"
     );
     let now = cluster.now();
-    let until = now + SignedDuration::try_from(time)?;
+    let until = round_down(now + SignedDuration::try_from(time)?).0;
     ensure!(until.duration_since(now) <= LONGEST_APPROVAL, "an approval is for 24 hours at most");
-    let set = annotated(&found).filter(|set| *set > until && set.duration_since(now) <= LONGEST_APPROVAL);
+    let set =
+        annotated_approval(&found).filter(|set| *set > until && set.duration_since(now) <= LONGEST_APPROVAL);
     if let Some(set) = set.filter(|_| !is_void(&found)) {
         output::say(&format!(
             "It is approved already, until {set:.0}; a shorter time would hold again what has not begun."
@@ -57,8 +58,9 @@ pub async fn run(arguments: ApproveArgs, cluster: &Cluster) -> anyhow::Result<En
     let patch =
         Patch::Merge(json!({"metadata": {"annotations": {APPROVE_DELETIONS: format!("{until:.0}")}}}));
     if let Err(error) = api.patch(&connection, &PatchParams::default(), &patch).await {
+        let refused = is_refused(&error);
         let error = explain(&error, &format!("can't change the KoreConnection {connection}"));
-        if is_refused(&error) {
+        if refused {
             return Err(error);
         }
         output::say(&format!("warning: {error:#}; looking whether it was changed nevertheless"));
@@ -79,13 +81,13 @@ async fn taken(connection: &str, until: Timestamp, cluster: &Cluster) -> anyhow:
                 continue;
             }
         };
-        let is_set = annotated(&found).is_some_and(|set| is_same(set, until));
+        let is_set = annotated_approval(&found) == Some(until);
         ensure!(
             !is_set || !is_void(&found),
             "the operator does not take the approval, which is for more than 24 hours by its clock: name a shorter time"
         );
-        let status = brake(&found);
-        if status.approval.as_ref().is_some_and(|approval| is_same(approval.until.0, until)) {
+        let status = stored_brake(&found);
+        if status.approval.as_ref().is_some_and(|approval| approval.until.0 == until) {
             let rest = match usize::try_from(status.held).unwrap_or_default() {
                 0 => String::new(),
                 held => format!("; the brake holds {} still", count(held, "deletion")),
@@ -121,21 +123,6 @@ async fn read(connection: &str, cluster: &Cluster) -> anyhow::Result<KoreConnect
     }
 }
 
-fn brake(connection: &KoreConnection) -> DeletionBrakeStatus {
-    let status = connection.status.as_ref().and_then(|status| status.deletion_brake.as_deref());
-    status.cloned().unwrap_or_default()
-}
-
-/// What the annotation says.
-fn annotated(connection: &KoreConnection) -> Option<Timestamp> {
-    connection.metadata.annotations.as_ref()?.get(APPROVE_DELETIONS)?.parse().ok()
-}
-
-/// Whether two times are the same second: the status has no more.
-fn is_same(one: Timestamp, other: Timestamp) -> bool {
-    one.as_second() == other.as_second()
-}
-
 /// What the brake holds: as the resources say, which the status of the connection counts every few seconds.
 async fn held(
     name: &str,
@@ -149,7 +136,7 @@ async fn held(
         held += usize::from(seen.is_held_by_brake() && seen.connection.as_deref() == Some(name));
     };
     let listed = cluster.each(&Scope::Namespace(cluster.namespace().to_owned()), None, take).await;
-    let status = brake(connection);
+    let status = stored_brake(connection);
     let counted = match listed {
         Ok(()) => count(held, "deletion"),
         Err(error) if is_denied(&error) => {

@@ -71,8 +71,7 @@ impl Change {
 
 /// Whether it is a deletion of this connection for which no DELETE was sent yet.
 fn has_not_begun(seen: &Seen, connection: &str) -> bool {
-    let is_open = seen.phase.is_deletion() && seen.outcome.is_none();
-    is_open && seen.connection.as_deref() == Some(connection) && !seen.may_be_deleted()
+    seen.has_not_begun() && seen.connection.as_deref() == Some(connection)
 }
 
 impl From<Names> for OrphanArgs {
@@ -139,8 +138,8 @@ pub async fn run(change: Change, whom: OrphanArgs, cluster: &Cluster) -> anyhow:
                 output::print(&format!("{} {}", output::name(&name), change.done(&Seen::of(&changed))))?
             }
             Err(error) => {
-                let error = explain(&error, &format!("can't change {name}"));
                 let unknown = if is_refused(&error) { "" } else { "; it may be changed nevertheless" };
+                let error = explain(&error, &format!("can't change {name}"));
                 output::say(&format!("error: {error:#}{unknown}"));
                 end = End::Held;
             }

@@ -11,7 +11,7 @@ use voicecampaign_operator::api::VoiceCampaign;
 use voicecampaign_operator::kube_ext::{Guarded, Selected};
 
 use crate::cli::DeleteArgs;
-use crate::cluster::{Cluster, Scope, explain, is_missing};
+use crate::cluster::{Cluster, Scope, explain, is_missing, is_refused};
 use crate::end::End;
 use crate::live::{Board, Call, Calls, Followed, Request, Until, follow};
 use crate::output;
@@ -241,8 +241,7 @@ async fn delete_as_shown(api: &Api<Guarded<VoiceCampaign>>, shown: &Seen) -> Cal
         };
         let said = format!("{:#}", explain(&error, "can't delete it"));
         let is_conflict = matches!(&error, kube::Error::Api(status) if status.is_conflict());
-        let is_refused = matches!(&error, kube::Error::Api(status) if (400..500).contains(&status.code));
-        if is_refused && !is_conflict {
+        if is_refused(&error) && !is_conflict {
             return Call::Refused(said);
         }
         let now = match api.get(&shown.name).await {

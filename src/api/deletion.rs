@@ -80,11 +80,15 @@ pub struct DeletionStatus {
 }
 
 impl DeletionStatus {
+    /// The kind of the answer to the last DELETE.
+    pub fn last_reason(&self) -> Option<Reason> {
+        self.last_answer.as_ref().and_then(|answer| Reason::parse(&answer.reason))
+    }
+
     /// When the DELETE was sent after which Kore may not have the campaign, although nothing has confirmed
     /// that it is deleted; `None` if there is none, or Kore has returned the campaign since.
     pub fn in_doubt_since(&self) -> Option<&Time> {
-        let last = self.last_answer.as_ref().and_then(|answer| Reason::parse(&answer.reason));
-        let seems_absent = last == Some(Reason::Service(FailureKind::MayBeAbsent));
+        let seems_absent = self.last_reason() == Some(Reason::Service(FailureKind::MayBeAbsent));
         let answered = self.last_attempt_at.as_ref().filter(|_| seems_absent);
         let sent = answered.max(self.may_have_taken_effect_at.as_ref());
         sent.filter(|sent| Some(*sent) > self.seen_at.as_ref())

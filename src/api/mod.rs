@@ -17,6 +17,8 @@ mod kore_connection;
 mod reason;
 mod voice_campaign;
 
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+
 pub use crds::crds;
 pub use deletion::{DeletionOutcome, DeletionStatus, LastAnswer, ListingRecord, ProofStatus};
 pub use deletion_brake::{AdmittedDeletion, Approval, DeletionBrakeSpec, DeletionBrakeStatus};
@@ -47,6 +49,12 @@ pub const APPROVE_DELETIONS: &str = "voicecampaign.dev/approve-deletions-until";
 /// Annotation that protects a VoiceCampaign from deletion, if it is `true`: an admission policy denies the
 /// deletion.
 pub const PROTECT: &str = "voicecampaign.dev/protect";
+
+/// Whether [`PROTECT`] is set.
+pub fn is_protected(metadata: &ObjectMeta) -> bool {
+    let annotations = metadata.annotations.as_ref();
+    annotations.and_then(|annotations| annotations.get(PROTECT)).is_some_and(|value| value == "true")
+}
 
 /// Annotation with which somebody says why they remove a finalizer of ours by hand. The admission policies
 /// allow that, and the operator reports it.

@@ -7,7 +7,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, ObjectMeta, Time
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::api::{DeletionPolicy, FINALIZER, PROTECT, Reason, VoiceCampaign};
+use crate::api::{DeletionPolicy, FINALIZER, Reason, VoiceCampaign, is_protected};
 use crate::kore::scrub::plain;
 use crate::kube_ext::{Guarded, invalid, obstacle};
 
@@ -260,6 +260,11 @@ impl Seen {
         self.attempts.is_some_and(|attempts| attempts > 0) || self.announces_a_delete()
     }
 
+    /// Whether it is being deleted, and no DELETE was sent yet, as far as the status says.
+    pub fn has_not_begun(&self) -> bool {
+        self.phase.is_deletion() && self.outcome.is_none() && !self.may_be_deleted()
+    }
+
     /// Whether the status says that a DELETE is on its way.
     pub fn announces_a_delete(&self) -> bool {
         self.reason.as_deref() == Some(Reason::Deleting.as_str())
@@ -338,11 +343,6 @@ pub fn foreign_finalizers(object: &VoiceCampaign) -> impl Iterator<Item = &str> 
 /// Whether the operator's finalizer is on it.
 pub fn is_kept_by_us(object: &VoiceCampaign) -> bool {
     has_our_finalizer(&object.metadata)
-}
-
-fn is_protected(metadata: &ObjectMeta) -> bool {
-    let annotations = metadata.annotations.as_ref();
-    annotations.and_then(|annotations| annotations.get(PROTECT)).is_some_and(|value| value == "true")
 }
 
 fn has_our_finalizer(metadata: &ObjectMeta) -> bool {

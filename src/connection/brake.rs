@@ -191,7 +191,7 @@ pub fn is_void(connection: &KoreConnection) -> bool {
 
 /// The time that the annotation names, as the status records it: in whole seconds, and within the years that
 /// the status can hold.
-fn annotated(connection: &KoreConnection) -> Option<Timestamp> {
+pub fn annotated(connection: &KoreConnection) -> Option<Timestamp> {
     let until = bounded(Time(annotation(connection)?.parse().ok()?));
     Some(round_down(until.0).0)
 }
@@ -205,7 +205,8 @@ fn max_per_hour(connection: &KoreConnection) -> Option<usize> {
     Some(usize::try_from(brake.max_per_hour).unwrap_or(1).max(1))
 }
 
-fn stored(connection: &KoreConnection) -> DeletionBrakeStatus {
+/// The status of the brake as it is stored.
+pub fn stored(connection: &KoreConnection) -> DeletionBrakeStatus {
     let status = connection.status.as_ref().and_then(|status| status.deletion_brake.as_deref());
     status.cloned().unwrap_or_default()
 }

@@ -29,7 +29,8 @@ mod users;
 mod watched;
 
 pub use allowed::AllowedHosts;
-pub use brake::{Brake, Candidate, Holding, LONGEST_APPROVAL, Passage, is_void, next as next_brake_status};
+pub use brake::{Brake, Candidate, Holding, LONGEST_APPROVAL, Passage, is_void};
+pub use brake::{annotated as annotated_approval, next as next_brake_status, stored as stored_brake};
 pub use controller::{Context, Memory, error_policy, gone, reconcile, what_matters};
 pub use keep::{IN_USE, Keeper, Unneeded, is_held, secrets_in_use};
 pub use lookup::{CREDENTIALS_LIFE, Connections, Overview, Standing};

@@ -11,7 +11,7 @@ use kube::{Api, Client, Resource, ResourceExt};
 use tokio::time::sleep;
 
 use super::retry::PAUSE;
-use crate::api::{KoreConnection, PROTECT, VoiceCampaign};
+use crate::api::{self, KoreConnection, VoiceCampaign};
 use crate::connection::{IN_USE, is_held, secrets_in_use};
 use crate::kube_ext::{Pruned, Selected};
 
@@ -271,8 +271,7 @@ impl Remaining {
 
 /// Whether a user has protected it from deletion. An object that is being deleted is not protected any more.
 pub fn is_protected(object: &DynamicObject) -> bool {
-    object.metadata.deletion_timestamp.is_none()
-        && object.annotations().get(PROTECT).is_some_and(|protect| protect == "true")
+    object.metadata.deletion_timestamp.is_none() && api::is_protected(&object.metadata)
 }
 
 /// The Secrets that have the finalizer for a connection, or get it: those of its status, and that of its

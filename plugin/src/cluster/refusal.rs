@@ -6,8 +6,6 @@ use voicecampaign_operator::kube_ext::{error_chain, knows_no_such_kind, without_
 pub struct Refusal {
     text: String,
     denied: bool,
-    /// Whether the call has changed nothing for certain.
-    refused: bool,
 }
 
 impl std::fmt::Display for Refusal {
@@ -23,10 +21,10 @@ pub fn is_denied(error: &anyhow::Error) -> bool {
     error.downcast_ref::<Refusal>().is_some_and(|refusal| refusal.denied)
 }
 
-/// Whether an error of [`explain`] says that the call has changed nothing: the API server has answered, and
-/// not with an error of its own. Without an answer, nobody knows.
-pub fn is_refused(error: &anyhow::Error) -> bool {
-    error.downcast_ref::<Refusal>().is_some_and(|refusal| refusal.refused)
+/// Whether a call has changed nothing for certain: the API server has answered, and not with an error of its
+/// own. Without an answer, nobody knows.
+pub fn is_refused(error: &Error) -> bool {
+    matches!(error, Error::Api(status) if (400..500).contains(&status.code))
 }
 
 /// Whether the object that a call was for does not exist. A kind that the cluster does not know is another
@@ -37,8 +35,7 @@ pub fn is_missing(error: &Error) -> bool {
 
 /// Why a call failed, for its user: what the command could `not` do, and what would mend it.
 pub fn explain(error: &Error, not: &str) -> anyhow::Error {
-    let refused = matches!(error, Error::Api(status) if (400..500).contains(&status.code));
-    let refusal = |why: String, denied: bool| Refusal { text: format!("{not}: {why}"), denied, refused };
+    let refusal = |why: String, denied: bool| Refusal { text: format!("{not}: {why}"), denied };
     match error {
         // The API server names user, verb, kind and namespace.
         Error::Api(status) if status.is_forbidden() => {

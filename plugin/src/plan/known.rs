@@ -12,7 +12,7 @@ use voicecampaign_operator::kube_ext::Guarded;
 use super::fate::{Around, Link, Planned, missing, planned};
 use super::manifests::{Manifests, Name};
 use crate::cluster::{Cluster, Scope, is_denied};
-use crate::seen::{Seen, is_kept_by_us};
+use crate::seen::{Seen, is_kept_by_us, policy};
 
 /// The VoiceCampaigns and KoreConnections that the user may read.
 #[derive(Default)]
@@ -80,16 +80,14 @@ impl Known {
 
     /// How many deletions of a connection were requested, and are about to ask the brake.
     fn before(&self, connection: &Name, brake: &Brake) -> usize {
-        let asks = |object: &&VoiceCampaign| {
-            let seen = Seen::of(&Guarded(Ok((*object).clone())));
-            let is_open = seen.phase.is_deletion() && seen.outcome.is_none() && !seen.may_be_deleted();
-            let waits = is_open && seen.kept && !seen.suspend && !seen.is_held_by_brake();
-            let deletes = object.spec.deletion_policy == DeletionPolicy::Delete;
-            waits && deletes && !brake.has_admitted(&seen.uid)
+        let asks = |seen: &Seen| {
+            let waits = seen.has_not_begun() && seen.kept && !seen.suspend && !seen.is_held_by_brake();
+            let is_of_it = seen.connection.as_deref() == Some(&connection.name);
+            let deletes = seen.deletion_policy.as_deref() == Some(policy(DeletionPolicy::Delete));
+            waits && is_of_it && deletes && !brake.has_admitted(&seen.uid)
         };
-        let of_it = |object: &&VoiceCampaign| object.spec.connection_ref.name == connection.name;
         let objects = self.campaigns.iter().filter(|(name, _)| name.namespace == connection.namespace);
-        objects.filter_map(|(_, object)| object.0.as_ref().ok()).filter(of_it).filter(asks).count()
+        objects.map(|(_, object)| Seen::of(object)).filter(asks).count()
     }
 
     async fn read_campaigns(&mut self, scopes: &[Scope], cluster: &Cluster) -> anyhow::Result<()> {

@@ -48,7 +48,7 @@ impl Subject {
             connection: seen.connection.clone().unwrap_or_else(unknown),
             secret: connection.map(|connection| connection.spec.credentials_secret_ref.name.clone()),
             deleting: seen.phase.is_deletion(),
-            unsent: seen.phase.is_deletion() && seen.kept && seen.outcome.is_none() && !seen.may_be_deleted(),
+            unsent: seen.kept && seen.has_not_begun(),
             lacks_right: seen
                 .message
                 .as_deref()

@@ -9,7 +9,7 @@ use super::step::{Plan, Step, Urgency};
 use super::turn::within_quota;
 use crate::api::{DeletionStatus, ProofStatus, Reason};
 use crate::campaign::evidence::proof::{self, Need};
-use crate::campaign::evidence::{Observed, REMOTE_CAMPAIGN, ReleasePermit, answer};
+use crate::campaign::evidence::{Observed, REMOTE_CAMPAIGN, ReleasePermit};
 use crate::campaign::status::{self, Situation};
 use crate::connection::{Connection, UsableConnection};
 use crate::kore::{ConfirmedDeletion, FailureKind, Identity};
@@ -175,7 +175,7 @@ fn get_first(
     let asked = match in_trouble(observed, record)? {
         Holder::Account => record.may_have_taken_effect_at.as_ref(),
         Holder::Credentials => {
-            let rejected = answer::reason(record) == Some(Reason::Service(FailureKind::CredentialsRejected));
+            let rejected = record.last_reason() == Some(Reason::Service(FailureKind::CredentialsRejected));
             record.last_attempt_at.as_ref().filter(|_| rejected && record.failures == 0)
         }
     };

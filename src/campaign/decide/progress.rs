@@ -206,7 +206,7 @@ fn after_sighting(record: &mut DeletionStatus, now: Timestamp) -> Option<Due> {
 /// Whether the last DELETE has failed for no reason of the campaign's own: then the campaign is still there
 /// for no reason of its own either.
 fn failed_with_others(record: &DeletionStatus) -> bool {
-    let fault_of_others = match (answer::reason(record), &record.last_answer) {
+    let fault_of_others = match (record.last_reason(), &record.last_answer) {
         // Credentials that may read, and may not delete this campaign, may delete others.
         (Some(Reason::Service(FailureKind::CredentialsRejected)), Some(answer)) => {
             !answer::lacks_right(answer)

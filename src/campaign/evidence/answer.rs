@@ -52,11 +52,6 @@ fn summary(answer: &AnswerSummary, reason: Reason) -> LastAnswer {
     }
 }
 
-/// The kind of the answer to the last DELETE.
-pub fn reason(deletion: &DeletionStatus) -> Option<Reason> {
-    deletion.last_answer.as_ref().and_then(|answer| Reason::parse(&answer.reason))
-}
-
 /// Whether the answer says that the app lacks a right.
 pub fn lacks_right(answer: &LastAnswer) -> bool {
     speaks_of_rights(answer.http_status, &answer.message)
@@ -91,7 +86,7 @@ fn may_be_refused(deletion: &DeletionStatus) -> bool {
     let denied = || {
         deletion.last_answer.as_ref().is_some_and(|answer| answer.message.starts_with(DENIED_SUCCESS_PREFIX))
     };
-    match reason(deletion) {
+    match deletion.last_reason() {
         Some(Reason::Service(FailureKind::MayBeAbsent)) => true,
         Some(Reason::Service(FailureKind::Accepted)) => denied(),
         Some(_) | None => false,

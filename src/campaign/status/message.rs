@@ -158,7 +158,7 @@ fn between_attempts(deletion: Option<&DeletionStatus>, until: Timestamp) -> Stat
         return State::reconciling(Ready::False, Reason::WaitingForQuota, message);
     };
     let refused = answer::is_refused(deletion).then_some(Reason::Service(FailureKind::Refused));
-    let reason = refused.or_else(|| answer::reason(deletion)).unwrap_or(Reason::WaitingForQuota);
+    let reason = refused.or_else(|| deletion.last_reason()).unwrap_or(Reason::WaitingForQuota);
     let seen = deletion.seen_at.as_ref().filter(|seen| Some(*seen) >= deletion.last_attempt_at.as_ref());
     let seen =
         seen.map(|seen| format!(" At {:.0} Kore still returned the campaign.", seen.0)).unwrap_or_default();

@@ -9,7 +9,7 @@ use crate::kore::FailureKind;
 pub fn reason_of_proof(deletion: &DeletionStatus, proof: &ProofStatus) -> Reason {
     let awaited = Reason::Service(FailureKind::MayBeAbsent);
     let read = proof.not_returned_at.is_some() || proof.silent_at.is_some();
-    match (&proof.last_failure, &proof.doubted_listing, answer::reason(deletion)) {
+    match (&proof.last_failure, &proof.doubted_listing, deletion.last_reason()) {
         (Some(failure), ..) => Reason::parse(&failure.reason).unwrap_or(awaited),
         (None, Some(_), _) => Reason::StreamSuddenlyEmpty,
         _ if answer::is_refused_again(deletion, proof) => Reason::Service(FailureKind::Refused),

@@ -1808,8 +1808,8 @@ pub const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "protected though it is being deleted",
         file: "src/uninstall/remaining.rs",
-        from: "    object.metadata.deletion_timestamp.is_none()\n        && object",
-        to: "    object",
+        from: "object.metadata.deletion_timestamp.is_none() && api::is_protected(",
+        to: "api::is_protected(",
         tests: &["--test", "cluster", "uninstalled::an_uninstall_deletes_and_waits"],
     },
     Mutant {

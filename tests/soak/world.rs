@@ -28,7 +28,9 @@ use crate::oracles::{self, Evidence};
 use crate::round::Round;
 use crate::trouble::{self, Made};
 
-const STREAM: &str = "st-0603182c-7ffb-53c3-b307-47ca14bxxxxx";
+/// Streams of an account. With all campaigns in one, no listing would be complete as long as others come and
+/// go, and deletions that need one would wait for minutes.
+const STREAMS: usize = 8;
 const CLIENT_ID: &str = "cs-1f9b3e2d-test-client";
 const CLIENT_SECRET: &str = "s3cr3t-that-must-never-show-9f8e7d";
 /// Namespaces and the accounts of their connections: two share one.
@@ -36,7 +38,7 @@ const TENANTS: [(&str, &str); 3] =
     [("soak-a", "67777ce93e25326494exxxxx"), ("soak-b", "67777ce93e25326494exxxxx"), ("soak-c", "another")];
 /// A VoiceCampaign of each namespace that nobody deletes.
 const BYSTANDER: &str = "bystander";
-/// A campaign of each account that no VoiceCampaign names.
+/// Campaigns that no VoiceCampaign names, one in each stream of each account.
 const UNMANAGED: &str = "unmanaged";
 /// The quota is scaled up: at the documented one, a round would take an hour.
 const REQUESTS_PER_MINUTE: i32 = 6000;
@@ -113,8 +115,7 @@ impl World {
         let kore_proxy = Proxy::start(Upstream::Kore { url: kore.url() }, kore_nemesis.clone())?;
         let kubectl = plane.kubectl()?;
         for (tenant, (namespace, account)) in TENANTS.into_iter().enumerate() {
-            kore.seed(key(tenant, UNMANAGED), &json!({}));
-            kore.seed(key(tenant, &bystander(tenant)), &json!({}));
+            kept(tenant).for_each(|campaign| kore.seed(campaign, &json!({})));
             kubectl.try_run(&["create", "namespace", namespace])?;
             let secret = json!({"apiVersion": "v1", "kind": "Secret",
                 "metadata": {"name": "kore-jwt-app", "namespace": namespace},
@@ -194,8 +195,6 @@ impl World {
         tokio::time::sleep(Duration::from_millis(700)).await;
         let journal = self.kore.journal_since(self.journal_read);
         self.journal_read += journal.len();
-        let kept =
-            (0..TENANTS.len()).flat_map(|tenant| [key(tenant, UNMANAGED), key(tenant, &bystander(tenant))]);
         let mut bystanders = Vec::new();
         for tenant in 0..TENANTS.len() {
             bystanders.push(
@@ -209,7 +208,7 @@ impl World {
             starts,
             asked,
             restored: std::mem::take(&mut self.restored),
-            lost: kept.filter(|kept| !self.kore.has(kept)).collect(),
+            lost: (0..TENANTS.len()).flat_map(kept).filter(|kept| !self.kore.has(kept)).collect(),
             bystanders,
             journal,
             texts,
@@ -242,8 +241,9 @@ impl World {
         for tenant in 0..TENANTS.len() {
             let list = insist("list", async || self.api(tenant).list(&Default::default()).await).await?;
             for object in list.items.into_iter().filter(|object| object.name_any() != BYSTANDER) {
-                let campaign_id = object.spec.campaign_id.to_string();
-                let campaign = CampaignKey { campaign_id, ..key(tenant, "") };
+                let (stream_id, campaign_id) =
+                    (object.spec.stream_id.clone(), object.spec.campaign_id.clone());
+                let campaign = CampaignKey { stream_id, campaign_id, account_id: account(tenant) };
                 self.restored.insert(campaign.clone());
                 if object.metadata.deletion_timestamp.is_none() {
                     self.kore.seed(campaign.clone(), &json!({}));
@@ -392,11 +392,27 @@ pub fn apps() -> Vec<App> {
     vec![App { client_id: CLIENT_ID.into(), client_secret: CLIENT_SECRET.into() }]
 }
 
+fn account(tenant: usize) -> String {
+    TENANTS[tenant].1.to_owned()
+}
+
+/// The stream of a campaign: names that differ by one in a digit have different ones.
+fn stream(campaign: &str) -> String {
+    let sum: usize = campaign.bytes().map(usize::from).sum();
+    format!("st-{:08}-7ffb-53c3-b307-47ca14bxxxxx", sum % STREAMS)
+}
+
+/// The campaigns that nobody deletes.
+fn kept(tenant: usize) -> impl Iterator<Item = CampaignKey> {
+    let unmanaged = (0..STREAMS).map(move |number| key(tenant, &format!("{UNMANAGED}-{number}")));
+    unmanaged.chain([key(tenant, &bystander(tenant))])
+}
+
 /// A campaign of a tenant's account.
 pub fn key(tenant: usize, campaign: &str) -> CampaignKey {
     CampaignKey {
-        account_id: TENANTS[tenant].1.into(),
-        stream_id: STREAM.into(),
+        account_id: account(tenant),
+        stream_id: stream(campaign),
         campaign_id: format!("cd-{campaign}"),
     }
 }
@@ -404,7 +420,7 @@ pub fn key(tenant: usize, campaign: &str) -> CampaignKey {
 /// An object as Git has it.
 pub fn manifest(name: &str, campaign: &str, orphan: bool) -> Value {
     json!({"apiVersion": "voicecampaign.dev/v1alpha1", "kind": "VoiceCampaign", "metadata": {"name": name},
-        "spec": {"connectionRef": {"name": "production"}, "streamId": STREAM,
+        "spec": {"connectionRef": {"name": "production"}, "streamId": stream(campaign),
                  "campaignId": format!("cd-{campaign}"),
                  "deletionPolicy": if orphan { "Orphan" } else { "Delete" }}})
 }

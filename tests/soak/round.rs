@@ -14,8 +14,8 @@ const LIFE_MS: usize = 3000;
 const AGAIN: usize = 8;
 /// Troubles in that time.
 const TROUBLES: usize = 24;
-/// How many objects two cores delete in that time, and create again.
-const MANY: usize = 200;
+/// As many as two cores delete in that time, and create again: with more, most would wait for the API server.
+const MANY: usize = 400;
 /// Who applies objects.
 const APPLIERS: [&str; 3] = ["argocd-controller", "kustomize-controller", "kubectl"];
 /// Every so many rounds, etcd is restored from a backup at the end.

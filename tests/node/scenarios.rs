@@ -186,10 +186,11 @@ fn an_upgrade_with_200_deletions_in_flight(cluster: &Cluster) {
 fn too_little_memory_loses_nothing(cluster: &Cluster) {
     let small = ["replicas=1", "resources.requests.memory=16Mi", "resources.limits.memory=16Mi"];
     let names = at_work(cluster, &small, 150);
+    // What is watched comes one by one, and fits. Before the deletions: this takes a slow machine a minute.
+    cluster.create_fat(100);
     cluster.kore.add_fault(Fault::delay_delete(None, 6000));
     cluster.delete(&names);
     cluster.until("the first is asked for", || !cluster.deletes(&names).is_empty());
-    cluster.create_fat(100);
     let killed =
         ["delete", "pod", &cluster.pods()[0].0, "--namespace", SYSTEM, "--grace-period=0", "--force"];
     cluster.run(&killed);

@@ -92,7 +92,7 @@ async fn refused_credentials_hold_up_nobody_with_others() {
     }
     let mut options = world.options();
     options.arguments = vec!["--watch-namespaces=prod,prod-dev".to_owned()];
-    let _operator = Operator::start(world.plane, &options).unwrap();
+    let _operator = Operator::start(&world.plane, &options).unwrap();
     let names = dev.create_campaigns("dev", 50);
     names.iter().for_each(|name| drop(dev.wait_for_reason(name, "CredentialsRejected")));
     let healthy = found(&world, "prod", 40);

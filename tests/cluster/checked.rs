@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::process::Command;
+use std::sync::Arc;
 
 use serde_json::{Value, json};
 
@@ -50,8 +51,8 @@ impl HelmTest {
 
 /// The operator of a release, at work with its rights, and its Deployment, which nothing controls here.
 fn at_work(world: &World) -> Operator {
-    operator::stand_for_pods(world.plane, &world.namespace, RELEASE).unwrap();
-    Operator::start(world.plane, &as_deployed(world, &world.namespace, RELEASE)).unwrap()
+    operator::stand_for_pods(&world.plane, &world.namespace, RELEASE).unwrap();
+    Operator::start(&world.plane, &as_deployed(world, &world.namespace, RELEASE)).unwrap()
 }
 
 /// What a controller would say of the Pods of the Deployment, in its newest version.
@@ -147,8 +148,8 @@ async fn the_page_says_how_an_installation_is() {
     let one =
         ["rbac.clusterRoles=false", "admissionPolicies.validating=false", "admissionPolicies.mutating=false"];
     the_page_of(&installed_with("page-of-one", &one).await);
-    let plane: &'static ControlPlane = Box::leak(Box::new(ControlPlane::start().unwrap()));
-    let world = World::on(plane, "page-of-all").await;
+    let plane = Arc::new(ControlPlane::start().unwrap());
+    let world = World::on(&plane, "page-of-all").await;
     world.install(&["watchNamespaces=null,crds.enabled=true"]);
     wait::until("the definitions are served", PATIENCE, || Ok(world.try_run(&["get", "kconn,vcamp"]).ok()))
         .unwrap();

@@ -63,7 +63,7 @@ impl World {
         }
         let mut options = self.options();
         options.service_account = system.account();
-        Operator::start(self.plane, &options).unwrap()
+        Operator::start(&self.plane, &options).unwrap()
     }
 
     /// A campaign whose deletion Kore does not confirm.

@@ -1,6 +1,7 @@
 //! The chart as helm installs it: what the API server says of it, upgrade, rollback and uninstall.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use kore_simulator::Fault;
 use serde_json::{Value, json};
@@ -96,15 +97,15 @@ pub fn monitor_definition(kind: &str) -> Value {
 #[tokio::test(flavor = "multi_thread")]
 async fn deletions_outlive_an_upgrade_a_rollback_and_an_uninstall() {
     for major in [4, 3] {
-        let plane: &'static ControlPlane = Box::leak(Box::new(ControlPlane::start().unwrap()));
-        let helm = Helm::on(plane, major).unwrap();
+        let plane = Arc::new(ControlPlane::start().unwrap());
+        let helm = Helm::on(&plane, major).unwrap();
         let folder = tempfile::tempdir().unwrap();
         let (earlier, present) = (earlier_chart(folder.path()), chart());
         let (earlier, present) = (earlier.display().to_string(), present.display().to_string());
         let release = ["--namespace", "helm-release", "--set", "watchNamespaces={helm-release}"];
         let run = |arguments: &[&str]| helm.run(&[arguments, &release[..2]].concat()).unwrap();
         // The namespace is there, and so is not created.
-        let world = World::on(plane, "helm-release").await;
+        let world = World::on(&plane, "helm-release").await;
         helm.run(&[&["install", RELEASE, &earlier][..], &release].concat()).unwrap();
         world.connect_all();
         world.wait_for_policies();

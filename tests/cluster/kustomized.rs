@@ -1,6 +1,7 @@
 //! The raw manifests, renamed and moved by the kustomize that is in kubectl.
 
 use std::process::Command;
+use std::sync::Arc;
 
 use serde_json::{Value, json};
 use testbed::{ControlPlane, Operator, operator};
@@ -46,8 +47,8 @@ const POLICIES: [&str; 2] = ["policies/guard", "policies/finalizer"];
 /// that names the Secret which kustomize has made.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_renamed_installation_is_guarded() {
-    let plane: &'static ControlPlane = Box::leak(Box::new(ControlPlane::start().unwrap()));
-    let world = World::on(plane, "campaigns").await;
+    let plane = Arc::new(ControlPlane::start().unwrap());
+    let world = World::on(&plane, "campaigns").await;
     world.kubectl.try_run(&["create", "namespace", "moved"]).unwrap();
     let (apply, manifests) = (["apply", "--server-side", "--kustomize"], Manifests::new());
     let run = |arguments: &[&str]| world.kubectl.try_run(arguments).unwrap();
@@ -120,7 +121,7 @@ async fn a_renamed_installation_is_guarded() {
         std::fs::copy(sample, std::path::Path::new(&own).join(file)).unwrap();
     }
     let _operator =
-        Operator::start(plane, &as_deployed(&world, "moved", "our-voicecampaign-operator-x")).unwrap();
+        Operator::start(&plane, &as_deployed(&world, "moved", "our-voicecampaign-operator-x")).unwrap();
     run(&[&apply[..], &[&own]].concat());
     let name = format!("team-{}", samples.name);
     world.wait_for_reason(&name, "CampaignFound");
@@ -136,7 +137,7 @@ async fn a_renamed_installation_is_guarded() {
     world.wait_until_gone(&name);
     assert!(!world.kore.campaigns().contains(&samples.campaign));
 
-    operator::stand_for_pods(plane, "moved", "our-voicecampaign-operator-x").unwrap();
+    operator::stand_for_pods(&plane, "moved", "our-voicecampaign-operator-x").unwrap();
     let check = || check(world.kubectl.kubeconfig(), &["--namespace=campaigns", "--timeout-seconds=1"]);
     let (holds, said) = check();
     assert!(holds && said.contains("in effect: ") && said.contains("All is well."), "{said}");

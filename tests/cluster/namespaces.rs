@@ -37,7 +37,7 @@ async fn a_namespace_that_cannot_be_read_holds_up_no_other() {
     let forbidden = world.beside("forbidden");
     forbidden.connect_all();
     let options = working_in(&world, "a-missing-one,forbidden,readable");
-    let mut operator = Operator::start(world.plane, &options).unwrap();
+    let mut operator = Operator::start(&world.plane, &options).unwrap();
     let (code, told) = operator.ask("/readyz").unwrap();
     assert_eq!(code, 200);
     for namespace in ["a-missing-one", "forbidden"] {
@@ -71,7 +71,7 @@ async fn a_namespace_that_cannot_be_read_holds_up_no_other() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_empty_stream_is_not_believed_while_a_namespace_is_refused() {
     let (world, other, options) = installed_for_two("half-known", "not-known").await;
-    let operator = Operator::start(world.plane, &options).unwrap();
+    let operator = Operator::start(&world.plane, &options).unwrap();
     world.create_found("renewal");
     other.create_found("stays");
     drop(operator);
@@ -85,7 +85,7 @@ async fn an_empty_stream_is_not_believed_while_a_namespace_is_refused() {
     ]);
     world.kore.set_behaviour(Behaviour { masked: true, ..Behaviour::default() });
     world.delete("renewal");
-    let _restarted = Operator::start(world.plane, &options).unwrap();
+    let _restarted = Operator::start(&world.plane, &options).unwrap();
     let object = world.wait_for_reason("renewal", "StreamSuddenlyEmpty");
     let message = ready(&object)["message"].as_str().unwrap().to_owned();
     assert!(message.contains("the VoiceCampaigns in not-known"), "{message}");
@@ -103,7 +103,7 @@ async fn an_instance_that_could_not_work_is_not_ready() {
     let world = installed("broken-role").await;
     let mut leader = world.released_operator();
     world.run(&["delete", "rolebinding", RELEASE]);
-    let other = Operator::launch(world.plane, &world.as_released()).unwrap();
+    let other = Operator::launch(&world.plane, &world.as_released()).unwrap();
     let told = |operator: &Operator, wanted: u16, text: &str| {
         wait::until(&format!("/readyz says {wanted}, {text}"), PATIENCE, || {
             let (code, told) = operator.ask("/readyz")?;
@@ -132,7 +132,7 @@ async fn an_instance_that_could_not_work_is_not_ready() {
     world.run(&["create", "role", "leads", "--verb=get,watch", "--resource=leases"]);
     world.run(&["create", "rolebinding", "leads", "--role=leads", &whom]);
     let options = Options { service_account: account, ..world.as_released() };
-    let other = Operator::launch(world.plane, &options).unwrap();
+    let other = Operator::launch(&world.plane, &options).unwrap();
     let verbs = |verbs: &str| {
         let rules = format!(r#"[{{"op":"replace","path":"/rules/0/verbs","value":{verbs}}}]"#);
         world.run(&["patch", "role", "leads", "--type=json", "-p", &rules]);
@@ -165,7 +165,7 @@ async fn a_watch_that_is_refused_is_begun_less_and_less_often() {
     world.run(&["patch", "clusterrole", &world.cluster_role(), "--type=json", "-p", rules]);
     let again = {
         drop(operator);
-        Operator::launch(world.plane, &world.as_released()).unwrap()
+        Operator::launch(&world.plane, &world.as_released()).unwrap()
     };
     std::thread::sleep(Duration::from_secs(30));
     let user = world.account().user();
@@ -186,7 +186,7 @@ async fn a_watch_that_is_refused_is_begun_less_and_less_often() {
 #[tokio::test(flavor = "multi_thread")]
 async fn two_namespaces_are_worked_in_with_rights_in_each() {
     let (world, other, options) = installed_for_two("both-one", "both-two").await;
-    let _operator = Operator::start(world.plane, &options).unwrap();
+    let _operator = Operator::start(&world.plane, &options).unwrap();
     world.create_found("moved");
     let mut moved = other.campaign("moved", &json!({}));
     moved["spec"]["campaignId"] = json!(id("moved"));
@@ -209,7 +209,7 @@ async fn a_namespace_goes_with_the_rights_in_it() {
     home.install_again(&["watchNamespaces={rights-go}"]);
     let options = working_in(&home, "rights-go");
     let held = || world.run(&["get", "rolebinding", RELEASE, "--output=jsonpath={.metadata.finalizers}"]);
-    let mut operator = Operator::start(home.plane, &options).unwrap();
+    let mut operator = Operator::start(&home.plane, &options).unwrap();
     assert_eq!(held(), "", "nobody needs the rights");
     // One is applied before its connection, as by hand.
     let connection = ["get", "kconn", "production", "--output=json"];
@@ -230,7 +230,7 @@ async fn a_namespace_goes_with_the_rights_in_it() {
         object["status"]["deletion"]["lastAnswer"].is_object()
     });
     operator.kill();
-    let restarted = Operator::start(home.plane, &options).unwrap();
+    let restarted = Operator::start(&home.plane, &options).unwrap();
     std::thread::sleep(Duration::from_secs(3));
     world.kore.clear_faults();
     wait::until("the namespace is gone", Duration::from_secs(90), || {
@@ -282,7 +282,7 @@ async fn rights_are_let_go_with_the_last_campaign() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_upgrade_strands_nothing() {
     let (world, other, options) = installed_for_two("narrowed", "narrowed-out").await;
-    let operator = Operator::start(world.plane, &options).unwrap();
+    let operator = Operator::start(&world.plane, &options).unwrap();
     other.create_found("left-out");
     world.create_found("stays");
     // Whoever leaves the scope as it is needs no rights to look at what is in it.
@@ -341,7 +341,7 @@ async fn an_upgrade_strands_nothing() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_changed_selector_strands_nothing() {
     let world = installed_with("reselected", &["selector=shard=a"]).await;
-    let _operator = Operator::start(world.plane, &as_deployed(&world, "reselected", RELEASE)).unwrap();
+    let _operator = Operator::start(&world.plane, &as_deployed(&world, "reselected", RELEASE)).unwrap();
     world.run(&["label", "kconn", "production", "shard=a"]);
     for (name, shard) in [("one", "a"), ("of-somebody-else", "z")] {
         let mut object = world.campaign(name, &json!({}));
@@ -354,7 +354,7 @@ async fn a_changed_selector_strands_nothing() {
     let upgrade = |helm, selector: &str| {
         let selector = format!("selector={}", selector.replace(',', r"\,"));
         world
-            .set_up(&Helm::on(world.plane, helm).unwrap(), "upgrade", &[&selector])
+            .set_up(&Helm::on(&world.plane, helm).unwrap(), "upgrade", &[&selector])
             .map_err(|error| error.to_string())
     };
     for (helm, selector) in [3, 4]

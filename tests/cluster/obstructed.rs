@@ -103,7 +103,7 @@ async fn nothing_is_asked_without(kinds: &str, name: &str, one: impl Fn(&World) 
     other.kubectl.apply(&list).unwrap();
     let mut options = world.options();
     options.arguments = vec![format!("--watch-namespaces={name},not-{name}")];
-    let operator = Operator::start(world.plane, &options).unwrap();
+    let operator = Operator::start(&world.plane, &options).unwrap();
     ["going", "looked-at", "left"].iter().for_each(|name| drop(world.create_found(name)));
     world.apply(&world.campaign("absent", &json!({})));
     world.wait_for_reason("absent", "CampaignNotFound");

@@ -1,7 +1,7 @@
 //! The control plane itself fails: killed, restored from a backup, without the definitions. On one of its
 //! own, one at a time.
 
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use kore_simulator::Fault;
@@ -14,8 +14,8 @@ use crate::support::*;
 static ONE_AT_A_TIME: Mutex<()> = Mutex::const_new(());
 
 /// The control plane that may fail, for one test.
-async fn failing_plane() -> (&'static ControlPlane, MutexGuard<'static, ()>) {
-    static PLANE: OnceLock<ControlPlane> = OnceLock::new();
+async fn failing_plane() -> (&'static Arc<ControlPlane>, MutexGuard<'static, ()>) {
+    static PLANE: OnceLock<Arc<ControlPlane>> = OnceLock::new();
     let alone = ONE_AT_A_TIME.lock().await;
     (PLANE.get_or_init(start_plane), alone)
 }

@@ -249,18 +249,18 @@ impl Recorder {
 
 /// Has everything happen that is told by a reason of its own, and records it.
 async fn record() -> Vec<Value> {
-    let plane: &'static ControlPlane = Box::leak(Box::new(start_plane()));
+    let plane = start_plane();
     let mut worlds = Vec::new();
     for (name, _) in SCENARIOS {
-        worlds.push(World::connected_on(plane, name).await);
+        worlds.push(World::connected_on(&plane, name).await);
     }
-    let misfit = World::connected_on(plane, MISFIT).await;
-    let recorder = Recorder::start(plane, None);
+    let misfit = World::connected_on(&plane, MISFIT).await;
+    let recorder = Recorder::start(&plane, None);
     let operate = |namespaces: &[&str], more: &[&str]| {
         let mut options = Options::new(env!("CARGO_BIN_EXE_voicecampaign-operator").into());
         options.arguments = vec![format!("--watch-namespaces={}", namespaces.join(","))];
         options.arguments.extend(more.iter().map(ToString::to_string));
-        Operator::start(plane, &options).unwrap()
+        Operator::start(&plane, &options).unwrap()
     };
     let namespaces: Vec<&str> = SCENARIOS
         .iter()
@@ -285,7 +285,7 @@ async fn record() -> Vec<Value> {
     for kinds in ["voicecampaigns", "koreconnections"] {
         loosen(&misfit.kubectl, kinds);
     }
-    let recorder = Recorder::start(plane, Some(MISFIT));
+    let recorder = Recorder::start(&plane, Some(MISFIT));
     let mut campaign = misfit.campaign("misfit", &json!({}));
     campaign["spec"]["suspend"] = json!("perhaps");
     misfit.apply(&campaign);

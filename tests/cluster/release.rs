@@ -72,12 +72,12 @@ impl World {
     }
 
     pub fn helm(&self) -> Helm {
-        Helm::on(self.plane, 4).unwrap()
+        Helm::on(&self.plane, 4).unwrap()
     }
 
     /// An operator as the chart would start it: its ServiceAccount, and a lease.
     pub fn released_operator(&self) -> Operator {
-        Operator::start(self.plane, &self.as_released()).unwrap()
+        Operator::start(&self.plane, &self.as_released()).unwrap()
     }
 
     pub fn as_released(&self) -> Options {

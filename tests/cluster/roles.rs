@@ -56,7 +56,7 @@ async fn every_right_is_used_and_none_is_missing() {
     let world = installed("rights").await;
     let (operator, _proxy, nemesis) = behind_a_proxy_with(world.as_released());
     // Another one stands by, and watches the lease.
-    let mut standing_by = Operator::start(world.plane, &world.as_released()).unwrap();
+    let mut standing_by = Operator::start(&world.plane, &world.as_released()).unwrap();
     // A connection that the cache does not have is looked for.
     world.create_campaign("astray", &json!({"connectionRef": {"name": "nowhere"}}));
     world.wait_for_reason("astray", "ConnectionNotFound");
@@ -90,7 +90,7 @@ async fn without_any_of_its_rules_something_fails() {
         let world = installed(&format!("without-rule-{number}")).await;
         let removal = format!(r#"[{{"op":"remove","path":"/rules/{number}"}}]"#);
         world.run(&["patch", "clusterrole", &world.cluster_role(), "--type=json", "-p", &removal]);
-        let operator = Operator::launch(world.plane, &world.as_released()).unwrap();
+        let operator = Operator::launch(&world.plane, &world.as_released()).unwrap();
         world.create_campaign("renewal", &json!({}));
         let fails = |what: &str, failed: &dyn Fn() -> bool| {
             wait::until(&format!("without {resource}: {what}"), PATIENCE, || Ok(failed().then_some(())))
@@ -133,7 +133,7 @@ async fn without_any_of_its_rules_something_fails() {
 
     let world = installed("without-lease").await;
     world.run(&["delete", "role", &format!("{RELEASE}-lease")]);
-    let operator = Operator::launch(world.plane, &world.as_released()).unwrap();
+    let operator = Operator::launch(&world.plane, &world.as_released()).unwrap();
     wait::until("it says that the lease is out of reach", PATIENCE, || {
         Ok(operator.output().contains("lease").then_some(()))
     })

@@ -1,6 +1,8 @@
 //! Every scope that the chart and `deploy/overlays` have: run with the environment, the ServiceAccount and
 //! the rights that it brings, and no others.
 
+use std::sync::Arc;
+
 use kore_simulator::Fault;
 use serde_json::json;
 use testbed::audit::Request;
@@ -92,7 +94,7 @@ async fn each_overlay_works_with_the_rights_that_it_brings() {
 
 /// One after the other, on a control plane of their own: what is installed for the cluster is there once.
 async fn work(scopes: &[Scope]) {
-    let plane: &'static ControlPlane = Box::leak(Box::new(ControlPlane::start().unwrap()));
+    let plane = Arc::new(ControlPlane::start().unwrap());
     let crds = testbed::repository().join("deploy/crds").display().to_string();
     let kubectl = plane.kubectl().unwrap();
     kubectl.try_run(&["apply", "--server-side", "--kustomize", &crds]).unwrap();
@@ -100,11 +102,11 @@ async fn work(scopes: &[Scope]) {
     kubectl.try_run(&established).unwrap();
     for scope in scopes {
         println!("{}", scope.name);
-        works(plane, scope).await;
+        works(&plane, scope).await;
     }
 }
 
-async fn works(plane: &'static ControlPlane, scope: &Scope) {
+async fn works(plane: &Arc<ControlPlane>, scope: &Scope) {
     let first = World::on(plane, scope.namespaces[0]).await;
     let others: Vec<World> = scope.namespaces[1..].iter().map(|name| first.beside(name)).collect();
     let mut worlds = vec![first];
@@ -229,7 +231,7 @@ fn uninstall(world: &World, scope: &Scope) {
 }
 
 fn helm(world: &World) -> Helm {
-    Helm::on(world.plane, 4).unwrap()
+    Helm::on(&world.plane, 4).unwrap()
 }
 
 fn assert_nothing_is_refused(requests: &[Request], account: &ServiceAccount) {

@@ -328,8 +328,12 @@ impl Situation {
         assert!(cure.contains(self.cure), "{}: the document says: {cure}", self.name);
         let user = world.person("view");
         user.json(&["why", &hangs]);
-        let why = user.vcamp(&["why", &hangs]);
-        assert!(why.contains(&format!("{}: ", self.reason)), "{}: {why}", self.name);
+        let mut why = String::new();
+        wait::until(&format!("why says what {} is", self.name), PATIENCE, || {
+            why = user.vcamp(&["why", &hangs]);
+            Ok(why.contains(&format!("{}: ", self.reason)).then_some(()))
+        })
+        .unwrap_or_else(|error| panic!("{error}: {why}"));
         assert!(why.contains(self.advice), "{}: {why}", self.name);
         (self.mend)(world);
         world.wait_until_nothing_hangs();
@@ -346,7 +350,7 @@ async fn what_hangs_says_why_and_the_documents_say_what_ends_it() {
     }
     let mut options = worlds[0].options();
     options.arguments = vec![format!("--watch-namespaces={}", SITUATIONS.map(|one| one.name).join(","))];
-    let _operator = Operator::start(worlds[0].plane, &options).unwrap();
+    let _operator = Operator::start(&worlds[0].plane, &options).unwrap();
     let all: Vec<_> = SITUATIONS.iter().zip(&worlds).collect();
     // kubectl takes most of the processor.
     for some in all.chunks(6) {
@@ -404,15 +408,15 @@ pub fn without_lease(world: &World) -> (Value, Operator) {
     let mut role: Value = serde_json::from_str(&world.run(&["get", "role", &name, "--output=json"])).unwrap();
     role["metadata"] = json!({"name": name});
     world.run(&["delete", "role", &name]);
-    (role, Operator::launch(world.plane, &world.as_released()).unwrap())
+    (role, Operator::launch(&world.plane, &world.as_released()).unwrap())
 }
 
 /// A definition is missing: the operator does nothing for any resource, and kubectl says why.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_definition_that_is_missing_is_named() {
-    let world = World::on(Box::leak(Box::new(start_plane())), "stuck-definition").await;
+    let world = World::on(&start_plane(), "stuck-definition").await;
     remove_a_definition(&world);
-    let operator = Operator::launch(world.plane, &world.options()).unwrap();
+    let operator = Operator::launch(&world.plane, &world.options()).unwrap();
     hang(&world, "renewal");
     assert_section_says("Are both CustomResourceDefinitions there?");
     let said = format!("{:#}", world.try_run(&["get", "kconn"]).unwrap_err());

@@ -1,6 +1,6 @@
 //! One control plane for all tests of this program; a namespace, a Kore and an operator for each test.
 
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use kore_simulator::{App, Behaviour, CampaignKey, Entry, Operation, Simulator};
@@ -9,7 +9,9 @@ use kube::{Api, Client, Config};
 use serde_json::{Value, json};
 use testbed::operator::{self, Options};
 use testbed::{ControlPlane, Kubectl, Operator, binaries, wait};
-use voicecampaign_operator::api::VoiceCampaign;
+use tokio::runtime::Handle;
+use tokio::task::block_in_place;
+use voicecampaign_operator::api::{GROUP, VoiceCampaign};
 
 pub const ACCOUNT: &str = "67777ce93e25326494exxxxx";
 pub const STREAM: &str = "st-0603182c-7ffb-53c3-b307-47ca14bxxxxx";
@@ -25,13 +27,13 @@ pub const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The control plane, started by the first test that needs it. A missing part is a failure, never a skipped
 /// test.
-pub fn plane() -> &'static ControlPlane {
-    static PLANE: OnceLock<ControlPlane> = OnceLock::new();
+pub fn plane() -> &'static Arc<ControlPlane> {
+    static PLANE: OnceLock<Arc<ControlPlane>> = OnceLock::new();
     PLANE.get_or_init(start_plane)
 }
 
 /// A control plane with the definitions and roles.
-pub fn start_plane() -> ControlPlane {
+pub fn start_plane() -> Arc<ControlPlane> {
     let plane = ControlPlane::start().expect("the control plane starts");
     operator::install(&plane).expect("the definitions and roles are installed");
     // The chart's rule names one lease; here each test has another, named after what it works for.
@@ -47,7 +49,7 @@ pub fn start_plane() -> ControlPlane {
     ] {
         kubectl.try_run(&[&["create", "--namespace=voicecampaign-system"], create].concat()).unwrap();
     }
-    plane
+    Arc::new(plane)
 }
 
 /// Whether the control plane mutates by policies: since 1.36.
@@ -89,10 +91,19 @@ pub fn loosen(kubectl: &Kubectl, kinds: &str) {
 
 /// The surroundings of one test.
 pub struct World {
-    pub plane: &'static ControlPlane,
+    /// It ends with the last world on it, unless all share it.
+    pub plane: Arc<ControlPlane>,
     pub namespace: String,
     pub kore: Simulator,
     pub kubectl: Kubectl,
+    reader: Reader,
+}
+
+/// A client for threads, too.
+#[derive(Clone)]
+struct Reader {
+    client: Client,
+    runtime: Handle,
 }
 
 impl World {
@@ -101,13 +112,13 @@ impl World {
         Self::connected_on(plane(), name).await
     }
 
-    /// The same on a control plane that no other test uses. It ends with this process.
+    /// The same on a control plane that no other test uses.
     pub async fn alone(name: &str) -> Self {
-        Self::connected_on(Box::leak(Box::new(start_plane())), name).await
+        Self::connected_on(&start_plane(), name).await
     }
 
     /// The same on another control plane than the one that all share.
-    pub async fn connected_on(plane: &'static ControlPlane, name: &str) -> Self {
+    pub async fn connected_on(plane: &Arc<ControlPlane>, name: &str) -> Self {
         let world = Self::on(plane, name).await;
         world.connect_all();
         world
@@ -119,20 +130,22 @@ impl World {
     }
 
     /// The same on another control plane, which may have no definitions yet.
-    pub async fn on(plane: &'static ControlPlane, name: &str) -> Self {
+    pub async fn on(plane: &Arc<ControlPlane>, name: &str) -> Self {
         let behaviour = Behaviour { requests_per_minute: None, ..Behaviour::default() };
         let apps = vec![App { client_id: CLIENT_ID.into(), client_secret: CLIENT_SECRET.into() }];
         let kore = Simulator::start(([127, 0, 0, 1], 0).into(), apps, behaviour).await.unwrap();
         let kubectl = plane.kubectl().unwrap();
         kubectl.try_run(&["create", "namespace", name]).unwrap();
-        Self { plane, namespace: name.to_owned(), kore, kubectl }
+        let reader = Reader { client: client(&plane.kubeconfig()).await, runtime: Handle::current() };
+        Self { plane: Arc::clone(plane), namespace: name.to_owned(), kore, kubectl, reader }
     }
 
     /// Another namespace with the same Kore.
     pub fn beside(&self, name: &str) -> Self {
         self.kubectl.try_run(&["create", "namespace", name]).unwrap();
-        let kubectl = self.plane.kubectl().unwrap();
-        Self { plane: self.plane, namespace: name.to_owned(), kore: self.kore.clone(), kubectl }
+        let (plane, kubectl) = (Arc::clone(&self.plane), self.kubectl.clone());
+        let (kore, reader) = (self.kore.clone(), self.reader.clone());
+        Self { plane, namespace: name.to_owned(), kore, kubectl, reader }
     }
 
     /// The Secret and the connection.
@@ -281,7 +294,7 @@ impl World {
 
     /// The operator as a process that works in this namespace.
     pub fn operator(&self) -> Operator {
-        Operator::start(self.plane, &self.options()).expect("the operator starts")
+        Operator::start(&self.plane, &self.options()).expect("the operator starts")
     }
 
     pub fn options(&self) -> Options {
@@ -315,8 +328,16 @@ impl World {
         self.kubectl.try_run(&all)
     }
 
+    /// The object, if there is one. Tests ask for it again and again, and each kubectl takes a tenth of a
+    /// second of a processor: so it is read without one.
     pub fn get(&self, name: &str) -> Option<Value> {
-        self.kubectl.get("voicecampaign", &self.namespace, name).unwrap()
+        let campaigns = format!("/apis/{GROUP}/v1alpha1/namespaces/{}/voicecampaigns", self.namespace);
+        let request = http::Request::get(format!("{campaigns}/{name}")).body(Vec::new()).unwrap();
+        let Reader { client, runtime } = &self.reader;
+        match block_in_place(|| runtime.block_on(client.request::<Value>(request))) {
+            Err(kube::Error::Api(status)) if status.reason == "NotFound" => None,
+            read => Some(read.unwrap()),
+        }
     }
 
     /// Waits until the object is as wanted.

@@ -396,7 +396,7 @@ async fn helm_uninstalls_in_every_mode() {
         [3, 4].iter().flat_map(|major| ["refuse", "delete-and-wait", "orphan"].map(|mode| (*major, mode)))
     {
         let world = World::new(&format!("helm-{major}-{mode}")).await;
-        let helm = Helm::on(world.plane, major).unwrap();
+        let helm = Helm::on(&world.plane, major).unwrap();
         let on_remaining = format!("uninstall.onRemaining={mode}");
         // After a rollback the hook is older than the release.
         world.set_up(&helm, "install", &[&on_remaining]).unwrap();
@@ -460,7 +460,7 @@ async fn a_namespace_that_is_being_deleted_is_waited_for() {
     let dying = world.beside("uninstall-dying-too");
     dying.connect_all();
     world.install_again(&["watchNamespaces={uninstall-dying,uninstall-dying-too}", values]);
-    let _operator = Operator::start(world.plane, &as_deployed(&world, &world.namespace, RELEASE)).unwrap();
+    let _operator = Operator::start(&world.plane, &as_deployed(&world, &world.namespace, RELEASE)).unwrap();
     world.create_found("other");
     dying.create_found("renewal");
     let fault = Fault::answer_delete(None, 503, "");

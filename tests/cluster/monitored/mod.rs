@@ -63,10 +63,10 @@ async fn what_goes_wrong_is_seen_in_prometheus() {
     let namespaces = worlds.iter().chain([&others, &kept]).map(|world| world.namespace.clone());
     let mut options = others.options();
     options.arguments = vec![format!("--watch-namespaces={}", namespaces.collect::<Vec<_>>().join(","))];
-    let mut operator = Operator::start(others.plane, &options).unwrap();
+    let mut operator = Operator::start(&others.plane, &options).unwrap();
     let (_role, mut without_lease) = stuck::without_lease(&installed("monitored-leaderless").await);
     // It has watched connections before.
-    let definitionless = World::on(Box::leak(Box::new(start_plane())), "monitored-definition").await;
+    let definitionless = World::on(&start_plane(), "monitored-definition").await;
     let mut without_definition = definitionless.operator();
     stuck::remove_a_definition(&definitionless);
     let folder = tempfile::tempdir().unwrap();

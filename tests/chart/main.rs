@@ -4,8 +4,10 @@
 #![expect(clippy::unwrap_used, reason = "a panic in a test is a failed test")]
 
 mod generated;
+mod pods;
 mod random;
 mod rendered;
+mod rights;
 mod support;
 mod umbrella;
 mod upgraded;

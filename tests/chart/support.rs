@@ -19,3 +19,19 @@ pub fn objects(manifests: &str) -> Vec<Value> {
     let documents: Vec<Value> = serde_saphyr::from_multiple(manifests).unwrap();
     documents.into_iter().filter(|document| !document.is_null()).collect()
 }
+
+/// Sets of values, and the names of their snapshots.
+pub const SETS: [(&str, &[&str]); 3] = [
+    ("default", &[]),
+    ("namespaced", &["--set", "watchNamespaces={team-a,team-b}", "--set", "rbac.aggregateRoles=false"]),
+    ("everything", &["--values", concat!(env!("CARGO_MANIFEST_DIR"), "/tests/chart/everything.yaml")]),
+];
+
+/// The Pods of the Deployment and of the uninstall in rendered manifests.
+pub fn pods_of(rendered: &str) -> [Value; 2] {
+    let all = objects(rendered);
+    ["Deployment", "Job"].map(|kind| {
+        let object = all.iter().find(|object| object["kind"] == kind);
+        object.unwrap()["spec"]["template"].clone()
+    })
+}

@@ -5,6 +5,7 @@ use std::io::{Read, Seek, SeekFrom};
 use std::path::Path;
 
 use anyhow::{Result, ensure};
+use jiff::Timestamp;
 use serde_json::Value;
 
 /// One request that the API server has answered.
@@ -26,6 +27,10 @@ pub struct Request {
     pub name: String,
     /// HTTP status of the answer.
     pub code: u64,
+    /// When the API server got it.
+    pub received_at: Timestamp,
+    /// When it had answered.
+    pub answered_at: Timestamp,
 }
 
 /// Reads an audit log from a position on.
@@ -44,6 +49,7 @@ pub(crate) fn read(path: &Path, position: u64) -> Result<Vec<Request>> {
 
 fn request(event: &Value) -> Request {
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let time = |value: &Value| value.as_str().and_then(|text| text.parse().ok()).unwrap_or_default();
     let object = &event["objectRef"];
     Request {
         user: text(&event["user"]["username"]),
@@ -54,5 +60,7 @@ fn request(event: &Value) -> Request {
         namespace: text(&object["namespace"]),
         name: text(&object["name"]),
         code: event["responseStatus"]["code"].as_u64().unwrap_or_default(),
+        received_at: time(&event["requestReceivedTimestamp"]),
+        answered_at: time(&event["stageTimestamp"]),
     }
 }

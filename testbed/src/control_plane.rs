@@ -65,7 +65,7 @@ impl ControlPlane {
     /// # Errors
     /// If a program is missing or does not come up.
     pub fn start() -> Result<Self> {
-        Self::start_for(Reach::Machine)
+        Self::start_for(Reach::Machine).context("the control plane did not start")
     }
 
     /// The same for Pods, too.

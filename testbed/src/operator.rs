@@ -39,6 +39,16 @@ impl ServiceAccount {
     }
 }
 
+/// A copy of the operator's program for a long run: whoever builds meanwhile replaces the one in `target/`.
+///
+/// # Errors
+/// If it can't be copied.
+pub fn copy_of(program: &Path, plane: &ControlPlane) -> Result<PathBuf> {
+    let copy = plane.folder().join("voicecampaign-operator");
+    std::fs::copy(program, &copy).with_context(|| program.display().to_string())?;
+    Ok(copy)
+}
+
 /// A running operator.
 #[derive(Debug)]
 pub struct Operator {

@@ -49,7 +49,8 @@ impl Record {
     /// that has run.
     ///
     /// # Errors
-    /// If the file can't be written.
+    /// If the repository has changed meanwhile, so that it is not known what has run, or the file can't be
+    /// written.
     pub fn conclude(&self, violations: usize, name: &str, commit: Option<String>) -> Result<ExitCode> {
         if violations > 0 {
             return Ok(ExitCode::FAILURE);
@@ -59,6 +60,13 @@ impl Record {
     }
 
     fn keep(&self, name: &str, commit: String) -> Result<()> {
+        let mut diff = Command::new("git");
+        diff.args(["diff", "--stat", &commit, "--", ".", ":!docs"]).current_dir(repository());
+        let changed = String::from_utf8(process::run(diff)?)?;
+        ensure!(
+            changed.is_empty(),
+            "since the run began with the commit {commit}, this has changed:\n{changed}"
+        );
         let path = Self::path(name);
         let kept = Self { commit, ..self.clone() };
         let text = serde_json::to_string_pretty(&kept)? + "\n";

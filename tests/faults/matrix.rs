@@ -117,12 +117,17 @@ fn outcomes(kind: Kind) -> Vec<(String, Action)> {
         ("cut-body", Action::CutBody),
         ("slow", Action::Slow { pause_ms: 20 }),
         ("hold-watch", Action::HoldWatch),
+        ("delay", Action::Delay { ms: 3000 }),
     ]
     .into_iter()
     .map(|(name, action)| (name.to_owned(), action))
     .collect();
     for status in Answer::STATUSES {
         outcomes.push((status.to_string(), Action::Answer(Answer::injected(kind, status))));
+    }
+    // It has taken effect, and what stands in between does not say so.
+    for status in [500, 504] {
+        outcomes.push((format!("{status}-after"), Action::AnswerAfter(Answer::injected(kind, status))));
     }
     outcomes
 }

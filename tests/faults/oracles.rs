@@ -4,7 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kore_simulator::{CampaignKey, Entry, Operation};
 use kube::ResourceExt;
-use testbed::faults::{Action, Fault, Kind, Lasting, Plan, Seen};
+use testbed::faults::{Action, Kind, Lasting, Plan, Seen};
 use voicecampaign_operator::api::{DeletionOutcome, DeletionPolicy, Reason, VoiceCampaign};
 use voicecampaign_operator::campaign::REMOTE_CAMPAIGN;
 use voicecampaign_operator::kube_ext::obstacle;
@@ -14,6 +14,9 @@ use crate::scenario::Scenario;
 
 /// Two listings that prove an absence are so far apart at least.
 const PROOF_DISTANCE: SignedDuration = SignedDuration::from_secs(10);
+
+/// Later than this (`timeoutSeconds` of the connection), nobody waits for Kore's answer.
+const TIMEOUT_MS: u64 = 2000;
 
 /// For how long an object that is being deleted may say nothing: what the operator is asked, it has answered
 /// by then, or said that it waits.
@@ -155,21 +158,39 @@ fn outcome(evidence: &Evidence) -> Option<String> {
             Some("O1: Deleted, and no DELETE has deleted it".to_owned())
         }
         DeletionOutcome::Absent => {
-            let since = deletes().map(|entry| entry.at).max();
-            let later = |entry: &&Entry| Some(entry.at) > since;
-            // A gateway's 404 to a GET looks like Kore's, and never reaches Kore: the listings are the proof.
-            let by_a_gateway = |fault: &Fault| {
-                let is_404 = matches!(&fault.then, Action::Answer(answer) if answer.status == 404);
-                is_404 && fault.at.kinds.contains(&Kind::KoreGet)
+            let deleted = evidence.effects.iter().rposition(|seen| seen.kind == Kind::KoreDelete);
+            let later = &evidence.effects[deleted.map_or(0, |deleted| deleted + 1)..];
+            let is_read = |seen: &&Seen| {
+                seen.kind == Kind::KoreGet && seen.path.ends_with(&evidence.target.campaign_id)
             };
-            let read = of(Operation::Get).filter(later).any(|entry| is_about(entry, &evidence.target))
-                || evidence.plan.faults.iter().any(by_a_gateway);
-            let listed: Vec<_> = of(Operation::List).filter(later).map(|entry| entry.at).collect();
+            let read = later.iter().filter(is_read).any(has_said);
+            let listed = later.iter().filter(|seen| seen.kind == Kind::KoreList && has_said(seen));
+            let listed: Vec<_> = listed.filter_map(|seen| seen.answered_at).collect();
             let apart = listed.last().zip(listed.first()).map(|(last, first)| last.duration_since(*first));
             let is_proof = read && apart >= Some(PROOF_DISTANCE);
-            (!is_proof).then(|| format!("O1: Absent, but Kore was read: {read}, and listed at {listed:?}"))
+            (!is_proof).then(|| format!("O1: Absent, but it had read Kore: {read}, and listed at {listed:?}"))
         }
-        DeletionOutcome::Deleted | DeletionOutcome::Orphaned => None,
+        DeletionOutcome::Orphaned => {
+            let keeps = |object: &VoiceCampaign| object.spec.deletion_policy == DeletionPolicy::Orphan;
+            let kept = objects(evidence).last().is_some_and(keeps);
+            (!kept).then(|| "O1: Orphaned, and the policy is Delete".to_owned())
+        }
+        DeletionOutcome::Deleted => None,
+    }
+}
+
+/// Whether the operator has got an answer that says something of the campaign. A gateway's 404 to a GET looks
+/// like Kore's, and never reaches Kore: the listings are the proof.
+fn has_said(seen: &Seen) -> bool {
+    match &seen.injected {
+        Some(Action::Delay { ms }) if *ms >= TIMEOUT_MS => false,
+        None | Some(Action::Slow { .. } | Action::Delay { .. } | Action::HoldWatch) => {
+            matches!((seen.kind, seen.answer), (_, Some(200)) | (Kind::KoreGet, Some(400..=499)))
+        }
+        Some(Action::Answer(answer) | Action::AnswerAfter(answer)) => {
+            seen.kind == Kind::KoreGet && answer.status == 404
+        }
+        Some(_) => false,
     }
 }
 

@@ -12,7 +12,7 @@ use voicecampaign_operator::campaign::REMOTE_CAMPAIGN;
 use voicecampaign_operator::kube_ext::obstacle;
 
 use crate::round::Life;
-use crate::world::{PATIENCE, World, key, manifest};
+use crate::world::{World, key, manifest};
 
 const LOOK_AGAIN: Duration = Duration::from_millis(50);
 /// How long somebody waits for the operator to find the campaign.
@@ -20,10 +20,19 @@ const UNTIL_FOUND: Duration = Duration::from_secs(10);
 /// How long an object that is being deleted may wait without saying why.
 const SILENT: Duration = Duration::from_secs(30);
 
-/// Lives, until a life violates something: then it says so. `end` says when the last trouble was over.
-pub async fn live(world: &World, life: &Life, end: watch::Receiver<Option<Instant>>) -> Option<String> {
+/// How long somebody waits who is in no hurry.
+#[derive(Clone, Debug)]
+pub struct Patience {
+    /// So long, from then on and from the last trouble on.
+    pub lasts: Duration,
+    /// When the last trouble was over, if it is.
+    pub end: watch::Receiver<Option<Instant>>,
+}
+
+/// Lives, until a life violates something: then it says so.
+pub async fn live(world: &World, life: &Life, patience: Patience) -> Option<String> {
     for number in 0..=life.again {
-        if let Err(violation) = once(world, life, number, &end).await {
+        if let Err(violation) = once(world, life, number, &patience).await {
             return Some(format!("{}: {violation:#}", life.name));
         }
     }
@@ -31,12 +40,7 @@ pub async fn live(world: &World, life: &Life, end: watch::Receiver<Option<Instan
 }
 
 /// One life. Fails with what was violated.
-async fn once(
-    world: &World,
-    life: &Life,
-    number: usize,
-    end: &watch::Receiver<Option<Instant>>,
-) -> Result<()> {
+async fn once(world: &World, life: &Life, number: usize, patience: &Patience) -> Result<()> {
     let Life { name, tenant, orphan, with_finalizer, until_found, applier, delete_after_ms, again: _ } = life;
     // A DELETE that comes late can't be meant for the next life.
     let of_this_life = format!("{name}-{number}");
@@ -50,7 +54,7 @@ async fn once(
     let seen = || world.seen(*tenant, name, &uid);
     if !with_finalizer {
         let has_it = || seen().is_some_and(|object| REMOTE_CAMPAIGN.is_on(&object.metadata));
-        ensure!(has_in_time(end, has_it).await, "O5: it got no finalizer in time");
+        ensure!(patience.sees(has_it).await, "O5: it got no finalizer in time");
     }
     let begun = Instant::now();
     while *until_found && begun.elapsed() < UNTIL_FOUND && !seen().is_some_and(|object| is_found(&object)) {
@@ -66,10 +70,14 @@ async fn once(
     // A watch that lags behind may not have shown the object yet: the API server says whether it is gone.
     while seen().is_some() || !world.is_gone(*tenant, name, &uid).await? {
         let status = || seen().map(|object| serde_json::to_string(&object.status));
-        ensure!(!is_late(end, asked, PATIENCE), "O5: it did not come to its end in time: {:?}", status());
+        ensure!(!patience.is_over(asked), "O5: it did not come to its end in time: {:?}", status());
         let waits = seen().filter(|object| object.metadata.deletion_timestamp.is_some());
         let says_why = waits.is_none_or(|object| says_why(&object));
-        ensure!(says_why || !is_late(end, asked, SILENT), "O8: it does not say why it waits: {:?}", status());
+        ensure!(
+            says_why || !patience.is_late(asked, SILENT),
+            "O8: it does not say why it waits: {:?}",
+            status()
+        );
         tokio::time::sleep(LOOK_AGAIN).await;
     }
     let there = world.kore.has(&campaign);
@@ -94,19 +102,25 @@ fn is_found(object: &VoiceCampaign) -> bool {
     conditions.into_iter().any(|condition| condition.reason == "CampaignFound")
 }
 
-/// Waits until something holds; `false` if that takes too long.
-async fn has_in_time(end: &watch::Receiver<Option<Instant>>, holds: impl Fn() -> bool) -> bool {
-    let since = Instant::now();
-    while !holds() {
-        if is_late(end, since, PATIENCE) {
-            return false;
+impl Patience {
+    /// Waits until something holds; `false` if that takes too long.
+    async fn sees(&self, holds: impl Fn() -> bool) -> bool {
+        let since = Instant::now();
+        while !holds() {
+            if self.is_over(since) {
+                return false;
+            }
+            tokio::time::sleep(LOOK_AGAIN).await;
         }
-        tokio::time::sleep(LOOK_AGAIN).await;
+        true
     }
-    true
-}
 
-/// Whether somebody has waited for longer than that, since then and since the last trouble.
-fn is_late(end: &watch::Receiver<Option<Instant>>, since: Instant, patience: Duration) -> bool {
-    end.borrow().is_some_and(|end| end.max(since).elapsed() > patience)
+    fn is_over(&self, since: Instant) -> bool {
+        self.is_late(since, self.lasts)
+    }
+
+    /// Whether somebody has waited for longer than that, since then and since the last trouble.
+    fn is_late(&self, since: Instant, limit: Duration) -> bool {
+        self.end.borrow().is_some_and(|end| end.max(since).elapsed() > limit)
+    }
 }

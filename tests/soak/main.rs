@@ -69,7 +69,7 @@ struct Total {
     rounds: usize,
     /// In rounds with troubles.
     deletions: usize,
-    /// Of them, those that a trouble met between the request and the end.
+    /// Of them, those with a trouble somewhere between the request and the end.
     disturbed: usize,
     /// Those that have met something.
     troubles: usize,
@@ -90,7 +90,8 @@ fn main() -> Result<ExitCode> {
         (troubles, "troubles"),
         (violations, "violations"),
     ];
-    let record = Record::new(format!("make soak SOAK={duration:#} SEED={seed} OBJECTS={objects}"), figures);
+    let duration = format!("{duration:#}").replace(' ', "");
+    let record = Record::new(format!("make soak SOAK={duration} SEED={seed} OBJECTS={objects}"), figures);
     println!("seed {seed}: {record}");
     ensure!(disturbed > 0, "nothing was deleted while something failed");
     record.conclude(violations, "soak", commit)

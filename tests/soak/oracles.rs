@@ -2,9 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use kore_simulator::{CampaignKey, Entry, Operation};
-use voicecampaign_operator::api::VoiceCampaign;
+use kube::ResourceExt;
+use voicecampaign_operator::api::{DeletionOutcome, DeletionPolicy, VoiceCampaign};
 use voicecampaign_operator::campaign::REMOTE_CAMPAIGN;
 
 use crate::trouble::Made;
@@ -33,6 +34,42 @@ pub struct Evidence<'a> {
     pub secret: &'static str,
 }
 
+/// A request may arrive so late after its time ran out, if the network holds it.
+const ON_ITS_WAY: SignedDuration = SignedDuration::from_secs(8);
+
+/// What shows in a status and must not.
+pub fn shown(object: &VoiceCampaign, secret: &str) -> Option<String> {
+    let status = serde_json::to_string(&object.status).unwrap_or_default();
+    let word = [secret, "eyJ"].into_iter().find(|word| status.contains(word))?;
+    Some(format!("O7: the status of {} has {word}", object.name_any()))
+}
+
+/// What is wrong with the last state of an object that is gone; `has_campaign` is whether Kore has its
+/// campaign then.
+pub fn ended(object: &VoiceCampaign, has_campaign: bool) -> Option<String> {
+    let outcome = object.deletion().and_then(|deletion| deletion.outcome);
+    let said = match (object.spec.deletion_policy, outcome) {
+        (DeletionPolicy::Delete, Some(DeletionOutcome::Absent)) if !is_proven(object) => {
+            Some("as Absent, without a proof".to_owned())
+        }
+        (DeletionPolicy::Delete, Some(DeletionOutcome::Deleted | DeletionOutcome::Absent)) => {
+            has_campaign.then(|| "and Kore has its campaign".to_owned())
+        }
+        (DeletionPolicy::Orphan, Some(DeletionOutcome::Orphaned)) => None,
+        (policy, outcome) => Some(format!("with the policy {policy:?} and the outcome {outcome:?}")),
+    };
+    said.map(|said| format!("O1: {} went {said}", object.name_any()))
+}
+
+/// Whether its status has the reads that prove the absence.
+fn is_proven(object: &VoiceCampaign) -> bool {
+    let proof = object.deletion().and_then(|deletion| deletion.proof.as_ref());
+    proof.is_some_and(|proof| {
+        let last = if proof.not_returned_at.is_some() { &proof.second_listing } else { &proof.third_listing };
+        proof.first_listing.is_some() && last.is_some()
+    })
+}
+
 /// Every violation, in words.
 pub fn violations(evidence: &Evidence<'_>) -> Vec<String> {
     let Evidence { made, starts, asked, restored, lost, bystanders, journal, texts, secret } = evidence;
@@ -50,13 +87,19 @@ pub fn violations(evidence: &Evidence<'_>) -> Vec<String> {
             found.push(format!("O2: a DELETE for {campaign:?} before anybody asked for it"));
         }
         // One; one more for an object from the backup, for each that a fault has hit, and for each trouble
-        // meanwhile: the answer may not have come, or an instance may not know of it.
+        // meanwhile that may have kept an answer from coming, or from being recorded.
         let failed = |delete: &&&Entry| {
             delete.answer.is_none() || delete.fault.is_some() || delete.violation.is_some()
         };
         let failed = deletes.iter().filter(failed).count() + made.hit(&campaign.campaign_id);
         let restored = if restored.contains(campaign) { 1 + starts } else { 0 };
-        let troubles = made.between(*at, until.unwrap_or(Timestamp::MAX));
+        let troubles = made.repeating(*at, until.unwrap_or(Timestamp::MAX));
+        if restored == 0
+            && let Some(until) = until
+            && deletes.iter().any(|delete| delete.at > *until + ON_ITS_WAY && !made.holds_back(delete.at))
+        {
+            found.push(format!("O4: a DELETE for {campaign:?} after its object was gone"));
+        }
         let allowed = 1 + restored + failed + troubles;
         if deletes.len() > allowed {
             found.push(format!("O4: {} DELETEs for {campaign:?}, {allowed} allowed", deletes.len()));

@@ -90,7 +90,7 @@ pub enum Trouble {
     ApiServerKilled,
     /// etcd is killed and started again.
     EtcdKilled,
-    /// etcd is stopped for a moment, and what it has is copied.
+    /// The API server and etcd are stopped for a moment, and what etcd has is copied.
     BackedUp,
 }
 
@@ -102,6 +102,28 @@ impl fmt::Display for Round {
 }
 
 impl Trouble {
+    /// Whether it may keep the answer to a DELETE from coming, or from being recorded. Faults that hit a
+    /// DELETE are counted one by one.
+    pub fn may_repeat_a_delete(&self) -> bool {
+        match self {
+            Self::Kill { .. }
+            | Self::Freeze { .. }
+            | Self::Cut { .. }
+            | Self::Clock { .. }
+            | Self::KoreAnswers { .. }
+            | Self::ApiServerFrozen { .. }
+            | Self::ApiServerKilled
+            | Self::EtcdKilled
+            | Self::BackedUp => true,
+            Self::Kubernetes { fault, .. } => {
+                let writes = [Kind::Status, Kind::Finalizer];
+                crashes(fault) || fault.at.kinds.iter().any(|kind| writes.contains(kind))
+            }
+            Self::Kore { fault, .. } => crashes(fault),
+            Self::Revoked { .. } => false,
+        }
+    }
+
     /// What it is done to: two troubles of the same wait for each other.
     pub fn concerns(&self) -> Concerned {
         match self {
@@ -198,6 +220,10 @@ fn trouble(random: &mut Random) -> Trouble {
         }
         _ => random.one_of(&[Trouble::ApiServerKilled, Trouble::EtcdKilled]).clone(),
     }
+}
+
+fn crashes(fault: &Fault) -> bool {
+    matches!(fault.then, Action::CrashBefore | Action::CrashAfter)
 }
 
 /// By how many seconds a clock is wrong: less and more than the pauses of the operator, and by a day.

@@ -11,6 +11,7 @@ use kore_simulator::{Fault as KoreFault, Outcome, When};
 use testbed::ControlPlane;
 use testbed::faults::{Action, Fault, Kind, Nemesis, Plan, Seen};
 
+use crate::instance::Instance;
 use crate::round::{Timed, Trouble};
 use crate::world::{World, apps};
 
@@ -33,6 +34,10 @@ struct Time {
     has_met: bool,
     /// Whether Kore refuses tokens meanwhile.
     refuses: bool,
+    /// Whether a DELETE may be sent again because of it.
+    repeats: bool,
+    /// Whether an instance was frozen: it may have been about to send a request.
+    holds: bool,
 }
 
 /// A token that is refused may have been made just before the end of a trouble.
@@ -45,6 +50,12 @@ impl Made {
         self.happened().times.iter().filter(overlaps).count()
     }
 
+    /// How many of them may have kept the answer to a DELETE from coming, or from being recorded.
+    pub fn repeating(&self, begun: Timestamp, ended: Timestamp) -> usize {
+        let overlaps = |time: &&Time| time.repeats && time.from <= ended && time.to >= begun;
+        self.happened().times.iter().filter(overlaps).count()
+    }
+
     /// How many troubles have met something.
     pub fn met(&self) -> usize {
         self.happened().times.iter().filter(|time| time.has_met).count()
@@ -53,6 +64,12 @@ impl Made {
     /// Whether Kore had reason to refuse a token that arrived then.
     pub fn refuses(&self, at: Timestamp) -> bool {
         let covers = |time: &Time| time.refuses && time.from <= at && at <= time.to + ON_ITS_WAY;
+        self.happened().times.iter().any(covers)
+    }
+
+    /// Whether what arrives then may have been held back: an instance was frozen just before.
+    pub fn holds_back(&self, at: Timestamp) -> bool {
+        let covers = |time: &Time| time.holds && time.from <= at && at <= time.to + ON_ITS_WAY;
         self.happened().times.iter().any(covers)
     }
 
@@ -84,7 +101,9 @@ pub async fn make(world: &World, troubles: &[Timed], made: &Made) -> Result<()> 
             let has_met = one(world, what, made).await?;
             // The token of an instance whose clock is wrong is refused, too.
             let refuses = matches!(what, Trouble::Revoked { .. } | Trouble::Clock { .. });
-            made.happened().times.push(Time { from, to: Timestamp::now(), has_met, refuses });
+            let repeats = has_met && what.may_repeat_a_delete();
+            let (holds, to) = (matches!(what, Trouble::Freeze { .. }), Timestamp::now());
+            made.happened().times.push(Time { from, to, has_met, refuses, repeats, holds });
             anyhow::Ok(())
         }
     });
@@ -108,14 +127,16 @@ async fn one(world: &World, trouble: &Trouble, made: &Made) -> Result<bool> {
             world.instances[*instance].clock.set(*seconds)?;
             pause(*ms).await;
             world.instances[*instance].clock.set(0)?;
-            return Ok(runs);
+            // It may have been started meanwhile.
+            return Ok(runs || world.instances[*instance].runs());
         }
         Trouble::Kubernetes { instance, fault, ms } => {
             return Ok(inject(&world.instances[*instance].nemesis, fault, *ms, made).await);
         }
         Trouble::Kore { fault, ms } => return Ok(inject(&world.kore_nemesis, fault, *ms, made).await),
         Trouble::Cut { instance } => {
-            let runs = world.instances[*instance].runs();
+            // The connections to Kore are those of both.
+            let runs = world.instances.iter().any(Instance::runs);
             world.instances[*instance].proxy.cut_all();
             world.kore_proxy.cut_all();
             return Ok(runs);

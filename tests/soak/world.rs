@@ -1,7 +1,7 @@
 //! The surroundings: a control plane, a simulated Kore, two instances, three namespaces of two accounts.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -13,6 +13,7 @@ use kore_simulator::{App, Behaviour, CampaignKey, Entry, Operation, Simulator};
 use kube::api::{DeleteParams, Patch, PatchParams};
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::runtime::reflector::{self, Store};
+use kube::runtime::watcher::Event;
 use kube::runtime::{WatchStreamExt, watcher};
 use kube::{Api, Client, Config, ResourceExt};
 use serde_json::{Value, json};
@@ -23,7 +24,7 @@ use voicecampaign_operator::api::{DeletionPolicy, VoiceCampaign};
 use voicecampaign_operator::campaign::REMOTE_CAMPAIGN;
 
 use crate::instance::{Instance, Measured};
-use crate::life;
+use crate::life::{self, Patience};
 use crate::oracles::{self, Evidence};
 use crate::round::Round;
 use crate::trouble::{self, Made};
@@ -51,7 +52,10 @@ const RESTORED_FOR: Duration = Duration::from_secs(3);
 const ENOUGH_FOR_A_BACKUP: usize = 50;
 /// How long objects may take to their end once all troubles are over: the longest pauses of the operator, and
 /// a slow machine.
-pub const PATIENCE: Duration = Duration::from_secs(300);
+const PATIENCE: Duration = Duration::from_secs(300);
+
+/// The same where nothing fails: an account that works is not left alone for longer.
+const CALM_PATIENCE: Duration = Duration::from_secs(60);
 
 /// See above.
 pub struct World {
@@ -62,6 +66,8 @@ pub struct World {
     pub instances: Arc<[Instance; 2]>,
     client: Client,
     stores: Vec<Watched>,
+    /// What the watches have seen that must not be.
+    wrong: Wrong,
     /// Campaigns that somebody has asked to delete in this round, by way of an object.
     asked: Mutex<BTreeMap<CampaignKey, Asked>>,
     /// Campaigns whose objects came back from a backup in this round.
@@ -80,7 +86,7 @@ pub struct Asked {
 
 /// What a round has come to.
 pub struct Outcome {
-    /// Deletions while there was trouble.
+    /// Deletions while there was trouble, whatever it touched.
     pub disturbed: usize,
     /// And without.
     pub undisturbed: usize,
@@ -89,6 +95,9 @@ pub struct Outcome {
     pub starts: usize,
     pub violations: Vec<String>,
 }
+
+/// Violations that the watches have seen.
+type Wrong = Arc<Mutex<Vec<String>>>;
 
 /// A cache of a namespace.
 struct Watched {
@@ -128,7 +137,7 @@ impl World {
                 "rateLimit": {"requestsPerMinute": REQUESTS_PER_MINUTE}}});
             kubectl.apply(&connection.to_string())?;
         }
-        let program = PathBuf::from(env!("CARGO_BIN_EXE_voicecampaign-operator"));
+        let program = operator::copy_of(Path::new(env!("CARGO_BIN_EXE_voicecampaign-operator")), &plane)?;
         let instances = [Instance::start(&plane, program.clone(), 1)?, Instance::start(&plane, program, 2)?];
         let instances = Arc::new(instances);
         // Whoever leads has sent it.
@@ -136,7 +145,8 @@ impl World {
         kore_nemesis.on_crash(Arc::new(move || {
             both.iter().for_each(|instance| _ = instance.kill());
         }));
-        let stores = TENANTS.iter().map(|(namespace, _)| watched(&client, namespace)).collect();
+        let wrong = Wrong::default();
+        let stores = (0..TENANTS.len()).map(|tenant| watched(&client, tenant, &kore, &wrong)).collect();
         let world = Self {
             plane,
             kore,
@@ -145,6 +155,7 @@ impl World {
             instances,
             client,
             stores,
+            wrong,
             asked: Mutex::default(),
             restored: BTreeSet::new(),
             journal_read: 0,
@@ -162,7 +173,9 @@ impl World {
         let starts = self.starts();
         let (over, end) = watch::channel(None);
         let (world, made) = (&*self, Made::default());
-        let lives = join_all(round.lives.iter().map(|life| life::live(world, life, end.clone())));
+        let patience = if round.is_calm() { CALM_PATIENCE } else { PATIENCE };
+        let live = |life| life::live(world, life, Patience { lasts: patience, end: end.clone() });
+        let lives = join_all(round.lives.iter().map(live));
         let troubles = async {
             let outcome = trouble::make(world, &round.troubles, &made).await;
             over.send_replace(Some(Instant::now()));
@@ -177,11 +190,12 @@ impl World {
         }
         let starts = self.starts() - starts;
         violations.extend(oracles::violations(&self.evidence(&made, starts).await?));
+        violations.append(&mut self.wrong.lock().unwrap_or_else(PoisonError::into_inner));
         violations.extend(self.instances.iter().flat_map(Instance::deaths));
         Ok(Outcome { disturbed, undisturbed, troubles: made.met(), starts, violations })
     }
 
-    /// How many campaigns were deleted while a trouble met something, and how many others.
+    /// How many campaigns were deleted while a trouble was under way somewhere, and how many others.
     fn deletions(&self, made: &Made) -> (usize, usize) {
         let asked = self.asked();
         let spans = asked.values().filter_map(|Asked { at, until }| Some((*at, (*until)?)));
@@ -236,14 +250,13 @@ impl World {
         self.blocking(ControlPlane::restore).await?;
         let since = Timestamp::now();
         // A watch from before would wait for versions of the future.
-        self.stores = TENANTS.iter().map(|(namespace, _)| watched(&self.client, namespace)).collect();
+        let watched = |tenant| watched(&self.client, tenant, &self.kore, &self.wrong);
+        self.stores = (0..TENANTS.len()).map(watched).collect();
         let mut restored = Vec::new();
         for tenant in 0..TENANTS.len() {
             let list = insist("list", async || self.api(tenant).list(&Default::default()).await).await?;
             for object in list.items.into_iter().filter(|object| object.name_any() != BYSTANDER) {
-                let (stream_id, campaign_id) =
-                    (object.spec.stream_id.clone(), object.spec.campaign_id.clone());
-                let campaign = CampaignKey { stream_id, campaign_id, account_id: account(tenant) };
+                let campaign = campaign_of(tenant, &object);
                 self.restored.insert(campaign.clone());
                 if object.metadata.deletion_timestamp.is_none() {
                     self.kore.seed(campaign.clone(), &json!({}));
@@ -443,10 +456,31 @@ fn bystander(tenant: usize) -> String {
     format!("{BYSTANDER}-{tenant}")
 }
 
-fn watched(client: &Client, namespace: &str) -> Watched {
+/// Watches a tenant's objects, and looks at each state of them, and at the last one with what Kore has then.
+fn watched(client: &Client, tenant: usize, kore: &Simulator, wrong: &Wrong) -> Watched {
     let (store, writer) = reflector::store();
-    let api: Api<VoiceCampaign> = Api::namespaced(client.clone(), namespace);
+    let api: Api<VoiceCampaign> = Api::namespaced(client.clone(), TENANTS[tenant].0);
     let events = reflector::reflector(writer, watcher(api, watcher::Config::default()).default_backoff());
-    let task = tokio::spawn(async move { events.for_each(async |_| {}).await });
+    let (kore, wrong) = (kore.clone(), wrong.clone());
+    let task = tokio::spawn(async move {
+        let mut events = std::pin::pin!(events);
+        while let Some(event) = events.next().await {
+            let found = match event {
+                Ok(Event::Apply(object) | Event::InitApply(object)) => oracles::shown(&object, CLIENT_SECRET),
+                Ok(Event::Delete(object)) => {
+                    let has_campaign = kore.has(&campaign_of(tenant, &object));
+                    oracles::shown(&object, CLIENT_SECRET).or(oracles::ended(&object, has_campaign))
+                }
+                Ok(Event::Init | Event::InitDone) | Err(_) => None,
+            };
+            wrong.lock().unwrap_or_else(PoisonError::into_inner).extend(found);
+        }
+    });
     Watched { store, task }
+}
+
+/// The campaign that an object names.
+fn campaign_of(tenant: usize, object: &VoiceCampaign) -> CampaignKey {
+    let (stream_id, campaign_id) = (object.spec.stream_id.clone(), object.spec.campaign_id.clone());
+    CampaignKey { stream_id, campaign_id, account_id: account(tenant) }
 }

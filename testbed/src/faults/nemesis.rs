@@ -3,6 +3,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use hyper::StatusCode;
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use tokio::sync::Notify;
 
@@ -47,6 +48,9 @@ pub struct Seen {
     /// Status that the upstream has answered, whether or not the operator got it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub answer: Option<u16>,
+    /// When it did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub answered_at: Option<Timestamp>,
     /// What a fault has made of it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub injected: Option<Action>,
@@ -120,7 +124,8 @@ impl Nemesis {
         }
         let position = state.seen.len();
         let index = u32::try_from(position).unwrap_or(u32::MAX).saturating_add(1);
-        state.seen.push(Seen { index, kind, path: path.to_owned(), answer: None, injected: action.clone() });
+        let (path, injected) = (path.to_owned(), action.clone());
+        state.seen.push(Seen { index, kind, path, answer: None, answered_at: None, injected });
         (Some(Ticket { plan: state.plans, position }), action)
     }
 
@@ -131,6 +136,7 @@ impl Nemesis {
             && let Some(seen) = state.seen.get_mut(ticket.position)
         {
             seen.answer = Some(status.as_u16());
+            seen.answered_at = Some(Timestamp::now());
         }
     }
 
@@ -202,13 +208,17 @@ mod tests {
             kind,
             path: path.into(),
             answer: Some(answer),
+            answered_at: None,
             injected,
         };
         let expected = [
             seen(1, Kind::Status, "/a/status", 409, None),
             seen(2, Kind::KoreDelete, "/cd-1", 200, Some(Action::LoseAnswer)),
         ];
-        assert_eq!(nemesis.effects(), expected);
+        let effects = nemesis.effects();
+        assert!(effects[0].answered_at >= effects[1].answered_at && effects[1].answered_at.is_some());
+        let timeless = effects.into_iter().map(|seen| Seen { answered_at: None, ..seen });
+        assert_eq!(timeless.collect::<Vec<_>>(), expected);
         assert_eq!((nemesis.injected(), nemesis.missed(), nemesis.spent()), (1, 0, true));
     }
 

@@ -16,7 +16,7 @@ use anyhow::{Context, Result, bail, ensure};
 use clap::Parser;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
-use testbed::record::Record;
+use testbed::record::{self, Record};
 use testbed::repository;
 
 use table::MUTANTS;
@@ -44,6 +44,8 @@ struct Caught {
     by: String,
     /// The mutant, as it was then ([`Mutant::digest`]).
     mutant: String,
+    /// The commit that was tried.
+    commit: String,
 }
 
 impl Mutant {
@@ -78,6 +80,7 @@ struct Arguments {
 
 fn main() -> Result<ExitCode> {
     let Arguments { filter, from, record, unrecorded } = Arguments::parse();
+    let commit = record::commit(record)?;
     let mut caught_by = CaughtBy::recorded()?;
     let wanted = |mutant: &&Mutant| {
         let is_in = |filter: &String| mutant.name.contains(filter) || mutant.file.contains(filter);
@@ -99,8 +102,8 @@ fn main() -> Result<ExitCode> {
         let outcome = tree.try_out(mutant).with_context(|| mutant.name)?;
         caught += usize::from(matches!(outcome, Outcome::Caught { .. }));
         println!("{}: {outcome} ({} s)", mutant.name, begun.elapsed().as_secs());
-        if record {
-            caught_by.note(mutant, &outcome)?;
+        if let Some(commit) = &commit {
+            caught_by.note(mutant, &outcome, commit)?;
         }
     }
     println!("{} mutants, {caught} caught", mutants.len());
@@ -124,10 +127,11 @@ impl CaughtBy {
     }
 
     /// Keeps what became of a mutant.
-    fn note(&mut self, mutant: &Mutant, outcome: &Outcome) -> Result<()> {
+    fn note(&mut self, mutant: &Mutant, outcome: &Outcome, commit: &str) -> Result<()> {
         match outcome {
             Outcome::Caught { test } => {
-                let caught = Caught { by: test.clone(), mutant: mutant.digest() };
+                let (by, mutant_then, commit) = (test.clone(), mutant.digest(), commit.to_owned());
+                let caught = Caught { by, mutant: mutant_then, commit };
                 self.0.insert(mutant.name.to_owned(), caught)
             }
             Outcome::Survived | Outcome::DoesNotCompile { .. } => self.0.remove(mutant.name),
@@ -226,6 +230,9 @@ impl Tree {
             return Ok(Outcome::Survived);
         }
         ensure!(run.status.code() != Some(TIMED_OUT), "the tests did not end within {LIMIT} s");
+        // Whatever needs it fails then, and that shows nothing.
+        let has_started = !output.contains("the control plane did not start");
+        ensure!(has_started, "whatever needs the control plane has failed: {output}");
         let failed = output.lines().find_map(|line| {
             let test = line.strip_prefix("test ").and_then(|line| line.strip_suffix(" ... FAILED"));
             test.or_else(|| line.strip_prefix("VIOLATED ")?.split(':').next())
@@ -309,6 +316,21 @@ mod tests {
         let valid = CaughtBy::recorded().unwrap().0;
         let stale: Vec<_> = recorded.keys().filter(|name| !valid.contains_key(*name)).collect();
         assert!(stale.is_empty(), "run `make test-mutants RECORD=1 UNRECORDED=1`, or remove: {stale:#?}");
+    }
+
+    /// A test that is not there any more notices nothing. (Those of the model are properties, and those of
+    /// the faults are plans.)
+    #[test]
+    fn every_test_that_is_recorded_is_there() {
+        let recorded = CaughtBy::recorded().unwrap().0;
+        let names = recorded.values().filter_map(|caught| caught.by.rsplit("::").next());
+        let is_gone = |name: &&str| {
+            let mut git = Command::new("git");
+            git.args(["grep", "--quiet", "--word-regexp", &format!("fn {name}")]).current_dir(repository());
+            !name.contains([' ', '/']) && !git.status().unwrap().success()
+        };
+        let gone: Vec<_> = names.filter(is_gone).collect();
+        assert!(gone.is_empty(), "{gone:#?}");
     }
 
     /// Who changes a protection changes its mutant, too.

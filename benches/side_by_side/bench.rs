@@ -259,6 +259,14 @@ impl Bench {
         Gone(gone)
     }
 
+    /// The contender's requests of the API server since its audit log ended there.
+    pub fn requests_from(&self, audited: u64) -> Vec<Request> {
+        let user = operator::user();
+        let mut requests = self.plane.requests_from(audited).unwrap();
+        requests.retain(|request| request.user == user);
+        requests
+    }
+
     /// Begins to count what a contender costs.
     pub async fn meter<'a>(&'a self, contender: &'a Process) -> Meter<'a> {
         Meter {
@@ -286,9 +294,8 @@ pub struct Meter<'a> {
 impl Meter<'_> {
     pub async fn read(self, deletions: usize) -> Cost {
         let Bench { plane, kore, .. } = self.bench;
-        let user = operator::user();
-        let mut requests = plane.requests_from(self.audited).unwrap();
-        requests.retain(|request| request.user == user && request.verb != "watch");
+        let mut requests = self.bench.requests_from(self.audited);
+        requests.retain(|request| request.verb != "watch");
         let answered = |request: &&Request| request.code < 400;
         let written = |resource: &str| {
             let writes = requests.iter().filter(|request| request.resource == resource).filter(answered);

@@ -2,8 +2,9 @@
 //! control plane and the same Kore. `make bench`: all peers, more rounds, and more that is measured; it
 //! writes docs/benchmarks.md. Never a test: machines differ, and only the ratios say something.
 //!
-//! `cargo bench --bench side_by_side -- --only burst` prints a thousand deletions at once of each contender;
-//! `backlog`, `found`, `large`, `outage` and `start` are parts of the operator alone.
+//! `cargo bench --bench side_by_side -- --only burst` prints a thousand deletions at once of each contender,
+//! `lists` the memory of each after ten lists more, `budget` what each millisecond is for; `backlog`,
+//! `found`, `large`, `outage` and `start` are parts of the operator alone.
 //!
 //! ```text
 //! main.rs ─▶ parts/: what is measured ─▶ results.rs: what is kept ─▶ report/: tables and plots
@@ -23,7 +24,8 @@ use std::path::{Path, PathBuf};
 
 use bench::{Bench, CONNECTION, Tenant};
 use contender::Contender;
-use results::{Figures, Results, Run};
+use parts::STEPS;
+use results::{Figures, Results, Run, percentile};
 
 /// Deletions one after the other, in a round.
 const SINGLE: usize = 100;
@@ -38,6 +40,10 @@ const PENDING: usize = 200;
 
 /// Objects of the largest size, while memory is measured: some pages of a list.
 const LARGE: usize = 2_000;
+/// Minutes in which the operator observes each living campaign once (docs/faq.md). The peers observe none.
+const OBSERVED_EACH: u32 = 10;
+/// Lists more, after which memory is measured again.
+const LISTS: usize = 10;
 /// Starts of the operator with the same objects.
 const STARTS: usize = 3;
 
@@ -116,6 +122,11 @@ async fn main() {
     }
     resident(&bench, &plan, &programs, &mut results).await;
     bench.finish();
+    if plan.everything {
+        let image = std::fs::metadata(testbed::image::operator().unwrap()).unwrap().len();
+        results.of_mut(Contender::Ours).image = Some(image);
+        plan.keep(&results);
+    }
     print!("{}", report::tables(&results));
     if plan.everything {
         report::write(&results);
@@ -172,9 +183,37 @@ async fn only(bench: &Bench, part: &str, programs: &Programs) {
             println!("{} bytes", bench.resident(&running).await);
         }
         "large" => println!("{} bytes at most", bench.large(ours, LARGE).await),
+        "budget" => {
+            let medians = async |who: Contender| {
+                let (_, program) = programs.iter().find(|(one, _)| *one == who).unwrap();
+                let all = bench.budget(who, program, SINGLE).await;
+                let of = |step: usize| all.iter().map(|steps| steps[step]).collect::<Vec<_>>();
+                std::array::from_fn::<_, { STEPS.len() }, _>(|step| percentile(&of(step), 50))
+            };
+            let (ours, stock) = (medians(Contender::Ours).await, medians(Contender::Stock).await);
+            println!(
+                "| step of one deletion, nothing else to do | median | of stock kube-rs |\n|---|---|---|"
+            );
+            for ((step, ours), stock) in STEPS.iter().zip(ours).zip(stock) {
+                println!("| {step} | {ours:.1} ms | {stock:.1} ms |");
+            }
+        }
+        "lists" => {
+            let (tenant, objects) = (Tenant::usual(), 10 * MANY);
+            bench.settle(&tenant, 0..objects, ours).await;
+            for (who, program) in programs {
+                let running = bench.run(*who, program, &tenant.namespace);
+                let once = bench.resident(&running).await;
+                let did = bench.list_again(LISTS).await;
+                let again = bench.resident(&running).await;
+                println!("{who:?}: {once} bytes; after {LISTS} lists more ({did}): {again} bytes");
+            }
+        }
         "found" => println!("{:.1} s", bench.found(ours, 10 * MANY).await),
         "outage" => println!("{:?}", bench.outage(Contender::Ours, ours, MANY).await),
-        other => panic!("--only takes backlog, burst, found, large, outage or start, not {other}"),
+        other => {
+            panic!("--only takes backlog, budget, burst, found, large, lists, outage or start, not {other}")
+        }
     }
 }
 
@@ -280,9 +319,14 @@ async fn resident(bench: &Bench, plan: &Plan, programs: &Programs, results: &mut
                 let figures = results.of_mut(*who);
                 figures.resident.push((count, bench.resident(&running).await));
                 if plan.everything && count == 10 * MANY {
-                    figures.idle = Some(bench.idle(&running, count).await);
+                    let minutes = if *who == Contender::Ours { OBSERVED_EACH } else { 1 };
+                    figures.idle = Some(bench.idle(&running, count, minutes).await);
+                    if bench.list_again(LISTS).await {
+                        figures.listed_again = Some((count, bench.resident(&running).await));
+                    }
                 }
             } else {
+                assert!(*who != Contender::Ours, "the operator does not get to the end of its list");
                 println!("{who:?} does not get to the end of its list");
             }
             plan.keep(results);

@@ -44,6 +44,8 @@ pub struct Figures {
     pub who: Contender,
     /// Bytes of its program, where that is one file.
     pub program: Option<u64>,
+    /// Bytes of the archive of its image, which is not compressed.
+    pub image: Option<u64>,
     /// Of each round: from the API server's answer to the DELETE of an object to seeing it gone, one at a
     /// time.
     pub single: Vec<Vec<f64>>,
@@ -61,6 +63,8 @@ pub struct Figures {
     pub troubles: Vec<(String, Trouble)>,
     /// Resident memory, by number of objects.
     pub resident: Vec<(usize, u64)>,
+    /// Resident memory after ten lists more, with so many objects.
+    pub listed_again: Option<(usize, u64)>,
     pub idle: Option<Idle>,
 }
 
@@ -132,14 +136,17 @@ pub struct Trouble {
     pub last: f64,
 }
 
-/// A minute in which nothing happens.
+/// A minute in which nobody changes anything: the mean of several.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Idle {
     pub objects: usize,
+    /// How many.
+    #[serde(default)]
+    pub minutes: u32,
     pub cpu: f64,
     /// Requests to the API server; watches not counted.
-    pub requests: usize,
-    pub calls: usize,
+    pub requests: f64,
+    pub calls: f64,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -221,6 +228,7 @@ impl Figures {
         Self {
             who,
             program: bytes,
+            image: None,
             single: Vec::new(),
             kubectl: Vec::new(),
             delayed: Vec::new(),
@@ -231,6 +239,7 @@ impl Figures {
             quota: None,
             troubles: Vec::new(),
             resident: Vec::new(),
+            listed_again: None,
             idle: None,
         }
     }

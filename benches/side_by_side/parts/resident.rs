@@ -4,6 +4,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use kube::ResourceExt;
+use testbed::audit::Request;
 use testbed::process::Process;
 
 use crate::bench::{Bench, PATIENCE, Tenant, until_it_says};
@@ -11,6 +12,8 @@ use crate::contender::Contender;
 use crate::results::Idle;
 
 const MINUTE: Duration = Duration::from_secs(60);
+/// A list is complete if no other page follows for so long.
+const BETWEEN_PAGES: Duration = Duration::from_secs(3);
 /// Memory that differs by less in four seconds does not change: 50 pages.
 const SETTLED: u64 = 200_000;
 
@@ -66,11 +69,50 @@ impl Bench {
         }
     }
 
-    /// What a minute costs in which nothing happens.
-    pub async fn idle(&self, process: &Process, objects: usize) -> Idle {
+    /// Makes a contender list all objects again, so many times: an API server that starts has no history that
+    /// its watches could go on with. Returns whether it did.
+    pub async fn list_again(&self, times: usize) -> bool {
+        for _ in 0..times {
+            self.plane.stop_api_server();
+            let audited = self.plane.audited().unwrap();
+            self.plane.start_api_server().unwrap();
+            let begun = Instant::now();
+            let (mut pages, mut changed) = (0, begun);
+            while pages == 0 || changed.elapsed() < BETWEEN_PAGES {
+                if begun.elapsed() > MINUTE {
+                    return false;
+                }
+                tokio::time::sleep(Duration::from_millis(500)).await;
+                let now = self.pages_from(audited);
+                if now != pages {
+                    (pages, changed) = (now, Instant::now());
+                }
+            }
+        }
+        true
+    }
+
+    /// How many pages of a list of campaigns a contender has got since then.
+    fn pages_from(&self, audited: u64) -> usize {
+        let is_page = |request: &&Request| {
+            (request.verb.as_str(), request.resource.as_str()) == ("list", "voicecampaigns")
+                && request.code == 200
+        };
+        self.requests_from(audited).iter().filter(is_page).count()
+    }
+
+    /// What a minute costs in which nobody changes anything: the mean of so many.
+    pub async fn idle(&self, process: &Process, objects: usize, minutes: u32) -> Idle {
         let meter = self.meter(process).await;
-        tokio::time::sleep(MINUTE).await;
+        tokio::time::sleep(minutes * MINUTE).await;
         let cost = meter.read(0).await;
-        Idle { objects, cpu: cost.cpu, requests: cost.requests, calls: cost.calls }
+        let mean = |total: f64| total / f64::from(minutes);
+        Idle {
+            objects,
+            minutes,
+            cpu: mean(cost.cpu),
+            requests: mean(cost.requests as f64),
+            calls: mean(cost.calls as f64),
+        }
     }
 }

@@ -23,14 +23,14 @@
 //!
 //! An arrow is an import; none runs up, and no two files import each other (`tests/structure`). `api`,
 //! `pacing`, `campaign::{decide, evidence, status}` and `kore::wire` name no clock and no client. `kore`
-//! knows no Kubernetes. Only `run` reads the environment.
+//! knows no Kubernetes. Only `run` reads the environment. `stdout` prints for commands.
 //!
 //! Who writes: every write to the API server goes through `kube_ext::Kube`. `campaign::act` writes
 //! VoiceCampaigns, `connection` writes KoreConnections, their Secrets and the operator's RoleBinding,
 //! `uninstall` what remains; each writes events. Only `campaign::act` calls Kore. `ARCHITECTURE.md` follows
 //! one deletion through these folders.
 
-#![warn(missing_docs)]
+#![warn(clippy::print_stdout, missing_docs)]
 
 pub mod api;
 pub mod campaign;
@@ -41,6 +41,7 @@ pub mod kube_ext;
 pub mod metrics;
 pub mod pacing;
 pub mod run;
+pub mod stdout;
 pub mod uninstall;
 
 /// The name of the operator: in its log and its events, and as the field manager of what it writes.

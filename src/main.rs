@@ -6,6 +6,7 @@ use voicecampaign_operator::api;
 use voicecampaign_operator::check::check;
 use voicecampaign_operator::kube_ext::client_of;
 use voicecampaign_operator::run::{self, Cli, Command};
+use voicecampaign_operator::stdout;
 use voicecampaign_operator::uninstall;
 
 /// With thousands of small objects, jemalloc fragments less than the allocator of the C library, and returns
@@ -19,7 +20,7 @@ fn main() -> anyhow::Result<()> {
     match Cli::parse().command {
         Command::Crds => {
             for crd in api::crds() {
-                print!("---\n{}", serde_saphyr::to_string(&crd)?);
+                stdout::print(&format!("---\n{}", serde_saphyr::to_string(&crd)?.trim_end()))?;
             }
             Ok(())
         }

@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-use anyhow::{bail, ensure};
+use anyhow::{anyhow, bail, ensure};
 use jiff::{SignedDuration, Timestamp};
 use kube::api::{Patch, PatchParams};
 use serde_json::json;
 use tokio::time::Instant;
 use voicecampaign_operator::api::{APPROVE_DELETIONS, KoreConnection, VoiceCampaign};
 use voicecampaign_operator::connection::{LONGEST_APPROVAL, annotated_approval, is_void, stored_brake};
-use voicecampaign_operator::kube_ext::{Guarded, round_down};
+use voicecampaign_operator::kube_ext::{Dated, Guarded, round_down};
 
 use crate::cli::ApproveArgs;
 use crate::cluster::{Cluster, Scope, explain, is_denied, is_refused};
@@ -73,7 +73,8 @@ async fn taken(connection: &str, until: Timestamp, cluster: &Cluster) -> anyhow:
     let begun = Instant::now();
     let mut last = Ok(false);
     while begun.elapsed() < PATIENCE {
-        let found = match read(connection, cluster).await {
+        let answer = tokio::time::timeout(PATIENCE, read(connection, cluster)).await;
+        let found = match answer.unwrap_or_else(|_| Err(anyhow!("the API server does not answer"))) {
             Ok(found) => found,
             Err(error) => {
                 last = Err(error);
@@ -131,7 +132,7 @@ async fn held(
     cluster: &Cluster,
 ) -> anyhow::Result<String> {
     let mut held = 0;
-    let take = |object: Guarded<VoiceCampaign>| {
+    let take = |object: Dated<VoiceCampaign>| {
         let seen = Seen::of(&object);
         held += usize::from(seen.is_held_by_brake() && seen.connection.as_deref() == Some(name));
     };

@@ -6,7 +6,7 @@ use std::time::Duration;
 use clap_complete::engine::CompletionCandidate;
 use kube::ResourceExt;
 use voicecampaign_operator::api::VoiceCampaign;
-use voicecampaign_operator::kube_ext::Guarded;
+use voicecampaign_operator::kube_ext::Dated;
 
 use crate::cluster::{Cluster, ClusterArgs, Scope};
 
@@ -45,7 +45,7 @@ async fn read(cluster: &ClusterArgs) -> anyhow::Result<Vec<String>> {
     let cluster = Cluster::connect(cluster).await?;
     let mut names = Vec::new();
     let scope = Scope::Namespace(cluster.namespace().to_owned());
-    cluster.each(&scope, None, |object: Guarded<VoiceCampaign>| names.push(object.name_any())).await?;
+    cluster.each(&scope, None, |object: Dated<VoiceCampaign>| names.push(object.name_any())).await?;
     Ok(names)
 }
 

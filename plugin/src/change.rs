@@ -3,14 +3,15 @@
 use std::collections::BTreeMap;
 
 use anyhow::anyhow;
+use futures::{StreamExt, stream};
 use jiff::Timestamp;
 use kube::api::{Patch, PatchParams};
 use serde_json::{Value, json};
 use voicecampaign_operator::api::{KoreConnection, REFRESH, VoiceCampaign};
-use voicecampaign_operator::kube_ext::Guarded;
+use voicecampaign_operator::kube_ext::{Dated, Guarded};
 
 use crate::cli::{Names, OrphanArgs, Whom};
-use crate::cluster::{Cluster, Scope, explain, is_refused};
+use crate::cluster::{AT_ONCE, Cluster, Scope, explain, is_refused};
 use crate::end::End;
 use crate::output;
 use crate::seen::Seen;
@@ -53,8 +54,11 @@ impl Change {
                 "suspended: its deletion waits, unless a DELETE is on its way just now"
             }
             Self::Suspend => "suspended",
-            Self::Resume if is_deleted && seen.deletion_policy.as_deref() == Some("Delete") => {
-                "resumed: its deletion goes on, with its campaign in Kore"
+            Self::Resume if is_deleted && seen.deletes() && !seen.kept => {
+                "resumed, but the operator's finalizer is not on it: nobody deletes its campaign"
+            }
+            Self::Resume if is_deleted && seen.deletes() => {
+                "resumed: its deletion goes on, with its campaign in Kore, unless something else holds it (`kubectl vcamp why`)"
             }
             Self::Resume => "resumed",
             Self::Orphan if is_deleted && seen.may_be_deleted() => {
@@ -78,6 +82,32 @@ impl From<Names> for OrphanArgs {
     fn from(Names { whom }: Names) -> Self {
         Self { whom, not_begun: None }
     }
+}
+
+/// Those whose DELETE may be next come before those that wait longer, and before those that the brake holds.
+fn in_danger_first(waiting: &mut [Seen]) {
+    waiting.sort_by_cached_key(|seen| (seen.is_held_by_brake(), seen.next_at(), seen.key()));
+}
+
+/// The deletions of a connection for which no DELETE was sent yet, and the names of those that do not fit
+/// their schema.
+async fn waiting_of(
+    connection: &str,
+    scope: &Scope,
+    cluster: &Cluster,
+) -> anyhow::Result<(Vec<Seen>, Vec<String>)> {
+    let (mut waiting, mut misfits) = (Vec::new(), Vec::new());
+    let take = |object: Dated<VoiceCampaign>| {
+        let seen = Seen::of(&object);
+        if object.0.is_err() && seen.phase.is_deletion() {
+            misfits.push(seen.name);
+        } else if has_not_begun(&seen, connection) {
+            waiting.push(seen);
+        }
+    };
+    cluster.each(scope, None, take).await?;
+    in_danger_first(&mut waiting);
+    Ok((waiting, misfits))
 }
 
 /// Why no deletion of a connection can be saved.
@@ -105,17 +135,11 @@ pub async fn run(change: Change, whom: OrphanArgs, cluster: &Cluster) -> anyhow:
         names = cluster.selected(selector).await?;
     }
     if let Some(connection) = &not_begun {
-        let mut misfits = Vec::new();
-        let take = |object: Guarded<VoiceCampaign>| {
-            let seen = Seen::of(&object);
-            if object.0.is_err() && seen.phase.is_deletion() {
-                misfits.push(seen.name);
-            } else if has_not_begun(&seen, connection) {
-                uids.insert(seen.name.clone(), seen.uid);
-                names.push(seen.name);
-            }
-        };
-        cluster.each(&scope, None, take).await?;
+        let (waiting, misfits) = waiting_of(connection, &scope, cluster).await?;
+        for Seen { name, uid, .. } in waiting {
+            names.push(name.clone());
+            uids.insert(name, uid);
+        }
         if !misfits.is_empty() {
             let misfits = misfits.join(", ");
             output::say(&format!(
@@ -127,13 +151,20 @@ pub async fn run(change: Change, whom: OrphanArgs, cluster: &Cluster) -> anyhow:
             return Err(nothing_waits(connection, cluster).await);
         }
     }
-    let api = cluster.api::<Guarded<VoiceCampaign>>(&scope);
-    for name in names {
+    let api = &cluster.api::<Dated<VoiceCampaign>>(&scope);
+    let each = names.into_iter().map(|name| {
         let mut patch = change.patch(cluster.now());
         if let Some(uid) = uids.get(&name) {
             patch["metadata"]["uid"] = json!(uid);
         }
-        match api.patch(&name, &PatchParams::default(), &Patch::Merge(patch)).await {
+        async move {
+            let changed = api.patch(&name, &PatchParams::default(), &Patch::Merge(patch)).await;
+            (name, changed)
+        }
+    });
+    let mut each = stream::iter(each).buffered(AT_ONCE);
+    while let Some((name, changed)) = each.next().await {
+        match changed {
             Ok(changed) => {
                 output::print(&format!("{} {}", output::name(&name), change.done(&Seen::of(&changed))))?
             }
@@ -151,7 +182,7 @@ pub async fn run(change: Change, whom: OrphanArgs, cluster: &Cluster) -> anyhow:
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sample::{deleting, living};
+    use crate::sample::{at, deleting, living};
 
     #[test]
     fn what_follows_is_not_promised_too_much() {
@@ -165,6 +196,9 @@ mod tests {
                 .done(&Seen::of(&deleting("a", "Suspended", |_| {})))
                 .contains("its deletion goes on")
         );
+        let unkept = |object: &mut Value| object["metadata"]["finalizers"] = json!(["example.com/hold"]);
+        let unkept = Change::Resume.done(&Seen::of(&deleting("a", "Suspended", unkept)));
+        assert!(unkept.contains("nobody deletes its campaign"), "{unkept}");
         assert_eq!(Change::Resume.done(&Seen::of(&living("a", |_| {}))), "resumed");
         let suspend = |object| Change::Suspend.done(&Seen::of(&object));
         assert!(suspend(deleting("a", "Deleting", |_| {})).contains("a DELETE was sent before"));
@@ -190,6 +224,20 @@ mod tests {
         assert!(!saved(deleting("a", "MassDeletion", other)));
         let over = |object: &mut Value| object["status"]["deletion"]["outcome"] = json!("Absent");
         assert!(!saved(deleting("a", "Absent", over)));
+    }
+
+    #[test]
+    fn what_is_deleted_next_is_saved_first() {
+        let waits = |name: &str, next: i64| {
+            Seen::of(&deleting(name, "WaitingForQuota", |object| {
+                object["status"]["deletion"]["nextAttemptAt"] = json!(at(next));
+            }))
+        };
+        let held = Seen::of(&deleting("a-held", "MassDeletion", |_| {}));
+        let new = Seen::of(&deleting("new", "Pending", |_| {}));
+        let mut waiting = [held, waits("late", 90), waits("soon", 30), new];
+        in_danger_first(&mut waiting);
+        assert_eq!(waiting.map(|seen| seen.name), ["new", "soon", "late", "a-held"]);
     }
 
     #[test]

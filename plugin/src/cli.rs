@@ -74,6 +74,12 @@ impl Selection {
     pub fn scope(&self, namespace: &str) -> Scope {
         if self.all_namespaces { Scope::All } else { Scope::Namespace(namespace.to_owned()) }
     }
+
+    /// Which these are, in words that follow a noun.
+    pub fn in_words(&self, namespace: &str) -> String {
+        let labels = if self.selector.is_some() { "with these labels " } else { "" };
+        format!("{labels}{}", self.scope(namespace).in_words())
+    }
 }
 
 /// Options of `status`.
@@ -118,7 +124,7 @@ pub struct Whom {
 /// Options of `delete`.
 #[derive(Args, Debug)]
 #[group(skip)]
-#[command(group(ArgGroup::new("what").required(true).args(["names", "selector", "filename"])))]
+#[command(group(ArgGroup::new("what").required(true).args(["names", "selector", "filename", "kustomize"])))]
 pub struct DeleteArgs {
     #[command(flatten)]
     pub whom: Whom,
@@ -128,8 +134,12 @@ pub struct DeleteArgs {
     pub filename: Vec<PathBuf>,
 
     /// Read the folders in the folder, too
-    #[arg(short = 'R', long, conflicts_with_all = ["names", "selector"])]
+    #[arg(short = 'R', long, conflicts_with_all = ["names", "selector", "kustomize"])]
     pub recursive: bool,
+
+    /// Folder with a kustomization, which `kubectl kustomize` builds
+    #[arg(short, long, value_name = "FOLDER")]
+    pub kustomize: Option<PathBuf>,
 
     /// Delete without asking
     #[arg(short, long)]
@@ -159,18 +169,22 @@ pub struct WhyArgs {
 /// Options of `plan`.
 #[derive(Args, Debug)]
 #[group(skip)]
-#[command(group(ArgGroup::new("source").required(true).args(["filename", "kustomize", "what"])))]
+#[command(group(ArgGroup::new("source").required(true).args(["filename", "kustomize", "selector", "what"])))]
 pub struct PlanArgs {
     /// What to plan: `namespace NAME`, or `voicecampaign NAME…`
     #[arg(value_name = "KIND NAME", num_args = 2..)]
     pub what: Vec<String>,
+
+    /// Label selector, such as `team=a,tier!=test`: VoiceCampaigns of the namespace
+    #[arg(short = 'l', long, value_name = "SELECTOR", value_parser = selector)]
+    pub selector: Option<Selected>,
 
     /// Manifest, or folder of manifests; `-` for the standard input; may be repeated
     #[arg(short, long, value_name = "FILE")]
     pub filename: Vec<PathBuf>,
 
     /// Read the folders in the folder, too
-    #[arg(short = 'R', long, conflicts_with_all = ["what", "kustomize"])]
+    #[arg(short = 'R', long, conflicts_with_all = ["what", "kustomize", "selector"])]
     pub recursive: bool,
 
     /// Folder with a kustomization, which `kubectl kustomize` builds
@@ -343,6 +357,8 @@ mod tests {
             &["delete", "a", "b", "--yes", "--timeout", "90s"],
             &["delete", "-l", "a=b", "--no-wait"],
             &["delete", "-f", "a", "-R"],
+            &["delete", "-k", "a", "--yes"],
+            &["plan", "-l", "a=b"],
             &["orphan", "-l", "a=b"],
         ] {
             let parsed = Cli::try_parse_from([&["kubectl-vcamp"], line].concat());
@@ -350,6 +366,8 @@ mod tests {
         }
         for line in [
             &["plan", "namespace", "a", "-f", "b"][..],
+            &["plan", "namespace", "a", "-l", "a=b"],
+            &["delete", "-k", "a", "-R"],
             &["delete", "a", "-l", "a=b"],
             &["delete", "a", "-R"],
             &["delete", "a", "--no-wait", "--timeout", "90s"],

@@ -8,20 +8,18 @@ use futures::{Stream, StreamExt, stream};
 use kube::api::{Api, DeleteParams, Preconditions};
 use tokio::time::Instant;
 use voicecampaign_operator::api::VoiceCampaign;
-use voicecampaign_operator::kube_ext::{Guarded, Selected};
+use voicecampaign_operator::kube_ext::{Dated, Selected};
 
 use crate::cli::DeleteArgs;
-use crate::cluster::{Cluster, Scope, explain, is_missing, is_refused};
+use crate::cluster::{AT_ONCE, Cluster, Scope, explain, is_missing, is_refused};
 use crate::end::End;
 use crate::live::{Board, Call, Calls, Followed, Request, Until, follow};
 use crate::output;
-use crate::plan::{Fate, Known, Manifests, Plan, Planned, of_files};
+use crate::plan::{Fate, Known, Manifests, Plan, Planned, of_files, of_kustomization};
 use crate::question::confirmed;
 use crate::seen::Seen;
 use crate::words::count;
 
-/// Calls to the API server at once.
-const AT_ONCE: usize = 8;
 /// How often a deletion is tried while the operator writes the status of the resource at the same time.
 const RACES: usize = 10;
 
@@ -30,11 +28,12 @@ const RACES: usize = 10;
 /// # Errors
 /// If the resources can't be read or watched, or nobody can be asked.
 pub async fn run(arguments: DeleteArgs, cluster: &Cluster) -> anyhow::Result<End> {
-    let DeleteArgs { whom, filename, recursive, yes, no_wait, timeout } = arguments;
-    let manifests = match (&whom.selector, filename.as_slice()) {
-        (Some(selector), _) => Manifests::of_names(&cluster.selected(selector).await?, cluster.namespace()),
-        (None, []) => Manifests::of_names(&whom.names, cluster.namespace()),
-        (None, files) => of_files(files, recursive, cluster)?.without_namespaces(),
+    let DeleteArgs { whom, filename, recursive, kustomize, yes, no_wait, timeout } = arguments;
+    let manifests = match (&whom.selector, &kustomize, filename.as_slice()) {
+        (Some(selector), ..) => Manifests::of_names(&cluster.selected(selector).await?, cluster.namespace()),
+        (None, Some(folder), _) => of_kustomization(folder, cluster)?.without_namespaces(),
+        (None, None, []) => Manifests::of_names(&whom.names, cluster.namespace()),
+        (None, None, files) => of_files(files, recursive, cluster)?.without_namespaces(),
     };
     let namespaces = manifests.namespaces();
     let known = Known::read(&namespaces, cluster).await?;
@@ -55,6 +54,14 @@ pub async fn run(arguments: DeleteArgs, cluster: &Cluster) -> anyhow::Result<End
             0 => "Nothing was deleted.",
             _ => "No deletion was begun. Those that were being deleted before go on.",
         });
+        return Ok(End::Held);
+    }
+    let now = cluster.now();
+    if let Some(over) = plan.approved.iter().find(|approved| approved.until.0 <= now && begins > 0) {
+        output::say(&format!(
+            "Nothing was deleted: what the brake of the KoreConnection {} would hold was approved until {:.0}, which is over.",
+            over.connection, over.until.0
+        ));
         return Ok(End::Held);
     }
     let end = match there.is_empty() {
@@ -155,18 +162,20 @@ async fn without_waiting(
     // What becomes of them, nobody has waited for: the plan says what is to be expected.
     let mut tally = board.tally(cluster.now());
     (tally.going, tally.held) = (0, Vec::new());
-    let requested: Vec<_> = there.iter().filter(|planned| board.is_deleted(&planned.seen.uid)).collect();
-    let of = |fate: Fate| requested.iter().filter(|planned| planned.fate == fate).count();
+    let deleted: Vec<_> = there.iter().filter(|planned| board.is_deleted(&planned.seen.uid)).collect();
+    let requested = deleted.iter().filter(|planned| begins(planned)).count();
+    let of = |fate: Fate| deleted.iter().filter(|planned| planned.fate == fate).count();
     let expected: Vec<_> = Fate::ALL
         .into_iter()
         .filter(|fate| of(*fate) > 0)
         .map(|fate| format!("\n  {}: {}", fate.in_words(), of(fate)))
         .collect();
-    let said = format!("{} requested. As planned:{}", count(requested.len(), "deletion"), expected.concat());
+    let said = format!("{} requested. As planned:{}", count(requested, "deletion"), expected.concat());
     let rest = tally.in_words();
     output::print(&[said, rest].into_iter().filter(|text| !text.is_empty()).collect::<Vec<_>>().join("\n"))?;
     output::say(&format!("To see how it goes: {}", again(&requests_of(there), cluster)));
-    let may_stay = [Fate::Left, Fate::Held, Fate::Braked].into_iter().any(|fate| of(fate) > 0);
+    let is_stuck = deleted.iter().any(|planned| planned.seen.is_stuck(cluster.now()));
+    let may_stay = is_stuck || [Fate::Left, Fate::Held, Fate::Braked].into_iter().any(|fate| of(fate) > 0);
     Ok(match tally.is_clean() && !may_stay {
         _ if interrupted => End::Interrupted,
         true => End::Done,
@@ -220,7 +229,7 @@ fn delete(
     calls: Calls,
     cluster: &Cluster,
 ) -> impl Future<Output = (String, Call)> + Send + use<> {
-    let api = cluster.api::<Guarded<VoiceCampaign>>(&Scope::Namespace(shown.namespace.clone()));
+    let api = cluster.api::<Dated<VoiceCampaign>>(&Scope::Namespace(shown.namespace.clone()));
     async move {
         let call = calls.make(&shown.uid, delete_as_shown(&api, &shown)).await;
         (shown.uid, call)
@@ -229,7 +238,7 @@ fn delete(
 
 /// Deletes the resource, if it is what was shown: the API server tests its version, which each write of the
 /// operator changes, too.
-async fn delete_as_shown(api: &Api<Guarded<VoiceCampaign>>, shown: &Seen) -> Call {
+async fn delete_as_shown(api: &Api<Dated<VoiceCampaign>>, shown: &Seen) -> Call {
     let mut version = shown.version.clone();
     for _ in 0..RACES {
         let preconditions = Preconditions { uid: Some(shown.uid.clone()), resource_version: version };

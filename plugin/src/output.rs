@@ -8,6 +8,7 @@ use comfy_table::{ContentArrangement, Table};
 use serde::Serialize;
 use serde_json::Value;
 use voicecampaign_operator::kube_ext::without_content;
+use voicecampaign_operator::stdout;
 
 /// Format of a list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -107,11 +108,7 @@ pub fn read_yaml(text: &str) -> anyhow::Result<Vec<Value>> {
 /// # Errors
 /// If the standard output can't be written to.
 pub fn print(text: &str) -> anyhow::Result<()> {
-    let mut out = io::stdout().lock();
-    match writeln!(out, "{text}").and_then(|()| out.flush()) {
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-        other => Ok(other?),
-    }
+    Ok(stdout::print(text)?)
 }
 
 /// Says something beside the result, on the standard error. What can't be said there ends nothing: a deletion

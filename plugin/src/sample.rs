@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use voicecampaign_operator::api::{FINALIZER, VoiceCampaign};
-use voicecampaign_operator::kube_ext::Guarded;
+use voicecampaign_operator::kube_ext::Dated;
 
 /// The time of all tests, and so many seconds more.
 pub fn at(seconds: i64) -> Timestamp {
@@ -11,7 +11,7 @@ pub fn at(seconds: i64) -> Timestamp {
 }
 
 /// A living resource whose campaign Kore has returned, after this change.
-pub fn living(name: &str, change: impl FnOnce(&mut Value)) -> Guarded<VoiceCampaign> {
+pub fn living(name: &str, change: impl FnOnce(&mut Value)) -> Dated<VoiceCampaign> {
     let mut object = json!({
         "apiVersion": "voicecampaign.dev/v1alpha1",
         "kind": "VoiceCampaign",
@@ -28,11 +28,13 @@ pub fn living(name: &str, change: impl FnOnce(&mut Value)) -> Guarded<VoiceCampa
     serde_json::from_value(object).unwrap()
 }
 
-/// A resource that has been deleted for a minute, with this reason, after this change.
-pub fn deleting(name: &str, reason: &str, change: impl FnOnce(&mut Value)) -> Guarded<VoiceCampaign> {
+/// A resource that has been deleted for a minute, and was not written since, with this reason, after this
+/// change.
+pub fn deleting(name: &str, reason: &str, change: impl FnOnce(&mut Value)) -> Dated<VoiceCampaign> {
     living(name, |object| {
         object["metadata"]["deletionTimestamp"] = json!(at(-60));
         object["metadata"]["generation"] = json!(2);
+        object["metadata"]["managedFields"] = json!([{"time": at(-60)}, {"time": at(-90)}]);
         object["status"]["observedGeneration"] = json!(2);
         object["status"]["conditions"] = json!([ready("False", reason, &format!("What {reason} means."))]);
         object["status"]["deletion"] =

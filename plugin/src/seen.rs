@@ -6,14 +6,14 @@ pub use voicecampaign_operator::check::seen::*;
 mod tests {
     use serde_json::json;
     use voicecampaign_operator::api::VoiceCampaign;
-    use voicecampaign_operator::kube_ext::Guarded;
+    use voicecampaign_operator::kube_ext::Dated;
 
     use super::*;
     use crate::sample::{add, at, condition, deleting, living};
 
     #[test]
     fn the_phase_is_what_can_be_expected() {
-        let phase = |object: &Guarded<VoiceCampaign>| Seen::of(object).phase;
+        let phase = |object: &Dated<VoiceCampaign>| Seen::of(object).phase;
         assert_eq!(phase(&living("a", |_| {})), Phase::Living);
         assert_eq!(phase(&living("a", |object| object["status"] = json!({}))), Phase::New);
         let stalled = |reason: &'static str| {
@@ -73,6 +73,13 @@ mod tests {
             |object: &mut serde_json::Value| object["status"]["deletion"]["nextAttemptAt"] = json!(at(0));
         let seen = Seen::of(&deleting("a", "ServiceUnavailable", promised));
         assert!(!seen.is_overdue(at(60)) && seen.is_overdue(at(61)));
+        // It was killed in the middle of a step.
+        let ended =
+            |object: &mut serde_json::Value| object["status"]["deletion"]["outcome"] = json!("Deleted");
+        for seen in [Seen::of(&deleting("a", "Deleting", |_| {})), Seen::of(&deleting("a", "Deleted", ended))]
+        {
+            assert!(!seen.is_overdue(at(120)) && seen.is_overdue(at(121)), "{:?}", seen.reason);
+        }
     }
 
     #[test]

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::Serialize;
 use voicecampaign_operator::api::VoiceCampaign;
-use voicecampaign_operator::kube_ext::Guarded;
+use voicecampaign_operator::kube_ext::Dated;
 
 use crate::cli::{Selection, StatusArgs, WatchArgs};
 use crate::cluster::Cluster;
@@ -27,6 +27,8 @@ pub struct Status {
     pub deleting: usize,
     /// How many of these wait for somebody.
     pub held: usize,
+    /// For how many an operator should have done something by now, and has not: being deleted, or not.
+    pub overdue: usize,
 }
 
 /// Runs the command.
@@ -45,7 +47,7 @@ pub async fn run(arguments: StatusArgs, cluster: &Cluster) -> anyhow::Result<End
     let status = read(&selection, all, cluster).await?;
     output::print(&match output {
         Format::Table if status.total == 0 => {
-            format!("There are no VoiceCampaigns {}.", selection.scope(cluster.namespace()).in_words())
+            format!("There are no VoiceCampaigns {}.", selection.in_words(cluster.namespace()))
         }
         Format::Table => status.table(selection.all_namespaces, all, cluster.now()),
         Format::Json => output::json(&status)?,
@@ -56,10 +58,10 @@ pub async fn run(arguments: StatusArgs, cluster: &Cluster) -> anyhow::Result<End
 }
 
 async fn read(selection: &Selection, all: bool, cluster: &Cluster) -> anyhow::Result<Status> {
-    let mut status = Status { items: Vec::new(), total: 0, deleting: 0, held: 0 };
+    let mut status = Status { items: Vec::new(), total: 0, deleting: 0, held: 0, overdue: 0 };
     let scope = selection.scope(cluster.namespace());
     let now = cluster.now();
-    let take = |object: Guarded<VoiceCampaign>| status.take(Seen::of(&object), all, now);
+    let take = |object: Dated<VoiceCampaign>| status.take(Seen::of(&object), all, now);
     let selector = selection.selector.as_ref().map(ToString::to_string);
     cluster.each(&scope, selector.as_deref(), take).await?;
     status.order();
@@ -71,7 +73,9 @@ impl Status {
         self.total += 1;
         self.deleting += usize::from(seen.phase.is_deletion());
         self.held += usize::from(seen.phase == Phase::Held);
-        if all || seen.phase.concerns_somebody() || seen.is_overdue(now) {
+        let is_overdue = seen.is_overdue(now);
+        self.overdue += usize::from(is_overdue);
+        if all || seen.phase.concerns_somebody() || is_overdue {
             self.items.push(seen);
         }
     }
@@ -110,13 +114,19 @@ impl Status {
     }
 
     fn in_words(&self) -> String {
-        let Self { total, deleting, held, .. } = self;
-        match (deleting, held) {
-            (0, _) => format!("{}, none of them being deleted.", count(*total, "resource")),
-            (_, 0) => format!("{}, {deleting} being deleted.", count(*total, "resource")),
+        let Self { total, deleting, held, overdue, .. } = self;
+        let all = count(*total, "resource");
+        let all = match (deleting, held) {
+            (0, _) => format!("{all}, none of them being deleted."),
+            (_, 0) => format!("{all}, {deleting} being deleted."),
             _ => format!(
-                "{}, {deleting} being deleted, {held} of these held: `kubectl vcamp why NAME` says by what.",
-                count(*total, "resource")
+                "{all}, {deleting} being deleted, {held} of these held: `kubectl vcamp why NAME` says by what."
+            ),
+        };
+        match overdue {
+            0 => all,
+            _ => format!(
+                "{all}\nAn operator should have acted on {overdue} by now: `kubectl vcamp why NAME` says what keeps it."
             ),
         }
     }
@@ -129,11 +139,13 @@ impl Status {
 
 fn row(seen: &Seen, now: Timestamp) -> [String; 7] {
     let since = seen.requested_at().map(|since| long(now.duration_since(since)));
-    let next = seen.next_at().map(|next| match now.duration_since(next) {
-        to_come if to_come.is_negative() => format!("in {}", long(-to_come)),
-        since if seen.is_overdue(now) => format!("overdue {}", long(since)),
-        _ => "now".to_owned(),
-    });
+    let is_overdue = seen.is_overdue(now);
+    let next = match seen.next_at().map(|next| now.duration_since(next)) {
+        Some(to_come) if to_come.is_negative() && !is_overdue => Some(format!("in {}", long(-to_come))),
+        Some(since) if !since.is_negative() && is_overdue => Some(format!("overdue {}", long(since))),
+        Some(_) | None if is_overdue => Some("overdue".to_owned()),
+        next => next.map(|_| "now".to_owned()),
+    };
     [
         seen.name.clone(),
         or_dash(seen.campaign_name.as_deref().or(seen.campaign_id.as_deref())),
@@ -158,7 +170,7 @@ mod tests {
     use crate::sample::{add, at, condition, deleting, living};
 
     fn status(all: bool) -> Status {
-        let mut status = Status { items: Vec::new(), total: 0, deleting: 0, held: 0 };
+        let mut status = Status { items: Vec::new(), total: 0, deleting: 0, held: 0, overdue: 0 };
         let next = |object: &mut serde_json::Value| {
             object["status"]["deletion"]["nextAttemptAt"] = json!(at(75));
             object["status"]["deletion"]["attempts"] = json!(1);
@@ -172,6 +184,9 @@ mod tests {
                 object["status"] = json!({});
             }),
             deleting("winback", "WaitingForQuota", next),
+            deleting("cut-off", "Deleting", |object| {
+                object["metadata"]["managedFields"] = json!([{"time": at(-300)}]);
+            }),
             deleting("survey", "Suspended", |object| {
                 object["metadata"]["deletionTimestamp"] = json!(at(-7200));
                 object["status"]["deletion"]["requestedAt"] = json!(at(-7200));
@@ -191,13 +206,15 @@ mod tests {
     #[test]
     fn the_table_has_the_oldest_deletion_first_and_what_needs_somebody() {
         let table = "\
-NAME      CAMPAIGN           REASON                         SINCE   ATTEMPTS   NEXT     QUEUE
-survey    Campaign survey    Suspended                      120m    0          -        -
-winback   Campaign winback   WaitingForQuota                60s     1          in 75s   1/1
-lost      Campaign lost      ConnectionNotFound             -       -          -        -
-unkept    Campaign unkept    (not managed by an operator)   -       -          -        -
+NAME      CAMPAIGN           REASON                         SINCE   ATTEMPTS   NEXT      QUEUE
+survey    Campaign survey    Suspended                      120m    0          -         -
+cut-off   Campaign cut-off   Deleting                       60s     0          overdue   -
+winback   Campaign winback   WaitingForQuota                60s     1          in 75s    1/1
+lost      Campaign lost      ConnectionNotFound             -       -          -         -
+unkept    Campaign unkept    (not managed by an operator)   -       -          overdue   -
 
-6 resources, 2 being deleted, 1 of these held: `kubectl vcamp why NAME` says by what.
+7 resources, 3 being deleted, 1 of these held: `kubectl vcamp why NAME` says by what.
+An operator should have acted on 2 by now: `kubectl vcamp why NAME` says what keeps it.
 The others (2) need nobody; --all shows them.";
         assert_eq!(status(false).table(false, false, at(0)), table);
         let all = status(true).table(true, true, at(0));
@@ -207,7 +224,8 @@ The others (2) need nobody; --all shows them.";
 
     #[test]
     fn names_are_what_kubectl_takes() {
-        let names = "voicecampaign.voicecampaign.dev/survey\nvoicecampaign.voicecampaign.dev/winback\n\
+        let names = "voicecampaign.voicecampaign.dev/survey\nvoicecampaign.voicecampaign.dev/cut-off\n\
+                     voicecampaign.voicecampaign.dev/winback\n\
                      voicecampaign.voicecampaign.dev/lost\nvoicecampaign.voicecampaign.dev/unkept";
         assert_eq!(status(false).names(), names);
     }

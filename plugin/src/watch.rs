@@ -25,8 +25,8 @@ pub async fn run(arguments: WatchArgs, cluster: &Cluster) -> anyhow::Result<End>
     let whole = matches!(followed, Followed::ToTheEnd);
     match tally.in_words().as_str() {
         "" if whole => {
-            let scope = selection.scope(cluster.namespace()).in_words();
-            output::print(&format!("No VoiceCampaign {scope} is being deleted."))?;
+            let which = selection.in_words(cluster.namespace());
+            output::print(&format!("No VoiceCampaign {which} is being deleted."))?;
         }
         "" => {}
         words => output::print(words)?,

@@ -7,7 +7,8 @@
 //!     ├─ rights.rs       its ServiceAccount
 //!     ├─ policies.rs     the admission policies
 //!     ├─ leader.rs       its Lease
-//!     └─ objects.rs      the connections, the campaigns and their deletions; seen.rs: what one says (PURE)
+//!     └─ objects.rs      the connections, the campaigns and their deletions; seen.rs: what one says (PURE),
+//!                        overdue.rs: whether an operator should have acted (PURE)
 //! ```
 //!
 //! `kubectl vcamp` has the same command, and shares seen.rs.
@@ -16,6 +17,7 @@ mod definitions;
 mod leader;
 mod objects;
 mod operator;
+mod overdue;
 mod page;
 mod patience;
 mod policies;
@@ -27,7 +29,6 @@ pub mod seen;
 pub use operator::DeploymentName;
 pub use rights::{LEASE, NEW_LEASE, ROLE_BINDING, RULES, Rule};
 
-use std::io::{ErrorKind, Write};
 use std::time::Duration;
 
 use anyhow::anyhow;
@@ -37,6 +38,7 @@ use self::objects::Places;
 use self::operator::Operators;
 use self::page::{Finding, Page};
 use self::patience::Patience;
+use crate::stdout::print;
 
 /// What to check.
 #[derive(Clone, Debug)]
@@ -104,14 +106,6 @@ pub async fn check(check: Check, client: Client) -> anyhow::Result<()> {
     }
     let sum = printed.page.sum().map_err(|failed| anyhow!(failed))?;
     Ok(print(&sum)?)
-}
-
-/// Prints a line. A reader that has gone away, such as `head`, is no failure.
-fn print(line: &str) -> std::io::Result<()> {
-    match writeln!(std::io::stdout(), "{line}") {
-        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
-        printed => printed,
-    }
 }
 
 /// The page as it is printed.

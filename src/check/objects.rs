@@ -13,7 +13,7 @@ use super::page::{Finding, list};
 use super::seen::{Phase, Seen};
 use crate::api::KoreConnection;
 use crate::connection::DELETIONS_HELD;
-use crate::kube_ext::{Guarded, each, long, obstacle};
+use crate::kube_ext::{Guarded, ServerClock, each, long, obstacle};
 
 /// How many objects are named; the others are counted.
 const NAMED: usize = 5;
@@ -84,7 +84,7 @@ pub(super) async fn connections(places: &Places, client: &Client) -> Finding {
 
 /// Whether what is deleted goes, and what lives is well: in that order.
 pub(super) async fn campaigns(places: &Places, client: &Client) -> [Finding; 2] {
-    let (mut campaigns, now) = (Campaigns::default(), Timestamp::now());
+    let (mut campaigns, now) = (Campaigns::default(), ServerClock::read(client).await.now());
     match places.each(client, |campaign| campaigns.take(Seen::of(&campaign), now)).await {
         Ok(refused) => {
             let findings =
@@ -168,13 +168,13 @@ impl Campaigns {
         if !seen.phase.is_deletion() {
             self.living += 1;
             // Without the operator's finalizer, a deletion would leave the campaign in Kore.
-            if seen.phase == Phase::Stalled || !seen.kept {
+            if seen.phase == Phase::Stalled || !seen.kept || seen.is_overdue(now) {
                 self.stalled.push(seen);
             }
             return;
         }
         self.deleting += 1;
-        if seen.phase == Phase::Held || seen.is_overdue(now) {
+        if seen.is_stuck(now) {
             self.held.push(seen.clone());
         }
         if self.oldest.as_ref().is_none_or(|oldest| seen.requested_at() < oldest.requested_at()) {
@@ -245,7 +245,7 @@ mod tests {
     use crate::api::VoiceCampaign;
     use crate::check::page::Verdict;
     use crate::check::sample::{operator, operator_in};
-    use crate::kube_ext::Deployed;
+    use crate::kube_ext::{Dated, Deployed};
 
     fn now() -> Timestamp {
         Timestamp::from_second(1_800_000_000).unwrap()
@@ -278,7 +278,7 @@ mod tests {
         json!({"type": kind, "status": status, "reason": reason, "message": "Because.", "lastTransitionTime": at(-60)})
     }
 
-    fn campaign(name: &str, deleted: i64, observed: i64, conditions: &[Value]) -> Guarded<VoiceCampaign> {
+    fn campaign(name: &str, deleted: i64, observed: i64, conditions: &[Value]) -> Dated<VoiceCampaign> {
         let spec = json!({"connectionRef": {"name": "c"}, "streamId": "st", "campaignId": "cd"});
         object("VoiceCampaign", name, &spec, |object| {
             object["metadata"]["finalizers"] = json!([crate::api::FINALIZER]);
@@ -339,7 +339,7 @@ mod tests {
 
     #[test]
     fn the_oldest_deletion_is_named_and_what_needs_somebody() {
-        let found = |all: &[Guarded<VoiceCampaign>]| {
+        let found = |all: &[Dated<VoiceCampaign>]| {
             let mut campaigns = Campaigns::default();
             all.iter().for_each(|campaign| campaigns.take(Seen::of(campaign), now()));
             [campaigns.deletions("team-a", now()), campaigns.living("team-a")]
@@ -390,6 +390,12 @@ These need somebody (kubectl vcamp why NAME):
         let said =
             "2 VoiceCampaigns live in team-a; 1 of them need somebody:\n- team-a/lost: ConnectionNotFound";
         assert_eq!(campaigns, Finding::attention(said));
+        // A policy may put the finalizer on it, also where no operator works.
+        let [_, campaigns] = found(&[campaign("unseen", 0, 0, &[])]);
+        assert!(
+            campaigns.verdict == Verdict::Attention && campaigns.said.contains("not seen"),
+            "{campaigns:?}"
+        );
         let mut unmanaged = campaign("unmanaged", 0, 0, &[]);
         unmanaged.meta_mut().finalizers = None;
         let [_, campaigns] = found(&[unmanaged]);

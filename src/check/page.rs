@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::kore::scrub::{cut, plain};
-use crate::kube_ext::{NO_DEFINITIONS, error_chain, knows_no_such_kind};
+use crate::kube_ext::{NO_DEFINITIONS, error_chain, knows_no_such_kind, without_content};
 
 /// Longest line of a finding, in characters; most lines of one. The texts are those of others: a Lease may
 /// name any holder, and a webhook may answer anything.
@@ -75,7 +75,8 @@ impl Finding {
                 Self::failed(format!("the {NO_DEFINITIONS}"))
             }
             kube::Error::Api(status) => Self::failed(format!("{what}: {}", status.message)),
-            error => Self::failed(format!("{what}: {}", error_chain(error))),
+            // It may be what a credential plugin has printed.
+            error => Self::failed(format!("{what}: {}", without_content(&error_chain(error)))),
         }
     }
 
@@ -208,6 +209,15 @@ mod tests {
             sum(&[well, slow, down]),
             Err("the installation does not work; see above: leader".to_owned())
         );
+    }
+
+    /// A credential plugin may print a token, and have a password among its arguments.
+    #[test]
+    fn a_failed_call_shows_nothing_of_a_credential_plugin() {
+        let printed = r#"auth exec command 'login --password=s3cret' failed with status exit status: 1: Output { stdout: "s3cret", stderr: "" }"#;
+        let error = kube::Error::Service(printed.into());
+        let said = Finding::refused(&error, "the KoreConnections").said;
+        assert!(!said.contains("s3cret") && said.contains("auth exec command"), "{said}");
     }
 
     #[test]

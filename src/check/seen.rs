@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use crate::api::{DeletionPolicy, FINALIZER, Reason, VoiceCampaign, is_protected};
 use crate::kore::scrub::plain;
-use crate::kube_ext::{Guarded, invalid, obstacle};
+use crate::kube_ext::{Dated, invalid, obstacle};
 
 /// After so many failures of the campaign's own a deletion counts as held, although the operator goes on:
 /// what failed three times needs somebody to look at it.
@@ -82,6 +82,9 @@ pub struct Seen {
     /// `metadata.resourceVersion`.
     #[serde(skip)]
     pub version: Option<String>,
+    /// When anybody has last written it, as the API server notes it in `metadata.managedFields`.
+    #[serde(skip)]
+    pub written_at: Option<Timestamp>,
 }
 
 /// A place in the queue of an account.
@@ -128,7 +131,7 @@ impl Phase {
 
 impl Seen {
     /// What this object says of itself.
-    pub fn of(object: &Guarded<VoiceCampaign>) -> Self {
+    pub fn of(object: &Dated<VoiceCampaign>) -> Self {
         match &object.0 {
             Ok(campaign) => Self::of_valid(campaign),
             Err(misfit) => Self {
@@ -176,21 +179,6 @@ impl Seen {
         }
     }
 
-    /// Whether an operator should have said or done something by now: it answers a deletion within a second,
-    /// keeps the times that it promises, but for waits of some seconds, and puts its finalizer on a resource
-    /// that is new.
-    pub fn is_overdue(&self, now: Timestamp) -> bool {
-        let ago = |time: Timestamp, patience: SignedDuration| now.duration_since(time) > patience;
-        match self.phase {
-            Phase::Unanswered => self.requested_at().is_some_and(|requested| ago(requested, PATIENCE)),
-            Phase::Continuing => self.next_at().is_some_and(|next| ago(next, PATIENCE + PATIENCE)),
-            Phase::Stalled | Phase::New | Phase::Living if !self.kept => {
-                self.created_at.as_ref().is_some_and(|created| ago(created.0, PATIENCE))
-            }
-            Phase::Held | Phase::Ending | Phase::Stalled | Phase::New | Phase::Living => false,
-        }
-    }
-
     /// What the metadata says.
     fn of_metadata(metadata: &ObjectMeta) -> Self {
         Self {
@@ -220,6 +208,7 @@ impl Seen {
             answered: false,
             kept: has_our_finalizer(metadata),
             version: metadata.resource_version.clone(),
+            written_at: written_at(metadata),
         }
     }
 
@@ -252,6 +241,11 @@ impl Seen {
                 self.reason.as_deref().filter(|reason| !reason.is_empty()).unwrap_or("-").to_owned()
             }
         }
+    }
+
+    /// Whether its policy is `Delete`.
+    pub fn deletes(&self) -> bool {
+        self.deletion_policy.as_deref() == Some(policy(DeletionPolicy::Delete))
     }
 
     /// Whether a DELETE of the campaign may have reached Kore, as far as the status says: one that is
@@ -296,6 +290,16 @@ fn queue_of(object: &VoiceCampaign) -> String {
             format!("{namespace}/{}", object.spec.connection_ref.name)
         }
     }
+}
+
+fn written_at(metadata: &ObjectMeta) -> Option<Timestamp> {
+    metadata
+        .managed_fields
+        .iter()
+        .flatten()
+        .filter_map(|written| written.time.as_ref())
+        .map(|time| time.0)
+        .max()
 }
 
 /// The name of a policy.

@@ -78,8 +78,13 @@ impl Brake {
         Some(Self { max_per_hour, admitted: status.admitted, approved_until, holding })
     }
 
+    /// Until when a person has approved all deletions: those that are requested before begin.
+    pub fn approved_until(&self) -> Option<Timestamp> {
+        self.approved_until
+    }
+
     /// Whether it has let this object's deletion through.
-    pub fn has_admitted(&self, uid: &str) -> bool {
+    fn has_admitted(&self, uid: &str) -> bool {
         self.admitted.iter().any(|admitted| admitted.uid == uid)
     }
 

@@ -1,11 +1,13 @@
 //! A client of a kubeconfig's cluster, and errors about the kubeconfig.
 
-use std::sync::{Arc, LazyLock};
+use std::sync::LazyLock;
+use std::time::Duration;
 
 use anyhow::anyhow;
 use kube::Client;
 use kube::client::ClientBuilder;
 use regex::Regex;
+use tower::timeout::TimeoutLayer;
 
 use super::counted::{Count, Counting};
 
@@ -40,12 +42,22 @@ static EXCERPT: LazyLock<Regex> = LazyLock::new(|| {
 /// Longest error that is shown, in characters.
 const LONGEST: usize = 1000;
 
-/// A client of this cluster.
+/// How long the API server may take to begin an answer. It gives a request up after 60 s itself
+/// (`--request-timeout`), but a credential plugin may have a person log in before.
+const ANSWERS: Duration = Duration::from_secs(180);
+/// How long an answer may pause: kube-rs has the API server end a watch after 290 s.
+const PAUSES: Duration = Duration::from_secs(295);
+
+/// A client of this cluster for a command, which does not wait for ever.
 ///
 /// # Errors
 /// See [`unusable_cluster`].
-pub fn client_of(cluster: kube::Config) -> anyhow::Result<Client> {
-    counted_client_of(cluster, Arc::new(|_| {}))
+pub fn client_of(mut cluster: kube::Config) -> anyhow::Result<Client> {
+    cluster.read_timeout = Some(PAUSES);
+    // The time counts from the last write, and not from the end of the answer before.
+    cluster.reset_reader_on_write = true;
+    let builder = ClientBuilder::try_from(cluster).map_err(|error| unusable_cluster(&error))?;
+    Ok(builder.with_layer(&TimeoutLayer::new(ANSWERS)).build())
 }
 
 /// A client of this cluster whose calls are counted.
@@ -105,6 +117,17 @@ mod tests {
             assert!(shown.starts_with("failed to parse kubeconfig YAML: "), "{shown}");
             assert!(!shown.contains('\n') && shown.len() < 300, "{shown}");
         }
+    }
+
+    /// Somebody may wait at a terminal, for an address that takes the connection and says nothing.
+    #[tokio::test(start_paused = true)]
+    async fn a_command_does_not_wait_for_ever() {
+        let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+        let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}", silent.local_addr().unwrap());
+        let client = client_of(kube::Config::new(url.parse().unwrap())).unwrap();
+        let error = client.apiserver_version().await.unwrap_err().to_string();
+        assert!(error.contains("request timed out"), "{error}");
     }
 
     /// A proxy may want a password, which stands in its address, however that is written.

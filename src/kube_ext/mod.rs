@@ -15,7 +15,7 @@
 //!   cache.rs         the cache of a watch, of objects that pruned.rs has decoded
 //!   synced.rs        whether all watches have listed; wake.rs: triggers reconciles
 //!   selected.rs      the label selector; pages.rs: lists that are read page by page
-//!   counted.rs       counts the calls of a client
+//!   counted.rs       counts the calls of a client; server_clock.rs: the time by the API server
 //!   kubeconfig.rs    a client of a cluster; errors about a kubeconfig, without what it contains
 //! ```
 
@@ -35,6 +35,7 @@ mod pages;
 mod pruned;
 mod review;
 mod selected;
+mod server_clock;
 mod slots;
 mod status_patch;
 mod synced;
@@ -52,9 +53,10 @@ pub use kubeconfig::{client_of, counted_client_of, unusable_cluster, without_con
 pub use leadership::Leadership;
 pub use lease::{Candidate, Leader, lease_name};
 pub use pages::each;
-pub use pruned::{Guarded, Pruned};
+pub use pruned::{Dated, Guarded, Pruned};
 pub use review::Account;
 pub use selected::Selected;
+pub use server_clock::ServerClock;
 pub use slots::{Slot, Slots};
 pub use synced::Synced;
 pub use time::{long, round_down, round_up};

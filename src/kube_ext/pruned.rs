@@ -8,7 +8,7 @@ use std::fmt;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::Resource;
 use kube::core::error_boundary::InvalidObject;
-use serde::de::{DeserializeOwned, DeserializeSeed, Error, IgnoredAny, MapAccess, Visitor};
+use serde::de::{DeserializeOwned, DeserializeSeed, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
 
@@ -20,8 +20,12 @@ const OURS: &str = "voicecampaign.dev/";
 pub struct Pruned<K>(pub K);
 
 /// Like [`Pruned`], but an object that does not deserialize as its kind does not fail the list that it is in.
+/// If `DATED`, it keeps the times of its managed fields.
 #[derive(Clone, Debug)]
-pub struct Guarded<K>(pub Result<K, InvalidObject>);
+pub struct Guarded<K, const DATED: bool = false>(pub Result<K, InvalidObject>);
+
+/// An object for a command, which asks when somebody has last written it.
+pub type Dated<K> = Guarded<K, true>;
 
 impl<K> Pruned<K> {
     /// The object.
@@ -32,13 +36,14 @@ impl<K> Pruned<K> {
 
 impl<'de, K: DeserializeOwned> Deserialize<'de> for Pruned<K> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        K::deserialize(Part::Object.deserialize(deserializer)?).map(Self).map_err(D::Error::custom)
+        let object = Part::Object { dated: false }.deserialize(deserializer)?;
+        K::deserialize(object).map(Self).map_err(D::Error::custom)
     }
 }
 
-impl<'de, K: DeserializeOwned> Deserialize<'de> for Guarded<K> {
+impl<'de, K: DeserializeOwned, const DATED: bool> Deserialize<'de> for Guarded<K, DATED> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let object = Part::Object.deserialize(deserializer)?;
+        let object = Part::Object { dated: DATED }.deserialize(deserializer)?;
         let error = match K::deserialize(&object) {
             Ok(object) => return Ok(Self(Ok(object))),
             Err(error) => error.to_string(),
@@ -77,7 +82,7 @@ impl<K: Resource> Resource for Pruned<K> {
     }
 }
 
-impl<K: Resource> Resource for Guarded<K> {
+impl<K: Resource, const DATED: bool> Resource for Guarded<K, DATED> {
     type DynamicType = K::DynamicType;
     type Scope = K::Scope;
 
@@ -109,9 +114,17 @@ impl<K: Resource> Resource for Guarded<K> {
 /// A part of an object in which something is skipped.
 #[derive(Clone, Copy)]
 enum Part {
-    Object,
-    Metadata,
+    Object {
+        dated: bool,
+    },
+    Metadata {
+        dated: bool,
+    },
     Annotations,
+    /// The managed fields.
+    Writes,
+    /// Those of one manager.
+    Write,
 }
 
 /// What becomes of an entry of a part.
@@ -124,10 +137,12 @@ enum Entry {
 impl Part {
     fn entry(self, key: &str) -> Entry {
         match (self, key) {
-            (Self::Object, "metadata") => Entry::Pruned(Self::Metadata),
-            (Self::Metadata, "annotations") => Entry::Pruned(Self::Annotations),
-            (Self::Metadata, "managedFields") => Entry::Skipped,
+            (Self::Object { dated }, "metadata") => Entry::Pruned(Self::Metadata { dated }),
+            (Self::Metadata { .. }, "annotations") => Entry::Pruned(Self::Annotations),
+            (Self::Metadata { dated: true }, "managedFields") => Entry::Pruned(Self::Writes),
+            (Self::Metadata { dated: false }, "managedFields") => Entry::Skipped,
             (Self::Annotations, name) if !name.starts_with(OURS) => Entry::Skipped,
+            (Self::Write, name) if name != "time" => Entry::Skipped,
             _ => Entry::Kept,
         }
     }
@@ -160,6 +175,14 @@ impl<'de> Visitor<'de> for Part {
         Ok(Value::Object(kept))
     }
 
+    fn visit_seq<A: SeqAccess<'de>>(self, mut all: A) -> Result<Value, A::Error> {
+        let mut kept = Vec::new();
+        while let Some(one) = all.next_element_seed(Self::Write)? {
+            kept.push(one);
+        }
+        Ok(Value::Array(kept))
+    }
+
     fn visit_unit<E: Error>(self) -> Result<Value, E> {
         Ok(Value::Null)
     }
@@ -175,7 +198,7 @@ mod tests {
     fn object() -> Value {
         json!({"apiVersion": "v1", "kind": "ConfigMap", "data": {"annotations": "kept", "managedFields": "kept"},
             "metadata": {
-                "name": "x", "labels": {"shard": "a"}, "managedFields": [{"manager": "kubectl"}],
+                "name": "x", "labels": {"shard": "a"}, "managedFields": [{"manager": "kubectl", "time": "2026-11-30T12:00:00Z"}],
                 "annotations": {"voicecampaign.dev/refresh-requested-at": "now", "example.com/notes": "long",
                                 "kubectl.kubernetes.io/last-applied-configuration": "{}"}}})
     }
@@ -193,8 +216,19 @@ mod tests {
         for text in [object().to_string(), serde_json::to_string_pretty(&object()).unwrap()] {
             let Pruned(pruned) = serde_json::from_str::<Pruned<ConfigMap>>(&text).unwrap();
             assert_eq!(serde_json::to_value(&pruned).unwrap(), left());
-            let Guarded(guarded) = serde_json::from_str(&text).unwrap();
-            assert_eq!(pruned, guarded.unwrap());
+            let guarded = serde_json::from_str::<Guarded<ConfigMap>>(&text).unwrap();
+            assert_eq!(pruned, guarded.0.unwrap());
+        }
+    }
+
+    #[test]
+    fn a_command_sees_when_an_object_was_written() {
+        let written = json!([{"time": "2026-11-30T12:00:00Z"}]);
+        for data in [json!({}), json!("not a map")] {
+            let mut object = object();
+            object["data"] = data;
+            let dated = serde_json::from_value::<Dated<ConfigMap>>(object).unwrap();
+            assert_eq!(serde_json::to_value(&dated.meta().managed_fields).unwrap(), written);
         }
     }
 
@@ -221,8 +255,8 @@ mod tests {
     #[test]
     fn an_event_of_a_watch_may_name_its_type_last() {
         let text = format!(r#"{{"object": {}, "type": "ADDED"}}"#, object());
-        let event = serde_json::from_str(&text).unwrap();
-        let kube::api::WatchEvent::Added(Guarded::<ConfigMap>(added)) = event else { panic!("{event:?}") };
+        let event = serde_json::from_str::<kube::api::WatchEvent<Guarded<ConfigMap>>>(&text).unwrap();
+        let kube::api::WatchEvent::Added(Guarded(added)) = event else { panic!("{event:?}") };
         assert_eq!(serde_json::to_value(added.unwrap()).unwrap(), left());
     }
 }

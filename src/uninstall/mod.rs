@@ -29,6 +29,7 @@ use kube::Client;
 use tokio::time::Instant;
 
 use crate::kube_ext::{AllMayGo, Selected};
+use crate::stdout::say;
 use helm_release::Uninstalling;
 use remaining::Remaining;
 
@@ -128,7 +129,7 @@ pub async fn prepare(uninstall: Uninstall, cluster: kube::Config) -> anyhow::Res
         }
     }
     operator::delete_policies(&client, policies).await?;
-    println!("Nothing is left that needs the operator.");
+    say("Nothing is left that needs the operator.");
     Ok(())
 }
 
@@ -151,11 +152,11 @@ async fn plan<'a>(
             Some(Plan { on_remaining: *on_remaining, policies, advice })
         }
         Uninstalling::No(why) => {
-            println!("{why}: nothing is being uninstalled, so nothing is done.");
+            say(&format!("{why}: nothing is being uninstalled, so nothing is done."));
             None
         }
         Uninstalling::Unknown(why) => {
-            println!("{why}. So nothing is deleted, and no finalizer is removed.");
+            say(&format!("{why}. So nothing is deleted, and no finalizer is removed."));
             Some(Plan { on_remaining: OnRemaining::Refuse, policies: &[], advice: ADVICE_IF_UNKNOWN })
         }
     })
@@ -166,12 +167,12 @@ async fn refuse_if_any(remaining: &Remaining, advice: &str) -> anyhow::Result<()
     if campaigns.is_empty() {
         return Ok(());
     }
-    println!("{}", remaining::describe(&campaigns));
+    say(&remaining::describe(&campaigns));
     if campaigns.objects.is_empty() {
         let hidden = remaining::describe_hidden(&campaigns.hidden);
         bail!("{hidden}: nothing is uninstalled. Uninstall again when they are gone");
     }
-    println!("{advice}");
+    say(advice);
     bail!("{} VoiceCampaigns are left: nothing is uninstalled", campaigns.objects.len());
 }
 

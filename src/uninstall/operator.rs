@@ -7,6 +7,7 @@ use kube::{Api, Client, ResourceExt};
 use tokio::time::{Instant, sleep};
 
 use super::retry::PAUSE;
+use crate::stdout::say;
 
 struct PolicyKind {
     kind: &'static str,
@@ -45,7 +46,7 @@ pub(super) async fn delete_policies(client: &Client, names: &[String]) -> anyhow
 pub(super) async fn stop(client: &Client, namespace: &str, name: &str, until: Instant) -> anyhow::Result<()> {
     let deployments: Api<Deployment> = Api::namespaced(client.clone(), namespace);
     let Some(deployment) = deployments.get_metadata_opt(name).await? else {
-        println!("There is no Deployment {name} in {namespace}. Make sure that no operator runs.");
+        say(&format!("There is no Deployment {name} in {namespace}. Make sure that no operator runs."));
         return Ok(());
     };
     match deployments.delete(name, &DeleteParams::foreground()).await {
@@ -53,7 +54,7 @@ pub(super) async fn stop(client: &Client, namespace: &str, name: &str, until: In
         Err(kube::Error::Api(status)) if status.is_not_found() => {}
         Err(error) => return Err(error).context("failed to delete the operator's Deployment"),
     }
-    println!("Stopping the operator.");
+    say("Stopping the operator.");
     while let Some(found) = deployments.get_metadata_opt(name).await? {
         if found.uid() != deployment.uid() {
             bail!("something has created the Deployment {name} again: switch that off, and uninstall again");

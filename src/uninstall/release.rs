@@ -19,6 +19,7 @@ use crate::api::{KoreConnection, Reason, VoiceCampaign};
 use crate::campaign::{self, REMOTE_CAMPAIGN, ReleasePermit};
 use crate::connection::{IN_USE, Unneeded};
 use crate::kube_ext::{AllMayGo, CallError, Events, Finalizer, Kube, Leadership, Note};
+use crate::stdout::say;
 
 /// How long a pass that only confirms may take after the time is over.
 const CONFIRMED_WITHIN: Duration = Duration::from_secs(60);
@@ -132,7 +133,7 @@ async fn release_campaign(
         "The operator is being uninstalled, and has removed its finalizer. The campaign {id} stays in Kore, and may go on \
          calling people."
     );
-    println!("Released {}; its campaign {id} stays in Kore.", name(object));
+    say(&format!("Released {}; its campaign {id} stays in Kore.", name(object)));
     let note = Note { warning: true, reason: Reason::Orphaned.as_str(), action: "Uninstall", text };
     if let Some(campaign) = &readable {
         events.publish(campaign, note).await;

@@ -12,6 +12,7 @@ use tower::retry::{Policy, RetryLayer};
 
 use crate::kube_ext::{error_chain, unusable_cluster};
 use crate::pacing::backoff;
+use crate::stdout::say;
 
 /// Pause before an object is read again, or a write is retried.
 pub const PAUSE: Duration = Duration::from_secs(1);
@@ -61,7 +62,7 @@ impl<B> Policy<Request<Body>, Response<B>, BoxError> for RetryUntil {
         let left = self.until.checked_duration_since(Instant::now()).filter(|left| !left.is_zero())?;
         self.failures += 1;
         let (method, path) = (request.method(), request.uri().path());
-        println!("Retrying {method} {path}: {why}");
+        say(&format!("Retrying {method} {path}: {why}"));
         let pause = backoff(path, self.failures).min(LONGEST_PAUSE).max(at_least);
         Some(sleep(pause.min(left)))
     }

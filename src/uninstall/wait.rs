@@ -6,6 +6,7 @@ use tokio::time::{Instant, sleep};
 
 use super::remaining::{self, Remaining};
 use super::retry::PAUSE;
+use crate::stdout::say;
 
 /// With more objects than this, they are listed every ten seconds instead of every second.
 const MANY: usize = 500;
@@ -32,7 +33,7 @@ pub(super) async fn until_deleted(remaining: &Remaining, until: Instant) -> anyh
         let rejected = remaining.delete(&campaigns.objects).await?;
         let description = remaining::describe(&campaigns);
         if description != printed {
-            println!("{description}");
+            say(&description);
             printed = description;
         }
         if let Some(message) = rejected {

@@ -235,7 +235,7 @@ fn campaign_id(namespace: &str, name: &str) -> String {
 
 fn campaign(namespace: &str, name: &str) -> Value {
     json!({"apiVersion": "voicecampaign.dev/v1alpha1", "kind": "VoiceCampaign",
-        "metadata": {"name": name, "namespace": namespace},
+        "metadata": {"name": name, "namespace": namespace, "labels": {"team": "a"}},
         "spec": {"connectionRef": {"name": "production"}, "streamId": STREAM,
             "campaignId": campaign_id(namespace, name), "deletionPolicy": "Delete"}})
 }

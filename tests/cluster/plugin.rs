@@ -313,6 +313,11 @@ async fn ctrl_c_leaves_the_deletions_running() {
     assert_eq!(code, Some(130), "{said}");
     assert!(said.contains("kubectl vcamp watch -n plugin-interrupt"), "{said}");
     assert!(world.get("renewal").is_some());
+    // A script must not take what waits for somebody for what is under way.
+    let again = user.output(&["delete", "renewal", "--yes", "--no-wait"]);
+    let said = text(&again.stdout);
+    assert_eq!(again.status.code(), Some(1), "{said}");
+    assert!(said.contains("0 deletions requested") && said.contains("being deleted already: 1"), "{said}");
     user.vcamp(&["resume", "renewal"]);
     world.wait_until_gone("renewal");
 }
@@ -350,6 +355,10 @@ async fn a_wrong_namespace_is_no_plan() {
     assert!(
         admin.vcamp(&["plan", "namespace", "plugin-plan"]).contains("There is no VoiceCampaign to delete")
     );
+    for (command, said) in [("status", "There are no VoiceCampaigns"), ("watch", "No VoiceCampaign")] {
+        let found = user.vcamp(&[command, "--selector", "team=a"]);
+        assert!(found.contains(&format!("{said} with these labels in the namespace")), "{found}");
+    }
     let unknown = user.output(&["plan", "namespace", "another"]);
     assert!(text(&unknown.stderr).contains("You may not read the namespace another"), "{unknown:?}");
 }

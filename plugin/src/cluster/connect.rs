@@ -3,11 +3,10 @@ use std::time::Duration;
 
 use anyhow::anyhow;
 use clap::Args;
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use kube::Client;
-use kube::client::Body;
 use kube::config::{Config, KubeConfigOptions, Kubeconfig};
-use voicecampaign_operator::kube_ext::{client_of, without_content};
+use voicecampaign_operator::kube_ext::{ServerClock, client_of, without_content};
 
 use crate::output::object_name;
 
@@ -36,24 +35,7 @@ pub struct Cluster {
     client: Client,
     namespace: String,
     args: ClusterArgs,
-    /// How far the clock of the API server is ahead of this machine's.
-    ahead: SignedDuration,
-}
-
-/// How long to wait for the time of the API server.
-const ANSWERS: Duration = Duration::from_secs(5);
-/// A smaller difference between two clocks is none: an answer has whole seconds, and takes a while.
-const SAME: SignedDuration = SignedDuration::from_secs(3);
-
-/// How far the clock of the API server is ahead of this machine's. If it does not say, the command's own
-/// calls will tell why.
-async fn ahead(client: &Client) -> SignedDuration {
-    let Ok(request) = http::Request::get("/version").body(Body::empty()) else { return SignedDuration::ZERO };
-    let answer = tokio::time::timeout(ANSWERS, client.send(request)).await.ok().and_then(Result::ok);
-    let date = answer.as_ref().and_then(|answer| answer.headers().get(http::header::DATE)?.to_str().ok());
-    let date = date.and_then(|date| jiff::fmt::rfc2822::parse(date).ok());
-    let ahead = date.map(|date| date.timestamp().duration_since(Timestamp::now()));
-    ahead.filter(|ahead| ahead.abs() > SAME).unwrap_or_default()
+    clock: ServerClock,
 }
 
 impl Cluster {
@@ -68,8 +50,8 @@ impl Cluster {
         config.headers.push((http::header::USER_AGENT, http::HeaderValue::from_static(USER_AGENT)));
         let namespace = args.namespace.clone().unwrap_or_else(|| config.default_namespace.clone());
         let client = client_of(config)?;
-        let ahead = ahead(&client).await;
-        Ok(Self { client, namespace, args: args.clone(), ahead })
+        let clock = ServerClock::read(&client).await;
+        Ok(Self { client, namespace, args: args.clone(), clock })
     }
 
     /// A client of it.
@@ -79,7 +61,7 @@ impl Cluster {
 
     /// The time by the clock of the API server: so it is written down when a deletion is requested.
     pub fn now(&self) -> Timestamp {
-        Timestamp::now() + self.ahead
+        self.clock.now()
     }
 
     /// The namespace of the arguments, else of the context.
@@ -135,39 +117,7 @@ fn has_kubeconfig() -> bool {
 
 #[cfg(test)]
 mod tests {
-    use std::io::{Read, Write};
-    use std::net::TcpListener;
-
-    use jiff::fmt::rfc2822::DateTimePrinter;
-
     use super::*;
-
-    /// How far ahead a server is whose answers have this date.
-    async fn ahead_of(date: Timestamp) -> SignedDuration {
-        let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let url = format!("http://{}", listener.local_addr().unwrap());
-        let date = DateTimePrinter::new().timestamp_to_rfc9110_string(&date).unwrap();
-        let server = std::thread::spawn(move || {
-            let (mut connection, _) = listener.accept().unwrap();
-            let _request = connection.read(&mut [0; 4096]).unwrap();
-            write!(connection, "HTTP/1.1 401 Unauthorized\r\nDate: {date}\r\nContent-Length: 0\r\n\r\n")
-                .unwrap();
-        });
-        let ahead = ahead(&client_of(Config::new(url.parse().unwrap())).unwrap()).await;
-        server.join().unwrap();
-        ahead
-    }
-
-    #[tokio::test]
-    async fn the_time_is_that_of_the_api_server() {
-        let hour = SignedDuration::from_hours(1);
-        for expected in [hour, -hour] {
-            let ahead = ahead_of(Timestamp::now() + expected).await;
-            assert!((ahead - expected).abs() <= SAME, "{ahead:?}");
-        }
-        assert_eq!(ahead_of(Timestamp::now()).await, SignedDuration::ZERO);
-    }
 
     #[test]
     fn a_command_leads_to_the_same_cluster() {

@@ -13,3 +13,6 @@ mod refusal;
 pub use connect::{Cluster, ClusterArgs};
 pub use read::Scope;
 pub use refusal::{explain, is_denied, is_missing, is_refused};
+
+/// Calls to the API server at once.
+pub const AT_ONCE: usize = 8;

@@ -10,7 +10,7 @@ use kube::core::NamespaceResourceScope;
 use kube::{Api, Resource, ResourceExt};
 use serde::de::DeserializeOwned;
 use voicecampaign_operator::api::{GROUP, VoiceCampaign};
-use voicecampaign_operator::kube_ext::{self, Guarded, Selected};
+use voicecampaign_operator::kube_ext::{self, Dated, Selected};
 
 use super::connect::Cluster;
 use super::refusal::{explain, is_missing};
@@ -80,7 +80,7 @@ impl Cluster {
     pub async fn selected(&self, selector: &Selected) -> anyhow::Result<Vec<String>> {
         let scope = Scope::Namespace(self.namespace().to_owned());
         let mut names = Vec::new();
-        let take = |object: Guarded<VoiceCampaign>| names.push(object.name_any());
+        let take = |object: Dated<VoiceCampaign>| names.push(object.name_any());
         self.each(&scope, Some(&selector.to_string()), take).await?;
         ensure!(!names.is_empty(), "no VoiceCampaign {} has these labels", scope.in_words());
         Ok(names)

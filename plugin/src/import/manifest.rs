@@ -2,8 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use deunicode::deunicode;
 use serde_json::json;
 use sha2::{Digest, Sha256};
+use voicecampaign_operator::kore::is_spelled;
 
 use crate::words::plain;
 
@@ -38,6 +40,11 @@ impl Row {
                 && id.len() <= LONGEST_ID
                 && id.chars().all(is_allowed)
         })
+    }
+
+    /// Whether this is one of its ids.
+    pub fn has(&self, id: &str) -> bool {
+        self.ids.iter().any(|own| is_spelled(own, id))
     }
 
     /// Its name, for people.
@@ -87,7 +94,7 @@ pub fn all(imported: &[Imported]) -> String {
 /// The name of the resource of a campaign: from the campaign's name, and a part of a digest of its ids. So
 /// two campaigns of one name have two resources, and each has the same one at every import.
 pub fn resource_name(row: &Row) -> String {
-    let name = row.name.as_deref().unwrap_or_default().to_lowercase();
+    let name = deunicode(row.name.as_deref().unwrap_or_default()).to_lowercase();
     let parts = name.split(|c: char| !c.is_ascii_alphanumeric()).filter(|part| !part.is_empty());
     let readable = parts.collect::<Vec<_>>().join("-").chars().take(LONGEST_NAME).collect::<String>();
     let digest = Sha256::digest(format!("{}/{}", row.stream_id, row.campaign_id));
@@ -138,7 +145,7 @@ mod tests {
         let names: Vec<_> = rows.iter().map(resource_name).collect();
         assert!(names[0].starts_with("win-back-q4-") && names[1].starts_with("win-back-q4-"), "{names:?}");
         assert_ne!(names[0], names[1]);
-        assert!(names[2].starts_with("n-code-") && names[3].starts_with("campaign-"), "{names:?}");
+        assert!(names[2].starts_with("unicode-") && names[3].starts_with("campaign-"), "{names:?}");
         for name in &names {
             assert!(
                 name.len() <= 63 && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-'),

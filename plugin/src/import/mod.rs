@@ -23,8 +23,9 @@ use crate::end::End;
 use crate::output;
 use crate::words::count;
 use account::Reader;
+use kore::Listed;
 use manifest::{Row, Target};
-use resources::Resources;
+use resources::{Key, Resources};
 
 /// Runs the command.
 ///
@@ -33,9 +34,8 @@ use resources::Resources;
 pub async fn run(arguments: ImportArgs, cluster: &Cluster) -> anyhow::Result<End> {
     let ImportArgs { connection, stream, delete_policy, kustomization, kore_ca_file } = arguments;
     let mut known = Resources::read(cluster).await?;
-    if let Some(folder) = &kustomization {
-        folder::resources(folder)?.into_iter().for_each(|(key, file)| known.add(key, file));
-    }
+    let written = kustomization.as_deref().map(folder::resources).transpose()?.unwrap_or_default();
+    written.iter().cloned().for_each(|(key, file)| known.add(key, file));
     let reader = Reader::of(&connection, kore_ca_file, cluster).await?;
     let mut streams = stream;
     if streams.is_empty() {
@@ -51,6 +51,12 @@ pub async fn run(arguments: ImportArgs, cluster: &Cluster) -> anyhow::Result<End
     );
     let deleting = known.deleting(&connection, cluster.namespace());
     let listed = kore::list(&reader, &streams, deleting).await?;
+    for (Key { campaign_id, .. }, file) in gone(&written, &streams, &listed) {
+        output::say(&format!(
+            "warning: {file} names the campaign {campaign_id}, which Kore does not list any more: if it was deleted, remove the \
+             manifest, and its line from `resources`"
+        ));
+    }
     let target = Target {
         namespace: cluster.namespace().to_owned(),
         connection,
@@ -75,6 +81,19 @@ pub async fn run(arguments: ImportArgs, cluster: &Cluster) -> anyhow::Result<End
     Ok(if complete { End::Done } else { End::Held })
 }
 
+/// The manifests of the folder whose campaigns Kore does not list any more.
+fn gone<'a>(
+    written: &'a [(Key, String)],
+    streams: &'a [String],
+    listed: &'a Listed,
+) -> impl Iterator<Item = &'a (Key, String)> {
+    written.iter().filter(|(key, _)| {
+        let is_read = streams.contains(&key.stream_id) && !listed.incomplete.contains(&key.stream_id);
+        let shows_it = |row: &Row| row.stream_id == key.stream_id && row.has(&key.campaign_id);
+        is_read && !listed.rows.iter().any(shows_it)
+    })
+}
+
 /// Says what was not written, and why.
 fn report(named: &[Row], unusable: &[Row], known: &Resources) {
     for row in named {
@@ -97,4 +116,35 @@ fn say_how_many(written: usize, streams: usize, named: usize, folder: Option<&Pa
     output::say(&format!(
         "{written} of {streams} written{place}, {named} skipped because something names them."
     ));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What was not read, or not as a whole, says nothing of what is missing.
+    #[test]
+    fn a_manifest_whose_campaign_is_gone_is_named() {
+        let row = |id: &str| Row {
+            stream_id: "st-1".to_owned(),
+            campaign_id: id.to_owned(),
+            ids: vec![id.to_owned(), format!("{id}-internal")],
+            name: None,
+            state: None,
+        };
+        let written = [("st-1", "cd-1"), ("st-1", "cd-2-internal"), ("st-1", "cd-3"), ("st-2", "cd-4")].map(
+            |(stream_id, campaign_id)| {
+                let key = Key { stream_id: stream_id.to_owned(), campaign_id: campaign_id.to_owned() };
+                (key, format!("{campaign_id}.yaml"))
+            },
+        );
+        let found = |streams: &[&str], incomplete: &[&str]| {
+            let owned = |some: &[&str]| some.iter().map(|&one| one.to_owned()).collect::<Vec<_>>();
+            let listed = Listed { rows: vec![row("cd-1"), row("cd-2")], incomplete: owned(incomplete) };
+            gone(&written, &owned(streams), &listed).map(|(_, file)| file.clone()).collect::<Vec<_>>()
+        };
+        assert_eq!(found(&["st-1"], &[]), ["cd-3.yaml"]);
+        assert_eq!(found(&["st-1", "st-2"], &[]), ["cd-3.yaml", "cd-4.yaml"]);
+        assert!(found(&["st-1"], &["st-1"]).is_empty() && found(&[], &[]).is_empty());
+    }
 }

@@ -4,8 +4,7 @@ use std::collections::BTreeMap;
 
 use kube::ResourceExt;
 use voicecampaign_operator::api::VoiceCampaign;
-use voicecampaign_operator::kore::is_spelled;
-use voicecampaign_operator::kube_ext::Guarded;
+use voicecampaign_operator::kube_ext::Dated;
 
 use super::manifest::Row;
 use crate::cluster::{Cluster, Scope, is_denied};
@@ -70,7 +69,7 @@ impl Resources {
         Ok(all)
     }
 
-    fn take(&mut self, object: &Guarded<VoiceCampaign>) {
+    fn take(&mut self, object: &Dated<VoiceCampaign>) {
         let namespace = object.namespace().unwrap_or_default();
         let Ok(campaign) = &object.0 else {
             self.misfits.push(format!("{namespace}/{}", object.name_any()));
@@ -106,7 +105,7 @@ impl Resources {
     /// What names a campaign.
     pub fn names(&self, row: &Row) -> Option<&str> {
         let mut named = self.by_stream.get(&row.stream_id)?.iter();
-        let named = named.find(|(id, _)| row.ids.iter().any(|own| is_spelled(own, id)));
+        let named = named.find(|(id, _)| row.has(id));
         named.map(|(_, named_by)| named_by.as_str())
     }
 }

@@ -12,10 +12,6 @@ use crate::words::{count, long};
 /// operator may just be writing that something goes on.
 const SETTLED: SignedDuration = SignedDuration::from_secs(10);
 
-/// A step that the operator takes by itself, and without a pause, is over by then: a request to Kore, the
-/// removal of its finalizer, its answer to a change of the resource.
-const QUIET: SignedDuration = SignedDuration::from_mins(3);
-
 /// The resources whose deletion is followed.
 #[derive(Debug)]
 pub struct Board {
@@ -33,8 +29,6 @@ struct Entry {
     end: Option<Ended>,
     /// Whether the operator has ever said that a DELETE is on its way.
     announced: bool,
-    /// When it was seen first, or last changed.
-    changed_at: Timestamp,
 }
 
 /// What has become of the call that deletes a resource.
@@ -70,7 +64,7 @@ pub enum Ended {
 impl Board {
     /// Follows these resources, and no others.
     pub fn of(all: Vec<Seen>, now: Timestamp) -> Self {
-        let entry = |seen: Seen| (seen.uid.clone(), Entry::of(seen, now));
+        let entry = |seen: Seen| (seen.uid.clone(), Entry::of(seen));
         Self { entries: all.into_iter().map(entry).collect(), grows: false, changed_at: now }
     }
 
@@ -89,7 +83,7 @@ impl Board {
         let is_deleted = seen.phase.is_deletion();
         if self.grows && is_deleted && !self.follows(&seen.uid) {
             let line = format!("{}: {}", seen.key(), seen.reason_in_words());
-            self.entries.insert(seen.uid.clone(), Entry::of(seen, now));
+            self.entries.insert(seen.uid.clone(), Entry::of(seen));
             self.changed_at = now;
             return Some(line);
         }
@@ -102,7 +96,7 @@ impl Board {
         if is_deleted {
             entry.call = Call::Taken;
         }
-        entry.take(seen, now);
+        entry.take(seen);
         line
     }
 
@@ -110,7 +104,7 @@ impl Board {
     pub fn gone(&mut self, uid: &str, last: Option<Seen>, now: Timestamp) -> Option<String> {
         let entry = self.entries.get_mut(uid).filter(|entry| entry.end.is_none())?;
         if let Some(last) = last {
-            entry.take(last, now);
+            entry.take(last);
         }
         let end = match entry.seen.outcome.as_deref() {
             Some("Deleted") => Ended::Deleted(entry.seen.state.clone()),
@@ -167,7 +161,7 @@ impl Board {
     /// Whether nothing will change any more without somebody: all that is left is held for some time, or
     /// waits for an operator that does not act.
     pub fn is_settled(&self, now: Timestamp) -> bool {
-        self.open().all(|entry| entry.is_stuck(now))
+        self.open().all(|entry| entry.seen.is_stuck(now))
             && (self.is_empty() || now.duration_since(self.changed_at) >= SETTLED)
     }
 
@@ -181,11 +175,12 @@ impl Board {
     pub fn lines(&self, room: usize, now: Timestamp) -> Vec<String> {
         let mut open: Vec<&Seen> = self.open().map(|entry| &entry.seen).collect();
         let places = seen::places(open.iter().copied());
-        let order = |seen: &Seen| (seen.phase, seen.next_at(), seen.requested_at());
+        let place = |seen: &Seen| places.get(seen.uid.as_str()).copied();
+        let number = |seen: &Seen| place(seen).map(|place| place.number);
+        let order = |seen: &Seen| (seen.phase, seen.next_at(), number(seen), seen.requested_at());
         open.sort_by(|one, other| (order(one), &one.uid).cmp(&(order(other), &other.uid)));
         let shown = if open.len() > room { room.saturating_sub(1) } else { room };
         let width = open.iter().take(shown).map(|seen| seen.key().len()).max().unwrap_or_default();
-        let place = |seen: &Seen| places.get(seen.uid.as_str()).copied();
         let mut lines: Vec<_> =
             open.iter().take(shown).map(|seen| line(seen, place(seen), width, now)).collect();
         if open.len() > shown {
@@ -197,7 +192,7 @@ impl Board {
     /// All in one line: how many are held, how many go on, and until when at least.
     pub fn headline(&self, now: Timestamp) -> String {
         let tally = self.tally(now);
-        let going: Vec<_> = self.open().filter(|entry| !entry.is_stuck(now)).collect();
+        let going: Vec<_> = self.open().filter(|entry| !entry.seen.is_stuck(now)).collect();
         let last = going.iter().filter_map(|entry| entry.seen.next_at()).max().filter(|last| *last > now);
         let all_scheduled = going.iter().all(|entry| entry.seen.next_at().is_some());
         let until = last.map(|last| {
@@ -231,7 +226,7 @@ impl Board {
                 (None, Call::Taken) if entry.seen.phase == Phase::Held => {
                     tally.held.push(format!("{key}: {}", entry.seen.reason_in_words()));
                 }
-                (None, Call::Taken) if entry.is_stuck(now) => {
+                (None, Call::Taken) if entry.seen.is_stuck(now) => {
                     tally.held.push(format!("{key}: the operator should have acted by now: does one run?"));
                 }
                 (None, Call::Taken) => tally.going += 1,
@@ -245,10 +240,10 @@ impl Board {
 }
 
 impl Entry {
-    fn of(seen: Seen, now: Timestamp) -> Self {
+    fn of(seen: Seen) -> Self {
         let call = if seen.phase.is_deletion() { Call::Taken } else { Call::NotMade };
         let announced = seen.announces_a_delete();
-        Self { seen, call, end: None, announced, changed_at: now }
+        Self { seen, call, end: None, announced }
     }
 
     /// The campaign that it stands for.
@@ -256,10 +251,7 @@ impl Entry {
         (&self.seen.account, self.seen.stream_id.as_deref(), self.seen.campaign_id.as_deref())
     }
 
-    fn take(&mut self, seen: Seen, now: Timestamp) {
-        if seen != self.seen {
-            self.changed_at = now;
-        }
+    fn take(&mut self, seen: Seen) {
         self.announced |= seen.announces_a_delete();
         self.seen = seen;
     }
@@ -268,13 +260,6 @@ impl Entry {
     /// on its way when the operator ended.
     fn is_in_doubt(&self) -> bool {
         self.seen.in_doubt || self.announced && self.seen.attempts.unwrap_or_default() == 0
-    }
-
-    fn is_stuck(&self, now: Timestamp) -> bool {
-        let at_work =
-            self.seen.phase == Phase::Ending || self.seen.announces_a_delete() || !self.seen.answered;
-        let is_quiet = at_work && now.duration_since(self.changed_at) > QUIET;
-        self.seen.phase == Phase::Held || self.seen.is_overdue(now) || is_quiet
     }
 }
 
@@ -322,12 +307,12 @@ fn line(seen: &Seen, place: Option<Place>, width: usize, now: Timestamp) -> Stri
 mod tests {
     use serde_json::json;
     use voicecampaign_operator::api::VoiceCampaign;
-    use voicecampaign_operator::kube_ext::Guarded;
+    use voicecampaign_operator::kube_ext::Dated;
 
     use super::*;
     use crate::sample::{add, at, condition, deleting, living};
 
-    fn seen(object: &Guarded<VoiceCampaign>) -> Seen {
+    fn seen(object: &Dated<VoiceCampaign>) -> Seen {
         Seen::of(object)
     }
 
@@ -505,7 +490,7 @@ Gone, and no status says for certain what became of the campaign (look at the op
             seen(&deleting("a", "MassDeletion", unanswered)),
         ] {
             let board = Board::of(vec![silent], at(0));
-            assert!(!board.is_settled(at(180)) && board.is_settled(at(181)));
+            assert!(!board.is_settled(at(120)) && board.is_settled(at(121)));
         }
         // It waits for its account, however long that takes.
         let waits = seen(&deleting("a", "AccountUnavailable", |_| {}));

@@ -35,7 +35,8 @@ impl Calls {
     }
 
     /// Waits for the answers to the calls that are under way, once they were stopped, and says what each
-    /// tells the board. An interrupt ends that, too: then nobody knows whether those are deleted.
+    /// tells the board. An interrupt ends that, too: then nobody knows whether those are deleted. Returns
+    /// whether there was one.
     pub async fn end<T>(
         &self,
         mut deleting: impl Stream<Item = (String, Call)> + Unpin,
@@ -43,7 +44,7 @@ impl Calls {
         board: &mut Board,
         now: impl Fn() -> Timestamp,
         say: impl Fn(String),
-    ) {
+    ) -> bool {
         let mut interrupt = std::pin::pin!(interrupt);
         loop {
             let called = tokio::select! {
@@ -53,10 +54,10 @@ impl Calls {
                         let why = "this command was ended before the API server had answered".to_owned();
                         board.called(&uid, Call::Unknown(why), now()).into_iter().for_each(&say);
                     }
-                    return;
+                    return true;
                 }
             };
-            let Some((uid, call)) = called else { return };
+            let Some((uid, call)) = called else { return false };
             board.called(&uid, call, now()).into_iter().for_each(&say);
         }
     }
@@ -112,7 +113,7 @@ mod tests {
         assert!(deleting.next().now_or_never().is_none());
         assert_eq!(calls.under_way(), 1);
         calls.stop();
-        calls.end(deleting, std::future::ready(()), &mut board, || at(0), drop).await;
+        assert!(calls.end(deleting, std::future::ready(()), &mut board, || at(0), drop).await);
         let tally = board.tally(at(0));
         assert_eq!((tally.unknown.len(), tally.not_deleted.len()), (1, 2), "{tally:?}");
         assert!(tally.unknown[0].starts_with("team-a/silent: "), "{tally:?}");

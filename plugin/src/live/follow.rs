@@ -11,7 +11,7 @@ use kube::runtime::WatchStreamExt;
 use kube::runtime::watcher::{self, Event, watcher};
 use tokio::time::Instant;
 use voicecampaign_operator::api::VoiceCampaign;
-use voicecampaign_operator::kube_ext::{Guarded, Selected};
+use voicecampaign_operator::kube_ext::{Dated, Selected};
 
 use super::board::{Board, Call};
 use super::calls::Calls;
@@ -68,13 +68,13 @@ pub async fn follow(
     let mut screen = Screen::new();
     let followed = watch(cluster, requests, board, &mut deleting, until, &mut screen).await;
     calls.stop();
-    if matches!(followed, Followed::Interrupted) && calls.under_way() > 0 {
+    if calls.under_way() > 0 {
         screen.say("Waiting for the answers of the API server; Ctrl-C ends that, too.", true);
     }
     let say = |line: String| screen.say(&line, true);
-    calls.end(deleting, tokio::signal::ctrl_c(), board, || cluster.now(), say).await;
+    let interrupted = calls.end(deleting, tokio::signal::ctrl_c(), board, || cluster.now(), say).await;
     screen.end();
-    followed
+    if interrupted && !matches!(followed, Followed::Lost(_)) { Followed::Interrupted } else { followed }
 }
 
 async fn watch(
@@ -121,10 +121,10 @@ async fn watch(
     }
 }
 
-type Seeing = (usize, watcher::Result<Event<Guarded<VoiceCampaign>>>);
+type Seeing = (usize, watcher::Result<Event<Dated<VoiceCampaign>>>);
 
 fn watch_of(cluster: &Cluster, request: &Request, number: usize) -> BoxStream<'static, Seeing> {
-    let api = cluster.api::<Guarded<VoiceCampaign>>(&request.scope);
+    let api = cluster.api::<Dated<VoiceCampaign>>(&request.scope);
     watcher(api, watcher::Config::default()).default_backoff().map(move |event| (number, event)).boxed()
 }
 
@@ -170,7 +170,7 @@ impl Lists {
         &mut self,
         number: usize,
         request: &Request,
-        event: Event<Guarded<VoiceCampaign>>,
+        event: Event<Dated<VoiceCampaign>>,
         view: &mut View<'_>,
     ) {
         match event {
@@ -206,7 +206,7 @@ struct View<'a> {
 }
 
 impl View<'_> {
-    fn see(&mut self, object: &Guarded<VoiceCampaign>, request: &Request) {
+    fn see(&mut self, object: &Dated<VoiceCampaign>, request: &Request) {
         if self.board.follows(&object.uid().unwrap_or_default()) || request.selected.selects(object) {
             say(self.screen, self.board.see(Seen::of(object), self.now), false);
         }

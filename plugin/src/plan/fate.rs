@@ -3,9 +3,10 @@
 use schemars::JsonSchema;
 use serde::Serialize;
 use voicecampaign_operator::api::{DeletionPolicy, KoreConnection, PROTECT, Reason, VoiceCampaign};
-use voicecampaign_operator::kube_ext::Guarded;
+use voicecampaign_operator::kube_ext::Dated;
 
-use crate::seen::Seen;
+use super::manifests::Name;
+use crate::seen::{Phase, Seen};
 
 /// What would become of a campaign if its resource were deleted now.
 #[derive(Serialize, JsonSchema, Clone, Debug, PartialEq)]
@@ -18,6 +19,9 @@ pub struct Planned {
     /// Other VoiceCampaigns of the same campaign, as `namespace/name`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub shared_with: Vec<String>,
+    /// Of these, those that are deleted, too, and are to delete the campaign.
+    #[serde(skip)]
+    pub takers: Vec<Name>,
     /// The resource, as it is now.
     #[serde(flatten)]
     pub seen: Seen,
@@ -94,10 +98,11 @@ pub struct Around<'a> {
     pub link: Link<'a>,
     /// Other VoiceCampaigns of the same campaign that would stay, and keep it: Kore has returned it for them.
     pub keepers: &'a [String],
-    /// Others that would stay, and for which Kore has not returned it.
+    /// Others that would stay, and may keep it: Kore has not returned it for them, or another operator may
+    /// work for them.
     pub claimants: &'a [String],
-    /// Others that are deleted, too, and delete the campaign.
-    pub takers: &'a [String],
+    /// Others that are deleted, too, and are to delete the campaign.
+    pub takers: &'a [Name],
     /// All other VoiceCampaigns of the same campaign.
     pub sharers: &'a [String],
 }
@@ -109,7 +114,7 @@ impl Around<'_> {
 }
 
 /// What a deletion of this resource does to its campaign.
-pub fn planned(object: &Guarded<VoiceCampaign>, around: &Around<'_>) -> Planned {
+pub fn planned(object: &Dated<VoiceCampaign>, around: &Around<'_>) -> Planned {
     let seen = Seen::of(object);
     let (fate, why) = match &object.0 {
         _ if seen.phase.is_deletion() => (Fate::Deleting, Some(seen.reason_in_words())),
@@ -126,12 +131,13 @@ pub fn planned(object: &Guarded<VoiceCampaign>, around: &Around<'_>) -> Planned 
         }
         Ok(campaign) => fate(campaign, &seen, around),
     };
-    Planned { fate, why, shared_with: around.sharers.to_vec(), seen }
+    Planned { fate, why, shared_with: around.sharers.to_vec(), takers: around.takers.to_vec(), seen }
 }
 
 /// A resource that the cluster does not have.
 pub fn missing(namespace: &str, name: &str) -> Planned {
-    Planned { fate: Fate::NotFound, why: None, shared_with: Vec::new(), seen: Seen::named(namespace, name) }
+    let seen = Seen::named(namespace, name);
+    Planned { fate: Fate::NotFound, why: None, shared_with: Vec::new(), takers: Vec::new(), seen }
 }
 
 fn fate(campaign: &VoiceCampaign, seen: &Seen, around: &Around<'_>) -> (Fate, Option<String>) {
@@ -140,11 +146,9 @@ fn fate(campaign: &VoiceCampaign, seen: &Seen, around: &Around<'_>) -> (Fate, Op
         let why = "no operator has put its finalizer on it: does one run, and select it?";
         return (Fate::Left, Some(why.to_owned()));
     }
+    // What others that are deleted do to its campaign, the whole plan says.
     if campaign.spec.deletion_policy == DeletionPolicy::Orphan {
-        return match around.takers.first() {
-            Some(taker) => (Fate::Deleted, Some(format!("{taker} goes, too, and has the policy Delete"))),
-            None => (Fate::Orphaned, None),
-        };
+        return (Fate::Orphaned, None);
     }
     if campaign.spec.suspend {
         return held("Suspended: `spec.suspend` is true".to_owned());
@@ -164,13 +168,18 @@ fn fate(campaign: &VoiceCampaign, seen: &Seen, around: &Around<'_>) -> (Fate, Op
     let said = || said.into_iter().flatten().collect::<Vec<_>>().join(": ");
     match seen.reason.as_deref().and_then(Reason::parse) {
         Some(reason) if holds_a_deletion(reason) => held(said()),
+        None if seen.phase == Phase::New => {
+            let why = "once an operator works for it: none has seen it yet";
+            (Fate::Deleted, Some(why.to_owned()))
+        }
         Some(Reason::CampaignNotFound) => {
             (Fate::Deleted, Some("Kore does not return it: the operator proves that it is absent".to_owned()))
         }
         _ if !around.claimants.is_empty() => {
             let claimants = around.claimants.join(", ");
             let why = format!(
-                "{claimants} names the same campaign; unless Kore returns the campaign for it, that holds the deletion for 10 minutes at most"
+                "{claimants} names the same campaign, and may keep it: if Kore returns the campaign for that resource, if Kore does not answer, or, \
+                 in another namespace, if the same operator watches it"
             );
             (Fate::Deleted, Some(why))
         }

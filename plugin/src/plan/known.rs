@@ -5,19 +5,28 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use jiff::Timestamp;
 use kube::ResourceExt;
 use voicecampaign_operator::api::{DeletionPolicy, KoreConnection, VoiceCampaign};
-use voicecampaign_operator::connection::Brake;
+use voicecampaign_operator::connection::{Brake, Passage};
 use voicecampaign_operator::kore::Account;
-use voicecampaign_operator::kube_ext::Guarded;
+use voicecampaign_operator::kube_ext::{Dated, Guarded};
 
 use super::fate::{Around, Link, Planned, missing, planned};
 use super::manifests::{Manifests, Name};
 use crate::cluster::{Cluster, Scope, is_denied};
-use crate::seen::{Seen, is_kept_by_us, policy};
+use crate::seen::{Phase, Seen, holds, is_kept_by_us};
+
+/// Which deletions that begin now a brake lets pass.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Passes {
+    /// So many.
+    So(usize),
+    /// All that are requested before, because a person has approved them.
+    AllUntil(Timestamp),
+}
 
 /// The VoiceCampaigns and KoreConnections that the user may read.
 #[derive(Default)]
 pub struct Known {
-    campaigns: BTreeMap<Name, Guarded<VoiceCampaign>>,
+    campaigns: BTreeMap<Name, Dated<VoiceCampaign>>,
     /// The resources of each campaign, by stream and campaign id.
     of_campaign: HashMap<(String, String), Vec<Name>>,
     connections: BTreeMap<Name, Guarded<KoreConnection>>,
@@ -69,22 +78,33 @@ impl Known {
         self.knows_connections
     }
 
-    /// How many more deletions the brake of each connection lets begin now, as `namespace/name`.
-    pub fn brakes(&self, now: Timestamp) -> impl Iterator<Item = (String, usize)> {
+    /// Whether the deletion of this resource was requested and goes on by itself.
+    pub fn goes_on(&self, name: &Name) -> bool {
+        self.campaigns.get(name).is_some_and(|object| {
+            let seen = Seen::of(object);
+            seen.phase.is_deletion() && seen.phase != Phase::Held && !seen.suspend
+        })
+    }
+
+    /// What the brake of each connection, as `namespace/name`, does to deletions that begin now.
+    pub fn brakes(&self, now: Timestamp) -> impl Iterator<Item = (String, Passes)> {
         self.connections.iter().filter_map(move |(name, connection)| {
             let brake = Brake::of(connection.0.as_ref().ok()?)?;
-            let room = brake.room(now)?.saturating_sub(self.before(name, &brake));
-            Some((format!("{}/{}", name.namespace, name.name), room))
+            let passes = match (brake.room(now), brake.approved_until()) {
+                (Some(room), _) => Passes::So(room.saturating_sub(self.before(name, &brake))),
+                (None, until) => Passes::AllUntil(until?),
+            };
+            Some((name.to_string(), passes))
         })
     }
 
     /// How many deletions of a connection were requested, and are about to ask the brake.
     fn before(&self, connection: &Name, brake: &Brake) -> usize {
         let asks = |seen: &Seen| {
-            let waits = seen.has_not_begun() && seen.kept && !seen.suspend && !seen.is_held_by_brake();
+            let waits = seen.has_not_begun() && seen.kept && !seen.suspend;
             let is_of_it = seen.connection.as_deref() == Some(&connection.name);
-            let deletes = seen.deletion_policy.as_deref() == Some(policy(DeletionPolicy::Delete));
-            waits && is_of_it && deletes && !brake.has_admitted(&seen.uid)
+            let passage = seen.requested_at().map(|requested| brake.passage(&seen.uid, requested));
+            waits && is_of_it && seen.deletes() && passage == Some(Passage::Undecided)
         };
         let objects = self.campaigns.iter().filter(|(name, _)| name.namespace == connection.namespace);
         objects.map(|(_, object)| Seen::of(object)).filter(asks).count()
@@ -92,7 +112,7 @@ impl Known {
 
     async fn read_campaigns(&mut self, scopes: &[Scope], cluster: &Cluster) -> anyhow::Result<()> {
         for scope in scopes {
-            let take = |object: Guarded<VoiceCampaign>| drop(self.campaigns.insert(name_of(&object), object));
+            let take = |object: Dated<VoiceCampaign>| drop(self.campaigns.insert(name_of(&object), object));
             cluster.each(scope, None, take).await?;
         }
         Ok(())
@@ -131,14 +151,17 @@ impl Known {
             return planned(object, &Around::NOTHING);
         };
         let others = self.others(name, campaign);
-        let in_words = |(name, _): &(&Name, &VoiceCampaign)| format!("{}/{}", name.namespace, name.name);
+        let in_words = |(name, _): &(&Name, &VoiceCampaign)| name.to_string();
         let stays = |(name, other): &&(&Name, &VoiceCampaign)| {
             let lives = !all.contains(name) && other.metadata.deletion_timestamp.is_none();
             lives && other.spec.deletion_policy == DeletionPolicy::Delete
         };
+        // The operator of one namespace may not know the resources of another.
+        let is_known =
+            |other: &Name| other.namespace == name.namespace || holds(campaign, "Shared").is_some();
         // Kore has shown it the campaign: that keeps the campaign for sure.
-        let is_confirmed = |(_, other): &&(&Name, &VoiceCampaign)| {
-            other.status.as_ref().is_some_and(|status| status.campaign.is_some())
+        let is_confirmed = |(name, other): &&(&Name, &VoiceCampaign)| {
+            is_known(name) && other.status.as_ref().is_some_and(|status| status.campaign.is_some())
         };
         let (keepers, claimants): (Vec<_>, Vec<_>) = others.iter().filter(stays).partition(is_confirmed);
         let [keepers, claimants] =
@@ -148,7 +171,7 @@ impl Known {
             let deletes = other.spec.deletion_policy == DeletionPolicy::Delete && is_kept_by_us(other);
             goes && deletes && other.deletion().is_none_or(|deletion| deletion.outcome.is_none())
         };
-        let takers: Vec<_> = others.iter().filter(takes).map(in_words).collect();
+        let takers: Vec<_> = others.iter().filter(takes).map(|(name, _)| (*name).clone()).collect();
         let sharers: Vec<_> = others.iter().map(in_words).collect();
         let link = self.link(campaign);
         let (keepers, claimants) = (&keepers, &claimants);
@@ -205,13 +228,14 @@ fn name_of(object: &impl kube::Resource) -> Name {
 #[cfg(test)]
 mod tests {
     use serde_json::{Value, json};
+    use voicecampaign_operator::api::APPROVE_DELETIONS;
 
     use super::super::show::Plan;
     use super::*;
     use crate::plan::Fate;
     use crate::sample::{add, at, condition, deleting, living};
 
-    fn known(objects: Vec<Guarded<VoiceCampaign>>) -> Known {
+    fn known(objects: Vec<Dated<VoiceCampaign>>) -> Known {
         let connection = json!({"apiVersion": "voicecampaign.dev/v1alpha1", "kind": "KoreConnection",
             "metadata": {"name": "production", "namespace": "team-a"},
             "spec": {"host": "https://kore", "accountId": "a-1", "credentialsSecretRef": {"name": "s"}}});
@@ -274,6 +298,10 @@ mod tests {
         ] {
             assert_eq!(fates(&known, &[name]), [(name.to_owned(), fate)]);
         }
+        // A policy may put the finalizer on a resource that no operator works for.
+        let unseen = self::known(vec![living("new", |object| object["status"] = json!({}))]);
+        let plan = unseen.plan(&Manifests::of_names(&["new".to_owned()], "team-a"));
+        assert!(plan[0].why.as_ref().unwrap().contains("none has seen it yet"), "{:?}", plan[0]);
     }
 
     /// Two resources of one campaign hold each other only if one of them stays.
@@ -312,7 +340,50 @@ mod tests {
         ]);
         let plan = unconfirmed.plan(&Manifests::of_names(&["one".to_owned()], "team-a"));
         assert_eq!(plan[0].fate, Fate::Deleted);
-        assert!(plan[0].why.as_ref().unwrap().contains("for 10 minutes at most"), "{:?}", plan[0].why);
+        assert!(plan[0].why.as_ref().unwrap().contains("and may keep it"), "{:?}", plan[0].why);
+        // Another operator may work for another namespace, and this one does not know of it then.
+        let elsewhere = |shared: &'static str| {
+            let one = living("one", move |object| {
+                same_campaign(object);
+                add(object, condition("Shared", shared, "CampaignShared", "m"));
+            });
+            let other = living("other", |object| {
+                same_campaign(object);
+                object["metadata"]["namespace"] = json!("team-b");
+            });
+            known(vec![one, other]).plan(&Manifests::of_names(&["one".to_owned()], "team-a"))[0].fate
+        };
+        assert_eq!((elsewhere("False"), elsewhere("True")), (Fate::Deleted, Fate::Held));
+    }
+
+    /// Whoever keeps a campaign calling must not read that it is deleted.
+    #[test]
+    fn a_resource_that_is_held_takes_no_campaign() {
+        let orphan = || {
+            living("orphan", |object| {
+                same_campaign(object);
+                object["spec"]["deletionPolicy"] = json!("Orphan");
+            })
+        };
+        let fate = |taker: Dated<VoiceCampaign>, names: &[&str]| {
+            let known = known(vec![orphan(), taker]);
+            let names: Vec<_> = names.iter().map(|name| (*name).to_owned()).collect();
+            let plan = Plan::new(known.plan(&Manifests::of_names(&names, "team-a")), &known, at(0));
+            plan.items.iter().find(|planned| planned.seen.name == "orphan").unwrap().fate
+        };
+        assert_eq!(fate(deleting("taker", "WaitingForQuota", same_campaign), &["orphan"]), Fate::Deleted);
+        for reason in ["Suspended", "MassDeletion"] {
+            let held = deleting("taker", reason, |object| {
+                same_campaign(object);
+                add(object, condition("Stalled", "True", reason, "m"));
+            });
+            assert_eq!(fate(held, &["orphan"]), Fate::Orphaned, "{reason}");
+        }
+        let suspended = living("taker", |object| {
+            same_campaign(object);
+            object["spec"]["suspend"] = json!(true);
+        });
+        assert_eq!(fate(suspended, &["orphan", "taker"]), Fate::Orphaned);
     }
 
     /// What is said of a living campaign holds no deletion of it.
@@ -370,8 +441,29 @@ mod tests {
         known.campaigns.insert(name_of(&queued), queued);
         let names = ["plain", "one", "other"].map(str::to_owned);
         let plan = Plan::new(known.plan(&Manifests::of_names(&names, "team-a")), &known, at(0));
-        assert_eq!(plan.of(Fate::Held).count(), 3);
+        assert_eq!(plan.of(Fate::Braked).count(), 3);
         assert!(plan.table().contains("team-a/production holds 3 deletions until"), "{}", plan.table());
+        assert_eq!(
+            plan.names().lines().count(),
+            3,
+            "they may be deleted all the same, once that is approved"
+        );
+        // Those that a person has approved ask no brake.
+        for connection in known.connections.values_mut() {
+            let connection = connection.0.as_mut().unwrap();
+            let approval = json!({"until": at(-30), "seenAt": at(-90)});
+            connection.metadata.annotations =
+                Some([(APPROVE_DELETIONS.to_owned(), at(-30).to_string())].into());
+            connection.status = Some(
+                serde_json::from_value(json!({"campaigns": 0, "deletionBrake": {"approval": approval}}))
+                    .unwrap(),
+            );
+        }
+        let plan = Plan::new(known.plan(&Manifests::of_names(&names, "team-a")), &known, at(0));
+        assert!(plan.table().contains("lets 1 of 3 deletions begin"), "{}", plan.table());
+        let plan = Plan::new(known.plan(&Manifests::of_names(&names, "team-a")), &known, at(-40));
+        assert!(plan.braked.is_empty() && plan.approved.len() == 1, "{plan:?}");
+        assert!(plan.table().contains("holds none that is requested before"), "{}", plan.table());
     }
 
     #[test]

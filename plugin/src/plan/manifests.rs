@@ -1,6 +1,7 @@
 //! Which resources manifests name.
 
 use std::collections::BTreeSet;
+use std::fmt;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -19,6 +20,12 @@ pub struct Name {
     pub namespace: String,
     /// Its name.
     pub name: String,
+}
+
+impl fmt::Display for Name {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}/{}", self.namespace, self.name)
+    }
 }
 
 /// The resources that manifests name, as far as campaigns are concerned.
@@ -222,8 +229,7 @@ items:
 ";
         let mut manifests = Manifests::default();
         manifests.add_all(text, HOME).unwrap();
-        let names: Vec<_> =
-            manifests.campaigns.iter().map(|name| format!("{}/{}", name.namespace, name.name)).collect();
+        let names: Vec<_> = manifests.campaigns.iter().map(Name::to_string).collect();
         assert_eq!(names, ["other/b", "team-a/a"]);
         assert_eq!(manifests.whole, ["team-b".to_owned()].into());
         let namespaces = manifests.namespaces().into_iter().collect::<Vec<_>>();

@@ -13,7 +13,7 @@ mod show;
 
 pub use fate::{Fate, Planned};
 pub use known::Known;
-pub use manifests::{Manifests, of_files};
+pub use manifests::{Manifests, of_files, of_kustomization};
 pub use show::Plan;
 
 use anyhow::bail;
@@ -28,11 +28,12 @@ use crate::output;
 /// # Errors
 /// If the manifests or the resources can't be read.
 pub async fn run(arguments: PlanArgs, cluster: &Cluster) -> anyhow::Result<End> {
-    let PlanArgs { what, filename, recursive, kustomize, output } = arguments;
-    let manifests = match (filename.as_slice(), &kustomize) {
-        ([], Some(folder)) => manifests::of_kustomization(folder, cluster)?,
-        ([], None) => named(&what, cluster.namespace())?,
-        (files, _) => of_files(files, recursive, cluster)?,
+    let PlanArgs { what, selector, filename, recursive, kustomize, output } = arguments;
+    let manifests = match (&selector, &kustomize, filename.as_slice()) {
+        (Some(selector), ..) => Manifests::of_names(&cluster.selected(selector).await?, cluster.namespace()),
+        (None, Some(folder), _) => of_kustomization(folder, cluster)?,
+        (None, None, []) => named(&what, cluster.namespace())?,
+        (None, None, files) => of_files(files, recursive, cluster)?,
     };
     look_for(&manifests, !what.is_empty(), cluster).await?;
     let known = Known::read(&manifests.namespaces(), cluster).await?;

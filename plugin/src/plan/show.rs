@@ -1,15 +1,18 @@
 //! A plan, for people and for programs.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use schemars::JsonSchema;
 use serde::Serialize;
 use voicecampaign_operator::api::Reason;
 
 use super::fate::{Fate, Planned};
-use super::known::Known;
+use super::known::{Known, Passes};
+use super::manifests::Name;
 use crate::output;
+use crate::seen::Seen;
 use crate::words::{count, or_dash, some};
 
 /// What `plan --output json` prints.
@@ -25,6 +28,18 @@ pub struct Plan {
     pub connections_read: bool,
     /// The connections whose brake would hold some of these deletions.
     pub braked: Vec<Braked>,
+    /// The connections whose brake would hold deletions if a person had not approved them.
+    pub approved: Vec<Approved>,
+}
+
+/// A connection whose brake lets all deletions begin.
+#[derive(Serialize, JsonSchema, Debug, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct Approved {
+    /// The connection, as `namespace/name`.
+    pub connection: String,
+    /// Those that are requested before this time.
+    pub until: Time,
 }
 
 /// A connection whose brake would hold deletions.
@@ -45,22 +60,29 @@ const LISTS: usize = 3;
 impl Plan {
     /// A plan: first what would be deleted.
     pub fn new(mut items: Vec<Planned>, known: &Known, now: Timestamp) -> Self {
-        let mut braked = Vec::new();
-        for (connection, room) in known.brakes(now) {
-            let is_of =
-                |planned: &Planned| planned.fate == Fate::Deleted && of_connection(planned) == connection;
-            let planned = items.iter().filter(|planned| is_of(planned)).count();
-            if planned > room {
-                items
-                    .iter_mut()
-                    .filter(|planned| is_of(planned))
-                    .for_each(|planned| brake(planned, room, &connection));
-                braked.push(Braked { connection, room, planned });
+        let (mut braked, mut approved) = (Vec::new(), Vec::new());
+        for (connection, passes) in known.brakes(now) {
+            let asks = |planned: &Planned| {
+                planned.fate == Fate::Deleted && of_connection(&planned.seen) == connection
+            };
+            let planned = items.iter().filter(|planned| asks(planned)).count();
+            match passes {
+                Passes::So(room) if planned > room => {
+                    let held = items.iter_mut().filter(|planned| asks(planned));
+                    held.for_each(|planned| brake(planned, room, &connection));
+                    braked.push(Braked { connection, room, planned });
+                }
+                Passes::AllUntil(until) if planned > 0 => {
+                    approved.push(Approved { connection, until: Time(until) });
+                }
+                Passes::So(_) | Passes::AllUntil(_) => {}
             }
         }
+        with_their_takers(&mut items, known);
         items.sort_by_cached_key(|planned| (planned.fate, planned.seen.key()));
         Self {
             braked,
+            approved,
             all_namespaces_read: known.sees_all(),
             connections_read: known.knows_connections(),
             items,
@@ -148,25 +170,49 @@ impl Plan {
             };
             format!("The brake of the KoreConnection {connection} {begin} until somebody approves them (`kubectl vcamp approve`).")
         });
-        doubts.into_iter().filter(|(known, _)| !known).map(|(_, doubt)| doubt.to_owned()).chain(of_brakes)
+        let of_approvals = self.approved.iter().map(|Approved { connection, until }| {
+            format!("The brake of the KoreConnection {connection} holds none that is requested before {:.0}: a person has approved that.", until.0)
+        });
+        let doubts = doubts.into_iter().filter(|(known, _)| !known).map(|(_, doubt)| doubt.to_owned());
+        doubts.chain(of_brakes).chain(of_approvals)
     }
 }
 
 /// The connection of a resource, as `namespace/name`.
-fn of_connection(planned: &Planned) -> String {
-    format!("{}/{}", planned.seen.namespace, planned.seen.connection.as_deref().unwrap_or_default())
+fn of_connection(seen: &Seen) -> String {
+    format!("{}/{}", seen.namespace, seen.connection.as_deref().unwrap_or_default())
+}
+
+/// A campaign does not stay because one of its resources has the policy `Orphan`, if another one deletes it.
+fn with_their_takers(items: &mut [Planned], known: &Known) {
+    let of_plan: BTreeMap<String, Fate> =
+        items.iter().map(|planned| (planned.seen.key(), planned.fate)).collect();
+    let fate_by = |taker: &Name| match of_plan.get(&taker.to_string()) {
+        Some(fate @ (Fate::Deleted | Fate::Braked)) => *fate,
+        // It may have been requested long ago, and wait for somebody.
+        Some(Fate::Deleting) | None if known.goes_on(taker) => Fate::Deleted,
+        Some(_) | None => Fate::Held,
+    };
+    for planned in items.iter_mut().filter(|planned| planned.fate == Fate::Orphaned) {
+        let goes = |taker: &&Name| of_plan.get(&taker.to_string()) != Some(&Fate::Protected);
+        let takers = planned.takers.iter().filter(goes).map(|taker| (fate_by(taker), taker));
+        let Some((fate, taker)) = takers.min() else { continue };
+        let why = format!("{taker} goes, too, and has the policy Delete");
+        (planned.fate, planned.why) = match fate {
+            Fate::Held => {
+                (Fate::Orphaned, Some(format!("{why}; what holds that deletion holds the campaign's")))
+            }
+            fate => (fate, Some(why)),
+        };
+    }
 }
 
 /// Says that the brake of the connection, which lets so many deletions begin, may hold this one.
 fn brake(planned: &mut Planned, room: usize, connection: &str) {
     let reason = Reason::MassDeletion.as_str();
-    (planned.fate, planned.why) = match room {
-        0 => (
-            Fate::Held,
-            Some(format!("{reason}: the brake of {connection} lets no more deletions begin now")),
-        ),
-        _ => (Fate::Braked, Some(format!("{reason}: the brake of {connection} lets {room} begin now"))),
-    };
+    let number = if room == 0 { "no more deletions".to_owned() } else { room.to_string() };
+    planned.fate = Fate::Braked;
+    planned.why = Some(format!("{reason}: the brake of {connection} lets {number} begin now"));
 }
 
 /// How many campaigns these resources stand for.
@@ -183,7 +229,7 @@ fn first_upper(text: &str) -> String {
 }
 
 fn row(planned: &Planned) -> [String; 7] {
-    let Planned { fate, why, shared_with, seen } = planned;
+    let Planned { fate, why, shared_with, seen, takers: _ } = planned;
     let shared = (!shared_with.is_empty()).then(|| format!("shared with {}", shared_with.join(", ")));
     let why: Vec<_> = why.clone().into_iter().chain(shared).collect();
     [

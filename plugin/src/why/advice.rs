@@ -145,14 +145,13 @@ fn next(reason: Reason, seen: &Seen, subject: &Subject) -> String {
     };
     match reason {
         Reason::Service(kind) => next_after_answer(kind, seen, subject),
-        Reason::CampaignFound | Reason::CampaignNotFound if subject.deleting => {
-            "The operator is about to send the DELETE.".to_owned()
+        Reason::CampaignFound | Reason::CampaignNotFound | Reason::Pending if subject.deleting => {
+            about_to_begin(seen).to_owned()
         }
         Reason::CampaignFound => "The operator reads the campaign again every 10 minutes or so.".to_owned(),
         Reason::CampaignNotFound => {
             "The operator looks for the campaign again every 10 minutes or so.".to_owned()
         }
-        Reason::Pending if subject.deleting => "The operator is about to begin the deletion.".to_owned(),
         Reason::Pending => {
             "The operator reads the campaign once the quota of the account allows it; deletions come first."
                 .to_owned()
@@ -185,8 +184,18 @@ fn next(reason: Reason, seen: &Seen, subject: &Subject) -> String {
     }
 }
 
+/// What an operator does that has not said anything of the deletion yet.
+fn about_to_begin(seen: &Seen) -> &'static str {
+    match () {
+        () if !seen.deletes() => "The operator is about to remove its finalizer; the campaign stays in Kore.",
+        () if seen.suspend => "Nothing, until `spec.suspend` is false: the operator is about to say so.",
+        () => "The operator is about to begin the deletion, unless the brake of its connection holds it.",
+    }
+}
+
 const SHARED: &str = "Nothing, until the other resource is deleted, too, or has the policy Orphan. If Kore has never returned the campaign for the \
-     other one, it keeps the campaign for some 10 minutes only; then the operator deletes the campaign.";
+     other one, it keeps the campaign until Kore answers without it, or for some 10 minutes after its creation if the operator can't ask \
+     Kore; then the operator deletes the campaign.";
 const EMPTY: &str =
     "The operator lists the stream again every 5 minutes or so; it goes on when campaigns are there again.";
 const DOWN: &str = "The operator tries at least once a minute whether Kore answers again, with one request for the whole account. Then it goes on \
@@ -262,6 +271,10 @@ fn todo(reason: Reason, subject: &Subject) -> Vec<Todo> {
         | Reason::HostNotAllowed
         | Reason::AccountChanged
         | Reason::CredentialsMissing => (todo_about_connection(reason, subject), true),
+        Reason::Pending if subject.deleting => {
+            let what = "If that takes longer than a minute, look whether the connection is Obstructed";
+            (vec![subject.look_at_connection(what)], true)
+        }
         Reason::CampaignFound
         | Reason::Pending
         | Reason::Deleting

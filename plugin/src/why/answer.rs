@@ -214,7 +214,7 @@ impl Why {
 #[cfg(test)]
 mod tests {
     use serde_json::{Value, json};
-    use voicecampaign_operator::kube_ext::Guarded;
+    use voicecampaign_operator::kube_ext::Dated;
 
     use voicecampaign_operator::kube_ext::{Deployed, Election, Leader, Pods};
 
@@ -222,7 +222,7 @@ mod tests {
     use super::*;
     use crate::sample::{add, at as time, condition, deleting, living};
 
-    fn facts(object: Guarded<VoiceCampaign>) -> Facts {
+    fn facts(object: Dated<VoiceCampaign>) -> Facts {
         let connection = json!({"apiVersion": "voicecampaign.dev/v1alpha1", "kind": "KoreConnection",
             "metadata": {"name": "production", "namespace": "team-a"},
             "spec": {"host": "https://kore", "accountId": "a-1", "credentialsSecretRef": {"name": "kore-jwt-app"}}});
@@ -420,7 +420,17 @@ What you can do
             object["metadata"]["deletionTimestamp"] = json!(time(-5));
         };
         let why = of(&facts(deleting("a", "CampaignFound", just)));
-        assert!(why.next.contains("about to send the DELETE"), "{}", why.next);
+        assert!(why.next.contains("about to begin the deletion"), "{}", why.next);
+        // The operator has not said yet that it sends no DELETE.
+        for (spec, next) in
+            [("deletionPolicy", "stays in Kore"), ("suspend", "Nothing, until `spec.suspend`")]
+        {
+            let why = of(&facts(deleting("a", "CampaignFound", |object| {
+                just(object);
+                object["spec"][spec] = if spec == "suspend" { json!(true) } else { json!("Orphan") };
+            })));
+            assert!(why.next.contains(next), "{}", why.next);
+        }
         let overdue = |object: &mut Value| object["status"]["deletion"]["nextAttemptAt"] = json!(time(-120));
         let why = of(&facts(deleting("a", "ServiceUnavailable", overdue)));
         assert!(why.holds[0].contains("should act on the resource"), "{:?}", why.holds);

@@ -6,7 +6,7 @@ use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::authorization::v1::ResourceAttributes;
 use k8s_openapi::api::coordination::v1::Lease;
 use voicecampaign_operator::api::{GROUP, KoreConnection, VoiceCampaign};
-use voicecampaign_operator::kube_ext::{Account, Deployed, Election, Guarded, Leader};
+use voicecampaign_operator::kube_ext::{Account, Dated, Deployed, Election, Guarded, Leader};
 
 use crate::cluster::{Cluster, Scope, explain};
 
@@ -16,7 +16,7 @@ const USUAL_NAMESPACE: &str = "voicecampaign-system";
 /// What there is to know.
 pub struct Facts {
     /// The resource.
-    pub object: Guarded<VoiceCampaign>,
+    pub object: Dated<VoiceCampaign>,
     /// Its connection.
     pub connection: Readable<Option<KoreConnection>>,
     /// The operators of the cluster.
@@ -69,7 +69,7 @@ impl Facts {
     /// If the resource can't be read, or there is none of that name.
     pub async fn read(name: &str, cluster: &Cluster) -> anyhow::Result<Self> {
         let namespace = cluster.namespace();
-        let Some(object) = cluster.find::<Guarded<VoiceCampaign>>(namespace, name).await? else {
+        let Some(object) = cluster.find::<Dated<VoiceCampaign>>(namespace, name).await? else {
             bail!(
                 "there is no VoiceCampaign {name} in the namespace {namespace}. If it has been deleted, the operator's audit \
                  line says what became of its campaign (docs/audit.md)"
@@ -126,11 +126,14 @@ async fn leader(namespace: &str, lease: &str, cluster: &Cluster) -> Readable<Opt
 /// Whether the operator may list VoiceCampaigns: in the namespace, if it watches some, or in all. Only
 /// administrators may ask.
 async fn may_list(deployed: &Deployed, namespace: &str, cluster: &Cluster) -> Readable<bool> {
+    let Some(watches) = &deployed.watches else {
+        return Readable::Not("its Deployment does not say which namespaces it watches".to_owned());
+    };
     let attributes = ResourceAttributes {
         group: Some(GROUP.to_owned()),
         resource: Some("voicecampaigns".to_owned()),
         verb: Some("list".to_owned()),
-        namespace: deployed.watches.iter().flatten().next().map(|_| namespace.to_owned()),
+        namespace: (!watches.is_empty()).then(|| namespace.to_owned()),
         ..ResourceAttributes::default()
     };
     let account = Account { namespace: &deployed.namespace, name: &deployed.service_account };

@@ -115,7 +115,7 @@ fn of_covering(operator: &Operator, facts: &Facts, namespace: &str) -> Found {
         return found(
             COVERS,
             said,
-            "Give it its roles again (docs/install.md); its log names what it lacks",
+            "Give it its roles again (docs/troubleshooting.md); its log names what it lacks",
             &logs,
         );
     }

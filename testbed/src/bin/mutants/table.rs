@@ -1724,8 +1724,8 @@ pub const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "uninstalled with campaigns left",
         file: "src/uninstall/mod.rs",
-        from: "    if campaigns.is_empty() {\n        return Ok(());\n    }\n    println!",
-        to: "    if campaigns.objects.len() < 1_000 {\n        return Ok(());\n    }\n    println!",
+        from: "    if campaigns.is_empty() {\n        return Ok(());\n    }\n    say(",
+        to: "    if campaigns.objects.len() < 1_000 {\n        return Ok(());\n    }\n    say(",
         tests: &["--test", "cluster", "uninstalled::an_uninstall_with_campaigns_left_is_refused"],
     },
     Mutant {
@@ -1738,8 +1738,8 @@ pub const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "the policies left behind by an uninstall",
         file: "src/uninstall/mod.rs",
-        from: "    operator::delete_policies(&client, policies).await?;\n    println!",
-        to: "    println!",
+        from: "    operator::delete_policies(&client, policies).await?;\n    say(",
+        to: "    say(",
         tests: &["--test", "cluster", "uninstalled::an_uninstall_with_campaigns_left_is_refused"],
     },
     Mutant {
@@ -2192,10 +2192,45 @@ pub const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         name: "a plan leaves a campaign in Kore that another resource takes with it",
-        file: "plugin/src/plan/fate.rs",
-        from: "match around.takers.first() {",
-        to: "match around.takers.first().filter(|_| false) {",
+        file: "plugin/src/plan/show.rs",
+        from: "let Some((fate, taker)) = takers.min() else { continue };",
+        to: "let Some((fate, taker)) = takers.min().filter(|_| false) else { continue };",
         tests: &["--bin", "kubectl-vcamp", "a_shared_campaign_goes"],
+    },
+    Mutant {
+        name: "a plan takes a deletion that is held for one that goes on",
+        file: "plugin/src/plan/known.rs",
+        from: "seen.phase.is_deletion() && seen.phase != Phase::Held && !seen.suspend",
+        to: "seen.phase.is_deletion()",
+        tests: &["--bin", "kubectl-vcamp", "a_resource_that_is_held_takes_no_campaign"],
+    },
+    Mutant {
+        name: "a plan has a resource of another operator keep a campaign",
+        file: "plugin/src/plan/known.rs",
+        from: "is_known(name) && other.status",
+        to: "other.status",
+        tests: &["--bin", "kubectl-vcamp", "a_shared_campaign_goes"],
+    },
+    Mutant {
+        name: "an operator that has ended in the middle of a step is waited for",
+        file: "src/check/overdue.rs",
+        from: "Phase::Ending => self.has_stopped(now),",
+        to: "Phase::Ending => false,",
+        tests: &["--bin", "kubectl-vcamp", "an_operator_that_is_silent_for_long_is_missed"],
+    },
+    Mutant {
+        name: "a command waits for ever for an API server that is silent",
+        file: "src/kube_ext/kubeconfig.rs",
+        from: "builder.with_layer(&TimeoutLayer::new(ANSWERS)).build()",
+        to: "builder.build()",
+        tests: &["--lib", "a_command_does_not_wait_for_ever"],
+    },
+    Mutant {
+        name: "orphan saves first what the brake holds anyway",
+        file: "plugin/src/change.rs",
+        from: "(seen.is_held_by_brake(), seen.next_at(), seen.key())",
+        to: "(seen.next_at(), seen.key())",
+        tests: &["--bin", "kubectl-vcamp", "what_is_deleted_next_is_saved_first"],
     },
     Mutant {
         name: "a brake that is lowered for hours and raised again lets through whom it holds",
@@ -2221,8 +2256,8 @@ pub const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "a plan forgets the deletions before it",
         file: "plugin/src/plan/known.rs",
-        from: ".saturating_sub(self.before(name, &brake))",
-        to: "",
+        from: "room.saturating_sub(self.before(name, &brake))",
+        to: "room",
         tests: &["--bin", "kubectl-vcamp", "a_plan_says_what_a_brake"],
     },
 ];

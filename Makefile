@@ -33,6 +33,7 @@ test-helm: ## Run the tests of the chart alone, with helm 3 and 4
 test-monitoring: ## Check metrics, alerts and dashboard with promtool, and in a Prometheus that scrapes the operator, and kube-state-metrics (needs Debian's prometheus)
 	@$(CARGO) build --locked --workspace --bins
 	$(CARGO) test --locked --test monitoring -- --include-ignored
+	@$(CARGO) test --locked --test cluster -- --ignored --list monitored:: | grep -q ': test$$' || { echo 'there is no test monitored:: any more'; exit 1; }
 	$(CARGO) test --locked --test cluster -- --ignored monitored::
 
 .PHONY: docs-check

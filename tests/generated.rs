@@ -102,16 +102,21 @@ fn the_documents_tell_what_was_recorded() {
     let caught: BTreeMap<String, serde_json::Value> = serde_json::from_str(&caught).unwrap();
     let strays: Vec<_> = caught.keys().filter(|name| !source.contains(&format!("name: {name:?},"))).collect();
     assert!(strays.is_empty(), "recorded, and no mutants: {strays:?}");
-    let mutants = Record::new("make test-mutants", [(all, "mutants"), (caught.len(), "tried and caught")]);
+    let mutants = match caught.len() {
+        0 => format!("{all} mutants, none recorded yet"),
+        caught => Record::new("", [(all, "mutants"), (caught, "tried and caught")]).to_string(),
+    };
     let commands = [("soak", "soak"), ("faults", "test-faults"), ("model", "model"), ("fuzz", "fuzz")];
     let row = |(name, command): (&str, &str)| match Record::of(name).unwrap() {
         Some(record) => format!("| {name} | {record} | `{}` | {} |\n", record.command, record.commit),
         None => format!("| {name} | not recorded yet | `make {command}` | |\n"),
     };
-    let mut table = String::from("| | | command | commit |\n|---|---|---|---|\n");
+    let mut table = String::from("| test | last recorded run | command | commit |\n|---|---|---|---|\n");
     table.extend(commands.map(row));
-    writeln!(table, "| mutants | {mutants} | `{}` | |", mutants.command).unwrap();
-    settle_between(&root.join("docs/reliability.md"), "reliability", &table);
+    writeln!(table, "| mutants | {mutants} | `make test-mutants` | |").unwrap();
+    for document in ["README.md", "docs/reliability.md"] {
+        settle_between(&root.join(document), "reliability", &table);
+    }
 }
 
 /// Every field says what it means: `kubectl explain` is the first documentation a user sees.

@@ -65,7 +65,7 @@ impl Record {
         let changed = String::from_utf8(process::run(diff)?)?;
         ensure!(
             changed.is_empty(),
-            "since the run began with the commit {commit}, this has changed:\n{changed}"
+            "since the run began with the commit {commit}, this has changed, so nothing is recorded of {self:?}:\n{changed}"
         );
         let path = Self::path(name);
         let kept = Self { commit, ..self.clone() };

@@ -17,14 +17,13 @@ use crate::world::{World, key, manifest};
 const LOOK_AGAIN: Duration = Duration::from_millis(50);
 /// How long somebody waits for the operator to find the campaign.
 const UNTIL_FOUND: Duration = Duration::from_secs(10);
-/// How long an object that is being deleted may wait without saying why.
-const SILENT: Duration = Duration::from_secs(30);
-
 /// How long somebody waits who is in no hurry.
 #[derive(Clone, Debug)]
 pub struct Patience {
     /// So long, from then on and from the last trouble on.
     pub lasts: Duration,
+    /// How long an object that is being deleted may wait without saying why; from then on, too.
+    pub silence: Duration,
     /// When the last trouble was over, if it is.
     pub end: watch::Receiver<Option<Instant>>,
 }
@@ -74,7 +73,7 @@ async fn once(world: &World, life: &Life, number: usize, patience: &Patience) ->
         let waits = seen().filter(|object| object.metadata.deletion_timestamp.is_some());
         let says_why = waits.is_none_or(|object| says_why(&object));
         ensure!(
-            says_why || !patience.is_late(asked, SILENT),
+            says_why || !patience.is_late(asked, patience.silence),
             "O8: it does not say why it waits: {:?}",
             status()
         );

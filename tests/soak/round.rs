@@ -258,10 +258,20 @@ fn action(random: &mut Random, kind: Kind) -> Action {
     }
     // As often an answer as one of these.
     let drawn = random.below(2 * actions.len());
-    if let Some(action) = actions.get(drawn) {
-        return action.clone();
+    let is_of_a_list = matches!(kind, Kind::Read | Kind::Watch);
+    match actions.get(drawn) {
+        // A watch that has become slow would stay so until the next list, long after the trouble.
+        Some(Action::Slow { .. }) if is_of_a_list => return Action::Delay { ms: 1500 },
+        Some(action) => return action.clone(),
+        None => {}
     }
-    Action::Answer(Answer::injected(kind, *random.one_of(&Answer::STATUSES)))
+    // No API server says of an object that is there that it is not; the operator would believe it for a
+    // minute.
+    let status = match *random.one_of(&Answer::STATUSES) {
+        404 if kind == Kind::Read => 500,
+        status => status,
+    };
+    Action::Answer(Answer::injected(kind, status))
 }
 
 fn below(random: &mut Random, bound: usize) -> u64 {

@@ -40,8 +40,11 @@ struct Time {
     holds: bool,
 }
 
-/// A token that is refused may have been made just before the end of a trouble.
-const ON_ITS_WAY: SignedDuration = SignedDuration::from_secs(2);
+/// A token that is refused may have been made just before the end of a trouble: a clock that is wrong is read
+/// once a second, and a request may be slow.
+const ON_ITS_WAY: SignedDuration = SignedDuration::from_secs(5);
+/// A trouble has its effects until a leader that could not renew its Lease has given up.
+const ITS_EFFECTS: SignedDuration = SignedDuration::from_secs(10);
 
 impl Made {
     /// How many troubles that have met something there were at some time between these.
@@ -52,7 +55,7 @@ impl Made {
 
     /// How many of them may have kept the answer to a DELETE from coming, or from being recorded.
     pub fn repeating(&self, begun: Timestamp, ended: Timestamp) -> usize {
-        let overlaps = |time: &&Time| time.repeats && time.from <= ended && time.to >= begun;
+        let overlaps = |time: &&Time| time.repeats && time.from <= ended && time.to + ITS_EFFECTS >= begun;
         self.happened().times.iter().filter(overlaps).count()
     }
 
@@ -131,7 +134,14 @@ async fn one(world: &World, trouble: &Trouble, made: &Made) -> Result<bool> {
             return Ok(runs || world.instances[*instance].runs());
         }
         Trouble::Kubernetes { instance, fault, ms } => {
-            return Ok(inject(&world.instances[*instance].nemesis, fault, *ms, made).await);
+            let instance = &world.instances[*instance];
+            let has_met = inject(&instance.nemesis, fault, *ms, made).await;
+            // A list or a watch that hangs would outlast the trouble by minutes.
+            let hangs = matches!(fault.then, Action::Hang | Action::HangAfter);
+            if hangs && fault.at.kinds.iter().any(|kind| matches!(kind, Kind::Read | Kind::Watch)) {
+                instance.proxy.cut_all();
+            }
+            return Ok(has_met);
         }
         Trouble::Kore { fault, ms } => return Ok(inject(&world.kore_nemesis, fault, *ms, made).await),
         Trouble::Cut { instance } => {

@@ -54,8 +54,12 @@ const ENOUGH_FOR_A_BACKUP: usize = 50;
 /// a slow machine.
 const PATIENCE: Duration = Duration::from_secs(300);
 
-/// The same where nothing fails: an account that works is not left alone for longer.
-const CALM_PATIENCE: Duration = Duration::from_secs(60);
+/// The same where nothing fails, and all objects are deleted at once: twice the operator's longest pause.
+const CALM_PATIENCE: Duration = Duration::from_secs(120);
+/// How long an object that is being deleted may wait without saying why, once all troubles are over.
+const SILENCE: Duration = Duration::from_secs(30);
+/// The same where nothing fails: from the moment in which hundreds are deleted at once.
+const CALM_SILENCE: Duration = Duration::from_secs(60);
 
 /// See above.
 pub struct World {
@@ -173,8 +177,9 @@ impl World {
         let starts = self.starts();
         let (over, end) = watch::channel(None);
         let (world, made) = (&*self, Made::default());
-        let patience = if round.is_calm() { CALM_PATIENCE } else { PATIENCE };
-        let live = |life| life::live(world, life, Patience { lasts: patience, end: end.clone() });
+        let (lasts, silence) =
+            if round.is_calm() { (CALM_PATIENCE, CALM_SILENCE) } else { (PATIENCE, SILENCE) };
+        let live = |life| life::live(world, life, Patience { lasts, silence, end: end.clone() });
         let lives = join_all(round.lives.iter().map(live));
         let troubles = async {
             let outcome = trouble::make(world, &round.troubles, &made).await;
@@ -236,7 +241,8 @@ impl World {
         for entry in std::fs::read_dir(self.plane.folder())?.flatten() {
             let (path, name) = (entry.path(), entry.file_name().to_string_lossy().into_owned());
             if name.starts_with("operator-") && name.ends_with(".log") {
-                let text = std::fs::read_to_string(&path)?;
+                // Something is being written: a character may not be there as a whole.
+                let text = String::from_utf8_lossy(&std::fs::read(&path)?).into_owned();
                 let read = self.logs_read.insert(path, text.len()).unwrap_or_default();
                 texts.push_str(text.get(read..).unwrap_or_default());
             }

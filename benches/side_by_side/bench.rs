@@ -234,7 +234,9 @@ impl Bench {
         tokio::spawn(async move {
             let (mut there, mut before) = (HashSet::new(), HashSet::new());
             let mut listed = Some(listed);
-            while let Some(event) = events.next().await {
+            while let Some(event) = events.next().await
+                && !seen.is_closed()
+            {
                 let mut gone: HashSet<String> = HashSet::new();
                 match event {
                     // An error is followed by another list: what went meanwhile is not in it.

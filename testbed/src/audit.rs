@@ -27,6 +27,8 @@ pub struct Request {
     pub name: String,
     /// HTTP status of the answer.
     pub code: u64,
+    /// Whether it is a list, or a watch that begins with one.
+    pub lists: bool,
     /// When the API server got it.
     pub received_at: Timestamp,
     /// When it had answered.
@@ -51,7 +53,9 @@ fn request(event: &Value) -> Request {
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let time = |value: &Value| value.as_str().and_then(|text| text.parse().ok()).unwrap_or_default();
     let object = &event["objectRef"];
+    let begins_with_list = text(&event["requestURI"]).contains("sendInitialEvents=true");
     Request {
+        lists: event["verb"] == "list" || begins_with_list,
         user: text(&event["user"]["username"]),
         user_agent: text(&event["userAgent"]),
         verb: text(&event["verb"]),

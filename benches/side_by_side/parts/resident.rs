@@ -12,6 +12,8 @@ use crate::contender::Contender;
 use crate::results::Idle;
 
 const MINUTE: Duration = Duration::from_secs(60);
+/// Longer than what any contender waits before it lists again: two minutes, after many short watches.
+const UNTIL_LISTED: Duration = Duration::from_secs(180);
 /// A list is complete if no other page follows for so long.
 const BETWEEN_PAGES: Duration = Duration::from_secs(3);
 /// Memory that differs by less in four seconds does not change: 50 pages.
@@ -36,7 +38,7 @@ impl Bench {
     }
 
     /// Whether a contender gets to work on the objects that are the last in its first list: so it has all.
-    pub async fn has_listed(&self, tenant: &Tenant, last: &[String]) -> bool {
+    async fn has_listed(&self, tenant: &Tenant, last: &[String]) -> bool {
         let campaigns = self.campaigns(tenant);
         let begun = Instant::now();
         for name in last {
@@ -50,28 +52,39 @@ impl Bench {
         true
     }
 
+    /// Resident memory, once the contender has all objects; these are the last in its list.
+    pub async fn resident_with(&self, tenant: &Tenant, last: &[String], process: &Process) -> Option<u64> {
+        if self.has_listed(tenant, last).await { self.resident(process).await } else { None }
+    }
+
+    /// The same after more lists.
+    pub async fn resident_after(&self, lists: usize, process: &Process) -> Option<u64> {
+        if self.list_again(lists).await { self.resident(process).await } else { None }
+    }
+
     /// Resident memory once it does not change any more; if that does not happen, the median of a minute.
-    pub async fn resident(&self, process: &Process) -> u64 {
+    /// `None` if the process has ended.
+    async fn resident(&self, process: &Process) -> Option<u64> {
         let begun = Instant::now();
         let mut seen: Vec<u64> = Vec::new();
         loop {
             tokio::time::sleep(Duration::from_secs(1)).await;
-            seen.push(process.resident_bytes().unwrap());
+            seen.push(process.resident_bytes().ok()?);
             let recent = &mut seen.last_chunk::<4>().copied().unwrap_or([0, 0, 0, u64::MAX]);
             recent.sort_unstable();
             if recent[3] - recent[0] < SETTLED {
-                return recent[3];
+                return Some(recent[3]);
             }
             if begun.elapsed() > MINUTE {
                 seen.sort_unstable();
-                return seen[seen.len() / 2];
+                return Some(seen[seen.len() / 2]);
             }
         }
     }
 
     /// Makes a contender list all objects again, so many times: an API server that starts has no history that
     /// its watches could go on with. Returns whether it did.
-    pub async fn list_again(&self, times: usize) -> bool {
+    async fn list_again(&self, times: usize) -> bool {
         for _ in 0..times {
             self.plane.stop_api_server();
             let audited = self.plane.audited().unwrap();
@@ -79,7 +92,7 @@ impl Bench {
             let begun = Instant::now();
             let (mut pages, mut changed) = (0, begun);
             while pages == 0 || changed.elapsed() < BETWEEN_PAGES {
-                if begun.elapsed() > MINUTE {
+                if begun.elapsed() > UNTIL_LISTED {
                     return false;
                 }
                 tokio::time::sleep(Duration::from_millis(500)).await;
@@ -94,10 +107,8 @@ impl Bench {
 
     /// How many pages of a list of campaigns a contender has got since then.
     fn pages_from(&self, audited: u64) -> usize {
-        let is_page = |request: &&Request| {
-            (request.verb.as_str(), request.resource.as_str()) == ("list", "voicecampaigns")
-                && request.code == 200
-        };
+        let is_page =
+            |request: &&Request| request.lists && request.resource == "voicecampaigns" && request.code == 200;
         self.requests_from(audited).iter().filter(is_page).count()
     }
 

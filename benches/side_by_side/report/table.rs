@@ -183,13 +183,13 @@ fn others(all: &[&Figures]) -> String {
         table.row("… most memory", "MB", |figures| Some(figures.backlog.as_ref()?.peak as f64 / 1e6));
     }
     if let Some(Idle { objects, minutes, .. }) = all[0].idle {
-        let mean = if minutes > 1 { format!(" (mean of {minutes})") } else { String::new() };
+        let mean = if minutes > 1 { format!(" (the operator: mean of {minutes})") } else { String::new() };
         let what = format!("a minute{mean} with {} objects at rest: time on a processor", thousands(objects));
         table.row(&what, "ms", |figures| Some(figures.idle.as_ref()?.cpu * 1e3));
         table.row("… requests to the API server", "", |figures| Some(figures.idle.as_ref()?.requests));
         table.row("… calls to Kore", "", |figures| Some(figures.idle.as_ref()?.calls));
     }
-    if let Some((objects, _)) = all[0].listed_again {
+    if let Some((objects, _)) = all.iter().find_map(|figures| figures.listed_again) {
         let what = format!("resident memory with {} objects, after ten lists more", thousands(objects));
         table.row(&what, "MB", |figures| Some(figures.listed_again?.1 as f64 / 1e6));
     }

@@ -84,6 +84,10 @@ impl From<Names> for OrphanArgs {
     }
 }
 
+/// What to know of a resource that was changed and does not fit its schema.
+const MISFIT: &str = "but it does not fit its schema: the operator does nothing for it until that is mended (`kubectl vcamp why`), and \
+                      whether a DELETE was sent before is not known";
+
 /// Those whose DELETE may be next come before those that wait longer, and before those that the brake holds.
 fn in_danger_first(waiting: &mut [Seen]) {
     waiting.sort_by_cached_key(|seen| (seen.is_held_by_brake(), seen.next_at(), seen.key()));
@@ -165,6 +169,10 @@ pub async fn run(change: Change, whom: OrphanArgs, cluster: &Cluster) -> anyhow:
     let mut each = stream::iter(each).buffered(AT_ONCE);
     while let Some((name, changed)) = each.next().await {
         match changed {
+            Ok(Guarded(Err(_))) => {
+                output::print(&format!("{} changed, {MISFIT}", output::name(&name)))?;
+                end = End::Held;
+            }
             Ok(changed) => {
                 output::print(&format!("{} {}", output::name(&name), change.done(&Seen::of(&changed))))?
             }

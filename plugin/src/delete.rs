@@ -175,7 +175,9 @@ async fn without_waiting(
     output::print(&[said, rest].into_iter().filter(|text| !text.is_empty()).collect::<Vec<_>>().join("\n"))?;
     output::say(&format!("To see how it goes: {}", again(&requests_of(there), cluster)));
     let is_stuck = deleted.iter().any(|planned| planned.seen.is_stuck(cluster.now()));
-    let may_stay = is_stuck || [Fate::Left, Fate::Held, Fate::Braked].into_iter().any(|fate| of(fate) > 0);
+    let in_doubt = deleted.iter().any(|planned| begins(planned) && planned.in_doubt);
+    let may_stay =
+        is_stuck || in_doubt || [Fate::Left, Fate::Held, Fate::Braked].into_iter().any(|fate| of(fate) > 0);
     Ok(match tally.is_clean() && !may_stay {
         _ if interrupted => End::Interrupted,
         true => End::Done,

@@ -111,6 +111,14 @@ pub fn print(text: &str) -> anyhow::Result<()> {
     Ok(stdout::print(text)?)
 }
 
+/// Prints names; nothing if there are none, as kubectl does: a script takes each line for a name.
+///
+/// # Errors
+/// If the standard output can't be written to.
+pub fn print_names(names: &[String]) -> anyhow::Result<()> {
+    names.iter().try_for_each(|name| print(name))
+}
+
 /// Says something beside the result, on the standard error. What can't be said there ends nothing: a deletion
 /// may be under way.
 pub fn say(text: &str) {

@@ -24,6 +24,17 @@ mod tests {
         assert_eq!(phase(&deleting("a", "Suspended", stalled("Suspended"))), Phase::Held);
         let obstructed = |object: &mut _| add(object, condition("Obstructed", "True", "ApiServerError", "m"));
         assert_eq!(phase(&deleting("a", "Deleted", obstructed)), Phase::Held);
+        assert_eq!(
+            Seen::of(&deleting("a", "Deleted", obstructed)).reason_in_words(),
+            "Obstructed: ApiServerError"
+        );
+        // It may be all that the operator could say of the deletion.
+        let at_once = |object: &mut serde_json::Value| {
+            object["status"]["observedGeneration"] = json!(1);
+            add(object, condition("Obstructed", "True", "ApiServerError", "m"));
+            object["status"]["conditions"][1]["observedGeneration"] = json!(2);
+        };
+        assert_eq!(phase(&deleting("a", "CampaignFound", at_once)), Phase::Held);
         let unanswered = |object: &mut serde_json::Value| {
             object["status"]["observedGeneration"] = json!(1);
             object["status"].as_object_mut().unwrap().remove("deletion");

@@ -45,15 +45,16 @@ pub async fn run(arguments: StatusArgs, cluster: &Cluster) -> anyhow::Result<End
         "names alone do not say in which namespace they are: use --output json with --all-namespaces"
     );
     let status = read(&selection, all, cluster).await?;
-    output::print(&match output {
+    let text = match output {
         Format::Table if status.total == 0 => {
             format!("There are no VoiceCampaigns {}.", selection.in_words(cluster.namespace()))
         }
         Format::Table => status.table(selection.all_namespaces, all, cluster.now()),
         Format::Json => output::json(&status)?,
         Format::Yaml => output::yaml(&status)?,
-        Format::Name => status.names(),
-    })?;
+        Format::Name => return output::print_names(&status.names()).map(|()| End::Done),
+    };
+    output::print(&text)?;
     Ok(End::Done)
 }
 
@@ -131,9 +132,8 @@ impl Status {
         }
     }
 
-    fn names(&self) -> String {
-        let names: Vec<_> = self.items.iter().map(|seen| output::name(&seen.name)).collect();
-        names.join("\n")
+    fn names(&self) -> Vec<String> {
+        self.items.iter().map(|seen| output::name(&seen.name)).collect()
     }
 }
 
@@ -227,6 +227,6 @@ The others (2) need nobody; --all shows them.";
         let names = "voicecampaign.voicecampaign.dev/survey\nvoicecampaign.voicecampaign.dev/cut-off\n\
                      voicecampaign.voicecampaign.dev/winback\n\
                      voicecampaign.voicecampaign.dev/lost\nvoicecampaign.voicecampaign.dev/unkept";
-        assert_eq!(status(false).names(), names);
+        assert_eq!(status(false).names().join("\n"), names);
     }
 }

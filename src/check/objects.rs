@@ -11,18 +11,22 @@ use serde::de::DeserializeOwned;
 use super::operator::Operators;
 use super::page::{Finding, list};
 use super::seen::{Phase, Seen};
-use crate::api::KoreConnection;
+use crate::api::{KoreConnection, VoiceCampaign};
 use crate::connection::DELETIONS_HELD;
-use crate::kube_ext::{Guarded, ServerClock, each, long, obstacle};
+use crate::kube_ext::{Dated, Deployed, Guarded, ServerClock, each, long, obstacle};
 
+/// What is said of an object that its labels, or its namespace, hide from all operators.
+const NOT_COVERED: &str = "no operator works for it now (its selector or its namespaces leave it out)";
 /// How many objects are named; the others are counted.
 const NAMED: usize = 5;
 
-/// Where the operators work. All objects there are looked at: what no operator selects shows as not managed.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// Where the operators work. All objects there are looked at, also those that no operator selects.
+#[derive(Clone, Debug, PartialEq)]
 pub(super) struct Places {
     /// `None` for all.
     namespaces: Vec<Option<String>>,
+    /// All operators of the cluster; none if that is not known.
+    operators: Vec<Deployed>,
 }
 
 impl Places {
@@ -38,7 +42,13 @@ impl Places {
         };
         namespaces.sort_unstable();
         namespaces.dedup();
-        Self { namespaces }
+        let operators = if let Operators::All(all) = operators { all.clone() } else { Vec::new() };
+        Self { namespaces, operators }
+    }
+
+    /// Whether an operator works for the object, as far as that can be seen.
+    fn cover(&self, object: &impl Resource) -> bool {
+        self.operators.is_empty() || self.operators.iter().any(|operator| operator.covers(object))
     }
 
     /// The namespaces, in words.
@@ -76,7 +86,8 @@ impl Places {
 /// Whether the connections can be used.
 pub(super) async fn connections(places: &Places, client: &Client) -> Finding {
     let mut connections = Connections::default();
-    match places.each(client, |connection| connections.take(&connection)).await {
+    let take = |connection: Guarded<KoreConnection>| connections.take(&connection, places.cover(&connection));
+    match places.each(client, take).await {
         Ok(refused) => as_far_as(connections.finding(&places.in_words()), refused.as_ref()),
         Err(error) => Finding::refused(&error, "the KoreConnections"),
     }
@@ -85,7 +96,10 @@ pub(super) async fn connections(places: &Places, client: &Client) -> Finding {
 /// Whether what is deleted goes, and what lives is well: in that order.
 pub(super) async fn campaigns(places: &Places, client: &Client) -> [Finding; 2] {
     let (mut campaigns, now) = (Campaigns::default(), ServerClock::read(client).await.now());
-    match places.each(client, |campaign| campaigns.take(Seen::of(&campaign), now)).await {
+    let take = |campaign: Dated<VoiceCampaign>| {
+        campaigns.take(Found { seen: Seen::of(&campaign), covered: places.cover(&campaign) }, now);
+    };
+    match places.each(client, take).await {
         Ok(refused) => {
             let findings =
                 [campaigns.deletions(&places.in_words(), now), campaigns.living(&places.in_words())];
@@ -112,9 +126,12 @@ struct Connections {
 }
 
 impl Connections {
-    fn take(&mut self, connection: &Guarded<KoreConnection>) {
+    fn take(&mut self, connection: &Guarded<KoreConnection>, covered: bool) {
         self.total += 1;
         let key = key(connection.meta());
+        if !covered {
+            return self.others.push(format!("{key}: {NOT_COVERED}"));
+        }
         let Ok(connection) = &connection.0 else {
             return self.others.push(format!("{key} does not fit its CustomResourceDefinition"));
         };
@@ -152,33 +169,41 @@ impl Connections {
     }
 }
 
+/// A VoiceCampaign, and whether an operator works for it.
+#[derive(Clone, Debug)]
+struct Found {
+    seen: Seen,
+    covered: bool,
+}
+
 #[derive(Debug, Default)]
 struct Campaigns {
     living: usize,
     deleting: usize,
-    oldest: Option<Seen>,
+    oldest: Option<Found>,
     /// Deletions that need somebody.
-    held: Vec<Seen>,
+    held: Vec<Found>,
     /// Living ones that need somebody.
-    stalled: Vec<Seen>,
+    stalled: Vec<Found>,
 }
 
 impl Campaigns {
-    fn take(&mut self, seen: Seen, now: Timestamp) {
+    fn take(&mut self, found: Found, now: Timestamp) {
+        let Found { seen, covered } = &found;
         if !seen.phase.is_deletion() {
             self.living += 1;
             // Without the operator's finalizer, a deletion would leave the campaign in Kore.
-            if seen.phase == Phase::Stalled || !seen.kept || seen.is_overdue(now) {
-                self.stalled.push(seen);
+            if seen.phase == Phase::Stalled || !seen.kept || seen.is_overdue(now) || !covered {
+                self.stalled.push(found);
             }
             return;
         }
         self.deleting += 1;
-        if seen.is_stuck(now) {
-            self.held.push(seen.clone());
+        if seen.is_stuck(now) || !covered {
+            self.held.push(found.clone());
         }
-        if self.oldest.as_ref().is_none_or(|oldest| seen.requested_at() < oldest.requested_at()) {
-            self.oldest = Some(seen);
+        if self.oldest.as_ref().is_none_or(|oldest| seen.requested_at() < oldest.seen.requested_at()) {
+            self.oldest = Some(found);
         }
     }
 
@@ -193,8 +218,8 @@ impl Campaigns {
             return Finding::ok(said);
         }
         let mut held: Vec<_> = held.iter().collect();
-        held.sort_by_key(|seen| (seen.requested_at(), seen.key()));
-        let held: Vec<_> = held.into_iter().map(|seen| deletion(seen, now)).collect();
+        held.sort_by_key(|found| (found.seen.requested_at(), found.seen.key()));
+        let held: Vec<_> = held.into_iter().map(|found| deletion(found, now)).collect();
         Finding::attention(format!(
             "{said}\nThese need somebody (kubectl vcamp why NAME):{}",
             list(&held, NAMED)
@@ -216,15 +241,17 @@ impl Campaigns {
     }
 }
 
-fn deletion(seen: &Seen, now: Timestamp) -> String {
-    let since = seen.requested_at().map(|since| format!(", for {}", long(now.duration_since(since))));
-    format!("{}{}", said_of(seen), since.unwrap_or_default())
+fn deletion(found: &Found, now: Timestamp) -> String {
+    let since = found.seen.requested_at().map(|since| format!(", for {}", long(now.duration_since(since))));
+    format!("{}{}", said_of(found), since.unwrap_or_default())
 }
 
-fn said_of(seen: &Seen) -> String {
+fn said_of(found: &Found) -> String {
+    let Found { seen, covered } = found;
     let unmanaged = !seen.kept && !seen.phase.is_deletion();
     let unmanaged = if unmanaged { ", not managed by any operator yet" } else { "" };
-    format!("{}: {}{unmanaged}", seen.key(), seen.reason_in_words())
+    let not_covered = if *covered { String::new() } else { format!(", and {NOT_COVERED}") };
+    format!("{}: {}{unmanaged}{not_covered}", seen.key(), seen.reason_in_words())
 }
 
 fn key(metadata: &ObjectMeta) -> String {
@@ -242,10 +269,8 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::api::VoiceCampaign;
     use crate::check::page::Verdict;
     use crate::check::sample::{operator, operator_in};
-    use crate::kube_ext::{Dated, Deployed};
 
     fn now() -> Timestamp {
         Timestamp::from_second(1_800_000_000).unwrap()
@@ -293,7 +318,7 @@ mod tests {
     fn connections_that_need_somebody_are_named() {
         let found = |all: &[Guarded<KoreConnection>]| {
             let mut connections = Connections::default();
-            all.iter().for_each(|connection| connections.take(connection));
+            all.iter().for_each(|connection| connections.take(connection, true));
             connections.finding("team-a")
         };
         assert_eq!(found(&[]).verdict, Verdict::Ok);
@@ -341,7 +366,9 @@ mod tests {
     fn the_oldest_deletion_is_named_and_what_needs_somebody() {
         let found = |all: &[Dated<VoiceCampaign>]| {
             let mut campaigns = Campaigns::default();
-            all.iter().for_each(|campaign| campaigns.take(Seen::of(campaign), now()));
+            for campaign in all {
+                campaigns.take(Found { seen: Seen::of(campaign), covered: true }, now());
+            }
             [campaigns.deletions("team-a", now()), campaigns.living("team-a")]
         };
         let living = campaign("living", 0, 2, &[condition("Ready", "True", "CampaignFound")]);
@@ -414,6 +441,36 @@ These need somebody (kubectl vcamp why NAME):
         let other = as_far_as(Finding::attention("one"), Some(&forbidden));
         assert_eq!(other.verdict, Verdict::Attention);
         assert_eq!(as_far_as(Finding::ok("none"), None), Finding::ok("none"));
+    }
+
+    /// Whatever its status says: nobody changes that any more.
+    #[test]
+    fn what_no_operator_selects_any_more_needs_somebody() {
+        let mut sharded = operator_in(&["team-a"]);
+        sharded.selected = Some("shard=one".parse().unwrap());
+        let places = Places::of(&Operators::All(vec![sharded.clone()]), "team-a");
+        let ready = [condition("Ready", "True", "CampaignFound")];
+        let (mut mine, other) = (campaign("mine", 0, 2, &ready), campaign("other", 0, 2, &ready));
+        mine.meta_mut().labels = Some([("shard".to_owned(), "one".to_owned())].into());
+        let deleting = campaign("deleting", -5, 2, &[condition("Ready", "False", "WaitingForQuota")]);
+        let mut campaigns = Campaigns::default();
+        for campaign in [&mine, &other, &deleting] {
+            campaigns.take(Found { seen: Seen::of(campaign), covered: places.cover(campaign) }, now());
+        }
+        let living = campaigns.living("team-a");
+        assert_eq!(living.verdict, Verdict::Attention);
+        assert!(
+            living.said.contains("1 of them need")
+                && living.said.contains("other: CampaignFound, and no operator")
+        );
+        assert!(
+            campaigns.deletions("team-a", now()).said.contains("deleting: WaitingForQuota, and no operator")
+        );
+        // Others may do so where not all operators are known.
+        assert!(Places::of(&Operators::Named(sharded), "team-a").cover(&other));
+        let mut connections = Connections::default();
+        connections.take(&connection("ready", &json!([condition("Ready", "True", "Ready")])), false);
+        assert_eq!(connections.finding("team-a").verdict, Verdict::Attention);
     }
 
     #[test]

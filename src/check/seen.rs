@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use crate::api::{DeletionPolicy, FINALIZER, Reason, VoiceCampaign, is_protected};
 use crate::kore::scrub::plain;
-use crate::kube_ext::{Dated, invalid, obstacle};
+use crate::kube_ext::{Dated, invalid, obstacle, written_at};
 
 /// After so many failures of the campaign's own a deletion counts as held, although the operator goes on:
 /// what failed three times needs somebody to look at it.
@@ -79,6 +79,9 @@ pub struct Seen {
     /// Whether the operator's finalizer is on it.
     #[serde(skip)]
     pub kept: bool,
+    /// Reason of the condition `Obstructed`, if it has one.
+    #[serde(skip)]
+    obstacle: Option<String>,
     /// `metadata.resourceVersion`.
     #[serde(skip)]
     pub version: Option<String>,
@@ -156,6 +159,7 @@ impl Seen {
         Self {
             phase: phase(object),
             reason: said.map(|condition| condition.reason.clone()),
+            obstacle: obstructed(object).map(|condition| condition.reason.clone()),
             message: obstructed(object).or(said).map(|condition| plain(&condition.message)),
             deletion_policy: Some(policy(spec.deletion_policy).to_owned()),
             suspend: spec.suspend,
@@ -187,6 +191,7 @@ impl Seen {
             uid: metadata.uid.clone().unwrap_or_default(),
             phase: Phase::New,
             reason: None,
+            obstacle: None,
             message: None,
             deletion_policy: None,
             suspend: false,
@@ -237,6 +242,9 @@ impl Seen {
                 "(not kept by the operator: nobody deletes the campaign)".to_owned()
             }
             (Phase::Living, _) if !self.kept => "(not managed by an operator)".to_owned(),
+            (Phase::Held | Phase::Stalled, _) if self.obstacle.is_some() => {
+                format!("Obstructed: {}", self.obstacle.as_deref().unwrap_or_default())
+            }
             (Phase::Held | Phase::Continuing | Phase::Ending | Phase::Stalled | Phase::Living, _) => {
                 self.reason.as_deref().filter(|reason| !reason.is_empty()).unwrap_or("-").to_owned()
             }
@@ -292,16 +300,6 @@ fn queue_of(object: &VoiceCampaign) -> String {
     }
 }
 
-fn written_at(metadata: &ObjectMeta) -> Option<Timestamp> {
-    metadata
-        .managed_fields
-        .iter()
-        .flatten()
-        .filter_map(|written| written.time.as_ref())
-        .map(|time| time.0)
-        .max()
-}
-
 /// The name of a policy.
 pub fn policy(policy: DeletionPolicy) -> &'static str {
     match policy {
@@ -340,8 +338,8 @@ pub fn is_answered(object: &VoiceCampaign) -> bool {
 }
 
 /// The finalizers of others.
-pub fn foreign_finalizers(object: &VoiceCampaign) -> impl Iterator<Item = &str> {
-    object.metadata.finalizers.iter().flatten().map(String::as_str).filter(|name| *name != FINALIZER)
+pub fn foreign_finalizers(metadata: &ObjectMeta) -> impl Iterator<Item = &str> {
+    metadata.finalizers.iter().flatten().map(String::as_str).filter(|name| *name != FINALIZER)
 }
 
 /// Whether the operator's finalizer is on it.
@@ -354,17 +352,20 @@ fn has_our_finalizer(metadata: &ObjectMeta) -> bool {
 }
 
 fn phase(object: &VoiceCampaign) -> Phase {
-    let stalled = holds(object, "Stalled").is_some() || obstructed(object).is_some();
+    let (stalled, obstructed) = (holds(object, "Stalled").is_some(), obstructed(object));
     if object.metadata.deletion_timestamp.is_none() {
         return match said(object) {
-            _ if stalled => Phase::Stalled,
+            _ if stalled || obstructed.is_some() => Phase::Stalled,
             Some(ready) if ready.reason == Reason::CampaignNotFound.as_str() => Phase::Stalled,
             Some(_) => Phase::Living,
             None => Phase::New,
         };
     }
+    // It is written beside the rest of the status, which may be of before the deletion.
+    let is_of_now = |obstacle: &Condition| obstacle.observed_generation >= object.metadata.generation;
+    let is_obstructed = obstructed.is_some_and(|obstacle| is_of_now(obstacle) || is_answered(object));
     match object.deletion() {
-        _ if stalled && is_answered(object) => Phase::Held,
+        _ if is_obstructed || stalled && is_answered(object) => Phase::Held,
         // The operator is done with it: finalizers of others keep it.
         _ if !is_kept_by_us(object) => Phase::Held,
         Some(deletion) if deletion.outcome.is_some() => Phase::Ending,

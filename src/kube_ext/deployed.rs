@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::Container;
-use kube::ResourceExt;
+use kube::{Resource, ResourceExt};
 
 use super::lease::lease_name;
 use super::selected::Selected;
@@ -94,6 +94,12 @@ impl Deployed {
     pub fn watches(&self, namespace: &str) -> bool {
         let Some(watches) = &self.watches else { return true };
         watches.is_empty() || watches.iter().any(|watched| watched == namespace)
+    }
+
+    /// Whether it works for an object, as far as that can be seen.
+    pub fn covers(&self, object: &impl Resource) -> bool {
+        let namespace = object.meta().namespace.as_deref().unwrap_or_default();
+        self.watches(namespace) && self.selected.as_ref().is_none_or(|selected| selected.selects(object))
     }
 
     /// Whether it may work for the same resources as another one at the same time.

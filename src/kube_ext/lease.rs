@@ -12,6 +12,7 @@ use tokio::time::{Instant, sleep, timeout, timeout_at};
 use super::call_error::{CallError, error_chain};
 use super::leadership::Leadership;
 use super::selected::Selected;
+use super::time::written_at;
 
 /// How long other instances respect a lease after they have observed its renewal; the default of client-go's
 /// `LeaseDuration`.
@@ -229,7 +230,8 @@ impl Observed {
 pub struct Leader {
     /// The instance; `None` if nobody holds the Lease.
     pub holder: Option<String>,
-    /// When it renewed the Lease last, by its clock.
+    /// When it renewed the Lease last, by the clock of the API server; by its own if the API server does not
+    /// say.
     pub renewed_at: Option<Timestamp>,
 }
 
@@ -243,7 +245,8 @@ impl Leader {
         let holder = spec.and_then(|spec| spec.holder_identity.clone());
         Self {
             holder: holder.filter(|holder| !holder.is_empty()),
-            renewed_at: spec.and_then(|spec| spec.renew_time.as_ref()).map(|time| time.0),
+            renewed_at: written_at(&lease.metadata)
+                .or_else(|| spec.and_then(|spec| spec.renew_time.as_ref()).map(|time| time.0)),
         }
     }
 

@@ -59,5 +59,5 @@ pub use selected::Selected;
 pub use server_clock::ServerClock;
 pub use slots::{Slot, Slots};
 pub use synced::Synced;
-pub use time::{long, round_down, round_up};
+pub use time::{long, round_down, round_up, written_at};
 pub use wake::{Wake, reference};

@@ -1,5 +1,5 @@
 use jiff::{RoundMode, SignedDuration, Timestamp, TimestampRound, Unit};
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time};
 
 /// A time for a status, in whole seconds, not after the given one.
 pub fn round_down(time: Timestamp) -> Time {
@@ -28,6 +28,12 @@ pub fn long(time: SignedDuration) -> String {
 
 fn rounded(time: Timestamp, mode: RoundMode) -> Timestamp {
     time.round(TimestampRound::new().smallest(Unit::Second).mode(mode)).unwrap_or(time)
+}
+
+/// When anybody has last written an object, as the API server notes it in `metadata.managedFields`.
+pub fn written_at(metadata: &ObjectMeta) -> Option<Timestamp> {
+    let written = metadata.managed_fields.iter().flatten();
+    written.filter_map(|written| written.time.as_ref()).map(|time| time.0).max()
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use anyhow::anyhow;
 use clap::Args;
 use jiff::Timestamp;
 use kube::Client;
-use kube::config::{Config, KubeConfigOptions, Kubeconfig};
+use kube::config::{Config, KubeConfigOptions, Kubeconfig, KubeconfigError};
 use voicecampaign_operator::kube_ext::{ServerClock, client_of, without_content};
 
 use crate::output::object_name;
@@ -103,11 +103,30 @@ async fn config(args: &ClusterArgs) -> anyhow::Result<Config> {
             Config::from_custom_kubeconfig(kubeconfig, &options).await.map_err(|error| unusable(&error))
         }
         None if args.context.is_some() || has_kubeconfig() => {
-            Config::from_kubeconfig(&options).await.map_err(|error| unusable(&error))
+            let kubeconfig = of_environment().map_err(|error| unusable(&error))?;
+            Config::from_custom_kubeconfig(kubeconfig, &options).await.map_err(|error| unusable(&error))
         }
         // In a Pod. A kubeconfig that can't be used must not lead to the cluster of the Pod.
         None => Config::incluster().map_err(|error| unusable(&error)),
     }
+}
+
+/// The kubeconfig of the environment, as kubectl reads it.
+fn of_environment() -> Result<Kubeconfig, KubeconfigError> {
+    let files = std::env::var_os("KUBECONFIG").unwrap_or_default();
+    let files: Vec<_> = std::env::split_paths(&files).filter(|file| !file.as_os_str().is_empty()).collect();
+    if files.is_empty() { Kubeconfig::read() } else { merged(&files) }
+}
+
+/// As kubectl does it: a file that is not there counts for nothing, unless it is the only one, nor does an
+/// empty name of a context.
+fn merged(files: &[PathBuf]) -> Result<Kubeconfig, KubeconfigError> {
+    let there = |file: &&PathBuf| files.len() == 1 || file.exists();
+    files.iter().filter(there).try_fold(Kubeconfig::default(), |merged, file| {
+        let mut next = Kubeconfig::read_from(file)?;
+        next.current_context = next.current_context.filter(|context| !context.is_empty());
+        merged.merge(next)
+    })
 }
 
 fn has_kubeconfig() -> bool {
@@ -118,6 +137,20 @@ fn has_kubeconfig() -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// kubectl reads such a list, and so must a command that stops an accident.
+    #[test]
+    fn a_kubeconfig_that_is_not_there_counts_for_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let [none, first, second] = ["none", "first", "second"].map(|name| folder.path().join(name));
+        std::fs::write(&first, "current-context: ''\ncontexts: [{name: a, context: {cluster: c}}]\n")
+            .unwrap();
+        std::fs::write(&second, "current-context: b\ncontexts: [{name: b, context: {cluster: c}}]\n")
+            .unwrap();
+        let read = merged(&[none.clone(), first, second]).unwrap();
+        assert_eq!((read.current_context.as_deref(), read.contexts.len()), (Some("b"), 2));
+        assert!(merged(&[none]).is_err());
+    }
 
     #[test]
     fn a_command_leads_to_the_same_cluster() {

@@ -27,6 +27,8 @@ pub struct Listed {
     pub rows: Vec<Row>,
     /// The streams whose pages do not add up.
     pub incomplete: Vec<String>,
+    /// The streams of which Kore shows no campaign: as it does to an app that may not read them.
+    pub empty: Vec<String>,
 }
 
 /// Reads the listings of these streams. `deleting` is whether the operator deletes campaigns of the account.
@@ -45,6 +47,8 @@ pub async fn list(reader: &Reader, streams: &[String], deleting: bool) -> anyhow
         let listing = read(reader, stream, &mut quota, &bar).await?;
         if !listing.is_complete() {
             listed.incomplete.push(stream.clone());
+        } else if listing.shows_nothing() || !listing.names_its_rows() {
+            listed.empty.push(stream.clone());
         }
         listed.rows.extend(rows(&listing));
         bar.inc(1);

@@ -77,7 +77,13 @@ pub async fn run(arguments: ImportArgs, cluster: &Cluster) -> anyhow::Result<End
             "warning: the pages of Kore's listing of the stream {stream} do not add up: a campaign may be missing. Run the command again"
         ));
     }
-    let complete = listed.incomplete.is_empty() && unusable.is_empty();
+    for stream in &listed.empty {
+        output::say(&format!(
+            "warning: Kore shows no campaign of the stream {stream}, as it does to an app that may not read the stream: look in Kore's \
+             console. No manifest of it is said to be out of date"
+        ));
+    }
+    let complete = listed.incomplete.is_empty() && listed.empty.is_empty() && unusable.is_empty();
     Ok(if complete { End::Done } else { End::Held })
 }
 
@@ -88,7 +94,9 @@ fn gone<'a>(
     listed: &'a Listed,
 ) -> impl Iterator<Item = &'a (Key, String)> {
     written.iter().filter(|(key, _)| {
-        let is_read = streams.contains(&key.stream_id) && !listed.incomplete.contains(&key.stream_id);
+        let is_doubtful = |listings: &[String]| listings.contains(&key.stream_id);
+        let is_read = streams.contains(&key.stream_id)
+            && ![&listed.incomplete, &listed.empty].into_iter().any(|some| is_doubtful(some));
         let shows_it = |row: &Row| row.stream_id == key.stream_id && row.has(&key.campaign_id);
         is_read && !listed.rows.iter().any(shows_it)
     })
@@ -138,13 +146,16 @@ mod tests {
                 (key, format!("{campaign_id}.yaml"))
             },
         );
-        let found = |streams: &[&str], incomplete: &[&str]| {
+        let found = |streams: &[&str], incomplete: &[&str], empty: &[&str]| {
             let owned = |some: &[&str]| some.iter().map(|&one| one.to_owned()).collect::<Vec<_>>();
-            let listed = Listed { rows: vec![row("cd-1"), row("cd-2")], incomplete: owned(incomplete) };
+            let rows = vec![row("cd-1"), row("cd-2")];
+            let listed = Listed { rows, incomplete: owned(incomplete), empty: owned(empty) };
             gone(&written, &owned(streams), &listed).map(|(_, file)| file.clone()).collect::<Vec<_>>()
         };
-        assert_eq!(found(&["st-1"], &[]), ["cd-3.yaml"]);
-        assert_eq!(found(&["st-1", "st-2"], &[]), ["cd-3.yaml", "cd-4.yaml"]);
-        assert!(found(&["st-1"], &["st-1"]).is_empty() && found(&[], &[]).is_empty());
+        assert_eq!(found(&["st-1"], &[], &[]), ["cd-3.yaml"]);
+        assert_eq!(found(&["st-1", "st-2"], &[], &[]), ["cd-3.yaml", "cd-4.yaml"]);
+        assert!(found(&["st-1"], &["st-1"], &[]).is_empty() && found(&[], &[], &[]).is_empty());
+        // Kore shows nothing to an app that may not read a stream.
+        assert_eq!(found(&["st-1", "st-2"], &[], &["st-2"]), ["cd-3.yaml"]);
     }
 }

@@ -22,6 +22,9 @@ pub struct Planned {
     /// Of these, those that are deleted, too, and are to delete the campaign.
     #[serde(skip)]
     pub takers: Vec<Name>,
+    /// Whether the operator is to delete it, and may not be able to.
+    #[serde(skip)]
+    pub in_doubt: bool,
     /// The resource, as it is now.
     #[serde(flatten)]
     pub seen: Seen,
@@ -42,7 +45,8 @@ pub enum Fate {
     Orphaned,
     /// It stays in Kore, because no operator has put its finalizer on the resource.
     Left,
-    /// The resource is protected: the API server denies its deletion.
+    /// The resource has the annotation that protects it: `kubectl vcamp delete` leaves it. Where the
+    /// operator's policies are installed, the API server denies its deletion to all others, too.
     Protected,
     /// The resource is being deleted already.
     Deleting,
@@ -131,13 +135,24 @@ pub fn planned(object: &Dated<VoiceCampaign>, around: &Around<'_>) -> Planned {
         }
         Ok(campaign) => fate(campaign, &seen, around),
     };
-    Planned { fate, why, shared_with: around.sharers.to_vec(), takers: around.takers.to_vec(), seen }
+    // That Kore does not return a campaign is no doubt: the operator proves it.
+    let is_proven = seen.reason.as_deref() == Some(Reason::CampaignNotFound.as_str());
+    let in_doubt = fate == Fate::Deleted && why.is_some() && !is_proven;
+    Planned {
+        fate,
+        why,
+        shared_with: around.sharers.to_vec(),
+        takers: around.takers.to_vec(),
+        in_doubt,
+        seen,
+    }
 }
 
 /// A resource that the cluster does not have.
 pub fn missing(namespace: &str, name: &str) -> Planned {
     let seen = Seen::named(namespace, name);
-    Planned { fate: Fate::NotFound, why: None, shared_with: Vec::new(), takers: Vec::new(), seen }
+    let (shared_with, takers) = (Vec::new(), Vec::new());
+    Planned { fate: Fate::NotFound, why: None, shared_with, takers, in_doubt: false, seen }
 }
 
 fn fate(campaign: &VoiceCampaign, seen: &Seen, around: &Around<'_>) -> (Fate, Option<String>) {

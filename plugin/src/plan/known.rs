@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use jiff::Timestamp;
 use kube::ResourceExt;
-use voicecampaign_operator::api::{DeletionPolicy, KoreConnection, VoiceCampaign};
+use voicecampaign_operator::api::{DeletionPolicy, KoreConnection, VoiceCampaign, is_protected};
 use voicecampaign_operator::connection::{Brake, Passage};
 use voicecampaign_operator::kore::Account;
 use voicecampaign_operator::kube_ext::{Dated, Guarded};
@@ -153,7 +153,9 @@ impl Known {
         let others = self.others(name, campaign);
         let in_words = |(name, _): &(&Name, &VoiceCampaign)| name.to_string();
         let stays = |(name, other): &&(&Name, &VoiceCampaign)| {
-            let lives = !all.contains(name) && other.metadata.deletion_timestamp.is_none();
+            // What is protected stays, also if it is named.
+            let goes = all.contains(name) && !is_protected(&other.metadata);
+            let lives = !goes && other.metadata.deletion_timestamp.is_none();
             lives && other.spec.deletion_policy == DeletionPolicy::Delete
         };
         // The operator of one namespace may not know the resources of another.
@@ -228,7 +230,7 @@ fn name_of(object: &impl kube::Resource) -> Name {
 #[cfg(test)]
 mod tests {
     use serde_json::{Value, json};
-    use voicecampaign_operator::api::APPROVE_DELETIONS;
+    use voicecampaign_operator::api::{APPROVE_DELETIONS, PROTECT};
 
     use super::super::show::Plan;
     use super::*;
@@ -339,7 +341,7 @@ mod tests {
             }),
         ]);
         let plan = unconfirmed.plan(&Manifests::of_names(&["one".to_owned()], "team-a"));
-        assert_eq!(plan[0].fate, Fate::Deleted);
+        assert_eq!((plan[0].fate, plan[0].in_doubt), (Fate::Deleted, true));
         assert!(plan[0].why.as_ref().unwrap().contains("and may keep it"), "{:?}", plan[0].why);
         // Another operator may work for another namespace, and this one does not know of it then.
         let elsewhere = |shared: &'static str| {
@@ -354,6 +356,29 @@ mod tests {
             known(vec![one, other]).plan(&Manifests::of_names(&["one".to_owned()], "team-a"))[0].fate
         };
         assert_eq!((elsewhere("False"), elsewhere("True")), (Fate::Deleted, Fate::Held));
+    }
+
+    /// `delete` leaves what is protected, and what no operator manages goes with what one manages.
+    #[test]
+    fn each_of_a_campaign_decides_for_the_others() {
+        let protected = living("protected", |object| {
+            same_campaign(object);
+            object["metadata"]["annotations"] = json!({PROTECT: "true"});
+        });
+        let both = known(vec![living("one", same_campaign), protected]);
+        let both = fates(&both, &["one", "protected"]);
+        assert_eq!(
+            both,
+            [("one", Fate::Held), ("protected", Fate::Protected)].map(|(name, fate)| (name.to_owned(), fate))
+        );
+        let unmanaged = living("unmanaged", |object| {
+            same_campaign(object);
+            object["metadata"]["finalizers"] = json!([]);
+        });
+        let both = known(vec![living("one", same_campaign), unmanaged]);
+        let names = ["one", "unmanaged"].map(str::to_owned);
+        let plan = Plan::new(both.plan(&Manifests::of_names(&names, "team-a")), &both, at(0));
+        assert_eq!(plan.of(Fate::Deleted).count(), 2);
     }
 
     /// Whoever keeps a campaign calling must not read that it is deleted.
@@ -443,11 +468,7 @@ mod tests {
         let plan = Plan::new(known.plan(&Manifests::of_names(&names, "team-a")), &known, at(0));
         assert_eq!(plan.of(Fate::Braked).count(), 3);
         assert!(plan.table().contains("team-a/production holds 3 deletions until"), "{}", plan.table());
-        assert_eq!(
-            plan.names().lines().count(),
-            3,
-            "they may be deleted all the same, once that is approved"
-        );
+        assert_eq!(plan.names().len(), 3, "they may be deleted all the same, once that is approved");
         // Those that a person has approved ask no brake.
         for connection in known.connections.values_mut() {
             let connection = connection.0.as_mut().unwrap();
@@ -488,6 +509,6 @@ You may not read all namespaces: a VoiceCampaign in another one may name the sam
             markdown.contains("| team-a | plain | Campaign plain | Active | leads | deleted in Kore |  |"),
             "{markdown}"
         );
-        assert_eq!(plan.names(), "voicecampaign.voicecampaign.dev/plain");
+        assert_eq!(plan.names(), ["voicecampaign.voicecampaign.dev/plain"]);
     }
 }

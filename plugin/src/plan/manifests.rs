@@ -89,7 +89,8 @@ impl Manifests {
             }
             None => bail!("a {} in the manifests has no `metadata.name`", manifest["kind"]),
         };
-        let namespace = || match metadata["namespace"].as_str() {
+        // An empty one is none, as for kubectl.
+        let namespace = || match metadata["namespace"].as_str().filter(|own| !own.is_empty()) {
             Some(own) if home.is_named && own != home.namespace => bail!(
                 "the namespace of {}/{} does not match --namespace {}",
                 own,

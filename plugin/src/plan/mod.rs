@@ -16,7 +16,7 @@ pub use known::Known;
 pub use manifests::{Manifests, of_files, of_kustomization};
 pub use show::Plan;
 
-use anyhow::bail;
+use anyhow::{bail, ensure};
 
 use crate::cli::{PlanArgs, PlanFormat};
 use crate::cluster::Cluster;
@@ -36,15 +36,21 @@ pub async fn run(arguments: PlanArgs, cluster: &Cluster) -> anyhow::Result<End> 
         (None, None, files) => of_files(files, recursive, cluster)?,
     };
     look_for(&manifests, !what.is_empty(), cluster).await?;
+    let is_elsewhere = manifests.namespaces().iter().any(|namespace| namespace != cluster.namespace());
+    ensure!(
+        output != PlanFormat::Name || !is_elsewhere,
+        "names alone do not say in which namespace they are: name it with --namespace, or use --output json"
+    );
     let known = Known::read(&manifests.namespaces(), cluster).await?;
     let plan = Plan::new(known.plan(&manifests), &known, cluster.now());
-    output::print(&match output {
+    let text = match output {
         PlanFormat::Table => plan.table(),
         PlanFormat::Markdown => plan.markdown(),
         PlanFormat::Json => output::json(&plan)?,
         PlanFormat::Yaml => output::yaml(&plan)?,
-        PlanFormat::Name => plan.names(),
-    })?;
+        PlanFormat::Name => return output::print_names(&plan.names()).map(|()| End::Done),
+    };
+    output::print(&text)?;
     Ok(End::Done)
 }
 

@@ -130,12 +130,9 @@ impl Plan {
     }
 
     /// Names of what would be deleted in Kore, now or once the brake lets it begin.
-    pub fn names(&self) -> String {
-        self.of(Fate::Deleted)
-            .chain(self.of(Fate::Braked))
-            .map(|planned| output::name(&planned.seen.name))
-            .collect::<Vec<_>>()
-            .join("\n")
+    pub fn names(&self) -> Vec<String> {
+        let deleted = self.of(Fate::Deleted).chain(self.of(Fate::Braked));
+        deleted.map(|planned| output::name(&planned.seen.name)).collect()
     }
 
     fn in_words(&self) -> String {
@@ -193,14 +190,14 @@ fn with_their_takers(items: &mut [Planned], known: &Known) {
         Some(Fate::Deleting) | None if known.goes_on(taker) => Fate::Deleted,
         Some(_) | None => Fate::Held,
     };
-    for planned in items.iter_mut().filter(|planned| planned.fate == Fate::Orphaned) {
+    for planned in items.iter_mut().filter(|planned| matches!(planned.fate, Fate::Orphaned | Fate::Left)) {
         let goes = |taker: &&Name| of_plan.get(&taker.to_string()) != Some(&Fate::Protected);
         let takers = planned.takers.iter().filter(goes).map(|taker| (fate_by(taker), taker));
         let Some((fate, taker)) = takers.min() else { continue };
         let why = format!("{taker} goes, too, and has the policy Delete");
         (planned.fate, planned.why) = match fate {
             Fate::Held => {
-                (Fate::Orphaned, Some(format!("{why}; what holds that deletion holds the campaign's")))
+                (planned.fate, Some(format!("{why}; what holds that deletion holds the campaign's")))
             }
             fate => (fate, Some(why)),
         };
@@ -229,7 +226,7 @@ fn first_upper(text: &str) -> String {
 }
 
 fn row(planned: &Planned) -> [String; 7] {
-    let Planned { fate, why, shared_with, seen, takers: _ } = planned;
+    let Planned { fate, why, shared_with, seen, takers: _, in_doubt: _ } = planned;
     let shared = (!shared_with.is_empty()).then(|| format!("shared with {}", shared_with.join(", ")));
     let why: Vec<_> = why.clone().into_iter().chain(shared).collect();
     [

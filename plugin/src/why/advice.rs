@@ -3,6 +3,7 @@
 //! The words are those of docs/troubleshooting.md, with the commands for this very resource.
 
 use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use voicecampaign_operator::api::{Reason, VoiceCampaign};
 use voicecampaign_operator::kore::FailureKind;
 
@@ -98,9 +99,9 @@ impl Subject {
 }
 
 /// What to say about a resource.
-pub fn of(seen: &Seen, subject: &Subject, object: Option<&VoiceCampaign>) -> Advice {
-    if let Some(object) = object.filter(|_| seen.phase.is_deletion() && !seen.kept) {
-        return not_kept_by_the_operator(seen, subject, object);
+pub fn of(seen: &Seen, subject: &Subject, object: Option<&VoiceCampaign>, metadata: &ObjectMeta) -> Advice {
+    if seen.phase.is_deletion() && !seen.kept {
+        return not_kept_by_the_operator(seen, subject, metadata);
     }
     if object.and_then(seen::obstructed).is_some() {
         let what = "Mend what the condition Obstructed names: a policy of the cluster, or a missing right of the operator";
@@ -120,8 +121,8 @@ pub fn of(seen: &Seen, subject: &Subject, object: Option<&VoiceCampaign>) -> Adv
 }
 
 /// Its finalizer is not on the resource: either the operator is done, or it never had a part in the deletion.
-fn not_kept_by_the_operator(seen: &Seen, subject: &Subject, object: &VoiceCampaign) -> Advice {
-    let names = seen::foreign_finalizers(object).collect::<Vec<_>>().join(", ");
+fn not_kept_by_the_operator(seen: &Seen, subject: &Subject, metadata: &ObjectMeta) -> Advice {
+    let names = seen::foreign_finalizers(metadata).collect::<Vec<_>>().join(", ");
     let what = format!("Ask those who have set {names}; remove one by hand only with their consent");
     let ask = Todo::says(&what, &subject.kubectl("edit", &format!("vcamp {}", subject.name)));
     if seen.outcome.is_some() {

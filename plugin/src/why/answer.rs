@@ -1,6 +1,7 @@
 //! The answer to "why": what holds a resource, what happens next, and what would change that. Pure.
 
 use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::Resource;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -41,11 +42,11 @@ pub struct Why {
 pub fn of(facts: &Facts) -> Why {
     let seen = Seen::of(&facts.object);
     let object = facts.object.0.as_ref().ok();
-    let advice = advice::of(&seen, &Subject::new(&seen, facts), object);
+    let advice = advice::of(&seen, &Subject::new(&seen, facts), object, facts.object.meta());
     let mut why = Why {
         resource: seen.key(),
         state: state(&seen, object, facts.now),
-        holds: holds(&seen, object),
+        holds: holds(&seen, object, facts.object.meta()),
         answers: object.map(|object| answers(object, facts.now)).unwrap_or_default(),
         next: advice.next,
         todo: advice.todo,
@@ -55,6 +56,7 @@ pub fn of(facts: &Facts) -> Why {
     if let Readable::Not(said) = &facts.connection {
         why.unseen.push(format!("the KoreConnection: {said}"));
     }
+    why.unseen.extend(facts.other_operators.as_ref().map(|said| format!("other operators: {said}")));
     let trouble = match is_silent(&why.seen, object, facts) {
         true => Some(operator::trouble(facts)),
         false if concerns_the_operator(&why.seen) && !is_attended(object, facts.now) => {
@@ -143,7 +145,7 @@ fn state(seen: &Seen, object: Option<&VoiceCampaign>, now: Timestamp) -> String 
     .collect()
 }
 
-fn holds(seen: &Seen, object: Option<&VoiceCampaign>) -> Vec<String> {
+fn holds(seen: &Seen, object: Option<&VoiceCampaign>, metadata: &ObjectMeta) -> Vec<String> {
     let mut said = Vec::new();
     if let Some(obstacle) = object.and_then(seen::obstructed) {
         said.push(format!("{}: {}", obstacle.type_, seen::said_by(obstacle)));
@@ -158,7 +160,7 @@ fn holds(seen: &Seen, object: Option<&VoiceCampaign>) -> Vec<String> {
     {
         said.push(format!("Shared: {}", seen::said_by(shared)));
     }
-    let others: Vec<_> = object.into_iter().flat_map(seen::foreign_finalizers).collect();
+    let others: Vec<_> = seen::foreign_finalizers(metadata).collect();
     if seen.phase.is_deletion() && !others.is_empty() {
         said.push(format!("Finalizers of others are on it, too: {}.", others.join(", ")));
     }
@@ -230,6 +232,7 @@ mod tests {
             object,
             connection: Readable::Read(Some(serde_json::from_value(connection).unwrap())),
             operators: Readable::Read(vec![running()]),
+            other_operators: None,
             options: String::new(),
             now: time(0),
         }
@@ -398,8 +401,15 @@ What you can do
         let attended = deleting("a", "RefusedByService", |object| {
             object["status"]["deletion"]["lastAttemptAt"] = json!(time(-7));
         });
-        let why = of(&Facts { operators: Readable::Read(vec![down]), ..facts(attended) });
+        let why = of(&Facts { operators: Readable::Read(vec![down.clone()]), ..facts(attended) });
         assert!(!why.holds[0].contains("is not ready"), "{:?}", why.holds);
+        // Another one may, where the user could not look.
+        let (operators, other_operators) =
+            (Readable::Read(vec![down]), Some("only some were read".to_owned()));
+        let why =
+            of(&Facts { operators, other_operators, ..facts(deleting("a", "AccountUnavailable", |_| {})) });
+        assert!(!why.holds[0].contains("is not ready"), "{:?}", why.holds);
+        assert_eq!(why.unseen, ["other operators: only some were read"]);
     }
 
     /// The commands lead to the cluster that was asked about.
@@ -411,6 +421,12 @@ What you can do
         let commands: Vec<_> = why.todo.iter().filter_map(|todo| todo.command.as_deref()).collect();
         assert_eq!(commands[0], "kubectl vcamp resume a -n team-a --context=prod");
         assert!(commands.iter().all(|command| command.ends_with(" --context=prod")), "{commands:?}");
+        let of_others = changed(|others| others.watches = Some(vec!["team-b".to_owned()]));
+        let silent = facts(deleting("a", "CampaignFound", unanswered));
+        let (operators, options) = (Readable::Read(vec![of_others]), " --context=prod".to_owned());
+        let why = of(&Facts { operators, options, ..silent });
+        let command = why.todo[0].command.as_deref().unwrap();
+        assert!(command.starts_with("helm ") && command.ends_with(" --kube-context=prod"), "{command}");
     }
 
     #[test]
@@ -449,6 +465,14 @@ What you can do
         assert!(nobodys.next.contains("Nobody deletes the campaign"), "{}", nobodys.next);
         assert!(nobodys.todo[0].what.contains("cd-a"), "{:?}", nobodys.todo);
         assert!(why.todo[0].what.contains("example.com/hold"), "{:?}", why.todo);
+        // The operator does nothing for it, whether it fits its schema or not.
+        let misfit = |object: &mut Value| {
+            forced(object);
+            object["spec"]["campaignId"] = json!(7);
+        };
+        let nobodys = of(&facts(deleting("a", "ServiceUnavailable", misfit)));
+        assert!(nobodys.next.contains("Nobody deletes the campaign"), "{}", nobodys.next);
+        assert!(nobodys.holds.iter().any(|said| said.contains("example.com/hold")), "{:?}", nobodys.holds);
         let obstructed =
             |object: &mut Value| add(object, condition("Obstructed", "True", "ApiServerError", "denied"));
         let why = of(&facts(deleting("a", "Deleted", obstructed)));

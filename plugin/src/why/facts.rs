@@ -21,6 +21,8 @@ pub struct Facts {
     pub connection: Readable<Option<KoreConnection>>,
     /// The operators of the cluster.
     pub operators: Readable<Vec<Operator>>,
+    /// Why there may be others, if only those of a part of the cluster were read.
+    pub other_operators: Option<String>,
     /// What leads a command to this cluster, as ` --context prod`.
     pub options: String,
     /// Now.
@@ -86,28 +88,31 @@ impl Facts {
             Readable::Read(found) => Readable::Read(found.and_then(|found| found.0.ok())),
             Readable::Not(why) => Readable::Not(why),
         };
-        let operators = operators(namespace, cluster).await;
-        Ok(Self { object, connection, operators, options: cluster.options(), now: cluster.now() })
+        let (operators, other_operators) = operators(namespace, cluster).await;
+        let (options, now) = (cluster.options(), cluster.now());
+        Ok(Self { object, connection, operators, other_operators, options, now })
     }
 }
 
-/// The operators of the cluster; those of the usual namespace, if the user may not list all.
-async fn operators(namespace: &str, cluster: &Cluster) -> Readable<Vec<Operator>> {
+/// The operators of the cluster; those of the usual namespace, if the user may not list all, and why.
+async fn operators(namespace: &str, cluster: &Cluster) -> (Readable<Vec<Operator>>, Option<String>) {
     let mut found = Vec::new();
+    let mut others = None;
     let all = cluster.each::<Deployment>(&Scope::All, None, |deployment| found.push(deployment)).await;
     if let Err(error) = all {
         found.clear();
+        others = Some(format!("only those in {USUAL_NAMESPACE} were read: {error:#}"));
         let usual = Scope::Namespace(USUAL_NAMESPACE.to_owned());
         let read = cluster.each::<Deployment>(&usual, None, |deployment| found.push(deployment)).await;
         if read.is_err() || found.iter().all(|deployment| Deployed::of(deployment).is_none()) {
-            return Readable::Not(format!("{error:#}"));
+            return (Readable::Not(format!("{error:#}")), None);
         }
     }
     let mut operators = Vec::new();
     for deployed in found.iter().filter_map(Deployed::of) {
         operators.push(operator(deployed, namespace, cluster).await);
     }
-    Readable::Read(operators)
+    (Readable::Read(operators), others)
 }
 
 async fn operator(deployed: Deployed, namespace: &str, cluster: &Cluster) -> Operator {

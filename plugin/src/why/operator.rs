@@ -54,7 +54,8 @@ pub fn trouble(facts: &Facts) -> (Vec<String>, Vec<Todo>) {
 /// What keeps all operators that watch and select the resource, if something is known to: whatever its status
 /// says, nothing happens then.
 pub fn known_trouble(facts: &Facts) -> Option<(Vec<String>, Vec<Todo>)> {
-    let operators = facts.operators.read()?;
+    // Another one may work for it.
+    let operators = facts.operators.read().filter(|_| facts.other_operators.is_none())?;
     let found: Vec<_> = operators.iter().map(|operator| of_one(operator, facts)).collect();
     let best = found.iter().map(|found| found.rank).min()?;
     (best == COVERS).then(|| trouble(facts))
@@ -67,8 +68,13 @@ fn of_one(operator: &Operator, facts: &Facts) -> Found {
     if let Some(watches) = watches.as_ref().filter(|_| !operator.deployed.watches(namespace)) {
         let watches = watches.join(", ");
         let values = match release {
-            Some(release) => format!("helm get values -n {own} {release}"),
-            None => format!("kubectl get deployment -n {own} {name} -o yaml"),
+            Some(release) => {
+                format!(
+                    "helm get values -n {own} {release}{}",
+                    facts.options.replace("--context=", "--kube-context=")
+                )
+            }
+            None => format!("kubectl get deployment -n {own} {name} -o yaml{}", facts.options),
         };
         return Found {
             rank: 3,
@@ -76,7 +82,7 @@ fn of_one(operator: &Operator, facts: &Facts) -> Found {
                 "{} does not watch the namespace {namespace}; it watches {watches}.",
                 who(operator)
             ),
-            todo: todo(facts, "Add the namespace to those that it watches (watchNamespaces)", &values),
+            todo: Todo::says("Add the namespace to those that it watches (watchNamespaces)", &values),
         };
     }
     if let Some(selected) = selected.as_ref().filter(|selected| !selected.selects(&facts.object)) {

@@ -2,6 +2,9 @@
 .DEFAULT_GOAL := help
 CARGO ?= cargo
 PROGRAMS := $(or $(CARGO_TARGET_DIR),target)/debug
+# All programs. The smallest test is there for its dependencies: with their features everything is built as the tests
+# need it, and not a second time for them.
+BUILD := $(CARGO) build --locked --workspace --bins --test rules
 
 .PHONY: help
 help: ## List the targets
@@ -9,18 +12,18 @@ help: ## List the targets
 
 .PHONY: demo
 demo: ## Show on a real control plane what the operator does (under 90 s, once built)
-	@$(CARGO) build --locked --workspace --bins
+	@$(BUILD)
 	@$(PROGRAMS)/demo
 
 .PHONY: playground
 playground: ## Start a control plane, a simulated Kore and the operator, and leave them running until Ctrl-C
-	@$(CARGO) build --locked --workspace --bins
+	@$(BUILD)
 	@$(PROGRAMS)/playground
 
 # The tests on the control plane mostly wait: more of them at once than there are cores.
 .PHONY: test
 test: ## Run all tests on a real control plane, and the quick lane of the faults
-	@$(CARGO) build --locked --workspace --bins
+	@$(BUILD)
 	@$(PROGRAMS)/programs
 	RUST_TEST_THREADS=4 $(CARGO) test --workspace --locked
 
@@ -31,14 +34,14 @@ test-helm: ## Run the tests of the chart alone, with helm 3 and 4
 
 .PHONY: test-monitoring
 test-monitoring: ## Check metrics, alerts and dashboard with promtool, and in a Prometheus that scrapes the operator, and kube-state-metrics (needs Debian's prometheus)
-	@$(CARGO) build --locked --workspace --bins
+	@$(BUILD)
 	$(CARGO) test --locked --test monitoring -- --include-ignored
 	@$(CARGO) test --locked --test cluster -- --ignored --list monitored:: | grep -q ': test$$' || { echo 'there is no test monitored:: any more'; exit 1; }
 	$(CARGO) test --locked --test cluster -- --ignored monitored::
 
 .PHONY: docs-check
 docs-check: ## Check the documents' links, and run their commands and manifests, but for those that need Pods (make test-cluster)
-	@$(CARGO) build --locked --workspace --bins
+	@$(BUILD)
 	$(CARGO) test --locked --test documents
 	$(CARGO) test --locked --test chart the_values_of_the_documents
 	$(CARGO) test --locked --test cluster documented::
@@ -59,7 +62,7 @@ test-cluster: ## Run the operator in Pods on a real node (9 min, once built; nee
 
 .PHONY: test-kubernetes
 test-kubernetes: ## Run the tests of the chart and on the control plane with another Kubernetes: VERSION=1.30.14, 1.33.13 or 1.37.2 (40 min)
-	@$(CARGO) build --locked --workspace --bins
+	@$(BUILD)
 	@TESTBED_KUBERNETES=$(VERSION) $(PROGRAMS)/programs
 	$(PROGRAMS)/kubernetes "$(VERSION)"
 
@@ -89,12 +92,12 @@ fuzz: ## Draw answers of Kore, custom resources and command lines that nobody wr
 
 .PHONY: bench-quick
 bench-quick: ## Measure the operator beside a stock one and the floor, and print the tables (6 min, once built)
-	$(CARGO) build --release --locked --workspace --bins
+	$(BUILD) --release
 	$(CARGO) bench --locked --bench side_by_side
 
 .PHONY: bench
-bench: ## The same beside operators in Go and Python, too, and in trouble; rewrites docs/benchmarks.md (90 min, once built; needs Go, Python and PyPI)
-	$(CARGO) build --release --locked --workspace --bins
+bench: ## The same beside operators in Go and Python, too, and in trouble; rewrites docs/benchmarks.md (two hours, once built; needs Go, Python and PyPI)
+	$(BUILD) --release
 	$(CARGO) bench --locked --bench side_by_side -- --full
 
 # With the flags of the image's build, which `make test-cluster` has done: so all that this depends on is built.

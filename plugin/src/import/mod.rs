@@ -94,10 +94,10 @@ fn gone<'a>(
     listed: &'a Listed,
 ) -> impl Iterator<Item = &'a (Key, String)> {
     written.iter().filter(|(key, _)| {
-        let is_doubtful = |listings: &[String]| listings.contains(&key.stream_id);
-        let is_read = streams.contains(&key.stream_id)
-            && ![&listed.incomplete, &listed.empty].into_iter().any(|some| is_doubtful(some));
-        let shows_it = |row: &Row| row.stream_id == key.stream_id && row.has(&key.campaign_id);
+        let stream = &key.stream_id;
+        let is_doubtful = listed.incomplete.contains(stream) || listed.empty.contains(stream);
+        let is_read = streams.contains(stream) && !is_doubtful;
+        let shows_it = |row: &Row| row.stream_id == *stream && row.has(&key.campaign_id);
         is_read && !listed.rows.iter().any(shows_it)
     })
 }

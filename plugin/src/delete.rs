@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use anyhow::ensure;
 use futures::{Stream, StreamExt, stream};
+use jiff::Timestamp;
 use kube::api::{Api, DeleteParams, Preconditions};
 use tokio::time::Instant;
 use voicecampaign_operator::api::VoiceCampaign;
@@ -18,10 +19,12 @@ use crate::output;
 use crate::plan::{Fate, Known, Manifests, Plan, Planned, of_files, of_kustomization};
 use crate::question::confirmed;
 use crate::seen::Seen;
-use crate::words::count;
+use crate::words::{count, some};
 
 /// How often a deletion is tried while the operator writes the status of the resource at the same time.
 const RACES: usize = 10;
+/// How many of the resources are named that need a look.
+const NAMED: usize = 5;
 
 /// Runs the command.
 ///
@@ -170,19 +173,35 @@ async fn without_waiting(
         .filter(|fate| of(*fate) > 0)
         .map(|fate| format!("\n  {}: {}", fate.in_words(), of(fate)))
         .collect();
+    let now = cluster.now();
+    let may_stay: Vec<_> =
+        deleted.iter().filter(|planned| may_stay(planned, now)).map(|planned| planned.seen.key()).collect();
     let said = format!("{} requested. As planned:{}", count(requested, "deletion"), expected.concat());
+    let staying = match may_stay.len() {
+        0 => String::new(),
+        _ => format!(
+            "May stay (`kubectl vcamp why NAME --namespace NAMESPACE` says why): {}",
+            some(&may_stay, NAMED)
+        ),
+    };
     let rest = tally.in_words();
-    output::print(&[said, rest].into_iter().filter(|text| !text.is_empty()).collect::<Vec<_>>().join("\n"))?;
+    let texts = [said, staying, rest].into_iter().filter(|text| !text.is_empty());
+    output::print(&texts.collect::<Vec<_>>().join("\n"))?;
     output::say(&format!("To see how it goes: {}", again(&requests_of(there), cluster)));
-    let is_stuck = deleted.iter().any(|planned| planned.seen.is_stuck(cluster.now()));
-    let in_doubt = deleted.iter().any(|planned| begins(planned) && planned.in_doubt);
-    let may_stay =
-        is_stuck || in_doubt || [Fate::Left, Fate::Held, Fate::Braked].into_iter().any(|fate| of(fate) > 0);
-    Ok(match tally.is_clean() && !may_stay {
+    Ok(match tally.is_clean() && may_stay.is_empty() {
         _ if interrupted => End::Interrupted,
         true => End::Done,
         false => End::Held,
     })
+}
+
+/// Whether the resource may stay, or its campaign in Kore although the policy is `Delete`.
+fn may_stay(planned: &Planned, now: Timestamp) -> bool {
+    let by_plan = match planned.fate {
+        Fate::Left | Fate::Held | Fate::Braked => true,
+        Fate::Deleted | Fate::Orphaned | Fate::Protected | Fate::Deleting | Fate::NotFound => false,
+    };
+    by_plan || planned.seen.is_stuck(now) || (begins(planned) && planned.in_doubt)
 }
 
 /// Says what has become of all.

@@ -318,6 +318,7 @@ async fn ctrl_c_leaves_the_deletions_running() {
     let said = text(&again.stdout);
     assert_eq!(again.status.code(), Some(1), "{said}");
     assert!(said.contains("0 deletions requested") && said.contains("being deleted already: 1"), "{said}");
+    assert!(said.contains("says why): plugin-interrupt/renewal"), "{said}");
     user.vcamp(&["resume", "renewal"]);
     world.wait_until_gone("renewal");
 }
@@ -358,6 +359,16 @@ async fn a_wrong_namespace_is_no_plan() {
     for (command, said) in [("status", "There are no VoiceCampaigns"), ("watch", "No VoiceCampaign")] {
         let found = user.vcamp(&[command, "--selector", "team=a"]);
         assert!(found.contains(&format!("{said} with these labels in the namespace")), "{found}");
+    }
+    // Nor a resource whose controller may delete campaigns with it.
+    let file = tempfile::Builder::new().suffix(".yaml").tempfile().unwrap();
+    let application =
+        json!({"apiVersion": "argoproj.io/v1alpha1", "kind": "Application", "metadata": {"name": "all"}});
+    std::fs::write(file.path(), application.to_string()).unwrap();
+    let file = file.path().to_str().unwrap();
+    for format in ["table", "markdown"] {
+        let said = user.vcamp(&["plan", "--filename", file, "--output", format]);
+        assert!(said.contains("If the Application plugin-plan/all is deleted, its controller may"), "{said}");
     }
     let unknown = user.output(&["plan", "namespace", "another"]);
     assert!(text(&unknown.stderr).contains("You may not read the namespace another"), "{unknown:?}");

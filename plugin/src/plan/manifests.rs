@@ -37,7 +37,18 @@ pub struct Manifests {
     pub whole: BTreeSet<String>,
     /// Other resources that campaigns need, as `KoreConnection team-a/production`.
     others: BTreeSet<String>,
+    /// Resources whose controllers apply manifests, and may delete what they have applied.
+    appliers: BTreeSet<String>,
 }
+
+/// Kinds whose controllers apply manifests from elsewhere, and may delete what they have applied when the
+/// resource is deleted: those of Argo CD and of Flux.
+const APPLIERS: [(&str, &str); 4] = [
+    ("argoproj.io", "Application"),
+    ("argoproj.io", "ApplicationSet"),
+    ("kustomize.toolkit.fluxcd.io", "Kustomization"),
+    ("helm.toolkit.fluxcd.io", "HelmRelease"),
+];
 
 /// The namespace of manifests that name none.
 #[derive(Clone, Copy, Debug)]
@@ -74,14 +85,20 @@ impl Manifests {
 
     /// Other resources of these manifests.
     pub fn not_deleted(&self) -> impl Iterator<Item = &str> {
-        self.others.iter().map(String::as_str)
+        self.others.iter().chain(&self.appliers).map(String::as_str)
+    }
+
+    /// Resources that may delete others with them, which these manifests do not name.
+    pub fn appliers(&self) -> impl Iterator<Item = &str> {
+        self.appliers.iter().map(String::as_str)
     }
 
     fn add(&mut self, manifest: &Value, home: Home<'_>) -> anyhow::Result<()> {
         if let Some(items) = manifest["items"].as_array().filter(|_| is_list(manifest)) {
             return items.iter().try_for_each(|item| self.add(item, home));
         }
-        let group = manifest["apiVersion"].as_str().and_then(|version| version.split_once('/'));
+        let version = manifest["apiVersion"].as_str().and_then(|version| version.split_once('/'));
+        let group = version.map_or("", |(group, _)| group);
         let metadata = &manifest["metadata"];
         let name = || match metadata["name"].as_str() {
             Some(name) => {
@@ -99,7 +116,7 @@ impl Manifests {
             ),
             own => Ok(own.unwrap_or(home.namespace).to_owned()),
         };
-        let is_ours = group.is_some_and(|(group, _)| group == GROUP);
+        let is_ours = group == GROUP;
         match manifest["kind"].as_str() {
             Some("VoiceCampaign") if is_ours => {
                 self.campaigns.insert(Name { namespace: namespace()?, name: name()? });
@@ -112,6 +129,16 @@ impl Manifests {
                 "the manifests have the CustomResourceDefinition {}: deleting it deletes every resource of its kind in the cluster",
                 name()?
             ),
+            Some(kind) if APPLIERS.contains(&(group, kind)) => {
+                // They are where their controller is, and may have no name before they are created.
+                let of = |field: &Value, otherwise: &str| {
+                    let name = output::object_name(field.as_str().unwrap_or(otherwise));
+                    name.unwrap_or_else(|_| "?".to_owned())
+                };
+                let (namespace, name) =
+                    (of(&metadata["namespace"], home.namespace), of(&metadata["name"], "?"));
+                self.appliers.insert(format!("the {kind} {namespace}/{name}"));
+            }
             _ => {}
         }
         Ok(())
@@ -238,6 +265,17 @@ items:
         let others = manifests.without_namespaces();
         let others: Vec<_> = others.not_deleted().collect();
         assert_eq!(others, ["the KoreConnection team-a/production", "the Namespace team-b"]);
+        let applied = "
+{apiVersion: argoproj.io/v1alpha1, kind: Application, metadata: {name: campaigns, namespace: argocd}}
+---
+{apiVersion: kustomize.toolkit.fluxcd.io/v1, kind: Kustomization, metadata: {name: campaigns}}
+---
+{apiVersion: kustomize.config.k8s.io/v1beta1, kind: Kustomization, metadata: {name: of-kustomize-itself}}
+";
+        let mut manifests = Manifests::default();
+        manifests.add_all(applied, HOME).unwrap();
+        let appliers: Vec<_> = manifests.appliers().collect();
+        assert_eq!(appliers, ["the Application argocd/campaigns", "the Kustomization team-a/campaigns"]);
         let nameless = "{apiVersion: voicecampaign.dev/v1alpha1, kind: VoiceCampaign, metadata: {}}";
         assert!(Manifests::default().add_all(nameless, HOME).is_err());
         let elsewhere = "{apiVersion: voicecampaign.dev/v1alpha1, kind: VoiceCampaign, metadata: {name: a, namespace: b}}";

@@ -43,6 +43,7 @@ pub async fn run(arguments: PlanArgs, cluster: &Cluster) -> anyhow::Result<End> 
     );
     let known = Known::read(&manifests.namespaces(), cluster).await?;
     let plan = Plan::new(known.plan(&manifests), &known, cluster.now());
+    let plan = Plan { appliers: manifests.appliers().map(ToOwned::to_owned).collect(), ..plan };
     let text = match output {
         PlanFormat::Table => plan.table(),
         PlanFormat::Markdown => plan.markdown(),

@@ -30,6 +30,9 @@ pub struct Plan {
     pub braked: Vec<Braked>,
     /// The connections whose brake would hold deletions if a person had not approved them.
     pub approved: Vec<Approved>,
+    /// Other resources of these manifests, whose controllers may delete what they have applied. The plan does
+    /// not know what that is.
+    pub appliers: Vec<String>,
 }
 
 /// A connection whose brake lets all deletions begin.
@@ -85,6 +88,7 @@ impl Plan {
             approved,
             all_namespaces_read: known.sees_all(),
             connections_read: known.knows_connections(),
+            appliers: Vec::new(),
             items,
         }
     }
@@ -102,29 +106,30 @@ impl Plan {
 
     /// For a terminal.
     pub fn table(&self) -> String {
-        if self.items.is_empty() {
-            return NONE.to_owned();
-        }
         let head = ["NAMESPACE", "NAME", "CAMPAIGN", "STATE", "CONTACT LISTS", "WOULD BE", "WHY"];
-        let table = output::table(head, self.items.iter().map(row));
-        [table, String::new(), self.in_words()]
-            .into_iter()
-            .chain(self.doubts())
-            .collect::<Vec<_>>()
-            .join("\n")
+        let all = match self.items.is_empty() {
+            true => NONE.to_owned(),
+            false => {
+                [output::table(head, self.items.iter().map(row)), String::new(), self.in_words()].join("\n")
+            }
+        };
+        [all].into_iter().chain(self.doubts()).collect::<Vec<_>>().join("\n")
     }
 
     /// For a comment on a pull request.
     pub fn markdown(&self) -> String {
-        if self.items.is_empty() {
-            return NONE.to_owned();
-        }
         let line = |cells: [String; 7]| format!("| {} |", cells.map(|cell| escaped(&cell)).join(" | "));
         let head = ["namespace", "name", "campaign", "state", "contact lists", "would be", "why"];
-        let mut lines = vec![format!("**{}**", self.in_words()), String::new()];
-        lines.push(format!("| {} |", head.join(" | ")));
-        lines.push(format!("|{}", "---|".repeat(head.len())));
-        lines.extend(self.items.iter().map(|planned| line(row(planned))));
+        let mut lines = Vec::new();
+        match self.items.is_empty() {
+            true => lines.push(NONE.to_owned()),
+            false => {
+                lines.extend([format!("**{}**", self.in_words()), String::new()]);
+                lines.push(format!("| {} |", head.join(" | ")));
+                lines.push(format!("|{}", "---|".repeat(head.len())));
+                lines.extend(self.items.iter().map(|planned| line(row(planned))));
+            }
+        }
         lines.extend(self.doubts().flat_map(|doubt| [String::new(), doubt]));
         lines.join("\n")
     }
@@ -170,8 +175,13 @@ impl Plan {
         let of_approvals = self.approved.iter().map(|Approved { connection, until }| {
             format!("The brake of the KoreConnection {connection} holds none that is requested before {:.0}: a person has approved that.", until.0)
         });
-        let doubts = doubts.into_iter().filter(|(known, _)| !known).map(|(_, doubt)| doubt.to_owned());
-        doubts.chain(of_brakes).chain(of_approvals)
+        let of_appliers = self.appliers.iter().map(|applier| {
+            format!("If {applier} is deleted, its controller may delete what it has applied, VoiceCampaigns too: the plan does not know them.")
+        });
+        let is_in_doubt = move |known: bool| !known && !self.items.is_empty();
+        let doubts = doubts.into_iter().filter(move |(known, _)| is_in_doubt(*known));
+        let doubts = doubts.map(|(_, doubt)| doubt.to_owned());
+        doubts.chain(of_brakes).chain(of_approvals).chain(of_appliers)
     }
 }
 

@@ -228,7 +228,8 @@ fn next_after_answer(kind: FailureKind, seen: &Seen, subject: &Subject) -> Strin
 fn scheduled(what: &str, seen: &Seen, subject: &Subject) -> String {
     match when(seen, subject.now) {
         Some(at) => format!("The operator {what} {at}."),
-        None if subject.deleting => format!("The operator {what}; the status does not say when."),
+        // The message of the status names the time of a read.
+        None if subject.deleting => format!("The operator {what} as soon as it is due."),
         None => format!("The operator {what} in a minute or so."),
     }
 }

@@ -52,7 +52,9 @@ impl Error {
     pub fn retry_after(&self, identity: &str, failures: u32) -> Duration {
         match self {
             // The view was old, nothing is wrong.
-            Self::Write { source, .. } if source.class() == CallErrorClass::Race => {
+            Self::Write { source, .. } | Self::Connection(source)
+                if source.class() == CallErrorClass::Race =>
+            {
                 let doublings = failures.saturating_sub(1).min(10);
                 (SHORTEST_PAUSE * 2u32.pow(doublings)).min(LONGEST_PAUSE)
             }

@@ -104,11 +104,10 @@ impl Pass {
             return Err(left);
         }
         let mut object = cached.clone();
-        if let Some(Written { version, status }) = remembered.written {
-            if lags_behind(cached, version) {
-                object.status = Some(*status);
-            } else {
-                memory.note(&uid, |remembered| remembered.written = None);
+        if let Some(written) = remembered.written {
+            match as_written(cached, written) {
+                Some(written) => object = written,
+                None => memory.note(&uid, |remembered| remembered.written = None),
             }
         }
         Ok(Self {
@@ -221,6 +220,18 @@ impl Pass {
     }
 }
 
+/// The object with the status that we wrote last, and the version that has it; `None` if the cache has caught
+/// up. All else of it is as old as the cache.
+fn as_written(cached: &VoiceCampaign, Written { version, status }: Written) -> Option<VoiceCampaign> {
+    if !lags_behind(cached, version) {
+        return None;
+    }
+    let mut object = VoiceCampaign { status: Some(*status), ..cached.clone() };
+    let version = version.map(|version| version.to_string());
+    object.metadata.resource_version = version.or(object.metadata.resource_version);
+    Some(object)
+}
+
 /// Whether the cache shows an older state than what we wrote. Versions of one object are numbers that grow.
 fn lags_behind(cached: &VoiceCampaign, written: Option<u64>) -> bool {
     written.is_none_or(|written| version(cached).is_some_and(|cached| cached < written))
@@ -229,4 +240,32 @@ fn lags_behind(cached: &VoiceCampaign, written: Option<u64>) -> bool {
 /// The object's version, as a number.
 pub fn version(object: &VoiceCampaign) -> Option<u64> {
     object.metadata.resource_version.as_deref()?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::api::VoiceCampaignStatus;
+
+    /// Otherwise the next status would be of a version that is over, and the API server would refuse it.
+    #[test]
+    fn behind_a_cache_that_lags_the_status_and_the_version_are_those_of_the_last_write() {
+        let cached: VoiceCampaign = serde_json::from_value(
+            json!({"apiVersion": "voicecampaign.dev/v1alpha1", "kind": "VoiceCampaign",
+                "metadata": {"name": "x", "resourceVersion": "7"},
+                "spec": {"connectionRef": {"name": "c"}, "streamId": "st-1", "campaignId": "cd-1"}}),
+        )
+        .unwrap();
+        let status = VoiceCampaignStatus { observed_generation: Some(3), ..VoiceCampaignStatus::default() };
+        let known = |version| {
+            let object = as_written(&cached, Written { version, status: Box::new(status.clone()) })?;
+            Some((object.status?.observed_generation, object.metadata.resource_version?))
+        };
+        assert_eq!(known(Some(8)), Some((Some(3), "8".to_owned())));
+        assert_eq!(known(Some(7)), None);
+        // The API server does not store the status as it is.
+        assert_eq!(known(None), Some((Some(3), "7".to_owned())));
+    }
 }

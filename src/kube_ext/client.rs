@@ -208,7 +208,8 @@ impl Kube {
         self.write(metadata, api.patch_metadata(name, &patch_params(), &patch)).await
     }
 
-    /// Replaces the whole status of this object, tested by its uid.
+    /// Replaces the whole status of this very version of the object. It fails if somebody has written the
+    /// object since it was read: so a write that arrives late replaces nothing newer.
     ///
     /// # Errors
     /// See [`CallError`].
@@ -217,25 +218,6 @@ impl Kube {
         K: Resource<Scope = NamespaceResourceScope, DynamicType = ()> + Clone + DeserializeOwned + Debug,
     {
         self.replace_status_with(self.call_permit(namespace_of(object.meta())).await, object, status).await
-    }
-
-    /// Like [`Self::replace_status`], but fails if somebody has written the object since it was read.
-    ///
-    /// # Errors
-    /// See [`CallError`].
-    pub async fn replace_status_of_version<K>(
-        &self,
-        object: &K,
-        status: &impl Serialize,
-    ) -> Result<K, CallError>
-    where
-        K: Resource<Scope = NamespaceResourceScope, DynamicType = ()> + Clone + DeserializeOwned + Debug,
-    {
-        let patch = status_patch::replacing_version(object.meta(), status)?;
-        let written = self
-            .write(object.meta(), self.api(object).patch_status(&object.name_any(), &patch_params(), &patch))
-            .await;
-        written.map(Pruned::into_inner)
     }
 
     /// Like [`Self::replace_status`], with a permit that the caller has waited for.
@@ -251,7 +233,7 @@ impl Kube {
     where
         K: Resource<Scope = NamespaceResourceScope, DynamicType = ()> + Clone + DeserializeOwned + Debug,
     {
-        let patch = status_patch::replacing(object.uid(), status)?;
+        let patch = status_patch::replacing(object.meta(), status)?;
         let api = self.api(object);
         let written =
             self.write_with(permit, api.patch_status(&object.name_any(), &patch_params(), &patch)).await;
@@ -262,15 +244,19 @@ impl Kube {
     ///
     /// # Errors
     /// See [`CallError`].
-    pub async fn replace_raw_status<K>(&self, object: &DynamicObject, status: &Value) -> Result<(), CallError>
+    pub async fn replace_raw_status<K>(
+        &self,
+        object: &DynamicObject,
+        status: &Value,
+    ) -> Result<DynamicObject, CallError>
     where
         K: Resource<DynamicType = ()>,
     {
-        let patch = status_patch::replacing(object.uid(), status)?;
+        let patch = status_patch::replacing(&object.metadata, status)?;
         let api = self.raw_api::<K>(&object.namespace().unwrap_or_default());
-        self.write(&object.metadata, api.patch_status(&object.name_any(), &patch_params(), &patch))
-            .await
-            .map(|_| ())
+        let written =
+            self.write(&object.metadata, api.patch_status(&object.name_any(), &patch_params(), &patch)).await;
+        written.map(Pruned::into_inner)
     }
 
     /// Sets one condition in the status of this object, beside the `stored` ones as far as the caller knows

@@ -64,7 +64,7 @@ where
     status["observedGeneration"] = json!(object.metadata.generation);
     status["conditions"] = conditions;
     match kube.replace_raw_status::<K>(object, &status).await {
-        Ok(()) => Ok(()),
+        Ok(_) => Ok(()),
         Err(error) => match error.class() {
             // Refused: the status itself does not fit the schema, or the CRD is stricter by now.
             CallErrorClass::Race | CallErrorClass::Refused => Ok(()),

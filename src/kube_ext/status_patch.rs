@@ -9,25 +9,14 @@ use super::call_error::CallError;
 
 type Patch = kube::api::Patch<()>;
 
-/// Replaces the whole status.
+/// Replaces the whole status of this very version of the object.
 ///
 /// The API server does not check a `uid` in a merge patch of `/status`; it does check a `test` of a JSON
 /// patch.
 ///
 /// # Errors
 /// [`CallError::Refused`] if the status does not serialize.
-pub(super) fn replacing(uid: Option<String>, status: &impl Serialize) -> Result<Patch, CallError> {
-    patch(json!([
-        {"op": "test", "path": "/metadata/uid", "value": uid},
-        {"op": "add", "path": "/status", "value": status},
-    ]))
-}
-
-/// Replaces the whole status of this very version of the object.
-///
-/// # Errors
-/// [`CallError::Refused`] if the status does not serialize.
-pub(super) fn replacing_version(metadata: &ObjectMeta, status: &impl Serialize) -> Result<Patch, CallError> {
+pub(super) fn replacing(metadata: &ObjectMeta, status: &impl Serialize) -> Result<Patch, CallError> {
     patch(json!([
         {"op": "test", "path": "/metadata/uid", "value": metadata.uid},
         {"op": "test", "path": "/metadata/resourceVersion", "value": metadata.resource_version},
@@ -137,8 +126,7 @@ mod tests {
             ..ObjectMeta::default()
         };
         let applies = |version| {
-            let kube::api::Patch::Json(patch) =
-                replacing_version(&metadata(version), &json!({"held": 1})).unwrap()
+            let kube::api::Patch::Json(patch) = replacing(&metadata(version), &json!({"held": 1})).unwrap()
             else {
                 unreachable!("it is a JSON patch")
             };

@@ -2,12 +2,10 @@
 
 use std::time::Duration;
 
-use futures::StreamExt;
 use kore_simulator::{Behaviour, DeletionMode, Entry, Fault, Operation, Outcome, When};
-use kube::runtime::{WatchStreamExt, watcher};
 use serde_json::{Value, json};
 use testbed::wait;
-use voicecampaign_operator::api::{DeletionOutcome, DeletionStatus, VoiceCampaign};
+use voicecampaign_operator::api::DeletionOutcome;
 
 use crate::support::*;
 
@@ -23,27 +21,6 @@ async fn world(name: &str) -> World {
 
 fn behaviour() -> Behaviour {
     Behaviour { requests_per_minute: None, ..Behaviour::default() }
-}
-
-/// The last record of the deletion that a watcher has seen when the object was gone.
-async fn last_record(world: &World) -> tokio::task::JoinHandle<Box<DeletionStatus>> {
-    let mut events = Box::pin(watcher(world.campaigns().await, watcher::Config::default()).default_backoff());
-    let (listed, ready) = tokio::sync::oneshot::channel();
-    let mut listed = Some(listed);
-    let task = tokio::spawn(async move {
-        let mut last: Option<VoiceCampaign> = None;
-        while let Some(event) = events.next().await {
-            match event.unwrap() {
-                watcher::Event::Apply(object) => last = Some(object),
-                watcher::Event::Delete(_) => break,
-                watcher::Event::InitDone => drop(listed.take().map(|listed| listed.send(()))),
-                watcher::Event::Init | watcher::Event::InitApply(_) => {}
-            }
-        }
-        last.unwrap().status.unwrap().deletion.unwrap()
-    });
-    ready.await.unwrap();
-    task
 }
 
 /// The requests about one campaign and all listings, in their order.
@@ -78,7 +55,7 @@ async fn an_absent_campaign_is_let_go_with_its_proof() {
     world.apply(&world.campaign("ghost", &json!({})));
     let object = world.wait_for_reason("ghost", "CampaignNotFound");
     assert_eq!(ready(&object)["status"], "False");
-    let record = last_record(&world).await;
+    let record = world.last_record().await;
     world.delete("ghost");
     let object = world.wait_for_reason("ghost", "AwaitingProof");
     assert_eq!(condition(&object, "Reconciling")["status"], "True");
@@ -106,7 +83,7 @@ async fn a_lost_answer_ends_as_absent_after_kill_9() {
     let lost =
         Fault { when: When::AfterEffect, then: Outcome::Hang, ..Fault::answer_delete(Some(1), 200, "") };
     world.kore.add_fault(lost);
-    let record = last_record(&world).await;
+    let record = world.last_record().await;
     world.delete("renewal");
     world.wait_for_reason("renewal", "Deleting");
     assert!(!world.in_kore("renewal"));
@@ -129,7 +106,7 @@ async fn a_proof_survives_kill_9() {
     let mut operator = world.operator();
     world.apply(&world.campaign("ghost", &json!({})));
     world.wait_for_reason("ghost", "CampaignNotFound");
-    let record = last_record(&world).await;
+    let record = world.last_record().await;
     world.delete("ghost");
     let half = world.wait_for("ghost", "the first listing is recorded", |object| {
         object["status"]["deletion"]["proof"]["firstListing"].is_object()
@@ -265,7 +242,7 @@ async fn a_deletion_has_no_dead_end() {
     let _operator = world.operator();
     world.create_found("deletes-fail");
     world.kore.add_fault(Fault { when: When::AfterEffect, ..Fault::answer_delete(None, 500, "{}") });
-    let record = last_record(&world).await;
+    let record = world.last_record().await;
     world.delete("deletes-fail");
     world.wait_until_gone_within("deletes-fail", 2 * PROOF);
     assert_eq!(record.await.unwrap().outcome, Some(DeletionOutcome::Absent));
@@ -308,7 +285,7 @@ async fn listings_carry_a_proof_over_a_longer_time() {
     world.kore.add_fault(Fault { campaign_id: campaign_id.clone(), when: When::AfterEffect, ..lost });
     let silent = Fault::answer_delete(None, 404, "<html>404</html>");
     world.kore.add_fault(Fault { operation: Some(Operation::Get), campaign_id, ..silent });
-    let record = last_record(&world).await;
+    let record = world.last_record().await;
     world.delete("reads-say-nothing");
     let object = world.wait_for("reads-say-nothing", "a first listing without a GET", |object| {
         object["status"]["deletion"]["proof"]["firstListing"].is_object()
@@ -356,7 +333,7 @@ async fn an_accepted_deletion_is_looked_after_until_the_campaign_is_gone() {
         deletion: DeletionMode::Accepted { after_ms: Some(3000) },
         ..behaviour()
     });
-    let record = last_record(&world).await;
+    let record = world.last_record().await;
     world.delete("later");
     world.wait_for_reason("later", "DeletionAccepted");
     world.wait_until_gone_within("later", PROOF);

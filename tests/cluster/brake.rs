@@ -3,8 +3,10 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use testbed::faults::{Action, Kind, Lasting};
 use testbed::wait;
 
+use crate::proxied::{behind_a_proxy, plan};
 use crate::support::*;
 
 const PATIENCE: Duration = Duration::from_secs(180);
@@ -86,6 +88,31 @@ async fn a_namespace_that_goes_is_braked_too() {
     })
     .unwrap();
     assert_eq!(names.iter().filter(|name| world.in_kore(name)).count(), 1);
+}
+
+/// K37: a status of the KoreConnection, held up in the network, arrives after the one that says what the
+/// brake has let through. It takes nothing away, and no more deletions begin.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_status_that_comes_late_lets_nobody_through() {
+    let world = World::new("braked-late").await;
+    world.set_brake(1);
+    let (_operator, proxy, nemesis) = behind_a_proxy(&world);
+    world.create_campaigns("c", 3);
+    wait_for(&world, "all are found", &[("CampaignFound", 3)]);
+    nemesis.arm(plan(&[Kind::ConnectionStatus], Lasting::Times(1), Action::Delay { ms: 30_000 }));
+    world.run(&["patch", "kconn", "production", "--type=merge", "-p", r#"{"spec":{"timeoutSeconds":11}}"#]);
+    let late = || nemesis.effects().into_iter().find(|seen| seen.injected.is_some());
+    wait::until("the status is held", PATIENCE, || Ok(late())).unwrap();
+    proxy.cut_all();
+    world.run(&["delete", "vcamp", "--all", "--wait=false"]);
+    wait_for(&world, "one is gone, the others are held", &[("MassDeletion", 2)]);
+    assert_eq!(late().and_then(|seen| seen.answer), None, "it has arrived too early");
+    wait::until("it arrives", PATIENCE, || Ok(late().and_then(|seen| seen.answer))).unwrap();
+    // The operator looks at the connection again.
+    world.run(&["annotate", "kconn", "production", "example.com/touched=true"]);
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    assert_eq!(reasons(&world), [("MassDeletion".to_owned(), 2)]);
+    assert_eq!(connection(&world)["status"]["deletionBrake"]["admitted"].as_array().map(Vec::len), Some(1));
 }
 
 /// A person who deletes more than the brake lets begin is told before, and the exit code says so.

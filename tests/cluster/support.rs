@@ -3,15 +3,17 @@
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use futures::StreamExt;
 use kore_simulator::{App, Behaviour, CampaignKey, Entry, Operation, Simulator};
 use kube::config::{KubeConfigOptions, Kubeconfig};
+use kube::runtime::{WatchStreamExt, watcher};
 use kube::{Api, Client, Config};
 use serde_json::{Value, json};
 use testbed::operator::{self, Options};
 use testbed::{ControlPlane, Kubectl, Operator, binaries, wait};
 use tokio::runtime::Handle;
 use tokio::task::block_in_place;
-use voicecampaign_operator::api::{GROUP, VoiceCampaign};
+use voicecampaign_operator::api::{DeletionStatus, GROUP, VoiceCampaign};
 
 pub const ACCOUNT: &str = "67777ce93e25326494exxxxx";
 pub const STREAM: &str = "st-0603182c-7ffb-53c3-b307-47ca14bxxxxx";
@@ -311,6 +313,28 @@ impl World {
 
     pub async fn campaigns(&self) -> Api<VoiceCampaign> {
         Api::namespaced(self.client().await, &self.namespace)
+    }
+
+    /// The last record of the deletion that a watcher has seen when the object was gone.
+    pub async fn last_record(&self) -> tokio::task::JoinHandle<Box<DeletionStatus>> {
+        let mut events =
+            Box::pin(watcher(self.campaigns().await, watcher::Config::default()).default_backoff());
+        let (listed, ready) = tokio::sync::oneshot::channel();
+        let mut listed = Some(listed);
+        let task = tokio::spawn(async move {
+            let mut last: Option<VoiceCampaign> = None;
+            while let Some(event) = events.next().await {
+                match event.unwrap() {
+                    watcher::Event::Apply(object) => last = Some(object),
+                    watcher::Event::Delete(_) => break,
+                    watcher::Event::InitDone => drop(listed.take().map(|listed| listed.send(()))),
+                    watcher::Event::Init | watcher::Event::InitApply(_) => {}
+                }
+            }
+            last.unwrap().status.unwrap().deletion.unwrap()
+        });
+        ready.await.unwrap();
+        task
     }
 
     pub fn delete(&self, name: &str) {

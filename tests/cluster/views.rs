@@ -8,6 +8,7 @@ use kore_simulator::Fault;
 use serde_json::json;
 use testbed::faults::{Action, Kind, Lasting};
 use testbed::{SecondApiServer, wait};
+use voicecampaign_operator::api::DeletionOutcome;
 
 use crate::proxied::{behind_a_proxy, plan};
 use crate::support::*;
@@ -232,5 +233,33 @@ async fn orphan_taken_back_at_the_last_moment_deletes() {
     world.patch_spec("renewal", &json!({"deletionPolicy": "Delete", "suspend": false}));
     world.wait_until_gone("renewal");
     assert_eq!(nemesis.injected(), 1);
+    assert!(!world.in_kore("renewal") && world.deletes("renewal").len() == 1);
+}
+
+/// K37: a status, held up in the network, arrives after the one with the outcome. It takes nothing away.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_status_that_comes_late_takes_nothing_away() {
+    let world = World::new("late-status").await;
+    let (_operator, proxy, nemesis) = behind_a_proxy(&world);
+    world.create_found("renewal");
+    let record = world.last_record().await;
+    world.kore.add_fault(Fault::delay_delete(Some(1), 3000));
+    // Longer than the DELETE takes, and shorter than the operator waits for an answer.
+    let late = |kind| plan(&[kind], Lasting::Times(1), Action::Delay { ms: 8_000 });
+    let mut both = late(Kind::Status);
+    both.faults.extend(late(Kind::Finalizer).faults);
+    nemesis.arm(both);
+    world.delete("renewal");
+    let delayed =
+        |kind| nemesis.effects().into_iter().find(|seen| seen.kind == kind && seen.injected.is_some());
+    wait::until("the status of the DELETE under way is held", PATIENCE, || Ok(delayed(Kind::Status)))
+        .unwrap();
+    proxy.cut_all();
+    world.wait_until_gone("renewal");
+    let (status, finalizer) = (delayed(Kind::Status).unwrap(), delayed(Kind::Finalizer).unwrap());
+    assert_eq!(status.answer, Some(422), "{:#?}", nemesis.effects());
+    assert!(status.answered_at < finalizer.answered_at, "{:#?}", nemesis.effects());
+    let record = record.await.unwrap();
+    assert_eq!((record.outcome, record.attempts), (Some(DeletionOutcome::Deleted), 1), "{record:#?}");
     assert!(!world.in_kore("renewal") && world.deletes("renewal").len() == 1);
 }

@@ -32,6 +32,8 @@ pub enum Action {
     Back(usize, usize),
     Step(usize, usize, Fate),
     Crash(usize),
+    /// A status arrives that was sent earlier.
+    Arrive,
     /// Time passes until the next instance has something to do.
     Sleep,
 }
@@ -79,12 +81,14 @@ impl Model for Deletions {
             }
             actions.extend((may.crashes > 0).then_some(Action::Crash(instance)));
         }
+        actions.extend(world.late.as_ref().map(|_| Action::Arrive));
         actions.extend(next_wake(world).map(|_| Action::Sleep));
     }
 
     fn next_state(&self, world: &World, action: Action) -> Option<World> {
         let mut world = world.clone();
         apply(&mut world, action);
+        world.late.take_if(|late| world.names[late.name].newest != late.version);
         Some(world)
     }
 
@@ -173,6 +177,10 @@ fn apply(world: &mut World, action: Action) {
             world.may.crashes -= 1;
             let views = [0, 1].map(|name| Known { view: world.names[name].newest, ..Known::default() });
             world.instances[instance] = Instance { known: views, pass: None };
+        }
+        Action::Arrive => {
+            let Some(Late { name, status, version: _ }) = world.late.take() else { return };
+            change(world, name, |stored| stored.status = status);
         }
         Action::Sleep => world.now = next_wake(world).unwrap_or(now),
     }

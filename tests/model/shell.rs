@@ -41,6 +41,8 @@ pub enum Fate {
     AnswerLost,
     /// It is not done, and nobody says so.
     RequestLost,
+    /// It is under way, nobody hears of it, and it arrives later, if ever.
+    Late,
     /// It is not done: 503.
     Unavailable,
     /// A gateway says 404, and knows nothing.
@@ -69,7 +71,8 @@ impl Effect {
         match self {
             Self::Rest(_) => &[Fate::Done],
             Self::See | Self::List => &[Fate::Done, Fate::Unavailable],
-            Self::Record(_) | Self::Release(_) => &[Fate::Done, Fate::AnswerLost, Fate::RequestLost],
+            Self::Record(_) => &[Fate::Done, Fate::AnswerLost, Fate::Late],
+            Self::Release(_) => &[Fate::Done, Fate::AnswerLost, Fate::RequestLost],
             Self::Get => &[Fate::Done, Fate::Gateway404, Fate::Unavailable],
             Self::Delete => &[
                 Fate::Done,
@@ -100,15 +103,16 @@ pub fn next(world: &World, instance: usize, name: usize) -> (Option<Pass>, Effec
     let known = &world.instances[instance].known[name];
     let begun = || {
         let viewed = world.viewed(instance, name)?;
-        let mut object = viewed.clone();
-        if let Some((version, status)) = &known.written
-            && known.view < *version
+        let (mut object, mut version) = (viewed.clone(), known.view);
+        if let Some((written, status)) = &known.written
+            && known.view < *written
         {
-            object.status = status.clone();
+            (object.status, version) = (status.clone(), *written);
         }
         let may_be_gone = known.over_since.is_some();
         let (begun, attempt) = (world.now, known.attempt);
-        Some(Pass { name, object, begun, shown: None, may_be_gone, attempt, get: None, listing: None })
+        let shown = None;
+        Some(Pass { name, object, version, begun, shown, may_be_gone, attempt, get: None, listing: None })
     };
     if let Some(over) = known.over_since.filter(|over| over + CACHE_LAG > world.now) {
         return (None, Effect::Rest(over + CACHE_LAG));
@@ -191,7 +195,7 @@ pub fn act(world: &mut World, instance: usize, pass: Option<Pass>, name: usize, 
                 Fate::Done if world.masked => Some(false),
                 Fate::Gateway404 => Some(false),
                 Fate::Unavailable => None,
-                Fate::Done | Fate::AnswerLost | Fate::RequestLost | Fate::Accepted => {
+                Fate::Done | Fate::AnswerLost | Fate::RequestLost | Fate::Late | Fate::Accepted => {
                     Some(world.in_kore[usize::from(uid)])
                 }
             };
@@ -228,13 +232,21 @@ fn note(world: &mut World, instance: usize, pass: &Pass, note: impl FnOnce(&mut 
 fn see(world: &mut World, instance: usize, pass: &mut Pass) -> bool {
     match world.stored(pass.name).filter(|stored| stored.uid == pass.object.uid).cloned() {
         Some(stored) => {
-            pass.object = stored;
+            (pass.object, pass.version) = (stored, world.names[pass.name].newest);
             (pass.shown, pass.may_be_gone) = (Some(world.now), false);
             note(world, instance, pass, |known| known.over_since = None);
             true
         }
         None => over(world, instance, pass),
     }
+}
+
+/// Somebody else has written first.
+fn lost_race(world: &mut World, instance: usize, pass: &mut Pass) -> bool {
+    let is_there = see(world, instance, pass);
+    let read = pass.object.deleted_at.map(|_| (pass.version, pass.object.status.clone()));
+    note(world, instance, pass, |known| known.written = known.written.take().and(read).filter(|_| is_there));
+    is_there
 }
 
 fn over(world: &mut World, instance: usize, pass: &Pass) -> bool {
@@ -269,7 +281,7 @@ fn send(world: &mut World, uid: u8, fate: Fate) -> Outcome {
                 _ => Outcome::NotThere,
             }
         }
-        Fate::RequestLost => Outcome::Lost,
+        Fate::RequestLost | Fate::Late => Outcome::Lost,
         Fate::Unavailable => Outcome::Unavailable,
         Fate::Gateway404 => Outcome::NotThere,
         Fate::Accepted => Outcome::Accepted,
@@ -277,11 +289,14 @@ fn send(world: &mut World, uid: u8, fate: Fate) -> Outcome {
 }
 
 fn record(world: &mut World, instance: usize, pass: &mut Pass, status: Status, fate: Fate) -> bool {
-    if fate == Fate::RequestLost {
+    if fate == Fate::Late {
+        world.late = Some(Late { name: pass.name, version: pass.version, status });
         return false;
     }
-    let Some(stored) = world.stored(pass.name).filter(|stored| stored.uid == pass.object.uid) else {
-        return see(world, instance, pass);
+    // The patch tests the version.
+    let Some(stored) = world.stored(pass.name).filter(|_| world.names[pass.name].newest == pass.version)
+    else {
+        return lost_race(world, instance, pass);
     };
     let stored = Stored { status: status.clone(), ..stored.clone() };
     let attempts = stored.deletion().map_or(0, |deletion| deletion.attempts);
@@ -297,7 +312,7 @@ fn record(world: &mut World, instance: usize, pass: &mut Pass, status: Status, f
         known.attempt = None;
         known.written = stored.deleted_at.map(|_| (version, status));
     });
-    (pass.object, pass.shown) = (stored, Some(world.now));
+    (pass.object, pass.version, pass.shown) = (stored, version, Some(world.now));
     (pass.attempt, pass.get) = (None, None);
     true
 }
@@ -315,7 +330,7 @@ fn release(
     let stored = world.stored(pass.name).filter(|stored| stored.uid == pass.object.uid && stored.finalizer);
     // The patch tests the policy.
     let as_tested = |stored: &&Stored| outcome != DeletionOutcome::Orphaned || stored.orphan;
-    let Some(stored) = stored.filter(as_tested) else { return see(world, instance, pass) };
+    let Some(stored) = stored.filter(as_tested) else { return lost_race(world, instance, pass) };
     let is_true = match outcome {
         DeletionOutcome::Orphaned => stored.orphan,
         DeletionOutcome::Deleted | DeletionOutcome::Absent => !world.in_kore[usize::from(stored.uid)],

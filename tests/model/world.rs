@@ -57,11 +57,22 @@ pub struct World {
     /// DELETEs that were sent, by uid.
     pub sent: [u8; NAMES * LIVES as usize],
     pub instances: Vec<Instance>,
+    /// A status that may still arrive.
+    pub late: Option<Late>,
     pub may: Budget,
     /// The outcomes for which objects were let go.
     pub outcomes: BTreeSet<&'static str>,
     /// The property that an action has broken.
     pub broken: Option<&'static str>,
+}
+
+/// A status that is on its way to the API server, and that nobody waits for any more.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Late {
+    pub name: usize,
+    /// The version whose status it replaces: the patch tests it, and has no effect once there is another.
+    pub version: u16,
+    pub status: Status,
 }
 
 /// How often each may still happen.
@@ -139,6 +150,8 @@ pub struct Known {
 pub struct Pass {
     pub name: usize,
     pub object: Stored,
+    /// The version of the object.
+    pub version: u16,
     pub begun: Second,
     /// When the API server has shown the object.
     pub shown: Option<Second>,
@@ -195,6 +208,7 @@ impl World {
             masked: false,
             sent: [0; NAMES * LIVES as usize],
             instances: vec![Instance::default(); instances],
+            late: None,
             may,
             outcomes: BTreeSet::new(),
             broken: None,

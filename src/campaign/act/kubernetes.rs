@@ -214,7 +214,18 @@ async fn lost_race<S>(
     if pass.lost_races > MAX_RACES {
         return Err(Error::Write { what, source });
     }
-    see_again(pass, context).await
+    let flow = see_again(pass, context).await?;
+    // What the API server has is newer than what we wrote; or etcd was restored, and the versions went back.
+    let (version, terminating) =
+        (pass::version(&pass.object), pass.object.metadata.deletion_timestamp.is_some());
+    let status = pass.object.status.clone().filter(|_| terminating && flow.is_continue());
+    let read = status.map(|status| Written { version, status: Box::new(status) });
+    context.memory.note(&pass.uid, |remembered| {
+        if remembered.written.as_ref().is_some_and(|written| written.version.is_some()) {
+            remembered.written = read;
+        }
+    });
+    Ok(flow)
 }
 
 /// Reads the object again, and goes on with what is there.

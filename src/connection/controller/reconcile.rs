@@ -143,7 +143,7 @@ async fn write_brake(
         return Ok(Some(left));
     }
     context.memory.record_status_write(&uid);
-    *connection = context.kube.replace_status_of_version(connection, &status).await?;
+    *connection = context.kube.replace_status(connection, &status).await?;
     if let Some(note) = note_of_brake(&stored, &status) {
         context.events.publish(connection, note).await;
     }

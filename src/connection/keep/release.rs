@@ -93,11 +93,11 @@ impl NamespaceGuard<'_> {
         if connection.metadata.deletion_timestamp.is_none()
             && status.as_object_mut().is_some_and(|status| status.remove("secretsInUse").is_some())
         {
-            kube.replace_raw_status::<KoreConnection>(connection, &status).await?;
-            connection.data["status"] = status;
+            *connection = kube.replace_raw_status::<KoreConnection>(connection, &status).await?;
         }
         if let Some(patch) = IN_USE.removing(&connection.metadata, Unneeded::as_the_api_server_says()) {
-            kube.patch_metadata::<KoreConnection>(&connection.metadata, patch).await?;
+            let written = kube.patch_metadata::<KoreConnection>(&connection.metadata, patch).await?;
+            connection.metadata = written.metadata;
         }
         Ok(())
     }

@@ -790,6 +790,21 @@ pub const MUTANTS: &[Mutant] = &[
         tests: &["--test", "cluster", "views::orphan_taken_back_at_the_last_moment_deletes"],
     },
     Mutant {
+        name: "a status that arrives late replaces newer ones",
+        file: "src/kube_ext/status_patch.rs",
+        from: r#"{"op": "test", "path": "/metadata/resourceVersion", "value": metadata.resource_version},
+        {"op": "add", "path": "/status", "value": status},"#,
+        to: r#"{"op": "add", "path": "/status", "value": status},"#,
+        tests: &["--test", "cluster", "a_status_that_comes_late"],
+    },
+    Mutant {
+        name: "the version of a status of ours taken from a cache that lags behind",
+        file: "src/campaign/pass.rs",
+        from: "version.or(object.metadata.resource_version)",
+        to: "object.metadata.resource_version.or(version)",
+        tests: &["--lib", "behind_a_cache_that_lags"],
+    },
+    Mutant {
         name: "expiry of the lease not checked",
         file: "src/kube_ext/leadership.rs",
         from: "            Expiry::At(expiry) => Instant::now() < expiry,",

@@ -19,12 +19,10 @@ use crate::output;
 use crate::plan::{Fate, Known, Manifests, Plan, Planned, of_files, of_kustomization};
 use crate::question::confirmed;
 use crate::seen::Seen;
-use crate::words::{count, some};
+use crate::words::{NAMED, count, some};
 
 /// How often a deletion is tried while the operator writes the status of the resource at the same time.
 const RACES: usize = 10;
-/// How many of the resources are named that need a look.
-const NAMED: usize = 5;
 
 /// Runs the command.
 ///

@@ -18,6 +18,9 @@ pub fn count(number: usize, noun: &str) -> String {
     if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }
 }
 
+/// How many resources of one kind are named.
+pub const NAMED: usize = 5;
+
 /// The first of some texts, and how many more there are.
 pub fn some(texts: &[String], most: usize) -> String {
     let shown = texts.iter().take(most).map(String::as_str).collect::<Vec<_>>().join(", ");

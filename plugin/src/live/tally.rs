@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use voicecampaign_operator::api::Reason;
 
-use crate::words::{count, some};
+use crate::words::{NAMED, count, some};
 
 /// What has become of all.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -36,15 +36,13 @@ fn grouped(held: &[String]) -> Vec<String> {
     let lines = by_reason.into_iter().flat_map(|(reason, keys)| {
         let advice = if reason == Reason::MassDeletion.as_str() { BRAKED } else { "" };
         match keys.len() {
-            0..=MANY => keys.iter().map(|key| format!("{key}: {reason}{advice}")).collect(),
-            number => vec![format!("{number} of {reason}{advice}: {}", some(&keys, MANY))],
+            0..=NAMED => keys.iter().map(|key| format!("{key}: {reason}{advice}")).collect(),
+            number => vec![format!("{number} of {reason}{advice}: {}", some(&keys, NAMED))],
         }
     });
     lines.collect()
 }
 
-/// How many resources of one reason are named.
-const MANY: usize = 5;
 const BRAKED: &str = " (`kubectl vcamp approve CONNECTION` lets them begin, `kubectl vcamp orphan --not-begun CONNECTION` saves their campaigns)";
 
 impl Tally {

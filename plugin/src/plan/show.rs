@@ -178,8 +178,7 @@ impl Plan {
         let of_appliers = self.appliers.iter().map(|applier| {
             format!("If {applier} is deleted, its controller may delete what it has applied, VoiceCampaigns too: the plan does not know them.")
         });
-        let is_in_doubt = move |known: bool| !known && !self.items.is_empty();
-        let doubts = doubts.into_iter().filter(move |(known, _)| is_in_doubt(*known));
+        let doubts = doubts.into_iter().filter(|(known, _)| !known && !self.items.is_empty());
         let doubts = doubts.map(|(_, doubt)| doubt.to_owned());
         doubts.chain(of_brakes).chain(of_approvals).chain(of_appliers)
     }

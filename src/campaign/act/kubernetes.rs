@@ -143,14 +143,20 @@ fn has_outcome(status: &VoiceCampaignStatus) -> bool {
 /// The status counts, stored or not: a CRD that is too old must not hold an object whose campaign is gone,
 /// nor make the operator forget how often it has asked.
 fn remember_status<S>(status: VoiceCampaignStatus, as_wanted: bool, pass: &mut Pass, context: &Context<S>) {
-    pass.object.status = Some(status.clone());
+    pass.object.status = Some(status);
     (pass.attempt, pass.get) = (None, None);
-    let terminating = pass.object.metadata.deletion_timestamp.is_some();
-    let version = pass::version(&pass.object).filter(|_| as_wanted);
+    let written = terminating_as_seen(&pass.object);
+    let version = |written: &Written| written.version.filter(|_| as_wanted);
     context.memory.note(&pass.uid, |remembered| {
         remembered.attempt = None;
-        remembered.written = terminating.then(|| Written { version, status: Box::new(status) });
+        remembered.written = written.map(|written| Written { version: version(&written), ..written });
     });
+}
+
+/// The version and the status of an object that is being deleted, for the memory.
+fn terminating_as_seen(object: &VoiceCampaign) -> Option<Written> {
+    object.metadata.deletion_timestamp.as_ref()?;
+    Some(Written { version: pass::version(object), status: Box::new(object.status.clone()?) })
 }
 
 /// Removes our finalizer.
@@ -216,10 +222,7 @@ async fn lost_race<S>(
     }
     let flow = see_again(pass, context).await?;
     // What the API server has is newer than what we wrote; or etcd was restored, and the versions went back.
-    let (version, terminating) =
-        (pass::version(&pass.object), pass.object.metadata.deletion_timestamp.is_some());
-    let status = pass.object.status.clone().filter(|_| terminating && flow.is_continue());
-    let read = status.map(|status| Written { version, status: Box::new(status) });
+    let read = terminating_as_seen(&pass.object).filter(|_| flow.is_continue());
     context.memory.note(&pass.uid, |remembered| {
         if remembered.written.as_ref().is_some_and(|written| written.version.is_some()) {
             remembered.written = read;

@@ -88,6 +88,8 @@ pub struct Pass {
     /// How many writes of this pass failed because the object had changed.
     pub lost_races: u32,
     begun: Instant,
+    /// When this process began to work.
+    process_begun_at: Timestamp,
     /// When this pass read the object from the API server; `None` if the object is the cache's.
     read_at: Option<Instant>,
 }
@@ -139,6 +141,7 @@ impl Pass {
             deletion_in_cache: cached.metadata.deletion_timestamp.is_some(),
             lost_races: 0,
             begun: Instant::now(),
+            process_begun_at: memory.begun_at(),
             read_at: None,
         })
     }
@@ -156,12 +159,14 @@ impl Pass {
             listing_due: self.listing_due,
             asked_brake_at: self.asked_brake_at,
             turn: self.turn,
+            has_turn: self.preparing.is_some(),
             trouble: self.trouble.as_deref(),
             position: self.position,
             wants_diagnostic_read: self.wants_diagnostic_read,
             last_get: self.last_get,
             last_delete: self.last_delete,
             others: &self.others,
+            process_begun_at: self.process_begun_at,
         }
     }
 
@@ -221,13 +226,16 @@ impl Pass {
 }
 
 /// The object with the status that we wrote last, and the version that has it; `None` if the cache has caught
-/// up. All else of it is as old as the cache.
-fn as_written(cached: &VoiceCampaign, Written { version, status }: Written) -> Option<VoiceCampaign> {
+/// up. All else of it is as old as the cache. If that has changed since, so is the version: what is decided
+/// of it must not be written.
+fn as_written(cached: &VoiceCampaign, written: Written) -> Option<VoiceCampaign> {
+    let Written { version, generation, status } = written;
     if !lags_behind(cached, version) {
         return None;
     }
     let mut object = VoiceCampaign { status: Some(*status), ..cached.clone() };
-    let version = version.map(|version| version.to_string());
+    let is_same = cached.metadata.generation == generation;
+    let version = version.filter(|_| is_same).map(|version| version.to_string());
     object.metadata.resource_version = version.or(object.metadata.resource_version);
     Some(object)
 }
@@ -254,18 +262,22 @@ mod tests {
     fn behind_a_cache_that_lags_the_status_and_the_version_are_those_of_the_last_write() {
         let cached: VoiceCampaign = serde_json::from_value(
             json!({"apiVersion": "voicecampaign.dev/v1alpha1", "kind": "VoiceCampaign",
-                "metadata": {"name": "x", "resourceVersion": "7"},
+                "metadata": {"name": "x", "resourceVersion": "7", "generation": 2},
                 "spec": {"connectionRef": {"name": "c"}, "streamId": "st-1", "campaignId": "cd-1"}}),
         )
         .unwrap();
         let status = VoiceCampaignStatus { observed_generation: Some(3), ..VoiceCampaignStatus::default() };
-        let known = |version| {
-            let object = as_written(&cached, Written { version, status: Box::new(status.clone()) })?;
+        let known = |version, generation| {
+            let status = Box::new(status.clone());
+            let object = as_written(&cached, Written { version, generation: Some(generation), status })?;
             Some((object.status?.observed_generation, object.metadata.resource_version?))
         };
-        assert_eq!(known(Some(8)), Some((Some(3), "8".to_owned())));
-        assert_eq!(known(Some(7)), None);
+        assert_eq!(known(Some(8), 2), Some((Some(3), "8".to_owned())));
+        assert_eq!(known(Some(7), 2), None);
+        // The policy may have changed since: with the version, the API server would take what was decided of
+        // the earlier one.
+        assert_eq!(known(Some(8), 3), Some((Some(3), "7".to_owned())));
         // The API server does not store the status as it is.
-        assert_eq!(known(None), Some((Some(3), "7".to_owned())));
+        assert_eq!(known(None, 2), Some((Some(3), "7".to_owned())));
     }
 }

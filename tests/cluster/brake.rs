@@ -90,6 +90,25 @@ async fn a_namespace_that_goes_is_braked_too() {
     assert_eq!(names.iter().filter(|name| world.in_kore(name)).count(), 1);
 }
 
+/// An approval that is taken back holds those again whose turn has not come.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_approval_that_is_taken_back_holds_them_again() {
+    let world = World::new("braked-again").await;
+    world.set_brake(1);
+    let _operator = world.operator();
+    world.create_campaigns("c", 5);
+    wait_for(&world, "all are found", &[("CampaignFound", 5)]);
+    // One call a minute: after that of the one that begins, the others wait for theirs.
+    let slow = r#"{"spec":{"rateLimit":{"requestsPerMinute":1}}}"#;
+    world.run(&["patch", "kconn", "production", "--type=merge", "-p", slow]);
+    world.run(&["delete", "vcamp", "--all", "--wait=false"]);
+    wait_for(&world, "one is gone, the others are held", &[("MassDeletion", 4)]);
+    approve(&world);
+    wait_for(&world, "they wait for their turn", &[("WaitingForQuota", 4)]);
+    world.run(&["annotate", "kconn", "production", "voicecampaign.dev/approve-deletions-until-"]);
+    wait_for(&world, "they are held again", &[("MassDeletion", 4)]);
+}
+
 /// K37: a status of the KoreConnection, held up in the network, arrives after the one that says what the
 /// brake has let through. It takes nothing away, and no more deletions begin.
 #[tokio::test(flavor = "multi_thread")]

@@ -101,7 +101,9 @@ fn an_approved_deletion_is_recorded_before_its_request() {
     );
     let withdrawn = VoiceCampaign { status: Some(waiting), ..object.clone() };
     assert_eq!(reason(&status(decided(&withdrawn, &braked(&holding()), None))), "MassDeletion");
-    let begun = status(decided(&object, &approved, None));
+    // Nobody knows yet whether it is its turn.
+    assert_eq!(decided(&object, &approved, None), Step::AwaitTurn);
+    let begun = status(decide(&Observed { has_turn: true, ..observed(&object, &approved) }, at(0)));
     assert_eq!(begun.deletion.as_ref().unwrap().admitted_at, Some(Time(at(0))));
     object.status = Some(begun);
     assert_eq!(decided(&object, &approved, None), Step::Delete);

@@ -157,18 +157,30 @@ fn any_trouble() -> impl Strategy<Value = ListingTrouble> {
 
 /// Whether a listing, with what is recorded before it, completes a proof; said again, in two sentences: the
 /// GET did not return the campaign, two complete listings of one identity miss it, both begun after the
-/// answer, 10 s apart; or it said nothing a few times, and three do, 5 min apart. An empty one counts only if
-/// nobody is missing whom nobody asked to delete, as far as all are known, and if it is no stranger's.
-fn proves(proof: &ProofStatus, read: &StreamListing, seen_as: Option<&str>) -> bool {
+/// answer, 10 s apart; or it said nothing a few times, and three do, the third of them 5 min after the first
+/// and 10 s after the second; distances count from the start of the process at the earliest. An empty one
+/// counts only if nobody is missing whom nobody asked to delete, as far as all are known, and if it is no
+/// stranger's.
+fn proves(
+    proof: &ProofStatus,
+    read: &StreamListing,
+    seen_as: Option<&str>,
+    process_begun_at: Timestamp,
+) -> bool {
     let StreamListing { listing, suddenly_empty, to_a_stranger, unseen_namespaces, listed_at } = read;
     let first = proof.first_listing.as_ref().filter(|first| !first.suddenly_empty);
     let (asked, distance) = match (&proof.not_returned_at, &proof.silent_at, &proof.second_listing) {
         (Some(asked), _, second) => (asked, if second.is_some() { 300 } else { 10 }),
-        (None, Some(asked), Some(_)) => (asked, 300),
+        (None, Some(asked), Some(second))
+            if asked.0.duration_since(second.ended_at.0.max(process_begun_at)).as_secs() >= 10 =>
+        {
+            (asked, 300)
+        }
         (None, ..) => return false,
     };
     let Some(first) = first else { return false };
-    let apart = |time: Timestamp| time.duration_since(first.ended_at.0).as_secs() >= distance;
+    let apart =
+        |time: Timestamp| time.duration_since(first.ended_at.0.max(process_begun_at)).as_secs() >= distance;
     listing.identity().as_str() == proof.identity
         && proof.identity == target().identity().as_str()
         && listing.is_complete()
@@ -303,6 +315,8 @@ proptest! {
         asked_brake_at in prop::option::of(any_time()),
         others in prop::option::weighted(0.2, any::<bool>()),
         protected: bool,
+        has_turn: bool,
+        process_begun_at in prop::option::weighted(0.3, any_time()),
         wants_diagnostic_read: bool,
     ) {
         let now = Timestamp::now();
@@ -323,12 +337,14 @@ proptest! {
             listing_due,
             asked_brake_at,
             turn,
+            has_turn,
             trouble: None,
             position: None,
             last_get: looked.map(|(at, again_at)| LastGet { at, again_at }),
             wants_diagnostic_read,
             last_delete: None,
             others: &others,
+            process_begun_at: process_begun_at.unwrap_or(Timestamp::UNIX_EPOCH),
         };
         let ours = REMOTE_CAMPAIGN.is_on(&object.metadata);
         let recorded = object.status.as_ref().and_then(|status| status.deletion.as_ref()).filter(|deletion| {
@@ -349,7 +365,7 @@ proptest! {
         let seen_as = object.status.as_ref().and_then(|status| status.seen_as.as_deref());
         // A proof that was recorded is one of the DELETE that was answered last.
         let proven = attempt.is_none() && listing.as_ref().is_some_and(|listing| {
-            recorded.and_then(|deletion| deletion.proof.as_ref()).is_some_and(|proof| proves(proof, listing, seen_as))
+            recorded.and_then(|deletion| deletion.proof.as_ref()).is_some_and(|proof| proves(proof, listing, seen_as, observed.process_begun_at))
         });
         let outcome = attempt.as_ref().is_some_and(|attempt| attempt.result.is_ok()) || orphan || told || proven;
         // What a clock that was ahead has written asks for nothing.
@@ -368,6 +384,10 @@ proptest! {
                 prop_assert!(begun || !has_brake(&connection), "nobody has let it through");
             }
             Step::AskBrake => prop_assert!(being_deleted && has_brake(&connection) && asked_brake_at.is_none()),
+            Step::AwaitTurn => {
+                let begun = recorded.is_some_and(|deletion| deletion.attempts > 0 || deletion.admitted_at.is_some());
+                prop_assert!(being_deleted && has_brake(&connection) && !begun && !has_turn);
+            }
             Step::Protect => prop_assert!(!protected && (ours && new || !ours && !being_deleted)),
             Step::AddFinalizer => {
                 prop_assert!(!being_deleted && !ours);

@@ -67,6 +67,8 @@ struct Instance {
     view: usize,
     /// Since when each object asks.
     asked: [Option<Second>; OBJECTS],
+    /// Whether it is its turn.
+    turn: [bool; OBJECTS],
     /// A status that is on its way, and the version from which it was decided.
     writes: Option<(usize, String)>,
 }
@@ -103,7 +105,7 @@ impl Model for Brakes {
             sent: false,
             approved: false,
         };
-        let instance = Instance { view: 0, asked: [None; OBJECTS], writes: None };
+        let instance = Instance { view: 0, asked: [None; OBJECTS], turn: [false; OBJECTS], writes: None };
         let living = Account {
             now: 0,
             connection: vec![Version { approved_until: None, status: "null".to_owned() }],
@@ -245,7 +247,7 @@ impl Account {
                 // What was under way may arrive nevertheless.
                 let writes = self.instances[instance].writes.take();
                 let asked = std::array::from_fn(|object| self.objects[object].is_held().then_some(self.now));
-                self.instances[instance] = Instance { view, asked, writes };
+                self.instances[instance] = Instance { view, asked, turn: [false; OBJECTS], writes };
             }
             Action::Approve => {
                 self.approvals -= 1;
@@ -274,20 +276,24 @@ impl Account {
     }
 
     fn step(&mut self, instance: usize, number: usize) {
-        let Instance { view, asked, .. } = &self.instances[instance];
+        let Instance { view, asked, turn, .. } = &self.instances[instance];
         let object = self.objects[number].stored.object(number);
         let mut usable = usable();
         usable.brake = Some(self.connection[*view].brake());
         let connection = Connection::Usable(Box::new(usable));
-        let observed =
-            Observed { asked_brake_at: asked[number].map(at), ..Observed::new(&object, &connection) };
+        let (asked_brake_at, has_turn) = (asked[number].map(at), turn[number]);
+        let observed = Observed { asked_brake_at, has_turn, ..Observed::new(&object, &connection) };
         match decide(&observed, at(self.now)) {
             Step::AskBrake => self.instances[instance].asked[number] = Some(self.now),
+            Step::AwaitTurn => self.instances[instance].turn[number] = true,
             Step::Delete => {
                 self.objects[number].sent = true;
                 self.instances.iter_mut().for_each(|instance| instance.asked[number] = None);
             }
-            Step::Record(status) => self.objects[number].stored.status = Status::of(*status),
+            Step::Record(status) => {
+                self.objects[number].stored.status = Status::of(*status);
+                self.instances[instance].turn[number] = false;
+            }
             Step::Wait { .. } | Step::Stall { .. } => {}
             step @ (Step::Done
             | Step::Protect
@@ -314,7 +320,7 @@ impl Account {
             let before = account.clone();
             for number in 0..OBJECTS {
                 let is_deleted = account.objects[number].stored.deleted_at.is_some();
-                for _ in 0..3 {
+                for _ in 0..4 {
                     if is_deleted && !account.objects[number].sent {
                         account.apply(Action::Step(0, number));
                     }

@@ -162,7 +162,7 @@ fn effect(pass: &Pass, now: Second) -> Effect {
         // Whoever took the finalizer off a living object has it taken off in this model.
         Step::Done | Step::Protect | Step::AddFinalizer => Effect::Rest(NEVER),
         Step::Resolve => unreachable!("the connection is known"),
-        Step::AskBrake => unreachable!("it has no brake"),
+        Step::AskBrake | Step::AwaitTurn => unreachable!("it has no brake"),
     }
 }
 

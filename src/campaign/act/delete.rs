@@ -49,22 +49,27 @@ struct Ready<'a, S> {
     seat: Option<Seat>,
 }
 
+/// Waits until it is the deletion's turn to prepare for its DELETE.
+pub async fn await_turn<S: CampaignService>(pass: &mut Pass, context: &Context<S>) -> ControlFlow<Action> {
+    let way = match way(pass, context) {
+        ControlFlow::Continue(way) => way,
+        ControlFlow::Break(flow) => return flow,
+    };
+    if pass.preparing.is_none() {
+        come_forward(&way, pass, context).await;
+    }
+    ControlFlow::Continue(())
+}
+
 /// Sends the DELETE, if nothing speaks against it.
 pub async fn delete<S: CampaignService>(
     pass: &mut Pass,
     context: &Context<S>,
 ) -> Result<ControlFlow<Action>, Error> {
-    let Connection::Usable(connection) = &pass.connection else { return Ok(ControlFlow::Continue(())) };
-    let connection = connection.as_ref().clone();
-    if !pass.deletion_in_cache {
-        return Ok(ControlFlow::Break(Action::requeue(CACHE_LAG)));
-    }
-    let gate = gate(&connection, &pass.object, context);
-    let caller = caller(pass, decide::place(&pass.object), &connection);
-    let way = Way { connection, gate, caller };
-    if pass.is_too_late_for(way.connection.target.timeout) {
-        return Ok(in_a_new_pass());
-    }
+    let way = match way(pass, context) {
+        ControlFlow::Continue(way) => way,
+        ControlFlow::Break(flow) => return Ok(flow),
+    };
     if pass.preparing.is_none() && come_forward(&way, pass, context).await.is_none() {
         return Ok(ControlFlow::Continue(()));
     }
@@ -91,6 +96,23 @@ pub async fn delete<S: CampaignService>(
         }
         ControlFlow::Break(flow) => Ok(flow),
     }
+}
+
+/// The object's way to Kore, if this pass may go it.
+fn way<S>(pass: &Pass, context: &Context<S>) -> ControlFlow<ControlFlow<Action>, Way> {
+    let Connection::Usable(connection) = &pass.connection else {
+        return ControlFlow::Break(ControlFlow::Continue(()));
+    };
+    let connection = connection.as_ref().clone();
+    if !pass.deletion_in_cache {
+        return ControlFlow::Break(ControlFlow::Break(Action::requeue(CACHE_LAG)));
+    }
+    let gate = gate(&connection, &pass.object, context);
+    let caller = caller(pass, decide::place(&pass.object), &connection);
+    if pass.is_too_late_for(connection.target.timeout) {
+        return ControlFlow::Break(in_a_new_pass());
+    }
+    ControlFlow::Continue(Way { connection, gate, caller })
 }
 
 /// Waits until the object may prepare for its call; `None` if the next step has to be decided again first: it

@@ -156,7 +156,8 @@ fn remember_status<S>(status: VoiceCampaignStatus, as_wanted: bool, pass: &mut P
 /// The version and the status of an object that is being deleted, for the memory.
 fn terminating_as_seen(object: &VoiceCampaign) -> Option<Written> {
     object.metadata.deletion_timestamp.as_ref()?;
-    Some(Written { version: pass::version(object), status: Box::new(object.status.clone()?) })
+    let (version, generation) = (pass::version(object), object.metadata.generation);
+    Some(Written { version, generation, status: Box::new(object.status.clone()?) })
 }
 
 /// Removes our finalizer.

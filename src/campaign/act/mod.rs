@@ -59,6 +59,7 @@ pub async fn act<S: CampaignService>(
             Ok(kore::list(not_before, urgency, pass, context).boxed().await)
         }
         Step::AskBrake => Ok(account::ask_brake(pass, context)),
+        Step::AwaitTurn => Ok(delete::await_turn(pass, context).boxed().await),
         Step::Delete => delete::delete(pass, context).boxed().await,
         Step::Record(status) => kubernetes::record(*status, pass, context).boxed().await,
         Step::Release(permit) => kubernetes::release(permit, pass, context).boxed().await,
@@ -96,6 +97,7 @@ fn waits_for_no_brake(step: &Step) -> bool {
         | Step::Get(_)
         | Step::List { .. }
         | Step::AskBrake
+        | Step::AwaitTurn
         | Step::Record(_)
         | Step::Release(_) => false,
     }
@@ -109,7 +111,7 @@ fn waits_for_no_brake(step: &Step) -> bool {
 /// campaign that is left in Kore is noted in the status of its connection.
 fn unsynced_for<'a, S>(step: &Step, context: &'a Context<S>) -> Option<Unsynced<'a>> {
     match step {
-        Step::Get(_) | Step::List { .. } | Step::Delete => context.unsynced(),
+        Step::Get(_) | Step::List { .. } | Step::AwaitTurn | Step::Delete => context.unsynced(),
         Step::Resolve | Step::Protect => context.unsynced_connections(),
         Step::Release(permit) if permit.outcome() == DeletionOutcome::Orphaned => {
             context.unsynced_connections()

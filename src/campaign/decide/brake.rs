@@ -21,9 +21,12 @@ const RETRY: SignedDuration = SignedDuration::from_mins(10);
 pub enum Brake {
     /// It goes on, with this record.
     Passed(Box<DeletionStatus>),
-    /// It goes on, and the status must say so before its first request: because it says that the deletion is
-    /// held; or because a person may withdraw the approval, and nothing else would say that it has begun.
+    /// It goes on, and the status must say so before its first request, because it says that the deletion is
+    /// held.
     PassedOnceStored(Box<DeletionStatus>),
+    /// A person has approved it, and may withdraw that. The status must say that it has begun before its
+    /// first request, because nothing else would say so, and not before it is its turn.
+    Approved(Box<DeletionStatus>),
     /// It waits.
     Waits(Plan),
 }
@@ -44,7 +47,7 @@ pub fn brake(
         Passage::Admitted => {
             Brake::Passed(Box::new(DeletionStatus { admitted_at: Some(round_down(now)), ..record }))
         }
-        Passage::Approved => Brake::PassedOnceStored(Box::new(record)),
+        Passage::Approved => Brake::Approved(Box::new(record)),
         Passage::Undecided => Brake::Waits(undecided(observed, &record, now)),
         Passage::Held(holding) => Brake::Waits(held(observed, &record, Some(holding), now)),
     }

@@ -87,9 +87,11 @@ fn ask_kore(
             Brake::Passed(record) => {
                 within_quota(observed, *record, now, |record| delete(observed, record, false, now))
             }
-            Brake::PassedOnceStored(record) => within_quota(observed, *record, now, |record| {
-                let record = DeletionStatus { admitted_at: Some(round_down(now)), ..record };
-                delete(observed, record, true, now)
+            Brake::PassedOnceStored(record) => {
+                within_quota(observed, *record, now, |record| admit(observed, record, now))
+            }
+            Brake::Approved(record) => within_quota(observed, *record, now, |record| {
+                if observed.has_turn { admit(observed, record, now) } else { Step::AwaitTurn.into() }
             }),
             Brake::Waits(plan) => plan,
         },
@@ -98,6 +100,12 @@ fn ask_kore(
             prove(observed, &proof, record, now)
         }
     }
+}
+
+/// Sends the first DELETE, once the status says that the brake has let it through.
+fn admit(observed: &Observed<'_>, record: DeletionStatus, now: Timestamp) -> Plan {
+    let record = DeletionStatus { admitted_at: Some(round_down(now)), ..record };
+    delete(observed, record, true, now)
 }
 
 /// Sends the DELETE. An attempt is recorded before the next; and a proof that a sighting has ended must not
@@ -114,7 +122,7 @@ fn delete(observed: &Observed<'_>, record: DeletionStatus, store_first: bool, no
 
 /// The next read of the proof.
 fn prove(observed: &Observed<'_>, proof: &ProofStatus, record: DeletionStatus, now: Timestamp) -> Plan {
-    let need = match proof::need(proof) {
+    let need = match proof::need(proof, observed.process_begun_at) {
         Need::Get { not_before } if not_before <= now && listing_tells_more(observed, proof, now) => {
             Need::Listing { not_before: proof.answered_at.0 }
         }

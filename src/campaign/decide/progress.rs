@@ -7,7 +7,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use super::due::{Cause, Due};
 use crate::api::{DeletionStatus, ProofStatus, Reason, VoiceCampaignStatus};
 use crate::campaign::evidence::proof::{self, Course, Need, ProvenAbsence};
-use crate::campaign::evidence::{Attempt, ListingTrouble, Observed, ReleasePermit, answer, new_record};
+use crate::campaign::evidence::{Attempt, Observed, ReleasePermit, answer, new_record};
 use crate::campaign::status;
 use crate::kore::FailureKind;
 use crate::kube_ext::{round_down, round_up};
@@ -172,7 +172,7 @@ fn pursue(
     now: Timestamp,
 ) -> Option<ProvenAbsence> {
     let before = record.proof.take()?;
-    match proof::follow(observed.object, &before, observed.get, observed.listing) {
+    match proof::follow(observed, &before) {
         Course::Seen(at) => {
             record.seen_at = Some(round_up(at));
             *due = after_sighting(record, now);
@@ -187,7 +187,7 @@ fn pursue(
                 *due = next_read(record, observed, &before, &proof, now);
             }
             record.proof = Some(proof);
-            note_listing_trouble(record, due, observed.listing_trouble, now);
+            note_listing_trouble(record, due, observed, now);
             None
         }
     }
@@ -232,7 +232,7 @@ fn next_read(
         let of_the_campaign = observed.get.is_none_or(|get| get.charge == Charge::Campaign);
         of_the_campaign.then(|| Due::after(now, backoff(&record.uid, proof.failures), Cause::Backoff))
     } else {
-        let not_before = proof::need(proof).not_before();
+        let not_before = proof::need(proof, observed.process_begun_at).not_before();
         (not_before > now + AT_ONCE).then(|| Due::at(not_before, Cause::ProofDistance))
     };
     Due::later(own, asked)
@@ -242,11 +242,12 @@ fn next_read(
 fn note_listing_trouble(
     record: &mut DeletionStatus,
     due: &mut Option<Due>,
-    trouble: Option<&ListingTrouble>,
+    observed: &Observed<'_>,
     now: Timestamp,
 ) {
-    let (Some(proof), Some(trouble)) = (&record.proof, trouble) else { return };
-    let needed = matches!(proof::need(proof), Need::Listing { not_before } if not_before <= now);
+    let (Some(proof), Some(trouble)) = (&record.proof, observed.listing_trouble) else { return };
+    let need = proof::need(proof, observed.process_begun_at);
+    let needed = matches!(need, Need::Listing { not_before } if not_before <= now);
     if needed && trouble.retry_at > now {
         let failures = i32::try_from(trouble.failures).unwrap_or(i32::MAX);
         let last = answer::of_listing_trouble(trouble);

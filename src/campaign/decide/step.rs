@@ -24,6 +24,8 @@ pub enum Step {
     },
     /// Ask the controller of the connection whether the deletion may begin.
     AskBrake,
+    /// Wait until it is the deletion's turn to prepare for its DELETE.
+    AwaitTurn,
     /// Send the DELETE.
     Delete,
     /// Write this status.

@@ -32,6 +32,8 @@ pub struct Observed<'a> {
     pub asked_brake_at: Option<Timestamp>,
     /// The turn that the account's clock gave, if that was not to call now.
     pub turn: Option<Turn>,
+    /// Whether it is the deletion's turn to prepare for its DELETE.
+    pub has_turn: bool,
     /// What Kore answered when the trouble began that holds the call, if trouble holds it.
     pub trouble: Option<&'a str>,
     /// Where the object stands in the queue of its account, if it waits there.
@@ -44,6 +46,8 @@ pub struct Observed<'a> {
     pub last_delete: Option<Timestamp>,
     /// The other VoiceCampaigns that name the same campaign.
     pub others: &'a [OtherClaim],
+    /// When this process began to work, by its clock. Earlier times in the status may be of another clock.
+    pub process_begun_at: Timestamp,
 }
 
 impl<'a> Observed<'a> {
@@ -60,12 +64,14 @@ impl<'a> Observed<'a> {
             listing_due: None,
             asked_brake_at: None,
             turn: None,
+            has_turn: false,
             trouble: None,
             position: None,
             wants_diagnostic_read: false,
             last_get: None,
             last_delete: None,
             others: &[],
+            process_begun_at: Timestamp::UNIX_EPOCH,
         }
     }
 

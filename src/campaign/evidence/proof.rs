@@ -4,8 +4,8 @@
 //!   DELETE ─▶ "no such campaign?", or 202; or 3 answers in a row that say nothing (5xx, HTML, no answer)
 //!      └─▶ GET: not returned ─▶ listing: not there ─▶ 10 s ─▶ listing: not there ─▶ ProvenAbsence
 //!            ├─ returned ──────────┴─ there ────────────────────┴─ there ─▶ DELETE again, with backoff
-//!            └─ 3 times no word whether it exists: the same, with a third listing 5 min after the first,
-//!               and another GET before each further listing
+//!            └─ 3 times no word whether it exists: the same, with a third listing 5 min after the first
+//!               and 10 s after the second, and another GET before each further listing
 //!   listings that fail, again and again ─▶ another GET
 //! ```
 //!
@@ -21,7 +21,7 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::answer;
-use super::observed::{Attempt, GetResult, StreamListing};
+use super::observed::{Attempt, GetResult, Observed, StreamListing};
 use crate::api::{LastAnswer, ListingRecord, ProofStatus, VoiceCampaign};
 use crate::kore::{Failure, FailureKind, Identity};
 use crate::kube_ext::{round_down, round_up};
@@ -176,9 +176,9 @@ pub fn is_complete(proof: &ProofStatus) -> bool {
     first(proof).is_some() && last.is_some()
 }
 
-/// What is needed next.
-pub fn need(proof: &ProofStatus) -> Need {
-    match (evidence(proof), &proof.doubted_listing) {
+/// What is needed next, in a process that began to work at `begun_at`.
+pub fn need(proof: &ProofStatus, begun_at: Timestamp) -> Need {
+    match (evidence(proof, begun_at), &proof.doubted_listing) {
         (Need::Listing { not_before }, Some(doubted)) => {
             Need::Listing { not_before: not_before.max(doubted.ended_at.0 + DOUBTED_PACE) }
         }
@@ -188,12 +188,17 @@ pub fn need(proof: &ProofStatus) -> Need {
 
 /// The same without the pause after a doubted listing: others may read a listing earlier that nobody doubts,
 /// and it counts.
-fn evidence(proof: &ProofStatus) -> Need {
+///
+/// What was read before this process began to work ended no later than then, whatever the clock says that
+/// noted its time: the distance to it counts from there.
+fn evidence(proof: &ProofStatus, begun_at: Timestamp) -> Need {
     let answered_at = proof.answered_at.0;
+    let ended_at = |listing: &ListingRecord| listing.ended_at.0.max(begun_at);
     let not_before = match (first(proof), &proof.second_listing) {
         (None, _) => answered_at,
-        (Some(first), None) => first.ended_at.0 + DISTANCE,
-        (Some(first), Some(_)) => first.ended_at.0 + LONG_DISTANCE,
+        (Some(first), None) => ended_at(first) + DISTANCE,
+        // One listing is not both of them, however late the second was.
+        (Some(first), Some(second)) => (ended_at(first) + LONG_DISTANCE).max(ended_at(second) + DISTANCE),
     };
     match (&proof.not_returned_at, &proof.silent_at) {
         (Some(asked), _) => Need::Listing { not_before: not_before.max(asked.0) },
@@ -209,12 +214,8 @@ fn first(proof: &ProofStatus) -> Option<&ListingRecord> {
 }
 
 /// How the proof goes on with what was read since the record was written.
-pub fn follow(
-    object: &VoiceCampaign,
-    proof: &ProofStatus,
-    get: Option<&GetResult>,
-    listing: Option<&StreamListing>,
-) -> Course {
+pub fn follow(observed: &Observed<'_>, proof: &ProofStatus) -> Course {
+    let Observed { object, get, listing, process_begun_at, .. } = *observed;
     let since = proof.answered_at.0;
     // A sighting after the answer counts, whether or not the proof asked for the read.
     if let Some(at) = listing.and_then(|read| read.listed_at).filter(|at| *at > since) {
@@ -223,8 +224,8 @@ pub fn follow(
     if let Some(read) = listing.filter(|read| shows(object, read) && read.listing.begun_at() > since) {
         return Course::Seen(read.listing.begun_at());
     }
-    match (evidence(proof), get, listing) {
-        (Need::Get { .. }, Some(get), _) => after_get(proof, get),
+    match (evidence(proof, process_begun_at), get, listing) {
+        (Need::Get { .. }, Some(get), _) if !has(proof, get) => after_get(proof, get),
         (Need::Listing { not_before }, _, Some(read)) if answers(object, proof, read, not_before) => {
             after_listing(object, proof, read)
         }
@@ -251,6 +252,14 @@ pub fn unlisted(proof: &ProofStatus, failures: i32, last: LastAnswer, now: Times
     let known = proof.last_failure_at.as_ref().filter(|_| proof.failures == failures);
     let proof = failed(proof, failures, last, known.map_or(now, |at| at.0));
     if asks_again { ProofStatus { not_returned_at: None, silent_at: None, ..proof } } else { proof }
+}
+
+/// Whether the record has this GET: what has answered the write of the record may not have been the API
+/// server, and it was there when it was written again.
+fn has(proof: &ProofStatus, get: &GetResult) -> bool {
+    let ProofStatus { not_returned_at, silent_at, last_failure_at, .. } = proof;
+    let (asked_at, failed_at) = (Some(round_up(get.asked_at)), Some(round_down(get.asked_at)));
+    *not_returned_at == asked_at || *silent_at == asked_at || *last_failure_at == failed_at
 }
 
 fn after_get(proof: &ProofStatus, get: &GetResult) -> Course {

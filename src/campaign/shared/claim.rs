@@ -110,11 +110,13 @@ pub fn keeps_its_campaign(object: &VoiceCampaign) -> bool {
     object.metadata.deletion_timestamp.is_none() && object.spec.deletion_policy == DeletionPolicy::Delete
 }
 
-/// Whether somebody has asked to delete the campaign. A deletion that is suspended before it has begun may
-/// never be made.
+/// Whether somebody has asked to delete the campaign. A deletion that is suspended, or held by the brake,
+/// before it has begun may never be made.
 pub fn is_asked_for(object: &VoiceCampaign) -> bool {
     let has_begun = || object.deletion().is_some_and(|deletion| deletion.attempts > 0);
-    object.metadata.deletion_timestamp.is_some() && (!object.spec.suspend || has_begun())
+    let is_braked = || object.status.as_ref().map(status::reason) == Some(Reason::MassDeletion);
+    let is_held = || object.spec.suspend || is_braked();
+    object.metadata.deletion_timestamp.is_some() && (!is_held() || has_begun())
 }
 
 /// Whether the campaign was there when it was last seen, or missed among others. That a GET alone, or an

@@ -367,6 +367,11 @@ mod tests {
         suspended["spec"]["suspend"] = json!(true);
         world.update(&suspended);
         assert!(world.is_doubted(), "a deletion that is suspended before it has begun may never be made");
+        let mut braked = being_deleted("cd-2");
+        braked["status"]["conditions"] = json!([{"type": "Ready", "status": "False", "reason": "MassDeletion",
+            "message": "", "lastTransitionTime": "2026-11-23T10:00:00Z"}]);
+        world.update(&braked);
+        assert!(world.is_doubted(), "so may one that the brake holds");
         suspended["status"]["deletion"] =
             json!({"uid": "uid-cd-2", "requestedAt": "2026-11-23T10:00:00Z", "attempts": 1});
         world.update(&suspended);

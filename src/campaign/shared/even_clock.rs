@@ -26,6 +26,11 @@ impl EvenClock {
         (now, if ahead.abs() > JUMP { ahead } else { SignedDuration::ZERO })
     }
 
+    /// When it was started, by the machine's clock as it is now.
+    pub fn started_at(&self) -> Timestamp {
+        self.then.1 + self.now().1
+    }
+
     /// Whether the machine's clock was put forward or back since this was asked last.
     pub fn has_jumped(&mut self) -> bool {
         let jumped = self.now().1 != SignedDuration::ZERO;
@@ -39,6 +44,12 @@ impl EvenClock {
     #[cfg(test)]
     pub fn put_ahead(&mut self, by: SignedDuration) {
         self.then.1 -= by;
+    }
+}
+
+impl Default for EvenClock {
+    fn default() -> Self {
+        Self::new()
     }
 }
 

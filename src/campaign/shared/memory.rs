@@ -2,6 +2,9 @@ use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use jiff::Timestamp;
+
+use super::even_clock::EvenClock;
 use crate::api::{DeletionOutcome, VoiceCampaignStatus};
 use crate::campaign::evidence::{Attempt, LastGet};
 
@@ -11,6 +14,7 @@ use crate::campaign::evidence::{Attempt, LastGet};
 #[derive(Default)]
 pub struct Memory {
     objects: Mutex<HashMap<String, Remembered>>,
+    clock: EvenClock,
 }
 
 /// What is known of one object.
@@ -47,6 +51,8 @@ pub enum Release {
 pub struct Written {
     /// The resourceVersion with this status; `None` if the API server does not store the status as it is.
     pub version: Option<u64>,
+    /// The generation of the object with this status.
+    pub generation: Option<i64>,
     /// The status.
     pub status: Box<VoiceCampaignStatus>,
 }
@@ -66,6 +72,11 @@ impl Remembered {
 }
 
 impl Memory {
+    /// When this process began to work, by the machine's clock as it is now.
+    pub fn begun_at(&self) -> Timestamp {
+        self.clock.started_at()
+    }
+
     /// What is known of an object.
     pub fn recall(&self, uid: &str) -> Remembered {
         self.objects().get(uid).cloned().unwrap_or_default()

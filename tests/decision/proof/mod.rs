@@ -323,6 +323,21 @@ fn another_identity_begins_anew() {
     assert_eq!(decide(&observed(&object, &usable()), at(0)), Step::Delete);
 }
 
+/// Another process has read the first listing, and its clock may have been behind: how long ago that was,
+/// nobody knows, but for the time since this process began.
+#[test]
+fn distances_count_from_the_start_of_the_process() {
+    let (object, connection, listing) = (proving(with_first(-15)), usable(), listing(&["cd-2"]));
+    let at_once = Observed { listing: Some(&listing), ..observed(&object, &connection) };
+    let proven = |observed: &Observed<'_>| match decide(observed, at(2)) {
+        Step::Record(status) => status.deletion.unwrap().outcome == Some(DeletionOutcome::Absent),
+        _ => false,
+    };
+    assert!(proven(&at_once));
+    assert!(proven(&Observed { process_begun_at: at(-10), ..at_once }));
+    assert!(!proven(&Observed { process_begun_at: at(-9), ..at_once }));
+}
+
 /// A recorded absence without its proof is none: somebody has written it.
 #[test]
 fn a_recorded_absence_needs_its_proof() {

@@ -84,9 +84,12 @@ fn listings_carry_a_proof_where_a_get_says_nothing() {
     for kind in FailureKind::ALL.into_iter().filter(|kind| *kind != FailureKind::MayBeAbsent) {
         let mut object = proving(ProofStatus { not_returned_at: None, ..begun() });
         for number in 1..=3 {
-            let failed = look(0, Err(failure(kind, None)));
+            let failed = look(number - 4, Err(failure(kind, None)));
             let shown = Observed { get: Some(&failed), ..observed(&object, &connection) };
             object.status = Some(status(decide(&shown, at(0))));
+            // It is there, and somebody says that it is not: it is read again, with the same GET in hand.
+            let shown = Observed { get: Some(&failed), ..observed(&object, &connection) };
+            assert!(!matches!(decide(&shown, at(0)), Step::Record(_)), "{kind}: one GET counts once");
             let waits = deletion(&object).next_attempt_at.is_some();
             assert_eq!(waits, number < 3 || !says_nothing(kind), "{kind}: with backoff");
             assert_eq!(proof(&object).unwrap().silent_at.is_some(), number == 3 && says_nothing(kind));
@@ -154,6 +157,10 @@ fn listings_carry_a_proof_where_a_get_says_nothing() {
     assert!(matches!(step, Step::Release(_)), "{step:?}");
     assert!(proof(&object).unwrap().third_listing.is_some());
     assert!(ready(object.status.as_ref().unwrap()).message.contains("three complete listings"));
+    // However late the second listing is, it is not the third.
+    let (object, step) = shown(&proving(silent(-2, &[-310])), &listing(&["cd-2"]), at(2));
+    assert_eq!((deletion(&object).outcome, &proof(&object).unwrap().third_listing), (None, &None));
+    ended(&step, &object, |proof| &proof.second_listing, 10);
 
     // Whenever GET speaks again, it is believed: the campaign ends the proof, and "not returned" makes it the
     // usual one.

@@ -135,7 +135,12 @@ impl Course {
                     let soonest = self.now + SignedDuration::from_secs(1);
                     self.now = until.unwrap_or(soonest).max(soonest);
                 }
-                step @ (Step::Done | Step::Protect | Step::AddFinalizer | Step::Resolve | Step::AskBrake) => {
+                step @ (Step::Done
+                | Step::Protect
+                | Step::AddFinalizer
+                | Step::Resolve
+                | Step::AskBrake
+                | Step::AwaitTurn) => {
                     return Err(format!("a deletion takes the step {step:?}"));
                 }
             }

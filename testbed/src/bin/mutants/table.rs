@@ -406,8 +406,15 @@ pub const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "an approved deletion is not recorded before its request",
         file: "src/campaign/decide/brake.rs",
-        from: "        Passage::Approved => Brake::PassedOnceStored(Box::new(record)),",
+        from: "        Passage::Approved => Brake::Approved(Box::new(record)),",
         to: "        Passage::Approved => Brake::Passed(Box::new(record)),",
+        tests: &["--test", "decision"],
+    },
+    Mutant {
+        name: "an approved deletion can't be held again while it waits for its turn",
+        file: "src/campaign/decide/deletion.rs",
+        from: "                if observed.has_turn { admit(observed, record, now) } else { Step::AwaitTurn.into() }",
+        to: "                admit(observed, record, now)",
         tests: &["--test", "decision"],
     },
     Mutant {
@@ -554,8 +561,15 @@ pub const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "a suspended deletion counts as asked for",
         file: "src/campaign/shared/claim.rs",
-        from: "(!object.spec.suspend || has_begun())",
-        to: "(!object.spec.suspend || has_begun() || true)",
+        from: "    let is_held = || object.spec.suspend || is_braked();",
+        to: "    let is_held = || is_braked();",
+        tests: &["--lib", "emptiness"],
+    },
+    Mutant {
+        name: "a deletion that the brake holds counts as asked for",
+        file: "src/campaign/shared/claim.rs",
+        from: "map(status::reason) == Some(Reason::MassDeletion);",
+        to: "map(status::reason) == Some(Reason::Suspended);",
         tests: &["--lib", "emptiness"],
     },
     Mutant {
@@ -1294,7 +1308,7 @@ pub const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "listings at no distance",
         file: "src/campaign/evidence/proof.rs",
-        from: "        (Some(first), None) => first.ended_at.0 + DISTANCE,",
+        from: "        (Some(first), None) => ended_at(first) + DISTANCE,",
         to: "        (Some(first), None) => first.ended_at.0,",
         tests: DECISION,
     },
@@ -1350,22 +1364,22 @@ pub const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "a look before all VoiceCampaigns are shown",
         file: "src/campaign/act/mod.rs",
-        from: "        Step::Get(_) | Step::List { .. } | Step::Delete => context.unsynced(),",
-        to: "        Step::Get(_) => None,\n        Step::List { .. } | Step::Delete => context.unsynced(),",
+        from: "        Step::Get(_) | Step::List { .. } | Step::AwaitTurn | Step::Delete => context.unsynced(),",
+        to: "        Step::Get(_) => None,\n        Step::List { .. } | Step::AwaitTurn | Step::Delete => context.unsynced(),",
         tests: &["--test", "cluster", "obstructed::lists_that_are_missing_are_named_and_kore_asked_nothing"],
     },
     Mutant {
         name: "a listing before all VoiceCampaigns are shown",
         file: "src/campaign/act/mod.rs",
-        from: "        Step::Get(_) | Step::List { .. } | Step::Delete => context.unsynced(),",
-        to: "        Step::List { .. } => None,\n        Step::Get(_) | Step::Delete => context.unsynced(),",
+        from: "        Step::Get(_) | Step::List { .. } | Step::AwaitTurn | Step::Delete => context.unsynced(),",
+        to: "        Step::List { .. } => None,\n        Step::Get(_) | Step::AwaitTurn | Step::Delete => context.unsynced(),",
         tests: &["--test", "cluster", "obstructed::lists_that_are_missing_are_named_and_kore_asked_nothing"],
     },
     Mutant {
         name: "a DELETE before all VoiceCampaigns are shown",
         file: "src/campaign/act/mod.rs",
-        from: "        Step::Get(_) | Step::List { .. } | Step::Delete => context.unsynced(),",
-        to: "        Step::Delete => None,\n        Step::Get(_) | Step::List { .. } => context.unsynced(),",
+        from: "        Step::Get(_) | Step::List { .. } | Step::AwaitTurn | Step::Delete => context.unsynced(),",
+        to: "        Step::Delete => None,\n        Step::Get(_) | Step::List { .. } | Step::AwaitTurn => context.unsynced(),",
         tests: &["--test", "cluster", "obstructed::lists_that_are_missing_are_named_and_kore_asked_nothing"],
     },
     Mutant {
@@ -1424,8 +1438,36 @@ pub const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "third listing at no distance",
         file: "src/campaign/evidence/proof.rs",
-        from: "        (Some(first), Some(_)) => first.ended_at.0 + LONG_DISTANCE,",
-        to: "        (Some(first), Some(_)) => first.ended_at.0 + DISTANCE,",
+        from: "            (ended_at(first) + LONG_DISTANCE).max(ended_at(second) + DISTANCE)",
+        to: "            (ended_at(first) + DISTANCE).max(ended_at(second) + DISTANCE)",
+        tests: DECISION,
+    },
+    Mutant {
+        name: "distances count by the clock of another process",
+        file: "src/campaign/evidence/proof.rs",
+        from: "listing.ended_at.0.max(begun_at);",
+        to: "listing.ended_at.0;",
+        tests: DECISION,
+    },
+    Mutant {
+        name: "what was decided of an earlier spec is written for the current version",
+        file: "src/campaign/pass.rs",
+        from: "    let version = version.filter(|_| is_same).map(|version| version.to_string());",
+        to: "    let version = version.map(|version| version.to_string());",
+        tests: &["--lib", "pass"],
+    },
+    Mutant {
+        name: "one listing is the second and the third",
+        file: "src/campaign/evidence/proof.rs",
+        from: "            (ended_at(first) + LONG_DISTANCE).max(ended_at(second) + DISTANCE)",
+        to: "            (ended_at(first) + LONG_DISTANCE).max(ended_at(second) - DISTANCE)",
+        tests: DECISION,
+    },
+    Mutant {
+        name: "a GET counts again after a lost race",
+        file: "src/campaign/evidence/proof.rs",
+        from: "        (Need::Get { .. }, Some(get), _) if !has(proof, get) => after_get(proof, get),",
+        to: "        (Need::Get { .. }, Some(get), _) => after_get(proof, get),",
         tests: DECISION,
     },
     Mutant {

@@ -47,7 +47,7 @@ impl Change {
             Self::Refresh if seen.suspend => "is suspended: the operator reads it once it is resumed",
             Self::Refresh => "asked for: the operator reads it within the quota of the account",
             Self::Suspend if seen.outcome.is_some() => "suspended, and its deletion is over",
-            Self::Suspend if is_deleted && seen.may_be_deleted() => {
+            Self::Suspend if is_deleted && seen.has_sent_a_delete() => {
                 "suspended: its deletion waits, but a DELETE was sent before"
             }
             Self::Suspend if is_deleted => {
@@ -58,10 +58,13 @@ impl Change {
                 "resumed, but the operator's finalizer is not on it: nobody deletes its campaign"
             }
             Self::Resume if is_deleted && seen.deletes() => {
-                "resumed: its deletion goes on, with its campaign in Kore, unless something else holds it (`kubectl vcamp why`)"
+                "resumed: its deletion goes on, and deletes its campaign in Kore, unless something else holds it (`kubectl vcamp why`)"
             }
             Self::Resume => "resumed",
-            Self::Orphan if is_deleted && seen.may_be_deleted() => {
+            Self::Orphan if seen.outcome.is_some() => {
+                "set to Orphan, but its deletion is over (`kubectl vcamp why`)"
+            }
+            Self::Orphan if is_deleted && seen.has_sent_a_delete() => {
                 "set to Orphan. A DELETE was sent before: whether Kore still has the campaign, its console shows"
             }
             // The status says that a DELETE is on its way only if the answer takes long.
@@ -73,9 +76,9 @@ impl Change {
     }
 }
 
-/// Whether it is a deletion of this connection for which no DELETE was sent yet.
-fn has_not_begun(seen: &Seen, connection: &str) -> bool {
-    seen.has_not_begun() && seen.connection.as_deref() == Some(connection)
+/// Whether it is a deletion of this connection whose campaign can still be saved.
+fn may_be_saved(seen: &Seen, connection: &str) -> bool {
+    seen.may_be_saved() && seen.connection.as_deref() == Some(connection)
 }
 
 impl From<Names> for OrphanArgs {
@@ -93,7 +96,7 @@ fn in_danger_first(waiting: &mut [Seen]) {
     waiting.sort_by_cached_key(|seen| (seen.is_held_by_brake(), seen.next_at(), seen.key()));
 }
 
-/// The deletions of a connection for which no DELETE was sent yet, and the names of those that do not fit
+/// The deletions of a connection whose campaigns can still be saved, and the names of those that do not fit
 /// their schema.
 async fn waiting_of(
     connection: &str,
@@ -105,7 +108,7 @@ async fn waiting_of(
         let seen = Seen::of(&object);
         if object.0.is_err() && seen.phase.is_deletion() {
             misfits.push(seen.name);
-        } else if has_not_begun(&seen, connection) {
+        } else if may_be_saved(&seen, connection) {
             waiting.push(seen);
         }
     };
@@ -197,7 +200,7 @@ mod tests {
         let sent = |object: &mut Value| object["status"]["deletion"]["attempts"] = json!(1);
         let orphan = |object| Change::Orphan.done(&Seen::of(&object));
         assert!(orphan(deleting("a", "ServiceUnavailable", sent)).contains("A DELETE was sent before"));
-        assert!(orphan(deleting("a", "Deleting", |_| {})).contains("A DELETE was sent before"));
+        assert!(orphan(deleting("a", "Deleting", |_| {})).contains("unless a DELETE is on its way"));
         assert!(orphan(deleting("a", "WaitingForQuota", |_| {})).contains("leaves the campaign in Kore"));
         assert!(
             Change::Resume
@@ -209,10 +212,12 @@ mod tests {
         assert!(unkept.contains("nobody deletes its campaign"), "{unkept}");
         assert_eq!(Change::Resume.done(&Seen::of(&living("a", |_| {}))), "resumed");
         let suspend = |object| Change::Suspend.done(&Seen::of(&object));
-        assert!(suspend(deleting("a", "Deleting", |_| {})).contains("a DELETE was sent before"));
+        assert!(suspend(deleting("a", "ServiceUnavailable", sent)).contains("a DELETE was sent before"));
+        assert!(suspend(deleting("a", "Deleting", |_| {})).contains("unless a DELETE is on its way"));
         assert!(suspend(deleting("a", "WaitingForQuota", |_| {})).contains("unless a DELETE is on its way"));
         let over = |object: &mut Value| object["status"]["deletion"]["outcome"] = json!("Deleted");
         assert!(suspend(deleting("a", "Deleted", over)).contains("its deletion is over"));
+        assert!(orphan(deleting("a", "Deleted", over)).contains("its deletion is over"));
         let suspended = living("a", |object| object["spec"]["suspend"] = json!(true));
         assert!(Change::Refresh.done(&Seen::of(&suspended)).contains("once it is resumed"));
     }
@@ -220,13 +225,12 @@ mod tests {
     #[test]
     fn what_has_not_begun_can_be_saved() {
         let sent = |object: &mut Value| object["status"]["deletion"]["attempts"] = json!(1);
-        let saved = |object| has_not_begun(&Seen::of(&object), "production");
-        assert!(
-            saved(deleting("a", "MassDeletion", |_| {})) && saved(deleting("a", "WaitingForQuota", |_| {}))
-        );
-        assert!(
-            !saved(deleting("a", "Deleting", |_| {})) && !saved(deleting("a", "ServiceUnavailable", sent))
-        );
+        let saved = |object| may_be_saved(&Seen::of(&object), "production");
+        // One that waits in line for its call is said to be on its way, too.
+        for reason in ["MassDeletion", "WaitingForQuota", "Deleting"] {
+            assert!(saved(deleting("a", reason, |_| {})), "{reason}");
+        }
+        assert!(!saved(deleting("a", "ServiceUnavailable", sent)));
         assert!(!saved(living("a", |_| {})));
         let other = |object: &mut Value| object["spec"]["connectionRef"]["name"] = json!("other");
         assert!(!saved(deleting("a", "MassDeletion", other)));

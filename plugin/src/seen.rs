@@ -84,6 +84,16 @@ mod tests {
             |object: &mut serde_json::Value| object["status"]["deletion"]["nextAttemptAt"] = json!(at(0));
         let seen = Seen::of(&deleting("a", "ServiceUnavailable", promised));
         assert!(!seen.is_overdue(at(60)) && seen.is_overdue(at(61)));
+        // The status is not written for each page of a listing.
+        let reads = |next: Option<i64>| {
+            Seen::of(&deleting("a", "AwaitingProof", |object| {
+                object["status"]["deletion"]["proof"] = json!({"identity": "i", "answeredAt": at(-60)});
+                object["status"]["deletion"]["nextAttemptAt"] = json!(next.map(at));
+            }))
+        };
+        for (seen, last) in [(reads(Some(0)), 3600), (reads(None), 3540)] {
+            assert!(!seen.is_overdue(at(last)) && seen.is_overdue(at(last + 1)));
+        }
         // It was killed in the middle of a step.
         let ended =
             |object: &mut serde_json::Value| object["status"]["deletion"]["outcome"] = json!("Deleted");

@@ -8,7 +8,8 @@
 //!     ├─ policies.rs     the admission policies
 //!     ├─ leader.rs       its Lease
 //!     └─ objects.rs      the connections, the campaigns and their deletions; seen.rs: what one says (PURE),
-//!                        overdue.rs: whether an operator should have acted (PURE)
+//!                        progress.rs: how far its deletion is, overdue.rs: whether an operator should have
+//!                        acted (PURE)
 //! ```
 //!
 //! `kubectl vcamp` has the same command, and shares seen.rs.
@@ -21,6 +22,7 @@ mod overdue;
 mod page;
 mod patience;
 mod policies;
+mod progress;
 mod rights;
 #[cfg(test)]
 mod sample;
@@ -93,7 +95,7 @@ pub async fn check(check: Check, client: Client) -> anyhow::Result<()> {
             printed.line(part, &Finding::not_checked("no operator is known"))?;
         }
     }
-    let places = Places::of(&operators, &namespace);
+    let places = Places::found(&operators, &namespace, &client).await;
     printed.part("connections", async || objects::connections(&places, &client).await).await?;
     let mut living = None;
     let look = async || {

@@ -2,8 +2,9 @@
 
 use std::fmt::Debug;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, ObjectMeta};
+use kube::api::ListParams;
 use kube::core::NamespaceResourceScope;
 use kube::{Api, Client, Resource};
 use serde::de::DeserializeOwned;
@@ -19,6 +20,9 @@ use crate::kube_ext::{Dated, Deployed, Guarded, ServerClock, each, long, obstacl
 const NOT_COVERED: &str = "no operator works for it now (its selector or its namespaces leave it out)";
 /// How many objects are named; the others are counted.
 const NAMED: usize = 5;
+
+/// For so long a deletion may wait for Kore until somebody should look: an outage of minutes passes.
+const OUTAGE: SignedDuration = SignedDuration::from_mins(10);
 
 /// Where the operators work. All objects there are looked at, also those that no operator selects.
 #[derive(Clone, Debug, PartialEq)]
@@ -44,6 +48,19 @@ impl Places {
         namespaces.dedup();
         let operators = if let Operators::All(all) = operators { all.clone() } else { Vec::new() };
         Self { namespaces, operators }
+    }
+
+    /// The same; all namespaces, if all operators are known and this command may look there: nobody works for
+    /// what is in a namespace that was taken off `watchNamespaces`.
+    pub(super) async fn found(operators: &Operators, namespace: &str, client: &Client) -> Self {
+        let places = Self::of(operators, namespace);
+        let may_look = async || {
+            may_list_all::<VoiceCampaign>(client).await && may_list_all::<KoreConnection>(client).await
+        };
+        if places.operators.is_empty() || !may_look().await {
+            return places;
+        }
+        Self { namespaces: vec![None], ..places }
     }
 
     /// Whether an operator works for the object, as far as that can be seen.
@@ -81,6 +98,13 @@ impl Places {
         }
         Ok(refused)
     }
+}
+
+async fn may_list_all<K>(client: &Client) -> bool
+where
+    K: Resource<Scope = NamespaceResourceScope, DynamicType = ()> + Clone + DeserializeOwned + Debug,
+{
+    Api::<K>::all(client.clone()).list_metadata(&ListParams::default().limit(1)).await.is_ok()
 }
 
 /// Whether the connections can be used.
@@ -193,13 +217,15 @@ impl Campaigns {
         if !seen.phase.is_deletion() {
             self.living += 1;
             // Without the operator's finalizer, a deletion would leave the campaign in Kore.
-            if seen.phase == Phase::Stalled || !seen.kept || seen.is_overdue(now) || !covered {
+            let works = seen.kept && *covered && !seen.is_overdue(now) && !seen.waits_for_kore();
+            if seen.phase == Phase::Stalled || !works {
                 self.stalled.push(found);
             }
             return;
         }
         self.deleting += 1;
-        if seen.is_stuck(now) || !covered {
+        let is_long = seen.requested_at().is_some_and(|requested| now.duration_since(requested) > OUTAGE);
+        if seen.is_stuck(now) || !covered || seen.waits_for_kore() && is_long {
             self.held.push(found.clone());
         }
         if self.oldest.as_ref().is_none_or(|oldest| seen.requested_at() < oldest.seen.requested_at()) {
@@ -277,7 +303,7 @@ mod tests {
     }
 
     fn at(seconds: i64) -> String {
-        (now() + jiff::SignedDuration::from_secs(seconds)).to_string()
+        (now() + SignedDuration::from_secs(seconds)).to_string()
     }
 
     fn object<K: DeserializeOwned>(
@@ -378,6 +404,12 @@ mod tests {
         ];
         assert_eq!(found(std::slice::from_ref(&living)), well);
         let waits = campaign("waits", -90, 2, &[condition("Ready", "False", "WaitingForQuota")]);
+        let down = |deleted: i64| {
+            let trouble = [condition("Ready", "False", "AccountUnavailable")];
+            found(&[campaign("down", deleted, 2, &trouble)])
+        };
+        assert_eq!(down(-600)[0].verdict, Verdict::Ok, "an outage of minutes passes");
+        assert_eq!([down(-601)[0].verdict, down(0)[1].verdict], [Verdict::Attention; 2]);
         let [deletions, _] = found(&[living.clone(), waits.clone()]);
         assert_eq!(
             deletions,

@@ -9,6 +9,10 @@ use crate::api::Reason;
 /// removal of its finalizer, its answer to a change of the resource.
 const STEP: SignedDuration = SignedDuration::from_mins(3);
 
+/// While a proof of absence goes on, its status is not written for each page of a listing, and a long listing
+/// takes so long within the quota.
+const LISTING: SignedDuration = SignedDuration::from_hours(1);
+
 impl Seen {
     /// Whether an operator should have said or done something by now: it answers a deletion within a second,
     /// keeps the times that it promises, but for waits of some seconds, does not stop in the middle of a
@@ -18,7 +22,8 @@ impl Seen {
         match self.phase {
             Phase::Unanswered => self.requested_at().is_some_and(|requested| ago(requested, PATIENCE)),
             Phase::Continuing => {
-                self.next_at().is_some_and(|next| ago(next, PATIENCE + PATIENCE)) || self.has_stopped(now)
+                let patience = if self.proves { LISTING } else { PATIENCE + PATIENCE };
+                self.next_at().is_some_and(|next| ago(next, patience)) || self.has_stopped(now)
             }
             Phase::Ending => self.has_stopped(now),
             Phase::New => self.is_old(now),
@@ -42,7 +47,9 @@ impl Seen {
     fn has_stopped(&self, now: Timestamp) -> bool {
         // It asks the brake, and that is decided at once.
         let asks = self.reason.as_deref() == Some(Reason::Pending.as_str()) && self.next_attempt_at.is_none();
+        let reads = self.proves && self.next_attempt_at.is_none();
         let in_a_step = self.phase == Phase::Ending || self.announces_a_delete() || asks || !self.answered;
-        in_a_step && self.written_at.is_some_and(|written| now.duration_since(written) > STEP)
+        let step = if in_a_step { STEP } else { LISTING };
+        (in_a_step || reads) && self.written_at.is_some_and(|written| now.duration_since(written) > step)
     }
 }

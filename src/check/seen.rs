@@ -70,6 +70,9 @@ pub struct Seen {
     /// Whether a DELETE may have deleted the campaign, although nothing has confirmed it.
     #[serde(skip)]
     pub in_doubt: bool,
+    /// Whether the operator proves that Kore does not have the campaign.
+    #[serde(skip)]
+    pub proves: bool,
     /// Whether an annotation protects it from deletion.
     #[serde(skip)]
     pub protected: bool,
@@ -179,6 +182,7 @@ impl Seen {
             account: queue_of(object),
             answered: is_answered(object),
             in_doubt: deletion.is_some_and(|deletion| deletion.in_doubt_since().is_some()),
+            proves: deletion.is_some_and(|deletion| deletion.proof.is_some()),
             ..Self::of_metadata(&object.metadata)
         }
     }
@@ -209,6 +213,7 @@ impl Seen {
             queue: None,
             account: String::new(),
             in_doubt: false,
+            proves: false,
             protected: is_protected(metadata),
             answered: false,
             kept: has_our_finalizer(metadata),
@@ -254,27 +259,6 @@ impl Seen {
     /// Whether its policy is `Delete`.
     pub fn deletes(&self) -> bool {
         self.deletion_policy.as_deref() == Some(policy(DeletionPolicy::Delete))
-    }
-
-    /// Whether a DELETE of the campaign may have reached Kore, as far as the status says: one that is
-    /// answered at once is not announced before.
-    pub fn may_be_deleted(&self) -> bool {
-        self.attempts.is_some_and(|attempts| attempts > 0) || self.announces_a_delete()
-    }
-
-    /// Whether it is being deleted, and no DELETE was sent yet, as far as the status says.
-    pub fn has_not_begun(&self) -> bool {
-        self.phase.is_deletion() && self.outcome.is_none() && !self.may_be_deleted()
-    }
-
-    /// Whether the status says that a DELETE is on its way.
-    pub fn announces_a_delete(&self) -> bool {
-        self.reason.as_deref() == Some(Reason::Deleting.as_str())
-    }
-
-    /// Whether the brake of its connection holds its deletion.
-    pub fn is_held_by_brake(&self) -> bool {
-        self.reason.as_deref() == Some(Reason::MassDeletion.as_str()) && self.phase.is_deletion()
     }
 
     /// When its deletion was requested.

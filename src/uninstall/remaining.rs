@@ -8,10 +8,11 @@ use k8s_openapi::api::rbac::v1::RoleBinding;
 use kube::api::{ApiResource, DeleteParams, DynamicObject, ListParams, Preconditions};
 use kube::core::PartialObjectMeta;
 use kube::{Api, Client, Resource, ResourceExt};
+use serde_json::Value;
 use tokio::time::sleep;
 
 use super::retry::PAUSE;
-use crate::api::{self, KoreConnection, VoiceCampaign};
+use crate::api::{self, KoreConnection, Reason, VoiceCampaign};
 use crate::connection::{IN_USE, is_held, secrets_in_use};
 use crate::kube_ext::{Pruned, Selected};
 
@@ -317,10 +318,31 @@ pub fn describe(Found { objects: campaigns, hidden }: &Found<DynamicObject>) -> 
     lines.join("\n")
 }
 
+/// What becomes of the deletions that are not over, and what to do.
+pub fn outlook(campaigns: &[DynamicObject]) -> String {
+    let held = campaigns.iter().filter(|campaign| condition(campaign, "Stalled").is_some()).count();
+    let braked = campaigns.iter().any(|campaign| reason(campaign) == Some(Reason::MassDeletion.as_str()));
+    let approve =
+        if braked { "; `kubectl vcamp approve CONNECTION` lets those go that a brake holds" } else { "" };
+    let held = match held {
+        0 => return "Their deletion continues; uninstall again later, or with a longer uninstall.timeoutSeconds \
+                     (--timeout-seconds)"
+            .to_owned(),
+        _ if held == campaigns.len() => "All of them are held until somebody acts".to_owned(),
+        held => format!("{held} of them are held until somebody acts, and the deletion of the others continues"),
+    };
+    format!("{held} (`kubectl vcamp why NAME` says what to do{approve}). Then uninstall again")
+}
+
 /// The reason of the condition `Ready`.
 fn reason(campaign: &DynamicObject) -> Option<&str> {
+    condition(campaign, "Ready")?["reason"].as_str()
+}
+
+/// A condition, by its type. What the operator stalls has the condition `Stalled`, which is always true.
+fn condition<'a>(campaign: &'a DynamicObject, type_: &str) -> Option<&'a Value> {
     let conditions = campaign.data["status"]["conditions"].as_array()?;
-    conditions.iter().find(|condition| condition["type"] == "Ready")?["reason"].as_str()
+    conditions.iter().find(|condition| condition["type"] == type_)
 }
 
 #[cfg(test)]
@@ -346,5 +368,29 @@ mod tests {
             "{words}"
         );
         assert!(words.ends_with("m/c19 exists (ServiceUnavailable)\n  and 2 more"), "{words}");
+    }
+
+    #[test]
+    fn what_waits_for_somebody_is_not_said_to_go_on() {
+        let left = |reason: &str, stalled: bool| -> DynamicObject {
+            let mut conditions = vec![json!({"type": "Ready", "status": "False", "reason": reason})];
+            conditions
+                .extend(stalled.then(|| json!({"type": "Stalled", "status": "True", "reason": reason})));
+            serde_json::from_value(
+                json!({"apiVersion": "voicecampaign.dev/v1alpha1", "kind": "VoiceCampaign",
+                "metadata": {"name": "c", "namespace": "m"}, "status": {"conditions": conditions}}),
+            )
+            .unwrap()
+        };
+        let [waits, braked] = [left("WaitingForQuota", false), left("MassDeletion", true)];
+        let suspended = left("Suspended", true);
+        assert!(outlook(std::slice::from_ref(&waits)).starts_with("Their deletion continues"));
+        let all = outlook(&[braked.clone(), suspended.clone()]);
+        assert!(all.starts_with("All of them are held") && all.contains("vcamp approve"), "{all}");
+        let some = outlook(&[waits, suspended]);
+        assert!(
+            some.starts_with("1 of them are held until somebody acts, and") && !some.contains("approve"),
+            "{some}"
+        );
     }
 }

@@ -45,9 +45,9 @@ pub(super) async fn until_deleted(remaining: &Remaining, until: Instant) -> anyh
                 false => format!(", and {}", remaining::describe_hidden(&campaigns.hidden)),
             };
             bail!(
-                "{} VoiceCampaigns are not gone yet{hidden}. Their deletion continues; uninstall again later, or with a \
-                 longer uninstall.timeoutSeconds (--timeout-seconds)",
-                campaigns.objects.len()
+                "{} VoiceCampaigns are not gone yet{hidden}. {}",
+                campaigns.objects.len(),
+                remaining::outlook(&campaigns.objects)
             );
         }
         sleep(if campaigns.objects.len() > MANY { 10 * PAUSE } else { PAUSE }).await;

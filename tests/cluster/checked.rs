@@ -4,8 +4,10 @@ use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
 
+use kore_simulator::Fault;
 use serde_json::{Value, json};
 
+use testbed::documents::{Check, blocks_for};
 use testbed::{ControlPlane, Kubectl, Operator, operator, wait};
 
 use crate::release::{RELEASE, as_deployed, finished, installed, installed_with};
@@ -156,6 +158,67 @@ async fn the_page_says_how_an_installation_is() {
     world.connect_all();
     world.wait_until_creatable();
     the_page_of(&world);
+    the_documented_page(&world);
+}
+
+/// The page that docs/install.md shows is one that a reader sees, but for names and numbers.
+fn the_documented_page(world: &World) {
+    let blocks = blocks_for(Check::Text).unwrap();
+    let documented: Vec<_> = blocks.iter().filter(|block| block.text.contains(" leads\n")).collect();
+    let [documented] = documented[..] else { panic!("not one page: {documented:?}") };
+    // The page is of a release that works, one of whose connections lacks its Secret.
+    let (_operator, test) = (at_work(world), HelmTest::of(world));
+    world.patch_spec("suspended", &json!({"deletionPolicy": "Orphan"}));
+    world.wait_until_gone("suspended");
+    world.apply(&json!({"apiVersion": "voicecampaign.dev/v1alpha1", "kind": "KoreConnection",
+        "metadata": {"name": "kore"}, "spec": {"host": world.kore.url(), "accountId": "another",
+        "credentialsSecretRef": {"name": "kore-jwt-app-2"}}}));
+    world.create_found("waiting");
+    world.kore.add_fault(Fault::answer_delete(None, 503, "{}"));
+    world.delete("waiting");
+    let mut page = String::new();
+    wait::until("the page of the document", PATIENCE, || {
+        page = test.run().1;
+        let is_shown = page.lines().count() == documented.text.lines().count()
+            && documented.text.lines().zip(page.lines()).all(|(shown, line)| reads_like(shown, line));
+        Ok(is_shown.then_some(()))
+    })
+    .unwrap_or_else(|error| {
+        panic!("{error}: {documented} shows\n{}and the page is\n{page}", documented.text)
+    });
+    // Who may look everywhere also sees what is in a namespace in which no operator works any more.
+    world.run(&["set", "env", &format!("deployment/{RELEASE}"), "WATCH_NAMESPACES=elsewhere"]);
+    let (_, said) = check(world.kubectl.kubeconfig(), &["--namespace=page-of-all", "--timeout-seconds=1"]);
+    assert!(said.contains("/waiting: ServiceUnavailable, and no operator works for it now"), "{said}");
+    let (_, said) = test.run();
+    assert!(!said.contains("/waiting: "), "{said}");
+}
+
+/// Whether a line is the one that is shown, but for names, numbers and reasons; `[…]` is where the shown one
+/// is cut.
+fn reads_like(shown: &str, line: &str) -> bool {
+    let is_a_name = |word: &str| {
+        let word = word.trim_end_matches(['.', ',', ':']);
+        let is_camel_case = word.chars().skip(1).any(char::is_uppercase) && word.contains(char::is_lowercase);
+        is_camel_case || word.contains(|char: char| char.is_ascii_digit() || "/-.".contains(char))
+    };
+    let cut = shown.trim_end_matches("[…]");
+    let (words, found) = (cut.split_whitespace(), line.split_whitespace());
+    let is_whole = cut.len() < shown.len() || words.clone().count() == found.clone().count();
+    is_whole
+        && words.clone().count() <= found.clone().count()
+        && words.zip(found).all(|(word, found)| word == found || is_a_name(word) && word != "-")
+}
+
+#[test]
+fn a_line_reads_like_another_whose_names_differ() {
+    let shown = "  - support/kore is not usable: CredentialsMissing: The Secret kore-jwt-app does not exist.";
+    assert!(reads_like(shown, "  - a/b is not usable: X: The Secret c does not exist."));
+    assert!(!reads_like(shown, "  - a/b is not usable: X: The Secret c is forbidden."));
+    assert!(!reads_like(shown, "  * a/b is not usable: X: The Secret c does not exist."));
+    assert!(
+        reads_like("in effect: a.b, […]", "in effect: c.d, e.f") && !reads_like("in effect:", "in effect: c")
+    );
 }
 
 fn the_page_of(world: &World) {

@@ -209,10 +209,15 @@ impl Board {
         let mut tally = Tally::default();
         let is_deleted = |entry: &&Entry| matches!(entry.end, Some(Ended::Deleted(_) | Ended::Absent));
         let gone: BTreeSet<_> = self.entries.values().filter(is_deleted).map(Entry::campaign).collect();
+        let is_confirmed = |entry: &&Entry| matches!(entry.end, Some(Ended::Deleted(_)));
+        let confirmed: BTreeSet<_> =
+            self.entries.values().filter(is_confirmed).map(Entry::campaign).collect();
         for entry in self.entries.values() {
             let key = entry.seen.key();
             match (&entry.end, &entry.call) {
                 (Some(Ended::Deleted(_)), _) => tally.deleted += 1,
+                // Another resource of the same campaign has deleted it.
+                (Some(Ended::Absent), _) if confirmed.contains(&entry.campaign()) => {}
                 (Some(Ended::Absent), _) => tally.absent += 1,
                 // Another resource of the same campaign was to delete it, and has.
                 (Some(Ended::Orphaned), _) if gone.contains(&entry.campaign()) => {}
@@ -460,22 +465,23 @@ Gone, and no status says for certain what became of the campaign (look at the op
         }
     }
 
-    /// A campaign that two resources stand for does not stay because one of them is an orphan.
+    /// A campaign that two resources stand for is deleted once, however the other one ends.
     #[test]
-    fn a_campaign_is_not_left_if_another_resource_deletes_it() {
-        let both = ["one", "other"].map(|name| {
-            let outcome = if name == "one" { "Deleted" } else { "Orphaned" };
-            seen(&deleting(name, outcome, |object| {
-                object["spec"]["campaignId"] = json!("cd-shared");
-                object["status"]["deletion"]["outcome"] = json!(outcome);
-            }))
-        });
-        let mut board = Board::of(both.clone().into(), at(0));
-        for one in both {
-            board.gone(&one.uid.clone(), Some(one), at(1));
+    fn a_campaign_is_counted_once_if_another_resource_deletes_it() {
+        for other in ["Orphaned", "Absent"] {
+            let both = [("one", "Deleted"), ("other", other)].map(|(name, outcome)| {
+                seen(&deleting(name, outcome, |object| {
+                    object["spec"]["campaignId"] = json!("cd-shared");
+                    object["status"]["deletion"]["outcome"] = json!(outcome);
+                }))
+            });
+            let mut board = Board::of(both.clone().into(), at(0));
+            for one in both {
+                board.gone(&one.uid.clone(), Some(one), at(1));
+            }
+            let tally = board.tally(at(1));
+            assert_eq!((tally.deleted, tally.absent, tally.orphaned), (1, 0, 0), "{other}");
         }
-        let tally = board.tally(at(1));
-        assert_eq!((tally.deleted, tally.orphaned), (1, 0));
     }
 
     /// An operator that has ended in the middle of a step says nothing of it.

@@ -82,7 +82,10 @@ impl Screen {
 
 fn bar() -> Result<ProgressStyle, indicatif::style::TemplateError> {
     let bar = if colours() { "{bar:30.green}" } else { "{bar:30}" };
-    ProgressStyle::with_template(&format!("{bar} {{pos}} of {{len}} gone  {{wide_msg}}"))
+    // The cursor stands behind it, where the terminal shows `^C`: in a line that is full, that would begin
+    // another one, which nobody removes.
+    let room = "   ";
+    ProgressStyle::with_template(&format!("{bar} {{pos}} of {{len}} gone  {{wide_msg}}{room}"))
 }
 
 #[cfg(test)]

@@ -117,6 +117,8 @@ impl Around<'_> {
         Self { link: Link::Unknown, keepers: &[], claimants: &[], takers: &[], sharers: &[] };
 }
 
+const NOT_KEPT: &str = "no operator has put its finalizer on it: does one run, and select it?";
+
 /// What a deletion of this resource does to its campaign.
 pub fn planned(object: &Dated<VoiceCampaign>, around: &Around<'_>) -> Planned {
     let seen = Seen::of(object);
@@ -129,6 +131,7 @@ pub fn planned(object: &Dated<VoiceCampaign>, around: &Around<'_>) -> Planned {
             );
             (Fate::Protected, Some(why))
         }
+        Err(_) if !seen.kept => (Fate::Left, Some(NOT_KEPT.to_owned())),
         Err(_) => {
             let why = "Invalid: it does not fit its schema; apply it again with the current definition";
             (Fate::Held, Some(why.to_owned()))
@@ -158,8 +161,7 @@ pub fn missing(namespace: &str, name: &str) -> Planned {
 fn fate(campaign: &VoiceCampaign, seen: &Seen, around: &Around<'_>) -> (Fate, Option<String>) {
     let held = |why: String| (Fate::Held, Some(why));
     if !seen.kept {
-        let why = "no operator has put its finalizer on it: does one run, and select it?";
-        return (Fate::Left, Some(why.to_owned()));
+        return (Fate::Left, Some(NOT_KEPT.to_owned()));
     }
     // What others that are deleted do to its campaign, the whole plan says.
     if campaign.spec.deletion_policy == DeletionPolicy::Orphan {

@@ -64,6 +64,9 @@ pub fn of(facts: &Facts) -> Why {
         }
         false => None,
     };
+    if trouble.is_none() && concerns_the_operator(&why.seen) && !is_attended(object, facts.now) {
+        why.unseen.extend(operator::unseen(facts));
+    }
     if let Some((said, todo)) = trouble {
         why.holds.splice(..0, said);
         why.next = "Nothing, until an operator works for the resource.".to_owned();
@@ -102,7 +105,8 @@ fn is_silent(seen: &Seen, object: Option<&VoiceCampaign>, facts: &Facts) -> bool
                 object.and_then(VoiceCampaign::deletion).and_then(|deletion| deletion.confirmed_at.as_ref());
             ended.is_some_and(|ended| ago(ended.0))
         }
-        Phase::Held | Phase::Stalled | Phase::Living => {
+        Phase::Stalled | Phase::Living => seen.is_overdue(facts.now),
+        Phase::Held => {
             let unanswered = object.is_some_and(|object| !seen::is_answered(object));
             unanswered && seen.requested_at().is_some_and(ago)
         }
@@ -121,9 +125,13 @@ fn state(seen: &Seen, object: Option<&VoiceCampaign>, now: Timestamp) -> String 
         .map(|state| format!(", which Kore last returned as {state}"))
         .unwrap_or_default();
     match seen.requested_at() {
-        Some(requested) if seen.deletion_policy.as_deref() == Some("Orphan") && seen.may_be_deleted() => {
+        Some(requested)
+            if seen.deletion_policy.as_deref() == Some("Orphan")
+                && (seen.has_sent_a_delete() || seen.announces_a_delete()) =>
+        {
+            let sent = if seen.has_sent_a_delete() { "was sent" } else { "may be on its way" };
             format!(
-                "Being deleted since {}. Its policy is Orphan, but a DELETE was sent for {campaign}{state}.",
+                "Being deleted since {}. Its policy is Orphan, but a DELETE {sent} for {campaign}{state}.",
                 at(requested, now)
             )
         }
@@ -159,6 +167,12 @@ fn holds(seen: &Seen, object: Option<&VoiceCampaign>, metadata: &ObjectMeta) -> 
         && seen.reason.as_deref() != Some(Reason::CampaignShared.as_str())
     {
         said.push(format!("Shared: {}", seen::said_by(shared)));
+    }
+    if !seen.kept && matches!(seen.phase, Phase::Stalled | Phase::Living) {
+        said.push(
+            "The operator's finalizer is not on it: if it is deleted, nobody deletes its campaign."
+                .to_owned(),
+        );
     }
     let others: Vec<_> = seen::foreign_finalizers(metadata).collect();
     if seen.phase.is_deletion() && !others.is_empty() {
@@ -410,6 +424,24 @@ What you can do
             of(&Facts { operators, other_operators, ..facts(deleting("a", "AccountUnavailable", |_| {})) });
         assert!(!why.holds[0].contains("is not ready"), "{:?}", why.holds);
         assert_eq!(why.unseen, ["other operators: only some were read"]);
+    }
+
+    #[test]
+    fn what_can_not_be_seen_of_operators_is_said() {
+        let unavailable = || deleting("a", "AccountUnavailable", |_| {});
+        let why = of(&Facts { operators: Readable::Not("forbidden".to_owned()), ..facts(unavailable()) });
+        assert_eq!(why.unseen, ["whether an operator runs: forbidden"]);
+        let why = of(&Facts { operators: Readable::Read(Vec::new()), ..facts(unavailable()) });
+        assert!(why.unseen[0].contains("no Deployment of the cluster runs one"), "{:?}", why.unseen);
+        assert!(of(&facts(unavailable())).unseen.is_empty());
+    }
+
+    /// Whatever its status says: it is of an operator that worked for it once.
+    #[test]
+    fn a_living_resource_without_the_finalizer_is_not_well() {
+        let why = of(&facts(living("a", |object| object["metadata"]["finalizers"] = json!([]))));
+        assert!(why.holds.iter().any(|said| said.contains("finalizer is not on it")), "{:?}", why.holds);
+        assert!(why.next.contains("until an operator works"), "{}", why.next);
     }
 
     /// The commands lead to the cluster that was asked about.

@@ -61,6 +61,17 @@ pub fn known_trouble(facts: &Facts) -> Option<(Vec<String>, Vec<Todo>)> {
     (best == COVERS).then(|| trouble(facts))
 }
 
+/// What can't be seen of the operators, if nothing can.
+pub fn unseen(facts: &Facts) -> Option<String> {
+    match &facts.operators {
+        Readable::Not(why) => Some(format!("whether an operator runs: {why}")),
+        Readable::Read(operators) if operators.is_empty() => Some(
+            "whether an operator runs: no Deployment of the cluster runs one, and one outside of it can't be seen".to_owned(),
+        ),
+        Readable::Read(_) => None,
+    }
+}
+
 fn of_one(operator: &Operator, facts: &Facts) -> Found {
     let Deployed { namespace: own, name, release, watches, selected, .. } = &operator.deployed;
     let metadata = facts.object.meta();

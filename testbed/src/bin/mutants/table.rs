@@ -1438,8 +1438,8 @@ pub const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "third listing at no distance",
         file: "src/campaign/evidence/proof.rs",
-        from: "            (ended_at(first) + LONG_DISTANCE).max(ended_at(second) + DISTANCE)",
-        to: "            (ended_at(first) + DISTANCE).max(ended_at(second) + DISTANCE)",
+        from: "(ended_at(first) + LONG_DISTANCE).max(ended_at(second) + DISTANCE)",
+        to: "(ended_at(first) + DISTANCE).max(ended_at(second) + DISTANCE)",
         tests: DECISION,
     },
     Mutant {
@@ -1459,8 +1459,8 @@ pub const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "one listing is the second and the third",
         file: "src/campaign/evidence/proof.rs",
-        from: "            (ended_at(first) + LONG_DISTANCE).max(ended_at(second) + DISTANCE)",
-        to: "            (ended_at(first) + LONG_DISTANCE).max(ended_at(second) - DISTANCE)",
+        from: "(ended_at(first) + LONG_DISTANCE).max(ended_at(second) + DISTANCE)",
+        to: "(ended_at(first) + LONG_DISTANCE).max(ended_at(second) - DISTANCE)",
         tests: DECISION,
     },
     Mutant {

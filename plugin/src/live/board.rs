@@ -207,11 +207,12 @@ impl Board {
     /// What has become of all.
     pub fn tally(&self, now: Timestamp) -> Tally {
         let mut tally = Tally::default();
-        let is_deleted = |entry: &&Entry| matches!(entry.end, Some(Ended::Deleted(_) | Ended::Absent));
-        let gone: BTreeSet<_> = self.entries.values().filter(is_deleted).map(Entry::campaign).collect();
-        let is_confirmed = |entry: &&Entry| matches!(entry.end, Some(Ended::Deleted(_)));
-        let confirmed: BTreeSet<_> =
-            self.entries.values().filter(is_confirmed).map(Entry::campaign).collect();
+        let campaigns = |has_ended: fn(&Ended) -> bool| -> BTreeSet<_> {
+            let ended = |entry: &&Entry| entry.end.as_ref().is_some_and(has_ended);
+            self.entries.values().filter(ended).map(Entry::campaign).collect()
+        };
+        let gone = campaigns(|end| matches!(end, Ended::Deleted(_) | Ended::Absent));
+        let confirmed = campaigns(|end| matches!(end, Ended::Deleted(_)));
         for entry in self.entries.values() {
             let key = entry.seen.key();
             match (&entry.end, &entry.call) {

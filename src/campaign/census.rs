@@ -117,7 +117,7 @@ fn reason(object: &VoiceCampaign) -> &'static str {
     let Some(stored) = &object.status else { return Reason::Pending.as_str() };
     // An outcome says that the campaign calls nobody any more, whatever keeps the object.
     let is_over = object.deletion().is_some_and(|deletion| deletion.outcome.is_some());
-    if !is_over && obstacle::is_reported(&stored.conditions) {
+    if !is_over && obstacle::reported(&object.metadata, &stored.conditions).is_some() {
         return obstacle::API_SERVER_ERROR;
     }
     // A deletion raises the generation: what the status says is from before.

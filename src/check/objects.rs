@@ -167,8 +167,8 @@ impl Connections {
         let holds =
             |kind: &str| found.iter().find(|condition| condition.type_ == kind && condition.status == "True");
         self.ready += usize::from(holds("Ready").is_some());
-        let obstructed = found.iter().find(|condition| obstacle::is_obstacle(condition));
-        let bad = holds("Stalled").or(obstructed);
+        let obstructed = obstacle::reported(&connection.metadata, found);
+        let bad = holds("Stalled").or(obstructed.as_ref());
         self.others.extend(bad.map(|bad| format!("{key} is not usable: {}", in_words(bad))));
         let held = holds(DELETIONS_HELD);
         self.others.extend(held.map(|held| format!("{key} holds deletions: {}", in_words(held))));

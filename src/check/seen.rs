@@ -155,15 +155,15 @@ impl Seen {
 
     fn of_valid(object: &VoiceCampaign) -> Self {
         let (spec, status) = (&object.spec, object.status.as_ref());
-        let said = said(object);
+        let (said, obstacle) = (said(object), obstructed(object));
         let deletion = object.deletion();
         let campaign = status.and_then(|status| status.campaign.as_deref());
         let text = |text: &Option<String>| text.as_deref().map(plain);
         Self {
             phase: phase(object),
             reason: said.map(|condition| condition.reason.clone()),
-            obstacle: obstructed(object).map(|condition| condition.reason.clone()),
-            message: obstructed(object).or(said).map(|condition| plain(&condition.message)),
+            obstacle: obstacle.as_ref().map(|condition| condition.reason.clone()),
+            message: obstacle.as_ref().or(said).map(|condition| plain(&condition.message)),
             deletion_policy: Some(policy(spec.deletion_policy).to_owned()),
             suspend: spec.suspend,
             campaign_id: Some(plain(&spec.campaign_id)),
@@ -309,10 +309,11 @@ pub fn said_by(condition: &Condition) -> String {
     plain(&condition.message)
 }
 
-/// The condition that says that the API server refuses what the operator has to write.
-pub fn obstructed(object: &VoiceCampaign) -> Option<&Condition> {
-    let mut conditions = object.status.iter().flat_map(|status| &status.conditions);
-    conditions.find(|condition| obstacle::is_obstacle(condition))
+/// The condition that says that the API server refuses what the operator has to write; or the annotation that
+/// says so where no condition can.
+pub fn obstructed(object: &VoiceCampaign) -> Option<Condition> {
+    let conditions = object.status.as_ref().map(|status| &status.conditions[..]).unwrap_or_default();
+    obstacle::reported(&object.metadata, conditions)
 }
 
 /// Whether what the status says is about the resource as it is now: a deletion raises the generation.
@@ -347,7 +348,7 @@ fn phase(object: &VoiceCampaign) -> Phase {
     }
     // It is written beside the rest of the status, which may be of before the deletion.
     let is_of_now = |obstacle: &Condition| obstacle.observed_generation >= object.metadata.generation;
-    let is_obstructed = obstructed.is_some_and(|obstacle| is_of_now(obstacle) || is_answered(object));
+    let is_obstructed = obstructed.is_some_and(|obstacle| is_of_now(&obstacle) || is_answered(object));
     match object.deletion() {
         _ if is_obstructed || stalled && is_answered(object) => Phase::Held,
         // The operator is done with it: finalizers of others keep it.

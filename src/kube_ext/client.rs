@@ -8,7 +8,7 @@ use kube::core::{NamespaceResourceScope, PartialObjectMeta};
 use kube::{Api, Client, Resource, ResourceExt};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::call_error::{CallError, DEADLINE};
 use super::leadership::Leadership;
@@ -206,6 +206,29 @@ impl Kube {
         let patch = kube::api::Patch::Json::<()>(patch);
         let name = metadata.name.as_deref().unwrap_or_default();
         self.write(metadata, api.patch_metadata(name, &patch_params(), &patch)).await
+    }
+
+    /// Sets an annotation, or removes it. The API server rejects the patch if another object has the name by
+    /// now.
+    ///
+    /// # Errors
+    /// See [`CallError`].
+    pub async fn annotate<K>(
+        &self,
+        object: &K,
+        annotation: &str,
+        value: Option<&str>,
+    ) -> Result<(), CallError>
+    where
+        K: Resource<Scope = NamespaceResourceScope, DynamicType = ()> + Clone + DeserializeOwned + Debug,
+    {
+        // A JSON patch would have to know whether there are other annotations, and others' are not kept.
+        let patch = json!({"metadata": {"uid": object.uid(), "annotations": {annotation: value}}});
+        let patch = kube::api::Patch::Merge(patch);
+        let api = self.api(object);
+        let written =
+            self.write(object.meta(), api.patch_metadata(&object.name_any(), &patch_params(), &patch)).await;
+        written.map(|_| ())
     }
 
     /// Replaces the whole status of this very version of the object. It fails if somebody has written the

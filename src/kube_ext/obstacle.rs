@@ -1,7 +1,8 @@
 //! The condition `Obstructed`: the API server keeps refusing or failing what the operator does for an object.
 //!
 //! The condition stands beside `Ready`, and no decision depends on it: the operator goes on from the status
-//! as it was before the API server failed.
+//! as it was before the API server failed. Where the API server refuses the status of an object that is being
+//! deleted, an annotation says the same: no event can be created in a namespace that goes, too.
 
 use std::fmt::Debug;
 
@@ -19,6 +20,9 @@ use super::time::round_down;
 const OBSTRUCTED: &str = "Obstructed";
 /// The reason of the condition, and of its event.
 pub const API_SERVER_ERROR: &str = "ApiServerError";
+/// Annotation of an object that is being deleted, and whose status the API server refuses: what the status
+/// would say.
+pub const OBSTRUCTED_BY: &str = "voicecampaign.dev/obstructed-by";
 /// Failed reconciles in a row before the first report: fewer may be a hiccup.
 const FAILURES_BEFORE_REPORT: u32 = 3;
 
@@ -36,6 +40,30 @@ pub fn is_obstacle(condition: &Condition) -> bool {
 /// Whether `Obstructed` is among the conditions.
 pub fn is_reported(conditions: &[Condition]) -> bool {
     conditions.iter().any(is_obstacle)
+}
+
+/// The obstacle, as the condition or the annotation reports it.
+pub fn reported(metadata: &ObjectMeta, conditions: &[Condition]) -> Option<Condition> {
+    let annotated = || {
+        Some(Condition {
+            type_: OBSTRUCTED.to_owned(),
+            status: "True".to_owned(),
+            reason: API_SERVER_ERROR.to_owned(),
+            message: annotation(metadata)?.to_owned(),
+            observed_generation: metadata.generation,
+            last_transition_time: metadata.deletion_timestamp.clone()?,
+        })
+    };
+    annotated().or_else(|| conditions.iter().find(|condition| is_obstacle(condition)).cloned())
+}
+
+/// Whether the annotation is on the object.
+pub fn is_annotated(metadata: &ObjectMeta) -> bool {
+    annotation(metadata).is_some()
+}
+
+fn annotation(metadata: &ObjectMeta) -> Option<&str> {
+    metadata.annotations.as_ref()?.get(OBSTRUCTED_BY).map(String::as_str)
 }
 
 /// The condition that reports the obstacle; `None` if the stored conditions have it with this message.
@@ -61,8 +89,8 @@ pub fn condition(
     })
 }
 
-/// Writes the condition beside the stored ones. Publishes an event, too, if the condition is new, or the API
-/// server rejects the status: it may accept the event. A failure is only logged.
+/// Writes the condition beside the stored ones. Publishes an event, too, if the condition is new. If the API
+/// server rejects the status, it may accept the event, and the annotation. A failure is only logged.
 pub async fn report<K>(object: &K, stored: &[Condition], condition: Condition, kube: &Kube, events: &Events)
 where
     K: Resource<Scope = NamespaceResourceScope, DynamicType = ()> + Clone + DeserializeOwned + Debug,
@@ -71,11 +99,41 @@ where
         Ok(_) => !is_reported(stored),
         Err(error) => {
             tracing::debug!(%error, "Could not write the condition {OBSTRUCTED}");
+            if error.is_answer() {
+                annotate(object, &condition.message, kube).await;
+            }
             error.is_answer()
         }
     };
     if needs_event {
         events.publish(object, note(object.meta(), condition.message)).await;
+    }
+}
+
+/// Says in the annotation of an object that is being deleted what its status can't say. A failure is only
+/// logged.
+pub async fn annotate<K>(object: &K, message: &str, kube: &Kube)
+where
+    K: Resource<Scope = NamespaceResourceScope, DynamicType = ()> + Clone + DeserializeOwned + Debug,
+{
+    let metadata = object.meta();
+    if metadata.deletion_timestamp.is_none() || annotation(metadata) == Some(message) {
+        return;
+    }
+    if let Err(error) = kube.annotate(object, OBSTRUCTED_BY, Some(message)).await {
+        tracing::warn!(%error, message, "Neither the status nor the annotation can say this");
+    }
+}
+
+/// Removes the annotation, if it is there. A failure is only logged.
+pub async fn unannotate<K>(object: &K, kube: &Kube)
+where
+    K: Resource<Scope = NamespaceResourceScope, DynamicType = ()> + Clone + DeserializeOwned + Debug,
+{
+    if is_annotated(object.meta())
+        && let Err(error) = kube.annotate(object, OBSTRUCTED_BY, None).await
+    {
+        tracing::debug!(%error, "Could not remove the annotation {OBSTRUCTED_BY}");
     }
 }
 
@@ -85,8 +143,8 @@ pub fn note(metadata: &ObjectMeta, text: String) -> Note {
     Note { warning: true, reason: API_SERVER_ERROR, action, text }
 }
 
-/// Removes the condition from an object that the operator has nothing more to do for. A failure is only
-/// logged.
+/// Removes the condition and the annotation from an object that the operator has nothing more to do for. A
+/// failure is only logged.
 pub async fn clear<K>(object: &K, stored: &[Condition], kube: &Kube)
 where
     K: Resource<Scope = NamespaceResourceScope, DynamicType = ()> + Clone + DeserializeOwned + Debug,
@@ -94,6 +152,7 @@ where
     if let Err(error) = kube.remove_condition(object, stored, OBSTRUCTED).await {
         tracing::debug!(%error, "Could not remove the condition {OBSTRUCTED}");
     }
+    unannotate(object, kube).await;
 }
 
 #[cfg(test)]

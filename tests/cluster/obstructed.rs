@@ -7,6 +7,7 @@ use kore_simulator::Fault;
 use serde_json::{Value, json};
 use testbed::faults::{Action, Answer, Kind, Lasting, Nemesis};
 use testbed::{Operator, wait};
+use voicecampaign_operator::kube_ext::obstacle::OBSTRUCTED_BY;
 
 use crate::proxied::{behind_a_proxy, launch_behind_a_proxy, plan};
 use crate::support::*;
@@ -251,6 +252,48 @@ async fn a_refusal_of_the_status_is_an_event() {
     world.kore.clear_faults();
     world.wait_until_gone("reminder");
     assert!(!world.in_kore("reminder"));
+}
+
+/// In a namespace that goes, too, no event can be created: an annotation says what no status can. It does not
+/// outlast the refusal.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refusal_of_the_status_is_an_annotation_where_no_event_can_be() {
+    let world = World::new("annotated").await;
+    let (_operator, _proxy, nemesis) = behind_a_proxy(&world);
+    world.create_found("renewal");
+    world.kore.add_fault(Fault::answer_delete(None, 503, ""));
+    let denied = failing(403, "Forbidden", "admission webhook \"quiet\" denied the request: no status today");
+    nemesis.arm(plan(&[Kind::Status], Lasting::ForMs(600_000), denied));
+    world.run(&["delete", "namespace", &world.namespace, "--wait=false"]);
+    wait_until_annotated(&world, |text| text.contains("no status today"));
+    let why = world.administrator().vcamp(&["why", "renewal"]);
+    assert!(why.contains("Obstructed: ") && why.contains("no status today"), "{why}");
+    nemesis.disarm();
+    let annotation = |object: &Value| object["metadata"]["annotations"][OBSTRUCTED_BY].clone();
+    world.wait_for("renewal", "the status says it again", |object| {
+        annotation(object).is_null() && ready(object)["reason"] == "ServiceUnavailable"
+    });
+
+    // A policy that refuses the content holds no deletion, and what the status would say is not lost.
+    forbid(&world, "voicecampaigns/status", "false");
+    let written = r#"{"status":{"observedGeneration":7}}"#;
+    wait_until_refused(&world, &["vcamp/renewal", "--subresource=status"], written);
+    world.kore.clear_faults();
+    world.kore.add_fault(Fault::answer_delete(None, 403, ""));
+    wait_until_annotated(&world, |text| text.contains(": ") && text.contains("stay as they are"));
+    world.kore.clear_faults();
+    wait::until("the namespace is gone", PATIENCE, || {
+        Ok(world.try_run(&["get", "namespace", &world.namespace]).is_err().then_some(()))
+    })
+    .unwrap();
+    assert!(!world.in_kore("renewal"));
+}
+
+/// Until the annotation of the resource `renewal` says this.
+fn wait_until_annotated(world: &World, says: impl Fn(&str) -> bool) {
+    world.wait_for("renewal", "an annotation says it", |object| {
+        object["metadata"]["annotations"][OBSTRUCTED_BY].as_str().is_some_and(&says)
+    });
 }
 
 /// Until an event about the object says this.

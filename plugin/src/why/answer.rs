@@ -156,7 +156,7 @@ fn state(seen: &Seen, object: Option<&VoiceCampaign>, now: Timestamp) -> String 
 fn holds(seen: &Seen, object: Option<&VoiceCampaign>, metadata: &ObjectMeta) -> Vec<String> {
     let mut said = Vec::new();
     if let Some(obstacle) = object.and_then(seen::obstructed) {
-        said.push(format!("{}: {}", obstacle.type_, seen::said_by(obstacle)));
+        said.push(format!("{}: {}", obstacle.type_, seen::said_by(&obstacle)));
     }
     if let Some(ready) = object.and_then(seen::said) {
         said.push(format!("{}: {}", ready.reason, seen::said_by(ready)));

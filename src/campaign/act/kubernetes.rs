@@ -109,6 +109,8 @@ pub async fn record<S: CampaignService>(
         Err(CallError::Refused(why)) => {
             tracing::error!(why, "The API server refuses the status");
             notes.push(status::obstacle::refused_status(&pass.object, &why));
+            let untold = status::obstacle::untold(&status, &why);
+            obstacle::annotate(&pass.object, &untold, &context.kube).await;
             false
         }
         Err(source) if source.class() == CallErrorClass::Race => {
@@ -199,6 +201,18 @@ pub async fn release<S: CampaignService>(
         }
         Err(source) if source.class() == CallErrorClass::Race => lost_race(what, source, pass, context).await,
         Err(source) => Err(Error::Write { what, source }),
+    }
+}
+
+/// The API server refuses nothing: the status says all. A status that it does not store stays in the
+/// annotation.
+pub async fn unannotate<S>(pass: &Pass, context: &Context<S>) {
+    if !obstacle::is_annotated(&pass.object.metadata) {
+        return;
+    }
+    let written = context.memory.recall(&pass.uid).written;
+    if written.is_none_or(|written| written.version.is_some()) {
+        obstacle::unannotate(&pass.object, &context.kube).await;
     }
 }
 

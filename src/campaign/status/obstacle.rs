@@ -3,7 +3,8 @@
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 
-use crate::api::VoiceCampaign;
+use super::ready;
+use crate::api::{VoiceCampaign, VoiceCampaignStatus};
 use crate::campaign::evidence::REMOTE_CAMPAIGN;
 use crate::kore::scrub;
 use crate::kube_ext::{Note, obstacle};
@@ -33,4 +34,11 @@ pub fn refused_status(object: &VoiceCampaign, refusal: &str) -> Note {
         "The API server denies the new status: {said}. The resource shows an old status; the operator continues."
     );
     obstacle::note(&object.metadata, text)
+}
+
+/// What a status would say that the API server refuses.
+pub fn untold(status: &VoiceCampaignStatus, refusal: &str) -> String {
+    let ready =
+        ready(status).map(|ready| format!("{}: {} ", ready.reason, ready.message)).unwrap_or_default();
+    format!("{ready}The status can't say so: the API server denies it: {}.", scrub::message(refusal))
 }

@@ -103,6 +103,7 @@ async fn reconcile_valid(cached: &KoreConnection, context: &Context) -> Result<A
     let requeue = if examined.is_err() || terminating || held.is_some() { RETRY } else { INTERVAL };
     let requeue = brake_is_counted.map_or(requeue, |left| left.min(requeue));
     let written = write_status(&connection, &stored, known, context).await?;
+    obstacle::unannotate(&connection, &context.kube).await;
     drop(guard);
     if let Written::Now(Some(note)) = written {
         context.events.publish(&connection, note).await;

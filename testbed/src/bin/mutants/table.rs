@@ -3,6 +3,8 @@
 use crate::Mutant;
 
 const DECISION: &[&str] = &["--test", "decision"];
+const ANNOTATED: &[&str] =
+    &["--test", "cluster", "a_refusal_of_the_status_is_an_annotation_where_no_event_can_be"];
 // Templates of the chart.
 const UPGRADE: &str = "charts/voicecampaign-operator/templates/_upgrade.tpl";
 const RBAC: &str = "charts/voicecampaign-operator/templates/_rbac.tpl";
@@ -2316,5 +2318,26 @@ pub const MUTANTS: &[Mutant] = &[
         from: "room.saturating_sub(self.before(name, &brake))",
         to: "room",
         tests: &["--bin", "kubectl-vcamp", "a_plan_says_what_a_brake"],
+    },
+    Mutant {
+        name: "a status that is denied is said by nothing that lasts",
+        file: "src/kube_ext/obstacle.rs",
+        from: "annotate(object, &condition.message, kube).await;",
+        to: "",
+        tests: ANNOTATED,
+    },
+    Mutant {
+        name: "what a denied status would say is lost",
+        file: "src/campaign/act/kubernetes.rs",
+        from: "obstacle::annotate(&pass.object, &untold, &context.kube).await;",
+        to: "let _ = untold;",
+        tests: ANNOTATED,
+    },
+    Mutant {
+        name: "the annotation outlasts the obstacle",
+        file: "src/campaign/act/kubernetes.rs",
+        from: "obstacle::unannotate(&pass.object, &context.kube).await;",
+        to: "",
+        tests: ANNOTATED,
     },
 ];

@@ -48,7 +48,8 @@ pub async fn run(arguments: ApproveArgs, cluster: &Cluster) -> anyhow::Result<En
     }
     output::say(&held(&connection, &found, now, cluster).await?);
     let question = format!(
-        "Let all deletions of the connection {connection} begin that were or will be requested before {until:.0}?"
+        "Let all deletions of the connection {connection}{} begin that were or will be requested before {until:.0}?",
+        cluster.place()
     );
     if !yes && !confirmed(&question).await? {
         output::say("Nothing was approved.");

@@ -14,7 +14,9 @@ use crate::cli::{Names, OrphanArgs, Whom};
 use crate::cluster::{AT_ONCE, Cluster, Scope, explain, is_refused};
 use crate::end::End;
 use crate::output;
+use crate::question::confirmed;
 use crate::seen::Seen;
+use crate::words::count;
 
 /// What to change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,6 +69,9 @@ impl Change {
             Self::Orphan if is_deleted && seen.has_sent_a_delete() => {
                 "set to Orphan. A DELETE was sent before: whether Kore still has the campaign, its console shows"
             }
+            Self::Orphan if seen.is_untold() => {
+                "set to Orphan, but its status can't be written: whether a DELETE was sent before is not known (`kubectl vcamp why`)"
+            }
             // The status says that a DELETE is on its way only if the answer takes long.
             Self::Orphan if is_deleted && seen.kept => {
                 "set to Orphan: its own deletion leaves the campaign in Kore, unless a DELETE is on its way just now"
@@ -83,7 +88,7 @@ fn may_be_saved(seen: &Seen, connection: &str) -> bool {
 
 impl From<Names> for OrphanArgs {
     fn from(Names { whom }: Names) -> Self {
-        Self { whom, not_begun: None }
+        Self { whom, not_begun: None, yes: false }
     }
 }
 
@@ -128,36 +133,62 @@ async fn nothing_waits(connection: &str, cluster: &Cluster) -> anyhow::Error {
     }
 }
 
+/// Whom to change.
+struct Chosen {
+    names: Vec<String>,
+    /// Of those that were looked at: another one of the same name has not been.
+    uids: BTreeMap<String, String>,
+    /// How the command ends, if all of them are changed.
+    end: End,
+}
+
+/// Chooses whom to change; `None` if the user does not want that.
+async fn chosen(whom: OrphanArgs, scope: &Scope, cluster: &Cluster) -> anyhow::Result<Option<Chosen>> {
+    let OrphanArgs { whom: Whom { names, selector }, not_begun, yes } = whom;
+    let mut chosen = Chosen { names, uids: BTreeMap::new(), end: End::Done };
+    if let Some(selector) = &selector {
+        chosen.names = cluster.selected(selector).await?;
+    }
+    let Some(connection) = &not_begun else { return Ok(Some(chosen)) };
+    let (waiting, misfits) = waiting_of(connection, scope, cluster).await?;
+    for Seen { name, uid, .. } in waiting {
+        chosen.names.push(name.clone());
+        chosen.uids.insert(name, uid);
+    }
+    if !misfits.is_empty() {
+        let misfits = misfits.join(", ");
+        output::say(&format!(
+            "error: these do not fit their schema, so it is not known whose they are; set them to Orphan by their names: {misfits}"
+        ));
+        chosen.end = End::Held;
+    }
+    if chosen.names.is_empty() {
+        return match chosen.end {
+            End::Done => Err(nothing_waits(connection, cluster).await),
+            _ => Ok(Some(chosen)),
+        };
+    }
+    let question = format!(
+        "Leave the campaigns of {} of the connection {connection}{} in Kore, where they may go on calling people?",
+        count(chosen.names.len(), "deletion"),
+        cluster.place()
+    );
+    if yes || confirmed(&question).await? {
+        return Ok(Some(chosen));
+    }
+    output::say("Nothing was changed.");
+    Ok(None)
+}
+
 /// Changes resources. Those that can't be changed are named; the others are changed nevertheless.
 ///
 /// # Errors
 /// If the resources can't be listed.
 pub async fn run(change: Change, whom: OrphanArgs, cluster: &Cluster) -> anyhow::Result<End> {
     let scope = Scope::Namespace(cluster.namespace().to_owned());
-    let OrphanArgs { whom: Whom { mut names, selector }, not_begun } = whom;
-    let mut end = End::Done;
-    // Of those that were looked at: another one of the same name has not been.
-    let mut uids = BTreeMap::new();
-    if let Some(selector) = &selector {
-        names = cluster.selected(selector).await?;
-    }
-    if let Some(connection) = &not_begun {
-        let (waiting, misfits) = waiting_of(connection, &scope, cluster).await?;
-        for Seen { name, uid, .. } in waiting {
-            names.push(name.clone());
-            uids.insert(name, uid);
-        }
-        if !misfits.is_empty() {
-            let misfits = misfits.join(", ");
-            output::say(&format!(
-                "error: these do not fit their schema, so it is not known whose they are; set them to Orphan by their names: {misfits}"
-            ));
-            end = End::Held;
-        }
-        if names.is_empty() && end == End::Done {
-            return Err(nothing_waits(connection, cluster).await);
-        }
-    }
+    let Some(Chosen { names, uids, mut end }) = chosen(whom, &scope, cluster).await? else {
+        return Ok(End::Held);
+    };
     let api = &cluster.api::<Dated<VoiceCampaign>>(&scope);
     let each = names.into_iter().map(|name| {
         let mut patch = change.patch(cluster.now());
@@ -169,15 +200,28 @@ pub async fn run(change: Change, whom: OrphanArgs, cluster: &Cluster) -> anyhow:
             (name, changed)
         }
     });
-    let mut each = stream::iter(each).buffered(AT_ONCE);
+    // One that is not answered holds up no other; and what can't be printed saves no fewer campaigns.
+    let mut each = stream::iter(each).buffer_unordered(AT_ONCE);
+    let mut printed = Ok(());
+    let mut print = |line: String| {
+        if let Err(error) = output::print(&line)
+            && printed.is_ok()
+        {
+            printed = Err(error);
+        }
+    };
     while let Some((name, changed)) = each.next().await {
         match changed {
             Ok(Guarded(Err(_))) => {
-                output::print(&format!("{} changed, {MISFIT}", output::name(&name)))?;
+                print(format!("{} changed, {MISFIT}", output::name(&name)));
                 end = End::Held;
             }
             Ok(changed) => {
-                output::print(&format!("{} {}", output::name(&name), change.done(&Seen::of(&changed))))?
+                let seen = Seen::of(&changed);
+                print(format!("{} {}", output::name(&name), change.done(&seen)));
+                if change == Change::Orphan && seen.is_untold() {
+                    end = End::Held;
+                }
             }
             Err(error) => {
                 let unknown = if is_refused(&error) { "" } else { "; it may be changed nevertheless" };
@@ -187,11 +231,14 @@ pub async fn run(change: Change, whom: OrphanArgs, cluster: &Cluster) -> anyhow:
             }
         }
     }
+    printed?;
     Ok(end)
 }
 
 #[cfg(test)]
 mod tests {
+    use voicecampaign_operator::kube_ext::obstacle::OBSTRUCTED_BY;
+
     use super::*;
     use crate::sample::{at, deleting, living};
 
@@ -202,6 +249,9 @@ mod tests {
         assert!(orphan(deleting("a", "ServiceUnavailable", sent)).contains("A DELETE was sent before"));
         assert!(orphan(deleting("a", "Deleting", |_| {})).contains("unless a DELETE is on its way"));
         assert!(orphan(deleting("a", "WaitingForQuota", |_| {})).contains("leaves the campaign in Kore"));
+        let untold =
+            |object: &mut Value| object["metadata"]["annotations"] = json!({OBSTRUCTED_BY: "Denied."});
+        assert!(orphan(deleting("a", "CampaignFound", untold)).contains("is not known"));
         assert!(
             Change::Resume
                 .done(&Seen::of(&deleting("a", "Suspended", |_| {})))

@@ -243,6 +243,10 @@ pub struct OrphanArgs {
     /// no DELETE yet: what its brake holds, and what waits
     #[arg(long, value_name = "CONNECTION", value_parser = object_name)]
     pub not_begun: Option<String>,
+
+    /// Don't ask before the campaigns of `--not-begun` are left in Kore
+    #[arg(long, requires = "not_begun")]
+    pub yes: bool,
 }
 
 /// Options of `check`.

@@ -22,6 +22,13 @@ mod tests {
         assert_eq!(phase(&living("a", stalled("ConnectionNotFound"))), Phase::Stalled);
         assert_eq!(phase(&deleting("a", "ServiceUnavailable", |_| {})), Phase::Continuing);
         assert_eq!(phase(&deleting("a", "Suspended", stalled("Suspended"))), Phase::Held);
+        let failing = |object: &mut serde_json::Value| object["status"]["deletion"]["failures"] = json!(3);
+        assert_eq!(phase(&deleting("a", "RefusedByService", failing)), Phase::Held);
+        let proving = |object: &mut serde_json::Value| {
+            failing(object);
+            object["status"]["deletion"]["proof"] = json!({"identity": "i", "answeredAt": at(-60)});
+        };
+        assert_eq!(phase(&deleting("a", "AwaitingProof", proving)), Phase::Continuing);
         let obstructed = |object: &mut _| add(object, condition("Obstructed", "True", "ApiServerError", "m"));
         assert_eq!(phase(&deleting("a", "Deleted", obstructed)), Phase::Held);
         assert_eq!(

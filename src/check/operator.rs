@@ -116,7 +116,8 @@ fn runs(operator: &Deployed, one_of_several: bool) -> Finding {
     match updated {
         _ if wanted == 0 => {
             let said = format!(
-                "{namespace}/{name} is scaled to 0: kubectl scale -n {namespace} deployment/{name} --replicas=1"
+                "{namespace}/{name} is scaled to 0. Somebody may have stopped it on purpose: once it runs, it deletes in Kore the \
+                 campaigns of what is being deleted, unless those are set to Orphan before"
             );
             // Of several, one may be out of use.
             if one_of_several { Finding::attention(said) } else { Finding::failed(said) }

@@ -19,6 +19,11 @@ impl Seen {
         self.attempts.is_some_and(|attempts| attempts > 0)
     }
 
+    /// Whether it is being deleted, and its status may not say how far that has come.
+    pub fn is_untold(&self) -> bool {
+        self.untold && self.phase.is_deletion()
+    }
+
     /// Whether it is being deleted, and no DELETE was sent yet, as far as the status says: one that is
     /// answered at once is not announced before.
     pub fn has_not_begun(&self) -> bool {

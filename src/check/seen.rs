@@ -85,6 +85,9 @@ pub struct Seen {
     /// Reason of the condition `Obstructed`, if it has one.
     #[serde(skip)]
     obstacle: Option<String>,
+    /// Whether the API server refuses its status, so that an annotation says what that would say.
+    #[serde(skip)]
+    pub(super) untold: bool,
     /// `metadata.resourceVersion`.
     #[serde(skip)]
     pub version: Option<String>,
@@ -196,6 +199,7 @@ impl Seen {
             phase: Phase::New,
             reason: None,
             obstacle: None,
+            untold: obstacle::is_annotated(metadata),
             message: None,
             deletion_policy: None,
             suspend: false,
@@ -355,7 +359,14 @@ fn phase(object: &VoiceCampaign) -> Phase {
         _ if !is_kept_by_us(object) => Phase::Held,
         Some(deletion) if deletion.outcome.is_some() => Phase::Ending,
         // While its whole account fails, it waits for that.
-        Some(deletion) if deletion.failures >= MANY_FAILURES && deletion.held_since.is_none() => Phase::Held,
+        // It may have failed because the campaign is gone, which the operator proves.
+        Some(deletion)
+            if deletion.failures >= MANY_FAILURES
+                && deletion.held_since.is_none()
+                && deletion.proof.is_none() =>
+        {
+            Phase::Held
+        }
         Some(_) => Phase::Continuing,
         None if is_answered(object) => Phase::Continuing,
         None => Phase::Unanswered,

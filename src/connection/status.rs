@@ -79,7 +79,7 @@ pub struct Known<'a> {
     pub verdict: Option<&'a Verdict>,
     /// Number of campaigns that use the connection.
     pub campaigns: usize,
-    /// What else keeps our finalizer on it.
+    /// What else keeps our finalizer on it, or on a Secret that it does not need any more.
     pub held: Option<&'a str>,
     /// The Secrets that carry our finalizer for the connection.
     pub secrets_in_use: &'a [String],
@@ -90,7 +90,10 @@ pub struct Known<'a> {
 /// The status of a connection. What it says of the brake stays ([`with_brake`]).
 pub fn of(connection: &KoreConnection, known: &Known<'_>, now: Timestamp) -> KoreConnectionStatus {
     let stored = connection.status.clone().unwrap_or_default();
-    let Description { ready, phase, reason, message } = describe(connection, known, &stored);
+    let Description { ready, phase, reason, mut message } = describe(connection, known, &stored);
+    if let Some(why) = known.held.filter(|_| connection.metadata.deletion_timestamp.is_none()) {
+        message += &format!(" The operator can't release what it holds and nobody needs: {why}.");
+    }
     let condition = |type_: &str, status: &str| {
         let since = stored
             .conditions
@@ -143,11 +146,14 @@ fn deletions_held(
     let since = brake.holding_since.as_ref()?;
     let max = connection.spec.deletion_brake.as_ref().map_or(0, |brake| brake.max_per_hour);
     let name = connection.metadata.name.as_deref().unwrap_or_default();
+    let place = format!("{name} -n {}", connection.metadata.namespace.as_deref().unwrap_or_default());
+    // What saves the campaigns comes first: where a message is cut, the end is lost.
     let mut message = format!(
-        "The brake holds deletions since {:.0}: more than {max} of VoiceCampaigns of this connection were requested within an hour \
-         (status.deletionBrake.held says how many it holds). If they are meant: `kubectl vcamp approve {name}`, or the annotation \
-         {APPROVE_DELETIONS} with a time at most 24 hours ahead; those that are requested before it begin. If not: `kubectl vcamp \
-         orphan --not-begun {name}`, or spec.deletionPolicy Orphan. Until then, the operator sends no request to Kore for them.",
+        "The brake holds deletions since {:.0}: more than {max} of VoiceCampaigns of this connection were requested within an hour. \
+         The operator sends no request to Kore for them until a person acts. If they are an accident: `kubectl vcamp orphan \
+         --not-begun {place}`, or spec.deletionPolicy Orphan. If they are meant: `kubectl vcamp approve {place}`, or the annotation \
+         {APPROVE_DELETIONS} with a time at most 24 hours ahead; those that are requested before it begin. \
+         (status.deletionBrake.held says how many it holds.)",
         since.0
     );
     if let Some(approval) = brake.approval.as_ref().filter(|_| !brake::is_void(connection)) {

@@ -74,6 +74,12 @@ impl Cluster {
         self.args.namespace.as_deref()
     }
 
+    /// Where a command acts, in words.
+    pub fn place(&self) -> String {
+        let context = self.args.context.as_ref().map(|context| format!(" of the context {context}"));
+        format!(" in the namespace {}{}", self.namespace, context.unwrap_or_default())
+    }
+
     /// What leads a command to the same cluster, to be added to it: ` --context prod`, or nothing.
     pub fn options(&self) -> String {
         let file = self.args.kubeconfig.as_ref().map(|file| file.display().to_string());

@@ -18,25 +18,46 @@ const KUSTOMIZATION: &str = "kustomization.yaml";
 /// Other names that kustomize takes for the same.
 const OTHER_NAMES: [&str; 2] = ["kustomization.yml", "Kustomization"];
 
-/// The campaigns that the manifests of an earlier run name, each with its file.
+/// The campaigns that the manifests of an earlier run name, each with its file. Somebody may have taken one
+/// out of the list who wants it no more: such a file names its campaign, too.
 ///
 /// # Errors
-/// If a file can't be read.
+/// If a file that is listed can't be read.
 pub fn resources(folder: &Path) -> anyhow::Result<Vec<(Key, String)>> {
+    let listed = listed(folder)?;
     let mut found = Vec::new();
-    for file in listed(folder)? {
-        let path = folder.join(&file);
-        let text =
-            std::fs::read_to_string(&path).with_context(|| format!("can't read {}", path.display()))?;
-        let manifests = output::read_yaml(&text).with_context(|| path.display().to_string())?;
-        for manifest in manifests {
-            let text = |field: &str| manifest["spec"][field].as_str().map(str::to_owned);
-            if let (Some(stream_id), Some(campaign_id)) = (text("streamId"), text("campaignId")) {
-                found.push((Key { stream_id, campaign_id }, file.clone()));
-            }
-        }
+    for file in &listed {
+        found.extend(campaigns(&folder.join(file))?.into_iter().map(|key| (key, file.clone())));
+    }
+    for file in unlisted(folder, &listed) {
+        let keys = campaigns(&folder.join(&file)).unwrap_or_default();
+        found.extend(
+            keys.into_iter().map(|key| (key, format!("{file}, which {KUSTOMIZATION} does not list"))),
+        );
     }
     Ok(found)
+}
+
+fn campaigns(path: &Path) -> anyhow::Result<Vec<Key>> {
+    let text = std::fs::read_to_string(path).with_context(|| format!("can't read {}", path.display()))?;
+    let manifests = output::read_yaml(&text).with_context(|| path.display().to_string())?;
+    let key = |manifest: &Value| {
+        let text = |field: &str| manifest["spec"][field].as_str().map(str::to_owned);
+        Some(Key { stream_id: text("streamId")?, campaign_id: text("campaignId")? })
+    };
+    Ok(manifests.iter().filter_map(key).collect())
+}
+
+/// The manifests beside those that are listed.
+fn unlisted(folder: &Path, listed: &BTreeSet<String>) -> Vec<String> {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().filter_map(Result::ok);
+    let names = entries.filter_map(|entry| entry.file_name().into_string().ok());
+    names.filter(|name| is_manifest(name) && name != KUSTOMIZATION && !listed.contains(name)).collect()
+}
+
+/// Whether an entry of `resources` may be one that this command has written.
+fn is_manifest(entry: &str) -> bool {
+    entry.ends_with(".yaml") && !entry.contains(['/', ':'])
 }
 
 /// Writes manifests into a folder.
@@ -61,7 +82,7 @@ pub fn write(folder: &Path, imported: &[Imported]) -> anyhow::Result<()> {
         .with_context(|| format!("can't write {}", path.display()))
 }
 
-/// The manifests that an earlier run has listed, as far as they are there.
+/// The manifests that an earlier run has listed.
 fn listed(folder: &Path) -> anyhow::Result<BTreeSet<String>> {
     for name in OTHER_NAMES {
         ensure!(!folder.join(name).exists(), "{} has a {name}: name another folder", folder.display());
@@ -83,8 +104,25 @@ fn listed(folder: &Path) -> anyhow::Result<BTreeSet<String>> {
             path.display()
         );
     }
-    let files = read["resources"].as_array().into_iter().flatten().filter_map(Value::as_str);
-    Ok(files.filter(|file| folder.join(file).exists()).map(str::to_owned).collect())
+    let mut files = BTreeSet::new();
+    for entry in read["resources"].as_array().into_iter().flatten() {
+        // What is not written again is pruned, and its campaign deleted.
+        let file = entry.as_str().filter(|file| is_manifest(file));
+        let file = file.with_context(|| {
+            format!(
+                "{} lists {entry}, which this command has not written: name another folder, and add it to the `resources` of that \
+                 kustomization",
+                path.display()
+            )
+        })?;
+        ensure!(
+            folder.join(file).exists(),
+            "{} lists {file}, which is not there: restore the file, or take it out of `resources`",
+            path.display()
+        );
+        files.insert(file.to_owned());
+    }
+    Ok(files)
 }
 
 /// Writes a manifest, unless somebody has written another one of its name.
@@ -128,6 +166,10 @@ mod tests {
         .unwrap();
         write(folder, &[one("b"), one("c")]).unwrap();
         std::fs::remove_file(folder.join("a.yaml")).unwrap();
+        let error = write(folder, &[one("d")]).unwrap_err().to_string();
+        assert!(error.contains("lists a.yaml, which is not there"), "{error}");
+        let without = text(folder, KUSTOMIZATION).replace("- a.yaml\n", "");
+        std::fs::write(folder.join(KUSTOMIZATION), without).unwrap();
         write(folder, &[one("d")]).unwrap();
         assert!(text(folder, KUSTOMIZATION).ends_with("resources:\n- b.yaml\n- c.yaml\n- d.yaml\n"));
         assert!(text(folder, "b.yaml").starts_with("# Mine."), "what somebody has changed stays");
@@ -137,11 +179,27 @@ mod tests {
         assert_eq!(named, expected);
     }
 
+    /// Somebody who wants a campaign no more has taken its file out of the list.
+    #[test]
+    fn a_file_that_is_not_listed_names_its_campaign() {
+        let folder = tempfile::tempdir().unwrap();
+        let folder = folder.path();
+        write(folder, &[one("a"), one("b")]).unwrap();
+        let without = text(folder, KUSTOMIZATION).replace("- a.yaml\n", "");
+        std::fs::write(folder.join(KUSTOMIZATION), without).unwrap();
+        std::fs::write(folder.join("notes.yaml"), "{ no YAML").unwrap();
+        let named = resources(folder).unwrap();
+        let files: Vec<_> = named.iter().map(|(_, file)| file.as_str()).collect();
+        assert_eq!(files, ["b.yaml", "a.yaml, which kustomization.yaml does not list"]);
+    }
+
     #[test]
     fn a_kustomization_of_somebody_else_is_left_alone() {
         for (file, content) in [
             (KUSTOMIZATION, "resources: [mine.yaml]\n".to_owned()),
             (KUSTOMIZATION, format!("{MARK}\nnamespace: team-a\nresources: []\n")),
+            (KUSTOMIZATION, format!("{MARK}\nresources: [\"https://example.com/campaigns?ref=v3\"]\n")),
+            (KUSTOMIZATION, format!("{MARK}\nresources: [../others.yaml]\n")),
             ("kustomization.yml", "resources: []\n".to_owned()),
         ] {
             let folder = tempfile::tempdir().unwrap();

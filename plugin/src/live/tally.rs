@@ -43,7 +43,8 @@ fn grouped(held: &[String]) -> Vec<String> {
     lines.collect()
 }
 
-const BRAKED: &str = " (`kubectl vcamp approve CONNECTION` lets them begin, `kubectl vcamp orphan --not-begun CONNECTION` saves their campaigns)";
+const BRAKED: &str = " (`kubectl vcamp orphan --not-begun CONNECTION -n NAMESPACE` saves their campaigns, `kubectl vcamp approve CONNECTION -n \
+                      NAMESPACE` lets them begin)";
 
 impl Tally {
     /// Whether all are gone, and it is known how.
@@ -104,7 +105,7 @@ mod tests {
         let told = grouped(&[all, vec!["a/x: Suspended".to_owned()]].concat());
         assert_eq!(told.len(), 2);
         assert!(
-            told[0].starts_with("7 of MassDeletion (`kubectl vcamp approve CONNECTION` lets"),
+            told[0].starts_with("7 of MassDeletion (`kubectl vcamp orphan --not-begun CONNECTION"),
             "{}",
             told[0]
         );

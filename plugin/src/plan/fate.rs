@@ -1,12 +1,13 @@
 //! What a deletion does to the campaign of a resource. Pure.
 
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use schemars::JsonSchema;
 use serde::Serialize;
 use voicecampaign_operator::api::{DeletionPolicy, KoreConnection, PROTECT, Reason, VoiceCampaign};
-use voicecampaign_operator::kube_ext::Dated;
+use voicecampaign_operator::kube_ext::{Dated, obstacle};
 
 use super::manifests::Name;
-use crate::seen::{Phase, Seen};
+use crate::seen::{self, Phase, Seen};
 
 /// What would become of a campaign if its resource were deleted now.
 #[derive(Serialize, JsonSchema, Clone, Debug, PartialEq)]
@@ -181,6 +182,11 @@ fn fate(campaign: &VoiceCampaign, seen: &Seen, around: &Around<'_>) -> (Fate, Op
         }
         Link::To(_) | Link::Unknown => {}
     }
+    // Its deletion would fail as its passes do now; of what else would hold it, the status may be old.
+    if let Some(obstacle) = seen::obstructed(campaign).or_else(|| of_connection(around.link)) {
+        let said = seen::said_by(&obstacle);
+        return (Fate::Deleted, Some(format!("as far as the API server lets the operator: {said}")));
+    }
     let said = [seen.reason.as_deref(), seen.message.as_deref()];
     let said = || said.into_iter().flatten().collect::<Vec<_>>().join(": ");
     match seen.reason.as_deref().and_then(Reason::parse) {
@@ -205,6 +211,13 @@ fn fate(campaign: &VoiceCampaign, seen: &Seen, around: &Around<'_>) -> (Fate, Op
         }
         Some(_) | None => (Fate::Deleted, None),
     }
+}
+
+/// What the API server refuses the operator for a connection.
+fn of_connection(link: Link<'_>) -> Option<Condition> {
+    let Link::To(connection) = link else { return None };
+    let conditions = connection.status.as_ref().map(|status| &status.conditions[..]);
+    obstacle::reported(&connection.metadata, conditions.unwrap_or_default())
 }
 
 /// Whether the operator sends no DELETE for this reason, which it has found at the living resource.

@@ -300,6 +300,19 @@ mod tests {
         ] {
             assert_eq!(fates(&known, &[name]), [(name.to_owned(), fate)]);
         }
+        // What the API server refuses now, it refuses to its deletion, too.
+        let obstructed =
+            |object: &mut Value| add(object, condition("Obstructed", "True", "ApiServerError", "no key"));
+        let denied = self::known(vec![living("denied", obstructed)]);
+        let plan = denied.plan(&Manifests::of_names(&["denied".to_owned()], "team-a"));
+        assert_eq!(plan[0].fate, Fate::Deleted);
+        assert!(plan[0].in_doubt && plan[0].why.as_ref().unwrap().contains("no key"), "{:?}", plan[0].why);
+        // Nobody knows which campaigns these are.
+        let misfit = |object: &mut Value| object["spec"]["campaignId"] = json!(7);
+        let names = ["m1", "m2", "m3"].map(str::to_owned);
+        let misfits = self::known(names.iter().map(|name| living(name, misfit)).collect());
+        let plan = misfits.plan(&Manifests::of_names(&names, "team-a"));
+        assert_eq!(Plan::new(plan, &misfits, at(0)).campaigns_at_risk(), 3);
         // A policy may put the finalizer on a resource that no operator works for.
         let unseen = self::known(vec![living("new", |object| object["status"] = json!({}))]);
         let plan = unseen.plan(&Manifests::of_names(&["new".to_owned()], "team-a"));

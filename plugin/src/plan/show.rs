@@ -170,7 +170,11 @@ impl Plan {
                 0 => format!("holds {}", count(*planned, "deletion")),
                 _ => format!("lets {room} of {planned} deletions begin, and holds the others"),
             };
-            format!("The brake of the KoreConnection {connection} {begin} until somebody approves them (`kubectl vcamp approve`).")
+            let (namespace, name) = connection.split_once('/').unwrap_or_default();
+            format!(
+                "The brake of the KoreConnection {connection} {begin} until somebody approves them (`kubectl vcamp approve {name} -n \
+                 {namespace}`)."
+            )
         });
         let of_approvals = self.approved.iter().map(|Approved { connection, until }| {
             format!("The brake of the KoreConnection {connection} holds none that is requested before {:.0}: a person has approved that.", until.0)
@@ -223,7 +227,11 @@ fn brake(planned: &mut Planned, room: usize, connection: &str) {
 
 /// How many campaigns these resources stand for.
 fn campaigns<'a>(planned: impl Iterator<Item = &'a Planned>) -> usize {
-    let ids = planned.map(|planned| (&planned.seen.stream_id, &planned.seen.campaign_id));
+    let ids = planned.map(|Planned { seen, .. }| match (&seen.stream_id, &seen.campaign_id) {
+        (Some(stream), Some(campaign)) => (seen.account.as_str(), stream.as_str(), campaign.as_str()),
+        // One of its own, as far as is known.
+        _ => ("", "", seen.uid.as_str()),
+    });
     ids.collect::<BTreeSet<_>>().len()
 }
 

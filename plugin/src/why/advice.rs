@@ -90,18 +90,18 @@ impl Subject {
             None => Todo::only(what),
         }
     }
+}
 
-    /// How to stop the calls, while a deletion waits.
-    fn console(&self) -> Option<Todo> {
-        let what = "If the calls must stop now, stop the campaign in Kore's console; if you delete it there, the deletion ends as Absent";
-        self.deleting.then(|| Todo::only(what))
-    }
+/// How to stop the calls, while a deletion waits.
+pub fn console(deleting: bool) -> Option<Todo> {
+    let what = "If the calls must stop now, stop the campaign in Kore's console; if you delete it there, the deletion ends as Absent";
+    deleting.then(|| Todo::only(what))
 }
 
 /// What to say about a resource.
 pub fn of(seen: &Seen, subject: &Subject, object: Option<&VoiceCampaign>, metadata: &ObjectMeta) -> Advice {
     if seen.phase.is_deletion() && !seen.kept {
-        return not_kept_by_the_operator(seen, subject, metadata);
+        return not_kept_by_the_operator(seen, subject, object, metadata);
     }
     if object.and_then(seen::obstructed).is_some() {
         let what = "Mend what the condition Obstructed names: a policy of the cluster, or a missing right of the operator";
@@ -121,7 +121,12 @@ pub fn of(seen: &Seen, subject: &Subject, object: Option<&VoiceCampaign>, metada
 }
 
 /// Its finalizer is not on the resource: either the operator is done, or it never had a part in the deletion.
-fn not_kept_by_the_operator(seen: &Seen, subject: &Subject, metadata: &ObjectMeta) -> Advice {
+fn not_kept_by_the_operator(
+    seen: &Seen,
+    subject: &Subject,
+    object: Option<&VoiceCampaign>,
+    metadata: &ObjectMeta,
+) -> Advice {
     let names = seen::foreign_finalizers(metadata).collect::<Vec<_>>().join(", ");
     let what = format!("Ask those who have set {names}; remove one by hand only with their consent");
     let ask = Todo::says(&what, &subject.kubectl("edit", &format!("vcamp {}", subject.name)));
@@ -130,7 +135,18 @@ fn not_kept_by_the_operator(seen: &Seen, subject: &Subject, metadata: &ObjectMet
             "The operator is done with the resource. It goes when the finalizers of others are removed.";
         return Advice { next: next.to_owned(), todo: vec![ask] };
     }
-    let look = format!("Look for the campaign {} in Kore's console, and delete it there", subject.campaign);
+    if object.is_some() && !seen.deletes() {
+        let next = "The campaign stays in Kore, as the policy Orphan says. The resource goes when the finalizers of others are removed.";
+        return Advice { next: next.to_owned(), todo: vec![ask] };
+    }
+    let shared = object.and_then(|object| seen::holds(object, "Shared"));
+    let unless =
+        shared.map(|shared| format!(", unless another resource keeps it ({})", seen::said_by(shared)));
+    let look = format!(
+        "Look for the campaign {} in Kore's console, and delete it there{}",
+        subject.campaign,
+        unless.unwrap_or_default()
+    );
     Advice {
         next: "Nobody deletes the campaign: the operator's finalizer is not on the resource, and no outcome is recorded. The campaign \
                may go on calling people."
@@ -286,7 +302,7 @@ fn todo(reason: Reason, subject: &Subject) -> Vec<Todo> {
         | Reason::CampaignLeftBehind => (Vec::new(), false),
     };
     let saved = subject.unsent.then(|| subject.orphan()).filter(|orphan| !own.contains(orphan));
-    own.into_iter().chain(saved).chain(subject.console().filter(|_| console)).collect()
+    own.into_iter().chain(saved).chain(self::console(console && subject.deleting)).collect()
 }
 
 fn todo_about_resource(reason: Reason, subject: &Subject) -> Vec<Todo> {

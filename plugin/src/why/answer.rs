@@ -70,7 +70,10 @@ pub fn of(facts: &Facts) -> Why {
     if let Some((said, todo)) = trouble {
         why.holds.splice(..0, said);
         why.next = "Nothing, until an operator works for the resource.".to_owned();
-        why.todo = todo;
+        why.todo = todo
+            .into_iter()
+            .chain(advice::console(why.seen.phase.is_deletion() && why.seen.deletes()))
+            .collect();
     } else if object.is_some_and(|object| !seen::is_answered(object)) {
         why.holds.push("The operator has not taken note of the last change of the resource yet.".to_owned());
     }
@@ -230,9 +233,8 @@ impl Why {
 #[cfg(test)]
 mod tests {
     use serde_json::{Value, json};
-    use voicecampaign_operator::kube_ext::Dated;
-
-    use voicecampaign_operator::kube_ext::{Deployed, Election, Leader, Pods};
+    use voicecampaign_operator::kube_ext::obstacle::OBSTRUCTED_BY;
+    use voicecampaign_operator::kube_ext::{Dated, Deployed, Election, Leader, Pods};
 
     use super::super::facts::Operator;
     use super::*;
@@ -510,5 +512,28 @@ What you can do
         let why = of(&facts(deleting("a", "Deleted", obstructed)));
         assert!(why.holds[0].starts_with("Obstructed: denied"), "{:?}", why.holds);
         assert!(why.todo[0].what.contains("a policy of the cluster"), "{:?}", why.todo);
+        // Where the status can't say it, an annotation does.
+        let annotated = |object: &mut Value| {
+            object["metadata"]["annotations"] = json!({OBSTRUCTED_BY: "Suspended: it waits."});
+        };
+        let why = of(&facts(deleting("a", "ServiceUnavailable", annotated)));
+        assert_eq!(why.holds[0], "Obstructed: Suspended: it waits.");
+    }
+
+    /// What is to stay in Kore is not to be deleted there by hand.
+    #[test]
+    fn nobody_is_told_to_delete_what_stays() {
+        let orphan = |object: &mut Value| {
+            object["metadata"]["finalizers"] = json!(["example.com/hold"]);
+            object["spec"]["deletionPolicy"] = json!("Orphan");
+        };
+        let why = of(&facts(deleting("a", "ServiceUnavailable", orphan)));
+        assert!(why.next.contains("stays in Kore") && why.todo.len() == 1, "{} {:?}", why.next, why.todo);
+        let shared = |object: &mut Value| {
+            object["metadata"]["finalizers"] = json!(["example.com/hold"]);
+            add(object, condition("Shared", "True", "CampaignShared", "team-b/a names it, too."));
+        };
+        let why = of(&facts(deleting("a", "ServiceUnavailable", shared)));
+        assert!(why.todo[0].what.contains("unless another resource keeps it (team-b/a"), "{:?}", why.todo);
     }
 }

@@ -139,7 +139,9 @@ fn of_covering(operator: &Operator, facts: &Facts, namespace: &str) -> Found {
     if pods.wanted == 0 {
         let scale = format!("kubectl scale -n {own} deployment/{name} --replicas=1");
         let said = format!("{who} does not run: its Deployment is scaled to 0.");
-        return found(COVERS, said, "Scale it up", &scale);
+        let what = "Somebody may have stopped it on purpose: once it runs, the campaigns of what is being deleted are deleted in Kore, \
+                    unless you set the resources to Orphan before. To start it";
+        return found(COVERS, said, what, &scale);
     }
     if pods.ready == 0 {
         return found(COVERS, format!("{who} is not ready: none of its Pods is."), "Look why", &logs);

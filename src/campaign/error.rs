@@ -32,7 +32,7 @@ pub enum Error {
 }
 
 impl Error {
-    /// What the status reports, if the error lasts; `None` if the API server does not answer, and so takes no
+    /// What the status reports, if the error lasts; `None` if the API server is not reached, and so takes no
     /// status either. A race that is lost again and again is an obstacle, too: a webhook may refuse the write
     /// with the words of a race.
     pub fn obstacle(&self) -> Option<String> {
@@ -40,7 +40,7 @@ impl Error {
             Self::Write { source: CallError::NotLeading, .. }
             | Self::Connection(CallError::NotLeading)
             | Self::Claims(CallError::NotLeading) => None,
-            Self::Write { what: WRITE_THE_STATUS, source } if !source.is_answer() => None,
+            Self::Write { what: WRITE_THE_STATUS, source } if !source.may_be_of_the_object() => None,
             Self::Write { source, .. } | Self::Connection(source) | Self::Claims(source) => {
                 Some(format!("{self}: {}", source.with_server_message()))
             }
@@ -124,9 +124,11 @@ mod tests {
         assert!(write("remove the finalizer", CallError::Gone).obstacle().is_some());
         let webhook = CallError::Forbidden("admission webhook \"keep\" denied the request".to_owned());
         assert!(write(WRITE_THE_STATUS, webhook).obstacle().unwrap().contains("webhook \"keep\""));
+        // A webhook may hang that is asked for the status alone.
+        let hangs = write(WRITE_THE_STATUS, CallError::Deadline(Duration::from_secs(10)));
+        assert!(hangs.obstacle().unwrap().contains("within 10 s"));
         for error in [
             write("remove the finalizer", CallError::NotLeading),
-            write(WRITE_THE_STATUS, CallError::Deadline(Duration::from_secs(10))),
             write(WRITE_THE_STATUS, failed(kube::Error::LinesCodecMaxLineLengthExceeded)),
             Error::Claims(CallError::NotLeading),
         ] {

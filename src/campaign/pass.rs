@@ -228,8 +228,8 @@ impl Pass {
 /// The object with the status that we wrote last, and the version that has it; `None` if the cache has caught
 /// up. All else of it is as old as the cache. If that has changed since, so is the version: what is decided
 /// of it must not be written.
-fn as_written(cached: &VoiceCampaign, written: Written) -> Option<VoiceCampaign> {
-    let Written { version, generation, status } = written;
+pub fn as_written(cached: &VoiceCampaign, written: Written) -> Option<VoiceCampaign> {
+    let Written { version, generation, status, refused_at: _ } = written;
     if !lags_behind(cached, version) {
         return None;
     }
@@ -269,7 +269,10 @@ mod tests {
         let status = VoiceCampaignStatus { observed_generation: Some(3), ..VoiceCampaignStatus::default() };
         let known = |version, generation| {
             let status = Box::new(status.clone());
-            let object = as_written(&cached, Written { version, generation: Some(generation), status })?;
+            let object = as_written(
+                &cached,
+                Written { version, refused_at: None, generation: Some(generation), status },
+            )?;
             Some((object.status?.observed_generation, object.metadata.resource_version?))
         };
         assert_eq!(known(Some(8), 2), Some((Some(3), "8".to_owned())));

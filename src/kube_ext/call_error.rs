@@ -85,6 +85,12 @@ impl CallError {
         }
     }
 
+    /// Whether the call may have failed for this object alone: the API server answered, or waited for a
+    /// webhook for longer than the operator waits.
+    pub fn may_be_of_the_object(&self) -> bool {
+        self.is_answer() || matches!(self, Self::Deadline(_))
+    }
+
     /// Whether the API server answered the call.
     pub fn is_answer(&self) -> bool {
         match self {

@@ -208,27 +208,29 @@ impl Kube {
         self.write(metadata, api.patch_metadata(name, &patch_params(), &patch)).await
     }
 
-    /// Sets an annotation, or removes it. The API server rejects the patch if another object has the name by
-    /// now.
+    /// Sets an annotation of the object with this metadata, or removes it; notes the new resourceVersion. The
+    /// API server rejects the patch if another object has the name by now.
     ///
     /// # Errors
     /// See [`CallError`].
-    pub async fn annotate<K>(
+    pub async fn annotate<K: Resource<DynamicType = ()>>(
         &self,
-        object: &K,
+        metadata: &mut ObjectMeta,
         annotation: &str,
         value: Option<&str>,
-    ) -> Result<(), CallError>
-    where
-        K: Resource<Scope = NamespaceResourceScope, DynamicType = ()> + Clone + DeserializeOwned + Debug,
-    {
+    ) -> Result<(), CallError> {
         // A JSON patch would have to know whether there are other annotations, and others' are not kept.
-        let patch = json!({"metadata": {"uid": object.uid(), "annotations": {annotation: value}}});
-        let patch = kube::api::Patch::Merge(patch);
-        let api = self.api(object);
-        let written =
-            self.write(object.meta(), api.patch_metadata(&object.name_any(), &patch_params(), &patch)).await;
-        written.map(|_| ())
+        let patch = json!({"metadata": {"uid": metadata.uid, "annotations": {annotation: value}}});
+        let api = self.raw_api::<K>(namespace_of(metadata));
+        let (name, patch) = (metadata.name.clone().unwrap_or_default(), kube::api::Patch::Merge(patch));
+        let written = self.write(metadata, api.patch_metadata(&name, &patch_params(), &patch)).await?;
+        metadata.resource_version = written.metadata.resource_version;
+        let annotations = metadata.annotations.get_or_insert_default();
+        match value {
+            Some(value) => annotations.insert(annotation.to_owned(), value.to_owned()),
+            None => annotations.remove(annotation),
+        };
+        Ok(())
     }
 
     /// Replaces the whole status of this very version of the object. It fails if somebody has written the

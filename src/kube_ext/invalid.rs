@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 
 use super::call_error::{CallError, CallErrorClass};
 use super::client::Kube;
+use super::obstacle;
 use super::time::round_down;
 use crate::kore::scrub;
 
@@ -64,12 +65,20 @@ where
     status["observedGeneration"] = json!(object.metadata.generation);
     status["conditions"] = conditions;
     match kube.replace_raw_status::<K>(object, &status).await {
-        Ok(_) => Ok(()),
-        Err(error) => match error.class() {
-            // Refused: the status itself does not fit the schema, or the CRD is stricter by now.
-            CallErrorClass::Race | CallErrorClass::Refused => Ok(()),
-            CallErrorClass::Other => Err(error),
-        },
+        Ok(_) => {
+            obstacle::unannotate::<K>(&mut object.metadata.clone(), kube).await;
+            Ok(())
+        }
+        Err(error) => {
+            if matches!(error, CallError::Refused(_) | CallError::Forbidden(_)) {
+                obstacle::annotate::<K>(&mut object.metadata.clone(), report.message, kube).await;
+            }
+            match error.class() {
+                // Refused: the status itself does not fit the schema, or the CRD is stricter by now.
+                CallErrorClass::Race | CallErrorClass::Refused => Ok(()),
+                CallErrorClass::Other => Err(error),
+            }
+        }
     }
 }
 

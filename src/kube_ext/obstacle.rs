@@ -12,6 +12,7 @@ use kube::Resource;
 use kube::core::NamespaceResourceScope;
 use serde::de::DeserializeOwned;
 
+use super::call_error::CallError;
 use super::client::Kube;
 use super::events::{Events, Note};
 use super::time::round_down;
@@ -26,10 +27,16 @@ pub const OBSTRUCTED_BY: &str = "voicecampaign.dev/obstructed-by";
 /// Failed reconciles in a row before the first report: fewer may be a hiccup.
 const FAILURES_BEFORE_REPORT: u32 = 3;
 
+/// Failed reconciles between two reports at most: another obstacle may have taken the place of the first. At
+/// the pace of retries, that is half an hour.
+const FAILURES_BETWEEN_REPORTS: u32 = 60;
+
 /// Whether to report the obstacle after this many failed reconciles in a row: the third, the sixth, the
-/// twelfth and so on. Each report may cost an API server in trouble a write.
+/// twelfth and so on, and each sixtieth. Each report may cost an API server in trouble a write.
 pub fn is_reported_after(failures: u32) -> bool {
-    failures.is_multiple_of(FAILURES_BEFORE_REPORT) && (failures / FAILURES_BEFORE_REPORT).is_power_of_two()
+    let reports = failures / FAILURES_BEFORE_REPORT;
+    failures.is_multiple_of(FAILURES_BEFORE_REPORT) && reports.is_power_of_two()
+        || failures > 0 && failures.is_multiple_of(FAILURES_BETWEEN_REPORTS)
 }
 
 /// Whether this is the condition `Obstructed`.
@@ -95,14 +102,18 @@ pub async fn report<K>(object: &K, stored: &[Condition], condition: Condition, k
 where
     K: Resource<Scope = NamespaceResourceScope, DynamicType = ()> + Clone + DeserializeOwned + Debug,
 {
+    let mut metadata = object.meta().clone();
     let needs_event = match kube.set_condition(object, stored, &condition).await {
-        Ok(_) => !is_reported(stored),
+        Ok(_) => {
+            unannotate::<K>(&mut metadata, kube).await;
+            !is_reported(stored)
+        }
         Err(error) => {
             tracing::debug!(%error, "Could not write the condition {OBSTRUCTED}");
-            if error.is_answer() {
-                annotate(object, &condition.message, kube).await;
+            if error.may_be_of_the_object() {
+                annotate::<K>(&mut metadata, &condition.message, kube).await;
             }
-            error.is_answer()
+            error.may_be_of_the_object()
         }
     };
     if needs_event {
@@ -112,26 +123,20 @@ where
 
 /// Says in the annotation of an object that is being deleted what its status can't say. A failure is only
 /// logged.
-pub async fn annotate<K>(object: &K, message: &str, kube: &Kube)
-where
-    K: Resource<Scope = NamespaceResourceScope, DynamicType = ()> + Clone + DeserializeOwned + Debug,
-{
-    let metadata = object.meta();
+pub async fn annotate<K: Resource<DynamicType = ()>>(metadata: &mut ObjectMeta, message: &str, kube: &Kube) {
     if metadata.deletion_timestamp.is_none() || annotation(metadata) == Some(message) {
         return;
     }
-    if let Err(error) = kube.annotate(object, OBSTRUCTED_BY, Some(message)).await {
-        tracing::warn!(%error, message, "Neither the status nor the annotation can say this");
+    match kube.annotate::<K>(metadata, OBSTRUCTED_BY, Some(message)).await {
+        Ok(()) | Err(CallError::Gone | CallError::NotLeading) => {}
+        Err(error) => tracing::warn!(%error, message, "Neither the status nor the annotation can say this"),
     }
 }
 
 /// Removes the annotation, if it is there. A failure is only logged.
-pub async fn unannotate<K>(object: &K, kube: &Kube)
-where
-    K: Resource<Scope = NamespaceResourceScope, DynamicType = ()> + Clone + DeserializeOwned + Debug,
-{
-    if is_annotated(object.meta())
-        && let Err(error) = kube.annotate(object, OBSTRUCTED_BY, None).await
+pub async fn unannotate<K: Resource<DynamicType = ()>>(metadata: &mut ObjectMeta, kube: &Kube) {
+    if is_annotated(metadata)
+        && let Err(error) = kube.annotate::<K>(metadata, OBSTRUCTED_BY, None).await
     {
         tracing::debug!(%error, "Could not remove the annotation {OBSTRUCTED_BY}");
     }
@@ -152,7 +157,7 @@ where
     if let Err(error) = kube.remove_condition(object, stored, OBSTRUCTED).await {
         tracing::debug!(%error, "Could not remove the condition {OBSTRUCTED}");
     }
-    unannotate(object, kube).await;
+    unannotate::<K>(&mut object.meta().clone(), kube).await;
 }
 
 #[cfg(test)]
@@ -162,7 +167,7 @@ mod tests {
     /// However often a message changes: each report costs an API server in trouble a write.
     #[test]
     fn it_is_reported_less_and_less_often() {
-        let reported: Vec<u32> = (0..100).filter(|failures| is_reported_after(*failures)).collect();
-        assert_eq!(reported, [3, 6, 12, 24, 48, 96]);
+        let reported: Vec<u32> = (0..200).filter(|failures| is_reported_after(*failures)).collect();
+        assert_eq!(reported, [3, 6, 12, 24, 48, 60, 96, 120, 180, 192]);
     }
 }

@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use testbed::faults::{Action, Kind, Lasting};
+use testbed::faults::{Action, Kind, Lasting, Nemesis};
 use testbed::wait;
 
-use crate::proxied::{behind_a_proxy, plan};
+use crate::obstructed::failing;
+use crate::proxied::{behind_a_proxy, launch_behind_a_proxy, plan};
 use crate::support::*;
 
 const PATIENCE: Duration = Duration::from_secs(180);
@@ -107,6 +108,27 @@ async fn an_approval_that_is_taken_back_holds_them_again() {
     wait_for(&world, "they wait for their turn", &[("WaitingForQuota", 4)]);
     world.run(&["annotate", "kconn", "production", "voicecampaign.dev/approve-deletions-until-"]);
     wait_for(&world, "they are held again", &[("MassDeletion", 4)]);
+}
+
+/// The API server takes no finalizer for the Secret: the brake holds what it has to hold all the same, and
+/// lets go what a person approves.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_secret_that_can_not_be_kept_stops_no_brake() {
+    let world = World::new("braked-unkept").await;
+    world.set_brake(1);
+    let nemesis = Nemesis::new();
+    let failed = failing(500, "InternalError", "Internal error occurred: no Secrets today");
+    nemesis.arm(plan(&[Kind::SecretFinalizer], Lasting::ForMs(600_000), failed));
+    let (mut operator, _proxy) = launch_behind_a_proxy(world.options(), &nemesis);
+    operator.wait_until_ready().unwrap();
+    world.create_campaigns("c", 3);
+    wait_for(&world, "all are found", &[("CampaignFound", 3)]);
+    world.run(&["delete", "vcamp", "--all", "--wait=false"]);
+    wait_for(&world, "one is gone, the others are held", &[("MassDeletion", 2)]);
+    approve(&world);
+    wait_for(&world, "all are gone", &[]);
+    assert!(nemesis.effects().iter().any(|seen| seen.injected.is_some()));
+    world.assert_no_violations();
 }
 
 /// K37: a status of the KoreConnection, held up in the network, arrives after the one that says what the

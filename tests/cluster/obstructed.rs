@@ -13,7 +13,7 @@ use crate::proxied::{behind_a_proxy, launch_behind_a_proxy, plan};
 use crate::support::*;
 
 /// The API server fails with these words.
-fn failing(code: u16, reason: &str, message: &str) -> Action {
+pub fn failing(code: u16, reason: &str, message: &str) -> Action {
     let body = json!({"kind": "Status", "apiVersion": "v1", "status": "Failure", "reason": reason, "code": code,
         "message": message});
     Action::Answer(Answer { body: body.to_string(), ..Answer::status(code) })
@@ -282,6 +282,66 @@ async fn a_refusal_of_the_status_is_an_annotation_where_no_event_can_be() {
     world.kore.add_fault(Fault::answer_delete(None, 403, ""));
     wait_until_annotated(&world, |text| text.contains(": ") && text.contains("stay as they are"));
     world.kore.clear_faults();
+    wait::until("the namespace is gone", PATIENCE, || {
+        Ok(world.try_run(&["get", "namespace", &world.namespace]).is_err().then_some(()))
+    })
+    .unwrap();
+    assert!(!world.in_kore("renewal"));
+}
+
+/// A policy refuses each status, and Kore each DELETE: the operator does not forget that it has asked, so it
+/// asks less and less often. When nothing refuses the status any more, it is written.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refused_status_is_not_forgotten() {
+    let world = World::new("unstored").await;
+    let _operator = world.operator();
+    world.create_found("renewal");
+    forbid(&world, "voicecampaigns/status", "false");
+    let written = r#"{"status":{"observedGeneration":7}}"#;
+    wait_until_refused(&world, &["vcamp/renewal", "--subresource=status"], written);
+    world.kore.add_fault(Fault::answer_delete(None, 409, ""));
+    world.delete("renewal");
+    wait_until_annotated(&world, |text| text.contains("stay as they are"));
+    std::thread::sleep(Duration::from_secs(40));
+    let sent = world.deletes("renewal").len();
+    assert!((3..10).contains(&sent), "{sent} DELETEs");
+    world.patch_spec("renewal", &json!({"suspend": true}));
+    wait_until_annotated(&world, |text| text.starts_with("Suspended: "));
+    world.run(&["delete", "validatingadmissionpolicybinding", &world.namespace]);
+    world.wait_for("renewal", "the status says it", |object| {
+        ready(object)["reason"] == "Suspended" && object["metadata"]["annotations"][OBSTRUCTED_BY].is_null()
+    });
+    let attempts = world.get("renewal").unwrap()["status"]["deletion"]["attempts"].as_u64();
+    assert!(attempts >= Some(sent as u64), "{attempts:?} of {sent}");
+    world.kore.clear_faults();
+    world.patch_spec("renewal", &json!({"suspend": false}));
+    world.wait_until_gone("renewal");
+    assert!(!world.in_kore("renewal"));
+}
+
+/// Somebody's webhook for the status never answers: the operator says what it knows of that.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_status_that_is_never_answered_is_an_annotation() {
+    let world = World::new("unheard").await;
+    let (_operator, _proxy, nemesis) = behind_a_proxy(&world);
+    world.create_found("renewal");
+    nemesis.arm(plan(&[Kind::Status], Lasting::ForMs(600_000), Action::Delay { ms: 60_000 }));
+    world.delete("renewal");
+    wait_until_annotated(&world, |text| text.contains("did not answer within 10 s"));
+    nemesis.disarm();
+    world.wait_until_gone("renewal");
+}
+
+/// The status of the connection can't be written in a namespace that goes: nothing waits for it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_connection_goes_without_its_status() {
+    let world = World::new("unrecorded").await;
+    let _operator = world.operator();
+    world.create_found("renewal");
+    forbid(&world, "koreconnections/status", "false");
+    let written = r#"{"status":{"observedGeneration":7}}"#;
+    wait_until_refused(&world, &["kconn/production", "--subresource=status"], written);
+    world.run(&["delete", "namespace", &world.namespace, "--wait=false"]);
     wait::until("the namespace is gone", PATIENCE, || {
         Ok(world.try_run(&["get", "namespace", &world.namespace]).is_err().then_some(()))
     })

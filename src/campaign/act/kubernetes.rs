@@ -3,6 +3,7 @@
 use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
+use jiff::Timestamp;
 use kube::ResourceExt;
 use kube::core::error_boundary::InvalidObject;
 use kube::runtime::controller::Action;
@@ -25,6 +26,9 @@ use crate::metrics::Write;
 
 /// How often in a pass a write is repeated at once because the object has changed meanwhile.
 const MAX_RACES: u32 = 3;
+/// How soon a status that the API server has refused is written again, if it has not changed: a person who
+/// mends a policy looks whether that has helped.
+const REFUSED_RETRY: Duration = Duration::from_secs(60);
 /// How soon an object that does not fit its schema is read again, if nobody touches it.
 const INVALID_RETRY: Duration = Duration::from_secs(600);
 
@@ -97,20 +101,26 @@ pub async fn record<S: CampaignService>(
 ) -> Result<ControlFlow<Action>, Error> {
     let mut notes = status::notes(pass.object.status.as_ref(), &status);
     let is_outcome = has_outcome(&status) && !pass.object.status.as_ref().is_some_and(has_outcome);
-    let was_obstructed = pass.object.status.as_ref().is_some_and(|stored| is_reported(&stored.conditions));
+    let was_obstructed = obstacle::is_annotated(&pass.object.metadata)
+        || pass.object.status.as_ref().is_some_and(|stored| is_reported(&stored.conditions));
+    let mut refused_at = None;
     let written = context.kube.replace_status(&pass.object, &status).await;
     context.metrics.counters.wrote(Write::Status);
     let as_wanted = match written {
         Ok(object) => {
             let as_wanted = object.status.as_ref() == Some(&status);
             pass.see(object);
+            if as_wanted {
+                obstacle::unannotate::<VoiceCampaign>(&mut pass.object.metadata, &context.kube).await;
+            }
             as_wanted
         }
         Err(CallError::Refused(why)) => {
             tracing::error!(why, "The API server refuses the status");
             notes.push(status::obstacle::refused_status(&pass.object, &why));
             let untold = status::obstacle::untold(&status, &why);
-            obstacle::annotate(&pass.object, &untold, &context.kube).await;
+            obstacle::annotate::<VoiceCampaign>(&mut pass.object.metadata, &untold, &context.kube).await;
+            refused_at = Some(Instant::now());
             false
         }
         Err(source) if source.class() == CallErrorClass::Race => {
@@ -118,7 +128,7 @@ pub async fn record<S: CampaignService>(
         }
         Err(source) => return Err(Error::Write { what: WRITE_THE_STATUS, source }),
     };
-    if !as_wanted {
+    if !as_wanted && refused_at.is_none() {
         tracing::error!(
             "The API server does not store the status as it is: the CRD is older than the operator. Apply the CRD: \
              voicecampaign-operator crds | kubectl apply --server-side -f -"
@@ -131,7 +141,7 @@ pub async fn record<S: CampaignService>(
         // The object went on: a failure from now on is reported from the third time on.
         context.memory.succeeded(&pass.uid);
     }
-    remember_status(status, as_wanted, pass, context);
+    remember_status(status, as_wanted, refused_at, pass, context);
     for note in notes {
         context.events.publish(&pass.object, note).await;
     }
@@ -144,14 +154,21 @@ fn has_outcome(status: &VoiceCampaignStatus) -> bool {
 
 /// The status counts, stored or not: a CRD that is too old must not hold an object whose campaign is gone,
 /// nor make the operator forget how often it has asked.
-fn remember_status<S>(status: VoiceCampaignStatus, as_wanted: bool, pass: &mut Pass, context: &Context<S>) {
+fn remember_status<S>(
+    status: VoiceCampaignStatus,
+    as_wanted: bool,
+    refused_at: Option<Instant>,
+    pass: &mut Pass,
+    context: &Context<S>,
+) {
     pass.object.status = Some(status);
     (pass.attempt, pass.get) = (None, None);
     let written = terminating_as_seen(&pass.object);
     let version = |written: &Written| written.version.filter(|_| as_wanted);
     context.memory.note(&pass.uid, |remembered| {
         remembered.attempt = None;
-        remembered.written = written.map(|written| Written { version: version(&written), ..written });
+        remembered.written =
+            written.map(|written| Written { version: version(&written), refused_at, ..written });
     });
 }
 
@@ -159,7 +176,7 @@ fn remember_status<S>(status: VoiceCampaignStatus, as_wanted: bool, pass: &mut P
 fn terminating_as_seen(object: &VoiceCampaign) -> Option<Written> {
     object.metadata.deletion_timestamp.as_ref()?;
     let (version, generation) = (pass::version(object), object.metadata.generation);
-    Some(Written { version, generation, status: Box::new(object.status.clone()?) })
+    Some(Written { version, refused_at: None, generation, status: Box::new(object.status.clone()?) })
 }
 
 /// Removes our finalizer.
@@ -204,16 +221,28 @@ pub async fn release<S: CampaignService>(
     }
 }
 
-/// The API server refuses nothing: the status says all. A status that it does not store stays in the
-/// annotation.
-pub async fn unannotate<S>(pass: &Pass, context: &Context<S>) {
+/// The object rests. What the annotation says is over, unless the API server has refused the status: that is
+/// written again from time to time. Returns when.
+pub async fn say_again<S: CampaignService>(
+    pass: &mut Pass,
+    context: &Context<S>,
+) -> Result<Option<Timestamp>, Error> {
     if !obstacle::is_annotated(&pass.object.metadata) {
-        return;
+        return Ok(None);
     }
-    let written = context.memory.recall(&pass.uid).written;
-    if written.is_none_or(|written| written.version.is_some()) {
-        obstacle::unannotate(&pass.object, &context.kube).await;
+    let unstored = context.memory.unstored(&pass.uid);
+    let Some((refused_at, status)) = unstored.and_then(|written| Some((written.refused_at?, written.status)))
+    else {
+        obstacle::unannotate::<VoiceCampaign>(&mut pass.object.metadata, &context.kube).await;
+        return Ok(None);
+    };
+    let left = REFUSED_RETRY.saturating_sub(refused_at.elapsed());
+    if !left.is_zero() {
+        return Ok(Some(Timestamp::now() + left));
     }
+    // If the object has changed meanwhile, the next pass decides what becomes of it.
+    let _ = record(*status, pass, context).await?;
+    Ok(Some(Timestamp::now() + REFUSED_RETRY))
 }
 
 /// Our part in an object is over: whatever still holds it, it is not what the API server refuses us.
@@ -254,7 +283,10 @@ pub async fn see_again<S>(pass: &mut Pass, context: &Context<S>) -> Result<Contr
     let fresh = context.kube.read_again(&pass.object).await;
     match fresh.map_err(|source| Error::Write { what: "read the object again", source })? {
         Some(object) => {
-            pass.see(object);
+            pass.see(match context.memory.unstored(&pass.uid) {
+                Some(written) => pass::as_written(&object, written).unwrap_or(object),
+                None => object,
+            });
             Ok(ControlFlow::Continue(()))
         }
         None => Ok(over(pass, context)),

@@ -64,16 +64,16 @@ pub async fn act<S: CampaignService>(
         Step::Record(status) => kubernetes::record(*status, pass, context).boxed().await,
         Step::Release(permit) => kubernetes::release(permit, pass, context).boxed().await,
         Step::Wait { until, .. } => {
-            kubernetes::unannotate(pass, context).boxed().await;
+            let again = kubernetes::say_again(pass, context).boxed().await?;
             context.memory.succeeded(&pass.uid);
-            Ok(ControlFlow::Break(account::requeue_at(until)))
+            Ok(ControlFlow::Break(account::requeue_at([until, again].into_iter().flatten().min())))
         }
         Step::Stall { until, .. } => {
-            kubernetes::unannotate(pass, context).boxed().await;
+            let again = kubernetes::say_again(pass, context).boxed().await?;
             context.accounts.forget(&pass.uid);
             context.listings.forget(&pass.uid);
             context.memory.succeeded(&pass.uid);
-            Ok(ControlFlow::Break(account::requeue_at(until)))
+            Ok(ControlFlow::Break(account::requeue_at([until, again].into_iter().flatten().min())))
         }
         Step::Done => {
             kubernetes::clear_obstacle(&pass.object, context).await;

@@ -51,6 +51,8 @@ pub enum Release {
 pub struct Written {
     /// The resourceVersion with this status; `None` if the API server does not store the status as it is.
     pub version: Option<u64>,
+    /// When the API server last refused it, if it did.
+    pub refused_at: Option<Instant>,
     /// The generation of the object with this status.
     pub generation: Option<i64>,
     /// The status.
@@ -80,6 +82,12 @@ impl Memory {
     /// What is known of an object.
     pub fn recall(&self, uid: &str) -> Remembered {
         self.objects().get(uid).cloned().unwrap_or_default()
+    }
+
+    /// The status of an object that the API server does not store.
+    pub fn unstored(&self, uid: &str) -> Option<Written> {
+        let objects = self.objects();
+        objects.get(uid)?.written.as_ref().filter(|written| written.version.is_none()).cloned()
     }
 
     /// Changes what is known of an object. An object of which nothing is known takes no room: there are

@@ -7,6 +7,7 @@ use super::requeue::{INTERVAL, RETRY};
 use crate::api::KoreConnection;
 use crate::connection::keep::{is_held, secrets_in_use};
 use crate::connection::status::ConnectionReason;
+use crate::kore::scrub;
 use crate::kube_ext::{CallError, invalid};
 
 /// One pass over a connection that does not fit its schema. Campaigns can't use it; but when the last of them
@@ -19,7 +20,12 @@ pub async fn reconcile_invalid(object: &InvalidObject, context: &Context) -> Res
     let namespace = object.namespace().unwrap_or_default();
     context.memory.note_secrets(&object.uid().unwrap_or_default(), secrets_in_use(&object));
     let held_before = is_held(&object);
-    let held = context.keeper.lock(&namespace).await.release_invalid(&mut object).await?.held();
+    let released = context.keeper.lock(&namespace).await.release_invalid(&mut object).await;
+    let (held, failure) = match released {
+        Ok(released) => (released.held(), None),
+        Err(CallError::NotLeading) => return Err(CallError::NotLeading),
+        Err(error) => (Some(scrub::message(&error.with_server_message())), Some(error)),
+    };
     if held_before && held.is_none() {
         context.release_rights(&namespace);
     }
@@ -36,5 +42,8 @@ pub async fn reconcile_invalid(object: &InvalidObject, context: &Context) -> Res
     );
     let report = invalid::Report { reason: ConnectionReason::Invalid.as_str(), message: &message };
     invalid::report::<KoreConnection>(&object, report, &context.kube).await?;
-    Ok(Action::requeue(if held.is_some() { RETRY } else { INTERVAL }))
+    match failure {
+        Some(error) => Err(error),
+        None => Ok(Action::requeue(if held.is_some() { RETRY } else { INTERVAL })),
+    }
 }

@@ -19,6 +19,9 @@ use crate::kube_ext::obstacle::{self, is_reported_after};
 use crate::kube_ext::{CallError, Note};
 use crate::pacing::backoff;
 
+/// What keeps a connection that is being deleted while a list is missing.
+const UNSYNCED: &str = "the operator has not received the list of all VoiceCampaigns from the API server since it \
+                        started, and they may need it; its log and /readyz say which list is missing";
 /// Requeue until the watches have listed all objects, which takes seconds after a start; the first campaigns
 /// wait for their connections.
 const UNTIL_LISTED: Duration = Duration::from_millis(200);
@@ -30,11 +33,17 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 /// # Errors
 /// If a call to the API server fails.
 pub async fn reconcile(object: Arc<Watched>, context: Arc<Context>) -> Result<Action, CallError> {
-    if let Some(pause) = context.synced.requeue_after(UNTIL_LISTED) {
-        return Ok(Action::requeue(pause));
-    }
     if !context.selected.selects(object.as_ref()) {
         return Ok(Action::await_change());
+    }
+    if let Some(pause) = context.synced.requeue_after(UNTIL_LISTED) {
+        if context.synced.is_overdue()
+            && let Ok(cached) = &object.0
+            && cached.metadata.deletion_timestamp.is_some()
+        {
+            put_obstacle(UNSYNCED, cached, &context).await;
+        }
+        return Ok(Action::requeue(pause));
     }
     let uid = object.uid().unwrap_or_default();
     if let Err(pause) = context.memory.begin(&uid) {
@@ -68,20 +77,22 @@ async fn reconcile_valid(cached: &KoreConnection, context: &Context) -> Result<A
     let Some(mut connection) = context.kube.read_again(cached).await? else {
         return Ok(Action::await_change());
     };
-    // Before all that may fail: what a person approves must go on.
-    let brake_is_counted = write_brake(&mut connection, &name, context).await?;
     let campaigns = context.users.count(&name);
-    let held_before = is_held(&connection);
-    let held = if campaigns > 0 {
-        guard.keep(&mut connection).await?;
-        None
-    } else {
-        guard.release(&mut connection).await?.held()
+    let terminating = connection.metadata.deletion_timestamp.is_some();
+    // Before all that may fail: what a person approves must go on. One that goes has nobody to hold.
+    let brake_is_counted = match campaigns {
+        0 if terminating => None,
+        _ => write_brake(&mut connection, &name, context).await?,
     };
+    let held_before = is_held(&connection);
+    let released = match campaigns {
+        0 => guard.release(&mut connection).await?,
+        _ => guard.keep(&mut connection).await?,
+    };
+    let held = released.held();
     if held_before && !is_held(&connection) {
         context.release_rights(&name.namespace);
     }
-    let terminating = connection.metadata.deletion_timestamp.is_some();
     if terminating && !IN_USE.is_on(&connection.metadata) {
         // The object goes, or another finalizer holds it.
         if let Some(status) = &connection.status {
@@ -103,7 +114,7 @@ async fn reconcile_valid(cached: &KoreConnection, context: &Context) -> Result<A
     let requeue = if examined.is_err() || terminating || held.is_some() { RETRY } else { INTERVAL };
     let requeue = brake_is_counted.map_or(requeue, |left| left.min(requeue));
     let written = write_status(&connection, &stored, known, context).await?;
-    obstacle::unannotate(&connection, &context.kube).await;
+    obstacle::unannotate::<KoreConnection>(&mut connection.metadata, &context.kube).await;
     drop(guard);
     if let Written::Now(Some(note)) = written {
         context.events.publish(&connection, note).await;
@@ -190,14 +201,20 @@ async fn report_obstacle(error: &CallError, connection: &KoreConnection, context
         return;
     }
     let failures = context.memory.failures(&connection.uid().unwrap_or_default()).saturating_add(1);
-    let Some(status) = connection.status.as_ref().filter(|_| is_reported_after(failures)) else { return };
+    if is_reported_after(failures) {
+        put_obstacle(&error.with_server_message(), connection, context).await;
+    }
+}
+
+async fn put_obstacle(why: &str, connection: &KoreConnection, context: &Context) {
+    let Some(status) = &connection.status else { return };
     let terminating = connection.metadata.deletion_timestamp.is_some();
     let what = if terminating {
         "The operator can't remove its finalizer from this connection"
     } else {
         "The operator can't reconcile this connection"
     };
-    let message = format!("{what}: {}.", scrub::message(&error.with_server_message()));
+    let message = format!("{what}: {}.", scrub::message(why));
     let (metadata, stored) = (&connection.metadata, &status.conditions);
     let Some(condition) = obstacle::condition(metadata, stored, message, Timestamp::now()) else { return };
     obstacle::report(connection, stored, condition, &context.kube, &context.events).await;

@@ -53,3 +53,22 @@ pub fn secrets_in_use<C: ListsSecrets>(connection: &C) -> Vec<String> {
 pub fn is_held<C: ListsSecrets>(connection: &C) -> bool {
     IN_USE.is_on(connection.meta()) || !connection.secrets_in_use().is_empty()
 }
+
+/// The result of releasing a connection, or one of its Secrets.
+#[derive(Debug)]
+pub enum Release {
+    /// Our finalizer is off; or another connection will take it off a shared Secret.
+    Released,
+    /// Our finalizer stays on, for this reason.
+    Held(String),
+}
+
+impl Release {
+    /// Why the finalizer stays on, if it does.
+    pub fn held(self) -> Option<String> {
+        match self {
+            Self::Released => None,
+            Self::Held(why) => Some(why),
+        }
+    }
+}

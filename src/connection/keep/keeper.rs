@@ -5,7 +5,7 @@ use k8s_openapi::api::core::v1::Secret;
 use kube::ResourceExt;
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
-use super::in_use::{IN_USE, secrets_in_use};
+use super::in_use::{IN_USE, Release, secrets_in_use};
 use crate::api::{KoreConnection, KoreConnectionStatus, VoiceCampaign};
 use crate::kube_ext::{CallError, Kube, Selected};
 
@@ -82,14 +82,14 @@ impl NamespaceGuard<'_> {
     }
 
     /// Puts the finalizer on a connection and its Secret, and updates `connection` to what the API server
-    /// returns.
+    /// returns. Returns whether a Secret that the connection named before is released.
     ///
     /// The API server accepts no new finalizer on an object that is being deleted. A missing Secret is kept
     /// by a later call, once it exists.
     ///
     /// # Errors
     /// If a call to the API server fails.
-    pub async fn keep(&mut self, connection: &mut KoreConnection) -> Result<(), CallError> {
+    pub async fn keep(&mut self, connection: &mut KoreConnection) -> Result<Release, CallError> {
         let name = connection.spec.credentials_secret_ref.name.clone();
         // The status lists the Secret first: after a crash it must be known which Secret to release.
         let listed = secrets_in_use(connection);
@@ -104,7 +104,7 @@ impl NamespaceGuard<'_> {
                 secret = name,
                 "The Secret is not held: the CRD of KoreConnection is older than the operator"
             );
-            return Ok(());
+            return Ok(Release::Released);
         }
         if self.keep_secret(&name).await? {
             // Not the Secret of the spec: that may have changed since this one was read.
@@ -112,7 +112,7 @@ impl NamespaceGuard<'_> {
             self.kept.connections.insert(connection.name_any(), kept);
         }
         // If the connection has changed its Secret, the previous one is released.
-        self.release_secrets(connection, Some(&name)).await.map(drop)
+        self.release_secrets(connection, Some(&name)).await
     }
 
     /// Puts the finalizer on a Secret. Returns whether the Secret carries it now.

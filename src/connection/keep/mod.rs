@@ -19,6 +19,5 @@ mod keeper;
 mod release;
 mod rights;
 
-pub use in_use::{IN_USE, Unneeded, is_held, secrets_in_use};
+pub use in_use::{IN_USE, Release, Unneeded, is_held, secrets_in_use};
 pub use keeper::Keeper;
-pub use release::Release;

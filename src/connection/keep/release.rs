@@ -3,29 +3,10 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::ResourceExt;
 use kube::api::DynamicObject;
 
-use super::in_use::{IN_USE, Unneeded, is_held, secrets_in_use};
+use super::in_use::{IN_USE, Release, Unneeded, is_held, secrets_in_use};
 use super::keeper::NamespaceGuard;
 use crate::api::{KoreConnection, VoiceCampaign};
 use crate::kube_ext::CallError;
-
-/// The result of releasing a connection, or one of its Secrets.
-#[derive(Debug)]
-pub enum Release {
-    /// Our finalizer is off; or another connection will take it off a shared Secret.
-    Released,
-    /// Our finalizer stays on, for this reason.
-    Held(String),
-}
-
-impl Release {
-    /// Why the finalizer stays on, if it does.
-    pub fn held(self) -> Option<String> {
-        match self {
-            Self::Released => None,
-            Self::Held(why) => Some(why),
-        }
-    }
-}
 
 impl NamespaceGuard<'_> {
     /// Takes the finalizer off a connection and its Secrets, unless the API server knows somebody who needs
@@ -80,8 +61,11 @@ impl NamespaceGuard<'_> {
         }
         match self.remove_finalizer_of_invalid(connection).await {
             Ok(()) => Ok(Release::Released),
-            // The CRD is so strict that the API server accepts no change of the object.
-            Err(CallError::Refused(why)) => Ok(Release::Held(format!("the API server refuses it: {why}"))),
+            // The CRD is so strict that the API server accepts no change of the object; or a policy denies
+            // it.
+            Err(CallError::Refused(why) | CallError::Forbidden(why)) => {
+                Ok(Release::Held(format!("the API server refuses it: {why}")))
+            }
             Err(error) => Err(error),
         }
     }
@@ -154,7 +138,9 @@ impl NamespaceGuard<'_> {
                 result = Release::Held(why);
             }
         }
-        if still != listed {
+        // The status of an object that is being deleted goes with it; writing that first could fail.
+        let goes = still.is_empty() && connection.metadata.deletion_timestamp.is_some();
+        if still != listed && !goes {
             self.list_secrets(connection, still).await?;
         }
         Ok(result)

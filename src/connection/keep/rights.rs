@@ -47,15 +47,6 @@ impl Keeper {
             let released = self.lock(namespace).await.release_rights().await;
             match released {
                 Ok(()) | Err(CallError::Gone) => return,
-                // With the last of its finalizers the namespace may be gone, and the rights with it; or a
-                // policy denies the change.
-                Err(CallError::Forbidden(why)) => {
-                    tracing::info!(
-                        error = %why, namespace,
-                        "The API server denies releasing the operator's RoleBinding, as it does once the namespace is gone"
-                    );
-                    return;
-                }
                 Err(error) => {
                     tracing::warn!(%error, namespace, "The RoleBinding of the operator still carries our finalizer");
                     tokio::time::sleep(backoff(namespace, failures)).await;
@@ -82,7 +73,19 @@ impl NamespaceGuard<'_> {
     /// Releases the rights, unless the API server knows VoiceCampaigns or held connections in the namespace.
     async fn release_rights(&mut self) -> Result<(), CallError> {
         self.kept.rights = false;
-        let Some(binding) = self.role_binding().await? else { return Ok(()) };
+        let binding = match self.role_binding().await {
+            Ok(Some(binding)) => binding,
+            Ok(None) => return Ok(()),
+            // With the last of its finalizers the namespace may be gone, and the rights with it.
+            Err(CallError::Forbidden(why)) => {
+                tracing::info!(
+                    error = %why, namespace = self.namespace,
+                    "The API server denies reading the operator's RoleBinding, as it does once the namespace is gone"
+                );
+                return Ok(());
+            }
+            Err(error) => return Err(error),
+        };
         let permit = Unneeded::as_the_api_server_says();
         let Some(patch) = IN_USE.removing(&binding.metadata, permit) else { return Ok(()) };
         let kube = &self.keeper.kube;

@@ -67,12 +67,18 @@ pub async fn follow(
 ) -> Followed {
     let mut screen = Screen::new();
     let followed = watch(cluster, requests, board, &mut deleting, until, &mut screen).await;
+    if matches!(followed, Followed::Interrupted) {
+        screen.leave();
+    }
     calls.stop();
     if calls.under_way() > 0 {
         screen.say("Waiting for the answers of the API server; Ctrl-C ends that, too.", true);
     }
     let say = |line: String| screen.say(&line, true);
     let interrupted = calls.end(deleting, tokio::signal::ctrl_c(), board, || cluster.now(), say).await;
+    if interrupted {
+        screen.leave();
+    }
     screen.end();
     if interrupted && !matches!(followed, Followed::Lost(_)) { Followed::Interrupted } else { followed }
 }

@@ -72,6 +72,15 @@ impl Screen {
         }
     }
 
+    /// Leaves the view as it is; what is said from now on stands below. After Ctrl-C: the terminal has shown
+    /// `^C` behind the bar, and so begun a line that nobody counts who removes the view.
+    pub fn leave(&mut self) {
+        if let Some(drawn) = self.terminal.take() {
+            drawn.all.set_draw_target(ProgressDrawTarget::hidden());
+            output::say("");
+        }
+    }
+
     /// Removes the view.
     pub fn end(self) {
         if let Some(drawn) = self.terminal {
@@ -82,10 +91,7 @@ impl Screen {
 
 fn bar() -> Result<ProgressStyle, indicatif::style::TemplateError> {
     let bar = if colours() { "{bar:30.green}" } else { "{bar:30}" };
-    // The cursor stands behind it, where the terminal shows `^C`: in a line that is full, that would begin
-    // another one, which nobody removes.
-    let room = "   ";
-    ProgressStyle::with_template(&format!("{bar} {{pos}} of {{len}} gone  {{wide_msg}}{room}"))
+    ProgressStyle::with_template(&format!("{bar} {{pos}} of {{len}} gone  {{wide_msg}}"))
 }
 
 #[cfg(test)]

@@ -312,26 +312,52 @@ fn stored_verdict(connection: &KoreConnection, stored: &KoreConnectionStatus) ->
 mod tests {
     use super::*;
 
+    const KNOWN: Known<'static> = Known {
+        problem: None,
+        hints: &[],
+        verdict: Some(&Verdict::Accepted),
+        campaigns: 1,
+        held: None,
+        secrets_in_use: &[],
+        streams: Vec::new(),
+    };
+
+    fn connection() -> KoreConnection {
+        serde_json::from_value(serde_json::json!({
+            "apiVersion": "voicecampaign.dev/v1alpha1", "kind": "KoreConnection",
+            "metadata": {"name": "production", "namespace": "marketing-campaigns"},
+            "spec": {"host": "https://platform.kore.ai", "accountId": "a", "credentialsSecretRef": {"name": "kore-jwt-app"},
+                "deletionBrake": {"maxPerHour": 10}},
+        }))
+        .unwrap()
+    }
+
+    /// A Secret may be in Terminating that the operator may not release.
+    #[test]
+    fn what_is_held_is_said_of_a_connection_that_stays() {
+        let known = Known { held: Some("no right to patch the Secret old"), ..KNOWN };
+        let message = of(&connection(), &known, Timestamp::UNIX_EPOCH).conditions[0].message.clone();
+        assert!(message.ends_with("no right to patch the Secret old."), "{message}");
+    }
+
+    /// `check` cuts a line after 400 characters (`src/check/page.rs`), and its own words precede the message.
+    #[test]
+    fn what_saves_the_campaigns_is_said_first() {
+        let brake =
+            serde_json::from_value(serde_json::json!({"holdingSince": "2026-12-01T00:00:00Z", "held": 190}));
+        let held = deletions_held(&connection(), &brake.unwrap(), Timestamp::UNIX_EPOCH).unwrap().message;
+        let saves =
+            held.find("`kubectl vcamp orphan --not-begun production -n marketing-campaigns`").unwrap();
+        assert!(saves + 70 < 340, "{saves}: {held}");
+        assert!(saves < held.find("`kubectl vcamp approve production -n marketing-campaigns`").unwrap());
+    }
+
     /// What looks wrong may be right, so the hints appear only after Kore has refused the credentials.
     #[test]
     fn hints_are_shown_after_a_refusal() {
-        let connection: KoreConnection = serde_json::from_value(serde_json::json!({
-            "apiVersion": "voicecampaign.dev/v1alpha1", "kind": "KoreConnection", "metadata": {"name": "production"},
-            "spec": {"host": "https://platform.kore.ai", "accountId": "a", "credentialsSecretRef": {"name": "kore-jwt-app"}},
-        }))
-        .unwrap();
         let message = |verdict: &Verdict, hints: &[&'static str]| {
-            let (problem, verdict) = (None, Some(verdict));
-            let known = Known {
-                problem,
-                hints,
-                verdict,
-                campaigns: 1,
-                held: None,
-                secrets_in_use: &[],
-                streams: Vec::new(),
-            };
-            of(&connection, &known, Timestamp::UNIX_EPOCH).conditions[0].message.clone()
+            let known = Known { hints, verdict: Some(verdict), ..KNOWN };
+            of(&connection(), &known, Timestamp::UNIX_EPOCH).conditions[0].message.clone()
         };
         let refused = Verdict::Refused("HTTP 401".to_owned());
         let hint = "The value of clientSecret looks percent-encoded.";

@@ -329,13 +329,15 @@ fn another_identity_begins_anew() {
 fn distances_count_from_the_start_of_the_process() {
     let (object, connection, listing) = (proving(with_first(-15)), usable(), listing(&["cd-2"]));
     let at_once = Observed { listing: Some(&listing), ..observed(&object, &connection) };
-    let proven = |observed: &Observed<'_>| match decide(observed, at(2)) {
+    let read_at = listing.listing.begun_at();
+    let after = |seconds: i64| read_at + SignedDuration::from_secs(seconds);
+    let proven = |observed: &Observed<'_>| match decide(observed, after(2)) {
         Step::Record(status) => status.deletion.unwrap().outcome == Some(DeletionOutcome::Absent),
         _ => false,
     };
     assert!(proven(&at_once));
-    assert!(proven(&Observed { process_begun_at: at(-10), ..at_once }));
-    assert!(!proven(&Observed { process_begun_at: at(-9), ..at_once }));
+    assert!(proven(&Observed { process_begun_at: after(-11), ..at_once }));
+    assert!(!proven(&Observed { process_begun_at: after(-9), ..at_once }));
 }
 
 /// A recorded absence without its proof is none: somebody has written it.

@@ -29,6 +29,11 @@ mod tests {
             object["status"]["deletion"]["proof"] = json!({"identity": "i", "answeredAt": at(-60)});
         };
         assert_eq!(phase(&deleting("a", "AwaitingProof", proving)), Phase::Continuing);
+        let blind = |object: &mut serde_json::Value| {
+            proving(object);
+            object["status"]["deletion"]["proof"]["failures"] = json!(3);
+        };
+        assert_eq!(phase(&deleting("a", "AwaitingProof", blind)), Phase::Held);
         let obstructed = |object: &mut _| add(object, condition("Obstructed", "True", "ApiServerError", "m"));
         assert_eq!(phase(&deleting("a", "Deleted", obstructed)), Phase::Held);
         assert_eq!(

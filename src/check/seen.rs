@@ -7,7 +7,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, ObjectMeta, Time
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::api::{DeletionPolicy, FINALIZER, Reason, VoiceCampaign, is_protected};
+use crate::api::{DeletionPolicy, DeletionStatus, FINALIZER, Reason, VoiceCampaign, is_protected};
 use crate::kore::scrub::plain;
 use crate::kube_ext::{Dated, invalid, obstacle, written_at};
 
@@ -340,6 +340,12 @@ fn has_our_finalizer(metadata: &ObjectMeta) -> bool {
     metadata.finalizers.iter().flatten().any(|name| name == FINALIZER)
 }
 
+/// How often in a row what the operator does now has failed. DELETEs may have failed because the campaign is
+/// gone, which it proves by reads.
+fn failures(deletion: &DeletionStatus) -> i32 {
+    deletion.proof.as_ref().map_or(deletion.failures, |proof| proof.failures)
+}
+
 fn phase(object: &VoiceCampaign) -> Phase {
     let (stalled, obstructed) = (holds(object, "Stalled").is_some(), obstructed(object));
     if object.metadata.deletion_timestamp.is_none() {
@@ -359,14 +365,7 @@ fn phase(object: &VoiceCampaign) -> Phase {
         _ if !is_kept_by_us(object) => Phase::Held,
         Some(deletion) if deletion.outcome.is_some() => Phase::Ending,
         // While its whole account fails, it waits for that.
-        // It may have failed because the campaign is gone, which the operator proves.
-        Some(deletion)
-            if deletion.failures >= MANY_FAILURES
-                && deletion.held_since.is_none()
-                && deletion.proof.is_none() =>
-        {
-            Phase::Held
-        }
+        Some(deletion) if failures(deletion) >= MANY_FAILURES && deletion.held_since.is_none() => Phase::Held,
         Some(_) => Phase::Continuing,
         None if is_answered(object) => Phase::Continuing,
         None => Phase::Unanswered,

@@ -12,6 +12,10 @@ use crate::api::{
 };
 use crate::kube_ext::round_down;
 
+/// What begins the last sentence about a connection that is not being deleted, and holds something that its
+/// campaigns do not need, as far as the operator knows.
+const KEPT: &str = " The operator keeps its finalizer: ";
+
 /// The condition of a connection whose brake holds deletions.
 pub const DELETIONS_HELD: &str = "DeletionsHeld";
 
@@ -92,7 +96,7 @@ pub fn of(connection: &KoreConnection, known: &Known<'_>, now: Timestamp) -> Kor
     let stored = connection.status.clone().unwrap_or_default();
     let Description { ready, phase, reason, mut message } = describe(connection, known, &stored);
     if let Some(why) = known.held.filter(|_| connection.metadata.deletion_timestamp.is_none()) {
-        message += &format!(" The operator can't release what it holds and nobody needs: {why}.");
+        message += &format!("{KEPT}{why}.");
     }
     let condition = |type_: &str, status: &str| {
         let since = stored
@@ -303,9 +307,16 @@ fn stored_verdict(connection: &KoreConnection, stored: &KoreConnectionStatus) ->
     let refused = ConnectionReason::CredentialsRejected;
     match ready.reason.as_str() {
         "CredentialsAccepted" => Some(accepted()),
-        "CredentialsRejected" => Some(Description::not_ready("Stalled", refused, ready.message.clone())),
+        "CredentialsRejected" => {
+            Some(Description::not_ready("Stalled", refused, without_kept(&ready.message)))
+        }
         _ => None,
     }
+}
+
+/// A stored message without the sentence that [`of`] adds.
+fn without_kept(message: &str) -> String {
+    message.split(KEPT).next().unwrap_or_default().to_owned()
 }
 
 #[cfg(test)]
@@ -338,6 +349,16 @@ mod tests {
         let known = Known { held: Some("no right to patch the Secret old"), ..KNOWN };
         let message = of(&connection(), &known, Timestamp::UNIX_EPOCH).conditions[0].message.clone();
         assert!(message.ends_with("no right to patch the Secret old."), "{message}");
+        // It is said once, also by a process that knows the verdict from the status alone.
+        let refused = Verdict::Refused("HTTP 401".to_owned());
+        let mut stored = connection();
+        stored.status = Some(of(
+            &stored,
+            &Known { verdict: Some(&refused), held: known.held, ..KNOWN },
+            Timestamp::UNIX_EPOCH,
+        ));
+        let again = of(&stored, &Known { verdict: None, held: known.held, ..KNOWN }, Timestamp::UNIX_EPOCH);
+        assert_eq!(Some(again), stored.status);
     }
 
     /// `check` cuts a line after 400 characters (`src/check/page.rs`), and its own words precede the message.

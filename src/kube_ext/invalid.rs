@@ -59,6 +59,7 @@ where
     let stored = object.data.get("status").cloned().unwrap_or(Value::Null);
     let conditions = conditions(&object.metadata, report, &stored);
     if stored["conditions"] == conditions {
+        obstacle::unannotate::<K>(&mut object.metadata.clone(), kube).await;
         return Ok(());
     }
     let mut status = if stored.is_object() { stored } else { json!({}) };

@@ -266,8 +266,6 @@ async fn a_refusal_of_the_status_is_an_annotation_where_no_event_can_be() {
     nemesis.arm(plan(&[Kind::Status], Lasting::ForMs(600_000), denied));
     world.run(&["delete", "namespace", &world.namespace, "--wait=false"]);
     wait_until_annotated(&world, |text| text.contains("no status today"));
-    let why = world.administrator().vcamp(&["why", "renewal"]);
-    assert!(why.contains("Obstructed: ") && why.contains("no status today"), "{why}");
     nemesis.disarm();
     let annotation = |object: &Value| object["metadata"]["annotations"][OBSTRUCTED_BY].clone();
     world.wait_for("renewal", "the status says it again", |object| {
@@ -314,6 +312,31 @@ async fn a_refused_status_is_not_forgotten() {
     let attempts = world.get("renewal").unwrap()["status"]["deletion"]["attempts"].as_u64();
     assert!(attempts >= Some(sent as u64), "{attempts:?} of {sent}");
     world.kore.clear_faults();
+    world.patch_spec("renewal", &json!({"suspend": false}));
+    world.wait_until_gone("renewal");
+    assert!(!world.in_kore("renewal"));
+}
+
+/// The annotation is denied as well: when nothing refuses the status any more, it is written all the same.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_status_that_nothing_could_say_is_written_later() {
+    let world = World::new("unsaid").await;
+    let (_operator, _proxy, nemesis) = behind_a_proxy(&world);
+    world.create_found("renewal");
+    forbid(&world, "voicecampaigns/status", "false");
+    let written = r#"{"status":{"observedGeneration":7}}"#;
+    wait_until_refused(&world, &["vcamp/renewal", "--subresource=status"], written);
+    let denied = failing(403, "Forbidden", "admission webhook \"quiet\" denied the request");
+    nemesis.arm(plan(&[Kind::Finalizer], Lasting::ForMs(600_000), denied));
+    world.patch_spec("renewal", &json!({"suspend": true}));
+    world.delete("renewal");
+    wait::until("the annotation is denied", PATIENCE, || {
+        Ok(nemesis.effects().iter().any(|seen| seen.injected.is_some()).then_some(()))
+    })
+    .unwrap();
+    world.run(&["delete", "validatingadmissionpolicybinding", &world.namespace]);
+    world.wait_for_reason("renewal", "Suspended");
+    nemesis.disarm();
     world.patch_spec("renewal", &json!({"suspend": false}));
     world.wait_until_gone("renewal");
     assert!(!world.in_kore("renewal"));

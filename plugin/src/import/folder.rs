@@ -29,7 +29,9 @@ pub fn resources(folder: &Path) -> anyhow::Result<Vec<(Key, String)>> {
     for file in &listed {
         found.extend(campaigns(&folder.join(file))?.into_iter().map(|key| (key, file.clone())));
     }
-    for file in unlisted(folder, &listed) {
+    // Without a list, the run before was ended before it had written one.
+    let unlisted = if folder.join(KUSTOMIZATION).exists() { unlisted(folder, &listed) } else { Vec::new() };
+    for file in unlisted {
         let keys = campaigns(&folder.join(&file)).unwrap_or_default();
         found.extend(
             keys.into_iter().map(|key| (key, format!("{file}, which {KUSTOMIZATION} does not list"))),
@@ -107,7 +109,7 @@ fn listed(folder: &Path) -> anyhow::Result<BTreeSet<String>> {
     let mut files = BTreeSet::new();
     for entry in read["resources"].as_array().into_iter().flatten() {
         // What is not written again is pruned, and its campaign deleted.
-        let file = entry.as_str().filter(|file| is_manifest(file));
+        let file = entry.as_str().filter(|file| is_manifest(file) || folder.join(file).exists());
         let file = file.with_context(|| {
             format!(
                 "{} lists {entry}, which this command has not written: name another folder, and add it to the `resources` of that \
@@ -188,9 +190,14 @@ mod tests {
         let without = text(folder, KUSTOMIZATION).replace("- a.yaml\n", "");
         std::fs::write(folder.join(KUSTOMIZATION), without).unwrap();
         std::fs::write(folder.join("notes.yaml"), "{ no YAML").unwrap();
+        std::fs::write(folder.join("more.yml"), "spec: {}\n").unwrap();
+        let with = text(folder, KUSTOMIZATION) + "- more.yml\n";
+        std::fs::write(folder.join(KUSTOMIZATION), with).unwrap();
         let named = resources(folder).unwrap();
         let files: Vec<_> = named.iter().map(|(_, file)| file.as_str()).collect();
         assert_eq!(files, ["b.yaml", "a.yaml, which kustomization.yaml does not list"]);
+        std::fs::remove_file(folder.join(KUSTOMIZATION)).unwrap();
+        assert!(resources(folder).unwrap().is_empty(), "another run writes what is missing");
     }
 
     #[test]

@@ -27,8 +27,9 @@ use crate::metrics::Write;
 /// How often in a pass a write is repeated at once because the object has changed meanwhile.
 const MAX_RACES: u32 = 3;
 /// How soon a status that the API server has refused is written again, if it has not changed: a person who
-/// mends a policy looks whether that has helped.
-const REFUSED_RETRY: Duration = Duration::from_secs(60);
+/// mends a policy looks whether that has helped. Of a deletion that has lasted for long, less often.
+const REFUSED_RETRY: Duration = Duration::from_secs(30);
+const LONGEST_REFUSED_RETRY: Duration = Duration::from_secs(600);
 /// How soon an object that does not fit its schema is read again, if nobody touches it.
 const INVALID_RETRY: Duration = Duration::from_secs(600);
 
@@ -227,22 +228,21 @@ pub async fn say_again<S: CampaignService>(
     pass: &mut Pass,
     context: &Context<S>,
 ) -> Result<Option<Timestamp>, Error> {
-    if !obstacle::is_annotated(&pass.object.metadata) {
-        return Ok(None);
-    }
     let unstored = context.memory.unstored(&pass.uid);
     let Some((refused_at, status)) = unstored.and_then(|written| Some((written.refused_at?, written.status)))
     else {
         obstacle::unannotate::<VoiceCampaign>(&mut pass.object.metadata, &context.kube).await;
         return Ok(None);
     };
-    let left = REFUSED_RETRY.saturating_sub(refused_at.elapsed());
+    let requested = on_watch::since_requested(&pass.object, context);
+    let pause = (requested / 4).clamp(REFUSED_RETRY, LONGEST_REFUSED_RETRY);
+    let left = pause.saturating_sub(refused_at.elapsed());
     if !left.is_zero() {
         return Ok(Some(Timestamp::now() + left));
     }
     // If the object has changed meanwhile, the next pass decides what becomes of it.
     let _ = record(*status, pass, context).await?;
-    Ok(Some(Timestamp::now() + REFUSED_RETRY))
+    Ok(Some(Timestamp::now() + pause))
 }
 
 /// Our part in an object is over: whatever still holds it, it is not what the API server refuses us.

@@ -138,10 +138,15 @@ impl NamespaceGuard<'_> {
                 result = Release::Held(why);
             }
         }
-        // The status of an object that is being deleted goes with it; writing that first could fail.
+        // The status of an object that is being deleted goes with it: nothing waits for that.
         let goes = still.is_empty() && connection.metadata.deletion_timestamp.is_some();
-        if still != listed && !goes {
-            self.list_secrets(connection, still).await?;
+        if still != listed
+            && let Err(error) = self.list_secrets(connection, still).await
+        {
+            if !goes {
+                return Err(error);
+            }
+            tracing::warn!(%error, "Could not write that the Secrets of the connection are released");
         }
         Ok(result)
     }

@@ -2371,14 +2371,14 @@ pub const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "a proof needs somebody",
         file: "src/check/seen.rs",
-        from: "                && deletion.proof.is_none() =>",
-        to: "                =>",
+        from: "deletion.proof.as_ref().map_or(deletion.failures, |proof| proof.failures)",
+        to: "deletion.failures",
         tests: &["--bin", "kubectl-vcamp", "the_phase_is_what_can_be_expected"],
     },
     Mutant {
         name: "import drops what it can't read",
         file: "plugin/src/import/folder.rs",
-        from: "entry.as_str().filter(|file| is_manifest(file))",
+        from: "entry.as_str().filter(|file| is_manifest(file) || folder.join(file).exists())",
         to: "entry.as_str()",
         tests: &["--bin", "kubectl-vcamp", "a_kustomization_of_somebody_else_is_left_alone"],
     },

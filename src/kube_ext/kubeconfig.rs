@@ -34,6 +34,11 @@ static USER_OF_ADDRESS: LazyLock<Regex> = LazyLock::new(|| {
     #[expect(clippy::unwrap_used, reason = "a constant pattern, compiled by the tests below")]
     Regex::new(r"://\S*@").unwrap()
 });
+/// The same of an address without its scheme: a user and a password.
+static USER_AND_PASSWORD: LazyLock<Regex> = LazyLock::new(|| {
+    #[expect(clippy::unwrap_used, reason = "a constant pattern, compiled by the tests below")]
+    Regex::new(r"[^\s:]+:([^\s/]|/[^\s/])\S*@").unwrap()
+});
 /// A line of an excerpt, or the place that it is from.
 static EXCERPT: LazyLock<Regex> = LazyLock::new(|| {
     #[expect(clippy::unwrap_used, reason = "a constant pattern, compiled by the tests below")]
@@ -91,6 +96,7 @@ pub fn without_content(error: &str) -> String {
     let text = FILE.replace_all(&text, "$1 […]$2");
     let text = COMMAND.replace_all(&text, "$1 […]$2");
     let text = USER_OF_ADDRESS.replace_all(&text, "://[…]@");
+    let text = USER_AND_PASSWORD.replace_all(&text, "[…]@");
     text.chars().take(LONGEST).collect()
 }
 
@@ -155,6 +161,13 @@ mod tests {
         let error = "failed to load the cluster of context: http://u:s3cret#/@4@127.0.0.1:1/x, and so on";
         let shown = "failed to load the cluster of context: http://[…]@127.0.0.1:1/x, and so on";
         assert_eq!(without_content(error), shown);
+        for address in ["u:s3cret@127.0.0.1:1", "u:/s3cret#@4@127.0.0.1:1"] {
+            let error = format!("failed to load the cluster of context: {address}");
+            let shown = "failed to load the cluster of context: […]@127.0.0.1:1";
+            assert_eq!(without_content(&error), shown);
+        }
+        let error = "failed to load current context: kubernetes-admin@kubernetes";
+        assert_eq!(without_content(error), error);
     }
 
     /// Somebody may put a token where its file belongs.

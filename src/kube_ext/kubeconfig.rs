@@ -34,10 +34,10 @@ static USER_OF_ADDRESS: LazyLock<Regex> = LazyLock::new(|| {
     #[expect(clippy::unwrap_used, reason = "a constant pattern, compiled by the tests below")]
     Regex::new(r"://\S*@").unwrap()
 });
-/// The same of an address without its scheme: a user and a password.
-static USER_AND_PASSWORD: LazyLock<Regex> = LazyLock::new(|| {
+/// A name, in whose place somebody may have put something else.
+static NAME: LazyLock<Regex> = LazyLock::new(|| {
     #[expect(clippy::unwrap_used, reason = "a constant pattern, compiled by the tests below")]
-    Regex::new(r"[^\s:]+:([^\s/]|/[^\s/])\S*@").unwrap()
+    Regex::new(r"(failed to load (?:the cluster of|current) context:) .*?(\)*)$").unwrap()
 });
 /// A line of an excerpt, or the place that it is from.
 static EXCERPT: LazyLock<Regex> = LazyLock::new(|| {
@@ -96,7 +96,7 @@ pub fn without_content(error: &str) -> String {
     let text = FILE.replace_all(&text, "$1 […]$2");
     let text = COMMAND.replace_all(&text, "$1 […]$2");
     let text = USER_OF_ADDRESS.replace_all(&text, "://[…]@");
-    let text = USER_AND_PASSWORD.replace_all(&text, "[…]@");
+    let text = NAME.replace_all(&text, "$1 […]$2");
     text.chars().take(LONGEST).collect()
 }
 
@@ -155,19 +155,16 @@ mod tests {
         }
     }
 
-    /// Somebody may put an address with a password where the name of a cluster belongs.
+    /// Somebody may put a token, or an address with a password, where the name of a cluster belongs.
     #[test]
-    fn the_password_in_an_address_is_not_shown() {
-        let error = "failed to load the cluster of context: http://u:s3cret#/@4@127.0.0.1:1/x, and so on";
-        let shown = "failed to load the cluster of context: http://[…]@127.0.0.1:1/x, and so on";
-        assert_eq!(without_content(error), shown);
-        for address in ["u:s3cret@127.0.0.1:1", "u:/s3cret#@4@127.0.0.1:1"] {
-            let error = format!("failed to load the cluster of context: {address}");
-            let shown = "failed to load the cluster of context: […]@127.0.0.1:1";
-            assert_eq!(without_content(&error), shown);
+    fn what_stands_for_a_name_is_not_shown() {
+        for kind in ["the cluster of context", "current context"] {
+            let error = format!("(failed to load {kind}: u:s3cret)@127.0.0.1:1/x)");
+            assert_eq!(without_content(&error), format!("(failed to load {kind}: […])"));
         }
-        let error = "failed to load current context: kubernetes-admin@kubernetes";
-        assert_eq!(without_content(error), error);
+        let error = "failed to parse cluster url: http://u:s3cret#/@4@127.0.0.1:1/x, and so on";
+        let shown = "failed to parse cluster url: http://[…]@127.0.0.1:1/x, and so on";
+        assert_eq!(without_content(error), shown);
     }
 
     /// Somebody may put a token where its file belongs.

@@ -244,9 +244,7 @@ async fn a_refusal_of_the_status_is_an_event() {
 
     world.create_found("reminder");
     world.kore.add_fault(Fault::answer_delete(None, 503, ""));
-    forbid(&world, "voicecampaigns/status", "false");
-    let written = r#"{"status":{"observedGeneration":7}}"#;
-    wait_until_refused(&world, &["vcamp/reminder", "--subresource=status"], written);
+    forbid_status(&world, "voicecampaigns", "vcamp/reminder");
     world.delete("reminder");
     wait_until_noted(&world, "reminder", "stay as they are");
     world.kore.clear_faults();
@@ -273,9 +271,7 @@ async fn a_refusal_of_the_status_is_an_annotation_where_no_event_can_be() {
     });
 
     // A policy that refuses the content holds no deletion, and what the status would say is not lost.
-    forbid(&world, "voicecampaigns/status", "false");
-    let written = r#"{"status":{"observedGeneration":7}}"#;
-    wait_until_refused(&world, &["vcamp/renewal", "--subresource=status"], written);
+    forbid_status(&world, "voicecampaigns", "vcamp/renewal");
     world.kore.clear_faults();
     world.kore.add_fault(Fault::answer_delete(None, 403, ""));
     wait_until_annotated(&world, |text| text.contains(": ") && text.contains("stay as they are"));
@@ -294,9 +290,7 @@ async fn a_refused_status_is_not_forgotten() {
     let world = World::new("unstored").await;
     let _operator = world.operator();
     world.create_found("renewal");
-    forbid(&world, "voicecampaigns/status", "false");
-    let written = r#"{"status":{"observedGeneration":7}}"#;
-    wait_until_refused(&world, &["vcamp/renewal", "--subresource=status"], written);
+    forbid_status(&world, "voicecampaigns", "vcamp/renewal");
     world.kore.add_fault(Fault::answer_delete(None, 409, ""));
     world.delete("renewal");
     wait_until_annotated(&world, |text| text.contains("stay as they are"));
@@ -323,9 +317,7 @@ async fn a_status_that_nothing_could_say_is_written_later() {
     let world = World::new("unsaid").await;
     let (_operator, _proxy, nemesis) = behind_a_proxy(&world);
     world.create_found("renewal");
-    forbid(&world, "voicecampaigns/status", "false");
-    let written = r#"{"status":{"observedGeneration":7}}"#;
-    wait_until_refused(&world, &["vcamp/renewal", "--subresource=status"], written);
+    forbid_status(&world, "voicecampaigns", "vcamp/renewal");
     let denied = failing(403, "Forbidden", "admission webhook \"quiet\" denied the request");
     nemesis.arm(plan(&[Kind::Finalizer], Lasting::ForMs(600_000), denied));
     world.patch_spec("renewal", &json!({"suspend": true}));
@@ -361,9 +353,7 @@ async fn a_connection_goes_without_its_status() {
     let world = World::new("unrecorded").await;
     let _operator = world.operator();
     world.create_found("renewal");
-    forbid(&world, "koreconnections/status", "false");
-    let written = r#"{"status":{"observedGeneration":7}}"#;
-    wait_until_refused(&world, &["kconn/production", "--subresource=status"], written);
+    forbid_status(&world, "koreconnections", "kconn/production");
     world.run(&["delete", "namespace", &world.namespace, "--wait=false"]);
     wait::until("the namespace is gone", PATIENCE, || {
         Ok(world.try_run(&["get", "namespace", &world.namespace]).is_err().then_some(()))
@@ -474,6 +464,13 @@ pub fn forbid(world: &World, resource: &str, expression: &str) {
     ] {
         world.kubectl.apply(&object.to_string()).unwrap();
     }
+}
+
+/// A policy that refuses each status of this kind; `object` is one of them.
+fn forbid_status(world: &World, kind: &str, object: &str) {
+    forbid(world, &format!("{kind}/status"), "false");
+    let written = r#"{"status":{"observedGeneration":7}}"#;
+    wait_until_refused(world, &[object, "--subresource=status"], written);
 }
 
 /// The API server takes a moment to keep a policy.

@@ -336,7 +336,7 @@ fn distances_count_from_the_start_of_the_process() {
         _ => false,
     };
     assert!(proven(&at_once));
-    assert!(proven(&Observed { process_begun_at: after(-11), ..at_once }));
+    assert!(proven(&Observed { process_begun_at: after(-10), ..at_once }));
     assert!(!proven(&Observed { process_begun_at: after(-9), ..at_once }));
 }
 

@@ -14,10 +14,17 @@ use voicecampaign_operator::pacing::{Holder, Turn};
 
 use crate::support::*;
 
+/// An object whose first status is a minute old.
+fn pending() -> VoiceCampaign {
+    let mut object = living();
+    object.status = Some(status(decide(&observed(&object, &usable()), at(-60))));
+    object
+}
+
 /// An object that Kore was found to have, by a listing.
 fn found() -> VoiceCampaign {
     let connection = usable();
-    let mut object = living();
+    let mut object = pending();
     let listing = listing(&["cd-1"]);
     object.status =
         Some(status(decide(&Observed { listing: Some(&listing), ..observed(&object, &connection) }, at(1))));
@@ -48,8 +55,9 @@ fn a_new_object_is_protected_then_observed() {
     let pending = status(decide(&observed(&object, &connection), at(0)));
     assert_eq!((reason(&pending), ready(&pending).status.as_str()), ("Pending", "Unknown"));
     object.status = Some(pending);
-    let step = decide(&observed(&object, &connection), at(0));
+    let step = decide(&observed(&object, &connection), at(2));
     assert!(matches!(step, Step::List { urgency: Urgency::Observation, .. }), "{step:?}");
+    object = self::pending();
     let listing = listing(&["cd-0", "cd-1"]);
     let shown = |object: &VoiceCampaign, now| {
         decide(&Observed { listing: Some(&listing), ..observed(object, &connection) }, now)
@@ -96,9 +104,7 @@ fn a_missing_campaign_is_reported_and_never_acted_on() {
         matches!(empty, Step::Wait { why: Reason::CampaignNotFound, .. }),
         "it was missed among others: {empty:?}"
     );
-    let mut unseen = living();
-    unseen.status = Some(status(decide(&observed(&unseen, &connection), at(0))));
-    assert_eq!(reason(&status(shown(&unseen, &listing(&[])))), "CampaignNotFound", "it was never there");
+    assert_eq!(reason(&status(shown(&pending(), &listing(&[])))), "CampaignNotFound", "it was never there");
 
     let not_returned = look(0, Err(failure(FailureKind::MayBeAbsent, None)));
     let last_get = Some(LastGet { at: at(0), again_at: at(600) });
@@ -164,13 +170,35 @@ fn an_old_listing_says_nothing_of_a_new_object() {
         let said = status(shown(&object, deleted, now));
         assert_eq!((reason(&said), ready(&said).status.as_str()), ("Pending", "Unknown"), "{ids:?}");
         object.status = Some(said);
-        assert!(
-            matches!(shown(&object, deleted, now), Step::List { not_before, .. } if Some(not_before) == deleted)
-        );
+        let Step::Wait { until: Some(until), why: Reason::Pending } = shown(&object, deleted, now) else {
+            panic!()
+        };
+        assert!(matches!(shown(&object, deleted, until), Step::List { .. }));
         // Before it: the listing is news.
-        let said = status(shown(&object, Some(begun - SignedDuration::from_secs(1)), now));
+        let said = status(shown(&pending(), Some(begun - SignedDuration::from_secs(1)), now));
         assert_ne!(reason(&said), "Pending");
     }
+}
+
+/// Behind a clock that is ahead of the API server's, a listing seems to be newer than an object that was
+/// created after it. What counts is when this clock first dated a status of the object.
+#[test]
+fn a_clock_that_is_ahead_makes_no_listing_newer_than_an_object() {
+    let connection = usable();
+    let listing = listing(&["cd-0"]);
+    let now = listing.listing.begun_at() + SignedDuration::from_millis(10);
+    let mut object = living();
+    let decided = |object: &VoiceCampaign, now| {
+        decide(&Observed { listing: Some(&listing), ..observed(object, &connection) }, now)
+    };
+    object.status = Some(status(decided(&object, now)));
+    assert_eq!(reason(object.status.as_ref().unwrap()), "Pending");
+    let Step::Wait { until: Some(until), why: Reason::Pending } = decided(&object, now) else { panic!() };
+    assert!(matches!(decided(&object, until), Step::List { not_before, .. } if not_before > now));
+    // A status that came from a backup dates nothing, and delays nothing.
+    object.status.as_mut().unwrap().conditions[0].last_transition_time = Time(at(-5000));
+    object.metadata.creation_timestamp = Some(Time(at(-10)));
+    assert_eq!(reason(&status(decided(&object, now))), "CampaignNotFound");
 }
 
 /// What was looked at before the DELETE says nothing after it; a look since then does.

@@ -7,6 +7,9 @@ use crate::campaign::evidence::{GetResult, Observed, Sighting, StreamListing};
 use crate::campaign::status;
 use crate::kore::{Failure, FailureKind};
 
+/// Stored times are cut to a second.
+const CUT: SignedDuration = SignedDuration::from_secs(1);
+
 /// What a GET says of the campaign.
 pub fn by_get(get: &GetResult) -> Sighting {
     match &get.result {
@@ -38,22 +41,33 @@ pub fn by_listing(object: &VoiceCampaign, read: &StreamListing) -> Option<Sighti
 /// A listing that began earlier says nothing about this object's campaign: the object was created later, or
 /// we have asked to delete the campaign since. (A GET is always made for the object, so it is newer than
 /// that.)
-pub fn since(observed: &Observed<'_>) -> Option<Timestamp> {
-    let created = observed.object.metadata.creation_timestamp.as_ref();
-    // The API server cuts the time of creation to a second.
-    created.map(|created| created.0 + SignedDuration::from_secs(1)).max(observed.last_delete)
+///
+/// The clock of the API server, which says when the object was created, may be behind the one that says when
+/// a listing began. So the listing must also be newer than the first status, which this clock has dated.
+pub fn since(observed: &Observed<'_>, now: Timestamp) -> Timestamp {
+    let object = observed.object;
+    let created = object.metadata.creation_timestamp.as_ref().map(|created| created.0 + CUT);
+    let first_status = match object.status.as_ref().and_then(status::ready) {
+        Some(_) if reason(object).is_some_and(Reason::is_observed) => None,
+        Some(ready) => Some(ready.last_transition_time.0 + CUT),
+        None => Some(now),
+    };
+    [created, first_status, observed.last_delete].into_iter().flatten().max().unwrap_or(now)
 }
 
 /// What status says of the campaign, if that was observed for this very object, and since we last asked to
 /// delete the campaign.
 ///
 /// A status that is older than the object came from a backup.
-pub fn observed_reason(observed: &Observed<'_>) -> Option<Reason> {
-    let status = observed.object.status.as_ref()?;
-    let created = observed.object.metadata.creation_timestamp.as_ref();
-    let own = status::ready(status).is_some_and(|ready| Some(&ready.last_transition_time) >= created);
+pub fn observed_reason(observed: &Observed<'_>, now: Timestamp) -> Option<Reason> {
+    let ready = observed.object.status.as_ref().and_then(status::ready)?;
+    let own = Some(&ready.last_transition_time) >= observed.object.metadata.creation_timestamp.as_ref();
     let by_get = observed.last_get.is_some_and(|last| Some(last.at) > observed.last_delete);
-    let by_listing = observed.listing.is_some_and(|read| Some(read.listing.begun_at()) > since(observed));
+    let by_listing = observed.listing.is_some_and(|read| read.listing.begun_at() > since(observed, now));
     let stands = by_get || by_listing || (own && observed.last_delete.is_none());
-    Some(status::reason(status)).filter(|reason| stands && reason.is_observed())
+    reason(observed.object).filter(|reason| stands && reason.is_observed())
+}
+
+fn reason(object: &VoiceCampaign) -> Option<Reason> {
+    object.status.as_ref().map(status::reason)
 }

@@ -1650,15 +1650,22 @@ pub const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "a living campaign told from a listing older than the object",
         file: "src/campaign/decide/sighting.rs",
-        from: "    created.map(|created| created.0 + SignedDuration::from_secs(1)).max(observed.last_delete)",
-        to: "    created.and(observed.last_delete)",
+        from: "[created, first_status, observed.last_delete]",
+        to: "[first_status, observed.last_delete]",
         tests: DECISION,
     },
     Mutant {
         name: "a living campaign told from a listing older than the DELETE",
         file: "src/campaign/decide/sighting.rs",
-        from: "    created.map(|created| created.0 + SignedDuration::from_secs(1)).max(observed.last_delete)",
-        to: "    created.map(|created| created.0 + SignedDuration::from_secs(1))",
+        from: "[created, first_status, observed.last_delete]",
+        to: "[created, first_status]",
+        tests: DECISION,
+    },
+    Mutant {
+        name: "a listing newer than an object by another clock",
+        file: "src/campaign/decide/sighting.rs",
+        from: "[created, first_status, observed.last_delete]",
+        to: "[created, observed.last_delete]",
         tests: DECISION,
     },
     Mutant {

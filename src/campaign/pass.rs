@@ -229,7 +229,8 @@ impl Pass {
 /// up. All else of it is as old as the cache. If that has changed since, so is the version: what is decided
 /// of it must not be written.
 pub fn as_written(cached: &VoiceCampaign, written: Written) -> Option<VoiceCampaign> {
-    let Written { version, generation, status, refused_at: _ } = written;
+    let Written { taken, generation, status } = written;
+    let version = taken.version();
     if !lags_behind(cached, version) {
         return None;
     }
@@ -256,6 +257,7 @@ mod tests {
 
     use super::*;
     use crate::api::VoiceCampaignStatus;
+    use crate::campaign::shared::Taken;
 
     /// Otherwise the next status would be of a version that is over, and the API server would refuse it.
     #[test]
@@ -267,20 +269,17 @@ mod tests {
         )
         .unwrap();
         let status = VoiceCampaignStatus { observed_generation: Some(3), ..VoiceCampaignStatus::default() };
-        let known = |version, generation| {
+        let known = |taken, generation| {
             let status = Box::new(status.clone());
-            let object = as_written(
-                &cached,
-                Written { version, refused_at: None, generation: Some(generation), status },
-            )?;
+            let object = as_written(&cached, Written { taken, generation: Some(generation), status })?;
             Some((object.status?.observed_generation, object.metadata.resource_version?))
         };
-        assert_eq!(known(Some(8), 2), Some((Some(3), "8".to_owned())));
-        assert_eq!(known(Some(7), 2), None);
+        assert_eq!(known(Taken::Stored(8), 2), Some((Some(3), "8".to_owned())));
+        assert_eq!(known(Taken::Stored(7), 2), None);
         // The policy may have changed since: with the version, the API server would take what was decided of
         // the earlier one.
-        assert_eq!(known(Some(8), 3), Some((Some(3), "7".to_owned())));
-        // The API server does not store the status as it is.
-        assert_eq!(known(None, 2), Some((Some(3), "7".to_owned())));
+        assert_eq!(known(Taken::Stored(8), 3), Some((Some(3), "7".to_owned())));
+        // No version has it.
+        assert_eq!(known(Taken::Changed, 2), Some((Some(3), "7".to_owned())));
     }
 }

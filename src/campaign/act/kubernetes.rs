@@ -16,7 +16,7 @@ use crate::campaign::error::{Error, WRITE_THE_STATUS};
 use crate::campaign::evidence::{REMOTE_CAMPAIGN, ReleasePermit};
 use crate::campaign::on_watch;
 use crate::campaign::pass::{self, CACHE_LAG, Pass};
-use crate::campaign::shared::Written;
+use crate::campaign::shared::{Taken, Written};
 use crate::campaign::status;
 use crate::connection::ConnectionName;
 use crate::kore::CampaignService;
@@ -104,37 +104,35 @@ pub async fn record<S: CampaignService>(
     let is_outcome = has_outcome(&status) && !pass.object.status.as_ref().is_some_and(has_outcome);
     let was_obstructed = obstacle::is_annotated(&pass.object.metadata)
         || pass.object.status.as_ref().is_some_and(|stored| is_reported(&stored.conditions));
-    let mut refused_at = None;
     let written = context.kube.replace_status(&pass.object, &status).await;
     context.metrics.counters.wrote(Write::Status);
-    let as_wanted = match written {
+    let taken = match written {
         Ok(object) => {
-            let as_wanted = object.status.as_ref() == Some(&status);
+            let version = pass::version(&object).filter(|_| object.status.as_ref() == Some(&status));
             pass.see(object);
-            if as_wanted {
+            if let Some(version) = version {
                 obstacle::unannotate::<VoiceCampaign>(&mut pass.object.metadata, &context.kube).await;
+                Taken::Stored(version)
+            } else {
+                tracing::error!(
+                    "The API server does not store the status as it is: the CRD is older than the operator. Apply the \
+                     CRD: voicecampaign-operator crds | kubectl apply --server-side -f -"
+                );
+                Taken::Changed
             }
-            as_wanted
         }
         Err(CallError::Refused(why)) => {
             tracing::error!(why, "The API server refuses the status");
             notes.push(status::obstacle::refused_status(&pass.object, &why));
             let untold = status::obstacle::untold(&status, &why);
             obstacle::annotate::<VoiceCampaign>(&mut pass.object.metadata, &untold, &context.kube).await;
-            refused_at = Some(Instant::now());
-            false
+            Taken::Refused(Instant::now())
         }
         Err(source) if source.class() == CallErrorClass::Race => {
             return lost_race(WRITE_THE_STATUS, source, pass, context).await;
         }
         Err(source) => return Err(Error::Write { what: WRITE_THE_STATUS, source }),
     };
-    if !as_wanted && refused_at.is_none() {
-        tracing::error!(
-            "The API server does not store the status as it is: the CRD is older than the operator. Apply the CRD: \
-             voicecampaign-operator crds | kubectl apply --server-side -f -"
-        );
-    }
     if is_outcome {
         context.metrics.counters.confirmed(on_watch::since_requested(&pass.object, context));
     }
@@ -142,7 +140,7 @@ pub async fn record<S: CampaignService>(
         // The object went on: a failure from now on is reported from the third time on.
         context.memory.succeeded(&pass.uid);
     }
-    remember_status(status, as_wanted, refused_at, pass, context);
+    remember_status(status, taken, pass, context);
     for note in notes {
         context.events.publish(&pass.object, note).await;
     }
@@ -155,29 +153,20 @@ fn has_outcome(status: &VoiceCampaignStatus) -> bool {
 
 /// The status counts, stored or not: a CRD that is too old must not hold an object whose campaign is gone,
 /// nor make the operator forget how often it has asked.
-fn remember_status<S>(
-    status: VoiceCampaignStatus,
-    as_wanted: bool,
-    refused_at: Option<Instant>,
-    pass: &mut Pass,
-    context: &Context<S>,
-) {
+fn remember_status<S>(status: VoiceCampaignStatus, taken: Taken, pass: &mut Pass, context: &Context<S>) {
     pass.object.status = Some(status);
     (pass.attempt, pass.get) = (None, None);
-    let written = terminating_as_seen(&pass.object);
-    let version = |written: &Written| written.version.filter(|_| as_wanted);
+    let written = terminating_with(taken, &pass.object);
     context.memory.note(&pass.uid, |remembered| {
         remembered.attempt = None;
-        remembered.written =
-            written.map(|written| Written { version: version(&written), refused_at, ..written });
+        remembered.written = written;
     });
 }
 
-/// The version and the status of an object that is being deleted, for the memory.
-fn terminating_as_seen(object: &VoiceCampaign) -> Option<Written> {
+/// The status of an object that is being deleted, for the memory.
+fn terminating_with(taken: Taken, object: &VoiceCampaign) -> Option<Written> {
     object.metadata.deletion_timestamp.as_ref()?;
-    let (version, generation) = (pass::version(object), object.metadata.generation);
-    Some(Written { version, refused_at: None, generation, status: Box::new(object.status.clone()?) })
+    Some(Written { taken, generation: object.metadata.generation, status: Box::new(object.status.clone()?) })
 }
 
 /// Removes our finalizer.
@@ -229,8 +218,7 @@ pub async fn say_again<S: CampaignService>(
     context: &Context<S>,
 ) -> Result<Option<Timestamp>, Error> {
     let unstored = context.memory.unstored(&pass.uid);
-    let Some((refused_at, status)) = unstored.and_then(|written| Some((written.refused_at?, written.status)))
-    else {
+    let Some(Written { taken: Taken::Refused(refused_at), status, .. }) = unstored else {
         obstacle::unannotate::<VoiceCampaign>(&mut pass.object.metadata, &context.kube).await;
         return Ok(None);
     };
@@ -266,9 +254,10 @@ async fn lost_race<S>(
     }
     let flow = see_again(pass, context).await?;
     // What the API server has is newer than what we wrote; or etcd was restored, and the versions went back.
-    let read = terminating_as_seen(&pass.object).filter(|_| flow.is_continue());
+    let version = pass::version(&pass.object).filter(|_| flow.is_continue());
+    let read = version.and_then(|version| terminating_with(Taken::Stored(version), &pass.object));
     context.memory.note(&pass.uid, |remembered| {
-        if remembered.written.as_ref().is_some_and(|written| written.version.is_some()) {
+        if remembered.written.as_ref().is_some_and(|written| written.taken.version().is_some()) {
             remembered.written = read;
         }
     });

@@ -24,6 +24,7 @@ pub use obstacle::report as report_obstacle;
 use std::ops::ControlFlow;
 
 use futures::FutureExt;
+use jiff::Timestamp;
 use kube::runtime::controller::Action;
 
 use super::context::{Context, Unsynced};
@@ -63,17 +64,11 @@ pub async fn act<S: CampaignService>(
         Step::Delete => delete::delete(pass, context).boxed().await,
         Step::Record(status) => kubernetes::record(*status, pass, context).boxed().await,
         Step::Release(permit) => kubernetes::release(permit, pass, context).boxed().await,
-        Step::Wait { until, .. } => {
-            let again = kubernetes::say_again(pass, context).boxed().await?;
-            context.memory.succeeded(&pass.uid);
-            Ok(ControlFlow::Break(account::requeue_at([until, again].into_iter().flatten().min())))
-        }
+        Step::Wait { until, .. } => rest(until, pass, context).boxed().await,
         Step::Stall { until, .. } => {
-            let again = kubernetes::say_again(pass, context).boxed().await?;
             context.accounts.forget(&pass.uid);
             context.listings.forget(&pass.uid);
-            context.memory.succeeded(&pass.uid);
-            Ok(ControlFlow::Break(account::requeue_at([until, again].into_iter().flatten().min())))
+            rest(until, pass, context).boxed().await
         }
         Step::Done => {
             kubernetes::clear_obstacle(&pass.object, context).await;
@@ -85,6 +80,17 @@ pub async fn act<S: CampaignService>(
             Ok(ControlFlow::Break(Action::await_change()))
         }
     }
+}
+
+/// The pass has done what can be done now.
+async fn rest<S: CampaignService>(
+    until: Option<Timestamp>,
+    pass: &mut Pass,
+    context: &Context<S>,
+) -> Result<ControlFlow<Action>, Error> {
+    let again = kubernetes::say_again(pass, context).await?;
+    context.memory.succeeded(&pass.uid);
+    Ok(ControlFlow::Break(account::requeue_at([until, again].into_iter().flatten().min())))
 }
 
 /// Whether a deletion with this step waits for no brake: it has passed it, or is held by something else.

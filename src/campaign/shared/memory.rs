@@ -49,14 +49,33 @@ pub enum Release {
 /// A status of ours.
 #[derive(Clone)]
 pub struct Written {
-    /// The resourceVersion with this status; `None` if the API server does not store the status as it is.
-    pub version: Option<u64>,
-    /// When the API server last refused it, if it did.
-    pub refused_at: Option<Instant>,
+    /// What became of it.
+    pub taken: Taken,
     /// The generation of the object with this status.
     pub generation: Option<i64>,
     /// The status.
     pub status: Box<VoiceCampaignStatus>,
+}
+
+/// How the API server has taken a status.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Taken {
+    /// The resourceVersion with this number has it.
+    Stored(u64),
+    /// It is stored, but not as it is: the CRD is older than the operator.
+    Changed,
+    /// It was refused, last at this time.
+    Refused(Instant),
+}
+
+impl Taken {
+    /// The number of the resourceVersion that has the status, if one has.
+    pub fn version(self) -> Option<u64> {
+        match self {
+            Self::Stored(version) => Some(version),
+            Self::Changed | Self::Refused(_) => None,
+        }
+    }
 }
 
 impl Remembered {
@@ -87,7 +106,7 @@ impl Memory {
     /// The status of an object that the API server does not store.
     pub fn unstored(&self, uid: &str) -> Option<Written> {
         let objects = self.objects();
-        objects.get(uid)?.written.as_ref().filter(|written| written.version.is_none()).cloned()
+        objects.get(uid)?.written.as_ref().filter(|written| written.taken.version().is_none()).cloned()
     }
 
     /// Changes what is known of an object. An object of which nothing is known takes no room: there are

@@ -34,6 +34,6 @@ pub use gate::{Gate, Heir, Preparing, Seat};
 pub use listings::{Listings, StreamKey};
 #[cfg(test)]
 pub use memory::Release;
-pub use memory::{Memory, Remembered, Written};
+pub use memory::{Memory, Remembered, Taken, Written};
 pub use operation::Operation;
 pub use stream::{Join, Need, Page};

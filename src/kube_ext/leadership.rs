@@ -32,8 +32,20 @@ impl Leadership {
         Self(Arc::new(Mutex::new(Expiry::At(expiry))))
     }
 
-    pub(super) fn extend(&self, expiry: Instant) {
-        *self.state() = Expiry::At(expiry);
+    /// Extends it, unless it has expired: work that ended then does not begin again. Returns whether it is
+    /// held.
+    #[must_use]
+    pub(super) fn extend(&self, expiry: Instant) -> bool {
+        match &mut *self.state() {
+            Expiry::Never => true,
+            Expiry::At(before) => {
+                let is_held = Instant::now() < *before;
+                if is_held {
+                    *before = expiry;
+                }
+                is_held
+            }
+        }
     }
 
     pub(super) fn end(&self) {
@@ -64,10 +76,16 @@ mod tests {
         const LIFE: Duration = Duration::from_secs(10);
         let leadership = Leadership::until(Instant::now() + LIFE);
         assert!(leadership.is_held() && Leadership::unlimited().is_held());
-        tokio::time::sleep(LIFE).await;
-        assert!(!leadership.is_held());
-        leadership.extend(Instant::now() + LIFE);
+        tokio::time::sleep(LIFE / 2).await;
+        assert!(leadership.extend(Instant::now() + LIFE));
+        tokio::time::sleep(LIFE / 2).await;
         assert!(leadership.is_held());
+        tokio::time::sleep(LIFE / 2).await;
+        assert!(!leadership.is_held());
+        // The answer to a renewal was there in time, and the process was suspended: passes may have ended
+        // meanwhile that only a new term makes again.
+        assert!(!leadership.extend(Instant::now() + LIFE) && !leadership.is_held());
+        let leadership = Leadership::until(Instant::now() + LIFE);
         leadership.end();
         assert!(!leadership.is_held());
     }

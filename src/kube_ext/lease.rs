@@ -97,8 +97,8 @@ impl Candidate {
                 return;
             }
             match timeout_at(expiry, self.renew()).await {
-                Ok(Ok(true)) => leadership.extend(begun + RENEW_DEADLINE),
-                Ok(Ok(false)) | Err(_) => return leadership.end(),
+                Ok(Ok(true)) if leadership.extend(begun + RENEW_DEADLINE) => {}
+                Ok(Ok(_)) | Err(_) => return leadership.end(),
                 Ok(Err(error)) => {
                     tracing::warn!(
                         lease = self.name,

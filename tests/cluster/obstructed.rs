@@ -362,6 +362,29 @@ async fn a_connection_goes_without_its_status() {
     assert!(!world.in_kore("renewal"));
 }
 
+/// A resource does not fit its schema, and its status can't say so.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_misfit_is_annotated_where_no_status_can_be() {
+    let world = World::alone("misfit-untold").await;
+    let _operator = world.operator();
+    world.create_found("renewal");
+    loosen(&world.kubectl, "voicecampaigns");
+    forbid_status(&world, "voicecampaigns", "vcamp/renewal");
+    let misfit = [r#"{"spec":{"campaignId":7}}"#, r#"{"spec":{"suspend":"yes"}}"#];
+    wait::until("the loose definition is served", PATIENCE, || {
+        let patches =
+            misfit.map(|patch| world.try_run(&["patch", "vcamp/renewal", "--type=merge", "-p", patch]));
+        Ok(patches.iter().all(Result::is_ok).then_some(()))
+    })
+    .unwrap();
+    wait_until_annotated(&world, |text| text.contains("does not fit its schema"));
+    world.run(&["delete", "validatingadmissionpolicybinding", &world.namespace]);
+    world.run(&["annotate", "vcamp/renewal", "example.com/look=again"]);
+    world.wait_for("renewal", "the status says it", |object| {
+        ready(object)["reason"] == "Invalid" && object["metadata"]["annotations"][OBSTRUCTED_BY].is_null()
+    });
+}
+
 /// Until the annotation of the resource `renewal` says this.
 fn wait_until_annotated(world: &World, says: impl Fn(&str) -> bool) {
     world.wait_for("renewal", "an annotation says it", |object| {

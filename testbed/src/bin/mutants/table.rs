@@ -821,6 +821,13 @@ pub const MUTANTS: &[Mutant] = &[
         tests: &["--lib", "behind_a_cache_that_lags"],
     },
     Mutant {
+        name: "a term that has expired goes on",
+        file: "src/kube_ext/leadership.rs",
+        from: "                let is_held = Instant::now() < *before;",
+        to: "                let is_held = true;",
+        tests: &["--lib", "leadership"],
+    },
+    Mutant {
         name: "expiry of the lease not checked",
         file: "src/kube_ext/leadership.rs",
         from: "            Expiry::At(expiry) => Instant::now() < expiry,",

@@ -76,6 +76,8 @@ pub struct Pass {
     pub in_line_since: Option<Instant>,
     /// The turn to prepare for a DELETE.
     pub preparing: Option<Preparing>,
+    /// Whether the brake of the connection was read from the API server since it is the object's turn.
+    pub has_read_brake: bool,
     /// The right to ask the API server before a DELETE; given back before a seat is waited for.
     pub asking: Option<Slot>,
     /// The right to one of the account's calls under way.
@@ -135,6 +137,7 @@ impl Pass {
             work_permit: None,
             in_line_since: None,
             preparing: None,
+            has_read_brake: false,
             asking: None,
             seat: None,
             may_be_gone: remembered.over_since.is_some(),
@@ -159,7 +162,7 @@ impl Pass {
             listing_due: self.listing_due,
             asked_brake_at: self.asked_brake_at,
             turn: self.turn,
-            has_turn: self.preparing.is_some(),
+            has_turn: self.preparing.is_some() && self.has_read_brake,
             trouble: self.trouble.as_deref(),
             position: self.position,
             wants_diagnostic_read: self.wants_diagnostic_read,

@@ -131,6 +131,11 @@ pub(super) async fn watch_connections(
     let gone = |connection: &Connection| {
         tokio::spawn(connection::gone(connection.clone(), context.clone()));
     };
+    // Those that wait for the brake, and whom it has answered.
+    let answer = |connection: &Connection| {
+        let namespace = connection.namespace().unwrap_or_default();
+        dependents.wake_named(&namespace, context.connections.answered(connection));
+    };
     let mut cache = Cache::new(writer);
     let mut known = HashMap::new();
     while let Some(event) = events.next().await {
@@ -142,8 +147,7 @@ pub(super) async fn watch_connections(
                 if known.insert(one.clone(), matters.clone()).is_none_or(|before| before != matters) {
                     dependents.wake(&HashSet::from([one]));
                 } else {
-                    let namespace = connection.namespace().unwrap_or_default();
-                    dependents.wake_named(&namespace, context.connections.answered(&connection));
+                    answer(&connection);
                 }
                 wake(&connection);
             }
@@ -165,7 +169,10 @@ pub(super) async fn watch_connections(
                 let missing = known.keys().filter(|one| !now.contains_key(one));
                 dependents.wake(&changed.map(|(one, _)| one).chain(missing).cloned().collect());
                 known = now;
-                all.iter().for_each(|connection| wake(connection));
+                for connection in &all {
+                    answer(connection);
+                    wake(connection);
+                }
                 progress.synced();
             }
         }

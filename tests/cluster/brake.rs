@@ -110,6 +110,29 @@ async fn an_approval_that_is_taken_back_holds_them_again() {
     wait_for(&world, "they are held again", &[("MassDeletion", 4)]);
 }
 
+/// So it does while the watch does not show that it was taken back.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_approval_that_is_taken_back_behind_a_silent_watch_counts_no_more() {
+    let world = World::new("braked-unseen").await;
+    world.set_brake(1);
+    let (_operator, _proxy, nemesis) = behind_a_proxy(&world);
+    world.create_campaigns("c", 3);
+    wait_for(&world, "all are found", &[("CampaignFound", 3)]);
+    let slow = r#"{"spec":{"rateLimit":{"requestsPerMinute":1}}}"#;
+    world.run(&["patch", "kconn", "production", "--type=merge", "-p", slow]);
+    world.run(&["delete", "vcamp", "--all", "--wait=false"]);
+    wait_for(&world, "one is gone, the others are held", &[("MassDeletion", 2)]);
+    approve(&world);
+    wait_for(&world, "they wait for their turn", &[("WaitingForQuota", 2)]);
+    nemesis.arm(plan(&[Kind::Watch], Lasting::Times(1), Action::HoldWatch));
+    world.run(&["annotate", "kconn", "production", "voicecampaign.dev/approve-deletions-until-"]);
+    // Each of them has had its turn by then.
+    tokio::time::sleep(Duration::from_secs(130)).await;
+    assert_eq!(reasons(&world).iter().map(|(_, count)| count).sum::<usize>(), 2, "{:?}", reasons(&world));
+    nemesis.disarm();
+    wait_for(&world, "they are held again", &[("MassDeletion", 2)]);
+}
+
 /// The API server takes no finalizer for the Secret: the brake holds what it has to hold all the same, and
 /// lets go what a person approves.
 #[tokio::test(flavor = "multi_thread")]

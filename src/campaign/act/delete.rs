@@ -25,7 +25,7 @@ use crate::campaign::evidence::{Attempt, Observed};
 use crate::campaign::pass::{CACHE_LAG, Pass};
 use crate::campaign::shared::{Caller, Gate, Operation, Seat};
 use crate::campaign::status::{self, Situation};
-use crate::connection::{CREDENTIALS_LIFE, Connection, UsableConnection};
+use crate::connection::{CREDENTIALS_LIFE, Connection, ConnectionName, UsableConnection};
 use crate::kore::CampaignService;
 use crate::kube_ext::{CallError, Slot};
 use crate::metrics::Write;
@@ -49,16 +49,29 @@ struct Ready<'a, S> {
     seat: Option<Seat>,
 }
 
-/// Waits until it is the deletion's turn to prepare for its DELETE.
-pub async fn await_turn<S: CampaignService>(pass: &mut Pass, context: &Context<S>) -> ControlFlow<Action> {
+/// Waits until it is the turn of an approved deletion to prepare for its DELETE, and reads then what its
+/// connection says of the approval: the watch may not show yet that somebody has withdrawn it.
+pub async fn await_turn<S: CampaignService>(
+    pass: &mut Pass,
+    context: &Context<S>,
+) -> Result<ControlFlow<Action>, Error> {
     let way = match way(pass, context) {
         ControlFlow::Continue(way) => way,
-        ControlFlow::Break(flow) => return flow,
+        ControlFlow::Break(flow) => return Ok(flow),
     };
-    if pass.preparing.is_none() {
-        come_forward(&way, pass, context).await;
+    if pass.preparing.is_none() && come_forward(&way, pass, context).await.is_none() {
+        return Ok(ControlFlow::Continue(()));
     }
-    ControlFlow::Continue(())
+    await_asking_permit(pass, context).await;
+    let name = ConnectionName::used_by(&pass.object);
+    let Some(brake) = context.connections.brake_now(&name).await.map_err(Error::Connection)? else {
+        return Ok(ControlFlow::Break(Action::requeue(CACHE_LAG)));
+    };
+    if let Connection::Usable(connection) = &mut pass.connection {
+        connection.brake = brake.map(Arc::new);
+        pass.has_read_brake = true;
+    }
+    Ok(ControlFlow::Continue(()))
 }
 
 /// Sends the DELETE, if nothing speaks against it.
@@ -151,6 +164,7 @@ fn still_holds(before: Option<&String>, pass: &mut Pass) -> Option<()> {
     if pass.looked_up_at.is_some_and(|at| at.elapsed() > CREDENTIALS_LIFE) {
         // They may have been rotated meanwhile.
         pass.connection = Connection::NotLookedUp;
+        pass.has_read_brake = false;
         return None;
     }
     (pass.object.metadata.resource_version.as_ref() == before).then_some(())

@@ -70,6 +70,7 @@ pub async fn resolve<S: CampaignService>(
     let name = ConnectionName::used_by(&pass.object);
     pass.connection = context.connections.resolve(&name).await.map_err(Error::Connection)?;
     pass.looked_up_at = Some(Instant::now());
+    pass.has_read_brake = false;
     note_listings(pass, context);
     Ok(ControlFlow::Continue(()))
 }

@@ -60,7 +60,7 @@ pub async fn act<S: CampaignService>(
             Ok(kore::list(not_before, urgency, pass, context).boxed().await)
         }
         Step::AskBrake => Ok(account::ask_brake(pass, context)),
-        Step::AwaitTurn => Ok(delete::await_turn(pass, context).boxed().await),
+        Step::AwaitTurn => delete::await_turn(pass, context).boxed().await,
         Step::Delete => delete::delete(pass, context).boxed().await,
         Step::Record(status) => kubernetes::record(*status, pass, context).boxed().await,
         Step::Release(permit) => kubernetes::release(permit, pass, context).boxed().await,

@@ -32,7 +32,7 @@ pub struct Observed<'a> {
     pub asked_brake_at: Option<Timestamp>,
     /// The turn that the account's clock gave, if that was not to call now.
     pub turn: Option<Turn>,
-    /// Whether it is the deletion's turn to prepare for its DELETE.
+    /// Whether it is the deletion's turn to prepare for its DELETE, and its brake was read again since.
     pub has_turn: bool,
     /// What Kore answered when the trouble began that holds the call, if trouble holds it.
     pub trouble: Option<&'a str>,

@@ -265,6 +265,16 @@ impl Connections {
         self.streams.of(connection)
     }
 
+    /// The brake of a connection as the API server has it, if it has one; `None` if there is no such
+    /// connection that fits its schema.
+    ///
+    /// # Errors
+    /// If the API server could not be asked.
+    pub async fn brake_now(&self, name: &ConnectionName) -> Result<Option<Option<Brake>>, CallError> {
+        let found = self.kube.find::<Watched>(&name.namespace, &name.name).await?;
+        Ok(found.and_then(|found| found.0.ok()).map(|connection| Brake::of(&connection)))
+    }
+
     /// The deletion of an object waits for the brake of its connection; its status may say so. Returns for
     /// how long it has.
     pub fn waits_for_brake(

@@ -821,6 +821,13 @@ pub const MUTANTS: &[Mutant] = &[
         tests: &["--lib", "behind_a_cache_that_lags"],
     },
     Mutant {
+        name: "an approval believed as the watch shows it",
+        file: "src/campaign/act/delete.rs",
+        from: "        connection.brake = brake.map(Arc::new);\n",
+        to: "        let _ = brake;\n",
+        tests: &["--test", "cluster", "an_approval_that_is_taken_back_behind_a_silent_watch"],
+    },
+    Mutant {
         name: "a term that has expired goes on",
         file: "src/kube_ext/leadership.rs",
         from: "                let is_held = Instant::now() < *before;",

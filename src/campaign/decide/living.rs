@@ -16,10 +16,6 @@ use crate::pacing::{Holder, Turn};
 const OBSERVATION_INTERVAL: SignedDuration = SignedDuration::from_mins(10);
 /// How soon it reads the campaign again if that failed.
 const OBSERVATION_RETRY: SignedDuration = SignedDuration::from_mins(1);
-/// The clocks of the API server, of this process and of its past may differ by so much. A time that is
-/// further in the future can't be waited for: the operator sends a GET, which is newer than whatever has been
-/// seen.
-const CLOCKS: SignedDuration = SignedDuration::from_secs(5);
 /// A listing begins so much later than the time that it must not be older than.
 const LATER: SignedDuration = SignedDuration::from_millis(1);
 /// Longest value of the refresh annotation that is distinguished from another, in characters.
@@ -129,7 +125,8 @@ fn after_listing_trouble(observed: &Observed<'_>, now: Timestamp) -> Option<Plan
 
 /// Reads the next listing, or waits for it.
 fn next_listing(observed: &Observed<'_>, oldest: Timestamp, now: Timestamp) -> Plan {
-    if oldest > now + CLOCKS {
+    // That can't be waited for; a GET is newer than whatever has been seen.
+    if oldest > now + sighting::CLOCKS {
         return get(observed, now);
     }
     let wait = |until| Plan {

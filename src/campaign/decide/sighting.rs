@@ -7,6 +7,8 @@ use crate::campaign::evidence::{GetResult, Observed, Sighting, StreamListing};
 use crate::campaign::status;
 use crate::kore::{Failure, FailureKind};
 
+/// The clocks of the API server, of this process and of its past may differ by so much.
+pub const CLOCKS: SignedDuration = SignedDuration::from_secs(5);
 /// Stored times are cut to a second.
 const CUT: SignedDuration = SignedDuration::from_secs(1);
 
@@ -61,7 +63,8 @@ pub fn since(observed: &Observed<'_>, now: Timestamp) -> Timestamp {
 /// A status that is older than the object came from a backup.
 pub fn observed_reason(observed: &Observed<'_>, now: Timestamp) -> Option<Reason> {
     let ready = observed.object.status.as_ref().and_then(status::ready)?;
-    let own = Some(&ready.last_transition_time) >= observed.object.metadata.creation_timestamp.as_ref();
+    let created = observed.object.metadata.creation_timestamp.as_ref();
+    let own = created.is_none_or(|created| ready.last_transition_time.0 + CLOCKS >= created.0);
     let by_get = observed.last_get.is_some_and(|last| Some(last.at) > observed.last_delete);
     let by_listing = observed.listing.is_some_and(|read| read.listing.begun_at() > since(observed, now));
     let stands = by_get || by_listing || (own && observed.last_delete.is_none());

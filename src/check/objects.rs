@@ -11,7 +11,7 @@ use serde::de::DeserializeOwned;
 
 use super::operator::Operators;
 use super::page::{Finding, list};
-use super::seen::{Phase, Seen};
+use super::seen::{PATIENCE, Phase, Seen};
 use crate::api::{KoreConnection, VoiceCampaign};
 use crate::connection::DELETIONS_HELD;
 use crate::kube_ext::{Dated, Deployed, Guarded, ServerClock, each, long, obstacle};
@@ -50,17 +50,22 @@ impl Places {
         Self { namespaces, operators }
     }
 
-    /// The same; all namespaces, if all operators are known and this command may look there: nobody works for
-    /// what is in a namespace that was taken off `watchNamespaces`.
+    /// The same, by what this command may look at.
     pub(super) async fn found(operators: &Operators, namespace: &str, client: &Client) -> Self {
-        let places = Self::of(operators, namespace);
-        let may_look = async || {
-            may_list_all::<VoiceCampaign>(client).await && may_list_all::<KoreConnection>(client).await
-        };
-        if places.operators.is_empty() || !may_look().await {
-            return places;
+        let may_look_everywhere =
+            may_list_all::<VoiceCampaign>(client).await && may_list_all::<KoreConnection>(client).await;
+        Self::of(operators, namespace).seen(may_look_everywhere, namespace)
+    }
+
+    /// All namespaces, if all operators are known: nobody works for what is in a namespace that was taken off
+    /// `watchNamespaces`. Where that may not be looked at, this namespace instead.
+    fn seen(mut self, may_look_everywhere: bool, namespace: &str) -> Self {
+        if may_look_everywhere && !self.operators.is_empty() {
+            self.namespaces = vec![None];
+        } else if !may_look_everywhere && self.namespaces.contains(&None) {
+            self.namespaces.push(Some(namespace.to_owned()));
         }
-        Self { namespaces: vec![None], ..places }
+        self
     }
 
     /// Whether an operator works for the object, as far as that can be seen.
@@ -70,8 +75,8 @@ impl Places {
 
     /// The namespaces, in words.
     fn in_words(&self) -> String {
-        let names: Option<Vec<&str>> = self.namespaces.iter().map(Option::as_deref).collect();
-        names.map_or_else(|| "all namespaces".to_owned(), |names| names.join(", "))
+        let names: Vec<&str> = self.namespaces.iter().filter_map(Option::as_deref).collect();
+        if names.is_empty() { "all namespaces".to_owned() } else { names.join(", ") }
     }
 
     /// Lists the objects of a kind. Returns the last place that this command may not look at, if there is
@@ -93,6 +98,7 @@ impl Places {
                 Err(kube::Error::Api(status)) if status.is_forbidden() => {
                     refused = Some(kube::Error::Api(status));
                 }
+                Ok(()) if namespace.is_none() => return Ok(None),
                 listed => listed?,
             }
         }
@@ -109,8 +115,10 @@ where
 
 /// Whether the connections can be used.
 pub(super) async fn connections(places: &Places, client: &Client) -> Finding {
-    let mut connections = Connections::default();
-    let take = |connection: Guarded<KoreConnection>| connections.take(&connection, places.cover(&connection));
+    let (mut connections, now) = (Connections::default(), ServerClock::read(client).await.now());
+    let take = |connection: Guarded<KoreConnection>| {
+        connections.take(&connection, places.cover(&connection), now);
+    };
     match places.each(client, take).await {
         Ok(refused) => as_far_as(connections.finding(&places.in_words()), refused.as_ref()),
         Err(error) => Finding::refused(&error, "the KoreConnections"),
@@ -150,7 +158,7 @@ struct Connections {
 }
 
 impl Connections {
-    fn take(&mut self, connection: &Guarded<KoreConnection>, covered: bool) {
+    fn take(&mut self, connection: &Guarded<KoreConnection>, covered: bool, now: Timestamp) {
         self.total += 1;
         let key = key(connection.meta());
         if !covered {
@@ -160,7 +168,9 @@ impl Connections {
             return self.others.push(format!("{key} does not fit its CustomResourceDefinition"));
         };
         let needed = connection.status.as_ref().map_or(0, |status| status.campaigns);
-        if connection.metadata.deletion_timestamp.is_some() && needed > 0 {
+        let deleted_at = connection.metadata.deletion_timestamp.as_ref();
+        let stays = deleted_at.is_some_and(|deleted| now.duration_since(deleted.0) > PATIENCE);
+        if deleted_at.is_some() && needed > 0 {
             self.others.push(format!("{key} is being deleted, and {needed} VoiceCampaigns still need it"));
         }
         let found = connection.status.as_ref().map(|status| &status.conditions[..]).unwrap_or_default();
@@ -170,6 +180,12 @@ impl Connections {
         let obstructed = obstacle::reported(&connection.metadata, found);
         let bad = holds("Stalled").or(obstructed.as_ref());
         self.others.extend(bad.map(|bad| format!("{key} is not usable: {}", in_words(bad))));
+        // The operator's finalizer may be what somebody denies it to remove, here or from the Secret.
+        if let (true, 0, None) = (stays, needed, bad) {
+            let ready = found.iter().find(|condition| condition.type_ == "Ready");
+            let why = ready.map_or_else(|| "no operator has looked at it".to_owned(), in_words);
+            self.others.push(format!("{key} is being deleted, and does not go: {why}"));
+        }
         let held = holds(DELETIONS_HELD);
         self.others.extend(held.map(|held| format!("{key} holds deletions: {}", in_words(held))));
         if !found.iter().any(|condition| condition.type_ == "Ready") {
@@ -344,7 +360,7 @@ mod tests {
     fn connections_that_need_somebody_are_named() {
         let found = |all: &[Guarded<KoreConnection>]| {
             let mut connections = Connections::default();
-            all.iter().for_each(|connection| connections.take(connection, true));
+            all.iter().for_each(|connection| connections.take(connection, true, now()));
             connections.finding("team-a")
         };
         assert_eq!(found(&[]).verdict, Verdict::Ok);
@@ -353,13 +369,18 @@ mod tests {
             found(std::slice::from_ref(&ready)),
             Finding::ok("1 of 1 KoreConnections in team-a are Ready")
         );
-        // It goes by itself.
-        let reason = "InUse";
-        let in_use = connection(
-            "in-use",
-            &json!([condition("Ready", "False", reason), condition("Reconciling", "True", reason)]),
-        );
-        assert_eq!(found(&[in_use]).verdict, Verdict::Ok);
+        // It goes by itself; unless it is there for long.
+        let in_use = |deleted: i64| {
+            let mut going = connection(
+                "in-use",
+                &json!([condition("Ready", "False", "InUse"), condition("Reconciling", "True", "InUse")]),
+            );
+            going.meta_mut().deletion_timestamp = serde_json::from_value(json!(at(deleted))).unwrap();
+            found(&[going])
+        };
+        assert_eq!(in_use(-20).verdict, Verdict::Ok);
+        let said = in_use(-60).said;
+        assert!(said.contains("team-a/in-use is being deleted, and does not go: InUse: Because."), "{said}");
         let reason = "CredentialsMissing";
         let wrong = connection(
             "wrong",
@@ -501,7 +522,7 @@ These need somebody (kubectl vcamp why NAME):
         // Others may do so where not all operators are known.
         assert!(Places::of(&Operators::Named(sharded), "team-a").cover(&other));
         let mut connections = Connections::default();
-        connections.take(&connection("ready", &json!([condition("Ready", "True", "Ready")])), false);
+        connections.take(&connection("ready", &json!([condition("Ready", "True", "Ready")])), false, now());
         assert_eq!(connections.finding("team-a").verdict, Verdict::Attention);
     }
 
@@ -515,5 +536,18 @@ These need somebody (kubectl vcamp why NAME):
         let unseen = Deployed { watches: None, ..operator("x") };
         assert_eq!(places(vec![unseen]), "own");
         assert_eq!(Places::of(&Operators::Unknown, "own").in_words(), "own");
+    }
+
+    /// Somebody who may look at one namespace is told of that one.
+    #[test]
+    fn where_not_all_may_be_looked_at_the_namespace_is() {
+        let places = |operators, everywhere| Places::of(&operators, "own").seen(everywhere, "own").namespaces;
+        let own = Some("own".to_owned());
+        for operators in [Operators::All(vec![operator("x")]), Operators::Named(operator("x"))] {
+            assert_eq!(places(operators.clone(), false), [None, own.clone()]);
+            assert_eq!(places(operators, true), [None]);
+        }
+        assert_eq!(places(Operators::All(vec![operator_in(&["a"])]), true), [None]);
+        assert_eq!(places(Operators::All(vec![operator_in(&["a"])]), false), [Some("a".to_owned())]);
     }
 }

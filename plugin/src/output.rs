@@ -99,7 +99,16 @@ pub fn yaml(value: &impl Serialize) -> anyhow::Result<String> {
 /// # Errors
 /// If it is none. The error quotes nothing of it: there may be a Secret in it.
 pub fn read_yaml(text: &str) -> anyhow::Result<Vec<Value>> {
-    let read = serde_saphyr::from_multiple(text);
+    // What stands in the text, however much that is; but not what references make of it.
+    let usual = serde_saphyr::Budget::default();
+    let (bytes, events) = (text.len(), text.len().saturating_mul(4));
+    let budget = serde_saphyr::budget! {
+        max_documents: usual.max_documents.max(bytes),
+        max_nodes: usual.max_nodes.max(bytes),
+        max_events: usual.max_events.max(events),
+        max_total_scalar_bytes: usual.max_total_scalar_bytes.max(bytes),
+    };
+    let read = serde_saphyr::from_multiple_with_options(text, serde_saphyr::options! { budget: budget });
     read.map_err(|error| anyhow!("this is no YAML: {}", without_content(&error.to_string())))
 }
 
@@ -169,6 +178,20 @@ mod tests {
             };
             assert!(!said.contains("s3cret") && said.contains("line "), "{said}");
         }
+    }
+
+    /// The user's own manifests may be long; references that multiply are not followed.
+    #[test]
+    fn long_manifests_are_read() {
+        let many = "---\n{kind: VoiceCampaign, metadata: {name: a}, spec: {streamId: st}}\n".repeat(3000);
+        assert_eq!(read_yaml(&many).unwrap().len(), 3000);
+        let list = "- {kind: VoiceCampaign, metadata: {name: a}, spec: {streamId: st, campaignId: cd}}\n";
+        let items = read_yaml(&format!("items:\n{}", list.repeat(25_000))).unwrap();
+        assert_eq!(items[0]["items"].as_array().unwrap().len(), 25_000);
+        let bomb: String =
+            (1..9).map(|n| format!("a{n}: &a{n} [{}]\n", format!("*a{},", n - 1).repeat(9))).collect();
+        let said = read_yaml(&format!("a0: &a0 [x, x, x]\n{bomb}")).unwrap_err().to_string();
+        assert!(said.contains("this is no YAML"), "{said}");
     }
 
     /// A name goes into the path of a request.

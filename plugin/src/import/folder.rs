@@ -15,6 +15,7 @@ use crate::output;
 /// The first line of a kustomization.yaml that the command adds to.
 const MARK: &str = "# Written by `kubectl vcamp import`, which adds to `resources`.";
 const KUSTOMIZATION: &str = "kustomization.yaml";
+const NOT_OURS: &str = "has more than this command writes: name another folder, and add it to the `resources` of that kustomization";
 /// Other names that kustomize takes for the same.
 const OTHER_NAMES: [&str; 2] = ["kustomization.yml", "Kustomization"];
 
@@ -71,17 +72,39 @@ pub fn write(folder: &Path, imported: &[Imported]) -> anyhow::Result<()> {
     if imported.is_empty() {
         return Ok(());
     }
-    std::fs::create_dir_all(folder).with_context(|| format!("can't make the folder {}", folder.display()))?;
-    for Imported { name, manifest } in imported {
-        let file = format!("{name}.yaml");
-        put(&folder.join(&file), manifest)?;
-        resources.insert(file);
-    }
-    let list: String = resources.iter().map(|file| format!("- {file}\n")).collect();
-    let head = "apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\nresources:\n";
     let path = folder.join(KUSTOMIZATION);
-    std::fs::write(&path, format!("{MARK}\n{head}{list}"))
+    let mut text = match std::fs::read_to_string(&path) {
+        Ok(text) => text.trim_end().to_owned() + "\n",
+        Err(_) => {
+            format!("{MARK}\napiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\nresources:\n")
+        }
+    };
+    let of = |imported: &Imported| format!("{}.yaml", imported.name);
+    // As the list is indented.
+    let last = text.lines().rev().find(|line| line.trim_start().starts_with("- ")).unwrap_or_default();
+    let indent = last[..last.len() - last.trim_start().len()].to_owned();
+    for file in imported.iter().map(of) {
+        if resources.insert(file.clone()) {
+            text.push_str(&format!("{indent}- {file}\n"));
+        }
+    }
+    ensure!(entries(&text).is_ok_and(|entries| entries == resources), "{} {NOT_OURS}", path.display());
+    std::fs::create_dir_all(folder).with_context(|| format!("can't make the folder {}", folder.display()))?;
+    for imported in imported {
+        put(&folder.join(of(imported)), &imported.manifest)?;
+    }
+    // What is missing in a list that is half written would be pruned.
+    let beside = folder.join(format!(".{KUSTOMIZATION}"));
+    std::fs::write(&beside, text)
+        .and_then(|()| std::fs::rename(&beside, &path))
         .with_context(|| format!("can't write {}", path.display()))
+}
+
+/// The `resources` of a kustomization.
+fn entries(text: &str) -> anyhow::Result<BTreeSet<String>> {
+    let read = output::read_yaml(text)?.into_iter().next().unwrap_or_default();
+    let entries = read["resources"].as_array().into_iter().flatten();
+    Ok(entries.filter_map(Value::as_str).map(ToOwned::to_owned).collect())
 }
 
 /// The manifests that an earlier run has listed.
@@ -101,10 +124,7 @@ fn listed(folder: &Path) -> anyhow::Result<BTreeSet<String>> {
         fields.keys().all(|key| ["apiVersion", "kind", "resources"].contains(&key.as_str()))
     });
     if !text.starts_with(MARK) || !only_resources {
-        bail!(
-            "{} has more than this command writes: name another folder, and add it to the `resources` of that kustomization",
-            path.display()
-        );
+        bail!("{} {NOT_OURS}", path.display());
     }
     let mut files = BTreeSet::new();
     for entry in read["resources"].as_array().into_iter().flatten() {
@@ -173,12 +193,28 @@ mod tests {
         let without = text(folder, KUSTOMIZATION).replace("- a.yaml\n", "");
         std::fs::write(folder.join(KUSTOMIZATION), without).unwrap();
         write(folder, &[one("d")]).unwrap();
-        assert!(text(folder, KUSTOMIZATION).ends_with("resources:\n- b.yaml\n- c.yaml\n- d.yaml\n"));
+        let list = text(folder, KUSTOMIZATION);
+        assert!(list.ends_with("resources:\n- b.yaml\n- c.yaml\n- d.yaml\n"), "{list}");
         assert!(text(folder, "b.yaml").starts_with("# Mine."), "what somebody has changed stays");
         let named: Vec<_> =
             resources(folder).unwrap().into_iter().map(|(key, file)| (key.campaign_id, file)).collect();
         let expected = ["b", "c", "d"].map(|name| (format!("cd-{name}"), format!("{name}.yaml")));
         assert_eq!(named, expected);
+    }
+
+    /// What somebody has noted in the list stays, also if a formatter has indented it.
+    #[test]
+    fn comments_in_the_list_stay() {
+        for indent in ["", "  "] {
+            let folder = tempfile::tempdir().unwrap();
+            let folder = folder.path();
+            write(folder, &[one("b"), one("a")]).unwrap();
+            let noted = text(folder, KUSTOMIZATION).replace("- a.yaml", "# - a.yaml  # legal hold\n- b.yaml");
+            let noted = noted.replacen("- b.yaml\n", "", 1).replace("\n- ", &format!("\n{indent}- "));
+            std::fs::write(folder.join(KUSTOMIZATION), &noted).unwrap();
+            write(folder, &[one("c")]).unwrap();
+            assert_eq!(text(folder, KUSTOMIZATION), format!("{noted}{indent}- c.yaml\n"));
+        }
     }
 
     /// Somebody who wants a campaign no more has taken its file out of the list.
@@ -207,6 +243,7 @@ mod tests {
             (KUSTOMIZATION, format!("{MARK}\nnamespace: team-a\nresources: []\n")),
             (KUSTOMIZATION, format!("{MARK}\nresources: [\"https://example.com/campaigns?ref=v3\"]\n")),
             (KUSTOMIZATION, format!("{MARK}\nresources: [../others.yaml]\n")),
+            (KUSTOMIZATION, format!("{MARK}\nresources: []\n")),
             ("kustomization.yml", "resources: []\n".to_owned()),
         ] {
             let folder = tempfile::tempdir().unwrap();

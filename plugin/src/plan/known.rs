@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use jiff::Timestamp;
 use kube::ResourceExt;
 use voicecampaign_operator::api::{DeletionPolicy, KoreConnection, VoiceCampaign, is_protected};
-use voicecampaign_operator::connection::{Brake, Passage};
+use voicecampaign_operator::connection::{Brake, Passage, Renames};
 use voicecampaign_operator::kore::Account;
 use voicecampaign_operator::kube_ext::{Dated, Guarded};
 
@@ -30,6 +30,10 @@ pub struct Known {
     /// The resources of each campaign, by stream and campaign id.
     of_campaign: HashMap<(String, String), Vec<Name>>,
     connections: BTreeMap<Name, Guarded<KoreConnection>>,
+    /// The hosts that lead to one account, as all these connections say. (The operator believes a connection
+    /// in its own namespace, or if the administrator has listed its hosts: what is joined here beyond that is
+    /// said to be shared, and may not be.)
+    renames: Renames,
     /// Whether the connections could be read.
     knows_connections: bool,
     /// Whether all namespaces could be read: a VoiceCampaign in another one may keep a campaign.
@@ -128,7 +132,9 @@ impl Known {
     }
 
     fn index(&mut self) {
-        let Self { campaigns, of_campaign, .. } = self;
+        let Self { campaigns, of_campaign, connections, renames, .. } = self;
+        let readable = connections.values().filter_map(|connection| connection.0.as_ref().ok());
+        *renames = Renames::new(readable.map(|connection| &connection.spec));
         for (name, object) in campaigns {
             if let Ok(campaign) = &object.0 {
                 of_campaign.entry(key_of(campaign)).or_default().push(name.clone());
@@ -207,14 +213,15 @@ impl Known {
         }
     }
 
-    /// The account of a campaign: as the status has it, else as its connection has it.
+    /// The account of a campaign, by one of its hosts: as the status has it, else as its connection has it.
     fn account(&self, campaign: &VoiceCampaign) -> Option<Account> {
         let recorded = campaign.status.as_ref().and_then(|status| status.account.as_ref());
         let recorded = recorded.map(|account| Account::new(&account.host, &account.account_id));
-        recorded.or_else(|| match self.link(campaign) {
+        let account = recorded.or_else(|| match self.link(campaign) {
             Link::To(connection) => Some(Account::new(&connection.spec.host, &connection.spec.account_id)),
             Link::Unknown | Link::Missing | Link::Invalid => None,
-        })
+        });
+        account.map(|account| self.renames.one(account))
     }
 }
 
@@ -345,6 +352,20 @@ mod tests {
             }),
         ]);
         assert_eq!(fates(&elsewhere, &["one"]), [("one".to_owned(), Fate::Deleted)]);
+        // Its status names the host from before the environment was renamed.
+        let renamed = |former: &str| {
+            let other = living("other", |object| {
+                same_campaign(object);
+                object["status"]["account"]["host"] = json!("https://before");
+            });
+            let mut known = known(vec![living("one", same_campaign), other]);
+            let connection = known.connections.values_mut().next().unwrap().0.as_mut().unwrap();
+            connection.spec.former_hosts = vec![former.to_owned()];
+            known.index();
+            fates(&known, &["one"])[0].1
+        };
+        let fates_then = [renamed("https://before"), renamed("https://elsewhere")];
+        assert_eq!(fates_then, [Fate::Held, Fate::Deleted]);
         // Kore has never shown it to the other: that holds the deletion for a while at most.
         let unconfirmed = known(vec![
             living("one", same_campaign),

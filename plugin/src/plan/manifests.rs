@@ -101,20 +101,25 @@ impl Manifests {
         let group = version.map_or("", |(group, _)| group);
         let metadata = &manifest["metadata"];
         let name = || match metadata["name"].as_str() {
-            Some(name) => {
-                output::named(name).map_err(|_| anyhow!("a name in the manifests is none: {name:?}"))
-            }
+            Some(name) => output::object_name(name)
+                .map_err(|error| anyhow!("a name in the manifests is {name:?}: it {error}")),
             None => bail!("a {} in the manifests has no `metadata.name`", manifest["kind"]),
         };
         // An empty one is none, as for kubectl.
         let namespace = || match metadata["namespace"].as_str().filter(|own| !own.is_empty()) {
-            Some(own) if home.is_named && own != home.namespace => bail!(
-                "the namespace of {}/{} does not match --namespace {}",
-                own,
-                metadata["name"].as_str().unwrap_or_default(),
-                home.namespace
-            ),
-            own => Ok(own.unwrap_or(home.namespace).to_owned()),
+            Some(own) => {
+                let own = output::object_name(own)
+                    .map_err(|error| anyhow!("a namespace in the manifests is {own:?}: it {error}"))?;
+                let fits = !home.is_named || own == home.namespace;
+                ensure!(
+                    fits,
+                    "the namespace of {own}/{} does not match --namespace {}",
+                    name()?,
+                    home.namespace
+                );
+                Ok(own)
+            }
+            None => Ok(home.namespace.to_owned()),
         };
         let is_ours = group == GROUP;
         match manifest["kind"].as_str() {
@@ -287,10 +292,14 @@ items:
              voicecampaigns.voicecampaign.dev}, spec: {group: voicecampaign.dev}}";
         let error = Manifests::default().add_all(definition, HOME).unwrap_err().to_string();
         assert!(error.contains("deletes every resource of its kind"), "{error}");
-        let odd =
-            "{apiVersion: voicecampaign.dev/v1alpha1, kind: VoiceCampaign, metadata: {name: \"a\\e[2Jb\"}}";
-        let error = Manifests::default().add_all(odd, HOME).unwrap_err().to_string();
-        assert!(error.contains("a name in the manifests is none") && !error.contains('\u{1b}'), "{error}");
+        for odd in [r#"name: "a\e[2Jb""#, "name: vcamp/a", r#"name: a, namespace: "b\e[2Jc\nd""#] {
+            let odd = format!(
+                "{{apiVersion: voicecampaign.dev/v1alpha1, kind: VoiceCampaign, metadata: {{{odd}}}}}"
+            );
+            let error = Manifests::default().add_all(&odd, HOME).unwrap_err().to_string();
+            let shown = error.contains("must be a name") && !error.contains(['\u{1b}', '\n']);
+            assert!(shown && error.starts_with("a name"), "{error}");
+        }
         let named = Home { is_named: true, ..HOME };
         let error = Manifests::default().add_all(elsewhere, named).unwrap_err().to_string();
         assert!(error.contains("does not match --namespace team-a"), "{error}");

@@ -2,6 +2,7 @@
 //! reconcile.
 
 use std::collections::{HashMap, HashSet};
+use std::hash::Hash;
 use std::pin::pin;
 use std::sync::Arc;
 
@@ -165,9 +166,7 @@ pub(super) async fn watch_connections(
                     .iter()
                     .map(|connection| (reference(connection.as_ref()), connection::what_matters(connection)))
                     .collect();
-                let changed = now.iter().filter(|(one, matters)| known.get(one) != Some(matters));
-                let missing = known.keys().filter(|one| !now.contains_key(one));
-                dependents.wake(&changed.map(|(one, _)| one).chain(missing).cloned().collect());
+                dependents.wake(&changed(&known, &now));
                 known = now;
                 for connection in &all {
                     answer(connection);
@@ -177,6 +176,13 @@ pub(super) async fn watch_connections(
             }
         }
     }
+}
+
+/// The keys whose values differ, or that only one of them has.
+fn changed<K: Eq + Hash + Clone, V: PartialEq>(before: &HashMap<K, V>, now: &HashMap<K, V>) -> HashSet<K> {
+    let new = now.iter().filter(|(key, value)| before.get(key) != Some(value));
+    let missing = before.keys().filter(|key| !now.contains_key(key));
+    new.map(|(key, _)| key).chain(missing).cloned().collect()
 }
 
 /// The events of a watch that relists from time to time. Its objects are pruned.

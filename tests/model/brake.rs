@@ -57,7 +57,7 @@ struct Version {
 struct Object {
     stored: Stored,
     sent: bool,
-    /// Whether a person has ever approved it.
+    /// Whether a person had approved it when the operator last read the connection for it.
     approved: bool,
 }
 
@@ -67,8 +67,8 @@ struct Instance {
     view: usize,
     /// Since when each object asks.
     asked: [Option<Second>; OBJECTS],
-    /// Whether it is its turn.
-    turn: [bool; OBJECTS],
+    /// The version of the connection that was read when its turn came, as long as the pass goes on.
+    turn: [Option<usize>; OBJECTS],
     /// A status that is on its way, and the version from which it was decided.
     writes: Option<(usize, String)>,
 }
@@ -105,7 +105,7 @@ impl Model for Brakes {
             sent: false,
             approved: false,
         };
-        let instance = Instance { view: 0, asked: [None; OBJECTS], turn: [false; OBJECTS], writes: None };
+        let instance = Instance { view: 0, asked: [None; OBJECTS], turn: [None; OBJECTS], writes: None };
         let living = Account {
             now: 0,
             connection: vec![Version { approved_until: None, status: "null".to_owned() }],
@@ -247,54 +247,49 @@ impl Account {
                 // What was under way may arrive nevertheless.
                 let writes = self.instances[instance].writes.take();
                 let asked = std::array::from_fn(|object| self.objects[object].is_held().then_some(self.now));
-                self.instances[instance] = Instance { view, asked, turn: [false; OBJECTS], writes };
+                self.instances[instance] = Instance { view, asked, turn: [None; OBJECTS], writes };
             }
             Action::Approve => {
                 self.approvals -= 1;
                 let until = self.now + APPROVAL;
                 self.connection.push(Version { approved_until: Some(until), ..self.newest().clone() });
-                self.note_approval();
             }
             Action::Withdraw => {
                 self.approvals -= 1;
                 self.connection.push(Version { approved_until: None, ..self.newest().clone() });
             }
-            Action::Sleep => {
-                self.now += STEP;
-                self.note_approval();
-            }
+            Action::Sleep => self.now += STEP,
         }
-        self.note_approval();
     }
 
-    fn note_approval(&mut self) {
+    fn is_approved(&self, object: &Object) -> bool {
         let until = self.newest().approved_until;
-        for object in &mut self.objects {
-            let requested_at = object.stored.deleted_at;
-            object.approved |= until.zip(requested_at).is_some_and(|(until, at)| at < until);
-        }
+        until.zip(object.stored.deleted_at).is_some_and(|(until, at)| at < until)
     }
 
     fn step(&mut self, instance: usize, number: usize) {
         let Instance { view, asked, turn, .. } = &self.instances[instance];
         let object = self.objects[number].stored.object(number);
         let mut usable = usable();
-        usable.brake = Some(self.connection[*view].brake());
+        usable.brake = Some(self.connection[turn[number].unwrap_or(*view)].brake());
         let connection = Connection::Usable(Box::new(usable));
-        let (asked_brake_at, has_turn) = (asked[number].map(at), turn[number]);
+        let (asked_brake_at, has_turn) = (asked[number].map(at), turn[number].is_some());
         let observed = Observed { asked_brake_at, has_turn, ..Observed::new(&object, &connection) };
         match decide(&observed, at(self.now)) {
             Step::AskBrake => self.instances[instance].asked[number] = Some(self.now),
-            Step::AwaitTurn => self.instances[instance].turn[number] = true,
+            Step::AwaitTurn => {
+                self.instances[instance].turn[number] = Some(self.connection.len() - 1);
+                self.objects[number].approved = self.is_approved(&self.objects[number]);
+            }
             Step::Delete => {
                 self.objects[number].sent = true;
                 self.instances.iter_mut().for_each(|instance| instance.asked[number] = None);
             }
             Step::Record(status) => {
                 self.objects[number].stored.status = Status::of(*status);
-                self.instances[instance].turn[number] = false;
+                self.instances[instance].turn[number] = None;
             }
-            Step::Wait { .. } | Step::Stall { .. } => {}
+            Step::Wait { .. } | Step::Stall { .. } => self.instances[instance].turn[number] = None,
             step @ (Step::Done
             | Step::Protect
             | Step::AddFinalizer

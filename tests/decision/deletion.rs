@@ -168,6 +168,27 @@ fn an_attempt_counts_once() {
     assert_eq!(recorded.deletion.unwrap().attempts, 2);
 }
 
+/// Two instances work at once, as they should not: one has recorded an attempt and not heard of it, the other
+/// a later one. None is counted twice, and no confirmation is lost.
+#[test]
+fn an_attempt_counts_once_beside_those_of_another_instance() {
+    let connection = usable();
+    let attempts = |outcome, result| {
+        let later = DeletionStatus { attempts: 2, last_attempt_at: Some(Time(at(5))), outcome, ..record() };
+        let (object, attempt) = (with(deleted(), later), attempt(result));
+        let said = decide(&Observed { attempt: Some(&attempt), ..observed(&object, &connection) }, at(6));
+        let Step::Record(status) = said else { return (2, outcome) };
+        let deletion = status.deletion.unwrap();
+        (deletion.attempts, deletion.outcome)
+    };
+    let unavailable = || Err(failure(FailureKind::Unavailable, None));
+    let gone = Some(DeletionOutcome::Deleted);
+    assert_eq!(attempts(None, unavailable()), (2, None));
+    assert_eq!(attempts(None, Ok(confirmed())), (3, gone));
+    assert_eq!(attempts(gone, Ok(confirmed())), (2, gone));
+    assert_eq!(attempts(gone, unavailable()), (2, gone));
+}
+
 /// A held deletion has no next attempt, needs a person, and says how to go on.
 #[test]
 fn a_suspended_deletion_is_held_and_says_so() {

@@ -5,7 +5,7 @@ use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 use super::due::{Cause, Due};
-use crate::api::{DeletionStatus, ProofStatus, Reason, VoiceCampaignStatus};
+use crate::api::{DeletionOutcome, DeletionStatus, ProofStatus, Reason, VoiceCampaignStatus};
 use crate::campaign::evidence::proof::{self, Course, Need, ProvenAbsence};
 use crate::campaign::evidence::{Attempt, Observed, ReleasePermit, answer, new_record};
 use crate::campaign::status;
@@ -51,10 +51,16 @@ pub fn progress(observed: &Observed<'_>, now: Timestamp) -> Progress {
     Progress { record, permit }
 }
 
-/// Whether status has an attempt: a write whose answer was lost may have recorded it. There may have been
-/// another attempt in the same second.
+/// Whether status has an attempt, or has no need of it: a write whose answer was lost may have recorded it.
+/// There may have been another attempt in the same second.
+///
+/// Another instance, which should not be at work, may have recorded a later one. Nobody knows then whether
+/// this one was recorded before; what counts of it is a confirmation, as long as there is none.
 fn is_recorded(record: &DeletionStatus, attempt: &Attempt) -> bool {
-    record.attempts >= attempt.number && record.last_attempt_at == Some(round_down(attempt.sent_at))
+    let sent_at = Some(round_down(attempt.sent_at));
+    let is_gone = matches!(record.outcome, Some(DeletionOutcome::Deleted | DeletionOutcome::Absent));
+    let is_superseded = record.last_attempt_at > sent_at && attempt.result.is_err();
+    record.attempts >= attempt.number && (record.last_attempt_at == sent_at || is_gone || is_superseded)
 }
 
 /// Records the outcome, if there is a permit.

@@ -794,8 +794,29 @@ pub const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "two attempts of one second taken for one",
         file: "src/campaign/decide/progress.rs",
-        from: "    record.attempts >= attempt.number && record.last_attempt_at",
-        to: "    record.last_attempt_at",
+        from: "    record.attempts >= attempt.number && (record",
+        to: "    (record",
+        tests: DECISION,
+    },
+    Mutant {
+        name: "an attempt counted again after the outcome",
+        file: "src/campaign/decide/progress.rs",
+        from: "== sent_at || is_gone || is_superseded)",
+        to: "== sent_at || is_superseded)",
+        tests: DECISION,
+    },
+    Mutant {
+        name: "an attempt counted again after a later one",
+        file: "src/campaign/decide/progress.rs",
+        from: "== sent_at || is_gone || is_superseded)",
+        to: "== sent_at || is_gone)",
+        tests: DECISION,
+    },
+    Mutant {
+        name: "a confirmation lost behind a later attempt",
+        file: "src/campaign/decide/progress.rs",
+        from: "> sent_at && attempt.result.is_err();",
+        to: "> sent_at;",
         tests: DECISION,
     },
     Mutant {

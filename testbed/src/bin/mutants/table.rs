@@ -760,7 +760,7 @@ pub const MUTANTS: &[Mutant] = &[
         name: "a time from the future parks a deletion",
         file: "src/campaign/decide/progress.rs",
         from: "    if let Some(pause) = own_pause(observed, record, now) {",
-        to: "    if let Some(pause) = own_pause(observed, record).filter(|_| false) {",
+        to: "    if let Some(pause) = own_pause(observed, record, now).filter(|_| false) {",
         tests: DECISION,
     },
     Mutant {

@@ -16,6 +16,7 @@ use crate::output;
 const MARK: &str = "# Written by `kubectl vcamp import`, which adds to `resources`.";
 const KUSTOMIZATION: &str = "kustomization.yaml";
 const NOT_OURS: &str = "has more than this command writes: name another folder, and add it to the `resources` of that kustomization";
+const NO_LIST: &str = "has no `resources` that this command can add to: write them at the end of the file, one in a line, as `- a.yaml`";
 /// Other names that kustomize takes for the same.
 const OTHER_NAMES: [&str; 2] = ["kustomization.yml", "Kustomization"];
 
@@ -74,7 +75,7 @@ pub fn write(folder: &Path, imported: &[Imported]) -> anyhow::Result<()> {
     }
     let path = folder.join(KUSTOMIZATION);
     let mut text = match std::fs::read_to_string(&path) {
-        Ok(text) => text.trim_end().to_owned() + "\n",
+        Ok(text) => emptied(text.trim_end()).to_owned() + "\n",
         Err(_) => {
             format!("{MARK}\napiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\nresources:\n")
         }
@@ -88,7 +89,7 @@ pub fn write(folder: &Path, imported: &[Imported]) -> anyhow::Result<()> {
             text.push_str(&format!("{indent}- {file}\n"));
         }
     }
-    ensure!(entries(&text).is_ok_and(|entries| entries == resources), "{} {NOT_OURS}", path.display());
+    ensure!(entries(&text).is_ok_and(|entries| entries == resources), "{} {NO_LIST}", path.display());
     std::fs::create_dir_all(folder).with_context(|| format!("can't make the folder {}", folder.display()))?;
     for imported in imported {
         put(&folder.join(of(imported)), &imported.manifest)?;
@@ -98,6 +99,11 @@ pub fn write(folder: &Path, imported: &[Imported]) -> anyhow::Result<()> {
     std::fs::write(&beside, text)
         .and_then(|()| std::fs::rename(&beside, &path))
         .with_context(|| format!("can't write {}", path.display()))
+}
+
+/// A kustomization whose `resources` were all taken out has room for others.
+fn emptied(text: &str) -> &str {
+    text.strip_suffix("[]").map_or(text, str::trim_end)
 }
 
 /// The `resources` of a kustomization.
@@ -217,6 +223,21 @@ mod tests {
         }
     }
 
+    /// Nor is a list written in another way: an empty one is added to, and another is left to its author.
+    #[test]
+    fn a_list_of_another_form_is_left_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let folder = folder.path();
+        let list = |resources: &str| format!("{MARK}\nkind: Kustomization\nresources:{resources}\n");
+        std::fs::write(folder.join(KUSTOMIZATION), list(" []")).unwrap();
+        write(folder, &[one("a")]).unwrap();
+        assert_eq!(text(folder, KUSTOMIZATION), list("\n- a.yaml"));
+        std::fs::write(folder.join(KUSTOMIZATION), list(" [a.yaml]")).unwrap();
+        let error = write(folder, &[one("b")]).unwrap_err().to_string();
+        assert!(error.contains("one in a line"), "{error}");
+        assert!(!folder.join("b.yaml").exists());
+    }
+
     /// Somebody who wants a campaign no more has taken its file out of the list.
     #[test]
     fn a_file_that_is_not_listed_names_its_campaign() {
@@ -243,7 +264,6 @@ mod tests {
             (KUSTOMIZATION, format!("{MARK}\nnamespace: team-a\nresources: []\n")),
             (KUSTOMIZATION, format!("{MARK}\nresources: [\"https://example.com/campaigns?ref=v3\"]\n")),
             (KUSTOMIZATION, format!("{MARK}\nresources: [../others.yaml]\n")),
-            (KUSTOMIZATION, format!("{MARK}\nresources: []\n")),
             ("kustomization.yml", "resources: []\n".to_owned()),
         ] {
             let folder = tempfile::tempdir().unwrap();

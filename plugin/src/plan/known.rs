@@ -30,10 +30,10 @@ pub struct Known {
     /// The resources of each campaign, by stream and campaign id.
     of_campaign: HashMap<(String, String), Vec<Name>>,
     connections: BTreeMap<Name, Guarded<KoreConnection>>,
-    /// The hosts that lead to one account, as all these connections say. (The operator believes a connection
-    /// in its own namespace, or if the administrator has listed its hosts: what is joined here beyond that is
-    /// said to be shared, and may not be.)
-    renames: Renames,
+    /// The hosts that lead to one account, as the connections of each namespace say for its deletions. (Where
+    /// the administrator has listed their hosts, the operator believes those of all namespaces: it may hold a
+    /// deletion then that is said here to reach Kore, and not the other way round.)
+    renames: HashMap<String, Renames>,
     /// Whether the connections could be read.
     knows_connections: bool,
     /// Whether all namespaces could be read: a VoiceCampaign in another one may keep a campaign.
@@ -133,8 +133,12 @@ impl Known {
 
     fn index(&mut self) {
         let Self { campaigns, of_campaign, connections, renames, .. } = self;
-        let readable = connections.values().filter_map(|connection| connection.0.as_ref().ok());
-        *renames = Renames::new(readable.map(|connection| &connection.spec));
+        let namespaces: BTreeSet<&String> = connections.keys().map(|name| &name.namespace).collect();
+        let of = |namespace: &str| {
+            let own = connections.iter().filter(|(name, _)| name.namespace == namespace);
+            Renames::new(own.filter_map(|(_, connection)| Some(&connection.0.as_ref().ok()?.spec)))
+        };
+        *renames = namespaces.into_iter().map(|namespace| (namespace.clone(), of(namespace))).collect();
         for (name, object) in campaigns {
             if let Ok(campaign) = &object.0 {
                 of_campaign.entry(key_of(campaign)).or_default().push(name.clone());
@@ -194,7 +198,12 @@ impl Known {
             let (other, object) = self.campaigns.get_key_value(other)?;
             Some((other, object.0.as_ref().ok()?))
         });
-        let in_same_account = |other: &VoiceCampaign| match (self.account(campaign), self.account(other)) {
+        let renames = self.renames.get(&name.namespace);
+        let account = |campaign: &VoiceCampaign| {
+            let account = self.account(campaign)?;
+            Some(renames.map_or(account.clone(), |renames| renames.one(account)))
+        };
+        let in_same_account = |other: &VoiceCampaign| match (account(campaign), account(other)) {
             (Some(one), Some(other)) => one == other,
             _ => true,
         };
@@ -217,11 +226,10 @@ impl Known {
     fn account(&self, campaign: &VoiceCampaign) -> Option<Account> {
         let recorded = campaign.status.as_ref().and_then(|status| status.account.as_ref());
         let recorded = recorded.map(|account| Account::new(&account.host, &account.account_id));
-        let account = recorded.or_else(|| match self.link(campaign) {
+        recorded.or_else(|| match self.link(campaign) {
             Link::To(connection) => Some(Account::new(&connection.spec.host, &connection.spec.account_id)),
             Link::Unknown | Link::Missing | Link::Invalid => None,
-        });
-        account.map(|account| self.renames.one(account))
+        })
     }
 }
 
@@ -353,19 +361,26 @@ mod tests {
         ]);
         assert_eq!(fates(&elsewhere, &["one"]), [("one".to_owned(), Fate::Deleted)]);
         // Its status names the host from before the environment was renamed.
-        let renamed = |former: &str| {
+        let renamed = |namespace: &str, former: &str| {
             let other = living("other", |object| {
                 same_campaign(object);
                 object["status"]["account"]["host"] = json!("https://before");
             });
             let mut known = known(vec![living("one", same_campaign), other]);
-            let connection = known.connections.values_mut().next().unwrap().0.as_mut().unwrap();
+            let mut connection = known.connections.values().next().unwrap().0.clone().unwrap();
             connection.spec.former_hosts = vec![former.to_owned()];
+            connection.metadata.namespace = Some(namespace.to_owned());
+            known.connections.insert(name_of(&connection), Guarded(Ok(connection)));
             known.index();
             fates(&known, &["one"])[0].1
         };
-        let fates_then = [renamed("https://before"), renamed("https://elsewhere")];
-        assert_eq!(fates_then, [Fate::Held, Fate::Deleted]);
+        assert_eq!(renamed("team-a", "https://before"), Fate::Held);
+        assert_eq!(renamed("team-a", "https://elsewhere"), Fate::Deleted);
+        assert_eq!(
+            renamed("team-b", "https://before"),
+            Fate::Deleted,
+            "the operator believes its own namespace"
+        );
         // Kore has never shown it to the other: that holds the deletion for a while at most.
         let unconfirmed = known(vec![
             living("one", same_campaign),

@@ -73,10 +73,11 @@ impl Places {
         self.operators.is_empty() || self.operators.iter().any(|operator| operator.covers(object))
     }
 
-    /// The namespaces, in words.
-    fn in_words(&self) -> String {
+    /// The namespaces that were looked at, in words. Some of them may have been refused.
+    fn in_words(&self, refused: Option<&kube::Error>) -> String {
         let names: Vec<&str> = self.namespaces.iter().filter_map(Option::as_deref).collect();
-        if names.is_empty() { "all namespaces".to_owned() } else { names.join(", ") }
+        let all = refused.is_none() && self.namespaces.contains(&None);
+        if all || names.is_empty() { "all namespaces".to_owned() } else { names.join(", ") }
     }
 
     /// Lists the objects of a kind. Returns the last place that this command may not look at, if there is
@@ -120,7 +121,10 @@ pub(super) async fn connections(places: &Places, client: &Client) -> Finding {
         connections.take(&connection, places.cover(&connection), now);
     };
     match places.each(client, take).await {
-        Ok(refused) => as_far_as(connections.finding(&places.in_words()), refused.as_ref()),
+        Ok(refused) => {
+            let place = places.in_words(refused.as_ref());
+            as_far_as(connections.finding(&place), refused.as_ref())
+        }
         Err(error) => Finding::refused(&error, "the KoreConnections"),
     }
 }
@@ -133,8 +137,8 @@ pub(super) async fn campaigns(places: &Places, client: &Client) -> [Finding; 2] 
     };
     match places.each(client, take).await {
         Ok(refused) => {
-            let findings =
-                [campaigns.deletions(&places.in_words(), now), campaigns.living(&places.in_words())];
+            let place = places.in_words(refused.as_ref());
+            let findings = [campaigns.deletions(&place, now), campaigns.living(&place)];
             findings.map(|finding| as_far_as(finding, refused.as_ref()))
         }
         Err(error) => [(); 2].map(|()| Finding::refused(&error, "the VoiceCampaigns")),
@@ -528,14 +532,14 @@ These need somebody (kubectl vcamp why NAME):
 
     #[test]
     fn all_places_where_an_operator_works_are_looked_at() {
-        let places = |operators: Vec<Deployed>| Places::of(&Operators::All(operators), "own").in_words();
+        let places = |operators: Vec<Deployed>| Places::of(&Operators::All(operators), "own").in_words(None);
         assert_eq!(places(Vec::new()), "own");
         assert_eq!(places(vec![operator_in(&["a"])]), "a");
         assert_eq!(places(vec![operator_in(&["a", "b"]), operator_in(&["b"])]), "a, b");
         assert_eq!(places(vec![operator_in(&["a"]), operator("x")]), "all namespaces");
         let unseen = Deployed { watches: None, ..operator("x") };
         assert_eq!(places(vec![unseen]), "own");
-        assert_eq!(Places::of(&Operators::Unknown, "own").in_words(), "own");
+        assert_eq!(Places::of(&Operators::Unknown, "own").in_words(None), "own");
     }
 
     /// Somebody who may look at one namespace is told of that one.
@@ -549,5 +553,10 @@ These need somebody (kubectl vcamp why NAME):
         }
         assert_eq!(places(Operators::All(vec![operator_in(&["a"])]), true), [None]);
         assert_eq!(places(Operators::All(vec![operator_in(&["a"])]), false), [Some("a".to_owned())]);
+        // Of one kind all may be looked at, and of the other the namespace.
+        let places = Places { namespaces: vec![None, own], operators: Vec::new() };
+        assert_eq!(places.in_words(None), "all namespaces");
+        let refused = kube::Error::Api(Box::new(Status::failure("m", "Forbidden").with_code(403)));
+        assert_eq!(places.in_words(Some(&refused)), "own");
     }
 }

@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 use jiff::{SignedDuration, Timestamp};
 use kube::ResourceExt;
 
+use super::decide;
 use super::evidence::{Attempt, GetResult, LastGet, ListingTrouble, Observed, OtherClaim, StreamListing};
 use super::shared::{Caller, Claims, Gate, Memory, Preparing, Seat, Written};
 use crate::api::VoiceCampaign;
@@ -64,6 +65,8 @@ pub struct Pass {
     pub wants_diagnostic_read: bool,
     /// When a GET last read the living campaign.
     pub last_get: Option<LastGet>,
+    /// When this process met the living object, if it has not looked at its campaign since.
+    pub met_at: Option<Timestamp>,
     /// When this process last asked to delete the campaign, once a step has looked the connection up.
     pub last_delete: Option<Timestamp>,
     /// The other VoiceCampaigns that name the same campaign.
@@ -114,6 +117,9 @@ impl Pass {
                 None => memory.note(&uid, |remembered| remembered.written = None),
             }
         }
+        let known_for = memory.known_for(&uid, decide::is_unseen(&object));
+        let known_for = known_for.and_then(|known_for| SignedDuration::try_from(known_for).ok());
+        let met_at = known_for.map(|known_for| Timestamp::now() - known_for);
         Ok(Self {
             object,
             uid,
@@ -131,6 +137,7 @@ impl Pass {
             position: None,
             wants_diagnostic_read: false,
             last_get: remembered.last_get,
+            met_at,
             last_delete: None,
             others: claims.others(cached),
             others_listed: false,
@@ -167,6 +174,7 @@ impl Pass {
             position: self.position,
             wants_diagnostic_read: self.wants_diagnostic_read,
             last_get: self.last_get,
+            met_at: self.met_at,
             last_delete: self.last_delete,
             others: &self.others,
             process_begun_at: self.process_begun_at,

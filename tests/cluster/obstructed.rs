@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use kore_simulator::Fault;
+use kore_simulator::{Fault, Operation};
 use serde_json::{Value, json};
 use testbed::faults::{Action, Answer, Kind, Lasting, Nemesis};
 use testbed::{Operator, wait};
@@ -309,6 +309,25 @@ async fn a_refused_status_is_not_forgotten() {
     world.patch_spec("renewal", &json!({"suspend": false}));
     world.wait_until_gone("renewal");
     assert!(!world.in_kore("renewal"));
+}
+
+/// A new resource whose status is refused is looked for in Kore all the same, once, and not written to again
+/// and again.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_new_resource_without_a_status_is_looked_for_once() {
+    let world = World::new("statusless").await;
+    let _operator = world.operator();
+    world.create_found("renewal");
+    forbid_status(&world, "voicecampaigns", "vcamp/renewal");
+    let listings = || world.kore.journal().iter().filter(|entry| entry.operation == Operation::List).count();
+    let (listed, written) = (listings(), world.status_writes());
+    world.create_campaign("new", &json!({}));
+    wait::until("Kore is asked", PATIENCE, || Ok((listings() > listed).then_some(()))).unwrap();
+    tokio::time::sleep(Duration::from_secs(15)).await;
+    assert_eq!(listings(), listed + 1);
+    // In each of its first passes that Kore is to be asked, and then what it has answered.
+    assert!(world.status_writes() - written < 8, "{} writes", world.status_writes() - written);
+    wait_until_noted(&world, "new", "stay as they are");
 }
 
 /// The annotation is denied as well: when nothing refuses the status any more, it is written all the same.

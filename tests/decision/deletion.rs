@@ -173,8 +173,9 @@ fn an_attempt_counts_once() {
 #[test]
 fn an_attempt_counts_once_beside_those_of_another_instance() {
     let connection = usable();
-    let attempts = |outcome, result| {
-        let later = DeletionStatus { attempts: 2, last_attempt_at: Some(Time(at(5))), outcome, ..record() };
+    let attempts_beside = |seconds, outcome, result| {
+        let last_attempt_at = Some(Time(at(seconds)));
+        let later = DeletionStatus { attempts: 2, last_attempt_at, outcome, ..record() };
         let (object, attempt) = (with(deleted(), later), attempt(result));
         let said = decide(&Observed { attempt: Some(&attempt), ..observed(&object, &connection) }, at(6));
         let Step::Record(status) = said else { return (2, outcome) };
@@ -183,10 +184,31 @@ fn an_attempt_counts_once_beside_those_of_another_instance() {
     };
     let unavailable = || Err(failure(FailureKind::Unavailable, None));
     let gone = Some(DeletionOutcome::Deleted);
-    assert_eq!(attempts(None, unavailable()), (2, None));
-    assert_eq!(attempts(None, Ok(confirmed())), (3, gone));
-    assert_eq!(attempts(gone, Ok(confirmed())), (2, gone));
-    assert_eq!(attempts(gone, unavailable()), (2, gone));
+    for seconds in [5, attempt(unavailable()).sent_at.duration_since(at(0)).as_secs()] {
+        let attempts = |outcome, result| attempts_beside(seconds, outcome, result);
+        assert_eq!(attempts(None, unavailable()), (2, None));
+        assert_eq!(attempts(None, Ok(confirmed())), (3, gone));
+        assert_eq!(attempts(gone, Ok(confirmed())), (2, gone));
+        assert_eq!(attempts(gone, unavailable()), (2, gone));
+    }
+}
+
+/// Nor is a confirmation that was recorded when the object was to be let go without one.
+#[test]
+fn a_confirmation_of_what_is_orphaned_counts_once() {
+    let connection = usable();
+    let mut object = with(deleted(), DeletionStatus { outcome: Some(DeletionOutcome::Orphaned), ..record() });
+    object.spec.deletion_policy = DeletionPolicy::Orphan;
+    let confirmed = attempt(Ok(confirmed()));
+    let decided = |object: &VoiceCampaign| {
+        decide(&Observed { attempt: Some(&confirmed), ..observed(object, &connection) }, at(6))
+    };
+    let recorded = status(decided(&object));
+    let deletion = recorded.deletion.as_ref().unwrap();
+    assert_eq!((deletion.attempts, deletion.outcome), (2, Some(DeletionOutcome::Orphaned)));
+    object.status = Some(recorded);
+    let again = decided(&object);
+    assert!(matches!(again, Step::Release(_)), "{again:?}");
 }
 
 /// A held deletion has no next attempt, needs a person, and says how to go on.

@@ -89,7 +89,7 @@ fn after_get(observed: &Observed<'_>, get: &GetResult, now: Timestamp) -> Plan {
 
 /// Waits, if the last GET is recent and status says what it found.
 fn known_still(observed: &Observed<'_>, now: Timestamp) -> Option<Plan> {
-    let why = sighting::observed_reason(observed, now)?;
+    let why = sighting::observed_reason(observed)?;
     let until = last_get(observed, now).map(|last| last.again_at).filter(|again_at| *again_at > now)?;
     let status = status::of(observed.object, now, None, None, Situation::Unchanged);
     Some(Plan::with(Step::Wait { until: Some(until), why }, status))
@@ -160,7 +160,7 @@ fn last_get(observed: &Observed<'_>, now: Timestamp) -> Option<LastGet> {
 fn oldest_useful(observed: &Observed<'_>, now: Timestamp) -> Timestamp {
     let fresh = now - OBSERVATION_INTERVAL - spread(observed.object, OBSERVATION_INTERVAL / 10);
     let last_get = last_get(observed, now).map(|last| last.at);
-    last_get.into_iter().fold(fresh.max(sighting::since(observed, now)), Timestamp::max)
+    last_get.into_iter().fold(fresh.max(sighting::since(observed)), Timestamp::max)
 }
 
 fn seen(observed: &Observed<'_>, sighting: &Sighting, again_at: Option<Timestamp>, now: Timestamp) -> Plan {
@@ -210,6 +210,6 @@ fn read(observed: &Observed<'_>, step: Step, now: Timestamp) -> Plan {
 /// On the first visit, or when what status says holds no more, tools that read conditions must not take the
 /// object for settled before Kore was asked.
 fn not_settled(observed: &Observed<'_>, now: Timestamp) -> Option<VoiceCampaignStatus> {
-    let known = sighting::observed_reason(observed, now).is_some();
+    let known = sighting::observed_reason(observed).is_some();
     (!known).then(|| status::of(observed.object, now, None, None, Situation::Pending))
 }

@@ -31,6 +31,7 @@ pub(super) use before_restart::past;
 pub(super) use living::{next_observation, refresh_wanted};
 pub(super) use place::{next_attempt, place, place_of_read, promised};
 pub(super) use progress::progress;
+pub(super) use sighting::is_unseen;
 pub use step::{Step, Urgency};
 pub(super) use turn::SILENT;
 

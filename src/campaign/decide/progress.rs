@@ -54,13 +54,18 @@ pub fn progress(observed: &Observed<'_>, now: Timestamp) -> Progress {
 /// Whether status has an attempt, or has no need of it: a write whose answer was lost may have recorded it.
 /// There may have been another attempt in the same second.
 ///
-/// Another instance, which should not be at work, may have recorded a later one. Nobody knows then whether
-/// this one was recorded before; what counts of it is a confirmation, as long as there is none.
+/// Another instance, which should not be at work, may have recorded one of this second or, by its clock, a
+/// later one. Nobody knows then whether this one was recorded before; what counts of it is a confirmation, as
+/// long as there is none.
 fn is_recorded(record: &DeletionStatus, attempt: &Attempt) -> bool {
     let sent_at = Some(round_down(attempt.sent_at));
     let is_gone = matches!(record.outcome, Some(DeletionOutcome::Deleted | DeletionOutcome::Absent));
-    let is_superseded = record.last_attempt_at > sent_at && attempt.result.is_err();
-    record.attempts >= attempt.number && (record.last_attempt_at == sent_at || is_gone || is_superseded)
+    let is_last = record.last_attempt_at == sent_at;
+    let covered = match &attempt.result {
+        Ok(_) => is_last && record.last_answer == Some(answer::of_delete(&attempt.result)),
+        Err(_) => is_last || record.last_attempt_at > sent_at,
+    };
+    record.attempts >= attempt.number && (covered || is_gone)
 }
 
 /// Records the outcome, if there is a permit.

@@ -45,28 +45,31 @@ pub fn by_listing(object: &VoiceCampaign, read: &StreamListing) -> Option<Sighti
 /// that.)
 ///
 /// The clock of the API server, which says when the object was created, may be behind the one that says when
-/// a listing began. So the listing must also be newer than the first status, which this clock has dated.
-pub fn since(observed: &Observed<'_>, now: Timestamp) -> Timestamp {
-    let object = observed.object;
-    let created = object.metadata.creation_timestamp.as_ref().map(|created| created.0 + CUT);
-    let first_status = match object.status.as_ref().and_then(status::ready) {
-        Some(_) if reason(object).is_some_and(Reason::is_observed) => None,
-        Some(ready) => Some(ready.last_transition_time.0 + CUT),
-        None => Some(now),
-    };
-    [created, first_status, observed.last_delete].into_iter().flatten().max().unwrap_or(now)
+/// a listing began. So the listing must also have begun after this process met the object.
+pub fn since(observed: &Observed<'_>) -> Timestamp {
+    let created = observed.object.metadata.creation_timestamp.as_ref().map(|created| created.0 + CUT);
+    let known = [created, observed.met_at, observed.last_delete];
+    known.into_iter().flatten().fold(Timestamp::MIN, Timestamp::max)
+}
+
+/// Whether this process has to know since when it knows the object: what status says of the campaign is not
+/// from a look at it.
+pub fn is_unseen(object: &VoiceCampaign) -> bool {
+    let is_alive = object.metadata.deletion_timestamp.is_none() && !object.spec.suspend;
+    let seen = [Reason::CampaignFound, Reason::CampaignNotFound, Reason::StreamSuddenlyEmpty];
+    is_alive && !reason(object).is_some_and(|reason| seen.contains(&reason))
 }
 
 /// What status says of the campaign, if that was observed for this very object, and since we last asked to
 /// delete the campaign.
 ///
 /// A status that is older than the object came from a backup.
-pub fn observed_reason(observed: &Observed<'_>, now: Timestamp) -> Option<Reason> {
+pub fn observed_reason(observed: &Observed<'_>) -> Option<Reason> {
     let ready = observed.object.status.as_ref().and_then(status::ready)?;
     let created = observed.object.metadata.creation_timestamp.as_ref();
     let own = created.is_none_or(|created| ready.last_transition_time.0 + CLOCKS >= created.0);
     let by_get = observed.last_get.is_some_and(|last| Some(last.at) > observed.last_delete);
-    let by_listing = observed.listing.is_some_and(|read| read.listing.begun_at() > since(observed, now));
+    let by_listing = observed.listing.is_some_and(|read| read.listing.begun_at() > since(observed));
     let stands = by_get || by_listing || (own && observed.last_delete.is_none());
     reason(observed.object).filter(|reason| stands && reason.is_observed())
 }

@@ -42,6 +42,8 @@ pub struct Observed<'a> {
     pub wants_diagnostic_read: bool,
     /// When a GET last read the living campaign.
     pub last_get: Option<LastGet>,
+    /// When this process met the living object, if it has not looked at its campaign since.
+    pub met_at: Option<Timestamp>,
     /// When this process last asked to delete the campaign, perhaps for another object.
     pub last_delete: Option<Timestamp>,
     /// The other VoiceCampaigns that name the same campaign.
@@ -69,6 +71,7 @@ impl<'a> Observed<'a> {
             position: None,
             wants_diagnostic_read: false,
             last_get: None,
+            met_at: None,
             last_delete: None,
             others: &[],
             process_begun_at: Timestamp::UNIX_EPOCH,

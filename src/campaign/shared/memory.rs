@@ -31,6 +31,8 @@ pub struct Remembered {
     /// Since when the operator has nothing more to do for the object: our finalizer is off, or the object was
     /// gone. The cache may still show it as it was.
     pub over_since: Option<Instant>,
+    /// When a pass met the living object, if its campaign has not been looked at since.
+    met: Option<Instant>,
     /// When the watch first showed that the object is being deleted.
     deletion_shown: Option<Instant>,
     /// How many passes failed in a row.
@@ -81,12 +83,13 @@ impl Taken {
 impl Remembered {
     /// Whether nothing is remembered.
     fn is_nothing(&self) -> bool {
-        let Self { attempt, written, last_get, release, over_since, deletion_shown, failures } = self;
+        let Self { attempt, written, last_get, release, over_since, met, deletion_shown, failures } = self;
         attempt.is_none()
             && written.is_none()
             && last_get.is_none()
             && release.is_none()
             && over_since.is_none()
+            && met.is_none()
             && deletion_shown.is_none()
             && *failures == 0
     }
@@ -118,6 +121,19 @@ impl Memory {
         if !known.is_nothing() {
             objects.insert(uid.to_owned(), known);
         }
+    }
+
+    /// For how long this process knows the object, from its first pass on, as long as that matters: for an
+    /// object whose campaign it has not looked at.
+    pub fn known_for(&self, uid: &str, is_unseen: bool) -> Option<Duration> {
+        let mut met = None;
+        if is_unseen || self.objects().get(uid).is_some_and(|known| known.met.is_some()) {
+            self.note(uid, |known| {
+                known.met = is_unseen.then(|| known.met.unwrap_or_else(Instant::now));
+                met = known.met;
+            });
+        }
+        met.map(|met| met.elapsed())
     }
 
     /// The watch shows that the object is being deleted.
@@ -235,6 +251,16 @@ mod tests {
         assert_eq!(memory.objects().len(), 1);
         memory.note("u", |remembered| remembered.release = None);
         assert!(memory.objects().is_empty());
+    }
+
+    #[test]
+    fn an_object_is_known_from_its_first_pass_until_its_campaign_was_looked_at() {
+        let memory = Memory::default();
+        let first = memory.known_for("u", true).unwrap();
+        std::thread::sleep(Duration::from_millis(20));
+        assert!(memory.known_for("u", true).unwrap() >= first + Duration::from_millis(20));
+        assert_eq!(memory.known_for("u", false), None);
+        assert!(memory.objects().is_empty(), "there are thousands");
     }
 
     /// The first sign that our finalizer is off counts the release: the answer to the patch, a read, or the

@@ -4,10 +4,12 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use testbed::faults::{Action, Kind, Lasting, Nemesis};
-use testbed::wait;
+use testbed::{Operator, wait};
 
+use crate::namespaces::installed_for_two;
 use crate::obstructed::failing;
 use crate::proxied::{behind_a_proxy, launch_behind_a_proxy, plan};
+use crate::release::RELEASE;
 use crate::support::*;
 
 const PATIENCE: Duration = Duration::from_secs(180);
@@ -131,6 +133,26 @@ async fn an_approval_that_is_taken_back_behind_a_silent_watch_counts_no_more() {
     assert_eq!(reasons(&world).iter().map(|(_, count)| count).sum::<usize>(), 2, "{:?}", reasons(&world));
     nemesis.disarm();
     wait_for(&world, "they are held again", &[("MassDeletion", 2)]);
+}
+
+/// What the operator must know before it may delete can't be read, while an approval comes and goes: nobody
+/// is let through by it.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_approval_lets_nobody_through_who_can_not_go_on() {
+    let (world, other, options) = installed_for_two("braked-one", "braked-two").await;
+    world.set_brake(1);
+    let _operator = Operator::start(&world.plane, &options).unwrap();
+    world.create_campaigns("c", 4);
+    wait_for(&world, "all are found", &[("CampaignFound", 4)]);
+    world.run(&["delete", "vcamp", "--all", "--wait=false"]);
+    wait_for(&world, "one is gone, the others are held", &[("MassDeletion", 3)]);
+    // For ten seconds, the operator does not take that for an answer.
+    other.run(&["delete", "rolebinding", RELEASE]);
+    approve(&world);
+    tokio::time::sleep(Duration::from_secs(4)).await;
+    world.run(&["annotate", "kconn", "production", "voicecampaign.dev/approve-deletions-until-"]);
+    tokio::time::sleep(Duration::from_secs(20)).await;
+    wait_for(&world, "they are held again", &[("MassDeletion", 3)]);
 }
 
 /// The API server takes no finalizer for the Secret: the brake holds what it has to hold all the same, and

@@ -19,7 +19,7 @@ fn working_in(release: &World, namespaces: &str) -> Options {
 }
 
 /// A release that works in its own namespace and in another; with how its operator is started.
-async fn installed_for_two(name: &str, other: &str) -> (World, World, Options) {
+pub async fn installed_for_two(name: &str, other: &str) -> (World, World, Options) {
     let world = installed(name).await;
     let beside = world.beside(other);
     beside.connect_all();

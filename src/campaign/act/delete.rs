@@ -50,7 +50,8 @@ struct Ready<'a, S> {
 }
 
 /// Waits until it is the turn of an approved deletion to prepare for its DELETE, and reads then what its
-/// connection says of the approval: the watch may not show yet that somebody has withdrawn it.
+/// connection says of the approval: the watch may not show yet that somebody has withdrawn it. What else can
+/// fail comes before that: whoever is let through by an approval can't be held again.
 pub async fn await_turn<S: CampaignService>(
     pass: &mut Pass,
     context: &Context<S>,
@@ -62,6 +63,7 @@ pub async fn await_turn<S: CampaignService>(
     if pass.preparing.is_none() && come_forward(&way, pass, context).await.is_none() {
         return Ok(ControlFlow::Continue(()));
     }
+    note_others(pass, context).boxed().await?;
     await_asking_permit(pass, context).await;
     let name = ConnectionName::used_by(&pass.object);
     let Some(brake) = context.connections.brake_now(&name).await.map_err(Error::Connection)? else {

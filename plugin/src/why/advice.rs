@@ -225,11 +225,10 @@ const PROVES: &str = "goes on proving that Kore has no such campaign, with the n
 fn next_after_answer(kind: FailureKind, seen: &Seen, subject: &Subject) -> String {
     match kind {
         FailureKind::CredentialsRejected if !subject.lacks_right => REFUSED.to_owned(),
-        FailureKind::CredentialsRejected => {
-            scheduled("tries again, at least every 5 minutes,", seen, subject)
-        }
         FailureKind::MayBeAbsent if subject.deleting => scheduled(PROVES, seen, subject),
-        FailureKind::MayBeAbsent
+        // How often, the message of the status says.
+        FailureKind::CredentialsRejected
+        | FailureKind::MayBeAbsent
         | FailureKind::Accepted
         | FailureKind::Throttled
         | FailureKind::Refused

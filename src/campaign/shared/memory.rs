@@ -14,6 +14,9 @@ use crate::campaign::evidence::{Attempt, LastGet};
 #[derive(Default)]
 pub struct Memory {
     objects: Mutex<HashMap<String, Remembered>>,
+    /// When a pass met each living object whose campaign has not been looked at since. At a start that may be
+    /// all of them, so each takes little room.
+    met: Mutex<HashMap<String, Instant>>,
     clock: EvenClock,
 }
 
@@ -31,8 +34,6 @@ pub struct Remembered {
     /// Since when the operator has nothing more to do for the object: our finalizer is off, or the object was
     /// gone. The cache may still show it as it was.
     pub over_since: Option<Instant>,
-    /// When a pass met the living object, if its campaign has not been looked at since.
-    met: Option<Instant>,
     /// When the watch first showed that the object is being deleted.
     deletion_shown: Option<Instant>,
     /// How many passes failed in a row.
@@ -83,13 +84,12 @@ impl Taken {
 impl Remembered {
     /// Whether nothing is remembered.
     fn is_nothing(&self) -> bool {
-        let Self { attempt, written, last_get, release, over_since, met, deletion_shown, failures } = self;
+        let Self { attempt, written, last_get, release, over_since, deletion_shown, failures } = self;
         attempt.is_none()
             && written.is_none()
             && last_get.is_none()
             && release.is_none()
             && over_since.is_none()
-            && met.is_none()
             && deletion_shown.is_none()
             && *failures == 0
     }
@@ -126,14 +126,15 @@ impl Memory {
     /// For how long this process knows the object, from its first pass on, as long as that matters: for an
     /// object whose campaign it has not looked at.
     pub fn known_for(&self, uid: &str, is_unseen: bool) -> Option<Duration> {
-        let mut met = None;
-        if is_unseen || self.objects().get(uid).is_some_and(|known| known.met.is_some()) {
-            self.note(uid, |known| {
-                known.met = is_unseen.then(|| known.met.unwrap_or_else(Instant::now));
-                met = known.met;
-            });
+        let mut met = self.met();
+        if is_unseen {
+            return Some(met.entry(uid.to_owned()).or_insert_with(Instant::now).elapsed());
         }
-        met.map(|met| met.elapsed())
+        met.remove(uid);
+        if met.is_empty() {
+            met.shrink_to_fit();
+        }
+        None
     }
 
     /// The watch shows that the object is being deleted.
@@ -222,12 +223,18 @@ impl Memory {
 
     /// Drops an object that is gone, and returns what was known of it.
     pub fn forget(&self, uid: &str) -> Remembered {
+        self.met().remove(uid);
         self.objects().remove(uid).unwrap_or_default()
     }
 
     /// Drops all objects but these.
     pub fn retain(&self, keep: impl Fn(&str) -> bool) {
         self.objects().retain(|uid, _| keep(uid));
+        self.met().retain(|uid, _| keep(uid));
+    }
+
+    fn met(&self) -> MutexGuard<'_, HashMap<String, Instant>> {
+        self.met.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn objects(&self) -> MutexGuard<'_, HashMap<String, Remembered>> {
@@ -260,7 +267,13 @@ mod tests {
         std::thread::sleep(Duration::from_millis(20));
         assert!(memory.known_for("u", true).unwrap() >= first + Duration::from_millis(20));
         assert_eq!(memory.known_for("u", false), None);
-        assert!(memory.objects().is_empty(), "there are thousands");
+        for uid in ["forgotten", "dropped"] {
+            memory.known_for(uid, true);
+        }
+        memory.forget("forgotten");
+        memory.retain(|uid| uid != "dropped");
+        assert_eq!(memory.known_for("u", false), None);
+        assert_eq!(memory.met().capacity(), 0, "there are thousands");
     }
 
     /// The first sign that our finalizer is off counts the release: the answer to the patch, a read, or the

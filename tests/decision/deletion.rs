@@ -193,6 +193,19 @@ fn an_attempt_counts_once_beside_those_of_another_instance() {
     }
 }
 
+/// A recorded outcome that does not count, without its proof, hides no attempt: another DELETE would follow
+/// at once.
+#[test]
+fn an_outcome_without_its_proof_hides_no_attempt() {
+    let connection = usable();
+    let unproven = DeletionStatus { outcome: Some(DeletionOutcome::Absent), ..record() };
+    let (object, attempt) =
+        (with(deleted(), unproven), attempt(Err(failure(FailureKind::Unavailable, None))));
+    let said = decide(&Observed { attempt: Some(&attempt), ..observed(&object, &connection) }, at(0));
+    let deletion = status(said).deletion.unwrap();
+    assert_eq!((deletion.attempts, deletion.outcome), (2, None));
+}
+
 /// Nor is a confirmation that was recorded when the object was to be let go without one.
 #[test]
 fn a_confirmation_of_what_is_orphaned_counts_once() {

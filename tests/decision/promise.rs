@@ -364,8 +364,14 @@ proptest! {
             Some(DeletionOutcome::Orphaned) | None => false,
         });
         let seen_as = object.status.as_ref().and_then(|status| status.seen_as.as_deref());
+        // One that failed says nothing any more, once a later one is recorded.
+        let is_over = |attempt: &&Attempt| {
+            let recorded = recorded.filter(|deletion| deletion.attempts >= attempt.number && attempt.result.is_err());
+            recorded.and_then(|deletion| deletion.last_attempt_at.as_ref()).is_some_and(|last| last.0 >= attempt.sent_at)
+        };
+        let unrecorded = attempt.as_ref().filter(|attempt| !is_over(attempt));
         // A proof that was recorded is one of the DELETE that was answered last.
-        let proven = attempt.is_none() && listing.as_ref().is_some_and(|listing| {
+        let proven = unrecorded.is_none() && listing.as_ref().is_some_and(|listing| {
             recorded.and_then(|deletion| deletion.proof.as_ref()).is_some_and(|proof| proves(proof, listing, seen_as, observed.process_begun_at))
         });
         let outcome = attempt.as_ref().is_some_and(|attempt| attempt.result.is_ok()) || orphan || told || proven;
@@ -378,7 +384,7 @@ proptest! {
             Step::Release(_) => prop_assert!(being_deleted && ours && outcome, "no outcome, no release"),
             Step::Delete => {
                 prop_assert!(being_deleted && ours && !orphan && !object.spec.suspend, "no DELETE without a delete");
-                prop_assert!(!outcome && attempt.is_none() && !kept, "no DELETE after a confirmation, or of another's");
+                prop_assert!(!outcome && unrecorded.is_none() && !kept, "no DELETE after a confirmation, or of another's");
                 prop_assert!(!early || look.is_some() || listing.is_some(), "no DELETE before its time");
                 prop_assert!(matches!(connection, Connection::Usable(_)) && turn.is_none_or(|turn| !turn.is_ahead(now)));
                 let begun = recorded.is_some_and(|deletion| deletion.attempts > 0 || deletion.admitted_at.is_some());

@@ -32,7 +32,7 @@ pub fn progress(observed: &Observed<'_>, now: Timestamp) -> Progress {
     let recorded = ReleasePermit::recorded(object);
     let proof = record.proof.clone();
     let mut due = record.next_attempt_at.as_ref().map(|next| Due::at(next.0, Cause::Stored));
-    if let Some(attempt) = observed.attempt.filter(|attempt| !is_recorded(&record, attempt)) {
+    if let Some(attempt) = observed.attempt.filter(|attempt| !is_recorded(&record, recorded, attempt)) {
         due = count(&mut record, attempt);
     }
     let absent = match recorded {
@@ -57,9 +57,9 @@ pub fn progress(observed: &Observed<'_>, now: Timestamp) -> Progress {
 /// Another instance, which should not be at work, may have recorded one of this second or, by its clock, a
 /// later one. Nobody knows then whether this one was recorded before; what counts of it is a confirmation, as
 /// long as there is none.
-fn is_recorded(record: &DeletionStatus, attempt: &Attempt) -> bool {
+fn is_recorded(record: &DeletionStatus, recorded: Option<ReleasePermit>, attempt: &Attempt) -> bool {
     let sent_at = Some(round_down(attempt.sent_at));
-    let is_gone = matches!(record.outcome, Some(DeletionOutcome::Deleted | DeletionOutcome::Absent));
+    let is_gone = recorded.is_some_and(|permit| permit.outcome() != DeletionOutcome::Orphaned);
     let is_last = record.last_attempt_at == sent_at;
     let covered = match &attempt.result {
         Ok(_) => is_last && record.last_answer == Some(answer::of_delete(&attempt.result)),

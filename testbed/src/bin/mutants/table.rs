@@ -806,6 +806,13 @@ pub const MUTANTS: &[Mutant] = &[
         tests: DECISION,
     },
     Mutant {
+        name: "an outcome that does not count hides an attempt",
+        file: "src/campaign/decide/progress.rs",
+        from: "recorded.is_some_and(|permit| permit.outcome() != DeletionOutcome::Orphaned)",
+        to: "{ let _ = recorded; record.outcome.is_some_and(|outcome| outcome != DeletionOutcome::Orphaned) }",
+        tests: DECISION,
+    },
+    Mutant {
         name: "an attempt counted again after a later one",
         file: "src/campaign/decide/progress.rs",
         from: "Err(_) => is_last || record.last_attempt_at > sent_at,",

@@ -3,7 +3,7 @@
 use std::sync::LazyLock;
 use std::time::Duration;
 
-use anyhow::anyhow;
+use anyhow::{anyhow, ensure};
 use kube::Client;
 use kube::client::ClientBuilder;
 use regex::Regex;
@@ -61,6 +61,7 @@ pub fn client_of(mut cluster: kube::Config) -> anyhow::Result<Client> {
     cluster.read_timeout = Some(PAUSES);
     // The time counts from the last write, and not from the end of the answer before.
     cluster.reset_reader_on_write = true;
+    check_server(&cluster)?;
     let builder = ClientBuilder::try_from(cluster).map_err(|error| unusable_cluster(&error))?;
     Ok(builder.with_layer(&TimeoutLayer::new(ANSWERS)).build())
 }
@@ -70,8 +71,22 @@ pub fn client_of(mut cluster: kube::Config) -> anyhow::Result<Client> {
 /// # Errors
 /// See [`unusable_cluster`].
 pub fn counted_client_of(cluster: kube::Config, count: Count) -> anyhow::Result<Client> {
+    check_server(&cluster)?;
     let builder = ClientBuilder::try_from(cluster).map_err(|error| unusable_cluster(&error))?;
     Ok(builder.with_layer(&Counting(count)).build())
+}
+
+/// Looks at what `ClientBuilder` takes as it is: kube-rs panics at the first request to half an address.
+///
+/// # Errors
+/// If the server of the cluster is not a whole address.
+pub fn check_server(cluster: &kube::Config) -> anyhow::Result<()> {
+    let begins_well = matches!(cluster.cluster_url.scheme_str(), Some("http" | "https"));
+    ensure!(
+        begins_well && cluster.cluster_url.authority().is_some(),
+        "the Kubernetes client can't be configured: the `server` of the cluster must begin with `https://` or `http://`"
+    );
+    Ok(())
 }
 
 /// The configuration of the cluster can't be used for a client. The address of a proxy may have a password
@@ -134,6 +149,18 @@ mod tests {
         let client = client_of(kube::Config::new(url.parse().unwrap())).unwrap();
         let error = client.apiserver_version().await.unwrap_err().to_string();
         assert!(error.contains("request timed out"), "{error}");
+    }
+
+    #[test]
+    fn a_server_is_a_whole_address() {
+        for server in ["s3cret", "s3cret:6443", "/s3cret", "ftp://s3cret"] {
+            let cluster = || kube::Config::new(server.parse().unwrap());
+            for client in [client_of(cluster()), counted_client_of(cluster(), std::sync::Arc::new(|_| ()))] {
+                let Err(error) = client else { panic!("{server}") };
+                let shown = format!("{error:?}");
+                assert!(!shown.contains("s3cret") && shown.contains("must begin with `https://`"), "{shown}");
+            }
+        }
     }
 
     /// A proxy may want a password, which stands in its address, however that is written.

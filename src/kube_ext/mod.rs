@@ -49,7 +49,7 @@ pub use counted::{Call, Count};
 pub use deployed::{Deployed, Election, Pods};
 pub use events::{Events, Note};
 pub use finalizer::{AllMayGo, Finalizer, Precondition};
-pub use kubeconfig::{client_of, counted_client_of, unusable_cluster, without_content};
+pub use kubeconfig::{check_server, client_of, counted_client_of, unusable_cluster, without_content};
 pub use leadership::Leadership;
 pub use lease::{Candidate, Leader, lease_name};
 pub use pages::each;

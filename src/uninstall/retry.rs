@@ -10,7 +10,7 @@ use tower::BoxError;
 use tower::buffer::BufferLayer;
 use tower::retry::{Policy, RetryLayer};
 
-use crate::kube_ext::{error_chain, unusable_cluster};
+use crate::kube_ext::{check_server, error_chain, unusable_cluster};
 use crate::pacing::backoff;
 use crate::stdout::say;
 
@@ -31,6 +31,7 @@ pub(super) fn client(cluster: kube::Config, until: Instant) -> anyhow::Result<Cl
     let policy = RetryUntil { until, failures: 0, copies: RetryPolicy::default() };
     // The retry layer clones its service, which a buffer makes possible.
     let buffer = BufferLayer::new(BUFFERED);
+    check_server(&cluster)?;
     let builder = ClientBuilder::try_from(cluster).map_err(|error| unusable_cluster(&error))?;
     Ok(builder.with_layer(&buffer).with_layer(&RetryLayer::new(policy)).build())
 }

@@ -75,7 +75,9 @@ pub fn object_name(text: &str) -> Result<String, String> {
 /// Whether it can be the name of an object: it goes into the path of a request.
 fn is_name(text: &str) -> bool {
     let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "-.".contains(c);
-    !text.is_empty() && text.len() <= 253 && text.chars().all(allowed)
+    let at_an_end = |c: Option<char>| c.is_some_and(|c| c.is_ascii_alphanumeric());
+    let ends_well = at_an_end(text.chars().next()) && at_an_end(text.chars().last());
+    ends_well && text.len() <= 253 && text.chars().all(allowed)
 }
 
 /// As JSON.
@@ -94,6 +96,9 @@ pub fn yaml(value: &impl Serialize) -> anyhow::Result<String> {
     Ok(serde_saphyr::to_string(value)?.trim_end().to_owned())
 }
 
+/// How the error about a key begins that is there twice.
+const DUPLICATE: &str = "duplicate mapping key";
+
 /// The documents of a YAML file.
 ///
 /// # Errors
@@ -107,9 +112,23 @@ pub fn read_yaml(text: &str) -> anyhow::Result<Vec<Value>> {
         max_nodes: usual.max_nodes.max(bytes),
         max_events: usual.max_events.max(events),
         max_total_scalar_bytes: usual.max_total_scalar_bytes.max(bytes),
+        max_aliases: usual.max_aliases.max(bytes),
+        max_anchors: usual.max_anchors.max(bytes),
+        max_merge_keys: usual.max_merge_keys.max(bytes),
+        enforce_alias_anchor_ratio: false,
     };
     let read = serde_saphyr::from_multiple_with_options(text, serde_saphyr::options! { budget: budget });
-    read.map_err(|error| anyhow!("this is no YAML: {}", without_content(&error.to_string())))
+    read.map_err(|error| {
+        anyhow!("this can't be read as YAML: {}", without_key(&without_content(&error.to_string())))
+    })
+}
+
+/// An error without the key that it quotes: in a set, that is a value.
+fn without_key(error: &str) -> String {
+    match error.split_once(DUPLICATE) {
+        Some((before, _key)) => format!("{before}{DUPLICATE}"),
+        None => error.to_owned(),
+    }
 }
 
 /// Prints a text. A reader that has gone away, such as `head`, is no failure.
@@ -171,6 +190,7 @@ mod tests {
             "clientSecret: *s3cret\n",
             "a: s3cret\na: s3cret\n",
             "clientSecret: !s3cret s3cret\n  b: c\n",
+            "clientSecret: {s3cret, s3cret}\n",
         ] {
             let said = match read_yaml(text) {
                 Err(error) => format!("{error:#}"),
@@ -188,10 +208,14 @@ mod tests {
         let list = "- {kind: VoiceCampaign, metadata: {name: a}, spec: {streamId: st, campaignId: cd}}\n";
         let items = read_yaml(&format!("items:\n{}", list.repeat(25_000))).unwrap();
         assert_eq!(items[0]["items"].as_array().unwrap().len(), 25_000);
+        // As many references as somebody likes.
+        let base = "base: &base {connectionRef: &c {name: production}}\nitems:\n";
+        let items = read_yaml(&(base.to_owned() + &"- {<<: *base, also: *c}\n".repeat(300))).unwrap();
+        assert_eq!(items[0]["items"][299]["connectionRef"]["name"], "production");
         let bomb: String =
             (1..9).map(|n| format!("a{n}: &a{n} [{}]\n", format!("*a{},", n - 1).repeat(9))).collect();
         let said = read_yaml(&format!("a0: &a0 [x, x, x]\n{bomb}")).unwrap_err().to_string();
-        assert!(said.contains("this is no YAML"), "{said}");
+        assert!(said.contains("this can't be read as YAML"), "{said}");
     }
 
     /// A name goes into the path of a request.
@@ -200,9 +224,21 @@ mod tests {
         for text in ["winback", &name("winback"), "vcamp/winback"] {
             assert_eq!(named(text).as_deref(), Ok("winback"));
         }
-        for text in
-            ["", "winback/status", "kconn/production", "vcamp/", "vcamp/a/b", "winback#x", "a b", "a?b", "A"]
-        {
+        for text in [
+            "",
+            ".",
+            "..",
+            "-x",
+            "a-",
+            "winback/status",
+            "kconn/production",
+            "vcamp/",
+            "vcamp/a/b",
+            "winback#x",
+            "a b",
+            "a?b",
+            "A",
+        ] {
             assert!(named(text).is_err_and(|said| said.contains("`NAME`")), "{text}");
         }
     }

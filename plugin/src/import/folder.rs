@@ -44,7 +44,11 @@ pub fn resources(folder: &Path) -> anyhow::Result<Vec<(Key, String)>> {
 
 fn campaigns(path: &Path) -> anyhow::Result<Vec<Key>> {
     let text = std::fs::read_to_string(path).with_context(|| format!("can't read {}", path.display()))?;
-    let manifests = output::read_yaml(&text).with_context(|| path.display().to_string())?;
+    of_text(&text).with_context(|| path.display().to_string())
+}
+
+fn of_text(text: &str) -> anyhow::Result<Vec<Key>> {
+    let manifests = output::read_yaml(text)?;
     let key = |manifest: &Value| {
         let text = |field: &str| manifest["spec"][field].as_str().map(str::to_owned);
         Some(Key { stream_id: text("streamId")?, campaign_id: text("campaignId")? })
@@ -90,20 +94,31 @@ pub fn write(folder: &Path, imported: &[Imported]) -> anyhow::Result<()> {
         }
     }
     ensure!(entries(&text).is_ok_and(|entries| entries == resources), "{} {NO_LIST}", path.display());
+    imported.iter().try_for_each(|imported| check(&folder.join(of(imported)), &imported.manifest))?;
     std::fs::create_dir_all(folder).with_context(|| format!("can't make the folder {}", folder.display()))?;
     for imported in imported {
         put(&folder.join(of(imported)), &imported.manifest)?;
     }
     // What is missing in a list that is half written would be pruned.
-    let beside = folder.join(format!(".{KUSTOMIZATION}"));
+    write_whole(&path, &text)
+}
+
+/// Writes a file as a whole, or not at all. A link still leads to it, and who may read it stays.
+fn write_whole(path: &Path, text: &str) -> anyhow::Result<()> {
+    let file = std::fs::canonicalize(path).unwrap_or_else(|_new| path.to_owned());
+    let name = file.file_name().unwrap_or_default().to_string_lossy();
+    // No manifest by its name, if it is left behind.
+    let beside = file.with_file_name(format!(".{name}.new"));
+    let permissions = std::fs::metadata(&file).map(|metadata| metadata.permissions());
     std::fs::write(&beside, text)
-        .and_then(|()| std::fs::rename(&beside, &path))
+        .and_then(|()| permissions.map_or(Ok(()), |same| std::fs::set_permissions(&beside, same)))
+        .and_then(|()| std::fs::rename(&beside, &file))
         .with_context(|| format!("can't write {}", path.display()))
 }
 
 /// A kustomization whose `resources` were all taken out has room for others.
 fn emptied(text: &str) -> &str {
-    text.strip_suffix("[]").map_or(text, str::trim_end)
+    text.strip_suffix("\nresources: []").map_or(text, |_| text.trim_end_matches([' ', '[', ']']))
 }
 
 /// The `resources` of a kustomization.
@@ -153,17 +168,28 @@ fn listed(folder: &Path) -> anyhow::Result<BTreeSet<String>> {
     Ok(files)
 }
 
+/// Fails if there is a file of this name that does not name the same campaign, such as one that is empty,
+/// because the disk was full.
+fn check(path: &Path, manifest: &str) -> anyhow::Result<()> {
+    let names_it = || Ok::<_, anyhow::Error>(campaigns(path)? == of_text(manifest)?);
+    ensure!(
+        !path.exists() || names_it().unwrap_or_default(),
+        "{} does not name the campaign that is to be written there: remove it, or name another folder",
+        path.display()
+    );
+    Ok(())
+}
+
 /// Writes a manifest, unless somebody has written another one of its name.
 fn put(path: &Path, manifest: &str) -> anyhow::Result<()> {
-    if path.exists() {
-        let known =
-            std::fs::read_to_string(path).with_context(|| format!("can't read {}", path.display()))?;
-        if known != manifest {
-            output::say(&format!("kept as it is: {}", path.display()));
-        }
-        return Ok(());
+    if !path.exists() {
+        return write_whole(path, manifest);
     }
-    std::fs::write(path, manifest).with_context(|| format!("can't write {}", path.display()))
+    let known = std::fs::read_to_string(path).with_context(|| format!("can't read {}", path.display()))?;
+    if known != manifest {
+        output::say(&format!("kept as it is: {}", path.display()));
+    }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -236,6 +262,37 @@ mod tests {
         let error = write(folder, &[one("b")]).unwrap_err().to_string();
         assert!(error.contains("one in a line"), "{error}");
         assert!(!folder.join("b.yaml").exists());
+    }
+
+    /// The disk was full, or the file is somebody else's: nothing is written, and what is there stays.
+    #[test]
+    fn a_file_that_names_another_campaign_is_no_manifest() {
+        let folder = tempfile::tempdir().unwrap();
+        let folder = folder.path();
+        write(folder, &[one("a")]).unwrap();
+        for content in ["", "{ no YAML", "spec: {streamId: st, campaignId: cd-x}\n"] {
+            std::fs::write(folder.join("b.yaml"), content).unwrap();
+            let error = write(folder, &[one("c"), one("b")]).unwrap_err().to_string();
+            assert!(error.contains("b.yaml does not name the campaign"), "{error}");
+            assert!(!folder.join("c.yaml").exists() && !text(folder, KUSTOMIZATION).contains("b.yaml"));
+            assert_eq!(text(folder, "b.yaml"), content);
+        }
+    }
+
+    /// A list that is a link, and that others may read.
+    #[test]
+    fn a_link_stays_one_and_so_does_who_may_read_it() {
+        use std::os::unix::fs::{PermissionsExt, symlink};
+        let folder = tempfile::tempdir().unwrap();
+        let (shared, folder) = (folder.path().join("shared.yaml"), folder.path().join("campaigns"));
+        write(&folder, &[one("a")]).unwrap();
+        std::fs::rename(folder.join(KUSTOMIZATION), &shared).unwrap();
+        std::fs::set_permissions(&shared, std::fs::Permissions::from_mode(0o664)).unwrap();
+        symlink("../shared.yaml", folder.join(KUSTOMIZATION)).unwrap();
+        write(&folder, &[one("b")]).unwrap();
+        assert!(folder.join(KUSTOMIZATION).is_symlink());
+        assert!(std::fs::read_to_string(&shared).unwrap().ends_with("- a.yaml\n- b.yaml\n"));
+        assert_eq!(std::fs::metadata(&shared).unwrap().permissions().mode() & 0o777, 0o664);
     }
 
     /// Somebody who wants a campaign no more has taken its file out of the list.

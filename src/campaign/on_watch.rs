@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use kube::{Resource, ResourceExt};
 
 use super::context::Context;
+use super::decide::is_unseen;
 use super::evidence::needs_connection;
 use super::left_behind::{is_left_behind, report};
 use super::status;
@@ -31,6 +32,8 @@ pub fn present<S: CampaignService>(object: &Arc<Watched>, context: &Context<S>) 
     if let Ok(object) = &object.0 {
         uses_connection(object, context);
         waits_for_brake(object, context);
+        // Before its first pass: at a start one listing is then newer than all.
+        context.memory.known_for(&object.uid().unwrap_or_default(), is_unseen(object));
         if since_the_start && object.metadata.deletion_timestamp.is_some() {
             context.memory.deletion_shown(&object.uid().unwrap_or_default());
         }

@@ -14,8 +14,8 @@ use crate::campaign::evidence::{Attempt, LastGet};
 #[derive(Default)]
 pub struct Memory {
     objects: Mutex<HashMap<String, Remembered>>,
-    /// When a pass met each living object whose campaign has not been looked at since. At a start that may be
-    /// all of them, so each takes little room.
+    /// When the watch first showed each living object whose campaign has not been looked at since. At a start
+    /// that may be all of them, so each takes little room.
     met: Mutex<HashMap<String, Instant>>,
     clock: EvenClock,
 }
@@ -123,8 +123,8 @@ impl Memory {
         }
     }
 
-    /// For how long this process knows the object, from its first pass on, as long as that matters: for an
-    /// object whose campaign it has not looked at.
+    /// For how long this process knows the object, as long as that matters: for an object whose campaign it
+    /// has not looked at.
     pub fn known_for(&self, uid: &str, is_unseen: bool) -> Option<Duration> {
         let mut met = self.met();
         if is_unseen {
@@ -261,7 +261,7 @@ mod tests {
     }
 
     #[test]
-    fn an_object_is_known_from_its_first_pass_until_its_campaign_was_looked_at() {
+    fn an_object_is_known_until_its_campaign_was_looked_at() {
         let memory = Memory::default();
         let first = memory.known_for("u", true).unwrap();
         std::thread::sleep(Duration::from_millis(20));
